@@ -1,0 +1,204 @@
+"""What a meter is, how it is set and what it says; rule: values only, frozen, in the units of `quantity`.
+
+What is absent is None, never 0 and never a guess. Charging is positive, discharging negative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from juntek.quantity import READING_KEYS, SETTING_KEYS
+
+LONGEST_TIME = 60 * 24 * 365
+"""Minutes beyond which a time to empty or full says nothing; it is None then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the meter is, from its `r00` reply. The serial number may be 0 or shared: it identifies nobody."""
+
+    address: int
+    family: str
+    model: str
+    sensor: str
+    max_voltage: int
+    max_current: int
+    firmware: str
+    serial_number: int
+    raw: bytes = b""
+    time: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON."""
+        return _plain(self, [f.name for f in fields(self) if f.name not in ("raw", "time")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the meter is set, from its `r51` reply. A protection that is switched off is None."""
+
+    address: int
+    family: str
+    nominal_capacity: float
+    over_voltage_protection: float | None = None
+    under_voltage_protection: float | None = None
+    over_current_protection: float | None = None
+    negative_over_current_protection: float | None = None
+    over_power_protection: float | None = None
+    over_temperature_protection: int | None = None
+    low_temperature_protection: int | None = None
+    protection_recovery_time: int | None = None
+    protection_delay: int | None = None
+    voltage_calibration: int | None = None
+    current_calibration: int | None = None
+    temperature_calibration: int | None = None
+    relay_type: str | None = None
+    current_ratio: int | None = None
+    voltage_curve_scale: int | None = None
+    current_curve_scale: int | None = None
+    time_calibration: int | None = None
+    data_logging: str | None = None
+    full_voltage: float | None = None
+    empty_voltage: float | None = None
+    full_current: int | None = None
+    full_detection_time: float | None = None
+    temperature_unit: str | None = None
+    bluetooth_password: int | None = None
+    log_interval: int | None = None
+    raw: bytes = b""
+    time: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON."""
+        return _plain(self, ["address", "family", *SETTING_KEYS])
+
+
+class Reading(NamedTuple):
+    """What the meter says at one moment, and what follows from it.
+
+    A named tuple, because it is built for every frame: a frozen data class takes five times as long to make.
+    Totals and today's energies are the meter's own, or those of `derive.ledger` in the gateway.
+    """
+
+    time: float | None
+    """Seconds since 1970 when the frame was received; None when a file does not tell."""
+    address: int
+    family: str
+    voltage: float
+    current: float
+    power: float
+    """W; in an averaged reading the average of the products, not the product of averages."""
+    remaining_capacity: float
+    internal_resistance: float | None
+    discharged_capacity: float | None
+    charged_capacity: float | None
+    discharged_energy: float | None
+    charged_energy: float | None
+    counted_capacity: float | None
+    """Ah of a counter whose direction is in doubt (KL-F); not published."""
+    counted_energy: float | None
+    """Wh of a counter whose direction is in doubt (KL-F); not published."""
+    run_time: int | None
+    temperature: float | None
+    output_code: int
+    output_state: str
+    direction: str
+    clock: str | None
+    """The meter's own date and time (KH-F), ISO 8601 without offset; None when it was never set."""
+    nominal_capacity: float | None
+    message_count: int | None
+    raw: bytes
+    discharged_energy_today: float | None = None
+    charged_energy_today: float | None = None
+    estimated: tuple[str, ...] = ()
+    """Keys of totals that hold an estimated part."""
+
+    @property
+    def charge_power(self) -> float:
+        """W, never negative."""
+        return max(self.power, 0.0)
+
+    @property
+    def discharge_power(self) -> float:
+        """W, never negative."""
+        return max(-self.power, 0.0)
+
+    @property
+    def state_of_charge(self) -> float | None:
+        """Percent of the nominal capacity, 0 to 100; None while the nominal capacity is unknown."""
+        if not self.nominal_capacity:
+            return None
+        return round(min(max(100 * self.remaining_capacity / self.nominal_capacity, 0.0), 100.0), 2)
+
+    @property
+    def time_to_empty(self) -> int | None:
+        """Minutes at the present current; None unless discharging.
+
+        The meter's own time wraps at 65536 minutes and uses another current: protocol.md, time left.
+        """
+        if self.direction != "discharging":
+            return None
+        return _minutes(self.remaining_capacity, -self.current)
+
+    @property
+    def time_to_full(self) -> int | None:
+        """Minutes at the present current; None unless charging with a known nominal capacity."""
+        if self.direction != "charging" or self.nominal_capacity is None:
+            return None
+        return _minutes(max(self.nominal_capacity - self.remaining_capacity, 0.0), self.current)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON; `time` is ISO 8601 with offset."""
+        values: dict[str, Any] = {
+            "time": iso_time(self.time),
+            "address": self.address,
+            "family": self.family,
+        }
+        for key in READING_KEYS:
+            values[key] = getattr(self, key)
+        values["output_code"] = self.output_code
+        values["clock"] = self.clock
+        values["estimated"] = list(self.estimated)
+        return values
+
+
+def average(readings: list[Reading]) -> Reading:
+    """Return the last reading with the instants averaged over all; totals, words and counts are the last.
+
+    A direction follows the averaged current only where the readings disagree.
+    """
+    last = readings[-1]
+    if len(readings) == 1:
+        return last
+    count = len(readings)
+    current = sum(r.current for r in readings) / count
+    temperatures = [r.temperature for r in readings if r.temperature is not None]
+    direction = last.direction
+    if any(r.direction != direction for r in readings):
+        direction = "charging" if current > 0 else "discharging" if current < 0 else "idle"
+    return last._replace(
+        voltage=round(sum(r.voltage for r in readings) / count, 3),
+        current=round(current, 3),
+        power=round(sum(r.power for r in readings) / count, 2),
+        temperature=round(sum(temperatures) / len(temperatures), 1) if temperatures else None,
+        direction=direction,
+    )
+
+
+def iso_time(seconds: float | None) -> str | None:
+    """Return ISO 8601 in UTC with offset, or None."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _minutes(capacity: float, current: float) -> int | None:
+    if current <= 0 or capacity * 60 > current * LONGEST_TIME:
+        return None
+    return round(capacity * 60 / current)
+
+
+def _plain(value: object, keys: list[str]) -> dict[str, Any]:
+    return {key: getattr(value, key) for key in keys}

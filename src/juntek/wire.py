@@ -1,0 +1,180 @@
+"""Bytes of the bus in, frames and garbage out; rule: no bytes raise, and how they were chunked makes no difference.
+
+A frame starts at every `:` and ends at CR or LF (docs/protocol.md, Frames). So a display's request and the meter's
+reply come out as two frames even when they stand glued on one line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from juntek.errors import RequestError
+
+LONGEST_FRAME = 256
+"""Bytes; the longest known reply, a KH-F's `r51`, has about 130."""
+
+Reason = Literal[
+    "noise",  # bytes outside of any frame
+    "cut",  # a frame that ended too early
+    "overlong",  # a frame, or noise, that does not end
+    "malformed",  # not digits and commas
+    "checksum",
+    "unknown_command",
+    "unknown_layout",  # a reply that no model table explains
+    "range",  # a value that the model cannot have
+    "implausible",  # a reading that does not follow from those before it
+]
+
+# A reply: numbers as the meter prints them, without sign or leading zeros, every one followed by a comma.
+# Possessive quantifiers: a line that does not match is given up at once, whatever it holds.
+_REPLY = re.compile(rb":r[0-9][0-9]=(?:(?:0|[1-9][0-9]*+),){3,}+")
+_LARGEST = 2**40
+# A request: some displays leave out checksum and data, write two digits, or end the address with a dot.
+_REQUEST = re.compile(rb":([RW]\d\d)=(\d{1,2})(?:[.,](?:([\dNS]+(?:,[\dNS]+)*),?)?)?")
+# An acknowledgement: what follows the `=` is not documented, so nothing is demanded of it.
+_ACKNOWLEDGEMENT = re.compile(rb":(w\d\d)=([ -9;-~]*)")
+# The beginning of a reply or a request, and nothing after it.
+_CUT = re.compile(rb":([rR](\d(\d(=[\d,]*)?)?)?)?")
+
+
+class Frame(NamedTuple):
+    """A whole frame with a right checksum (or 0: not verified, or None: it carries none).
+
+    `command` is the letter and number as sent: `R50` a request, `r50` a reply, `W28` a write, `w28` its
+    acknowledgement. `fields` are the numbers after the checksum. `raw` is the frame without its line end.
+    """
+
+    command: str
+    address: int
+    checksum: int | None
+    fields: tuple[int, ...]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Bytes that mean nothing, or a frame that is not believed; `detail` is a sentence on why, or empty."""
+
+    reason: Reason
+    raw: bytes
+    detail: str = ""
+    time: float | None = None
+
+
+def checksum(numbers: tuple[int, ...] | list[int]) -> int:
+    """Return the checksum of the numbers after it: their sum modulo 255, plus 1 (manuals, KG p. 23)."""
+    return sum(numbers) % 255 + 1
+
+
+def encode(command: str, address: int, numbers: tuple[int, ...] | list[int]) -> bytes:
+    """Return a frame with CR LF, ready for the line.
+
+    Raises RequestError for an address that is not 0-99 or a number that is negative.
+    """
+    if not 0 <= address <= 99:
+        raise RequestError(f"A meter's address is 1 to 99 (0 for all), not {address}.")
+    if any(number < 0 for number in numbers):
+        raise RequestError(f"The line carries no negative numbers, and {command} was given {min(numbers)}.")
+    body = ",".join(map(str, (address, checksum(numbers), *numbers)))
+    return f":{command}={body},\r\n".encode("ascii")
+
+
+def parse(line: bytes) -> Frame | Garbage:
+    """Return what one line says, from its `:` to before its line end."""
+    if _REPLY.fullmatch(line) is None:
+        return _parse_other(line)
+    numbers = list(map(int, line[5:-1].split(b",")))
+    address, check = numbers[0], numbers[1]
+    fields = tuple(numbers[2:])
+    if check != sum(fields) % 255 + 1 and check != 0:
+        return Garbage("checksum", line)
+    if address > 99 or max(fields) > _LARGEST:
+        return Garbage("malformed", line)
+    return Frame(line[1:4].decode("ascii"), address, check, fields, line)
+
+
+def _parse_other(line: bytes) -> Frame | Garbage:
+    if match := _REQUEST.fullmatch(line):
+        words = match[3].split(b",") if match[3] else []
+        numbers = [int(word) for word in words if word.isdigit()]
+        check = numbers[0] if numbers else None
+        data = tuple(numbers[1:])
+        if len(numbers) != len(words):
+            check, data = None, ()
+        elif check and check != checksum(data):
+            return Garbage("checksum", line)
+        return Frame(match[1].decode("ascii"), int(match[2]), check, data, line)
+    if match := _ACKNOWLEDGEMENT.fullmatch(line):
+        words = match[2].split(b",")
+        address = int(words[0]) if words[0].isdigit() and len(words[0]) <= 2 else 0
+        data = tuple(int(word) for word in words[2:] if word.isdigit() and len(word) <= 10)
+        return Frame(match[1].decode("ascii"), address, None, data, line)
+    if not line.startswith(b":"):
+        return Garbage("noise", line)
+    return Garbage("cut" if _CUT.fullmatch(line) else "malformed", line)
+
+
+class Framer:
+    """Cuts a stream of bytes into lines and parses them; holds at most one unfinished line of bounded length."""
+
+    __slots__ = ("_rest", "_skipping")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._skipping = False  # inside a line that was already reported as overlong
+
+    def feed(self, data: bytes) -> list[Frame | Garbage]:
+        """Return the frames and garbage that `data` completes, in the order of the wire."""
+        events: list[Frame | Garbage] = []
+        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            if line or self._skipping:
+                self._take_line(line, events)
+            self._skipping = False
+        self._rest = self._take_pieces(rest, events)
+        if len(self._rest) > LONGEST_FRAME:
+            if not self._skipping:
+                events.append(Garbage("overlong", self._rest[:LONGEST_FRAME]))
+            self._skipping = True
+            self._rest = b""
+        return events
+
+    def finish(self) -> list[Frame | Garbage]:
+        """Return what stood unfinished at the end of the stream, as if its line had ended."""
+        return self.feed(b"\n") if self._rest else []
+
+    def _take_line(self, line: bytes, events: list[Frame | Garbage]) -> None:
+        last = self._take_pieces(line, events)
+        self._take(last, events)
+
+    def _take_pieces(self, line: bytes, events: list[Frame | Garbage]) -> bytes:
+        """Take all pieces of a line that a later `:` has ended; return the last one."""
+        start = line.rfind(b":")
+        if start <= 0:
+            if start == 0:
+                self._skipping = False
+            return line
+        head, *middle = line[:start].split(b":")
+        if head:
+            self._take_ended_by_colon(head, events)
+        self._skipping = False
+        for piece in middle:
+            self._take_ended_by_colon(b":" + piece, events)
+        return line[start:]
+
+    def _take_ended_by_colon(self, piece: bytes, events: list[Frame | Garbage]) -> None:
+        """A request may lack its line end when the reply follows at once; a reply without one is cut."""
+        if piece.startswith(b":r"):
+            events.append(Garbage("cut", piece[:LONGEST_FRAME]))
+        else:
+            self._take(piece, events)
+
+    def _take(self, piece: bytes, events: list[Frame | Garbage]) -> None:
+        if self._skipping or not piece:
+            return
+        if len(piece) > LONGEST_FRAME:
+            events.append(Garbage("overlong", piece[:LONGEST_FRAME]))
+        else:
+            events.append(parse(piece))

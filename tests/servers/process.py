@@ -1,0 +1,100 @@
+"""Child processes: a free port to listen on, a log to look at, and a stop that never touches a foreign process.
+
+Rule: a process is stopped by the id we started it with and is always waited for.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+
+class ServerFailedError(Exception):
+    """A server ended or did not become ready; the text ends with the last lines of its log."""
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 on which nothing listens at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+class ServerProcess:
+    """One child process whose output goes to the end of a log file."""
+
+    def __init__(self, name: str, log_path: Path) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def process_id(self) -> int:
+        """Process id; raises ServerFailedError when nothing runs."""
+        if self._process is None or not self.is_running:
+            raise ServerFailedError(f"{self.name} is not running")
+        return self._process.pid
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        if self.is_running:
+            raise ServerFailedError(f"{self.name} runs already")
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+            )
+
+    def wait_until_ready(self, is_ready: Callable[[], bool], timeout: float) -> None:
+        """Return when `is_ready` says so; raise ServerFailedError when the process ends or `timeout` s pass."""
+        end = time.monotonic() + timeout
+        while not is_ready():
+            if not self.is_running:
+                raise ServerFailedError(f"{self.name} ended at its start:\n{self.last_lines()}")
+            if time.monotonic() > end:
+                self.kill()
+                raise ServerFailedError(f"{self.name} was not ready in {timeout} s:\n{self.last_lines()}")
+            time.sleep(0.02)
+
+    def stop(self, timeout: float = 30) -> None:
+        """Ask the process to end, and end it by force after `timeout` s; harmless when it has ended."""
+        if self._process is None:
+            return
+        if self.is_running:
+            self._process.terminate()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """End the process as a power cut would: it can say no goodbye (no last words to its clients)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def log_size(self) -> int:
+        """Bytes logged so far: give it to `log_text` to read only what comes later."""
+        return self.log_path.stat().st_size if self.log_path.exists() else 0
+
+    def log_text(self, since: int = 0) -> str:
+        """What was logged from byte `since` on, over all starts of this server."""
+        if not self.log_path.exists():
+            return ""
+        with self.log_path.open("rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
+
+    def last_lines(self, count: int = 20) -> str:
+        return "\n".join(self.log_text().splitlines()[-count:])
