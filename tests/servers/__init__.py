@@ -1,7 +1,7 @@
-"""The real servers that the tests talk to: Mosquitto, Home Assistant, and a recorder of what passes the broker.
+"""The real servers behind the tests: Mosquitto, Home Assistant, and a recorder of what the broker passes on.
 
-Rule: everything listens on 127.0.0.1 and a free port, is a child process that whoever started it stops by its process
-id, and keeps its files in a directory of its own. Nothing here imports juntek: it must be able to find juntek wrong.
-`scripts/install-test-servers` brings the servers; without them a test is left out with a sentence, or fails where
-JUNTEK_REQUIRE names the server (see `fixtures`).
+Rule: everything listens on 127.0.0.1 and a free port, is a child process that its starter stops by process
+id, and keeps its files in a directory of its own. Nothing here imports juntek: it must be able to find juntek
+wrong. `scripts/install-test-servers` brings the servers; without them a test is left out with a sentence, or
+fails where JUNTEK_REQUIRE names the server (see `fixtures`).
 """

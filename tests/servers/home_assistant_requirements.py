@@ -1,7 +1,7 @@
 """Prints what the integrations of the test configuration need, one requirement a line.
 
-Rule: runs inside the Home Assistant environment that is being made, so it imports nothing of ours. Home Assistant would
-install these at its first start; the installer does it beforehand, so that a test needs no network and no patience.
+Rule: runs inside the Home Assistant environment that is being made, so it imports nothing of ours. Home
+Assistant would install these at its first start; done beforehand, a test needs no network and no patience.
 """
 
 from __future__ import annotations

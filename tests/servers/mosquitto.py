@@ -48,8 +48,8 @@ class Encryption:
 class Mosquitto:
     """A broker, running from the moment it is made; a context manager that stops it.
 
-    `directory` receives configuration, certificates and log. With `user` nobody else may connect; with `encryption`
-    the port speaks TLS only, and `tls_context()` and `client_key_pair` are what a client needs.
+    `directory` receives configuration, certificates and log. With `user` nobody else may connect; with
+    `encryption` the port speaks TLS only, and `tls_context()` and `client_key_pair` are what a client needs.
     """
 
     host: Final = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Child processes: a free port to listen on, a log to look at, and a stop that never touches a foreign process.
+"""Child processes: a free port to listen on, a log to look at, and a stop that never hits a foreign process.
 
 Rule: a process is stopped by the id we started it with and is always waited for.
 """
@@ -55,7 +55,7 @@ class ServerProcess:
             )
 
     def wait_until_ready(self, is_ready: Callable[[], bool], timeout: float) -> None:
-        """Return when `is_ready` says so; raise ServerFailedError when the process ends or `timeout` s pass."""
+        """Return once `is_ready` says so; ServerFailedError when the process ends or `timeout` s pass."""
         end = time.monotonic() + timeout
         while not is_ready():
             if not self.is_running:

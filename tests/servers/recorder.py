@@ -47,8 +47,8 @@ class Broker(Protocol):
 class RecordedMessage:
     """One message as the broker handed it on.
 
-    `retain`: with MQTT 5 what the publisher asked for; with 3.1.1 true only for a message that was kept from before
-    the subscription. `moment`: seconds of the monotonic clock.
+    `retain`: with MQTT 5 what the publisher asked for; with 3.1.1 true only for a message that was kept from
+    before the subscription. `moment`: seconds of the monotonic clock.
     """
 
     topic: str
@@ -82,13 +82,17 @@ class Recorder:
         return [message for message in self.messages if message.topic == topic]
 
     async def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
-        """Publish with QoS 1; returns when the broker has it. An empty payload that is retained clears the topic."""
+        """Publish with QoS 1; returns when the broker has it. Retained and empty clears the topic."""
         if self._client is None:
             raise MqttError("the recorder is not connected at this moment")
         await self._client.publish(topic, payload, qos=1, retain=retain)
 
     async def wait_for(
-        self, predicate: Callable[[RecordedMessage], bool], timeout: float = 10, *, since: int = 0
+        self,
+        predicate: Callable[[RecordedMessage], bool],
+        timeout: float = 10,  # noqa: ASYNC109 - its end is told with what did come
+        *,
+        since: int = 0,
     ) -> RecordedMessage:
         """The first message, counted from message number `since`, that the predicate accepts.
 
@@ -105,13 +109,13 @@ class Recorder:
         seen = sorted({message.topic for message in self.messages})
         raise AssertionError(f"no such message in {timeout} s; {len(self.messages)} others came, on {seen}")
 
-    async def wait_for_connection(self, number: int, timeout: float = 10) -> None:
-        """Return when the recorder has connected and subscribed `number` times."""
-        async with asyncio.timeout(timeout), self._changed:
+    async def wait_for_connection(self, number: int) -> None:
+        """Return when the recorder has connected and subscribed `number` times; TimeoutError after 30 s."""
+        async with asyncio.timeout(30), self._changed:
             await self._changed.wait_for(lambda: self.connections >= number)
 
     async def record(self) -> None:
-        """Connect, subscribe, listen until the broker goes away; raises MqttError then, and when it refuses."""
+        """Connect, subscribe, listen; raises MqttError when the broker goes away or refuses."""
         async with self._make_client() as client:
             options = SubscribeOptions(qos=1, retainAsPublished=True) if self._version == "5" else None
             await client.subscribe(self._topic_filter, qos=1, options=options)
@@ -167,7 +171,7 @@ async def record(
 
     recorder = Recorder(make_client, topic_filter, version)
     task = asyncio.create_task(_keep_recording(recorder))
-    connected = asyncio.create_task(recorder.wait_for_connection(1, timeout=30))
+    connected = asyncio.create_task(recorder.wait_for_connection(1))
     try:
         await asyncio.wait({task, connected}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
