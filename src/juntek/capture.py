@@ -1,0 +1,261 @@
+r"""The text form of recorded bus bytes, and a reader of any recording; rule: a whole frame is never changed.
+
+A capture is text: the line `# juntek capture 1`, then one line per chunk of bytes as it arrived, such as
+`2026-11-22T08:00:00.123+00:00 :r50=1,34,12,\r\n`. Printable ASCII stands as it is; a backslash is doubled, and
+everything else is `\r`, `\n` or `\xNN`. Other lines that begin with `#` are remarks.
+
+`ChunkReader` takes a capture, the raw bytes of a bus, or any text log with frames in it, and finds out which:
+
+1. Capture: the first line is the header.
+2. Text log: the first line that holds the start of a frame (`:r50=`, any number, either case of r and w) is
+   readable text with a mark that no bus makes: a spelled-out line end after the fields (a backslash and `r` or
+   `n`, `\x0d`, `^M`), quotes on both sides of the frame, or a label in front of it (four characters or more with a
+   word or a time of day, ending in a blank, quote or bracket). A JSON object with a text `raw` is a log too.
+3. Raw: everything else. From there on every byte passes unchanged.
+
+Readable lines without a frame wait for that decision, at most `HELD_LIMIT` bytes of them: a log drops them, raw
+bytes include them. In a log each frame runs to the next colon, blank, quote, bracket, backslash or control character
+and gets CR LF, so that a damaged raw stream taken for a log would still give all its whole frames.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["HEADER", "Chunk", "ChunkReader", "format_chunk", "read_chunks"]
+
+HEADER = "# juntek capture 1"
+CHUNK_LIMIT = 4096
+"""Bytes of the bus on one line of a capture; a longer chunk becomes several lines with the same time."""
+HELD_LIMIT = 64 * 1024
+"""Bytes that the reader keeps at most: a line without end, or lines that wait for the decision."""
+FRAME_LIMIT = 1024
+"""Bytes, more than any frame has; where a line without end is cut, a frame that began this near stays whole."""
+
+_HEADER_LINE = HEADER.encode()
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FRAME_START = re.compile(rb":[RrWw][0-9]{2}=")
+_FRAME = re.compile(rb":[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[^]*")
+_LINE_END = re.compile(rb"[\r\n]")
+_SPELLED_END = re.compile(rb":[RrWw][0-9]{2}=[0-9,.]*(?:\\[rn]|\\x0[aAdD]|\^M)")
+_QUOTED = re.compile(rb"([\"'`]):[RrWw][0-9]{2}=[0-9,.]*\1")
+_WORD_OR_TIME = re.compile(rb"[A-Za-z]{2}|[0-9]:[0-9]{2}")
+_LABEL_ENDS = b" \t\"'`>])|="
+# Tab and escape are readable: ESPHome writes its logs in colour.
+_UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
+_STAMP = re.compile(rb"\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?=[\] ]|$)")
+# The last choice is an escape that the end of the recording has cut; it is left out.
+_ESCAPE = re.compile(rb"\\(?:([rn\\])|x([0-9A-Fa-f]{2})|x?[0-9A-Fa-f]?$)")
+_NAMED_ESCAPES = {b"r": b"\r", b"n": b"\n", b"\\": b"\\"}
+_NOT_PRINTABLE = re.compile(r"[^ -~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of a bus that arrived together; `time` is in seconds since 1970, None where it was not recorded."""
+
+    time: float | None
+    data: bytes
+
+
+def format_chunk(time: float, data: bytes) -> str:
+    """Give the capture lines, each with its line end, for bytes received at `time` (seconds since 1970).
+
+    The time is written in UTC with whole milliseconds. Up to `CHUNK_LIMIT` bytes are one line.
+    """
+    stamp = datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")
+    pieces = [data[start : start + CHUNK_LIMIT] for start in range(0, len(data), CHUNK_LIMIT)] or [b""]
+    return "".join(f"{stamp} {_escape(piece)}\n" for piece in pieces)
+
+
+def read_chunks(blocks: Iterable[bytes]) -> Iterator[Chunk]:
+    """Read a recording of any kind, block by block as it comes, and give its chunks in order."""
+    reader = ChunkReader()
+    for block in blocks:
+        yield from reader.feed(block)
+    yield from reader.finish()
+
+
+class _Kind(Enum):
+    UNDECIDED = auto()
+    CAPTURE = auto()
+    LOG = auto()
+    RAW = auto()
+
+
+class ChunkReader:
+    """Turns blocks of a recording, cut anywhere, into chunks of bus bytes; it never keeps more than a little."""
+
+    def __init__(self) -> None:
+        self._kind = _Kind.UNDECIDED
+        self._tail = b""
+        self._held = bytearray()
+        self._at_start = True
+
+    def feed(self, block: bytes) -> list[Chunk]:
+        """Take the next bytes of the recording and give what can be told of them so far."""
+        if self._is_raw():
+            return [Chunk(None, block)] if block else []
+        chunks: list[Chunk] = []
+        for line in self._split(block):
+            chunks += self._read_line(line)
+        if self._is_raw():
+            chunks += self._release()
+        elif len(self._tail) + len(self._held) > HELD_LIMIT:
+            chunks += self._relieve()
+        return chunks
+
+    def finish(self) -> list[Chunk]:
+        """Give what is left at the end of the recording, where the last line may lack its end."""
+        rest, self._tail = self._tail, b""
+        chunks = self._read_line(rest) if rest else []
+        return chunks + self._release()
+
+    def _split(self, block: bytes) -> Iterator[bytes]:
+        """Give whole lines with their ends and keep the rest; a lone CR ends a line as well."""
+        data = self._tail + block
+        start = 0
+        for end in _LINE_END.finditer(data, len(self._tail)):
+            yield data[start : end.end()]
+            start = end.end()
+            if self._is_raw():
+                break
+        self._tail = data[start:]
+
+    def _is_raw(self) -> bool:
+        return self._kind is _Kind.RAW
+
+    def _read_line(self, line: bytes) -> list[Chunk]:
+        if self._kind is _Kind.CAPTURE:
+            return _read_capture_line(line.rstrip(b"\r\n"))
+        if self._kind is _Kind.LOG:
+            return _read_log_line(line.strip())
+        return self._judge(line)
+
+    def _judge(self, line: bytes) -> list[Chunk]:
+        content = line.strip()
+        if self._at_start:
+            content = content.removeprefix(_BYTE_ORDER_MARK)
+            self._at_start = False
+            if content == _HEADER_LINE:
+                self._kind = _Kind.CAPTURE
+                return []
+        readable = _is_readable(content)
+        if readable and _is_log_line(content):
+            self._kind = _Kind.LOG
+            self._held.clear()
+            return _read_log_line(content)
+        self._held += line
+        if _FRAME_START.search(content):
+            self._kind = _Kind.RAW
+        elif not readable:
+            # Noise is noise in either kind of recording: it need not wait and decides nothing.
+            return self._release()
+        return []
+
+    def _relieve(self) -> list[Chunk]:
+        """Let go of a line without end, or of too many lines without a frame."""
+        if self._kind is _Kind.UNDECIDED:
+            if _FRAME_START.search(self._tail):
+                self._kind = _Kind.RAW
+            return self._release()
+        cut = self._tail.rfind(b":", -FRAME_LIMIT)
+        line, self._tail = (self._tail[:cut], self._tail[cut:]) if cut > 0 else (self._tail, b"")
+        return self._read_line(line)
+
+    def _release(self) -> list[Chunk]:
+        """Pass on unchanged all that is held; the order of the bytes stays."""
+        data = bytes(self._held) + self._tail
+        self._held.clear()
+        self._tail = b""
+        return [Chunk(None, data)] if data else []
+
+
+def _is_readable(content: bytes) -> bool:
+    if _UNREADABLE.search(content):
+        return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_log_line(content: bytes) -> bool:
+    start = _FRAME_START.search(content)
+    if start is None:
+        return _read_json(content) is not None
+    if _SPELLED_END.search(content) or _QUOTED.search(content):
+        return True
+    label = content[: start.start()]
+    return len(label) >= 4 and label[-1] in _LABEL_ENDS and _WORD_OR_TIME.search(label) is not None
+
+
+def _read_capture_line(content: bytes) -> list[Chunk]:
+    if not content or content.startswith(b"#"):
+        return []
+    stamp = _STAMP.match(content)
+    time = _read_time(stamp[1]) if stamp else None
+    if stamp is None or time is None or stamp.start(1) > 0:
+        return _read_log_line(content)
+    return [Chunk(time, _ESCAPE.sub(_unescape, content[stamp.end() + 1 :]))]
+
+
+def _read_log_line(content: bytes) -> list[Chunk]:
+    record = _read_json(content)
+    if record is not None:
+        return [record] if _FRAME_START.search(record.data) else []
+    frames = _FRAME.findall(content)
+    if not frames:
+        return []
+    stamp = _STAMP.match(content)
+    return [Chunk(_read_time(stamp[1]) if stamp else None, b"".join(frame + b"\r\n" for frame in frames))]
+
+
+def _read_json(content: bytes) -> Chunk | None:
+    """Take `raw`, and `time` if it is there, from a JSON object on one line; None for anything else."""
+    if not content.startswith(b"{"):
+        return None
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    raw = record.get("raw")
+    if not isinstance(raw, str):
+        return None
+    data = raw.encode("latin-1", "replace")
+    time = record.get("time")
+    return Chunk(
+        _read_time(time.encode()) if isinstance(time, str) else None,
+        data if data.endswith((b"\r", b"\n")) else data + b"\r\n",
+    )
+
+
+def _read_time(stamp: bytes) -> float | None:
+    """Seconds since 1970 of an ISO 8601 time with its offset; without one the moment is not known."""
+    try:
+        moment = datetime.fromisoformat(stamp.decode())
+        return moment.timestamp() if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _escape(data: bytes) -> str:
+    text = data.decode("latin-1").replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
+    text = _NOT_PRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    # Editors cut blanks at the end of a line.
+    return f"{text[:-1]}\\x20" if text.endswith(" ") else text
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    if found[1]:
+        return _NAMED_ESCAPES[found[1]]
+    return bytes([int(found[2], 16)]) if found[2] else b""
