@@ -60,9 +60,12 @@ class Layout:
         """Numbers after the checksum that a reply of this layout may have."""
         return range(sum(not row.optional for row in self.rows), len(self.rows) + 1)
 
-    def index_of(self, key: str) -> int | None:
-        """Return the place of `key` among the numbers after the checksum."""
-        return next((row.index - 2 for row in self.rows if row.key == key), None)
+    def place(self, key: str) -> int:
+        """Return where `key` stands among the numbers after the checksum. Raises KeyError where it does not."""
+        for row in self.rows:
+            if row.key == key:
+                return row.index - 2
+        raise KeyError(key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The vocabulary: every quantity once, with its unit and its kind; rule: no other file invents a key, a unit or a label.
+"""The vocabulary: every quantity once, with its unit and kind; rule: no other file invents a key, unit or label.
 
 Keys, units and signs are the same in Python, JSON, MQTT topics, columns and documents.
 Charging is positive, discharging negative.
@@ -65,9 +65,7 @@ _SETTING = (
     Quantity("over_voltage_protection", "Over-voltage protection", "V", "voltage", "setting", 2),
     Quantity("under_voltage_protection", "Under-voltage protection", "V", "voltage", "setting", 2),
     Quantity("over_current_protection", "Over-current protection", "A", "current", "setting", 2),
-    Quantity(
-        "negative_over_current_protection", "Charge over-current protection", "A", "current", "setting", 2
-    ),
+    Quantity("negative_over_current_protection", "Charge over-current protection", "A", "current", "setting", 2),
     Quantity("over_power_protection", "Over-power protection", "W", "power", "setting", 2),
     Quantity("over_temperature_protection", "Over-temperature protection", "°C", "temperature", "setting"),
     Quantity("low_temperature_protection", "Low-temperature protection", "°C", "temperature", "setting"),
@@ -94,7 +92,7 @@ _SETTING = (
 QUANTITIES: dict[str, Quantity] = {q.key: q for q in (*_INSTANT, *_TOTAL, *_STATE, *_SETTING)}
 """All quantities by key, in the order in which they are shown."""
 
-READING_KEYS = tuple(q.key for q in (*_INSTANT, *_TOTAL, *_STATE)) + ("nominal_capacity",)
+READING_KEYS = (*(q.key for q in (*_INSTANT, *_TOTAL, *_STATE)), "nominal_capacity")
 SETTING_KEYS = tuple(q.key for q in _SETTING)
 
 OUTPUT_STATES = (

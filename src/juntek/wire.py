@@ -23,8 +23,7 @@ Reason = Literal[
     "checksum",
     "unknown_command",
     "unknown_layout",  # a reply that no model table explains
-    "range",  # a value that the model cannot have
-    "implausible",  # a reading that does not follow from those before it
+    "implausible",  # a value that the model cannot have, or that does not follow from those before it
 ]
 
 # A reply: numbers as the meter prints them, without sign or leading zeros, every one followed by a comma.

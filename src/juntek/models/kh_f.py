@@ -73,9 +73,7 @@ SETTINGS = Layout(
 # KH-man's own table of writes could not be read; these are the ones that the other manuals and ST have.
 ACTIONS = (
     Action(key="set_address", write=1, low=1, high=99, risk="dangerous", source="KG-man p. 23"),
-    Action(
-        key="output", write=10, low=0, high=1, risk="dangerous", source="KH-man p. 26, ST; drives the relay"
-    ),
+    Action(key="output", write=10, low=0, high=1, risk="dangerous", source="KH-man p. 26, ST; drives the relay"),
     Action(key="factory_reset", write=35, low=1, high=1, risk="dangerous", source="KG-man p. 25"),
     Action(key="state_of_charge", write=60, low=0, high=100, risk="accounting", source="KG-man p. 25"),
     Action(key="zero_current", write=61, low=1, high=1, risk="accounting", source="KG-man p. 25"),

@@ -1,0 +1,237 @@
+"""The listener of one bus: bytes in, believed values and garbage out; rule: the same checks live and in a file.
+
+It joins `wire`, `decode` and `derive.plausibility`, remembers what each address has told so far, and does no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from juntek.decode import Options, ReadingDecoder, decode_identity, decode_settings, models_for
+from juntek.derive.physics import OrderWatch
+from juntek.derive.plausibility import CONFIRMATIONS, Plausibility
+from juntek.model import Model
+from juntek.reading import Identity, Reading, Settings
+from juntek.wire import Frame, Framer, Garbage
+
+Event = Frame | Garbage | Identity | Settings | Reading
+"""A Frame among the events is a request or an acknowledgement: replies have become values."""
+
+PRESENCE = 64
+"""Replies of others after which an address has to prove again that it is there."""
+
+PROOF_WINDOW = 12
+"""Replies within which an unproven address must be heard CONFIRMATIONS times."""
+
+
+class Station:
+    """What one address has told: its identity, its settings, and how its readings went."""
+
+    __slots__ = (
+        "_count", "_decoder", "_held_identity", "_held_settings", "_options", "_plausibility", "_watch", "address",
+        "heard", "identity", "message_count", "model", "proven", "settings",
+    )  # fmt: skip
+
+    def __init__(self, address: int, options: Options) -> None:
+        self.address = address
+        self.identity: Identity | None = None
+        self.settings: Settings | None = None
+        self.model: Model | None = None
+        self.message_count = 0
+        self.heard: list[int] = []
+        self.proven = False
+        self._options = options
+        self._count = 0
+        self._decoder: ReadingDecoder | None = None
+        self._plausibility: Plausibility | None = None
+        self._watch: OrderWatch | None = None
+        self._held_identity: Identity | None = None
+        self._held_settings: Settings | None = None
+
+    @property
+    def nominal_capacity(self) -> float | None:
+        """Ah, as configured, else as the meter is set."""
+        if self._options.nominal_capacity is not None:
+            return self._options.nominal_capacity
+        return self.settings.nominal_capacity if self.settings else None
+
+    def take_reading(self, frame: Frame, time: float | None, *, check: bool) -> Reading | Garbage:
+        """Return the reading, or why it is not believed."""
+        if len(frame.fields) != self._count and not self._choose_model(frame):
+            return Garbage("unknown_layout", frame.raw, f"no model table has {len(frame.fields)} numbers here", time)
+        decoder, plausibility, model = self._decoder, self._plausibility, self.model
+        assert decoder is not None and plausibility is not None and model is not None  # noqa: S101, PT018
+        if check:
+            doubt = plausibility.judge(frame.fields, time, verified=bool(frame.checksum))
+            if doubt is not None:
+                return Garbage("implausible", frame.raw, doubt, time)
+        if self._watch is not None and not self._order_is_right(self._watch, frame):
+            text = "voltage and current seem to stand in another order than in any table"
+            return Garbage("unknown_layout", frame.raw, text, time)
+        if not decoder.can_decode(frame):
+            return Garbage("unknown_layout", frame.raw, "the direction is neither 0 nor 1", time)
+        self.message_count += 1
+        return decoder.decode(frame, model.family, self._options, self.nominal_capacity, self.message_count, time)
+
+    def take_settings(self, frame: Frame, time: float | None, *, check: bool) -> Settings | Garbage:
+        """Return the settings; changed ones only when they come a second time."""
+        model = self.model if self.model and len(frame.fields) in self.model.settings.counts else None
+        if model is None:
+            models = models_for(frame, family=self._options.family, series=self._series)
+            if not models:
+                text = f"no model table has {len(frame.fields)} numbers here"
+                return Garbage("unknown_layout", frame.raw, text, time)
+            model = models[0]
+        new = decode_settings(frame, model, time=time)
+        if isinstance(new, Garbage):
+            return new
+        if check and self.settings is not None and new.raw != self.settings.raw:
+            held, self._held_settings = self._held_settings, new
+            if held is None or held.raw != new.raw:
+                return Garbage("implausible", frame.raw, "the settings changed; believed when they come again", time)
+        self._held_settings = None
+        self.settings = new
+        if self._plausibility is not None:
+            self._plausibility.nominal = self._nominal_tenths
+        return new
+
+    def take_identity(self, frame: Frame, time: float | None, *, check: bool) -> Identity | Garbage:
+        """Return the identity; a changed one only when it comes a second time."""
+        new = decode_identity(frame, self._options, time=time)
+        if isinstance(new, Garbage):
+            return new
+        if self.model is not None and new.family != self.model.family and self._same_series(frame, self.model):
+            new = replace(new, family=self.model.family, model=self.model.prefix + new.model[2:])
+        if check and self.identity is not None and new.raw != self.identity.raw:
+            held, self._held_identity = self._held_identity, new
+            if held is None or held.raw != new.raw:
+                return Garbage("implausible", frame.raw, "the model changed; believed when it comes again", time)
+            self._count = 0  # another meter: choose the table anew
+        self._held_identity = None
+        self.identity = new
+        if self._plausibility is not None:
+            self._plausibility.limit(max_voltage=new.max_voltage, max_current=new.max_current)
+        return new
+
+    @property
+    def _series(self) -> int | None:
+        return int(self.identity.raw.split(b",")[2][:1]) if self.identity else None
+
+    @property
+    def _nominal_tenths(self) -> int | None:
+        return round(self.settings.nominal_capacity * 10) if self.settings else None
+
+    def _same_series(self, frame: Frame, model: Model) -> bool:
+        return frame.fields[0] // 1000 in model.series
+
+    def _choose_model(self, frame: Frame) -> bool:
+        """Choose the table by the configured family, the series digit and the number of fields."""
+        models = models_for(frame, family=self._options.family, series=self._series)
+        if not models:
+            return False
+        model = models[0]
+        if self.model is not None and self._count:
+            # The layout of a meter does not change: a whole frame of another length is another device's, or damaged.
+            return False
+        self.model = model
+        self._count = len(frame.fields)
+        self._decoder = ReadingDecoder(model.readings)
+        self._watch = OrderWatch(model.readings)
+        self._plausibility = Plausibility(model.readings)
+        self._plausibility.nominal = self._nominal_tenths
+        if self.identity is not None:
+            limits = self.identity
+            self._plausibility.limit(max_voltage=limits.max_voltage, max_current=limits.max_current)
+        return True
+
+    def _order_is_right(self, watch: OrderWatch, frame: Frame) -> bool:
+        watch.add(frame.fields)
+        if watch.settled:
+            self._watch = None
+        return not watch.contradicted
+
+
+class Bus:
+    """Turns the bytes of one bus into events.
+
+    With `options` by address only those addresses are listened to; without, all are, and an address that was not
+    asked must be heard several times before it is believed. With `check=False` nothing is held back as implausible.
+    """
+
+    def __init__(self, options: dict[int, Options] | None = None, *, check: bool = True) -> None:
+        self.stations: dict[int, Station] = {}
+        self.ignored = 0
+        """Replies of addresses that nobody asked for."""
+        self._framer = Framer()
+        self._options = options
+        self._check = check
+        self._asked: int | None = None
+        self._replies = 0
+
+    def feed(self, data: bytes, time: float | None = None) -> list[Event]:
+        """Return what `data` completes, in the order of the wire. `time` is when it was received, s since 1970."""
+        return self._events(self._framer.feed(data), time)
+
+    def finish(self, time: float | None = None) -> list[Event]:
+        """Return what stood unfinished at the end of the stream."""
+        return self._events(self._framer.finish(), time)
+
+    def _events(self, parts: list[Frame | Garbage], time: float | None) -> list[Event]:
+        events: list[Event] = []
+        for part in parts:
+            if part.__class__ is Garbage:
+                events.append(replace(part, time=time) if time is not None else part)
+                continue
+            assert isinstance(part, Frame)  # noqa: S101
+            command = part.command
+            if command[0] == "r":
+                event = self._take_reply(part, time)
+                self._asked = None
+                if event is not None:
+                    events.append(event)
+            else:
+                if command[0] == "R":
+                    self._asked = part.address
+                events.append(part)
+        return events
+
+    def _take_reply(self, frame: Frame, time: float | None) -> Event | None:
+        station = self._station(frame)
+        if station is None:
+            self.ignored += 1
+            return None
+        if self._check and (doubt := self._doubt_address(station)):
+            return Garbage("implausible", frame.raw, doubt, time)
+        if frame.command == "r50":
+            return station.take_reading(frame, time, check=self._check)
+        if frame.command == "r51":
+            return station.take_settings(frame, time, check=self._check)
+        if frame.command == "r00":
+            return station.take_identity(frame, time, check=self._check)
+        return Garbage("unknown_command", frame.raw, f"{frame.command} is not known", time)
+
+    def _station(self, frame: Frame) -> Station | None:
+        station = self.stations.get(frame.address)
+        if station is None:
+            if self._options is not None and frame.address not in self._options:
+                return None
+            options = self._options[frame.address] if self._options is not None else Options()
+            station = self.stations[frame.address] = Station(frame.address, options)
+        return station
+
+    def _doubt_address(self, station: Station) -> str | None:
+        """The checksum does not cover the address, so an address needs a reason to be believed."""
+        self._replies = number = self._replies + 1
+        asked = self._asked
+        heard = station.heard
+        if asked is not None and asked not in (0, station.address):
+            return f"address {asked} was asked, not {station.address}"
+        if station.proven and number - heard[-1] <= PRESENCE:
+            heard[-1] = number
+            return None
+        heard[:] = [at for at in heard if number - at <= PROOF_WINDOW] + [number]
+        alone = all(other is station or not other.proven for other in self.stations.values())
+        if asked == station.address or alone or len(heard) >= CONFIRMATIONS:
+            station.proven = True
+            return None
+        return f"address {station.address} was never heard before; believed when it is heard again"

@@ -1,0 +1,1 @@
+"""What follows from readings: plausibility, totals, physics; rule: pure folds, and time is an argument."""

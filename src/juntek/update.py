@@ -1,0 +1,57 @@
+"""What the gateway tells its sinks about one meter; rule: vocabulary only, so that a sink needs nothing else.
+
+The health of a link is counted in place and shared by reference: whoever reads it sees the present counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from juntek.reading import Identity, Reading, Settings, iso_time
+
+Mode = Literal["starting", "listen", "poll", "closed"]
+
+
+@dataclass(slots=True)
+class Health:
+    """How a meter's link does. `garbage` counts what was thrown away, by reason (wire.Reason)."""
+
+    mode: Mode = "starting"
+    connected: bool = False
+    frames: int = 0
+    garbage: Counter[str] = field(default_factory=Counter)
+    reconnects: int = 0
+    last_frame: float | None = None
+    """Seconds since 1970 of the last good frame of this meter."""
+    error: str | None = None
+    """Why the link is down or the meter silent, as a sentence; None when all is well."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON."""
+        return {
+            "mode": self.mode,
+            "connected": self.connected,
+            "frames": self.frames,
+            "garbage": dict(self.garbage),
+            "garbage_count": sum(self.garbage.values()),
+            "reconnects": self.reconnects,
+            "last_frame": iso_time(self.last_frame),
+            "error": self.error,
+        }
+
+
+class Update(NamedTuple):
+    """All that is known of a meter when something changed.
+
+    `reading` is the new reading, or None when it is something else that changed: the identity, the settings or
+    whether the meter answers.
+    """
+
+    meter: str
+    available: bool
+    reading: Reading | None
+    identity: Identity | None
+    settings: Settings | None
+    health: Health
