@@ -1,0 +1,257 @@
+"""Opens the wire to a meter; rule: one module a kind of link, named as its URL scheme, and no kind knows another.
+
+`device` is the kind for a path without a scheme. A module offers `async def open_link(url: str) -> Link` and is
+imported when its scheme is first asked for, so that nobody pays for a library that is not used. What the kinds
+share, the link over an asyncio transport and the sentences about a network, stands here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib
+import pkgutil
+import re
+import socket
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self, cast
+from urllib.parse import urlsplit
+
+from juntek.capture import Chunk
+from juntek.errors import LinkError, LinkLostError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Chunk", "Link", "StreamLink", "keep_alive", "network_trouble", "open_link", "parse_address"]
+
+BAUD_RATE = 115200
+"""Bits a second, with 8 data bits, no parity, 1 stop bit (all three manuals)."""
+READ_LIMIT = 16 * 1024
+"""Bytes that wait for a slow reader, 1.4 s of a full line, before the other end is held back."""
+CLOSE_PATIENCE = 2.0
+"""Seconds for the last bytes to leave before a link is closed without them."""
+# Seconds of silence before the kernel asks the other end, seconds between questions, questions without answer,
+# and milliseconds that sent bytes may stay unconfirmed: a bridge without power is noticed within 40 s.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 40_000}
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_ALIASES = {"tcp": "socket"}
+
+
+class Link(ABC):
+    """An open link; `async with await open_link(url) as link:` closes it at the end.
+
+    `name` is the URL without its secrets, for messages. `can_write` is False where nobody listens (a replay): a
+    meter behind it can only be listened to. `dropped_bytes` counts what a slow reader has lost.
+    """
+
+    def __init__(self, url: str, *, name: str | None = None, can_write: bool = True) -> None:
+        self.url = url
+        self.name = url if name is None else name
+        self.can_write = can_write
+        self.dropped_bytes = 0
+
+    @abstractmethod
+    async def read(self) -> Chunk:
+        """Wait for at least one byte and return what is there; one reader at a time, and safe to cancel.
+
+        The chunk's time is when its last byte was received, by this computer's clock. For a replay it is the
+        recorded time, or None where there is none. Raises LinkLostError when the link is gone or closed.
+        """
+
+    @abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Send bytes and wait while too many are on their way.
+
+        Raises LinkLostError when the link is gone or closed, RequestError when it cannot be written to.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give the port or connection free; once is enough, twice does no harm, and it never raises."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+async def open_link(url: str) -> Link:
+    """Open a link by its URL: a device path, or `scheme:…` with one of this package's modules as the scheme.
+
+    Raises LinkError with a sentence on what to do about it.
+    """
+    found = _SCHEME.match(url)
+    scheme = found[1].lower() if found else "device"
+    scheme = _ALIASES.get(scheme, scheme)
+    kinds = {module.name for module in pkgutil.iter_modules(__path__)}
+    if not url.strip() or scheme not in kinds or (found and scheme == "device"):
+        known = ", ".join(f"{kind}:" for kind in sorted((kinds | _ALIASES.keys()) - {"device"}))
+        raise LinkError(
+            f"'{url}' is not a link: give a device path such as /dev/ttyUSB0 or a URL that begins with one of {known}"
+        )
+    kind = importlib.import_module(f"{__name__}.{scheme}")
+    return cast("Link", await kind.open_link(url))
+
+
+class StreamLink(asyncio.Protocol, Link):
+    """A link over any asyncio transport, as its protocol: bytes go straight into a small bounded buffer.
+
+    `mend` says what an owner looks at when the link is lost. `write_errors` are what the transport raises when it
+    is gone. A transport that cannot be held back loses its oldest bytes to a slow reader.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        mend: str,
+        name: str | None = None,
+        write_errors: tuple[type[Exception], ...] = (OSError,),
+    ) -> None:
+        super().__init__(url, name=name)
+        self._mend = mend
+        self._write_errors = write_errors
+        self._transport: asyncio.Transport
+        self._buffer = bytearray()
+        self._time = 0.0
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._can_send = asyncio.Event()
+        self._can_send.set()
+        self._gone = asyncio.Event()
+        self._loss: str | None = None
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport; the link is open."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep bytes for the reader, with the time of the last of them."""
+        self._buffer += data
+        self._time = time.time()
+        self._wake()
+        if len(self._buffer) > READ_LIMIT and not self._paused:
+            self._hold_back()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note why; the reader still gets what came before."""
+        reason = str(exc) if exc is not None else "closed by the other end"
+        self._loss = self._loss or f"The link {self.name} was lost ({reason}); {self._mend}."
+        self._gone.set()
+        self._can_send.set()
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """Let writers wait: too much is on its way."""
+        self._can_send.clear()
+
+    def resume_writing(self) -> None:
+        """Let writers go on."""
+        self._can_send.set()
+
+    def _wake(self) -> None:
+        # The bytes stay in the buffer until the reader runs, so a reader cancelled in between loses none.
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _hold_back(self) -> None:
+        try:
+            self._transport.pause_reading()
+            self._paused = True
+        except NotImplementedError:
+            excess = len(self._buffer) - READ_LIMIT
+            self.dropped_bytes += excess
+            del self._buffer[:excess]
+
+    # What the meter calls
+
+    async def read(self) -> Chunk:
+        """Return all that has come, and let a transport that was held back go on."""
+        buffer = self._buffer
+        while not buffer:
+            if self._loss is not None:
+                raise LinkLostError(self._loss)
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        chunk = Chunk(self._time, bytes(buffer))
+        buffer.clear()
+        if self._paused:
+            self._paused = False
+            if self._loss is None:
+                self._transport.resume_reading()
+        return chunk
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes; what the transport raises means that the link is lost."""
+        if self._loss is None:
+            try:
+                self._transport.write(data)
+            except self._write_errors as error:
+                self._loss = f"The link {self.name} was lost ({error}); {self._mend}."
+                self._wake()
+            else:
+                await self._can_send.wait()
+        if self._loss is not None:
+            raise LinkLostError(self._loss)
+
+    async def close(self) -> None:
+        """Let the last bytes leave for `CLOSE_PATIENCE` seconds, then wait for the end."""
+        self._loss = self._loss or f"The link {self.name} is closed; open it again to use it."
+        self._wake()
+        self._transport.close()
+        try:
+            async with asyncio.timeout(CLOSE_PATIENCE):
+                await self._gone.wait()
+        except TimeoutError:
+            self._transport.abort()
+            await self._gone.wait()
+
+
+# About networks ---------------------------------------------------------------------------------------------
+
+
+def parse_address(url: str, *, default_port: int | None = None) -> tuple[str, int]:
+    """Take host and port from a URL; raises LinkError with an example of a right one."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError:
+        host, port = None, None
+    if not host or not port:
+        scheme = url.partition(":")[0]
+        example = f"{scheme}://192.168.1.20" + (":4001" if default_port is None else "")
+        raise LinkError(f"'{url}' lacks a host or a right port; write it like {example}.")
+    return host, port
+
+
+def network_trouble(name: str, host: str, port: int, error: Exception) -> LinkError:
+    """Make of a failed connection a sentence with its mend."""
+    # Where a host has several addresses, asyncio joins the errors of all of them into one text.
+    refused = isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
+    if refused:
+        reason = f"nothing listens on port {port} of {host}; start the bridge there or correct the port"
+    elif isinstance(error, socket.gaierror):
+        reason = f"the host name '{host}' is not known; check its spelling or give its IP address"
+    elif isinstance(error, TimeoutError):
+        reason = f"{host} does not answer; check that it is switched on and in this network"
+    else:
+        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = f"{text.rstrip('.')}; check the address {host}:{port} and the network"
+    return LinkError(f"Cannot open {name}: {reason}.")
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Let the kernel find out when the other end of a silent TCP connection is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

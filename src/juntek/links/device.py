@@ -1,0 +1,135 @@
+"""Link by a device path such as `/dev/serial/by-id/usb-…` or `COM3`; rule: whatever fails, say what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import getpass
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import serialx
+
+from juntek.errors import LinkError
+from juntek.links import BAUD_RATE, Link, StreamLink
+
+try:
+    import grp
+    from termios import error as TermiosError  # noqa: N812 - an error like the others here
+except ImportError:  # Windows has neither
+    grp = None  # type: ignore[assignment]
+    TermiosError = OSError  # type: ignore[assignment,misc]
+
+DEVICES = Path("/dev")
+# Names of serial adapters and of a Raspberry Pi's own port.
+_PORT_NAMES = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial[0-9]*")
+_PSEUDO_TERMINALS = "/dev/pts/"
+
+
+async def open_link(url: str) -> Link:
+    """Open the port for this program alone, 115200 8N1; raises LinkError."""
+    users = await asyncio.to_thread(_find_rivals, url)
+    if users:
+        raise LinkError(_in_use(url, users))
+    link = StreamLink(
+        url,
+        mend="check the plug and the power of the adapter",
+        write_errors=(OSError, serialx.SerialException),
+    )
+    try:
+        await serialx.create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: link,
+            url,
+            baudrate=BAUD_RATE,
+            exclusive=True,
+            transport_cls=serialx.SerialTransport,
+        )
+    except (OSError, serialx.SerialException, TermiosError) as error:
+        raise LinkError(await asyncio.to_thread(explain, url, error)) from error
+    return link
+
+
+def list_ports() -> list[str]:
+    """Paths of the serial ports of this computer, the ones that stay the same after a restart first."""
+    lasting = sorted((DEVICES / "serial" / "by-id").glob("*"))
+    resolved = {path.resolve() for path in lasting}
+    others = [path for name in _PORT_NAMES for path in sorted(DEVICES.glob(name))]
+    return [str(path) for path in [*lasting, *(path for path in others if path.resolve() not in resolved)]]
+
+
+def find_users(path: str) -> list[tuple[int, str]]:
+    """Process number and command of every program that holds the device, as far as this user may see them."""
+    device = os.path.realpath(path)
+    users = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(_points_to(entry, device) for entry in (process / "fd").iterdir()):
+                words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                users.append((int(process.name), " ".join(words[:2]).strip()))
+    return users
+
+
+def _find_rivals(path: str) -> list[tuple[int, str]]:
+    """Programs that would take bytes from us: many (pyserial unless told otherwise) use a port without a lock."""
+    # The program that made a pseudo terminal may well hold this end too, and reads nothing from it.
+    return [] if os.path.realpath(path).startswith(_PSEUDO_TERMINALS) else find_users(path)
+
+
+def _points_to(entry: Path, device: str) -> bool:
+    with suppress(OSError):
+        return os.readlink(entry) == device  # noqa: PTH115 - a thousand of them; Path objects cost more
+    return False
+
+
+def explain(path: str, error: Exception) -> str:
+    """Make of a failure to open the port a sentence with its mend."""
+    code = error.errno if isinstance(error, OSError) else error.args[0] if error.args else None
+    if isinstance(error, FileNotFoundError):
+        return _no_port(path)
+    if isinstance(error, PermissionError):
+        return _no_permission(path)
+    if code in (errno.EBUSY, errno.EWOULDBLOCK):
+        return _in_use(path, find_users(path))
+    if code in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
+        return f"{path} is not a serial port; to play a recording write replay:{path}."
+    if code in (errno.EIO, errno.ENXIO, errno.ENODEV):
+        return f"Nothing answers behind {path}; take another port, or unplug the adapter and plug it in again."
+    return f"Cannot open {path} ({error}); unplug the adapter and plug it in again."
+
+
+def _no_port(path: str) -> str:
+    in_devices = DEVICES / path
+    if not path.startswith("/") and in_devices.exists():
+        return f"There is no file {path} here; if the port is meant write {in_devices}."
+    ports = list_ports()
+    if ports:
+        return f"There is no port {path}; this computer has {' and '.join(ports[:4])}."
+    return f"There is no port {path}, nor any other; plug the adapter in and look with: ls /dev/serial/by-id"
+
+
+def _no_permission(path: str) -> str:
+    user = getpass.getuser()
+    try:
+        owner = grp.getgrgid(Path(path).stat().st_gid)
+    except (OSError, KeyError, AttributeError):
+        return f"No permission to open {path}; run as a user who may."
+    if owner.gr_name == "root":
+        return f"No permission to open {path}, which only root may; give it a group by a udev rule, or run as root."
+    if user in owner.gr_mem and owner.gr_gid not in os.getgroups():
+        return f"No permission to open {path} yet; log out and in again, as {user} has only now joined {owner.gr_name}."
+    return (
+        f"No permission to open {path}, which belongs to the group {owner.gr_name}; "
+        f"join it with: sudo usermod -aG {owner.gr_name} {user}   and log in again."
+    )
+
+
+def _in_use(path: str, users: list[tuple[int, str]]) -> str:
+    others = [(number, command) for number, command in users if number != os.getpid()]
+    if others:
+        number, command = others[0]
+        return f"{path} is in use by '{command}' (process {number}); stop that program, as only one can read a port."
+    if users:
+        return f"{path} is already open in this program; write the very same link for all meters on one bus."
+    return f"{path} is in use by a program that cannot be seen from here; find it with: sudo fuser -v {path}"

@@ -1,0 +1,126 @@
+"""Link `replay:FILE[?speed=X]`: a recording instead of a meter; rule: the recorded time is the time.
+
+A capture, a text log or raw bytes. Where times are recorded they set the pace, times `speed` (1 if it is not
+given); `speed=0` or `speed=max` waits for nothing, as does a recording without times. At the end the link is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import stat
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from juntek.capture import Chunk, ChunkReader
+from juntek.errors import LinkError, LinkLostError, RequestError
+from juntek.links import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+BLOCK = 16 * 1024
+"""Bytes of the file read at a time."""
+
+
+async def open_link(url: str) -> Link:
+    """Open the file; raises LinkError."""
+    path, speed = parse_url(url)
+    return ReplayLink(url, _open_file(url, path), speed=speed)
+
+
+def parse_url(url: str) -> tuple[Path, float]:
+    """Take the file and the speed (infinite: as fast as possible) from a URL; raises LinkError."""
+    rest = url.partition(":")[2].removeprefix("//")
+    name, mark, value = rest.partition("?speed=")
+    try:
+        speed = math.inf if value == "max" else float(value) if mark else 1.0
+    except ValueError:
+        speed = math.nan
+    if not name or "?" in name or math.isnan(speed) or speed < 0:
+        raise LinkError(f"'{url}' is not a replay; write replay:FILE, or replay:FILE?speed=10 with 0 for no waiting.")
+    return Path(name).expanduser(), speed or math.inf
+
+
+def _open_file(url: str, path: Path) -> BinaryIO:
+    # A pipe would stop the whole program while it is empty; only a file has its bytes at hand.
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise LinkError(f"Cannot open {url}: {path} is not a file; give a file made by 'juntek capture'.")
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise LinkError(f"Cannot open {url}: there is no file {path}; check the name and the folder.") from error
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise LinkError(f"Cannot open {url}: {reason}; check who may read {path}.") from error
+
+
+class ReplayLink(Link):
+    """Plays a recording; nobody is there to hear what is written, so writing is refused."""
+
+    def __init__(
+        self,
+        url: str,
+        file: BinaryIO,
+        *,
+        speed: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(url, can_write=False)
+        self._file = file
+        self._speed = speed
+        self._sleep = sleep
+        self._reader = ChunkReader()
+        self._chunks: deque[Chunk] = deque()
+        self._finished = False
+        self._closed = False
+        self._recorded: float | None = None
+        self._started = 0.0
+
+    async def read(self) -> Chunk:
+        """Return the next chunk when its time has come."""
+        while not self._chunks:
+            self._refill()
+        await self._wait(self._chunks[0].time)
+        if not self._chunks:
+            raise LinkLostError(self._loss())
+        return self._chunks.popleft()
+
+    def _refill(self) -> None:
+        if self._closed or self._finished:
+            raise LinkLostError(self._loss())
+        try:
+            block = self._file.read(BLOCK)
+        except OSError as error:
+            raise LinkLostError(f"The link {self.url} was lost ({error}); check the disk.") from error
+        self._finished = not block
+        chunks = self._reader.feed(block) if block else self._reader.finish()
+        self._chunks.extend(chunk for chunk in chunks if chunk.data)
+
+    def _loss(self) -> str:
+        if self._closed:
+            return f"The link {self.url} is closed; open it again to use it."
+        return f"The recording {self.url} is at its end; open it again to play it once more."
+
+    async def _wait(self, recorded: float | None) -> None:
+        now = asyncio.get_running_loop().time()
+        if recorded is None or math.isinf(self._speed):
+            await self._sleep(0)
+            return
+        if self._recorded is None or recorded < self._recorded:
+            # The first time, or a clock that was set back while recording: the pace starts anew.
+            self._recorded, self._started = recorded, now
+        due = self._started + (recorded - self._recorded) / self._speed
+        await self._sleep(max(0.0, due - now))
+
+    async def write(self, data: bytes) -> None:
+        """Refuse: a recording hears nothing."""
+        raise RequestError(f"{self.url} is a recording and cannot take {len(data)} bytes; write to a live link.")
+
+    async def close(self) -> None:
+        """Close the file."""
+        self._closed = True
+        self._chunks.clear()
+        self._file.close()

@@ -1,0 +1,44 @@
+"""Link `rfc2217://HOST:PORT`: a serial port behind a telnet server; rule: the line's settings are ours to make."""
+
+from __future__ import annotations
+
+import asyncio
+
+import serialx
+
+from juntek.errors import LinkError
+from juntek.links import BAUD_RATE, Link, StreamLink, keep_alive, network_trouble, parse_address
+
+
+async def open_link(url: str) -> Link:
+    """Connect and set the port to 115200 8N1; raises LinkError."""
+    host, port = parse_address(url)
+    link = StreamLink(
+        url,
+        mend=f"check that {host} is switched on and in the network",
+        write_errors=(OSError, serialx.SerialException),
+    )
+    try:
+        transport, _ = await serialx.create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: link,
+            url,
+            baudrate=BAUD_RATE,
+            transport_cls=serialx.get_serial_classes("rfc2217://")[1],
+        )
+    except TimeoutError as error:
+        raise LinkError(
+            f"Cannot open {url}: {host} did not answer as an RFC 2217 server; "
+            f"if it passes bare bytes use socket://{host}:{port}, else check that it is switched on."
+        ) from error
+    except serialx.SerialException as error:
+        raise LinkError(
+            f"Cannot open {url}: {error}; allow RFC 2217 for this port on the server, or use socket://."
+        ) from error
+    except (OSError, UnicodeError) as error:
+        raise network_trouble(url, host, port, error) from error
+    # serialx keeps its socket to itself; where this stops working, a bridge without power is only noticed by writing.
+    connection = getattr(transport, "_tcp_transport", None)
+    if connection is not None:
+        keep_alive(connection.get_extra_info("socket"))
+    return link

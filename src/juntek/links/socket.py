@@ -1,0 +1,28 @@
+"""Links `socket://HOST:PORT` and `tcp://HOST:PORT`: bare bytes over TCP; rule: no thread and no library a link.
+
+The other live links come from serialx. This one is plain asyncio: serialx looks its URL up in a thread, hands every
+chunk through a second protocol and does not give out its socket, so that nothing could notice a bridge without
+power: who only listens sends nothing, and would wait for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from juntek.links import Link, StreamLink, keep_alive, network_trouble, parse_address
+
+CONNECT_PATIENCE = 10.0
+"""Seconds until a connection that is not answered is given up."""
+
+
+async def open_link(url: str) -> Link:
+    """Connect; raises LinkError."""
+    host, port = parse_address(url)
+    link = StreamLink(url, mend=f"check that {host} is switched on and in the network")
+    try:
+        async with asyncio.timeout(CONNECT_PATIENCE):
+            transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, host, port)
+    except (OSError, UnicodeError) as error:
+        raise network_trouble(url, host, port, error) from error
+    keep_alive(transport.get_extra_info("socket"))
+    return link
