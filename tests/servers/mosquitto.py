@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
-_SEARCH_PATH: Final = os.pathsep.join(
-    (os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/sbin")
-)
+_SEARCH_PATH: Final = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/sbin"))
 """Debian puts mosquitto where a user's PATH does not look."""
 
 
@@ -97,9 +95,7 @@ class Mosquitto:
         """Start on the same port as before; returns when clients can connect."""
         program = find_program("mosquitto")
         if program is None:
-            raise ServerFailedError(
-                "mosquitto is not installed: run scripts/install-test-servers --mosquitto"
-            )
+            raise ServerFailedError("mosquitto is not installed: run scripts/install-test-servers --mosquitto")
         configuration = self._directory / "mosquitto.conf"
         listener = [f"listener {self.port} {self.host}", *self._tls_lines]
         configuration.write_text("\n".join([*self._lines, *listener, ""]), encoding="utf-8")
@@ -130,12 +126,8 @@ class Mosquitto:
             return ["allow_anonymous true"]
         program, passwords = find_program("mosquitto_passwd"), self._directory / "passwords"
         if program is None:
-            raise ServerFailedError(
-                "mosquitto_passwd is missing: run scripts/install-test-servers --mosquitto"
-            )
-        subprocess.run(
-            [program, "-b", "-c", str(passwords), user.name, user.password], check=True, capture_output=True
-        )
+            raise ServerFailedError("mosquitto_passwd is missing: run scripts/install-test-servers --mosquitto")
+        subprocess.run([program, "-b", "-c", str(passwords), user.name, user.password], check=True, capture_output=True)
         return ["allow_anonymous false", f"password_file {passwords}"]
 
     def _encryption_lines(self, encryption: Encryption | None) -> list[str]:
@@ -155,7 +147,7 @@ class Mosquitto:
 
 
 def _storage_lines(directory: Path, *, persistent: bool) -> list[str]:
-    lines = ["log_dest stdout", "log_type all", "connection_messages true"]
+    lines = ["log_dest stderr", "log_type all", "connection_messages true"]
     if os.geteuid() == 0:
         lines.append("user root")  # else it drops its rights, and cannot read a test's directory any more
     if persistent:

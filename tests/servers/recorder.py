@@ -117,17 +117,17 @@ class Recorder:
     async def record(self) -> None:
         """Connect, subscribe, listen; raises MqttError when the broker goes away or refuses."""
         async with self._make_client() as client:
-            options = SubscribeOptions(qos=1, retainAsPublished=True) if self._version == "5" else None
-            await client.subscribe(self._topic_filter, qos=1, options=options)
+            if self._version == "5":
+                await client.subscribe(self._topic_filter, options=SubscribeOptions(qos=1, retainAsPublished=True))
+            else:
+                await client.subscribe(self._topic_filter, qos=1)
             self._client = client
             try:
                 await self._note_connection()
                 async for message in client.messages:
                     payload = message.payload if isinstance(message.payload, bytes) else b""
                     moment = time.monotonic()
-                    await self._note(
-                        RecordedMessage(message.topic.value, payload, message.retain, message.qos, moment)
-                    )
+                    await self._note(RecordedMessage(message.topic.value, payload, message.retain, message.qos, moment))
             finally:
                 self._client = None
 

@@ -1,0 +1,37 @@
+"""What becomes of a test whose server is not installed.
+
+Rule: a test that asks for a server which is not installed is left out with a sentence that says how to install it;
+where the environment variable JUNTEK_REQUIRE names the group (`broker`, `homeassistant`; commas between), it fails.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from servers.home_assistant import find_environment
+from servers.mosquitto import find_program
+
+BROKER, HOME_ASSISTANT = "broker", "homeassistant"
+"""The marks of tests, and the words of JUNTEK_REQUIRE."""
+
+
+def need_mosquitto(group: str = BROKER) -> None:
+    """Skip or fail, as JUNTEK_REQUIRE says of the group, where Mosquitto or openssl is not installed."""
+    if find_program("mosquitto") is None or find_program("openssl") is None:
+        _do_without(group, "Mosquitto is not installed: run scripts/install-test-servers --mosquitto")
+
+
+def need_home_assistant(version: str) -> None:
+    """Skip or fail, as JUNTEK_REQUIRE says, where this version is not installed."""
+    if find_environment(version) is None:
+        remedy = "run scripts/install-test-servers --home-assistant"
+        _do_without(HOME_ASSISTANT, f"Home Assistant {version} is not installed: {remedy}")
+
+
+def _do_without(group: str, sentence: str) -> None:
+    required = {word.strip() for word in os.environ.get("JUNTEK_REQUIRE", "").split(",")}
+    if group in required:
+        pytest.fail(f"{sentence} (JUNTEK_REQUIRE names {group})", pytrace=False)
+    pytest.skip(sentence)
