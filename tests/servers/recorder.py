@@ -154,11 +154,13 @@ async def record(
 
     Raises MqttError when the broker cannot be reached or refuses. `tls_context` in place of the broker's own.
     """
+    context = tls_context or broker.tls_context()
+    if context is not None:
+        await _shake_hands(broker, context)
 
     def make_client() -> Client:
         name, password = (broker.user.name, broker.user.password) if broker.user else (None, None)
         protocol = ProtocolVersion.V5 if version == "5" else ProtocolVersion.V311
-        context = tls_context or broker.tls_context()
         return Client(
             broker.host,
             broker.port,
@@ -182,6 +184,19 @@ async def record(
         for each in (task, connected):
             each.cancel()
         await asyncio.gather(task, connected, return_exceptions=True)
+
+
+async def _shake_hands(broker: Broker, context: ssl.SSLContext) -> None:
+    """Raise MqttError when one side does not like the other's certificate.
+
+    Tried before the client does, because paho never closes the socket of a handshake that failed.
+    """
+    try:
+        _, writer = await asyncio.open_connection(broker.host, broker.port, ssl=context)
+        writer.close()
+        await writer.wait_closed()
+    except OSError as error:
+        raise MqttError(str(error)) from error
 
 
 async def _keep_recording(recorder: Recorder) -> None:
