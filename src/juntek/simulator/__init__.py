@@ -1,0 +1,27 @@
+"""A battery and a Juntek meter without either of them; rule: replies come from the same tables as decoding.
+
+`Simulation` serves it on a TCP port or a pseudo-terminal, `history` gives days of its replies at once.
+"""
+
+from juntek.simulator.battery import Battery
+from juntek.simulator.day import Day
+from juntek.simulator.meter import Meter, Sample
+from juntek.simulator.noise import Noise
+from juntek.simulator.options import Display, Options
+from juntek.simulator.past import history, make_site
+from juntek.simulator.simulation import Simulation
+from juntek.simulator.site import Site
+
+__all__ = [
+    "Battery",
+    "Day",
+    "Display",
+    "Meter",
+    "Noise",
+    "Options",
+    "Sample",
+    "Simulation",
+    "Site",
+    "history",
+    "make_site",
+]

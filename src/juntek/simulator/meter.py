@@ -1,0 +1,229 @@
+"""A coulomb meter in front of a battery, as it is seen on the wire; rule: pure, it is sampled and it is asked.
+
+Its numbers are made by the rows of its family. What no manual says and no capture shows is marked so here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from math import inf
+from typing import NamedTuple
+
+from juntek.simulator.counters import Counters
+from juntek.simulator.encoding import Value, make_encoder
+from juntek.simulator.protection import Protection
+from juntek.simulator.settings import RESET_CAPACITY, MeterSettings
+from juntek.wire import Frame, encode
+
+OFF = 99
+_TIME_LEFT = 12  # index in `r50` of every family
+_RUN_TIME = 7  # index in `r50` where a KH-F has its operation record value; on a KH140F it ticks once a second (CK)
+_TIME_ADJUST = 13  # index in `r50` of a KH-F; 100 is none
+_LOAD_STEP = 1 / 100  # of the current range: a change of current that is enough to tell the resistance
+
+
+class Sample(NamedTuple):
+    """What the meter measures at one moment: V, A (charging positive), °C, and the date and time it has."""
+
+    voltage: float
+    current: float
+    temperature: float | None
+    ordinal: int
+    second: float
+
+
+class Meter:
+    """One meter; `sample` it once a second of its time, `answer` gives its reply to a request or None for silence."""
+
+    def __init__(
+        self,
+        address: int,
+        settings: MeterSettings,
+        *,
+        remaining: float,
+        serial_number: int = 1,
+        relay: bool = True,
+    ) -> None:
+        self.variant = settings.variant
+        self.address = address
+        self.settings = settings
+        self.counters = Counters(remaining)
+        self.output = True
+        self._relay = relay
+        self._serial_number = serial_number
+        self._protection = Protection()
+        self._sample = Sample(0.0, 0.0, None, 1, 0.0)
+        self._zero = 0.0
+        self._resistance = 0.0
+        self._full_seconds = 0.0
+        self._encode = make_encoder(self.variant.model.readings)
+        self._calibrate()
+        self._actions: dict[int, Callable[[int], None]] = {
+            1: self._set_address,
+            10: self._switch,
+            35: self._reset,
+            60: self._set_percent,
+            61: self._set_zero,
+            62: self._clear,
+        }
+
+    @property
+    def status(self) -> int:
+        """The output status of `r50`: 0 on, 1 to 6 a protection, 99 off."""
+        return self._protection.code if self.output else OFF
+
+    @property
+    def connected(self) -> bool:
+        """Whether loads and charger are connected to the battery; always so where no relay is fitted."""
+        return not self._relay or self.status == 0
+
+    def sample(self, seconds: float, sample: Sample) -> None:
+        """Measure, and count what `sample` was for the last `seconds`."""
+        voltage = sample.voltage * self._voltage_factor
+        current = (sample.current - self._zero) * self._current_factor
+        temperature = sample.temperature
+        if temperature is not None:
+            temperature += self._temperature_shift
+        self._estimate_resistance(voltage - self._sample.voltage, current - self._sample.current)
+        self._sample = Sample(voltage, current, temperature, sample.ordinal, sample.second)
+        self.counters.count(seconds, voltage, current, self._nominal_capacity)
+        # The time stands still while the output is off or tripped, the capacity does not (PO, MM, AT3).
+        if self.status == 0:
+            self.counters.run_time += seconds
+        if self.output:
+            limits = self.settings.limits
+            violation = limits.find_violation(voltage, current, 0.0 if temperature is None else temperature)
+            self._protection.watch(limits, seconds, violation)
+        self._synchronise(seconds, voltage, current)
+
+    def answer(self, request: Frame) -> bytes | None:
+        """Return the reply to a request of any spelling, or None for the silence that follows what is not obeyed.
+
+        What a meter does on a wrong value is not documented; this one stays silent. To address 0 it replies with
+        its own address, which is not documented either.
+        """
+        if request.address not in (0, self.address):
+            return None
+        match request.command:
+            case "R00":
+                numbers = [self.variant.code, self.variant.firmware, self._serial_number]
+                return encode("r00", self.address, numbers)
+            case "R50":
+                return encode("r50", self.address, self.numbers())
+            case "R51":
+                return encode("r51", self.address, self.settings.numbers())
+        if not request.command.startswith("W") or len(request.fields) != 1:
+            return None
+        # The fields of an acknowledgement are in no manual and no capture; one host took a 0 here for success (PJ).
+        acknowledgement = encode(f"w{request.command[1:]}", self.address, [0])
+        return acknowledgement if self._write(int(request.command[1:]), request.fields[0]) else None
+
+    def numbers(self) -> list[int]:
+        """Return the numbers after the checksum of `r50`."""
+        sample, counters = self._sample, self.counters
+        steps_shown = round(sample.current / self._resolution)
+        values: dict[str | int, Value] = {
+            "voltage": sample.voltage,
+            "current": abs(steps_shown) * self._resolution,
+            "remaining_capacity": counters.remaining,
+            "discharged_capacity": counters.discharged_capacity,
+            "charged_energy": counters.charged_energy,
+            "discharged_energy": counters.discharged_energy,
+            "counted_capacity": counters.counted_capacity,
+            "counted_energy": counters.counted_energy,
+            "run_time": int(counters.run_time),
+            "temperature": sample.temperature,
+            "output_state": self.status,
+            "direction": 1 if steps_shown > 0 else 0,  # 0 as soon as 0.00 A is shown (JK)
+            "internal_resistance": self._resistance,
+            "date": _date_number(sample.ordinal),
+            "clock": _clock_number(int(sample.second)),
+            _RUN_TIME: int(counters.run_time),
+            _TIME_LEFT: self._time_left(),
+        }
+        if "clock" in self._keys:
+            values[_TIME_ADJUST] = 100
+        return self._encode(values)
+
+    def _time_left(self) -> int:
+        """Minutes to empty or full: 16 bit that wrap, from a finer current than the one shown (JK)."""
+        steps = round(self._sample.current / self.variant.fine_resolution)
+        if not steps:
+            return 0
+        amount = self.counters.remaining
+        if steps > 0:
+            amount = self._nominal_capacity - amount
+        return int(amount * 60 / abs(steps * self.variant.fine_resolution)) & 0xFFFF
+
+    def _estimate_resistance(self, voltage: float, current: float) -> None:
+        """Guess milliohms from a step of the load, as a meter must; poor where the voltage moved by itself."""
+        if self._sample.voltage and abs(current) > self.variant.max_current * _LOAD_STEP:
+            self._resistance += 0.5 * (min(abs(voltage / current) * 1000, 300.0) - self._resistance)
+
+    def _synchronise(self, seconds: float, voltage: float, current: float) -> None:
+        """Take the battery for full after a high voltage and a low charge current for long enough (KG-man p. 38)."""
+        full = voltage > self._full_voltage and 0 <= current < self._full_current
+        self._full_seconds = self._full_seconds + seconds if full else 0.0
+        if self._full_seconds > self._full_time:
+            self.counters.remaining = self._nominal_capacity
+
+    def _write(self, number: int, value: int) -> bool:
+        for action in self.variant.model.actions:
+            if action.write == number and action.low <= value <= action.high and number in self._actions:
+                self._actions[number](value)
+                return True
+        if not self.settings.write(number, value):
+            return False
+        self._calibrate()
+        return True
+
+    def _calibrate(self) -> None:
+        """Take over the settings that a sample needs; a calibration is a percentage, of temperature degrees."""
+        value = self.settings.value
+        self._keys = {row.key for row in self.variant.model.readings.rows}
+        self._resolution = self.variant.resolution
+        self._nominal_capacity = value("nominal_capacity") or RESET_CAPACITY
+        self._voltage_factor = 1 + (value("voltage_calibration") or 0) / 100
+        self._current_factor = 1 + (value("current_calibration") or 0) / 100
+        self._temperature_shift = value("temperature_calibration") or 0
+        self._full_voltage = value("full_voltage") or inf  # only a KH-F can be asked for it
+        self._full_current = (value("full_current") or 0) / 100 * self._nominal_capacity
+        self._full_time = (value("full_detection_time") or 0) * 60
+        self.counters.remaining = min(self.counters.remaining, self._nominal_capacity)
+
+    def _set_address(self, address: int) -> None:
+        self.address = address
+
+    def _switch(self, output: int) -> None:
+        self.output = bool(output)
+        self._protection.clear()
+
+    def _reset(self, _: int) -> None:
+        """Forget the settings; address and counters stay, which no manual page at hand says or denies."""
+        self.settings.reset()
+        self._protection.clear()
+        self._calibrate()
+
+    def _set_percent(self, percent: int) -> None:
+        self.counters.remaining = self._nominal_capacity * percent / 100
+
+    def _set_zero(self, _: int) -> None:
+        """Take the present current for zero: with a current flowing this spoils all counting, as on the real one."""
+        self._zero += self._sample.current / self._current_factor
+
+    def _clear(self, _: int) -> None:
+        self.counters.clear()
+
+
+@lru_cache(maxsize=8)
+def _date_number(ordinal: int) -> int:
+    """YYMMDD; leading zeros are lost by themselves."""
+    day = date.fromordinal(ordinal)
+    return day.year % 100 * 10_000 + day.month * 100 + day.day
+
+
+def _clock_number(second: int) -> int:
+    """HHMMSS; leading zeros are lost by themselves."""
+    return second // 3600 * 10_000 + second // 60 % 60 * 100 + second % 60
