@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from servers.home_assistant import HomeAssistant
+    from servers.home_assistant_client import Snapshot
+    from servers.recorder import Recorder
 
 pytest_plugins = ["servers.fixtures"]
 
@@ -194,6 +197,12 @@ def discovery(device: str, **components: dict[str, Any]) -> tuple[str, str]:
     return f"homeassistant/device/{device}/config", json.dumps(payload)
 
 
+async def announce(broker: Recorder, device: str, **components: dict[str, Any]) -> None:
+    """Announce these components and say that the device is there."""
+    await broker.publish(*discovery(device, **components), retain=True)
+    await broker.publish(f"test/{device}/availability", "online", retain=True)
+
+
 VOLTAGE = {"dev_cla": "voltage", "unit_of_meas": "V", "stat_cla": "measurement", "sug_dsp_prc": 2}
 ENERGY = {"dev_cla": "energy", "unit_of_meas": "Wh", "stat_cla": "total_increasing"}
 ENERGY_IN_AH = ENERGY | {"unit_of_meas": "Ah"}
@@ -201,8 +210,7 @@ ENERGY_IN_AH = ENERGY | {"unit_of_meas": "Ah"}
 
 async def test_home_assistant_shows_device_states_and_absence(home_assistant: HomeAssistant) -> None:
     async with record(home_assistant.broker) as broker, home_assistant.connect() as client:
-        await broker.publish(*discovery("good", voltage=VOLTAGE, charged=ENERGY), retain=True)
-        await broker.publish("test/good/availability", "online", retain=True)
+        await announce(broker, "good", voltage=VOLTAGE, charged=ENERGY)
         await broker.publish("test/good/state", '{"voltage": 26.4, "charged": 1200}', retain=True)
         seen = await client.wait_until(lambda now: now.state("good_charged") == "1200")
 
@@ -223,8 +231,7 @@ async def test_home_assistant_shows_device_states_and_absence(home_assistant: Ho
 
 async def test_home_assistant_complains_of_energy_in_ampere_hours(home_assistant: HomeAssistant) -> None:
     async with record(home_assistant.broker) as broker, home_assistant.connect() as client:
-        await broker.publish(*discovery("bad", wrong=ENERGY_IN_AH, voltage=VOLTAGE), retain=True)
-        await broker.publish("test/bad/availability", "online", retain=True)
+        await announce(broker, "bad", wrong=ENERGY_IN_AH, voltage=VOLTAGE)
         await broker.publish("test/bad/state", '{"voltage": 26.4, "wrong": 12}', retain=True)
         await client.wait_until(lambda now: now.state("bad_voltage") == "26.4")
         complained = [record.text for record in await client.complaints()]
@@ -234,8 +241,7 @@ async def test_home_assistant_complains_of_energy_in_ampere_hours(home_assistant
 
 async def test_home_assistant_remembers_over_a_restart(home_assistant: HomeAssistant) -> None:
     async with record(home_assistant.broker) as broker:
-        await broker.publish(*discovery("lasting", voltage=VOLTAGE), retain=True)
-        await broker.publish("test/lasting/availability", "online", retain=True)
+        await announce(broker, "lasting", voltage=VOLTAGE)
         await broker.publish("test/lasting/state", '{"voltage": 26.4}', retain=True)
         async with home_assistant.connect() as client:
             before = await client.wait_until(lambda now: now.state("lasting_voltage") == "26.4")
@@ -247,3 +253,55 @@ async def test_home_assistant_remembers_over_a_restart(home_assistant: HomeAssis
     assert kept[0] is not None
     assert kept[1] is not None
     assert kept[0]["id"] == kept[1]["id"]
+
+
+async def test_energy_dashboard_takes_watt_hours_and_refuses_volts(home_assistant: HomeAssistant) -> None:
+    async with record(home_assistant.broker) as broker, home_assistant.connect() as client:
+        await announce(broker, "battery", charged=ENERGY, discharged=ENERGY, voltage=VOLTAGE)
+        await broker.publish("test/battery/state", '{"charged": 1200, "discharged": 900, "voltage": 26.4}', retain=True)
+        seen = await client.wait_until(lambda now: now.state("battery_voltage") == "26.4")
+        charged, discharged, voltage = (
+            entity.entity_id
+            for key in ("charged", "discharged", "voltage")
+            if (entity := seen.entity(f"battery_{key}"))
+        )
+        await client.make_statistics()
+        await client.save_battery(discharged=discharged, charged=charged)
+        assert await client.energy_issues() == []
+        await client.save_battery(discharged=discharged, charged=voltage)
+        assert "entity_unexpected_device_class" in {issue["type"] for issue in await client.energy_issues()}
+
+
+def has_state(unique_id: str, state: str, now: Snapshot) -> bool:
+    return now.state(unique_id) == state
+
+
+async def test_home_assistant_complains_of_a_counter_that_steps_back(home_assistant: HomeAssistant) -> None:
+    async with record(home_assistant.broker) as broker, home_assistant.connect() as client:
+        await announce(broker, "counter", charged=ENERGY)
+        for charged in (1200, 1250, 1300, 1350, 1340, 1330):  # it is silent about the first step back
+            await broker.publish("test/counter/state", f'{{"charged": {charged}}}', retain=True)
+            seen = await client.wait_until(partial(has_state, "counter_charged", str(charged)))
+            await client.make_statistics()
+            if charged == 1350:
+                entity = seen.entity("counter_charged")
+                assert entity is not None
+                assert await client.energy_total(entity.entity_id) == 150
+                assert await client.complaints() == []
+        complained = [record.text for record in await client.complaints()]
+        assert ["not strictly increasing" in text for text in complained] == [True]
+
+
+async def test_statistics_complain_of_a_unit_that_changed(home_assistant: HomeAssistant) -> None:
+    async with record(home_assistant.broker) as broker, home_assistant.connect() as client:
+        for unit, state in (("Ah", "12.5"), ("mAh", "12500.0")):
+            await announce(broker, "unit", remaining={"unit_of_meas": unit, "stat_cla": "measurement"})
+            await broker.publish("test/unit/state", f'{{"remaining": {state}}}', retain=True)
+            seen = await client.wait_until(partial(has_state, "unit_remaining", state))
+            if unit == "Ah":
+                await client.make_statistics()
+                assert [issue for issue in await client.statistics_issues() if "unit_remaining" in issue] == []
+        remaining = seen.entity("unit_remaining")
+        assert remaining is not None
+        issues = (await client.statistics_issues())[remaining.entity_id]
+        assert [issue["type"] for issue in issues] == ["units_changed"]

@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -49,6 +50,7 @@ api:
 config:
 energy:
 history:
+juntek_statistics:
 system_log:
 """
 
@@ -158,6 +160,8 @@ class HomeAssistant:
     def _write_configuration(self) -> None:
         storage = self._configuration / ".storage"
         storage.mkdir(parents=True)
+        component = Path(__file__).with_name("juntek_statistics")
+        shutil.copytree(component, self._configuration / "custom_components" / component.name)
         text = CONFIGURATION.format(port=self.port)
         (self._configuration / "configuration.yaml").write_text(text, encoding="utf-8")
         seen = {"version": 4, "minor_version": 1, "key": "onboarding", "data": _PAGES_SEEN}

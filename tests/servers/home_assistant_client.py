@@ -147,6 +147,10 @@ class HomeAssistantClient:
         target = {"target": {"entity_id": entity_id}} if entity_id else {}
         await self.command("call_service", domain=domain, service=service, service_data=data, **target)
 
+    async def make_statistics(self) -> None:
+        """Let Home Assistant make statistics of the states since the last call (at most five minutes) now."""
+        await self.call_service("juntek_statistics", "make")
+
     async def repairs(self) -> list[JsonObject]:
         """The open issues of the Repairs page."""
         answer = await self.command("repairs/list_issues")
@@ -154,7 +158,10 @@ class HomeAssistantClient:
         return issues
 
     async def statistics_issues(self) -> dict[str, list[JsonObject]]:
-        """What the developer tools complain about in the statistics, by statistic id."""
+        """What the developer tools complain about in the statistics, by statistic id.
+
+        Call make_statistics() before, and also before a fault: it compares states with statistics.
+        """
         issues: dict[str, list[JsonObject]] = await self.command("recorder/validate_statistics")
         return issues
 
@@ -162,13 +169,32 @@ class HomeAssistantClient:
         """What can be put on a dashboard as statistics, by statistic id."""
         return {each["statistic_id"]: each for each in await self.command("recorder/list_statistic_ids")}
 
+    async def energy_total(self, statistic_id: str) -> float:
+        """What a counter has grown by since Home Assistant knows it, as the dashboard counts it (resets bridged).
+
+        Call make_statistics() before; raises LookupError when there are none.
+        """
+        rows = await self.command(
+            "recorder/statistics_during_period",
+            start_time="2000-01-01T00:00:00Z",
+            statistic_ids=[statistic_id],
+            period="5minute",
+            types=["sum"],
+        )
+        if not rows:
+            raise LookupError(f"{statistic_id} has no statistics")
+        return float(rows[statistic_id][-1]["sum"])
+
     async def save_battery(self, *, discharged: str, charged: str) -> None:
         """Put a battery on the energy dashboard, by the entity ids of its two counters."""
         source = {"type": "battery", "stat_energy_from": discharged, "stat_energy_to": charged}
         await self.command("energy/save_prefs", energy_sources=[source])
 
     async def energy_issues(self) -> list[JsonObject]:
-        """What the energy dashboard has against its sources; each issue names its type and entities."""
+        """What the energy dashboard has against its sources: each issue's `type` and `affected_entities`.
+
+        Call make_statistics() before: an entity without any is `statistics_not_defined`.
+        """
         answer = await self.command("energy/validate")
         return [issue for source in answer["energy_sources"] for issue in source]
 

@@ -50,6 +50,11 @@ UNRELATED: Final = (
         "we start it so: scripts/install-test-servers has installed them",
     ),
     Unrelated(
+        "homeassistant.loader",
+        r"^We found a custom integration juntek_statistics which",
+        "our own, which makes statistics when a test asks",
+    ),
+    Unrelated(
         "homeassistant.components.camera.img_util",
         r"^Error loading libturbojpeg; Camera snapshot performance",
         "a library for cameras, and we have none",
