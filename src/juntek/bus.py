@@ -172,6 +172,10 @@ class Bus:
         """Return what `data` completes, in the order of the wire. `time` is when it was received, s since 1970."""
         return self._events(self._framer.feed(data), time)
 
+    def expect(self, address: int) -> None:
+        """Say that `address` was asked by this side, whose request the line may not show."""
+        self._asked = address
+
     def finish(self, time: float | None = None) -> list[Event]:
         """Return what stood unfinished at the end of the stream."""
         return self._events(self._framer.finish(), time)

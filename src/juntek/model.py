@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-Kind = Literal["level", "stock", "counter", "flag", "date", "clock", "free"]
+Kind = Literal["level", "stock", "counter", "flag", "echo", "date", "clock", "free"]
 Risk = Literal["harmless", "accounting", "dangerous"]
 
 
@@ -23,7 +23,8 @@ class Field:
     An empty `key` is a number without a meaning of its own. `low` and `high` bound the raw number on any model.
 
     `kind` says how the number may move from one reading to the next: a level may go anywhere in small steps, a
-    stock follows the current, a counter does not fall, a flag seldom changes, and what is free is not watched.
+    stock follows the current, a counter does not fall, a flag seldom changes, an echo (the time left) follows from
+    the others, and what is free is not watched.
     `step` is the raw change that one reading may bring without being a surprise.
 
     `absent` is the raw number that means "not fitted", `off` the one that means "switched off".

@@ -3,8 +3,9 @@
 The checksum of a frame is order-blind and one in 255 damaged frames passes it by chance, so a frame with a right
 checksum may still be wrong. Each number has a gate: how far it may move from one reading to the next. Gates start at
 the `step` of their row and follow the battery: a real step opens them, quiet closes them slowly. A reading outside of
-its gates is believed at once if it explains itself (a load was switched: current, time left and voltage agree), else when
-the next ones agree with it. So a real step is delayed by two readings at most, and no single wrong frame shows.
+its gates is believed at once if it explains itself (a load was switched: current, time left and voltage agree), else
+when the next ones agree with it. So a real step is delayed by two readings at most, and no single
+wrong frame shows.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ class Plausibility:
         "_highs",
         "_last",
         "_last_time",
+        "_learned_nominal",
         "_limits",
         "_lows",
         "_missed",
         "_places",
         "_quiet",
         "_rows",
+        "_unverified",
         "nominal",
     )  # fmt: skip
 
@@ -57,6 +60,8 @@ class Plausibility:
         self._held: list[Numbers] = []
         self._missed = 0
         self._quiet = 0
+        self._unverified = 0
+        self._learned_nominal: int | None = None
         self.nominal: int | None = None
         """Nominal capacity as the meter sends it in `r51`, 0.1 Ah; it makes the time to full checkable."""
 
@@ -68,9 +73,15 @@ class Plausibility:
     def judge(self, numbers: Numbers, time: float | None, *, verified: bool = True) -> str | None:
         """Return None when the reading is believed, else a sentence on why it is held back.
 
-        `verified` is False for a frame whose checksum field is 0.
+        `verified` is False for a frame whose checksum field is 0: legal, but no captured meter does it.
         """
         last = self._last
+        if not verified:
+            self._unverified += 1
+            if self._unverified < CONFIRMATIONS:
+                return "its checksum says: not verified"
+        elif self._unverified:
+            self._unverified = 0
         if last is not None:
             changes = list(map(sub, numbers, last))
             if all(map(le, changes, self._highs)) and all(map(le, self._lows, changes)):
@@ -82,10 +93,8 @@ class Plausibility:
             return self._out_of_range(numbers) or self._judge_surprise(numbers, last, changes, time)
         if doubt := self._out_of_range(numbers):
             return doubt
-        if verified and self._missed == 0:
-            self._believe(numbers, time)
-            return None
-        return self._hold(numbers, time, "it is the first of this meter and not verified")
+        self._believe(numbers, time)
+        return None
 
     def _out_of_range(self, numbers: Numbers) -> str | None:
         for row, number, limit in zip(self._rows, numbers, self._limits, strict=True):
@@ -123,7 +132,9 @@ class Plausibility:
             return 1.0 + self._missed
         return max(1.0, min(time - self._last_time, LONGEST_GAP))
 
-    def _explained(self, row: Field, numbers: Numbers, last: Numbers, gap: float) -> bool:
+    def _explained(  # noqa: PLR0911 - one answer for each kind of row
+        self, row: Field, numbers: Numbers, last: Numbers, gap: float
+    ) -> bool:
         """Whether a change outside of the gate is nothing to wonder at."""
         place = row.index - 2
         change = numbers[place] - last[place]
@@ -131,10 +142,14 @@ class Plausibility:
         if row.kind in ("counter", "stock"):
             return (row.kind == "stock" or change >= 0) and abs(change) <= gate * gap
         if row.kind == "level" and row.key == "internal_resistance":
-            # An estimate, made anew at every load step: it may double or halve, digits lost or gained do more.
-            return numbers[place] <= 2 * last[place] + gate and last[place] <= 2 * numbers[place] + gate
+            # An estimate, made anew now and then: it may double or halve, digits lost or gained do more.
+            if numbers[place] > 2 * last[place] + gate or last[place] > 2 * numbers[place] + gate:
+                return False
+            return not self._places.compensates(numbers, last, change)
+        if row.kind == "echo":
+            return self._places.time_left_agrees(numbers, self.nominal or self._learned_nominal) is not False
         if row.kind == "level":
-            return abs(change) <= gate * min(gap, 8.0)
+            return abs(change) <= max(gate * min(gap, 8.0), numbers[place] // 12)
         if row.key == "direction":
             signed = numbers[self._places.current] + last[self._places.current]
             return signed <= self._highs[self._places.current]
@@ -147,10 +162,11 @@ class Plausibility:
     def _is_load_step(self, surprises: list[Field], numbers: Numbers, last: Numbers, gap: float) -> bool:
         """Whether current, voltage and time left tell the same story of a load or a charger that was switched."""
         places = self._places
-        if any(row.key not in _MOVED_BY_LOAD for row in surprises):
+        keys = {row.key for row in surprises}
+        if not keys <= _MOVED_BY_LOAD or keys.isdisjoint(("current", "direction")):
             return False
-        if not places.time_left_agrees(numbers, self.nominal):
-            return False
+        if not places.time_left_agrees(numbers, self.nominal or self._learned_nominal):
+            return False  # it disagrees, or it cannot be told
         before, after = places.signed_current(last), places.signed_current(numbers)
         rise = numbers[places.voltage] - last[places.voltage]
         allowed = self._base_high[places.voltage] * min(gap, 8.0) + last[places.voltage] // 8
@@ -168,6 +184,7 @@ class Plausibility:
             return f"{why}; believed when {CONFIRMATIONS} readings agree"
         if self._last is not None:
             self._open_gates(numbers, self._last)
+        self._learned_nominal = self._places.nominal(numbers) or self._learned_nominal
         self._believe(numbers, time)
         return None
 
@@ -195,10 +212,7 @@ class Plausibility:
                 self._lows[place] = -self._highs[place] if self._base_low[place] else 0
 
 
-_MOVED_BY_LOAD = frozenset(
-    {"voltage", "current", "direction", "remaining_capacity", "internal_resistance", "discharged_capacity",
-     "charged_energy", "discharged_energy", "counted_capacity", "counted_energy"}
-)  # fmt: skip
+_MOVED_BY_LOAD = frozenset({"voltage", "current", "direction", "internal_resistance"})
 
 
 class _Places:
@@ -214,21 +228,34 @@ class _Places:
     def signed_current(self, numbers: Numbers) -> int:
         return numbers[self.current] if numbers[self.direction] else -numbers[self.current]
 
-    def time_left_agrees(self, numbers: Numbers, nominal: int | None) -> bool:
-        """Whether the meter's time left is what its remaining capacity and current make.
+    def compensates(self, numbers: Numbers, last: Numbers, change: int) -> bool:
+        """Whether a change makes up for that of voltage or current in the checksum, as two damaged digits may."""
+        others = (0, numbers[self.voltage] - last[self.voltage], numbers[self.current] - last[self.current])
+        return any((change + other + 1) % 255 <= 2 for other in others if not other or abs(other) > 10)
+
+    def nominal(self, numbers: Numbers) -> int | None:
+        """Return the nominal capacity, 0.1 Ah, that the time to full of a charging reading speaks of."""
+        if not numbers[self.direction] or not 1 < numbers[self.time_left] < 10_000:
+            return None
+        return round((numbers[self.remaining] + numbers[self.time_left] * numbers[self.current] / 6) / 100)
+
+    def time_left_agrees(self, numbers: Numbers, nominal: int | None) -> bool | None:
+        """Whether the meter's time left is what its remaining capacity and current make; None if it cannot be told.
 
         It uses a finer current than it shows (JK), so the tolerance is a display step of 0.1 A plus 3 %.
         """
-        current = numbers[self.current]
+        current, minutes = numbers[self.current], numbers[self.time_left]
         capacity = numbers[self.remaining]
+        if current == 0:
+            return minutes == 0
         if numbers[self.direction]:
             if nominal is None:
-                return False
+                return None
             capacity = nominal * 100 - capacity
-        if current < 50 or capacity < 0:
-            return False
-        minutes = capacity * 6 / current
-        return abs(numbers[self.time_left] - minutes) <= 1.5 + minutes * (0.03 + 10 / current)
+        expected = max(capacity, 0) * 6 / current
+        if expected > 60_000 or current < 10:
+            return None
+        return abs(minutes - expected) <= 1.5 + expected * (0.03 + min(10 / current, 0.5))
 
 
 def _gate(row: Field) -> int:

@@ -9,7 +9,7 @@ READINGS = Layout(
     (
         Field(index=2, key="voltage", scale=100, high=62_000, kind="level", step=30,
               source="KG-man p. 26; proven by capacity/time in LD, TF, AV, PO"),
-        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=500,
+        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=100,
               source="KG-man p. 26; magnitude, the sign is in field 11"),
         Field(index=4, key="remaining_capacity", scale=1000, high=10**8, kind="stock", step=60,
               source="KG-man p. 26; AV: -0.303 Ah in 18 s at 60.55 A"),
@@ -24,7 +24,8 @@ READINGS = Layout(
         Field(index=9, key="", high=0, kind="flag", source="reserved; 0 in 16 of 16 captures"),
         Field(index=10, key="output_state", high=255, kind="flag", source="KG-man p. 26; off is 99 (PO, MM)"),
         Field(index=11, key="direction", high=1, kind="flag", source="0 discharge, 1 charge: KH-man, AV, LD, TF, PO"),
-        Field(index=12, key="", high=65_535, source="time left, min; 16 bit, another current (JK): ours instead"),
+        Field(index=12, key="", high=65_535, kind="echo", step=200,
+              source="time left, min; 16 bit, another current (JK): ours instead"),
         Field(index=13, key="internal_resistance", scale=100, high=65_535, kind="level", step=100,
               source="KG-man p. 26; the meter's estimate"),
     ),

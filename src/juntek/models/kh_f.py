@@ -10,7 +10,7 @@ READINGS = Layout(
     (
         Field(index=2, key="voltage", scale=100, high=12_600, kind="level", step=30,
               source="KH-man p. 29; proven by capacity/time there and in SL"),
-        Field(index=3, key="current", scale=100, high=50_000, kind="level", step=500,
+        Field(index=3, key="current", scale=100, high=50_000, kind="level", step=100,
               source="KH-man p. 29; magnitude, the sign is in field 11"),
         Field(index=4, key="remaining_capacity", scale=1000, high=10**8, kind="stock", step=60, source=_MANUAL),
         Field(index=5, key="discharged_energy", scale=100, kind="counter", step=2000,
@@ -24,7 +24,7 @@ READINGS = Layout(
         Field(index=9, key="", high=0, kind="flag", source="undetermined; 0 in every capture"),
         Field(index=10, key="output_state", high=255, kind="flag", source="KH-man p. 29; off is 99 (SL, SC, PH)"),
         Field(index=11, key="direction", high=1, kind="flag", source="KH-man p. 29, in words"),
-        Field(index=12, key="", high=65_535, source="time left, min; ours instead"),
+        Field(index=12, key="", high=65_535, kind="echo", step=200, source="time left, min; ours instead"),
         Field(index=13, key="", high=250, kind="flag", source="time adjust; 100 is none"),
         Field(index=14, key="date", high=991_231, kind="date", source="YYMMDD; 101 is a clock never set (SL, SC)"),
         Field(index=15, key="clock", high=235_959, kind="clock", source="HHMMSS"),

@@ -11,7 +11,7 @@ READINGS = Layout(
     "r50",
     (
         Field(index=2, key="voltage", scale=100, high=62_000, kind="level", step=30, source=_MANUAL),
-        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=500, source=_MANUAL),
+        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=100, source=_MANUAL),
         Field(index=4, key="remaining_capacity", scale=1000, high=10**8, kind="stock", step=60,
               source="KL-man; LU: 55456 min at the shown current"),
         Field(index=5, key="counted_capacity", scale=1000, kind="counter", step=60,
@@ -24,7 +24,7 @@ READINGS = Layout(
         Field(index=9, key="", high=0, kind="flag", source="to be determined, says KL-man"),
         Field(index=10, key="output_state", high=255, kind="flag", source=_MANUAL),
         Field(index=11, key="direction", high=1, kind="flag", source=_MANUAL),
-        Field(index=12, key="", high=65_535, source="time left, min; ours instead"),
+        Field(index=12, key="", high=65_535, kind="echo", step=200, source="time left, min; ours instead"),
         Field(index=13, key="internal_resistance", scale=100, high=65_535, kind="level", step=100, source=_MANUAL),
     ),
 )  # fmt: skip

@@ -1,0 +1,184 @@
+"""Decides who asks the meters; rule: while somebody else asks (a display), this side only listens.
+
+It is told what passes on the line and writes requests; it reads nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from juntek.bus import Bus
+from juntek.links import Link
+from juntek.update import Mode as Activity
+from juntek.wire import Frame, Garbage, encode
+
+LISTEN_FIRST = 3.0
+"""s of listening before the first request: displays ask at least once a second (docs/protocol.md, Who talks)."""
+
+SILENCE = 5.0
+"""s without another's request after which its display is taken for unplugged."""
+
+REPLY_TIMEOUT = 1.0
+"""s for a reply. The meters answer within 0.35 s; bridges over a network add to that."""
+
+SETTINGS_INTERVAL = 30.0
+IDENTITY_INTERVAL = 60.0
+"""s between requests for an identity that did not come."""
+
+LONGEST_REST = 5.0
+"""s between polls of a meter that does not answer, so that it costs its neighbours little."""
+
+
+class Polled(Protocol):
+    """What the poller needs to know of a meter."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between polls of the readings."""
+
+    def has_identity(self) -> bool:
+        """Whether the meter has said who it is."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """When a meter is to be asked for what, in the loop's time."""
+
+    reading: float = 0.0
+    settings: float = 0.0
+    identity: float = 0.0
+    misses: int = 0
+
+
+class Poller:
+    """Asks the meters of one link in turns, unless another master does.
+
+    `tell` is called with "listen", "poll" or "starting" whenever that changes.
+    """
+
+    def __init__(self, meters: Mapping[int, Polled], link: Link, bus: Bus, mode: str, tell: Tell) -> None:
+        self._meters = meters
+        self._turns = {address: _Turn() for address in meters}
+        self._link = link
+        self._bus = bus
+        self._mode = mode
+        self._tell = tell
+        self._activity: Activity = "starting"
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
+        self._foreign: list[float] = []
+        self._echo: bytes | None = None
+        self._awaited: bytes | None = None
+        self._reply: asyncio.Future[None] | None = None
+
+    async def run(self) -> None:
+        """Ask or be silent until cancelled. Raises LinkLostError when the link goes."""
+        if self._mode == "listen" or not self._link.can_write:
+            self._set("listen")
+            return
+        if self._mode == "auto":
+            self._set("starting")
+            await self._wait_for_silence(LISTEN_FIRST)
+        while True:
+            self._set("poll")
+            await self._poll()
+            self._set("listen")
+            await self._wait_for_silence(SILENCE)
+
+    def hear_request(self, frame: Frame) -> None:
+        """Take note of a request: of our own echo, or of another master."""
+        if frame.raw == self._echo:
+            self._echo = None
+        elif len(frame.fields) <= 1:  # longer ones are damaged replies
+            now = self._loop.time()
+            self._heard = now
+            self._foreign = [*(at for at in self._foreign if now - at < SILENCE), now]
+
+    def hear_reply(self, command: bytes, address: int) -> None:
+        """Take note of a good reply: of the awaited one, or of one to another's request."""
+        if self._awaited == command:
+            self._turns[address].misses = 0
+            self._end_waiting()
+        elif self._activity != "poll":
+            self._heard = self._loop.time()
+
+    def hear_garbage(self, garbage: Garbage) -> None:
+        """A reply that is not believed is a reply; settings that changed are asked for again at once."""
+        if self._awaited is not None and garbage.raw.startswith(b":" + self._awaited):
+            self._end_waiting()
+        if garbage.reason == "implausible" and garbage.raw.startswith(b":r51"):
+            for turn in self._turns.values():
+                turn.settings = 0.0
+
+    def _set(self, activity: Activity) -> None:
+        self._activity = activity
+        self._tell(activity)
+
+    def _end_waiting(self) -> None:
+        self._awaited = None
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_result(None)
+
+    async def _wait_for_silence(self, patience: float) -> None:
+        """Return when nobody else has been heard for `patience` seconds (SILENCE once somebody was)."""
+        start = self._loop.time()
+        while True:
+            if self._heard > start and self._activity == "starting":
+                self._set("listen")
+            if self._heard > start:
+                patience = SILENCE
+            rest = max(self._heard, start) + patience - self._loop.time()
+            if rest <= 0:
+                self._foreign.clear()
+                return
+            await asyncio.sleep(min(rest, 0.5))
+
+    async def _poll(self) -> None:
+        """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
+        while self._mode == "poll" or len(self._foreign) < 2:
+            address, turn = min(self._turns.items(), key=lambda item: item[1].reading)
+            wait = turn.reading - self._loop.time()
+            if wait > 0:
+                await asyncio.sleep(min(wait, 0.5))
+                continue
+            await self._take_turn(address, turn)
+
+    async def _take_turn(self, address: int, turn: _Turn) -> None:
+        now = self._loop.time()
+        meter = self._meters[address]
+        interval = meter.interval if turn.misses < 3 else max(meter.interval, LONGEST_REST)
+        # Keep the beat; after a pause begin a new one.
+        turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
+        await self._ask("50", address, turn)
+        if turn.misses:
+            return
+        if not meter.has_identity() and now >= turn.identity:
+            turn.identity = now + IDENTITY_INTERVAL
+            await self._ask("00", address, turn)
+        if now >= turn.settings:
+            turn.settings = now + SETTINGS_INTERVAL
+            await self._ask("51", address, turn)
+
+    async def _ask(self, number: str, address: int, turn: _Turn) -> None:
+        request = encode(f"R{number}", address, (1,))
+        self._echo = request[:-2]
+        self._awaited = b"r" + number.encode("ascii")
+        self._reply = self._loop.create_future()
+        self._bus.expect(address)
+        turn.misses += 1  # until the reply comes
+        await self._link.write(request)
+        try:
+            async with asyncio.timeout(REPLY_TIMEOUT):
+                await self._reply
+        except TimeoutError:
+            self._awaited = None
+
+
+class Tell(Protocol):
+    """Is told what the poller does now."""
+
+    def __call__(self, activity: Activity, /) -> None:
+        """Take note of it."""
