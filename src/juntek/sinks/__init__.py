@@ -1,1 +1,26 @@
-"""Where readings go: leaves that know only the vocabulary; rule: found by being here, and no sibling imports another."""
+"""Where readings go: leaves that know only the vocabulary; rule: found by being here, and no sibling imports another.
+
+A sink module offers `SECTION` (its part of the configuration), `EXTRA` (what to install when its library is
+missing), `Options` (its keys, checked by itself) and `open_sink(options, context)`, an asynchronous context
+manager that yields `handle(update)`. When its far end goes away it raises a JuntekError, also out of a body that
+is only waiting; whoever runs it enters again later and hands over the latest update of each meter once more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What every sink may know of the gateway it runs in."""
+
+    version: str
+    gateway: str
+    """Name of the machine; tells what this gateway left behind from what another one did."""
+    meters: tuple[str, ...]
+    """Names of all configured meters, whether they answer or not."""
+    time: Callable[[], float] = time.time
+    """Seconds since 1970."""

@@ -1,0 +1,33 @@
+"""States, availability and Home Assistant discovery over MQTT; rule: importing this loads no library."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from juntek.sinks.mqtt.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from juntek.sinks import Context
+    from juntek.update import Update
+
+__all__ = ["EXTRA", "SECTION", "Options", "open_sink"]
+
+SECTION = "mqtt"
+EXTRA = "mqtt"
+
+
+@asynccontextmanager
+async def open_sink(options: Options, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+    """Connect and yield `handle(update)`; leaving says that the gateway is offline.
+
+    Raises ConfigurationError for what the owner must mend in the configuration or its files, BrokerError for a
+    broker that refuses, cannot be reached or goes away; the latter also while the body only waits. Raises
+    ModuleNotFoundError where the library of EXTRA is missing.
+    """
+    from juntek.sinks.mqtt.session import open_session  # noqa: PLC0415 - only whoever publishes needs the library
+
+    async with open_session(options, context) as handle:
+        yield handle
