@@ -32,10 +32,14 @@ class Noise:
 
 
 def collide(replies: list[bytes]) -> bytes:
-    """Return what arrives when several meters answer at once: a wire that one of them pulls low is low."""
+    """Return what arrives when several meters answer at once, each a byte later than the one before.
+
+    The wire is low where any of them pulls it low.
+    """
     arrived = replies[0]
-    for reply in replies[1:]:
-        arrived = bytes(a & b for a, b in zip_longest(arrived, reply, fillvalue=0xFF))
+    for delay, reply in enumerate(replies[1:], start=1):
+        late = b"\xff" * delay + reply
+        arrived = bytes(a & b for a, b in zip_longest(arrived, late, fillvalue=0xFF))
     return arrived
 
 

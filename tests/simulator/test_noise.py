@@ -1,0 +1,55 @@
+"""Noise damages frames, as often as it is asked to, and by seed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from juntek.simulator import Noise
+from juntek.simulator.noise import collide
+from juntek.wire import Frame, Framer
+
+FRAME = b":r50=1,229,1342,20,16022,52,71,43,123,0,99,1,1193,13392,\r\n"
+
+
+def test_without_noise_every_frame_passes_unchanged() -> None:
+    noise = Noise(1, 0.0)
+    assert all(noise.pass_through(FRAME) is FRAME for _ in range(1000))
+    assert noise.damaged == 0
+
+
+def test_with_certain_noise_no_frame_passes_unchanged_and_most_are_lost() -> None:
+    noise = Noise(1, 1.0)
+    arrived = [noise.pass_through(FRAME) for _ in range(1000)]
+    assert FRAME not in arrived
+    assert noise.damaged == 1000
+    whole = sum(
+        isinstance(event, Frame) and event.raw == FRAME[:-2]
+        for line in arrived
+        for event in Framer().feed(line + b"\n")
+    )
+    assert whole < 350  # stray bytes around a frame, or a lost line end, leave it whole
+
+
+def test_half_of_the_frames_are_hit_with_a_probability_of_a_half() -> None:
+    noise = Noise(1, 0.5)
+    hit = sum(noise.pass_through(FRAME) != FRAME for _ in range(2000))
+    assert hit == noise.damaged
+    assert 900 < hit < 1100
+
+
+def test_the_same_seed_is_the_same_noise() -> None:
+    one, same, other = ([Noise(seed, 1).pass_through(FRAME) for _ in range(5)] for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
+@given(st.integers(), st.binary(max_size=100))
+def test_any_bytes_can_be_damaged(seed: int, data: bytes) -> None:
+    assert Noise(seed, 1).pass_through(data) != data
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_replies_that_collide_are_not_read(count: int) -> None:
+    replies = [FRAME.replace(b"=1,", b"=%d," % address) for address in range(1, count + 1)]
+    assert not any(isinstance(event, Frame) for event in Framer().feed(collide(replies)))
+    assert collide([FRAME]) == FRAME
