@@ -260,15 +260,11 @@ async def test_energy_dashboard_takes_watt_hours_and_refuses_volts(home_assistan
         await announce(broker, "battery", charged=ENERGY, discharged=ENERGY, voltage=VOLTAGE)
         await broker.publish("test/battery/state", '{"charged": 1200, "discharged": 900, "voltage": 26.4}', retain=True)
         seen = await client.wait_until(lambda now: now.state("battery_voltage") == "26.4")
-        charged, discharged, voltage = (
-            entity.entity_id
-            for key in ("charged", "discharged", "voltage")
-            if (entity := seen.entity(f"battery_{key}"))
-        )
+        charged, discharged = seen.entity_id("battery_charged"), seen.entity_id("battery_discharged")
         await client.make_statistics()
         await client.save_battery(discharged=discharged, charged=charged)
         assert await client.energy_issues() == []
-        await client.save_battery(discharged=discharged, charged=voltage)
+        await client.save_battery(discharged=discharged, charged=seen.entity_id("battery_voltage"))
         assert "entity_unexpected_device_class" in {issue["type"] for issue in await client.energy_issues()}
 
 
@@ -284,9 +280,7 @@ async def test_home_assistant_complains_of_a_counter_that_steps_back(home_assist
             seen = await client.wait_until(partial(has_state, "counter_charged", str(charged)))
             await client.make_statistics()
             if charged == 1350:
-                entity = seen.entity("counter_charged")
-                assert entity is not None
-                assert await client.energy_total(entity.entity_id) == 150
+                assert await client.energy_total(seen.entity_id("counter_charged")) == 150
                 assert await client.complaints() == []
         complained = [record.text for record in await client.complaints()]
         assert ["not strictly increasing" in text for text in complained] == [True]
@@ -301,7 +295,5 @@ async def test_statistics_complain_of_a_unit_that_changed(home_assistant: HomeAs
             if unit == "Ah":
                 await client.make_statistics()
                 assert [issue for issue in await client.statistics_issues() if "unit_remaining" in issue] == []
-        remaining = seen.entity("unit_remaining")
-        assert remaining is not None
-        issues = (await client.statistics_issues())[remaining.entity_id]
+        issues = (await client.statistics_issues())[seen.entity_id("unit_remaining")]
         assert [issue["type"] for issue in issues] == ["units_changed"]

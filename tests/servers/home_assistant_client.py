@@ -76,6 +76,12 @@ class Snapshot:
     def entity(self, unique_id: str) -> Entity | None:
         return next((each for each in self.entities if each.unique_id == unique_id), None)
 
+    def entity_id(self, unique_id: str) -> str:
+        """The name under which services and statistics know an entity; LookupError when there is none."""
+        if (found := self.entity(unique_id)) is None:
+            raise LookupError(f"Home Assistant has no entity {unique_id}")
+        return found.entity_id
+
     def state(self, unique_id: str) -> str | None:
         """The state of an entity; None while there is no such entity."""
         found = self.entity(unique_id)
