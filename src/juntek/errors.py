@@ -5,6 +5,7 @@ Every message is one sentence that an owner can act on. Anything else that escap
 
 __all__ = [
     "ConfigurationError",
+    "DatabaseError",
     "JuntekError",
     "LinkError",
     "LinkLostError",
@@ -40,3 +41,7 @@ class RequestError(JuntekError, ValueError):
 
 class ConfigurationError(JuntekError):
     """The configuration is wrong; the text names the file, the key and the mend."""
+
+
+class DatabaseError(JuntekError):
+    """What is kept cannot be read or written: disk full, read-only, damaged, from a newer version."""
