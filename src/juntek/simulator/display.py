@@ -1,4 +1,4 @@
-"""The display that some meters come with, as a poller on the bus; rule: it asks and does not mind the answers."""
+"""The display that some meters come with, as a poller on the line; rule: it asks and does not mind the answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import count
 
-from juntek.simulator.bus import Bus
+from juntek.simulator.line import Line
 from juntek.simulator.options import Display
 
 NEWER_PAUSE = 0.2
@@ -27,10 +27,10 @@ def requests(style: Display, address: int) -> Iterator[bytes]:
 
 
 class DisplayUnit:
-    """A display on the bus; `plug_in` and `unplug` at any time."""
+    """A display on the line; `plug_in` and `unplug` at any time."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._task: asyncio.Task[None] | None = None
 
     def plug_in(self, style: Display, address: int) -> None:
@@ -49,11 +49,11 @@ class DisplayUnit:
         def hear(_: bytes) -> None:
             """A display shows what it hears; nobody looks at this one."""
 
-        write = self._bus.join(hear)
+        write = self._line.join(hear)
         pause = NEWER_PAUSE if style == "newer" else OLDER_PAUSE
         try:
             for request in requests(style, address):
                 write(request)
                 await asyncio.sleep(pause)
         finally:
-            self._bus.leave(hear)
+            self._line.leave(hear)

@@ -1,4 +1,4 @@
-"""The bus on a pseudo-terminal, as a serial adapter gives it; rule: what comes while nobody has it open is lost."""
+"""The line on a pseudo-terminal, as a serial adapter gives it; rule: what comes while nobody has it open is lost."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import tty
 from pathlib import Path
 
 from juntek.errors import LinkError
-from juntek.simulator.bus import Bus, Hear
+from juntek.simulator.line import Hear, Line
 
 _LOOK = 0.02  # seconds between two looks whether somebody has opened the terminal
 
 
 class PtyPort:
-    """Serves a bus at `path`, a symbolic link to the terminal."""
+    """Serves a line at `path`, a symbolic link to the terminal."""
 
-    def __init__(self, bus: Bus, path: Path) -> None:
-        self._bus = bus
+    def __init__(self, line: Line, path: Path) -> None:
+        self._line = line
         self._path = path
         self._master = -1
         self._device = ""
@@ -51,14 +51,14 @@ class PtyPort:
             raise LinkError(
                 f"Cannot make the link {self._path} ({error.strerror}); choose a path that is free and writable."
             ) from error
-        self._write = self._bus.join(self._hear)
+        self._write = self._line.join(self._hear)
         self._watch()
 
     async def close(self) -> None:
         """Pull the adapter out: the link is gone and a client reads an error or the end."""
         if self._master < 0:
             return
-        self._bus.leave(self._hear)
+        self._line.leave(self._hear)
         if self._look is not None:
             self._look.cancel()
         self._unwatch()
@@ -68,7 +68,7 @@ class PtyPort:
             self._path.unlink()
 
     def hear(self, data: bytes) -> None:
-        """Give bytes of the bus to the client; what does not fit because he does not read is lost."""
+        """Give bytes of the line to the client; what does not fit because he does not read is lost."""
         if not self._is_open():
             return
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from juntek.simulator.encoding import Value, decode_value, encode_value
+from juntek.decode import value_of
+from juntek.simulator.encoding import Value, make_encoder
 from juntek.simulator.protection import Limits
 from juntek.simulator.variant import Variant
 
@@ -24,7 +25,7 @@ class MeterSettings:
 
     def reset(self, capacity: float = RESET_CAPACITY) -> None:
         """Set everything as the factory does: no protection, no calibration."""
-        values: dict[str, Value] = {
+        values: dict[str | int, Value] = {
             "nominal_capacity": capacity,
             "current_ratio": 1,
             "voltage_curve_scale": 1,
@@ -36,8 +37,9 @@ class MeterSettings:
             "log_interval": 60,
         }
         rows = self.variant.model.settings.rows
-        off = {row.key: None for row in rows if row.off is not None}
-        self._numbers = {row.index: encode_value(row, (values | off).get(row.key, 0)) for row in rows}
+        off: dict[str | int, Value] = {row.key: None for row in rows if row.off is not None}
+        numbers = make_encoder(self.variant.model.settings)(values | off)
+        self._numbers = dict(zip((row.index for row in rows), numbers, strict=True))
         self._refresh()
 
     def numbers(self) -> list[int]:
@@ -46,9 +48,11 @@ class MeterSettings:
         return [self._numbers[row.index] for row in self.variant.model.settings.rows if not (row.optional and row.key)]
 
     def value(self, key: str) -> float | None:
-        """Return a setting in its unit, or None where it is off or this family has none."""
-        row = next((row for row in self.variant.model.settings.rows if row.key == key), None)
-        return None if row is None else decode_value(row, self._numbers[row.index])
+        """Return a setting in its unit, or None where it is off, a word, or nothing that this family has."""
+        for row in self.variant.model.settings.rows:
+            if row.key == key and isinstance(value := value_of(row, self._numbers[row.index]), (int, float)):
+                return value
+        return None
 
     def write(self, number: int, raw: int) -> bool:
         """Set what the W command `number` sets and return True; False where its row does not allow it."""

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from juntek.errors import RequestError
-from juntek.simulator.bus import Answerer, Bus
 from juntek.simulator.display import DisplayUnit
+from juntek.simulator.line import Answerer, Line
 from juntek.simulator.meter import Meter
 from juntek.simulator.noise import Noise
 from juntek.simulator.options import Display, Options
@@ -29,13 +29,13 @@ class Simulation:
         self.options = options
         self.sites = sites or tuple(Site(options, index) for index in range(len(options.models)))
         self.noise = Noise(options.seed, options.noise)
-        self._bus = Bus(self.noise)
-        self._display = DisplayUnit(self._bus)
+        self._line = Line(self.noise)
+        self._display = DisplayUnit(self._line)
         self._ports: list[TcpPort | PtyPort] = []
         if options.pty is not None:
-            self._ports.append(PtyPort(self._bus, options.pty))
+            self._ports.append(PtyPort(self._line, options.pty))
         if options.listen is not None or options.pty is None:
-            self._ports.append(TcpPort(self._bus, options.listen or _ANY_PORT))
+            self._ports.append(TcpPort(self._line, options.listen or _ANY_PORT))
         self._answerer: Answerer | None = None
         self._time = 0.0
 
@@ -53,7 +53,7 @@ class Simulation:
         loop = asyncio.get_running_loop()
         self._time = loop.time()
         self._answerer = Answerer(
-            self._bus,
+            self._line,
             tuple(site.meter for site in self.sites),
             latency=self.options.latency,
             catch_up=self.catch_up,

@@ -1,4 +1,4 @@
-"""The bus on a TCP port, as a serial device server gives it; rule: raw bytes, any number of clients."""
+"""The line on a TCP port, as a serial device server gives it; rule: raw bytes, any number of clients."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError, RequestError
-from juntek.simulator.bus import Bus, Hear
+from juntek.simulator.line import Hear, Line
 
 _MOST_UNREAD = 65_536  # bytes kept for a client that does not read; more is lost, as on a real line
 
 
 class TcpPort:
-    """Serves a bus at `tcp://HOST:PORT`; `url` is what a client opens."""
+    """Serves a line at `tcp://HOST:PORT`; `url` is what a client opens."""
 
-    def __init__(self, bus: Bus, listen: str) -> None:
+    def __init__(self, line: Line, listen: str) -> None:
         try:
             parts = urlsplit(listen)
             port = parts.port
@@ -25,7 +25,7 @@ class TcpPort:
             raise RequestError(f"Cannot listen on {listen!r}; write tcp://HOST:PORT, such as tcp://127.0.0.1:0.")
         self._host: str = parts.hostname
         self._port = port
-        self._bus = bus
+        self._line = line
         self._server: asyncio.Server | None = None
         self._clients: set[_Client] = set()
 
@@ -57,14 +57,14 @@ class TcpPort:
             self._server = None
 
     def _make_client(self) -> _Client:
-        return _Client(self._bus, self._clients)
+        return _Client(self._line, self._clients)
 
 
 class _Client(asyncio.Protocol):
-    """One connection; it is on the bus for as long as it lasts."""
+    """One connection; it is on the line for as long as it lasts."""
 
-    def __init__(self, bus: Bus, clients: set[_Client]) -> None:
-        self._bus = bus
+    def __init__(self, line: Line, clients: set[_Client]) -> None:
+        self._line = line
         self._clients = clients
         self._hear: Hear = self.hear
         self._transport: asyncio.Transport | None = None
@@ -82,7 +82,7 @@ class _Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._clients.add(self)
-        self._write = self._bus.join(self._hear)
+        self._write = self._line.join(self._hear)
 
     def data_received(self, data: bytes) -> None:
         if self._write is not None:
@@ -90,5 +90,5 @@ class _Client(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
-        self._bus.leave(self._hear)
+        self._line.leave(self._hear)
         self._clients.discard(self)

@@ -12,7 +12,7 @@ from juntek.wire import Frame, Framer
 Hear = Callable[[bytes], None]
 
 
-class Bus:
+class Line:
     """Two wires, half duplex. `join` gives the function to write with; `noise` damages what is written."""
 
     def __init__(self, noise: Noise) -> None:
@@ -40,21 +40,21 @@ class Bus:
 
 
 class Answerer:
-    """The meters of one bus: hears requests and answers after `latency` seconds, unless the meter is silent.
+    """The meters of one line: hears requests and answers after `latency` seconds, unless the meter is silent.
 
     `catch_up` is called before a meter is asked, to bring it to the present time.
     """
 
-    def __init__(self, bus: Bus, meters: tuple[Meter, ...], *, latency: float, catch_up: Callable[[], None]) -> None:
+    def __init__(self, line: Line, meters: tuple[Meter, ...], *, latency: float, catch_up: Callable[[], None]) -> None:
         self.silent: set[Meter] = set()
         self._meters = meters
         self._latency = latency
         self._catch_up = catch_up
         self._framer = Framer()
         self._pending: set[asyncio.TimerHandle] = set()
-        self._bus = bus
+        self._line = line
         self._hear = self.hear  # one bound method, so that leaving finds it
-        self._write = bus.join(self._hear)
+        self._write = line.join(self._hear)
 
     def hear(self, data: bytes) -> None:
         """Take bytes from the line."""
@@ -63,8 +63,8 @@ class Answerer:
                 self._answer(event)
 
     def leave(self) -> None:
-        """Go off the bus and forget the replies that were under way."""
-        self._bus.leave(self._hear)
+        """Go off the line and forget the replies that were under way."""
+        self._line.leave(self._hear)
         for handle in self._pending:
             handle.cancel()
         self._pending.clear()
