@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import serialx
+from serialx.descriptor_transport import DescriptorTransport
 
 from juntek.errors import LinkError
-from juntek.links import BAUD_RATE, Link, StreamLink
+from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink
 
 try:
     import grp
@@ -38,7 +39,7 @@ async def open_link(url: str) -> Link:
         write_errors=(OSError, serialx.SerialException),
     )
     try:
-        await serialx.create_serial_connection(
+        transport, _ = await serialx.create_serial_connection(
             asyncio.get_running_loop(),
             lambda: link,
             url,
@@ -48,6 +49,8 @@ async def open_link(url: str) -> Link:
         )
     except (OSError, serialx.SerialException, TermiosError) as error:
         raise LinkError(await asyncio.to_thread(explain, url, error)) from error
+    if isinstance(transport, DescriptorTransport):
+        transport.max_size = READ_BLOCK
     return link
 
 

@@ -7,7 +7,7 @@ import asyncio
 import serialx
 
 from juntek.errors import LinkError
-from juntek.links import BAUD_RATE, Link, StreamLink, keep_alive, network_trouble, parse_address
+from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink, keep_alive, network_trouble, parse_address
 
 
 async def open_link(url: str) -> Link:
@@ -40,5 +40,6 @@ async def open_link(url: str) -> Link:
     # serialx keeps its socket to itself; where this stops working, a bridge without power is only noticed by writing.
     connection = getattr(transport, "_tcp_transport", None)
     if connection is not None:
+        connection.max_size = READ_BLOCK
         keep_alive(connection.get_extra_info("socket"))
     return link
