@@ -24,7 +24,7 @@ from juntek.errors import LinkError, LinkLostError
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Chunk", "Link", "StreamLink", "keep_alive", "network_trouble", "open_link", "parse_address"]
+__all__ = ["Chunk", "Link", "StreamLink", "keep_alive", "kind_of", "network_trouble", "open_link", "parse_address"]
 
 BAUD_RATE = 115200
 """Bits a second, with 8 data bits, no parity, 1 stop bit (all three manuals)."""
@@ -89,6 +89,12 @@ async def open_link(url: str) -> Link:
 
     Raises LinkError with a sentence on what to do about it.
     """
+    kind = importlib.import_module(f"{__name__}.{kind_of(url)}")
+    return cast("Link", await kind.open_link(url))
+
+
+def kind_of(url: str) -> str:
+    """Return the name of the module for a URL; raises LinkError for what is no link at all."""
     found = _SCHEME.match(url)
     scheme = found[1].lower() if found else "device"
     scheme = _ALIASES.get(scheme, scheme)
@@ -98,8 +104,7 @@ async def open_link(url: str) -> Link:
         raise LinkError(
             f"'{url}' is not a link: give a device path such as /dev/ttyUSB0 or a URL that begins with one of {known}"
         )
-    kind = importlib.import_module(f"{__name__}.{scheme}")
-    return cast("Link", await kind.open_link(url))
+    return scheme
 
 
 class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
