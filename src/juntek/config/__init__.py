@@ -1,0 +1,86 @@
+"""What the owner wants, from flags, environment and a TOML file; rule: the only place that reads them.
+
+`load` checks everything and gives frozen values; what is wrong is one sentence with the place and the mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from juntek.config.document import FILE_VARIABLE, Flag
+from juntek.errors import ConfigurationError
+from juntek.meter.line import MeterOptions
+
+__all__ = ["Configuration", "Flag", "MeterConfiguration", "default_database", "find_file", "load", "search_paths"]
+
+FILE_NAME = "juntek.toml"
+SYSTEM_FILE = Path("/etc/juntek") / FILE_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterConfiguration:
+    """One meter: where it is connected, and how it is read."""
+
+    link: str
+    options: MeterOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything that the gateway needs to know.
+
+    `sinks`: the checked `Options` of every sink that has a section, by the name of the section.
+    `time_zone`: whose midnight begins a day; None for that of the system.
+    `file`: the file that was read; None where there was none.
+    """
+
+    meters: tuple[MeterConfiguration, ...]
+    sinks: Mapping[str, object]
+    database: Path
+    time_zone: ZoneInfo | None = None
+    log_level: str = "info"
+    file: Path | None = None
+
+
+def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = ()) -> Configuration:
+    """Read and check the configuration; without a path it is looked for in `search_paths`.
+
+    Raises ConfigurationError. Takes 10 MB of memory for its library: see `load_apart`.
+    """
+    from juntek.config.assembly import assemble  # noqa: PLC0415 - the library costs memory that only loading needs
+
+    return assemble(path or find_file(environment), environment, flags)
+
+
+def find_file(environment: Mapping[str, str]) -> Path | None:
+    """Return the file to read, or None; raises ConfigurationError where one was named that is not there."""
+    named = environment.get(FILE_VARIABLE, "").strip()
+    if named:
+        path = Path(named).expanduser()
+        if not path.exists():
+            raise ConfigurationError(
+                f"{FILE_VARIABLE}: there is no file {path}; write it with: juntek config init {path}"
+            )
+        return path
+    return next((path for path in search_paths(environment) if path.is_file()), None)
+
+
+def search_paths(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return where the file may be, best first."""
+    own = Path(environment.get("XDG_CONFIG_HOME") or _home(environment) / ".config")
+    return Path(FILE_NAME), own / "juntek" / FILE_NAME, SYSTEM_FILE
+
+
+def default_database(environment: Mapping[str, str]) -> Path:
+    """Return where totals and history are kept: a service's folder, else the user's."""
+    service = environment.get("STATE_DIRECTORY", "").split(":")[0]
+    if service:
+        return Path(service) / "juntek.db"
+    return Path(environment.get("XDG_STATE_HOME") or _home(environment) / ".local" / "state") / "juntek" / "juntek.db"
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment["HOME"]) if environment.get("HOME") else Path.home()

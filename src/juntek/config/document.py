@@ -1,0 +1,191 @@
+"""The file, the environment and the flags made one; rule: it knows where each value came from, and checks none.
+
+Flags go before the environment, the environment before the file. An empty variable counts as not set.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from juntek.config.lines import Place, find_lines
+from juntek.errors import ConfigurationError
+
+PREFIX = "JUNTEK_"
+FILE_VARIABLE = "JUNTEK_CONFIG"
+NESTING = "__"
+
+_AT = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_BARE_WORD = re.compile(r"\s*[\w.\"'-]+\s*=\s*[A-Za-z/]")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A value from the command line: the key it stands for, and how the flag is called."""
+
+    place: Place
+    name: str
+    value: object
+
+
+@dataclass(slots=True)
+class Document:
+    """Raw values by key, and the origin of each: a file's line, a variable or a flag."""
+
+    file: Path | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[Place, str] = field(default_factory=dict)
+    file_places: set[Place] = field(default_factory=set)
+    lines: dict[Place, int] = field(default_factory=dict)
+
+    def origin(self, place: Place) -> str:
+        """Return where the value at a place came from, or what it is part of."""
+        for length in range(len(place), 0, -1):
+            if place[:length] in self.origins:
+                return self.origins[place[:length]]
+        return str(self.file) if self.file else "The configuration"
+
+    def has(self, place: Place) -> bool:
+        """Whether there is a value at a place."""
+        value: Any = self.values
+        for part in place:
+            if isinstance(value, list) and isinstance(part, int):
+                if part >= len(value):
+                    return False
+            elif not isinstance(value, dict) or part not in value:
+                return False
+            value = value[part]
+        return True
+
+    def is_from_file(self, place: Place) -> bool:
+        """Whether the file gave this value."""
+        return place in self.file_places
+
+    def set(self, place: Place, value: object, origin: str) -> None:
+        """Put a value in, over what was there; raises ConfigurationError where it has no place."""
+        target: Any = self.values
+        for part, following in pairwise(place):
+            empty: Any = [] if isinstance(following, int) else {}
+            target = _child(target, part, empty, origin)
+        last = place[-1]
+        if isinstance(target, list):
+            _child(target, last, None, origin)
+            target[int(last)] = value
+        elif isinstance(target, dict):
+            target[str(last)] = value
+        else:
+            raise ConfigurationError(f"{origin}: a part of this is a single value already; set only one of the two.")
+        self._forget(place)
+        for length in range(1, len(place)):
+            self.origins.setdefault(place[:length], origin)
+        self.origins[place] = origin
+
+    def _forget(self, place: Place) -> None:
+        for known in [known for known in self.origins if known[: len(place)] == place]:
+            del self.origins[known]
+            self.file_places.discard(known)
+
+
+def _child(target: Any, part: str | int, empty: object, origin: str) -> Any:  # noqa: ANN401 - as deep as JSON
+    if isinstance(target, list):
+        if not isinstance(part, int):
+            raise ConfigurationError(f"{origin}: this is a list; write its number, counted from 0, before the key.")
+        if part > len(target):
+            raise ConfigurationError(f"{origin}: number {part} comes before number {len(target)}; leave no gap.")
+        if part == len(target):
+            target.append(empty)
+        return target[part]
+    if not isinstance(target, dict):
+        raise ConfigurationError(f"{origin}: a part of this is a single value already; set only one of the two.")
+    return target.setdefault(part, empty)
+
+
+def read_document(
+    path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...], known: set[str]
+) -> Document:
+    """Read and join all three; `known` are the keys at the top. Raises ConfigurationError."""
+    document = Document()
+    if path is not None:
+        _read_file(document, path)
+    for name in sorted(environment, key=_natural):
+        if name.startswith(PREFIX) and name != FILE_VARIABLE and environment[name].strip():
+            _read_variable(document, name, environment[name], known)
+    for flag in flags:
+        document.set(flag.place, flag.value, flag.name)
+    return document
+
+
+def _read_file(document: Document, path: Path) -> None:
+    text = read_text(path)
+    try:
+        document.values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(_explain_syntax(path, text, str(error))) from None
+    document.file = path
+    document.lines = find_lines(text)
+    document.origins = {place: f"{path}, line {line}" for place, line in document.lines.items()}
+    document.file_places = set(document.origins)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of the file; raises ConfigurationError with what to do about it."""
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path} does not exist; write it with: juntek config init {path}") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path} is a folder; give the file in it, such as {path / 'juntek.toml'}.") from None
+    except PermissionError:
+        raise ConfigurationError(f"{path} may not be read; give this user the right to read it.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigurationError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); give another file.") from None
+
+
+def _explain_syntax(path: Path, text: str, message: str) -> str:
+    found = _AT.search(message)
+    complaint = _AT.sub("", message)
+    complaint = complaint[:1].lower() + complaint[1:]
+    lines = text.splitlines()
+    number = int(found[1]) if found and found[1] else len(lines)
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    if "overwrite" in complaint or "declare" in complaint or "mutate" in complaint:
+        mend = "it is there twice; keep one"
+    elif "value" in complaint and _BARE_WORD.match(line):
+        mend = 'put text in quotes, such as name = "house"'
+    else:
+        mend = 'write it like key = "text", key = 12 or [section]'
+    return f"{path}, line {number}: this is not TOML ({complaint}); {mend}."
+
+
+def _read_variable(document: Document, name: str, text: str, known: set[str]) -> None:
+    words = name[len(PREFIX) :].lower().split(NESTING)
+    if words[0] not in known:
+        close = get_close_matches(words[0], sorted(known), n=1, cutoff=0.75)
+        right = NESTING.join([close[0] if close else "", *words[1:]]).upper()
+        if close:
+            raise ConfigurationError(f"{name}: there is no such key; did you mean {PREFIX}{right}?")
+        if len(words) > 1:
+            raise ConfigurationError(f"{name}: there is no section {words[0]}; use one of {', '.join(sorted(known))}.")
+        return  # other programs set variables of this kind, such as JUNTEK_SERVICE_HOST
+    value: object = text
+    if len(words) == 1 and text.lstrip()[:1] in ("[", "{"):
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise ConfigurationError(f"{name}: this is not JSON ({error}); correct it.") from None
+    document.set(tuple(int(word) if word.isdecimal() else word for word in words), value, name)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Order numbers in names by their value, and a whole before its parts."""
+    return [(int(word), "") if word.isdecimal() else (-1, word) for word in name.split(NESTING)]
