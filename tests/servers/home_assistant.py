@@ -116,7 +116,11 @@ class HomeAssistant:
         return open_client(self.port, self._token, self._process, log_start)
 
     def start(self) -> None:
-        """Start on the same port as before; returns when it runs and has connected to the broker."""
+        """Start on the same port as before; returns when it runs and has connected to the broker.
+
+        It sees discovery from now on. Its birth message (`homeassistant/status`) comes about 10 s later, and it
+        logs an error of its own when the broker goes away before that.
+        """
         self._log_start = self._process.log_size()
         self._process.start(
             [str(self._python), "-c", _LAUNCH, "--config", str(self._configuration), "--skip-pip", "--log-no-color"],
