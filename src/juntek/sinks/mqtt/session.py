@@ -272,6 +272,6 @@ class Session:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except aiomqtt.MqttError as error:
+        except aiomqtt.MqttError:
             self._broken = True
-            raise BrokerError(explain_loss(self._options, error)) from None
+            raise BrokerError(explain_loss(self._options)) from None

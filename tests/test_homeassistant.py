@@ -1,0 +1,152 @@
+"""What Home Assistant is told about a meter."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from juntek.homeassistant import discovery, link, settings, slug, state, topics_of
+from juntek.model import find_models
+from sinks.updates import KG140F, KG_SETTINGS, KH140F, KH_SETTINGS, kg_reading, kh_reading, listening
+
+if TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+
+FAMILIES = [model.family for model in find_models()]
+
+UNITS: dict[str, set[str | None]] = {
+    "voltage": {"V"}, "current": {"A"}, "power": {"W"}, "energy": {"kWh", "Wh"}, "battery": {"%"},
+    "temperature": {"°C"}, "duration": {"min", "s"}, "enum": {None}, "timestamp": {None}, "problem": {None},
+    "connectivity": {None},
+}  # fmt: skip
+"""Device classes that we use, each with the units that Home Assistant takes for it."""
+
+
+def discover(family: str, meter: str = "house", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    return discovery(meter, topics_of(meter), family=family, version="1.2.3", **more)
+
+
+def messages() -> dict[str, dict[str, Any]]:
+    """One message of each topic, by topic."""
+    topics = topics_of("house")
+    return {
+        topics.state: state(kg_reading()),
+        topics.link: link(listening(), available=True, gateway="pi"),
+        topics.settings: settings(KG_SETTINGS),
+    }
+
+
+def test_discovery_of_a_kg140f(snapshot: SnapshotAssertion) -> None:
+    assert discover("KG-F", identity=KG140F) == snapshot
+
+
+def test_discovery_of_a_kh140f(snapshot: SnapshotAssertion) -> None:
+    assert discover("KH-F", "boat", identity=KH140F) == snapshot
+
+
+def test_messages_of_values(snapshot: SnapshotAssertion) -> None:
+    assert messages() == snapshot
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_key_that_a_template_names_is_in_its_message(family: str) -> None:
+    message = discover(family)
+    for key, component in message["components"].items():
+        topic = component.get("state_topic", message["state_topic"])
+        named = re.findall(r"value_json\.(\w+)", component["value_template"])
+        named += re.findall(r"value_json\.(\w+)", component.get("json_attributes_template", ""))
+        assert named, key
+        assert set(named) <= set(messages()[topic]), key
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_entity_is_legal(family: str) -> None:
+    for key, component in discover(family)["components"].items():
+        device_class = component.get("device_class")
+        if device_class is not None:
+            assert component.get("unit_of_measurement") in UNITS[device_class], key
+        if device_class == "energy":
+            assert component["state_class"] == "total_increasing"
+        assert ("options" in component) == (device_class == "enum"), key
+        assert not ("options" in component and "state_class" in component), key
+        assert not ("icon" in component and device_class), key
+        assert component.get("entity_category") in (None, "diagnostic"), key
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_message_uses_only_keys_that_the_oldest_home_assistant_knows(family: str) -> None:
+    message = discover(family, identity=KG140F)
+    assert set(message) == {"device", "origin", "availability", "availability_mode", "state_topic", "components"}
+    assert set(message["device"]) <= {"identifiers", "name", "manufacturer", "model", "sw_version", "serial_number"}
+    assert set(message["origin"]) == {"name", "sw_version"}
+
+
+def test_entities_are_those_that_the_family_has() -> None:
+    kg, kh = discover("KG-F")["components"], discover("KH-F")["components"]
+    assert {"internal_resistance", "run_time"} <= set(kg)
+    assert not {"internal_resistance", "run_time"} & set(kh)
+    assert {"full_voltage", "low_temperature_protection"} <= set(kh)
+    assert "full_voltage" not in kg
+    totals = {"discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy"}
+    assert totals <= set(kg) & set(kh)
+
+
+def test_settings_are_off_until_the_owner_wants_them() -> None:
+    topics = topics_of("house")
+    of_settings = [
+        component
+        for component in discover("KH-F")["components"].values()
+        if component.get("state_topic") == topics.settings
+    ]
+    assert len(of_settings) > 10
+    assert all(component["enabled_by_default"] is False for component in of_settings)
+
+
+def test_password_of_the_meter_is_not_published() -> None:
+    assert KH_SETTINGS.bluetooth_password
+    assert "bluetooth_password" not in settings(KH_SETTINGS)
+    assert "bluetooth_password" not in discover("KH-F")["components"]
+
+
+def test_ids_do_not_change_when_the_model_becomes_known() -> None:
+    before, after = discover("KG-F"), discover("KG-F", identity=KG140F)
+    assert before["device"]["model"] == "KG-F"
+    assert after["device"]["model"] == "KG140F"
+    assert before["device"]["identifiers"] == after["device"]["identifiers"] == ["juntek_house"]
+    assert before["components"] == after["components"]
+
+
+def test_serial_number_of_zero_is_none() -> None:
+    assert discover("KG-F", identity=KG140F)["device"]["serial_number"] == "837"
+    assert "serial_number" not in discover("KH-F", identity=KH140F)["device"]
+
+
+def test_two_gateways_on_one_broker_have_their_own_ids_by_their_base_topics() -> None:
+    assert topics_of("house", base_topic="van/juntek").config == "homeassistant/device/van_juntek_house/config"
+    assert topics_of("house", base_topic="van/juntek").state == "van/juntek/house/state"
+
+
+def test_link_is_told_while_the_meter_is_silent() -> None:
+    components = discover("KG-F")["components"]
+    gateway_only = [{"topic": "juntek/gateway/availability"}]
+    assert components["link"]["availability"] == gateway_only
+    assert components["last_frame"]["availability"] == gateway_only
+    assert "availability" not in components["voltage"]
+
+
+def test_name_of_the_device_is_for_people_and_that_of_the_topic_for_machines() -> None:
+    assert discover("KG-F", "van_bank-2")["device"]["name"] == "Van bank 2"
+    assert slug("Büro 1/2+#") == "B_ro_1_2__"
+
+
+def test_state_has_every_key_and_null_where_nothing_is_known() -> None:
+    assert set(state(kg_reading())) == set(state(kh_reading()))
+    assert state(kh_reading())["internal_resistance"] is None
+    assert state(kh_reading())["temperature"] is None
+
+
+def test_unknown_family_is_refused() -> None:
+    with pytest.raises(KeyError, match="XY-F"):
+        discover("XY-F")
