@@ -1,0 +1,128 @@
+"""`juntek capture`: the bytes of a line into a file that can be replayed; rule: what came is on disk at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+import juntek
+from juntek.capture import HEADER, Chunk, format_chunk
+from juntek.cli.read import Address, Interval, ModeOption, Url
+from juntek.cli.stopping import run_until_stopped
+from juntek.errors import JuntekError, RequestError
+from juntek.links import open_link
+from juntek.meter import Line, MeterOptions
+from juntek.update import Update
+
+_PROGRESS_INTERVAL = 0.5
+"""s between two progress lines on a terminal; elsewhere only the last one is written."""
+
+
+def capture(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    url: Url,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - is stdout.")],
+    address: Address = 1,
+    mode: ModeOption = "auto",
+    interval: Interval = 1.0,
+    seconds: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: when stopped.")] = 0.0,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that has something in it.")] = False,  # noqa: FBT002
+) -> None:
+    """Record the bytes of a line with their times.
+
+    The file is for juntek decode, for a link replay:FILE, and for a report of what is wrong.
+
+    Asks the meter when no display does. Ends with Ctrl-C or after --seconds.
+    """
+    with ExitStack() as stack:
+        recorder = _Recorder(_open_output(output, stack, force=force))
+        meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
+        try:
+            run_until_stopped(_record(url, meter, recorder, seconds))
+        finally:
+            recorder.tell_end(output)
+
+
+class _Recorder:
+    """Writes chunks and counts them."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._bytes = 0
+        self._readings = 0
+        self._garbage = 0
+        self._error: str | None = None
+        self._begun = False
+
+    def begin(self, name: str) -> None:
+        self._write(f"{HEADER}\n# juntek {juntek.__version__}, {name}\n")
+        self._begun = True
+
+    def take_chunk(self, chunk: Chunk) -> None:
+        self._bytes += len(chunk.data)
+        # Without a time the reader takes the bytes as they are; only recordings of recordings lack it.
+        self._write(format_chunk(chunk.time or 0.0, chunk.data))
+
+    def take_update(self, update: Update) -> None:
+        self._readings += update.reading is not None
+        self._garbage = sum(update.health.garbage.values())
+        if update.health.error != self._error:
+            self._error = update.health.error
+            self._say(self._error or "The meter answers.")
+
+    async def show_progress(self) -> None:
+        """Keep the count on the terminal up to date; says nothing where there is none."""
+        while sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{self._count()}")
+            sys.stderr.flush()
+            await asyncio.sleep(_PROGRESS_INTERVAL)
+
+    def tell_end(self, output: Path) -> None:
+        if self._begun:
+            self._say(f"{self._count()} in {output}")
+
+    def _count(self) -> str:
+        return f"{self._bytes} bytes, {self._readings} readings, {self._garbage} pieces of garbage"
+
+    def _say(self, text: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{text}\n" if sys.stderr.isatty() else f"{text}\n")
+        sys.stderr.flush()
+
+    def _write(self, text: str) -> None:
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
+
+
+def _open_output(output: Path, stack: ExitStack, *, force: bool) -> TextIO:
+    if str(output) == "-":
+        return sys.stdout
+    try:
+        if output.is_file() and output.stat().st_size and not force:
+            raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
+        return stack.enter_context(output.open("w", encoding="ascii", newline="\n"))
+    except OSError as error:
+        raise RequestError(f"Cannot write {output} ({error.strerror}); choose a file in a folder of yours.") from None
+
+
+async def _record(url: str, meter: MeterOptions, recorder: _Recorder, seconds: float) -> None:
+    link = await open_link(url)
+    recorder.begin(link.name)
+    line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
+    progress = asyncio.create_task(recorder.show_progress())
+    try:
+        async with asyncio.timeout(seconds or None):
+            await line.run(link)
+    except TimeoutError as error:
+        if isinstance(error, JuntekError):
+            raise
+    finally:
+        progress.cancel()

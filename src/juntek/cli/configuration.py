@@ -1,0 +1,87 @@
+"""`juntek config init` and `juntek config check`; rule: no secret is ever printed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from juntek.cli.run import ConfigFile
+from juntek.cli.tables import draw_table
+from juntek.config import Configuration, load, search_paths
+from juntek.config.example import write_example
+from juntek.errors import ConfigurationError
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Write or check the configuration.")
+
+
+@app.command(epilog="Example: juntek config init")
+def init(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: ~/.config/juntek/juntek.toml")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,  # noqa: FBT002
+) -> None:
+    """Write a configuration with remarks on every key and the serial ports of this computer."""
+    from juntek.links.device import list_ports  # noqa: PLC0415 - its library is not needed to be wrong about a key
+
+    path = (file or search_paths(os.environ)[1]).expanduser()
+    if path.exists() and not force:
+        raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
+    ports = list_ports()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(write_example(ports), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"Cannot write {path} ({error.strerror}); name a file in a folder of yours.") from None
+    typer.echo(path)
+    if ports:
+        typer.echo(f"It has the port {ports[0]}. Look through it, then: juntek config check", err=True)
+    else:
+        typer.echo("No serial port was found: put your link into it, then: juntek config check", err=True)
+
+
+@app.command(epilog="Example: juntek config check --config /etc/juntek/juntek.toml")
+def check(config: ConfigFile = None) -> None:
+    """Check the configuration and show what the gateway would do with it."""
+    configuration = load(config, os.environ)
+    typer.echo(show_configuration(configuration))
+
+
+def show_configuration(configuration: Configuration) -> str:
+    """Return the configuration as tables for people, without its secrets."""
+    from serialx import redact_uri  # noqa: PLC0415
+
+    meters = [
+        (
+            meter.options.name,
+            redact_uri(meter.link),
+            str(meter.options.address),
+            meter.options.mode,
+            meter.options.options.family or "auto",
+            f"{meter.options.interval:g} s",
+        )
+        for meter in configuration.meters
+    ]
+    sinks = [(section, _show_options(options)) for section, options in configuration.sinks.items()]
+    parts = [
+        f"{configuration.file or 'The environment'} is right.",
+        draw_table(("meter", "link", "address", "mode", "model", "interval"), meters),
+        draw_table(("sink", "keys that are not the default"), sinks)
+        if sinks
+        else "Nothing is published: there is no section such as [mqtt].",
+        f"Totals are kept in {configuration.database}.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _show_options(options: object) -> str:
+    shown = []
+    for field in fields(options):  # type: ignore[arg-type]
+        value = getattr(options, field.name)
+        if not field.repr and value is not None:
+            shown.append(f"{field.name}=(set)")
+        elif field.repr and (value != field.default or field.name in ("host", "port")):
+            shown.append(f"{field.name}={value}")
+    return " ".join(shown)

@@ -1,0 +1,77 @@
+"""`juntek decode`: a recording in, its events out; rule: the same checks as on a live line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from juntek.bus import Bus
+from juntek.capture import ChunkReader
+from juntek.cli.formats import Format, Writer
+from juntek.cli.stopping import quiet_pipe
+from juntek.errors import RequestError
+
+BLOCK = 64 * 1024
+"""Bytes read at a time, fewer where they come slowly."""
+
+
+def decode(
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A recording; - is standard input.")] = "-",
+    chosen: Annotated[Format, typer.Option("--format", help="json has every kind, csv readings only.")] = Format.JSON,
+    no_filter: Annotated[bool, typer.Option("--no-filter", help="Hold nothing back as implausible.")] = False,  # noqa: FBT002
+) -> None:
+    """Decode a recording of a bus.
+
+    It may be a capture, raw bytes, or any text log with frames in it.
+
+    Writes one object a line, in the order of the wire, with "kind": reading, settings, identity, request,
+    acknowledgement or garbage. Garbage has a "reason"; it is no error.
+    """
+    bus, reader = Bus(check=not no_filter), ChunkReader()
+    with _open(file) as source, quiet_pipe():
+        writer = Writer(chosen, sys.stdout.write)
+        for block in _read_blocks(file, source.fileno()):
+            for chunk in reader.feed(block) if block else reader.finish():
+                writer.add(bus.feed(chunk.data, chunk.time), chunk.time)
+            sys.stdout.flush()
+        writer.add(bus.finish())
+    if chosen is not Format.JSON:
+        typer.echo(writer.summary(), err=True)
+
+
+def _open(file: str) -> AbstractContextManager[BinaryIO]:
+    if file == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return Path(file).open("rb")
+    except OSError as error:
+        raise RequestError(_explain(file, error)) from None
+
+
+def _read_blocks(file: str, descriptor: int) -> Iterator[bytes]:
+    """Give the bytes as they come, and an empty block at the end."""
+    block = b"more"
+    while block:
+        try:
+            block = os.read(descriptor, BLOCK)
+        except OSError as error:
+            raise RequestError(_explain(file, error)) from None
+        yield block
+
+
+def _explain(file: str, error: OSError) -> str:
+    match error:
+        case FileNotFoundError():
+            return f"There is no file {file}; check the name and the folder."
+        case PermissionError():
+            return f"{file} may not be read; check who may."
+        case IsADirectoryError():
+            return f"{file} is a folder; name a file in it."
+        case _:
+            return f"{file} cannot be read ({error.strerror}); try a copy of it."

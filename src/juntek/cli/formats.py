@@ -1,0 +1,175 @@
+"""Events as JSON, CSV or a table; rule: what was read goes to stdout, what is said about it to stderr.
+
+JSON has one object a line for every kind of event. CSV has the readings only, as the kinds have little in common;
+the columns are those of `CSV_COLUMNS` and do not change with the meter. The table is for people.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from juntek.bus import Event
+from juntek.quantity import QUANTITIES, READING_KEYS
+from juntek.reading import Identity, Reading, Settings, iso_time
+from juntek.wire import Frame, Garbage
+
+
+class Format(StrEnum):
+    """How to write what was read."""
+
+    JSON = "json"
+    CSV = "csv"
+    TABLE = "table"
+
+
+CSV_COLUMNS = ("time", "address", "family", *READING_KEYS, "output_code", "clock", "raw")
+
+_encode = json.JSONEncoder().encode
+_NOT_PRINTABLE = re.compile(r"[^ -~]")
+_COLUMNS = (
+    # key, heading, width
+    ("voltage", "voltage", 8),
+    ("current", "current", 9),
+    ("power", "power", 9),
+    ("state_of_charge", "charge", 7),
+    ("remaining_capacity", "remaining", 10),
+    ("temperature", "temp.", 6),
+)
+_LONGEST_RAW = 48
+
+
+def kind_of(event: Event) -> str:
+    """Return the word for the kind of an event."""
+    if isinstance(event, Reading):
+        return "reading"
+    if isinstance(event, Garbage):
+        return "garbage"
+    if isinstance(event, Frame):
+        return "acknowledgement" if event.command[0] == "w" else "request"
+    return "settings" if isinstance(event, Settings) else "identity"
+
+
+def describe(event: Event, time: float | None = None) -> dict[str, Any]:
+    """Return the public keys and values; `time` is that of the chunk, for events that know none."""
+    kind = kind_of(event)
+    if isinstance(event, Reading):
+        return {"kind": kind, **event.as_dict(), "raw": event.raw.decode("latin-1")}
+    own_time = getattr(event, "time", None)
+    head = {"kind": kind, "time": iso_time(time if own_time is None else own_time)}
+    raw = event.raw.decode("latin-1")
+    if isinstance(event, Garbage):
+        return {**head, "address": None, "family": None, "reason": event.reason, "detail": event.detail, "raw": raw}
+    if isinstance(event, Frame):
+        address, numbers = event.address, list(event.fields)
+        return {**head, "address": address, "family": None, "command": event.command, "numbers": numbers, "raw": raw}
+    return {**head, **event.as_dict(), "raw": raw}
+
+
+class Writer:
+    """Turns events into lines of one format and counts their kinds and the reasons of the garbage."""
+
+    def __init__(self, chosen: Format, write: Callable[[str], object]) -> None:
+        self.kinds: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self._chosen = chosen
+        self._write = write
+        if chosen is Format.CSV:
+            write(_csv_line(CSV_COLUMNS))
+        elif chosen is Format.TABLE:
+            write(_heading())
+
+    def add(self, events: Sequence[Event], time: float | None = None) -> None:
+        """Write the events that came in one chunk at `time`."""
+        line_of = _LINES[self._chosen]
+        lines = []
+        if events and getattr(events[0], "time", None) not in (None, time):
+            time = None  # these have waited for a decision; when a request among them came is not known any more
+        for event in events:
+            self.kinds[kind_of(event)] += 1
+            if isinstance(event, Garbage):
+                self.reasons[event.reason] += 1
+            line = line_of(event, time)
+            if line:
+                lines.append(line)
+        if lines:
+            self._write("".join(lines))
+
+    def summary(self) -> str:
+        """Return how many of each kind there were, as a sentence for stderr."""
+        if not self.kinds:
+            return "There was nothing in it."
+        counts = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
+        return f"{counts}{f' ({reasons})' if reasons else ''}"
+
+
+def _json_line(event: Event, time: float | None) -> str:
+    return _encode(describe(event, time)) + "\n"
+
+
+def _csv_event(event: Event, _time: float | None) -> str:
+    if not isinstance(event, Reading):
+        return ""
+    values = describe(event)
+    return _csv_line(["" if values[key] is None else values[key] for key in CSV_COLUMNS])
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
+def _table_line(event: Event, time: float | None) -> str:
+    own_time = getattr(event, "time", None)
+    moment = time if own_time is None else own_time
+    # People look at the clock on their wall.
+    clock = datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S") if moment is not None else ""
+    address = getattr(event, "address", None)
+    head = f"{clock:8} {'' if address is None else address:>3} "
+    if not isinstance(event, Reading):
+        return f"{head} {_in_words(event)}\n"
+    cells = "".join(f"{_number(key, getattr(event, key)):>{width}}" for key, _, width in _COLUMNS)
+    state = "" if event.output_state == "on" else f", output {event.output_state}"
+    return f"{head}{cells}  {event.direction}{state}\n"
+
+
+def _in_words(event: Event) -> str:
+    match event:
+        case Garbage():
+            return f"garbage ({event.reason}) {_readable(event.raw)}"
+        case Identity():
+            return (
+                f"identity: {event.model}, {event.max_voltage} V, {event.max_current} A, {event.sensor}, "
+                f"firmware {event.firmware}"
+            )
+        case Settings():
+            return f"settings: {event.nominal_capacity:g} Ah nominal capacity"
+        case _:
+            return f"{kind_of(event)} {_readable(event.raw)}"
+
+
+def _readable(raw: bytes) -> str:
+    text = _NOT_PRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", raw.decode("latin-1"))
+    return text if len(text) <= _LONGEST_RAW else f"{text[: _LONGEST_RAW - 1]}…"
+
+
+def _number(key: str, value: float | None) -> str:
+    return "-" if value is None else f"{value:.{QUANTITIES[key].digits}f}"
+
+
+def _heading() -> str:
+    names = "".join(f"{heading:>{width}}" for _, heading, width in _COLUMNS)
+    units = "".join(f"{QUANTITIES[key].unit:>{width}}" for key, _, width in _COLUMNS)
+    return f"{'time':8} {'no.':>3} {names}  direction\n{'':13}{units}\n"
+
+
+_LINES = {Format.JSON: _json_line, Format.CSV: _csv_event, Format.TABLE: _table_line}

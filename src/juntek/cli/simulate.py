@@ -1,0 +1,57 @@
+"""`juntek simulate`: a battery and its meter without either of them; rule: the first line is the link URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from juntek.cli.stopping import run_until_stopped
+
+if TYPE_CHECKING:
+    from juntek.simulator import Options
+
+
+def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    listen: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Serve on a TCP port; 0 takes a free one.")
+    ] = None,
+    pty: Annotated[Path | None, typer.Option(metavar="PATH", help="Serve on a pseudo-terminal linked here.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="KG140F, KL140F, KH140F and the like; several make several meters.")
+    ] = None,
+    address: Annotated[list[int] | None, typer.Option(min=1, max=99, help="Address, once for each meter.")] = None,
+    display: Annotated[bool, typer.Option("--display", help="Let a display poll the first meter.")] = False,  # noqa: FBT002
+    speed: Annotated[float, typer.Option(help="Simulated seconds in one second.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same number gives the same day.")] = 1,
+    noise: Annotated[float, typer.Option(help="Probability, 0 to 1, that a frame is damaged.")] = 0.0,
+) -> None:
+    """Simulate a battery with its meter.
+
+    It is served on a TCP port or a pseudo-terminal. Prints the link URL as its first line and runs until it is stopped.
+    """
+    from juntek.simulator import Options  # noqa: PLC0415 - only this command simulates
+
+    models = tuple(model or ("KG140F",))
+    addresses = tuple(address or range(1, len(models) + 1))
+    options = Options(
+        models=models,
+        addresses=addresses,
+        listen=listen,
+        pty=pty,
+        display="newer" if display else "none",
+        speed=speed,
+        seed=seed,
+        noise=noise,
+    )
+    run_until_stopped(_serve(options))
+
+
+async def _serve(options: Options) -> None:
+    from juntek.simulator import Simulation  # noqa: PLC0415
+
+    async with Simulation(options) as simulation:
+        for url in simulation.urls:
+            print(url, flush=True)  # noqa: T201 - it is data: scripts read it
+        await simulation.run()
