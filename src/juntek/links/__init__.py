@@ -24,7 +24,17 @@ from juntek.errors import LinkError, LinkLostError
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Chunk", "Link", "StreamLink", "keep_alive", "kind_of", "network_trouble", "open_link", "parse_address"]
+__all__ = [
+    "Chunk",
+    "Link",
+    "StreamLink",
+    "describe",
+    "keep_alive",
+    "kind_of",
+    "network_trouble",
+    "open_link",
+    "parse_address",
+]
 
 BAUD_RATE = 115200
 """Bits a second, with 8 data bits, no parity, 1 stop bit (all three manuals)."""
@@ -162,8 +172,7 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note why; the reader still gets what came before."""
-        reason = str(exc) if exc is not None else "closed by the other end"
-        self._loss = self._loss or f"The link {self.name} was lost ({reason}); {self._mend}."
+        self._lose(exc)
         self._gone.set()
         self._can_send.set()
         self._wake()
@@ -175,6 +184,10 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
     def resume_writing(self) -> None:
         """Let writers go on."""
         self._can_send.set()
+
+    def _lose(self, error: Exception | None) -> None:
+        reason = describe(error) if error is not None else "closed by the other end"
+        self._loss = self._loss or f"The link {self.name} was lost ({reason}); {self._mend}."
 
     def _wake(self) -> None:
         # The bytes stay in the buffer until the reader runs, so a reader cancelled in between loses none.
@@ -215,10 +228,11 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
             try:
                 self._transport.write(data)
             except self._write_errors as error:
-                self._loss = f"The link {self.name} was lost ({error}); {self._mend}."
+                self._lose(error)
                 self._wake()
             else:
-                await self._can_send.wait()
+                # A transport that fails to write says so only later, and why.
+                await (self._gone if self._transport.is_closing() else self._can_send).wait()
         if self._loss is not None:
             raise LinkLostError(self._loss)
 
@@ -263,9 +277,14 @@ def network_trouble(name: str, host: str, port: int, error: Exception) -> LinkEr
     elif isinstance(error, TimeoutError):
         reason = f"{host} does not answer; check that it is switched on and in this network"
     else:
-        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        reason = f"{text.rstrip('.')}; check the address {host}:{port} and the network"
+        reason = f"{describe(error)}; check the address {host}:{port} and the network"
     return LinkError(f"Cannot open {name}: {reason}.")
+
+
+def describe(error: Exception) -> str:
+    """Say what the system said, without its numbers."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return text.rstrip(".")
 
 
 def keep_alive(connection: sockets.socket) -> None:

@@ -13,7 +13,7 @@ import serialx
 from serialx.descriptor_transport import DescriptorTransport
 
 from juntek.errors import LinkError
-from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink
+from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink, describe
 
 try:
     import grp
@@ -25,7 +25,8 @@ except ImportError:  # Windows has neither
 DEVICES = Path("/dev")
 # Names of serial adapters and of a Raspberry Pi's own port.
 _PORT_NAMES = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial[0-9]*")
-_PSEUDO_TERMINALS = "/dev/pts/"
+TERMINALS = Path("/sys/class/tty")
+"""Where Linux lists them by name, ports and consoles; a pseudo terminal of a program is not among them."""
 
 
 async def open_link(url: str) -> Link:
@@ -77,7 +78,8 @@ def find_users(path: str) -> list[tuple[int, str]]:
 def _find_rivals(path: str) -> list[tuple[int, str]]:
     """Programs that would take bytes from us: many (pyserial unless told otherwise) use a port without a lock."""
     # The program that made a pseudo terminal may well hold this end too, and reads nothing from it.
-    return [] if os.path.realpath(path).startswith(_PSEUDO_TERMINALS) else find_users(path)
+    is_port = (TERMINALS / Path(path).resolve().name).exists()
+    return find_users(path) if is_port else []
 
 
 def _points_to(entry: Path, device: str) -> bool:
@@ -99,7 +101,7 @@ def explain(path: str, error: Exception) -> str:
         return f"{path} is not a serial port; to play a recording write replay:{path}."
     if code in (errno.EIO, errno.ENXIO, errno.ENODEV):
         return f"Nothing answers behind {path}; take another port, or unplug the adapter and plug it in again."
-    return f"Cannot open {path} ({error}); unplug the adapter and plug it in again."
+    return f"Cannot open {path} ({describe(error)}); unplug the adapter and plug it in again."
 
 
 def _no_port(path: str) -> str:

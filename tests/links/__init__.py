@@ -1,0 +1,1 @@
+"""Tests of the links, against real pseudo terminals and real servers on this machine."""
