@@ -1,0 +1,206 @@
+"""The database file: what is committed is there, and what is wrong is one sentence."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from juntek import database as database_module
+from juntek.database import Database
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError
+
+HOUSE = {"version": 1, "sums": [1, 2, 3, 4], "last": [1.5, 0.1, -3.25, 1e-9, 100.001]}
+BOAT = {"version": 1, "sums": [5, 6, 7, 10**15], "last": None}
+
+
+def sentence(error: pytest.ExceptionInfo[JuntekError]) -> str:
+    text = str(error.value)
+    assert text.endswith(".")
+    assert "\n" not in text
+    assert "Traceback" not in text
+    return text
+
+
+def test_ledgers_are_there_after_the_file_was_closed(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "history.db"
+    with Database(path) as database:
+        assert database.load_ledgers() == {}
+        database.save_ledgers({"house": HOUSE, "boat": BOAT}, 1.0)
+        database.save_ledgers({"house": {**HOUSE, "sums": [2, 2, 3, 4]}}, 2.0)
+    with Database(path) as database:
+        assert database.load_ledgers() == {"house": {**HOUSE, "sums": [2, 2, 3, 4]}, "boat": BOAT}
+
+
+def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with Database(path) as database:
+        database.save_ledgers({"house": HOUSE}, 1.0)
+        assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+            "history.db": 0o600, "history.db-wal": 0o600, "history.db-shm": 0o600,
+        }  # fmt: skip
+
+
+def test_a_commit_is_on_the_disk_before_it_returns(tmp_path: Path) -> None:
+    with Database(tmp_path / "history.db") as database:
+        connection = database._connection
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_commit_is_all_or_nothing(tmp_path: Path) -> None:
+    with Database(tmp_path / "history.db") as database:
+        database.save_ledgers({"house": HOUSE}, 1.0)
+        with pytest.raises(DatabaseError):
+            database.save_ledgers({"house": BOAT, None: BOAT}, 2.0)  # type: ignore[dict-item]
+        assert database.load_ledgers() == {"house": HOUSE}
+        database.save_ledgers({"house": BOAT}, 3.0)
+        assert database.load_ledgers() == {"house": BOAT}
+
+
+def test_threads_wait_for_each_other(tmp_path: Path) -> None:
+    with Database(tmp_path / "history.db") as database:
+
+        def save(meter: str) -> None:
+            for _ in range(20):
+                database.save_ledgers({meter: HOUSE}, 1.0)
+
+        threads = [threading.Thread(target=save, args=(f"meter {number}",)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(database.load_ledgers()) == 4
+
+
+def test_migrations_are_recorded_and_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.db"
+    with Database(path) as database:
+        database.save_ledgers({"house": HOUSE}, 1.0)
+    more = {**database_module.MIGRATIONS, "9998 more": ("ALTER TABLE ledger ADD COLUMN more", "CREATE TABLE more (x)")}
+    monkeypatch.setattr(database_module, "MIGRATIONS", more)
+    for _ in range(2):
+        with Database(path) as database:
+            assert database.load_ledgers() == {"house": HOUSE}
+            names = [name for (name,) in database._connection.execute("SELECT name FROM migration ORDER BY name")]
+            assert names == ["0001 ledgers", "9998 more"]
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.db"
+    with Database(path) as database:
+        database.save_ledgers({"house": HOUSE}, 1.0)
+    good = database_module.MIGRATIONS
+    monkeypatch.setattr(database_module, "MIGRATIONS", {**good, "9999 bad": ("CREATE TABLE half (x)", "NONSENSE")})
+    with pytest.raises(DatabaseError):
+        Database(path)
+    monkeypatch.setattr(database_module, "MIGRATIONS", good)
+    with Database(path) as database:
+        assert database.load_ledgers() == {"house": HOUSE}
+        assert database._connection.execute("SELECT * FROM sqlite_master WHERE name = 'half'").fetchone() is None
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.db"
+    newer = {**database_module.MIGRATIONS, "9999 the future": ("CREATE TABLE future (x)",)}
+    with monkeypatch.context() as patch:
+        patch.setattr(database_module, "MIGRATIONS", newer)
+        Database(path).close()
+    with pytest.raises(DatabaseError, match="newer version of juntek") as error:
+        Database(path)
+    assert str(path) in sentence(error)
+
+
+def test_the_database_of_another_program_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE theirs (x)")
+    other.commit()
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="another program") as error:
+        Database(path)
+    sentence(error)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.write_bytes(b"# not a database, but a text that someone keeps\n" * 100)
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="damaged or not a database") as error:
+        Database(path)
+    sentence(error)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_noticed_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with Database(path) as database:
+        database.save_ledgers({f"meter {number}": HOUSE for number in range(500)}, 1.0)
+    data = bytearray(path.read_bytes())
+    assert len(data) > 5 * 4096
+    for page in range(2, len(data) // 4096):
+        data[page * 4096 : page * 4096 + 200] = b"\xa5" * 200
+    path.write_bytes(data)
+    with pytest.raises(DatabaseError, match="damaged") as error:
+        Database(path)
+    sentence(error)
+
+
+def test_a_snapshot_that_is_no_json_is_damage(tmp_path: Path) -> None:
+    with Database(tmp_path / "history.db") as database:
+        database._connection.execute("INSERT INTO ledger VALUES ('house', '{', 0)")
+        with pytest.raises(DatabaseError, match="damaged") as error:
+            database.load_ledgers()
+        sentence(error)
+
+
+def test_a_full_disk_is_said_and_the_next_commit_tries_again(tmp_path: Path) -> None:
+    with Database(tmp_path / "history.db") as database:
+        database.save_ledgers({"house": HOUSE}, 1.0)
+        (pages,) = database._connection.execute("PRAGMA page_count").fetchone()
+        database._connection.execute(f"PRAGMA max_page_count = {pages}")
+        large = {f"meter {number}": HOUSE for number in range(500)}
+        with pytest.raises(DatabaseError, match="the disk is full") as error:
+            database.save_ledgers(large, 2.0)
+        sentence(error)
+        assert database.load_ledgers() == {"house": HOUSE}
+        database._connection.execute("PRAGMA max_page_count = 100000")
+        database.save_ledgers(large, 3.0)
+        assert len(database.load_ledgers()) == 501
+
+
+def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+    with Database(tmp_path / "history.db") as database:
+        database._connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(DatabaseError, match="cannot be written") as error:
+            database.save_ledgers({"house": HOUSE}, 1.0)
+        sentence(error)
+        database._connection.execute("PRAGMA query_only = OFF")
+        database.save_ledgers({"house": HOUSE}, 1.0)
+
+
+def test_another_program_that_holds_the_file_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with Database(path) as database:
+        database._connection.execute("PRAGMA busy_timeout = 10")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseError, match="another program holds it") as error:
+            database.save_ledgers({"house": HOUSE}, 1.0)
+        sentence(error)
+        other.execute("ROLLBACK")
+        other.close()
+        database.save_ledgers({"house": HOUSE}, 1.0)
+
+
+@pytest.mark.parametrize("name", ["a directory", "a file/history.db", "/proc/nowhere/history.db"])
+def test_a_path_that_cannot_be_is_a_wrong_configuration(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a directory").mkdir()
+    (tmp_path / "a file").touch()
+    with pytest.raises(ConfigurationError) as error:
+        Database(tmp_path / name)
+    assert name.rsplit("/", maxsplit=1)[-1] in sentence(error)
