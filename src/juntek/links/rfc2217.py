@@ -9,6 +9,9 @@ import serialx
 from juntek.errors import LinkError
 from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink, keep_alive, network_trouble, parse_address
 
+CONNECT_PATIENCE = 5.0
+"""Seconds until a server that does not agree on the settings is given up."""
+
 
 async def open_link(url: str) -> Link:
     """Connect and set the port to 115200 8N1; raises LinkError."""
@@ -24,6 +27,7 @@ async def open_link(url: str) -> Link:
             lambda: link,
             url,
             baudrate=BAUD_RATE,
+            connect_timeout=CONNECT_PATIENCE,
             transport_cls=serialx.get_serial_classes("rfc2217://")[1],
         )
     except TimeoutError as error:
