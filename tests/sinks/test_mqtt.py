@@ -218,32 +218,35 @@ async def test_old_birth_is_not_answered(mosquitto: Mosquitto) -> None:
     assert len(recorder.on(CONFIG)) == 1
 
 
-# --- Meters that are configured no more ----------------------------------------------------------------------------
+# --- Meters that are configured no more ------------------------------------------------------------------------------
 
 
-async def test_removed_meter_is_cleared_from_the_broker(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.sinks.mqtt.session.FORGET", 0.1)
+async def test_meter_that_is_configured_no_more_is_taken_offline(mosquitto: Mosquitto) -> None:
     async with sink(mosquitto) as handle:
         await handle(kg_update())
         await handle(kh_update())
-    async with record(mosquitto) as recorder, sink(mosquitto, context("boat")):
-        await next_on(recorder, LINK, "")
-    async with record(mosquitto) as late:
-        await next_on(late, "homeassistant/device/juntek_boat/config")
-        await next_on(late, "juntek/boat/link")
-        assert await next_on(late, GATEWAY) == "offline"
-    assert not [message for message in late.messages if "house" in message.topic]
+    async with record(mosquitto) as recorder, sink(mosquitto, context("boat")) as handle:
+        await next_on(recorder, AVAILABILITY, "offline")
+        await handle(kh_update())
+        await next_on(recorder, "juntek/boat/availability", "online")
+    assert [message.text for message in recorder.on(AVAILABILITY)] == ["online", "offline"]
+
+
+async def test_meter_that_is_not_heard_after_a_crash_is_not_shown_as_connected(mosquitto: Mosquitto) -> None:
+    async with sink(mosquitto) as handle:
+        await handle(kg_update())
+    async with record(mosquitto) as recorder, sink(mosquitto):
+        await next_on(recorder, AVAILABILITY, "offline")
+        await recorder.wait_for(lambda message: message.topic == LINK and not message.json()["available"])
 
 
 async def test_meter_of_another_gateway_is_left_alone(mosquitto: Mosquitto) -> None:
     async with sink(mosquitto, context("house", gateway="other")) as handle:
         await handle(kg_update())
-    async with sink(mosquitto, context("boat")) as handle, record(mosquitto) as recorder:
+    async with record(mosquitto) as recorder, sink(mosquitto, context("boat")) as handle:
         await handle(kh_update())
         await next_on(recorder, "juntek/boat/state")
-    async with record(mosquitto) as late:
-        await next_on(late, LINK)
-        await next_on(late, CONFIG)
+    assert [message.text for message in recorder.on(AVAILABILITY)] == ["online"]
 
 
 # --- The topics of juntek_kg ---------------------------------------------------------------------------------------

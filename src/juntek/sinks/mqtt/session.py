@@ -42,9 +42,6 @@ SETTLE: Final = 5.0
 JITTER: Final = (0.1, 0.6)
 """Seconds after a birth of Home Assistant, so that not all gateways answer at once."""
 
-FORGET: Final = 3.0
-"""Seconds that Home Assistant has to drop the entities of a removed meter before their topics are cleared."""
-
 GOODBYE: Final = 3.0
 """Seconds that a clean leave may take."""
 
@@ -219,7 +216,7 @@ class Session:
                     await self._publish_link(meter)
 
     async def _listen(self) -> None:
-        """Answer births of Home Assistant and clear what removed meters left; ends with the connection."""
+        """Answer births of Home Assistant and retire what is no more; ends with the connection."""
         with self._explained():
             async for message in self._client.messages:
                 payload = message.payload if isinstance(message.payload, bytes) else b""
@@ -228,7 +225,7 @@ class Session:
                     if payload == ONLINE.encode() and not message.retain:
                         await self._greet()
                 elif message.retain:
-                    await self._clear_if_removed(message.topic.value.split("/")[-2], payload)
+                    await self._retire(message.topic.value.split("/")[-2], payload)
 
     async def _greet(self) -> None:
         await asyncio.sleep(random.uniform(*JITTER))  # noqa: S311 - no secret
@@ -243,20 +240,21 @@ class Session:
             if meter.state:
                 await self._publish(meter.topics.state, meter.state)
 
-    async def _clear_if_removed(self, meter: str, link: bytes) -> None:
-        """Take a meter off the broker that this gateway published before and that is configured no more."""
+    async def _retire(self, meter: str, link: bytes) -> None:
+        """Correct what an earlier run left of a meter that was not heard yet, or that is configured no more.
+
+        Discovery of the latter stays: Home Assistant logs a warning for every entity that is turned off in a device
+        that is removed over MQTT. The owner deletes the device there, which clears the topic too.
+        """
         try:
-            gateway = json.loads(link)["gateway"]
+            values = json.loads(link)
+            ours = values["gateway"] == self._context.gateway or meter in map(slug, self._context.meters)
         except (ValueError, TypeError, KeyError):
             return
-        if gateway != self._context.gateway or meter in map(slug, self._context.meters):
-            return
-        topics = self._topics(meter)
-        await self._publish(topics.availability, OFFLINE)
-        await self._publish(topics.config, "")
-        await asyncio.sleep(FORGET)
-        for topic in (topics.state, topics.settings, topics.availability, topics.link):
-            await self._publish(topic, "")
+        if ours and meter not in map(slug, self._meters):
+            topics = self._topics(meter)
+            await self._publish(topics.availability, OFFLINE)
+            await self._publish(topics.link, _encode({**values, "available": False, "connected": False}))
 
     def _topics(self, meter: str) -> homeassistant.Topics:
         return topics_of(meter, base_topic=self._options.base_topic, discovery_prefix=self._options.discovery_prefix)
