@@ -15,7 +15,7 @@ from typing import Any
 from juntek.derive.counters import Counters, find_pair
 from juntek.derive.day import Day
 from juntek.derive.sums import Sums, Totals
-from juntek.derive.watch import CHANNELS, CLEAR_CURRENT, IN, OUT, Trust
+from juntek.derive.watch import CHANNELS, CLEAR_CURRENT, IN, LONGEST_EVIDENCE, OUT, Trust
 from juntek.errors import DatabaseError
 from juntek.quantity import READING_KEYS
 from juntek.reading import Reading
@@ -159,7 +159,7 @@ class Ledger:
                 self._sums.count(watch.channels[1], second, (self._voltage + voltage) / 2)
         else:
             self._sums.integrate(half, (before, current), (self._power, power))
-        if trust != "distrusted":
+        if trust != "distrusted" and gap <= LONGEST_EVIDENCE:
             if before > CLEAR_CURRENT < current:
                 watch.add(IN, (before + current) * half, (self._power + power) * half, first, second)
             elif before < -CLEAR_CURRENT > current:

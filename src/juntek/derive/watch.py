@@ -19,11 +19,14 @@ CHANNELS = ("discharged_capacity", "charged_capacity", "discharged_energy", "cha
 CLEAR_CURRENT = 0.2
 """A; two steps of the meters that show 0.1 A. Below it a direction proves nothing."""
 
+LONGEST_EVIDENCE = 10.0
+"""s between readings; in a longer interval a load may have come and gone."""
+
 WINDOW = 50_000.0
 """µAh by our own integration after which a window of evidence is judged: 50 steps of a capacity counter."""
 
 WINDOW_READINGS = 5
-"""Readings that a window must have, so that one long interval with a load in between proves nothing."""
+"""Readings that a window must have, so that one interval with a load in between proves nothing."""
 
 AGREEMENTS = 2
 """Windows of each direction that must agree before counters in doubt are trusted."""
