@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -44,6 +44,11 @@ def test_wrong_value_is_refused_with_the_key_and_the_mend(values: dict[str, Any]
     with pytest.raises(ConfigurationError) as refusal:
         Options(**values)
     assert str(refusal.value).startswith(sentence)
+
+
+def test_types_of_all_keys_can_be_asked_for() -> None:
+    types = get_type_hints(Options)
+    assert (types["port"], types["ca_file"], types["allow_control"]) == (int, Path | None, tuple[str, ...])
 
 
 def test_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
