@@ -122,8 +122,9 @@ class ChunkReader:
     def _split(self, block: bytes) -> Iterator[bytes]:
         """Give whole lines with their ends and keep the rest; a lone CR ends a line as well."""
         data = self._tail + block
-        start = 0
-        for end in _LINE_END.finditer(data, len(self._tail)):
+        searched, start = len(self._tail), 0
+        self._tail = b""
+        for end in _LINE_END.finditer(data, searched):
             yield data[start : end.end()]
             start = end.end()
             if self._is_raw():

@@ -50,6 +50,7 @@ CLOSE_PATIENCE = 2.0
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 40_000}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SYSTEM_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
 _ALIASES = {"tcp": "socket"}
 
 
@@ -112,7 +113,7 @@ def kind_of(url: str) -> str:
     if not url.strip() or scheme not in kinds or (found and scheme == "device"):
         known = ", ".join(f"{kind}:" for kind in sorted((kinds | _ALIASES.keys()) - {"device"}))
         raise LinkError(
-            f"'{url}' is not a link: give a device path such as /dev/ttyUSB0 or a URL that begins with one of {known}"
+            f"'{url.partition('?')[0]}' is not a link: give a device path such as /dev/ttyUSB0 or a URL that begins with one of {known}."
         )
     return scheme
 
@@ -284,7 +285,7 @@ def network_trouble(name: str, host: str, port: int, error: Exception) -> LinkEr
 def describe(error: Exception) -> str:
     """Say what the system said, without its numbers."""
     text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-    return text.rstrip(".")
+    return _SYSTEM_NUMBER.sub("", text).rstrip(".")
 
 
 def keep_alive(connection: sockets.socket) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from importlib.util import find_spec
+from socket import gaierror
 from urllib.parse import parse_qs, urlsplit
 
 import serialx
 
 from juntek.errors import LinkError
-from juntek.links import BAUD_RATE, Link, StreamLink, network_trouble, parse_address
+from juntek.links import BAUD_RATE, Link, StreamLink, describe, network_trouble, parse_address
 
 API_PORT = 6053
+# What it warns of is in the LinkError already, and would stand in the log twice at every attempt.
+logging.getLogger("aioesphomeapi").setLevel(logging.ERROR)
 
 
 async def open_link(url: str) -> Link:
@@ -20,7 +24,7 @@ async def open_link(url: str) -> Link:
     name = serialx.redact_uri(url)
     if find_spec("aioesphomeapi") is None:
         raise LinkError(f"Cannot open {name}: the ESPHome library is missing; run pip install 'juntek[esphome]'.")
-    host, port = parse_address(url, default_port=API_PORT)
+    host, port = parse_address(name, default_port=API_PORT)
     parts = urlsplit(url)
     if not parts.path.strip("/") and not any(key.startswith("port_") for key in parse_qs(parts.query)):
         raise LinkError(f"{name} lacks the name of the serial proxy; write esphome://{host}/?port_name=NAME.")
@@ -44,13 +48,18 @@ async def open_link(url: str) -> Link:
         raise LinkError(
             f"Cannot open {name}: the device has no such serial proxy; compare port_name with its YAML file."
         ) from error
-    except serialx.SerialException as error:
-        text = str(error).rstrip(".")
-        raise LinkError(
-            f"Cannot open {name}: {text}; compare port_name and key with the device's YAML file."
-        ) from error
-    except OSError as error:
-        if error.errno == errno.EBUSY:
-            raise LinkError(f"Cannot open {name}: another client uses this serial proxy; stop that one.") from error
-        raise network_trouble(name, host, port, error) from error
+    except (OSError, serialx.SerialException) as error:
+        raise _explain(name, host, port, error) from error
     return link
+
+
+def _explain(name: str, host: str, port: int, error: Exception) -> LinkError:
+    if isinstance(error, OSError) and error.errno == errno.EBUSY:
+        return LinkError(f"Cannot open {name}: another client uses this serial proxy; stop that one.")
+    # serialx makes plain connection errors of what the library says; the cause still tells them apart.
+    reason = type(error.__cause__).__name__
+    if reason.startswith("Resolve"):
+        return network_trouble(name, host, port, gaierror())
+    if isinstance(error, TimeoutError) or reason == "SocketAPIError":
+        return network_trouble(name, host, port, error)
+    return LinkError(f"Cannot open {name}: {describe(error)}; compare port_name and key with the device's YAML file.")
