@@ -113,7 +113,8 @@ def kind_of(url: str) -> str:
     if not url.strip() or scheme not in kinds or (found and scheme == "device"):
         known = ", ".join(f"{kind}:" for kind in sorted((kinds | _ALIASES.keys()) - {"device"}))
         raise LinkError(
-            f"'{url.partition('?')[0]}' is not a link: give a device path such as /dev/ttyUSB0 or a URL that begins with one of {known}."
+            f"'{url.partition('?')[0]}' is not a link: give a device path such as /dev/ttyUSB0, "
+            f"or a URL that begins with one of {known}."
         )
     return scheme
 
