@@ -5,11 +5,12 @@ It joins `wire`, `decode` and `derive.plausibility`, remembers what each address
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
+from dataclasses import dataclass, replace
 
 from juntek.decode import Options, ReadingDecoder, decode_identity, decode_settings, models_for
 from juntek.derive.physics import OrderWatch
-from juntek.derive.plausibility import CONFIRMATIONS, Plausibility
+from juntek.derive.plausibility import CONFIRMATIONS, Plausibility, Verdict
 from juntek.model import Model
 from juntek.reading import Identity, Reading, Settings
 from juntek.wire import Frame, Framer, Garbage
@@ -23,13 +24,36 @@ PRESENCE = 64
 PROOF_WINDOW = 12
 """Replies within which an unproven address must be heard CONFIRMATIONS times."""
 
+LONGEST_WAIT = 15.0
+"""s that a reading waits for others to agree with it, and holds back what came after it."""
+
+MOST_WAITING = 256
+"""Events that are held back at most."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place among the events that is still to be decided."""
+
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A reading that waits for others to agree with it."""
+
+    frame: Frame
+    time: float | None
+    doubt: str
+    slot: Slot
+
 
 class Station:
     """What one address has told: its identity, its settings, and how its readings went."""
 
     __slots__ = (
-        "_count", "_decoder", "_held_identity", "_held_settings", "_options", "_plausibility", "_watch", "address",
-        "heard", "identity", "message_count", "model", "proven", "settings",
+        "_count", "_decoder", "_held_identity", "_held_settings", "_options", "_plausibility", "_waiting", "_watch",
+        "address", "heard", "identity", "message_count", "model", "proven", "settings",
     )  # fmt: skip
 
     def __init__(self, address: int, options: Options) -> None:
@@ -45,6 +69,7 @@ class Station:
         self._decoder: ReadingDecoder | None = None
         self._plausibility: Plausibility | None = None
         self._watch: OrderWatch | None = None
+        self._waiting: list[Waiting] = []
         self._held_identity: Identity | None = None
         self._held_settings: Settings | None = None
 
@@ -55,16 +80,45 @@ class Station:
             return self._options.nominal_capacity
         return self.settings.nominal_capacity if self.settings else None
 
-    def take_reading(self, frame: Frame, time: float | None, *, check: bool) -> Reading | Garbage:
-        """Return the reading, or why it is not believed."""
+    def take_reading(self, frame: Frame, time: float | None, *, check: bool) -> Reading | Garbage | Slot:
+        """Return the reading, or why it is not believed, or the place it will take when others agree with it."""
         if len(frame.fields) != self._count and not self._choose_model(frame):
             return Garbage("unknown_layout", frame.raw, f"no model table has {len(frame.fields)} numbers here", time)
-        decoder, plausibility, model = self._decoder, self._plausibility, self.model
-        assert decoder is not None and plausibility is not None and model is not None  # noqa: S101, PT018
+        plausibility = self._plausibility
+        assert plausibility is not None  # noqa: S101 - chosen with the model
         if check:
-            doubt = plausibility.judge(frame.fields, time, verified=bool(frame.checksum))
-            if doubt is not None:
-                return Garbage("implausible", frame.raw, doubt, time)
+            verdict = plausibility.judge(frame.fields, time, verified=bool(frame.checksum))
+            if verdict == "waiting":
+                waiting = Waiting(frame, time, plausibility.doubt, Slot())
+                self._waiting.append(waiting)
+                return waiting.slot
+            if self._waiting:
+                self._settle(frame, verdict)
+        return self._read(frame, time)
+
+    def drop_waiting(self) -> None:
+        """Decide that what waits is not believed: nothing more comes of this meter."""
+        for waiting in self._waiting:
+            waiting.slot.event = Garbage("implausible", waiting.frame.raw, waiting.doubt, waiting.time)
+        self._waiting.clear()
+
+    @property
+    def waits_since(self) -> float | None:
+        """When the first of the readings that wait was received."""
+        return self._waiting[0].time if self._waiting else None
+
+    def _settle(self, believed: Frame, verdict: Verdict) -> None:
+        """Give its place to each reading that waits and agrees with the one that is believed."""
+        assert self._plausibility is not None  # noqa: S101 - nothing waits without it
+        for waiting in self._waiting:
+            if self._plausibility.agrees(believed.fields, waiting.frame.fields, verdict):
+                waiting.slot.event = self._read(waiting.frame, waiting.time)
+        self._waiting = [waiting for waiting in self._waiting if waiting.slot.event is None]
+        self.drop_waiting()
+
+    def _read(self, frame: Frame, time: float | None) -> Reading | Garbage:
+        decoder, model = self._decoder, self.model
+        assert decoder is not None and model is not None  # noqa: S101, PT018 - chosen with the model
         if self._watch is not None and not self._order_is_right(self._watch, frame):
             text = "voltage and current seem to stand in another order than in any table"
             return Garbage("unknown_layout", frame.raw, text, time)
@@ -92,7 +146,7 @@ class Station:
         self._held_settings = None
         self.settings = new
         if self._plausibility is not None:
-            self._plausibility.nominal = self._nominal_tenths
+            self._plausibility.set_nominal(self._nominal_tenths)
         return new
 
     def take_identity(self, frame: Frame, time: float | None, *, check: bool) -> Identity | Garbage:
@@ -138,7 +192,7 @@ class Station:
         self._decoder = ReadingDecoder(model.readings)
         self._watch = OrderWatch(model.readings)
         self._plausibility = Plausibility(model.readings)
-        self._plausibility.nominal = self._nominal_tenths
+        self._plausibility.set_nominal(self._nominal_tenths)
         if self.identity is not None:
             limits = self.identity
             self._plausibility.limit(max_voltage=limits.max_voltage, max_current=limits.max_current)
@@ -167,9 +221,14 @@ class Bus:
         self._check = check
         self._asked: int | None = None
         self._replies = 0
+        self._queue: deque[Event | Slot] = deque()
+        self._undecided = False
 
     def feed(self, data: bytes, time: float | None = None) -> list[Event]:
-        """Return what `data` completes, in the order of the wire. `time` is when it was received, s since 1970."""
+        """Return what `data` decides, in the order of the wire. `time` is when it was received, s since 1970.
+
+        A reading that waits for others to agree with it holds back what came after it, for LONGEST_WAIT at most.
+        """
         return self._events(self._framer.feed(data), time)
 
     def expect(self, address: int) -> None:
@@ -177,29 +236,59 @@ class Bus:
         self._asked = address
 
     def finish(self, time: float | None = None) -> list[Event]:
-        """Return what stood unfinished at the end of the stream."""
-        return self._events(self._framer.finish(), time)
+        """Return what stood unfinished or undecided at the end of the stream."""
+        events = self._events(self._framer.finish(), time)
+        for station in self.stations.values():
+            station.drop_waiting()
+        return events + self._decided()
 
     def _events(self, parts: list[Frame | Garbage], time: float | None) -> list[Event]:
-        events: list[Event] = []
+        events: list[Event | Slot] = []
         for part in parts:
             if part.__class__ is Garbage:
                 events.append(replace(part, time=time) if time is not None else part)
                 continue
-            assert isinstance(part, Frame)  # noqa: S101
+            assert isinstance(part, Frame)  # noqa: S101 - one of two
             command = part.command
             if command[0] == "r":
                 event = self._take_reply(part, time)
                 self._asked = None
                 if event is not None:
                     events.append(event)
+                    if event.__class__ is Slot:
+                        self._undecided = True
             else:
                 if command[0] == "R":
                     self._asked = part.address
                 events.append(part)
+        if not self._undecided:
+            return events  # type: ignore[return-value]  # no Slot among them
+        self._queue += events
+        self._drop_what_waits_too_long(time)
+        return self._decided()
+
+    def _decided(self) -> list[Event]:
+        """Return the events before the first undecided one."""
+        events: list[Event] = []
+        queue = self._queue
+        while queue:
+            event = queue[0].event if isinstance(queue[0], Slot) else queue[0]
+            if event is None:
+                break
+            events.append(event)
+            queue.popleft()
+        self._undecided = bool(queue)
         return events
 
-    def _take_reply(self, frame: Frame, time: float | None) -> Event | None:
+    def _drop_what_waits_too_long(self, time: float | None) -> None:
+        for station in self.stations.values():
+            since = station.waits_since
+            if len(self._queue) > MOST_WAITING or (
+                since is not None and time is not None and time - since > LONGEST_WAIT
+            ):
+                station.drop_waiting()
+
+    def _take_reply(self, frame: Frame, time: float | None) -> Event | Slot | None:
         station = self._station(frame)
         if station is None:
             self.ignored += 1
