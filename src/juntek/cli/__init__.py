@@ -20,6 +20,7 @@ from juntek.cli.read import read
 from juntek.cli.run import run
 from juntek.cli.simulate import simulate
 from juntek.cli.status import list_statuses, status_of
+from juntek.cli.watch import watch
 from juntek.errors import JuntekError
 
 __all__ = ["app", "main"]
@@ -59,6 +60,7 @@ def juntek_command(
 
 
 app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
+app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
 app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)
 app.add_typer(configuration.app, name="config")
 app.command(epilog="Example: juntek decode bus.log --format table")(decode)

@@ -38,7 +38,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Run the gateway until it is stopped.
 
-    It reads all meters and hands the readings on. Flags go before the environment (JUNTEK_MQTT__HOST), and that before the file.
+    It reads all meters and hands the readings on. Flags go before the environment (JUNTEK_MQTT__HOST), and that
+    before the file.
     """
     flags = [
         Flag(place, name, value)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from serialx import redact_uri
 
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
 from juntek.config.complaints import complain, name_of
@@ -20,6 +21,7 @@ from juntek.config.lines import Place
 from juntek.decode import Options as DecodeOptions
 from juntek.errors import ConfigurationError, LinkError
 from juntek.homeassistant import slug
+from juntek.links import kind_of
 from juntek.meter.line import MeterOptions
 
 _UNFIT_FOR_A_TOPIC = re.compile(r"[/+#\0]")
@@ -118,10 +120,8 @@ def _check_name(document: Document, place: Place, name: str, names: dict[str, st
 
 
 def _check_link(document: Document, place: Place, link: str) -> None:
-    from juntek.links import kind_of  # noqa: PLC0415
-
     try:
-        kind_of(link)
+        kind_of(redact_uri(link))
     except LinkError as error:
         raise ConfigurationError(f"{document.origin(place)}: meters.link {error}") from None
 

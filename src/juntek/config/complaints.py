@@ -73,10 +73,10 @@ def _say(place: Place, error: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return _say_unknown(place)
     if kind == "missing":
-        return f"{_table(place[:-1])} lacks {place[-1]}; add a line {place[-1]} = {_example(str(place[-1]))}"
-    if kind == "list_type" and isinstance(value, dict):
-        return f"write [[{key}]] with two brackets at each side, as there may be several."
-    shown = show(value, secret="password" in key or "link" in key)
+        return f"{_table(place[:-1])} lacks {place[-1]}; add a line such as {place[-1]} = {_example(str(place[-1]))}."
+    if kind == "list_type" and len(place) == 1:
+        return f"write [[{key}]] with two brackets at each side and its keys below, as there may be several."
+    shown = show(value, secret="password" in key)
     if family in _BRACKETED:
         return f"{_table(place)} is a table, not {shown}; write {_table(place)} on a line and its keys below."
     return f"{key} {_demand(kind, family, error)}, not {shown}."
@@ -98,7 +98,7 @@ def _say_unknown(place: Place) -> str:
     if len(place) == 1:
         what = f'there is no key or section "{key}"'
         elsewhere = [name for name in known if key in keys_at((name,))]
-        if elsewhere and not close:
+        if elsewhere:
             return f"{what} here; write it below {_table((elsewhere[0],))}."
     else:
         what = f'{_table(place[:-1])} has no key "{key}"'

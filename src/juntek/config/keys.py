@@ -11,24 +11,36 @@ from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, create_model, field_validator
+from pydantic_core import PydanticCustomError
 
 import juntek.sinks
 from juntek.decode import IDLE_CURRENT
 from juntek.meter import Mode
 
-SETTINGS = ConfigDict(extra="forbid", allow_inf_nan=False)
 LONGEST_INTERVAL = 3600.0
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class MeterKeys(BaseModel):
-    """The keys of one `[[meters]]` table."""
+class Table(BaseModel):
+    """A table whose keys are all known, and where true is not taken for the number 1."""
 
-    model_config = SETTINGS
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_true_for_one(cls, value: object, info: ValidationInfo) -> object:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and not {int, float}.isdisjoint((kind, *get_args(kind))):
+            raise PydanticCustomError("float_type", "not a number")
+        return value
+
+
+class MeterKeys(Table):
+    """The keys of one `[[meters]]` table."""
 
     name: str
     link: str
@@ -41,18 +53,14 @@ class MeterKeys(BaseModel):
     idle_current: float = pydantic.Field(IDLE_CURRENT, ge=0, le=100)
 
 
-class HistoryKeys(BaseModel):
+class HistoryKeys(Table):
     """The keys of `[history]` that the gateway needs itself."""
-
-    model_config = SETTINGS
 
     path: Path | None = None
 
 
-class RootKeys(BaseModel):
+class RootKeys(Table):
     """The keys at the top; `find_keys` adds the sections of the sinks."""
-
-    model_config = SETTINGS
 
     log_level: LogLevel = "info"
     time_zone: str | None = None
@@ -73,7 +81,7 @@ def find_keys() -> type[RootKeys]:
     sections: dict[str, Any] = {}
     for section, module in find_sinks().items():
         root = RootKeys.model_fields.get(section)
-        keys = _section_keys(section, module.Options, HistoryKeys if root else None)
+        keys = _section_keys(section, module.Options, HistoryKeys if root else Table)
         sections[section] = (keys, keys()) if root else (keys | None, None)
     return create_model("Keys", __base__=RootKeys, **sections)
 
@@ -83,12 +91,10 @@ def secrets_of(options: object) -> set[str]:
     return {field.name for field in fields(options) if not field.repr}  # type: ignore[arg-type]
 
 
-def _section_keys(section: str, options: Any, base: type[BaseModel] | None) -> type[BaseModel]:  # noqa: ANN401
+def _section_keys(section: str, options: Any, base: type[Table]) -> type[BaseModel]:  # noqa: ANN401
     # Sinks import Path for their types only; here the types are looked at.
     hints = get_type_hints(options, localns={"Path": Path}, include_extras=True)
     keys: dict[str, Any] = {field.name: (_kind(hints[field.name]), _default(field)) for field in fields(options)}
-    if base is None:
-        return create_model(section, __config__=SETTINGS, **keys)
     return create_model(section, __base__=base, **keys)
 
 

@@ -1,0 +1,106 @@
+"""`juntek watch`: a meter on the terminal, live; rule: it always says what it is doing, also while nothing comes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from juntek.cli.read import Address, Interval, ModeOption, Url
+from juntek.cli.stopping import run_until_stopped
+from juntek.errors import RequestError
+from juntek.meter import LiveMeter, Mode, open_meter
+
+if TYPE_CHECKING:
+    from juntek.cli.watch.view import Watched
+
+REFRESH = 0.25
+"""s between two pictures."""
+
+_QUIT_KEYS = b"qQ\x04"
+
+
+def watch(url: Url, address: Address = 1, mode: ModeOption = "auto", interval: Interval = 1.0) -> None:
+    """Show one meter live in the terminal.
+
+    Values, charge and the last minutes; below it how the link does. Ends with q or Ctrl-C.
+    """
+    from rich.console import Console  # noqa: PLC0415 - nobody else needs it
+
+    console = Console()
+    if not console.is_terminal or console.is_dumb_terminal:
+        raise RequestError("A live view needs a terminal; for a file or a pipe use: juntek read")
+    run_until_stopped(_watch(url, address, mode, interval))
+
+
+async def _watch(url: str, address: int, mode: Mode, interval: float) -> None:
+    from serialx import redact_uri  # noqa: PLC0415
+
+    from juntek.cli.watch.view import Watched  # noqa: PLC0415
+
+    link = redact_uri(url)
+    sys.stderr.write(f"Opening {link}…\n")
+    async with open_meter(url, address, mode=mode, interval=interval, timeout=None) as meter:
+        watched = Watched(link, address, time.monotonic())
+        following = asyncio.create_task(_follow(meter, watched))
+        try:
+            with _quit_keys():
+                await _show(watched)
+        finally:
+            following.cancel()
+
+
+async def _follow(meter: LiveMeter, watched: Watched) -> None:
+    async for update in meter.updates():
+        watched.update = update
+        if update.reading is not None:
+            watched.reading = update.reading
+            watched.heard = time.monotonic()
+            watched.trend.add(update.reading, watched.heard if update.reading.time is None else update.reading.time)
+
+
+async def _show(watched: Watched) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+
+    from juntek.cli.watch.view import draw  # noqa: PLC0415
+
+    console = Console()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            width, height = console.size
+            live.update(draw(watched, time.monotonic(), width, height), refresh=True)
+            await asyncio.sleep(REFRESH)
+
+
+@contextmanager
+def _quit_keys() -> Iterator[None]:
+    """Let q end the program, and keep what is typed off the screen; nothing where there is no keyboard."""
+    try:
+        import termios  # noqa: PLC0415 - Windows has none
+        import tty  # noqa: PLC0415
+    except ImportError:
+        yield
+        return
+    if not sys.stdin.isatty():
+        yield
+        return
+    loop, descriptor, task = asyncio.get_running_loop(), sys.stdin.fileno(), asyncio.current_task()
+    before = termios.tcgetattr(descriptor)
+
+    def take_key() -> None:
+        keys = os.read(descriptor, 64)
+        if task is not None and (not keys or any(key in _QUIT_KEYS for key in keys)):
+            task.cancel()
+
+    tty.setcbreak(descriptor)
+    loop.add_reader(descriptor, take_key)
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
