@@ -155,6 +155,8 @@ class ReadingDecoder:
         voltage, current, remaining, resistance, out_ah, in_ah, out_wh, in_wh, any_ah, any_wh = self._pick(values)
         if (fields[self._direction] == 1) == options.invert_current:
             current = -current
+        if options.invert_current:  # the meter counts the other way, too
+            out_ah, in_ah, out_wh, in_wh = in_ah, out_ah, in_wh, out_wh
         idle = options.idle_current
         code = fields[self._output]
         temperature = fields[self._temperature]

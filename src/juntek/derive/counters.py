@@ -71,13 +71,14 @@ class Counters:
     def step(self, which: int, value: float | None, seconds: float, voltage: float) -> int:
         """Take a counter's value; return what it counted (µAh, µWh) in at most `seconds` at about `voltage`.
 
-        A counter that fell was cleared and has counted its new value since. One that moved by more than the meter
-        could have counted belongs to another meter or was preset: a new start, and nothing was counted.
+        A counter that fell to less than half was cleared and has counted its new value since; one that fell by less
+        was read wrong before. One that moved by more than the meter could have counted belongs to another meter or
+        was preset: a new start, and nothing was counted.
         """
         before = self.counts[which]
         self._take(which, value)
         counted = self.counts[which]
-        moved = counted - before if counted >= before else counted
+        moved = counted - before if counted >= before else counted if counted < before // 2 else 0
         return moved if moved <= self.most(self.watch.channels[which], seconds, voltage) else 0
 
     def fits(self, reading: Reading, seconds: float) -> bool:

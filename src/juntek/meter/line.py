@@ -133,7 +133,7 @@ class Line:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(poller.run())
-                tasks.create_task(self._watch())
+                tasks.create_task(self._watch(link.name))
                 await self._read(link, bus, poller)
         except* LinkLostError as losses:
             lost.extend(error for error in losses.exceptions if isinstance(error, LinkLostError))
@@ -178,12 +178,16 @@ class Line:
         meter = self.meters[event.address]
         meter.health.frames += 1
         meter.health.last_frame = event.time
-        before = meter.identity, meter.settings
-        meter.identity, meter.settings = station.identity, station.settings
-        if _differs(before[0], meter.identity) or _differs(before[1], meter.settings):
+        # The same thing said again is not news, and keeps its object, so that nobody tells it on.
+        changed = False
+        if _differs(meter.identity, station.identity):
+            meter.identity, changed = station.identity, True
+        if _differs(meter.settings, station.settings):
+            meter.settings, changed = station.settings, True
+        if changed:
             self._handle(meter.update())
 
-    async def _watch(self) -> None:
+    async def _watch(self, name: str) -> None:
         """Notice meters that have fallen silent."""
         loop = asyncio.get_running_loop()
         opened = loop.time()
@@ -195,7 +199,7 @@ class Line:
                     continue
                 meter.available = False
                 meter.health.error = (
-                    f"No answer from address {meter.options.address} on {self.url}; check the meter's power, "
+                    f"No answer from address {meter.options.address} on {name}; check the meter's power, "
                     f"the wires A and B, and its address at the display."
                 )
                 self._handle(meter.update())

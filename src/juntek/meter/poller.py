@@ -152,15 +152,14 @@ class Poller:
         interval = meter.interval if turn.misses < 3 else max(meter.interval, LONGEST_REST)
         # Keep the beat; after a pause begin a new one.
         turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
-        await self._ask("50", address, turn)
-        if turn.misses:
-            return
-        if not meter.has_identity() and now >= turn.identity:
+        # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
+        if not turn.misses and not meter.has_identity() and now >= turn.identity:
             turn.identity = now + IDENTITY_INTERVAL
             await self._ask("00", address, turn)
-        if now >= turn.settings:
+        if not turn.misses and now >= turn.settings:
             turn.settings = now + SETTINGS_INTERVAL
             await self._ask("51", address, turn)
+        await self._ask("50", address, turn)
 
     async def _ask(self, number: str, address: int, turn: _Turn) -> None:
         request = encode(f"R{number}", address, (1,))

@@ -1,0 +1,149 @@
+"""The composition root: meters, totals and one supervised queue per sink; rule: joins what others do, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+import pkgutil
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
+from types import ModuleType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import juntek.sinks
+from juntek import __version__
+from juntek.config import Configuration
+from juntek.database import Database
+from juntek.meter.line import Line, MeterOptions
+from juntek.sinks import Context
+from juntek.supervisor import Supervisor
+from juntek.totals import TotalsKeeper
+from juntek.update import Update
+
+log = logging.getLogger(__name__)
+
+
+def find_sinks() -> dict[str, ModuleType]:
+    """Return the sink modules by the name of their section."""
+    modules = (
+        importlib.import_module(f"juntek.sinks.{info.name}") for info in pkgutil.iter_modules(juntek.sinks.__path__)
+    )
+    return {module.SECTION: module for module in modules}
+
+
+class Gateway:
+    """All meters of a configuration, read for ever, and handed to all its sinks."""
+
+    def __init__(self, configuration: Configuration, database: Database) -> None:
+        self._lines = [Line(link, meters, self._take) for link, meters in _by_link(configuration).items()]
+        names = tuple(meter.options.name for meter in configuration.meters)
+        context = Context(version=__version__, gateway=socket.gethostname(), meters=names)
+        sinks = find_sinks()
+        self.supervisors = [
+            Supervisor(sinks[section], options, context) for section, options in configuration.sinks.items()
+        ]
+        intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
+        self.totals = TotalsKeeper(database, intervals, configuration.time_zone or _system_zone(), time.time)
+        self._told: dict[str, str | None] = {}
+
+    async def run(self) -> None:
+        """Serve until cancelled; the last totals are committed then."""
+        notifier = _Notifier(os.environ)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for supervisor in self.supervisors:
+                    tasks.create_task(supervisor.run())
+                for line in self._lines:
+                    tasks.create_task(line.run())
+                tasks.create_task(self.totals.run())
+                tasks.create_task(notifier.run())
+        finally:
+            notifier.tell("STOPPING=1")
+            await self.totals.commit()
+
+    def _take(self, update: Update) -> None:
+        """Put totals on a reading and hand it to every sink."""
+        reading = update.reading
+        if reading is not None:
+            if reading.time is None:
+                reading = reading._replace(time=time.time())
+            update = update._replace(reading=self.totals.add(update.meter, reading))
+        else:
+            if update.identity is not None:
+                self.totals.identify(update.meter, update.identity)
+            self._log(update)
+        for supervisor in self.supervisors:
+            supervisor.offer(update)
+
+    def _log(self, update: Update) -> None:
+        """Say what changed at a meter, once."""
+        health = update.health
+        text = health.error or (f"{health.mode}ing" if health.mode == "listen" else None)
+        if health.mode == "poll" and health.error is None:
+            text = "polling"
+        if text and self._told.get(update.meter) != text:
+            self._told[update.meter] = text
+            log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+
+
+async def run_gateway(configuration: Configuration) -> None:
+    """Run the gateway until cancelled.
+
+    Raises ConfigurationError or DatabaseError when the database cannot be used to begin with, and JuntekError when
+    the library of a sink is missing.
+    """
+    with Database(configuration.database) as database:
+        gateway = Gateway(configuration, database)
+        try:
+            await gateway.run()
+        except* Exception as group:  # noqa: BLE001 - only to unwrap what the task group wraps
+            raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _by_link(configuration: Configuration) -> Mapping[str, list[MeterOptions]]:
+    links: dict[str, list[MeterOptions]] = defaultdict(list)
+    for meter in configuration.meters:
+        links[meter.link].append(meter.options)
+    return links
+
+
+def _system_zone() -> tzinfo:
+    """Return the zone of this computer, with its summer time where the system tells its name."""
+    with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
+        name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
+        return ZoneInfo(name)
+    return datetime.now(UTC).astimezone().tzinfo or UTC
+
+
+class _Notifier:
+    """Tells a service manager (systemd) that the gateway is ready, and that it is alive."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        self._interval = int(environment.get("WATCHDOG_USEC", "0")) / 2e6
+
+    def tell(self, state: str) -> None:
+        """Send a state; without a service manager nothing happens."""
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.connect(self._address.replace("@", "\0", 1) if self._address.startswith("@") else self._address)
+            notify.sendall(state.encode())
+
+    async def run(self) -> None:
+        """Say that all is up, then that it still is, as often as the watchdog wants."""
+        self.tell("READY=1")
+        while self._address and self._interval:
+            await asyncio.sleep(self._interval)
+            self.tell("WATCHDOG=1")

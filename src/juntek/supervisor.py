@@ -1,0 +1,84 @@
+"""Runs one sink: enters it, drains its queue, and enters again after a failure; rule: the same for every sink.
+
+Each sink has a bounded queue of its own, so one that is slow or away costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from types import ModuleType
+from typing import Any
+
+from juntek.errors import JuntekError
+from juntek.sinks import Context
+from juntek.update import Update
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 2000
+"""Updates that wait for one sink; the oldest are dropped then and counted."""
+
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
+"""s between attempts to enter a sink; it doubles from the first to the second."""
+
+
+class Supervisor:
+    """One sink module with its options; `offer` hands it an update, `run` serves it until cancelled."""
+
+    def __init__(self, sink: ModuleType, options: Any, context: Context) -> None:  # noqa: ANN401 - the sink's own type
+        self.name: str = sink.SECTION
+        self.lost = 0
+        """Updates dropped because the sink was away or too slow."""
+        self._sink = sink
+        self._options = options
+        self._context = context
+        self._queue: deque[Update] = deque()
+        self._news = asyncio.Event()
+        self._latest: dict[str, Update] = {}
+
+    def offer(self, update: Update) -> None:
+        """Queue an update; never waits."""
+        if len(self._queue) >= MOST_WAITING:
+            self._queue.popleft()
+            self.lost += 1
+        self._queue.append(update)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Serve the sink for ever. Raises JuntekError when its library is missing: no waiting mends that."""
+        wait = SHORTEST_WAIT
+        told = ""
+        while True:
+            entered = asyncio.get_running_loop().time()
+            try:
+                await self._serve()
+            except ModuleNotFoundError as error:
+                raise JuntekError(
+                    f"[{self.name}] needs a library that is not installed ({error.name}); install it with: "
+                    f"pip install 'juntek[{self._sink.EXTRA}]'"
+                ) from error
+            except JuntekError as error:
+                if asyncio.get_running_loop().time() - entered > LONGEST_WAIT:
+                    wait, told = SHORTEST_WAIT, ""
+                if str(error) != told:
+                    log.warning("%s: %s Trying again.", self.name, error)
+                    told = str(error)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _serve(self) -> None:
+        async with self._sink.open_sink(self._options, self._context) as handle:
+            log.info("%s: connected.", self.name)
+            # What was told before the sink failed is told again: it knows only what it has heard since.
+            for update in list(self._latest.values()):
+                await handle(update)
+            queue, news = self._queue, self._news
+            while True:
+                while queue:
+                    update = queue.popleft()
+                    self._latest[update.meter] = update
+                    await handle(update)
+                news.clear()
+                await news.wait()
