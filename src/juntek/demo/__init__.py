@@ -1,0 +1,135 @@
+"""Everything at once without any hardware; rule: real parts on this computer only, and nothing is left behind.
+
+Two simulated meters, the gateway, a broker, and a screen that shows what is on the wires and what is published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from juntek import Bus
+from juntek.config import Configuration, MeterConfiguration
+from juntek.demo.broker import BrokerPlace, find_broker
+from juntek.demo.screen import Screen, show
+from juntek.gateway import run_gateway
+from juntek.links import open_link
+from juntek.meter.line import MeterOptions
+from juntek.simulator import Options, Simulation
+from juntek.sinks import mqtt
+
+BASE_TOPIC = "juntek-demo"
+"""Not the one of a real gateway, which may be on the same broker."""
+
+SPEED = 5.0
+"""Simulated seconds in one second, so that something can be seen to happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMeter:
+    """One simulated meter, and what an owner would call it."""
+
+    name: str
+    what: str
+    options: Options
+
+
+def make_meters(now: datetime) -> tuple[DemoMeter, ...]:
+    """Return the meters of the demo: one beside a display that polls, and one that has to be polled."""
+    return (
+        DemoMeter("house", "KG140F beside a polling display", Options(display="newer", seed=1, speed=SPEED, start=now)),
+        DemoMeter(
+            "boat",
+            "KH140F that has to be polled",
+            Options(models=("KH140F",), addresses=(3,), seed=2, speed=SPEED, start=now, cells=8, capacity=200),
+        ),
+    )
+
+
+async def run_demo(*, duration: float | None, port: int, open_page: bool) -> None:
+    """Run for `duration` seconds, or until cancelled. `port` and `open_page` are for a page that is yet to come."""
+    del port, open_page
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    screen = Screen(started=time.monotonic())
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="juntek-demo-")))
+        screen.say("Starting two simulated meters…")
+        meters = make_meters(datetime.now().astimezone())
+        simulations = [await stack.enter_async_context(Simulation(meter.options)) for meter in meters]
+        screen.say("Looking for a broker…")
+        broker = await asyncio.to_thread(stack.enter_context, find_broker(os.environ, folder))
+        urls = [simulation.url for simulation in simulations]
+        screen.introduce(meters, urls, broker, BASE_TOPIC)
+        work = [run_gateway(_configure(meters, urls, broker, folder)), *(s.run() for s in simulations)]
+        work += [_watch_wire(meter.name, url, screen) for meter, url in zip(meters, urls, strict=True)]
+        if broker is not None:
+            work.append(_watch_broker(broker, screen))
+        work.append(show(screen))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(duration), asyncio.TaskGroup() as tasks:
+                for part in work:
+                    tasks.create_task(part)
+    screen.say("The demo has ended; nothing is left running.")
+
+
+def _configure(
+    meters: tuple[DemoMeter, ...], urls: list[str], broker: BrokerPlace | None, folder: Path
+) -> Configuration:
+    sinks: dict[str, object] = {}
+    if broker is not None:
+        sinks[mqtt.SECTION] = mqtt.Options(
+            host=broker.host,
+            port=broker.port,
+            username=broker.username,
+            password=broker.password,
+            tls=broker.tls,
+            base_topic=BASE_TOPIC,
+        )
+    return Configuration(
+        meters=tuple(
+            MeterConfiguration(
+                link=url, options=MeterOptions(name=meter.name, address=meter.options.addresses[0], interval=1.0)
+            )
+            for meter, url in zip(meters, urls, strict=True)
+        ),
+        sinks=sinks,
+        database=folder / "juntek.db",
+    )
+
+
+async def _watch_wire(name: str, url: str, screen: Screen) -> None:
+    """Listen to a simulated line beside the gateway, as a second adapter on the same wires would."""
+    bus = Bus()
+    async with await open_link(url) as link:
+        while True:
+            chunk = await link.read()
+            for event in bus.feed(chunk.data, chunk.time):
+                screen.hear(name, event)
+
+
+async def _watch_broker(broker: BrokerPlace, screen: Screen) -> None:
+    """Subscribe as any other program would, and show what comes."""
+    from aiomqtt import Client, MqttError  # noqa: PLC0415 - an extra
+
+    while True:
+        with suppress(MqttError):
+            async with Client(
+                broker.host,
+                broker.port,
+                username=broker.username,
+                password=broker.password,
+                tls_context=broker.tls_context(),
+            ) as client:
+                await client.subscribe(f"{BASE_TOPIC}/#")
+                await client.subscribe("homeassistant/device/+/config")
+                async for message in client.messages:
+                    screen.receive(str(message.topic), bytes(message.payload))
+        await asyncio.sleep(1.0)

@@ -1,0 +1,166 @@
+"""What the demo shows; rule: one picture on a terminal, plain lines elsewhere, and always how to go on from here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from juntek.bus import Event
+from juntek.demo.broker import BrokerPlace
+from juntek.reading import Identity, Reading, Settings
+from juntek.wire import Frame, Garbage
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from juntek.demo import DemoMeter
+
+REFRESH = 0.25
+"""s between two pictures on a terminal."""
+LINE_INTERVAL = 2.0
+"""s between two blocks of plain lines."""
+
+
+@dataclass(slots=True)
+class Screen:
+    """What has happened lately, on the wires and at the broker."""
+
+    started: float
+    introduction: list[str] = field(default_factory=list)
+    states: dict[str, dict[str, object]] = field(default_factory=dict)
+    wire: deque[tuple[str, str, str]] = field(default_factory=lambda: deque(maxlen=8))
+    published: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=8))
+    messages: int = 0
+    frames: int = 0
+    broker: BrokerPlace | None = None
+
+    def say(self, text: str) -> None:
+        """Tell what is being done: talk, not data."""
+        sys.stderr.write(f"{text}\n")
+
+    def introduce(self, meters: tuple[DemoMeter, ...], urls: list[str], broker: BrokerPlace | None, topic: str) -> None:
+        """Say what is running, and how to look at it from outside."""
+        self.broker = broker
+        for meter, url in zip(meters, urls, strict=True):
+            address = meter.options.addresses[0]
+            at = f" --address {address}" if address != 1 else ""
+            self.introduction.append(f"{meter.name}: {meter.what}. Look at it with: juntek watch {url}{at}")
+        if broker is None:
+            self.introduction.append(
+                "No broker: iotcore has no package for this machine and Mosquitto is not installed, so the demo shows "
+                "everything but MQTT. Install it with: sudo apt-get install mosquitto"
+            )
+        else:
+            login = " -u USER -P PASSWORD" if broker.username else ""
+            self.introduction.append(
+                f"MQTT: {broker.what}. Subscribe with: mosquitto_sub -h {broker.host} -p {broker.port}{login} "
+                f"-t '{topic}/#' -v"
+            )
+            self.introduction.append(f"or with: python examples/subscribe.py {broker.host} {broker.port} {topic}")
+
+    def hear(self, meter: str, event: Event) -> None:
+        """Take something from a wire."""
+        self.frames += 1
+        self.wire.append((meter, event.raw.decode("ascii", "replace"), _meaning(event)))
+        if isinstance(event, Reading) and self.broker is None:
+            self.states[meter] = event.as_dict()
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Take something from the broker."""
+        self.messages += 1
+        text = payload.decode("utf-8", "replace")
+        self.published.append((topic, text))
+        base, _, kind = topic.rpartition("/")
+        if kind == "state":
+            self.states[base.rpartition("/")[2]] = json.loads(text)
+
+
+async def show(screen: Screen) -> None:
+    """Show the screen until cancelled."""
+    if not sys.stdout.isatty():
+        await _print_lines(screen)
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+
+    with Live(console=Console(), auto_refresh=False, screen=True) as live:
+        while True:
+            live.update(_picture(screen), refresh=True)
+            await asyncio.sleep(REFRESH)
+
+
+async def _print_lines(screen: Screen) -> None:
+    _print(*screen.introduction)
+    while True:
+        await asyncio.sleep(LINE_INTERVAL)
+        seconds = time.monotonic() - screen.started
+        _print(
+            f"--- after {seconds:.0f} s: {screen.frames} frames, {screen.messages} messages",
+            *(f"wire    {meter:6} {raw}  ->  {meaning}" for meter, raw, meaning in list(screen.wire)[-4:]),
+            *(f"mqtt    {topic} {text[:160]}" for topic, text in list(screen.published)[-4:]),
+            *(f"battery {meter:6} {_summary(state)}" for meter, state in screen.states.items()),
+        )
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _meaning(event: Event) -> str:
+    if isinstance(event, Reading):
+        return (
+            f"{event.voltage:.2f} V {event.current:+.2f} A, {event.direction}, {event.remaining_capacity:.3f} Ah left"
+        )
+    if isinstance(event, Settings):
+        return f"settings: {event.nominal_capacity:g} Ah"
+    if isinstance(event, Identity):
+        return f"identity: {event.model}, firmware {event.firmware}"
+    if isinstance(event, Garbage):
+        return f"garbage: {event.reason}"
+    return {"R": "request", "W": "write"}.get(event.command[0], "acknowledgement") if isinstance(event, Frame) else ""
+
+
+def _summary(state: dict[str, object]) -> str:
+    charge = state["state_of_charge"]
+    percent = f"{charge:.1f} %" if isinstance(charge, float) else "- %"
+    return f"{percent:>7}  {state['voltage']} V  {state['current']} A  {state['power']} W  {state['direction']}"
+
+
+def _picture(screen: Screen) -> RenderableType:
+    from rich.console import Group  # noqa: PLC0415
+    from rich.panel import Panel  # noqa: PLC0415
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    batteries = Table.grid(padding=(0, 2), expand=True)
+    for column in ("meter", "bar", "summary"):
+        batteries.add_column(column, ratio=1 if column == "bar" else None, no_wrap=True)
+    for meter, state in screen.states.items():
+        charge = state["state_of_charge"]
+        completed = charge if isinstance(charge, float) else 0.0
+        batteries.add_row(Text(meter, "bold"), ProgressBar(total=100, completed=completed), _summary(state))
+    wire = Table.grid(padding=(0, 2))
+    for meter, raw, meaning in screen.wire:
+        wire.add_row(
+            Text(meter, "cyan", no_wrap=True), Text(raw, "bright_black", no_wrap=True), Text(meaning, no_wrap=True)
+        )
+    published = Table.grid(padding=(0, 2))
+    for topic, text in screen.published:
+        published.add_row(Text(topic, "green", no_wrap=True), Text(text, no_wrap=True, overflow="ellipsis"))
+    parts: list[RenderableType] = [
+        Panel(
+            Group(*(Text(line) for line in screen.introduction)), title="juntek demo — Ctrl-C ends", title_align="left"
+        ),
+        Panel(batteries, title="Batteries", title_align="left"),
+        Panel(wire, title=f"On the wires: {screen.frames} frames", title_align="left"),
+    ]
+    if screen.broker is not None:
+        parts.append(Panel(published, title=f"Published: {screen.messages} messages", title_align="left"))
+    return Group(*parts)
