@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -13,7 +13,7 @@ import typer
 import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
 from juntek.cli.read import Address, Interval, ModeOption, Url
-from juntek.cli.stopping import run_until_stopped
+from juntek.cli.stopping import quiet_pipe, run_until_stopped
 from juntek.errors import JuntekError, RequestError
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
@@ -29,7 +29,9 @@ def capture(  # noqa: PLR0913, PLR0917 - each is an option of the command
     address: Address = 1,
     mode: ModeOption = "auto",
     interval: Interval = 1.0,
-    seconds: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: when stopped.")] = 0.0,
+    seconds: Annotated[
+        float, typer.Option(min=0, metavar="N", help="End after so many seconds; 0: when stopped.")
+    ] = 0.0,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that has something in it.")] = False,  # noqa: FBT002
 ) -> None:
     """Record the bytes of a line with their times.
@@ -38,29 +40,22 @@ def capture(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Asks the meter when no display does. Ends with Ctrl-C or after --seconds.
     """
-    with ExitStack() as stack:
-        recorder = _Recorder(_open_output(output, stack, force=force))
-        meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
-        try:
-            run_until_stopped(_record(url, meter, recorder, seconds))
-        finally:
-            recorder.tell_end(output)
+    _check_output(output, force=force)
+    meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
+    with quiet_pipe():
+        run_until_stopped(_record(url, meter, output, seconds))
 
 
 class _Recorder:
     """Writes chunks and counts them."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, link: str) -> None:
         self._file = file
         self._bytes = 0
         self._readings = 0
         self._garbage = 0
         self._error: str | None = None
-        self._begun = False
-
-    def begin(self, name: str) -> None:
-        self._write(f"{HEADER}\n# juntek {juntek.__version__}, {name}\n")
-        self._begun = True
+        self._write(f"{HEADER}\n# juntek {juntek.__version__}, {link}\n")
 
     def take_chunk(self, chunk: Chunk) -> None:
         self._bytes += len(chunk.data)
@@ -82,8 +77,7 @@ class _Recorder:
             await asyncio.sleep(_PROGRESS_INTERVAL)
 
     def tell_end(self, output: Path) -> None:
-        if self._begun:
-            self._say(f"{self._count()} in {output}")
+        self._say(self._count() if str(output) == "-" else f"{self._count()} in {output}")
 
     def _count(self) -> str:
         return f"{self._bytes} bytes, {self._readings} readings, {self._garbage} pieces of garbage"
@@ -102,27 +96,33 @@ class _Recorder:
             raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
 
 
-def _open_output(output: Path, stack: ExitStack, *, force: bool) -> TextIO:
+def _check_output(output: Path, *, force: bool) -> None:
+    if output.is_file() and output.stat().st_size and not force:
+        raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
+
+
+def _open_output(output: Path) -> AbstractContextManager[TextIO]:
     if str(output) == "-":
-        return sys.stdout
+        return nullcontext(sys.stdout)
     try:
-        if output.is_file() and output.stat().st_size and not force:
-            raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
-        return stack.enter_context(output.open("w", encoding="ascii", newline="\n"))
+        return output.open("w", encoding="ascii", newline="\n")
     except OSError as error:
         raise RequestError(f"Cannot write {output} ({error.strerror}); choose a file in a folder of yours.") from None
 
 
-async def _record(url: str, meter: MeterOptions, recorder: _Recorder, seconds: float) -> None:
+async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:
     link = await open_link(url)
-    recorder.begin(link.name)
-    line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
-    progress = asyncio.create_task(recorder.show_progress())
-    try:
-        async with asyncio.timeout(seconds or None):
-            await line.run(link)
-    except TimeoutError as error:
-        if isinstance(error, JuntekError):
-            raise
-    finally:
-        progress.cancel()
+    async with link:
+        with _open_output(output) as file:
+            recorder = _Recorder(file, link.name)
+            line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
+            progress = asyncio.create_task(recorder.show_progress())
+            try:
+                async with asyncio.timeout(seconds or None):
+                    await line.run(link)
+            except TimeoutError as error:
+                if isinstance(error, JuntekError):
+                    raise
+            finally:
+                progress.cancel()
+                recorder.tell_end(output)

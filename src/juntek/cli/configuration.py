@@ -15,15 +15,23 @@ from juntek.config import Configuration, load, search_paths
 from juntek.config.example import write_example
 from juntek.errors import ConfigurationError
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Write or check the configuration.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Write or check the configuration.",
+    epilog="Example: juntek config check",
+)
 
 
 @app.command(epilog="Example: juntek config init")
 def init(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: ~/.config/juntek/juntek.toml")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Default: ~/.config/juntek/juntek.toml")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write a configuration with remarks on every key and the serial ports of this computer."""
+    """Write a configuration to start with.
+
+    It has a remark on every key, and the serial ports of this computer.
+    """
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library is not needed to be wrong about a key
 
     path = (file or search_paths(os.environ)[1]).expanduser()
@@ -44,7 +52,10 @@ def init(
 
 @app.command(epilog="Example: juntek config check --config /etc/juntek/juntek.toml")
 def check(config: ConfigFile = None) -> None:
-    """Check the configuration and show what the gateway would do with it."""
+    """Check the configuration.
+
+    Shows what the gateway would do with it, without its secrets.
+    """
     configuration = load(config, os.environ)
     typer.echo(show_configuration(configuration))
 

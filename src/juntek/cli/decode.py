@@ -22,7 +22,7 @@ BLOCK = 64 * 1024
 
 
 def decode(
-    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A recording; - is standard input.")] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A recording; - is standard input.")] = "-",
     chosen: Annotated[Format, typer.Option("--format", help="json has every kind, csv readings only.")] = Format.JSON,
     no_filter: Annotated[bool, typer.Option("--no-filter", help="Hold nothing back as implausible.")] = False,  # noqa: FBT002
 ) -> None:

@@ -15,7 +15,9 @@ def demo(
     duration: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="End after so long; 0: when stopped.")
     ] = 0.0,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page, on this computer only.")] = PORT,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="N", help="Port of the page, on this computer only.")
+    ] = PORT,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,  # noqa: FBT002
 ) -> None:
     """Show it all with two simulated meters."""

@@ -13,19 +13,21 @@ from juntek.meter import ANSWER_TIMEOUT, Mode, open_meter
 
 URL_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Url = Annotated[str, typer.Argument(metavar="URL", help=URL_HELP, show_default=False)]
-Address = Annotated[int, typer.Option(min=1, max=99, help="The meter's address, P01 at its display.")]
+Address = Annotated[int, typer.Option(min=1, max=99, metavar="N", help="The meter's address, P01 at its display.")]
 ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
-Interval = Annotated[float, typer.Option(min=0.05, max=3600, help="Seconds between polls.")]
+Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
 
 
 def read(  # noqa: PLR0913, PLR0917 - each is an option of the command
     url: Url,
     address: Address = 1,
-    count: Annotated[int, typer.Option(min=0, help="End after so many readings; 0: never.")] = 0,
+    count: Annotated[int, typer.Option(min=0, metavar="N", help="End after so many readings; 0: never.")] = 0,
     chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = Format.JSON,
     mode: ModeOption = "auto",
     interval: Interval = 1.0,
-    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for a reading; 0: for ever.")] = ANSWER_TIMEOUT,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for a reading; 0: for ever.")
+    ] = ANSWER_TIMEOUT,
 ) -> None:
     """Read one meter, one reading a line."""
     with quiet_pipe():

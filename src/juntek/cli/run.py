@@ -29,12 +29,14 @@ LINK_NAME = "battery"
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: ConfigFile = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Read this one meter, not those of the file.")] = None,
-    address: Annotated[int, typer.Option(min=1, max=99, help="Address of the meter at --link.")] = 1,
-    host: Annotated[str | None, typer.Option(help="The MQTT broker: mqtt.host.")] = None,
-    port: Annotated[int | None, typer.Option(help="Its port: mqtt.port.")] = None,
-    username: Annotated[str | None, typer.Option(help="The user there: mqtt.username.")] = None,
+    address: Annotated[int, typer.Option(min=1, max=99, metavar="N", help="Address of the meter at --link.")] = 1,
+    host: Annotated[str | None, typer.Option(metavar="NAME", help="The MQTT broker: mqtt.host.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Its port: mqtt.port.")] = None,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="The user there: mqtt.username.")] = None,
     database: Annotated[Path | None, typer.Option(metavar="FILE", help="Where totals are kept: history.path.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error: log_level.")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="WORD", help="debug, info, warning or error: log_level.")
+    ] = None,
 ) -> None:
     """Run the gateway until it is stopped.
 

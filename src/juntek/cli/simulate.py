@@ -19,13 +19,16 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = None,
     pty: Annotated[Path | None, typer.Option(metavar="PATH", help="Serve on a pseudo-terminal linked here.")] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="KG140F, KL140F, KH140F and the like; several make several meters.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="KG140F, KL140F, KH140F and the like; give several for several meters."),
     ] = None,
-    address: Annotated[list[int] | None, typer.Option(min=1, max=99, help="Address, once for each meter.")] = None,
+    address: Annotated[
+        list[int] | None, typer.Option(min=1, max=99, metavar="N", help="Address, once for each meter.")
+    ] = None,
     display: Annotated[bool, typer.Option("--display", help="Let a display poll the first meter.")] = False,  # noqa: FBT002
-    speed: Annotated[float, typer.Option(help="Simulated seconds in one second.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same number gives the same day.")] = 1,
-    noise: Annotated[float, typer.Option(help="Probability, 0 to 1, that a frame is damaged.")] = 0.0,
+    speed: Annotated[float, typer.Option(metavar="X", help="Simulated seconds in one second.")] = 1.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same number gives the same day.")] = 1,
+    noise: Annotated[float, typer.Option(metavar="P", help="Probability, 0 to 1, that a frame is damaged.")] = 0.0,
 ) -> None:
     """Simulate a battery with its meter.
 

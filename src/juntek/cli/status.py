@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from juntek.errors import ConfigurationError, JuntekError, LinkError, NoReplyError, RequestError, UnknownLayoutError
+from juntek.errors import (
+    ConfigurationError,
+    DatabaseError,
+    JuntekError,
+    LinkError,
+    NoReplyError,
+    RequestError,
+    UnknownLayoutError,
+)
 
 STATUSES = {
     0: "all is well, also when there was garbage on the line",
@@ -11,7 +19,8 @@ STATUSES = {
     3: "wrong configuration",
     4: "the link cannot be opened, or it was lost",
     5: "the meter does not answer, or in a way that no table explains",
-    6: "the MQTT broker, or another receiver, refuses or is away",
+    6: "the MQTT broker or another receiver refuses, or its library is missing",
+    7: "the database of totals cannot be read or written",
 }
 
 _STATUS_OF = (
@@ -20,6 +29,7 @@ _STATUS_OF = (
     (LinkError, 4),
     (NoReplyError, 5),
     (UnknownLayoutError, 5),
+    (DatabaseError, 7),
     (JuntekError, 6),  # what is left comes from the sinks, which are not known here
 )
 

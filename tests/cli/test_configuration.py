@@ -1,0 +1,98 @@
+"""`juntek config init`, `config check` and what `run` does with a wrong configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cli.program import run
+
+SECRET = "hunter2"  # noqa: S105 - it opens nothing
+
+
+def write(home: Path, text: str) -> Path:
+    path = home / "juntek.toml"
+    path.write_text(text)
+    return path
+
+
+GOOD = f"""\
+[[meters]]
+name = "house"
+link = "/dev/ttyUSB0"
+
+[[meters]]
+name = "van"
+link = "esphome://10.0.0.9/?port_name=uart&key={SECRET}"
+address = 12
+mode = "poll"
+model = "KH-F"
+interval = 0.5
+
+[mqtt]
+host = "broker"
+username = "juntek"
+
+[history]
+path = "/var/lib/juntek/totals.db"
+"""
+
+
+def test_init_writes_a_file_that_check_likes(tmp_path: Path) -> None:
+    result = run("config", "init", home=tmp_path)
+    path = tmp_path / ".config" / "juntek" / "juntek.toml"
+    assert (result.status, result.output) == (0, f"{path}\n")
+    checked = run("config", "check", home=tmp_path)
+    assert checked.status == 0
+    assert checked.output.startswith(f"{path} is right.\n")
+
+
+def test_init_does_not_write_over_a_file(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    result = run("config", "init", path)
+    assert (result.status, result.output) == (3, "")
+    assert result.talk == f"{path} is there already; change it, or write over it with --force.\n"
+    assert path.read_text() == GOOD
+    assert run("config", "init", path, "--force").status == 0
+    assert path.read_text() != GOOD
+
+
+def test_init_says_where_it_cannot_write() -> None:
+    result = run("config", "init", "/proc/juntek/juntek.toml")
+    assert result.status == 3
+    assert result.talk.startswith("Cannot write /proc/juntek/juntek.toml (")
+
+
+def test_check_shows_what_the_gateway_would_do_and_no_secret(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    write(tmp_path, GOOD)
+    result = run("config", "check", home=tmp_path, JUNTEK_MQTT__PASSWORD=SECRET)
+    assert (result.status, result.talk) == (0, "")
+    assert result.output == snapshot
+    assert SECRET not in result.output
+
+
+def test_check_says_when_nothing_is_published(tmp_path: Path) -> None:
+    path = write(tmp_path, '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
+    result = run("config", "check", "--config", path, home=tmp_path)
+    assert "Nothing is published: there is no section such as [mqtt]." in result.output
+
+
+@pytest.mark.parametrize("command", [("config", "check"), ("run",)])
+def test_a_wrong_key_is_one_sentence_and_its_own_status(tmp_path: Path, command: tuple[str, ...]) -> None:
+    path = write(tmp_path, GOOD.replace("mode", "mood"))
+    result = run(*command, "--config", path, home=tmp_path)
+    assert (result.status, result.output) == (3, "")
+    assert result.talk == f'{path}, line 9: [[meters]] has no key "mood"; did you mean "mode"?\n'
+
+
+def test_a_flag_of_run_is_named_when_it_is_wrong(tmp_path: Path) -> None:
+    result = run("run", "--link", "/dev/ttyUSB0", "--host", "broker", "--port", 0, home=tmp_path)
+    assert (result.status, result.talk) == (3, "--port: mqtt.port is 1 to 65535, not 0.\n")
+
+
+def test_run_without_a_configuration_says_how_to_write_one(tmp_path: Path) -> None:
+    result = run("run", home=tmp_path)
+    assert result.status == 3
+    assert result.talk.endswith("write one with: juntek config init\n")

@@ -1,0 +1,130 @@
+"""The help that an owner reads, and how the program ends."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from typer.testing import CliRunner
+
+import juntek
+from cli.program import run
+from juntek.cli import app, main
+from juntek.cli.status import STATUSES, status_of
+from juntek.errors import (
+    ConfigurationError,
+    DatabaseError,
+    JuntekError,
+    LinkError,
+    LinkLostError,
+    NoReplyError,
+    RequestError,
+    UnknownLayoutError,
+)
+
+COMMANDS = ("read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check")
+
+
+def show_help(*words: str) -> str:
+    result = CliRunner(env={"COLUMNS": "80", "TERM": "dumb"}).invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
+    return result.output
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, "config"])
+def test_help(command: str, snapshot: SnapshotAssertion) -> None:
+    assert show_help(*command.split()) == snapshot
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_help_has_an_example_of_its_command(command: str) -> None:
+    assert f"Example: juntek {command}".rstrip() in " ".join(show_help(*command.split()).split())
+
+
+def test_the_help_is_plain_text_that_fits() -> None:
+    for command in ("", *COMMANDS):
+        text = show_help(*command.split())
+        assert "\x1b" not in text
+        assert max(map(len, text.splitlines())) <= 80
+
+
+def test_every_command_is_in_this_list() -> None:
+    names = re.findall(r"^  (\w+) ", show_help().partition("Commands:")[2].partition("Example:")[0], flags=re.MULTILINE)
+    assert set(names) == {command.split()[0] for command in COMMANDS}
+
+
+def test_all_exit_statuses_are_in_the_help() -> None:
+    text = " ".join(show_help().split())
+    for status, meaning in STATUSES.items():
+        assert f"{status} {meaning}" in text
+
+
+def test_the_version_is_that_of_the_library() -> None:
+    result = run("--version")
+    assert (result.status, result.output) == (0, f"juntek {juntek.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (RequestError, 2),
+        (ConfigurationError, 3),
+        (LinkError, 4),
+        (LinkLostError, 4),
+        (NoReplyError, 5),
+        (UnknownLayoutError, 5),
+        (JuntekError, 6),
+        (DatabaseError, 7),
+    ],
+)
+def test_every_error_has_its_status(error: type[JuntekError], status: int) -> None:
+    assert status_of(error("told")) == status
+    assert status in STATUSES
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "talk"),
+    [
+        (LinkError("Plug it in."), 4, "Plug it in.\n"),
+        (ExceptionGroup("two", [KeyError("x"), ExceptionGroup("one", [NoReplyError("Silent.")])]), 5, "Silent.\n"),
+        (KeyError("x"), 1, "Something unexpected happened (KeyError: 'x'); run it again with --debug and report what"),
+    ],
+)
+def test_an_error_becomes_its_sentence_and_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, status: int, talk: str
+) -> None:
+    def fail(arguments: list[str]) -> None:
+        del arguments
+        raise error
+
+    monkeypatch.setattr("juntek.cli.app", fail)
+    monkeypatch.setattr("sys.argv", ["juntek", "read"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
+    assert capsys.readouterr().err.startswith(talk)
+
+
+def test_debug_shows_where_an_error_came_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["juntek", "decode", "/no/such", "--debug"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    talk = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert talk.startswith("Traceback")
+    assert talk.endswith("There is no file /no/such; check the name and the folder.\n")
+
+
+def test_wrong_use_says_what_is_right() -> None:
+    result = run("decode", "--format", "xml")
+    assert result.status == 2
+    assert "json" in result.talk
+
+
+def test_no_command_shows_the_help() -> None:
+    result = run()
+    assert result.status == 2
+    assert "Commands:" in result.output + result.talk
