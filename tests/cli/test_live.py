@@ -134,6 +134,30 @@ def test_an_address_that_cannot_be_is_wrong_use(meter: Running) -> None:
     assert run("read", meter.url, "--address", 100).status == 2
 
 
+# The gateway ------------------------------------------------------------------------------------------------
+
+
+def test_the_gateway_reads_a_meter_given_by_flags_and_is_stopped_well(meter: Running, tmp_path: Path) -> None:
+    database = tmp_path / "totals.db"
+    with subprocess.Popen(
+        [sys.executable, "-m", "juntek", "run", "--link", meter.url, "--database", database],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+    ) as process:
+        assert process.stderr is not None
+        talk = ""
+        while "polling" not in talk:
+            line = process.stderr.readline()
+            assert line, talk
+            talk += line
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert "battery: polling" in talk
+    assert database.exists()
+
+
 # Recording --------------------------------------------------------------------------------------------------
 
 

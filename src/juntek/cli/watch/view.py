@@ -40,15 +40,15 @@ class Watched:
 
 def draw(watched: Watched, now: float, width: int, height: int) -> Text:
     """Return the screen, no wider and no higher than asked for."""
-    width = max(width, 20)
     lines = [_title(watched, now, width), Text("─" * width, "bright_black")]
     foot = _foot(watched, width)
     room = height - len(lines) - len(foot)
     lines += _body(watched, width, room)[:room] if watched.reading else _waiting(watched, now, width)[:room]
     lines += [Text()] * (height - len(lines) - len(foot))
-    screen = Text("\n", no_wrap=True, overflow="crop").join([*lines, *foot][:height])
-    screen.no_wrap, screen.overflow = True, "crop"
-    return screen
+    lines = [*lines, *foot][:height]
+    for line in lines:
+        line.truncate(width)
+    return Text("\n").join(lines)
 
 
 # Around -----------------------------------------------------------------------------------------------------
@@ -138,7 +138,10 @@ def _body(watched: Watched, width: int, room: int) -> list[Text]:
     facts = _facts(reading, width)
     # What is left of the height goes to the curves; air between the parts comes first.
     free = room - len(head) - len(charge) - len(facts)
-    rows = max(1, min(HIGHEST_CURVE, (free - 7) // len(TRENDS)))
+    rows = (free - 5) // len(TRENDS)
+    if rows > 2:  # such curves have air between them
+        rows = max(2, min(HIGHEST_CURVE, (free - 7) // len(TRENDS)))
+    rows = max(1, rows)
     curves = _curves(watched.trend, width, rows) if free >= len(TRENDS) + 1 else []
     air = [Text()] if free - len(curves) >= 3 else []
     lines = [*([Text()] if free - len(curves) >= 4 else []), *head, *air, *charge, *air, *curves]
@@ -247,7 +250,7 @@ def _facts(reading: Reading, width: int) -> list[Text]:
     if reading.run_time is not None:
         facts.append(("Run time", _duration(float(reading.run_time))))
     columns = 1 if width < 60 else 2 if width < 110 else 3
-    cell = (width - 1) // columns
+    cell = max((width - 1) // columns, 16)
     lines = []
     for start in range(0, len(facts), columns):
         line = Text(" ")
