@@ -25,7 +25,8 @@ PROOF_WINDOW = 12
 """Replies within which an unproven address must be heard CONFIRMATIONS times."""
 
 LONGEST_WAIT = 15.0
-"""s that a reading waits for others to agree with it, and holds back what came after it."""
+"""s that a reading waits for others to agree with it, and holds back what came after it; of a meter that is asked
+seldom it waits for CONFIRMATIONS more."""
 
 MOST_WAITING = 256
 """Events that are held back at most."""
@@ -52,8 +53,8 @@ class Station:
     """What one address has told: its identity, its settings, and how its readings went."""
 
     __slots__ = (
-        "_count", "_decoder", "_held_identity", "_held_settings", "_options", "_plausibility", "_waiting", "_watch",
-        "address", "heard", "identity", "message_count", "model", "proven", "settings",
+        "_count", "_decoder", "_held_identity", "_held_settings", "_last_time", "_options", "_pace", "_plausibility",
+        "_waiting", "_watch", "address", "heard", "identity", "message_count", "model", "proven", "settings",
     )  # fmt: skip
 
     def __init__(self, address: int, options: Options) -> None:
@@ -70,6 +71,8 @@ class Station:
         self._plausibility: Plausibility | None = None
         self._watch: OrderWatch | None = None
         self._waiting: list[Waiting] = []
+        self._last_time: float | None = None
+        self._pace = 0.0
         self._held_identity: Identity | None = None
         self._held_settings: Settings | None = None
 
@@ -87,6 +90,9 @@ class Station:
         plausibility = self._plausibility
         assert plausibility is not None  # noqa: S101 - chosen with the model
         if check:
+            if time is not None:
+                self._pace = time - self._last_time if self._last_time is not None else 0.0
+                self._last_time = time
             verdict = plausibility.judge(frame.fields, time, verified=bool(frame.checksum))
             if verdict == "waiting":
                 waiting = Waiting(frame, time, plausibility.doubt, Slot())
@@ -102,10 +108,20 @@ class Station:
             waiting.slot.event = Garbage("implausible", waiting.frame.raw, waiting.doubt, waiting.time)
         self._waiting.clear()
 
+    def waits_too_long(self, time: float) -> bool:
+        """Whether the first of the readings that wait has had its time, as of `time`."""
+        since = self._waiting[0].time if self._waiting else None
+        return since is not None and time - since > max(LONGEST_WAIT, CONFIRMATIONS * self._pace)
+
     @property
-    def waits_since(self) -> float | None:
-        """When the first of the readings that wait was received."""
-        return self._waiting[0].time if self._waiting else None
+    def doubts_settings(self) -> bool:
+        """Whether changed settings were told that are believed when they are told again."""
+        return self._held_settings is not None
+
+    @property
+    def doubts_identity(self) -> bool:
+        """Whether another identity was told that is believed when it is told again."""
+        return self._held_identity is not None
 
     def _settle(self, believed: Frame, verdict: Verdict) -> None:
         """Give its place to each reading that waits and agrees with the one that is believed."""
@@ -122,10 +138,11 @@ class Station:
         if self._watch is not None and not self._order_is_right(self._watch, frame):
             text = "voltage and current seem to stand in another order than in any table"
             return Garbage("unknown_layout", frame.raw, text, time)
-        if not decoder.can_decode(frame):
-            return Garbage("unknown_layout", frame.raw, "the direction is neither 0 nor 1", time)
-        self.message_count += 1
-        return decoder.decode(frame, model.family, self._options, self.nominal_capacity, self.message_count, time)
+        reading = decoder.decode(
+            frame, model.family, self._options, self.nominal_capacity, self.message_count + 1, time
+        )
+        self.message_count += reading.__class__ is Reading
+        return reading
 
     def take_settings(self, frame: Frame, time: float | None, *, check: bool) -> Settings | Garbage:
         """Return the settings; changed ones only when they come a second time."""
@@ -210,26 +227,30 @@ class Bus:
 
     With `options` by address only those addresses are listened to; without, all are, and an address that was not
     asked must be heard several times before it is believed. With `check=False` nothing is held back as implausible.
+
+    Events come in the order of the wire. With `in_order=False` only those of each meter do: one whose readings wait
+    for others to agree with them then holds back nothing of its neighbours.
     """
 
-    def __init__(self, options: dict[int, Options] | None = None, *, check: bool = True) -> None:
+    def __init__(self, options: dict[int, Options] | None = None, *, check: bool = True, in_order: bool = True) -> None:
         self.stations: dict[int, Station] = {}
         self.ignored = 0
         """Replies of addresses that nobody asked for."""
         self._framer = Framer()
         self._options = options
         self._check = check
+        self._in_order = in_order
         self._asked: int | None = None
         self._replies = 0
-        self._queue: deque[Event | Slot] = deque()
-        self._undecided = False
+        self._queues: dict[int, deque[Event | Slot]] = {}
+        """What is held back, by address; all at 0 where one order is kept for all. None of them is empty."""
 
     def feed(self, data: bytes, time: float | None = None) -> list[Event]:
-        """Return what `data` decides, in the order of the wire. `time` is when it was received, s since 1970.
+        """Return what `data` decides, in order. `time` is when it was received, s since 1970.
 
         A reading that waits for others to agree with it holds back what came after it, for LONGEST_WAIT at most.
         """
-        return self._events(self._framer.feed(data), time)
+        return self.take(self._framer.feed(data), time)
 
     def expect(self, address: int) -> None:
         """Say that `address` was asked by this side, whose request the line may not show."""
@@ -237,55 +258,70 @@ class Bus:
 
     def finish(self, time: float | None = None) -> list[Event]:
         """Return what stood unfinished or undecided at the end of the stream."""
-        events = self._events(self._framer.finish(), time)
+        events = self.take(self._framer.finish(), time)
         for station in self.stations.values():
             station.drop_waiting()
         return events + self._decided()
 
-    def _events(self, parts: list[Frame | Garbage], time: float | None) -> list[Event]:
-        events: list[Event | Slot] = []
+    def take(self, parts: list[Frame | Garbage], time: float | None = None) -> list[Event]:
+        """Return what is decided by frames and garbage that the caller has cut out of the bytes; else as `feed`."""
+        events: list[Event] = []
         for part in parts:
-            if part.__class__ is Garbage:
-                events.append(replace(part, time=time) if time is not None else part)
+            event = self._take_part(part, time)
+            if event is None:
                 continue
-            assert isinstance(part, Frame)  # noqa: S101 - one of two
-            command = part.command
-            if command[0] == "r":
-                event = self._take_reply(part, time)
-                self._asked = None
-                if event is not None:
-                    events.append(event)
-                    if event.__class__ is Slot:
-                        self._undecided = True
+            if self._queues or event.__class__ is Slot:
+                self._hold_back(part, event, events)
             else:
-                if command[0] == "R":
-                    self._asked = part.address
-                events.append(part)
-        if not self._undecided:
-            return events  # type: ignore[return-value]  # no Slot among them
-        self._queue += events
-        self._drop_what_waits_too_long(time)
-        return self._decided()
+                events.append(event)  # type: ignore[arg-type]  # it is no Slot
+        if self._queues:
+            self._drop_what_waits_too_long(time)
+            events += self._decided()
+        return events
+
+    def _take_part(self, part: Frame | Garbage, time: float | None) -> Event | Slot | None:
+        if part.__class__ is Garbage:
+            return replace(part, time=time) if time is not None else part
+        assert isinstance(part, Frame)  # noqa: S101 - one of two
+        letter = part.command[0]
+        if letter == "r":
+            event = self._take_reply(part, time)
+            self._asked = None
+            return event
+        if letter == "R":
+            self._asked = part.address
+        return part
+
+    def _hold_back(self, part: Frame | Garbage, event: Event | Slot, events: list[Event]) -> None:
+        """Queue an event behind the undecided ones that it must not overtake, else add it to `events`."""
+        place = 0
+        if not self._in_order:
+            place = part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
+        if isinstance(event, Slot):
+            self._queues.setdefault(place, deque()).append(event)
+        elif place in self._queues:
+            self._queues[place].append(event)
+        else:
+            events.append(event)
 
     def _decided(self) -> list[Event]:
         """Return the events before the first undecided one."""
         events: list[Event] = []
-        queue = self._queue
-        while queue:
-            event = queue[0].event if isinstance(queue[0], Slot) else queue[0]
-            if event is None:
-                break
-            events.append(event)
-            queue.popleft()
-        self._undecided = bool(queue)
+        for place, queue in list(self._queues.items()):
+            while queue:
+                event = queue[0].event if isinstance(queue[0], Slot) else queue[0]
+                if event is None:
+                    break
+                events.append(event)
+                queue.popleft()
+            if not queue:
+                del self._queues[place]
         return events
 
     def _drop_what_waits_too_long(self, time: float | None) -> None:
+        crowded = any(len(queue) > MOST_WAITING for queue in self._queues.values())
         for station in self.stations.values():
-            since = station.waits_since
-            if len(self._queue) > MOST_WAITING or (
-                since is not None and time is not None and time - since > LONGEST_WAIT
-            ):
+            if crowded or (time is not None and station.waits_too_long(time)):
                 station.drop_waiting()
 
     def _take_reply(self, frame: Frame, time: float | None) -> Event | Slot | None:

@@ -52,6 +52,10 @@ class Frame(NamedTuple):
     raw: bytes
 
 
+_new = tuple.__new__
+"""Makes a named tuple of all its fields at once, in half of the time that its own way by names takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Garbage:
     """Bytes that mean nothing, or a frame that is not believed; `detail` is a sentence on why, or empty."""
@@ -84,14 +88,15 @@ def parse(line: bytes) -> Frame | Garbage:
     """Return what one line says, from its `:` to before its line end."""
     if _REPLY.fullmatch(line) is None:
         return _parse_other(line)
-    numbers = list(map(int, line[5:-1].split(b",")))
+    numbers = tuple(map(int, line[5:-1].split(b",")))
     address, check = numbers[0], numbers[1]
-    fields = tuple(numbers[2:])
-    if check != sum(fields) % 255 + 1 and check != 0:
+    fields = numbers[2:]
+    total = sum(fields)
+    if check != total % 255 + 1 and check != 0:
         return Garbage("checksum", line)
-    if address > 99 or max(fields) > _LARGEST:
+    if address > 99 or (total > _LARGEST and max(fields) > _LARGEST):
         return Garbage("malformed", line)
-    return Frame(line[1:4].decode("ascii"), address, check, fields, line)
+    return _new(Frame, (line[1:4].decode("ascii"), address, check, fields, line))
 
 
 def _parse_other(line: bytes) -> Frame | Garbage:
@@ -127,12 +132,15 @@ class Framer:
     def feed(self, data: bytes) -> list[Frame | Garbage]:
         """Return the frames and garbage that `data` completes, in the order of the wire."""
         events: list[Frame | Garbage] = []
-        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        lines = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        rest = lines.pop()
         for line in lines:
-            if line or self._skipping:
+            if line.rfind(b":") == 0 and len(line) <= LONGEST_FRAME:  # nearly every line: one frame and no more
+                events.append(parse(line))
+            elif line or self._skipping:
                 self._take_line(line, events)
             self._skipping = False
-        self._rest = self._take_pieces(rest, events)
+        self._rest = self._take_pieces(rest, events) if rest else rest
         if len(self._rest) > LONGEST_FRAME:
             if not self._skipping:
                 events.append(Garbage("overlong", self._rest[:LONGEST_FRAME]))

@@ -5,7 +5,7 @@ Gates start at the `step` of their row, open to what was confirmed, and close ag
 
 from __future__ import annotations
 
-from operator import sub
+from operator import le, sub
 
 from juntek.model import Field, Layout
 
@@ -21,6 +21,9 @@ LONGEST_GAP = 3600.0
 """s of silence that widen the gates; more than that does not widen them further."""
 
 Numbers = tuple[int, ...]
+
+_FORWARD = ("counter", "clock")
+"""Kinds of numbers that do not go back."""
 
 
 class Places:
@@ -67,7 +70,7 @@ class Places:
 class Gates:
     """The gates of one layout's numbers; `highs` and `lows` bound the change that is no surprise."""
 
-    __slots__ = ("_places", "_quiet", "_rows", "_run_time", "base", "highs", "limits", "lows")
+    __slots__ = ("_least", "_places", "_quiet", "_rows", "_run_time", "_wide", "base", "highs", "limits", "lows")
 
     def __init__(self, layout: Layout, places: Places) -> None:
         self._rows = layout.rows
@@ -76,12 +79,16 @@ class Gates:
         self._run_time = next((row.index - 2 for row in layout.rows if row.kind == "counter" and row.scale == 1), None)
         self.base = [ANY if row.kind == "free" else row.step for row in layout.rows]
         self.highs = list(self.base)
-        self.lows = [0 if row.kind == "counter" else -gate for row, gate in zip(layout.rows, self.base, strict=True)]
+        self.lows = [0 if row.kind in _FORWARD else -gate for row, gate in zip(layout.rows, self.base, strict=True)]
         self.limits = [row.high for row in layout.rows]
         """Largest number that this meter can send, each."""
+        self._least = [row.low for row in layout.rows]
+        self._wide = [0 if row.kind == "clock" else 10 * gate for row, gate in zip(layout.rows, self.base, strict=True)]
 
     def row_out_of_range(self, numbers: Numbers) -> Field | None:
         """Return the first row whose number this meter cannot send."""
+        if all(map(le, numbers, self.limits)) and all(map(le, self._least, numbers)):
+            return None
         for row, number, limit in zip(self._rows, numbers, self.limits, strict=True):
             if not row.low <= number <= limit:
                 return row
@@ -104,8 +111,8 @@ class Gates:
         if self._run_time is not None:
             gap = min(max(gap, numbers[self._run_time] - other[self._run_time]), LONGEST_GAP)
         return all(
-            abs(change) <= 10 * base or self._explained(row, numbers, other, gap)
-            for row, change, base in zip(self._rows, map(sub, numbers, other), self.base, strict=True)
+            abs(change) <= gate or self._explained(row, numbers, other, gap)
+            for row, change, gate in zip(self._rows, map(sub, numbers, other), self._wide, strict=True)
         )
 
     @property

@@ -27,7 +27,7 @@ READINGS = Layout(
         Field(index=12, key="", high=65_535, kind="echo", step=20, source="time left, min; ours instead"),
         Field(index=13, key="", high=250, kind="flag", source="time adjust; 100 is none"),
         Field(index=14, key="date", high=991_231, kind="date", source="YYMMDD; 101 is a clock never set (SL, SC)"),
-        Field(index=15, key="clock", high=235_959, kind="clock", source="HHMMSS"),
+        Field(index=15, key="clock", high=235_959, kind="clock", step=3, source="HHMMSS"),
     ),
 )  # fmt: skip
 
