@@ -8,6 +8,7 @@ from rich.text import Text
 
 from juntek.cli.watch.digits import HEIGHT, draw_number
 from juntek.cli.watch.trend import Trend, draw_bars
+from juntek.cli.watch.words import amount, duration, short, spread, wrap
 from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
 from juntek.update import Update
@@ -58,7 +59,7 @@ def _title(watched: Watched, now: float, width: int) -> Text:
     identity = watched.update.identity if watched.update else None
     name = identity.model if identity else watched.reading.family if watched.reading else "Meter"
     left = Text.assemble((f" {name}", "bold"), (f"  address {watched.address}", "bright_black"))
-    return _spread(left, _state(watched, now), width)
+    return spread(left, _state(watched, now), width)
 
 
 def _state(watched: Watched, now: float) -> Text:
@@ -75,11 +76,11 @@ def _state(watched: Watched, now: float) -> Text:
 
 def _freshness(words: str, age: float | None, *, silent: bool) -> Text:
     if silent:
-        return Text(f"✗ silent for {_duration(age)} " if age is not None else "✗ no answer ", "bold red")
+        return Text(f"✗ silent for {duration(age)} " if age is not None else "✗ no answer ", "bold red")
     if age is None:
         return Text(f"○ {words} ", "yellow")
     if age >= STALE:
-        return Text(f"○ {words}, {_duration(age)} ago ", "yellow")
+        return Text(f"○ {words}, {duration(age)} ago ", "yellow")
     return Text(f"● {words}, {age:.0f} s ago " if age >= 1 else f"● {words} ", "green")
 
 
@@ -87,7 +88,7 @@ def _foot(watched: Watched, width: int) -> list[Text]:
     health = watched.update.health if watched.update else None
     lines = [Text("─" * width, "bright_black")]
     if health and health.error and health.mode != "closed":
-        lines += _wrap(f" {health.error}", width, "bold red" if not health.connected else "yellow")
+        lines += wrap(f" {health.error}", width, "bold red" if not health.connected else "yellow")
     # A narrow screen has no room for the name of the link.
     parts = [f" {watched.link}"] if width >= 60 else []
     if health:
@@ -96,7 +97,7 @@ def _foot(watched: Watched, width: int) -> list[Text]:
         parts.append(f"garbage {sum(health.garbage.values())}{f' ({reasons})' if reasons else ''}")
         if health.reconnects:
             parts.append(f"reconnects {health.reconnects}")
-    lines += _wrap("  ".join(parts), width, "bright_black")[:2]
+    lines += wrap("  ".join(parts), width, "bright_black")[:2]
     lines.append(Text(" q or Ctrl-C ends", "bright_black"))
     return lines
 
@@ -105,10 +106,10 @@ def _waiting(watched: Watched, now: float, width: int) -> list[Text]:
     health = watched.update.health if watched.update else None
     lines = [Text()]
     for sentence in _doing(watched):
-        lines += _wrap(f" {sentence}", width, "")
+        lines += wrap(f" {sentence}", width, "")
     if health and sum(health.garbage.values()):
-        lines += _wrap(" Something is on the line, but nothing that is believed yet.", width, "yellow")
-    return [*lines, Text(), Text(f" Waiting for {_duration(now - watched.started)}", "bright_black")]
+        lines += wrap(" Something is on the line, but nothing that is believed yet.", width, "yellow")
+    return [*lines, Text(), Text(f" Waiting for {duration(now - watched.started)}", "bright_black")]
 
 
 def _doing(watched: Watched) -> list[str]:
@@ -152,8 +153,8 @@ def _large_values(reading: Reading, width: int, *, old: bool) -> list[Text]:
     colour = COLOURS[reading.direction]
     values = (
         (f"{reading.voltage:.2f}", "V", "voltage", "bold cyan"),
-        (_short(reading.current, 2), "A", "current", f"bold {colour}"),
-        (_short(reading.power, 1), "W", "power", f"bold {colour}"),
+        (short(reading.current, 2), "A", "current", f"bold {colour}"),
+        (short(reading.power, 1), "W", "power", f"bold {colour}"),
     )
     cell = (width - 2) // 3
     lines = [Text(" ") for _ in range(HEIGHT + 1)]
@@ -170,10 +171,10 @@ def _small_values(reading: Reading, width: int, *, old: bool) -> list[Text]:
     colour = "bright_black" if old else f"bold {COLOURS[reading.direction]}"
     values = Text.assemble(
         (f" {reading.voltage:.2f} V", "bright_black" if old else "bold cyan"),
-        (f"   {_short(reading.current, 2)} A   {_short(reading.power, 1)} W", colour),
+        (f"   {short(reading.current, 2)} A   {short(reading.power, 1)} W", colour),
     )
     words = Text(f"{ARROWS[reading.direction]} ", COLOURS[reading.direction])
-    return [_spread(values, words, width)] if len(values) + len(words) < width else [values, Text(" ") + words]
+    return [spread(values, words, width)] if len(values) + len(words) < width else [values, Text(" ") + words]
 
 
 def _charge(reading: Reading, width: int) -> list[Text]:
@@ -203,14 +204,14 @@ def _curves(trend: Trend, width: int, rows: int) -> list[Text]:
         label = (
             f"{low:.2f} to {high:.2f} V"
             if key == "voltage"
-            else f"{_short(low, 1)} to {_short(high, 1)} {QUANTITIES[key].unit}"
+            else f"{short(low, 1)} to {short(high, 1)} {QUANTITIES[key].unit}"
         )
         bars = _bars(key, values, low, high, rows)
         for row, bar in enumerate(bars):
             head = f" {QUANTITIES[key].label:<8} " if row == rows - 1 else " " * 10
             note = f"  {label}" if row == rows - 1 and width >= 60 else ""
             lines.append(Text.assemble(head, bar, (note, "bright_black")))
-    lines.append(Text(f" {'':<8} the last {_duration(trend.span(size) * size)}", "bright_black"))
+    lines.append(Text(f" {'':<8} the last {duration(trend.span(size) * size)}", "bright_black"))
     return lines
 
 
@@ -235,20 +236,20 @@ def _facts(reading: Reading, width: int) -> list[Text]:
     for key in ("time_to_empty", "time_to_full"):
         minutes = getattr(reading, key)
         if minutes is not None:
-            facts.append((QUANTITIES[key].label, _duration(60.0 * minutes)))
+            facts.append((QUANTITIES[key].label, duration(60.0 * minutes)))
     if reading.temperature is not None:
         facts.append(("Temperature", f"{reading.temperature:g} °C"))
     facts.append(("Output", reading.output_state.replace("_", "-")))
     for way in ("charged", "discharged"):
         amounts = [
-            _amount(getattr(reading, f"{way}_{what}"), unit) for what, unit in (("energy", "Wh"), ("capacity", "Ah"))
+            amount(getattr(reading, f"{way}_{what}"), unit) for what, unit in (("energy", "Wh"), ("capacity", "Ah"))
         ]
         if any(amounts):
             facts.append((way.capitalize(), "  ".join(amount for amount in amounts if amount)))
     if reading.internal_resistance:
         facts.append(("Resistance", f"{reading.internal_resistance:g} mΩ"))
     if reading.run_time is not None:
-        facts.append(("Run time", _duration(float(reading.run_time))))
+        facts.append(("Run time", duration(float(reading.run_time))))
     columns = 1 if width < 60 else 2 if width < 110 else 3
     cell = max((width - 1) // columns, 16)
     lines = []
@@ -258,44 +259,3 @@ def _facts(reading: Reading, width: int) -> list[Text]:
             line.append(f"{label:<15}", "bright_black").append(f"{value:<{cell - 15}}")
         lines.append(line)
     return lines
-
-
-# Words ------------------------------------------------------------------------------------------------------
-
-
-def _short(value: float, digits: int) -> str:
-    """Fewer decimals for larger numbers, so that the width stays about the same."""
-    size = abs(value)
-    return f"{value:.{0 if size >= 1000 else min(digits, 1) if size >= 100 else digits}f}"
-
-
-def _amount(value: float | None, unit: str) -> str:
-    if value is None:
-        return ""
-    return f"{value / 1000:.2f} k{unit}" if value >= 1000 else f"{value:.1f} {unit}"
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    hours = minutes // 60
-    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
-def _spread(left: Text, right: Text, width: int) -> Text:
-    gap = width - len(left) - len(right)
-    return Text.assemble(left, " " * gap, right) if gap > 0 else right
-
-
-def _wrap(text: str, width: int, style: str) -> list[Text]:
-    lines: list[str] = []
-    for word in text.split(" "):
-        if lines and len(lines[-1]) + 1 + len(word) < width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word if not lines else f" {word}")
-    return [Text(line[:width], style) for line in lines]
