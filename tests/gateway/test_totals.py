@@ -1,0 +1,75 @@
+"""Totals are published once they are on disk, and go on from memory while the disk refuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import juntek
+from juntek import Reading
+from juntek.database import Database
+from juntek.totals import TotalsKeeper
+from juntek.wire import encode
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+
+
+def reading(second: int) -> Reading:
+    """A discharge of 36 A at 50 V: 10 mAh a second."""
+    fields = (5000, 3600, 100_000 - 10 * second, 5000 + 10 * second, 40_000, 100 + second, 120, 0, 0, 0, 166, 1000)
+    (value,) = juntek.decode(encode("r50", 1, fields))
+    assert isinstance(value, Reading)
+    return value._replace(time=1_750_000_000.0 + second)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(tmp_path / "juntek.db") as database:
+        yield database
+
+
+def keeper(database: Database) -> TotalsKeeper:
+    return TotalsKeeper(database, {"house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+
+
+async def test_a_new_meter_has_no_totals_until_the_first_are_on_disk(database: Database) -> None:
+    totals = keeper(database)
+    assert totals.add("house", reading(0)).discharged_capacity is None
+    await totals.commit()
+    assert totals.add("house", reading(1)).discharged_capacity == 5.0
+
+
+async def test_a_total_shows_what_was_committed_last(database: Database) -> None:
+    totals = keeper(database)
+    for second in range(10):
+        totals.add("house", reading(second))
+    await totals.commit()
+    assert totals.add("house", reading(10)).discharged_capacity == 5.09
+    assert keeper(database).add("house", reading(11)).discharged_capacity == 5.09
+    await totals.commit()
+    assert totals.add("house", reading(12)).discharged_capacity == 5.1
+
+
+async def test_a_full_disk_is_told_once_and_totals_go_on_and_are_kept_again(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    totals = keeper(database)
+    totals.add("house", reading(0))
+    await totals.commit()
+    database._connection.execute("PRAGMA query_only = 1")
+    for second in (1, 2):
+        totals.add("house", reading(second))
+        await totals.commit()
+    assert totals.trouble is not None
+    assert totals.add("house", reading(3)).discharged_capacity == 5.03
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    database._connection.execute("PRAGMA query_only = 0")
+    await totals.commit()
+    assert totals.trouble is None
+    assert keeper(database).add("house", reading(4)).discharged_capacity == 5.03
+    assert caplog.messages[-1] == "Totals are kept again."
