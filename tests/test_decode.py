@@ -92,7 +92,7 @@ def test_charging_is_positive_and_a_shunt_fitted_backwards_can_be_told(
     raw_current: int,
     invert: bool,
     current: float,
-    word: str,  # noqa: FBT001
+    word: str,
 ) -> None:
     frame = encode("r50", 1, (5166, raw_current, 109337, 0, 0, 1, 125, 0, 0, direction, 0, 9117))
     (reading,) = juntek.Bus({1: Options(invert_current=invert)}).feed(frame)

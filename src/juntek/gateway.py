@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import os
-import pkgutil
 import socket
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
-from types import ModuleType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import juntek.sinks
 from juntek import __version__
 from juntek.config import Configuration
 from juntek.database import Database
 from juntek.meter.line import Line, MeterOptions
-from juntek.sinks import Context
+from juntek.sinks import Context, find_sinks
 from juntek.supervisor import Supervisor
 from juntek.totals import TotalsKeeper
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
-
-
-def find_sinks() -> dict[str, ModuleType]:
-    """Return the sink modules by the name of their section."""
-    modules = (
-        importlib.import_module(f"juntek.sinks.{info.name}") for info in pkgutil.iter_modules(juntek.sinks.__path__)
-    )
-    return {module.SECTION: module for module in modules}
 
 
 class Gateway:

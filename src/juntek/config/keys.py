@@ -5,21 +5,18 @@ A field of `Options` that is left out of its repr is a secret: it is never shown
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
-import juntek.sinks
 from juntek.decode import IDLE_CURRENT
 from juntek.meter import Mode
+from juntek.sinks import find_sinks
 
 LONGEST_INTERVAL = 3600.0
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -66,13 +63,6 @@ class RootKeys(Table):
     time_zone: str | None = None
     meters: list[MeterKeys] = []
     history: HistoryKeys = HistoryKeys()
-
-
-def find_sinks() -> dict[str, ModuleType]:
-    """Return the sink modules by the name of their section."""
-    names = sorted(module.name for module in pkgutil.iter_modules(juntek.sinks.__path__))
-    modules = [importlib.import_module(f"{juntek.sinks.__name__}.{name}") for name in names]
-    return {module.SECTION: module for module in modules if hasattr(module, "SECTION")}
 
 
 @cache

@@ -8,9 +8,13 @@ is only waiting; whoever runs it enters again later and hands over the latest up
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +28,10 @@ class Context:
     """Names of all configured meters, whether they answer or not."""
     time: Callable[[], float] = time.time
     """Seconds since 1970."""
+
+
+@cache
+def find_sinks() -> dict[str, ModuleType]:
+    """Return the sink modules by the name of their section; their libraries are not loaded by that."""
+    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    return {module.SECTION: module for module in modules}
