@@ -70,10 +70,14 @@ class Bus:
         """Return what is decided by frames and garbage that the caller has cut out of the bytes; else as `feed`."""
         events: list[Event] = []
         for part in parts:
-            event = self._take_part(part, time)
-            if event is None:
-                continue
-            if self._queues or event.__class__ is Slot:
+            if isinstance(part, Frame) and part.command[0] == "r":
+                event = self._take_reply(part, time)
+                self._asked = None
+                if event is None:
+                    continue
+            else:
+                event = self._take_other(part, time)
+            if event.__class__ is Slot or self._queues:
                 self._hold_back(part, event, events)
             else:
                 events.append(event)  # type: ignore[arg-type]  # it is no Slot
@@ -82,16 +86,10 @@ class Bus:
             events += self._decided()
         return events
 
-    def _take_part(self, part: Frame | Garbage, time: float | None) -> Event | Slot | None:
-        if part.__class__ is Garbage:
+    def _take_other(self, part: Frame | Garbage, time: float | None) -> Event:
+        if isinstance(part, Garbage):
             return replace(part, time=time) if time is not None else part
-        assert isinstance(part, Frame)  # noqa: S101 - one of two
-        letter = part.command[0]
-        if letter == "r":
-            event = self._take_reply(part, time)
-            self._asked = None
-            return event
-        if letter == "R":
+        if part.command[0] == "R":
             self._asked = part.address
         return part
 
@@ -128,27 +126,29 @@ class Bus:
                 station.drop_waiting()
 
     def _take_reply(self, frame: Frame, time: float | None) -> Event | Slot | None:
-        station = self._station(frame)
+        station = self.stations.get(frame.address) or self._add_station(frame.address)
         if station is None:
             self.ignored += 1
             return None
         if self._check and (doubt := self._doubt_address(station)):
             return Garbage("implausible", frame.raw, doubt, time)
-        if frame.command == "r50":
+        command = frame.command
+        if command == "r50":
             return station.take_reading(frame, time, check=self._check)
-        if frame.command == "r51":
+        if command == "r51":
             return station.take_settings(frame, time, check=self._check)
-        if frame.command == "r00":
+        if command == "r00":
             return station.take_identity(frame, time, check=self._check)
-        return Garbage("unknown_command", frame.raw, f"{frame.command} is not known", time)
+        return Garbage("unknown_command", frame.raw, f"{command} is not known", time)
 
-    def _station(self, frame: Frame) -> Station | None:
-        station = self.stations.get(frame.address)
-        if station is None:
-            if self._options is not None and frame.address not in self._options:
-                return None
-            options = self._options[frame.address] if self._options is not None else Options()
-            station = self.stations[frame.address] = Station(frame.address, options)
+    def _add_station(self, address: int) -> Station | None:
+        if self._options is None:
+            options = Options()
+        elif address in self._options:
+            options = self._options[address]
+        else:
+            return None
+        station = self.stations[address] = Station(address, options)
         return station
 
     def _doubt_address(self, station: Station) -> str | None:

@@ -41,7 +41,8 @@ class Station:
 
     __slots__ = (
         "_count", "_decoder", "_held_identity", "_held_settings", "_last_time", "_options", "_pace", "_plausibility",
-        "_waiting", "_watch", "address", "heard", "identity", "message_count", "model", "proven", "settings",
+        "_waiting", "_watch", "address", "heard", "identity", "message_count", "model",
+        "nominal_capacity", "proven", "settings",
     )  # fmt: skip
 
     def __init__(self, address: int, options: Options) -> None:
@@ -62,13 +63,8 @@ class Station:
         self._pace = 0.0
         self._held_identity: Identity | None = None
         self._held_settings: Settings | None = None
-
-    @property
-    def nominal_capacity(self) -> float | None:
+        self.nominal_capacity = options.nominal_capacity
         """Ah, as configured, else as the meter is set."""
-        if self._options.nominal_capacity is not None:
-            return self._options.nominal_capacity
-        return self.settings.nominal_capacity if self.settings else None
 
     def take_reading(self, frame: Frame, time: float | None, *, check: bool) -> Reading | Garbage | Slot:
         """Return the reading, or why it is not believed, or the place it will take when others agree with it."""
@@ -149,6 +145,8 @@ class Station:
                 return Garbage("implausible", frame.raw, "the settings changed; believed when they come again", time)
         self._held_settings = None
         self.settings = new
+        if self._options.nominal_capacity is None:
+            self.nominal_capacity = new.nominal_capacity
         if self._plausibility is not None:
             self._plausibility.set_nominal(self._nominal_tenths)
         return new
