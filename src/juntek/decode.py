@@ -197,11 +197,11 @@ _SCALED = (
 
 
 def _clock_text(day: int, clock: int) -> str | None:
-    text = _day_text(day)
-    hour, minute, second = clock // 10_000, clock // 100 % 100, clock % 100
-    if text is None or hour > 23 or minute > 59 or second > 59:
+    date_text = _day_text(day)
+    if date_text is None or clock >= 240_000 or clock % 10_000 >= 6000 or clock % 100 >= 60:
         return None
-    return f"{text}T{hour:02d}:{minute:02d}:{second:02d}"
+    text = f"{clock:06d}"
+    return f"{date_text}T{text[:2]}:{text[2:4]}:{text[4:]}"
 
 
 @lru_cache(maxsize=16)

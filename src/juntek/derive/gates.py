@@ -96,10 +96,11 @@ class Gates:
 
     def surprises(self, numbers: Numbers, last: Numbers, gap: float) -> list[Field]:
         """Return the rows whose change, over a gap of so many readings, is something to wonder at."""
+        rows, lows, highs = self._rows, self.lows, self.highs
         return [
-            row
-            for row, change, low, high in zip(self._rows, map(sub, numbers, last), self.lows, self.highs, strict=True)
-            if not low <= change <= high and not self._explained(row, numbers, last, gap)
+            rows[place]
+            for place, change in enumerate(map(sub, numbers, last))
+            if not lows[place] <= change <= highs[place] and not self._explained(rows[place], numbers, last, gap)
         ]
 
     def agree(self, numbers: Numbers, other: Numbers) -> bool:
