@@ -1,0 +1,64 @@
+"""The demo shows real parts at work, with whatever broker the machine can give, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from servers.mosquitto import Mosquitto
+
+
+def run_demo(folder: Path, *, without_iotcore: bool = False, **variables: str) -> str:
+    """Run the demo for some seconds and return what it printed."""
+    if without_iotcore:
+        (folder / "iotcore.py").write_text('raise ImportError("no package for this machine")\n')
+        variables["PYTHONPATH"] = str(folder)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUNTEK_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "juntek", "demo", "--duration", "9", "--port", "8140", "--no-open"],
+        capture_output=True, text=True, timeout=90, check=False,
+        env={**environment, "TMPDIR": str(folder), **variables},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.glob("juntek-demo-*"))
+    return done.stdout
+
+
+def test_the_demo_shows_both_wires_and_what_is_published(tmp_path: Path) -> None:
+    shown = run_demo(tmp_path)
+    assert "mosquitto_sub -h 127.0.0.1 -p " in shown
+    assert "examples/subscribe.py" in shown
+    for sign in (
+        "wire    house  :R50=1,",
+        "wire    boat   :r50=3,",
+        "juntek-demo/house/state",
+        "juntek-demo/boat/state",
+    ):
+        assert sign in shown
+    assert "60.0 %" in shown
+
+
+@pytest.mark.broker
+def test_where_the_broker_inside_has_no_package_mosquitto_is_taken(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    del mosquitto  # that it is installed is what matters
+    shown = run_demo(tmp_path, without_iotcore=True)
+    assert "Mosquitto, started for the demo" in shown
+    assert "juntek-demo/house/state" in shown
+
+
+def test_without_any_broker_the_demo_shows_everything_but_mqtt(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import shutil\nshutil.which = lambda *_, **__: None\n")
+    shown = run_demo(tmp_path, without_iotcore=True)
+    assert "everything but MQTT" in shown
+    assert "battery house" in shown
+
+
+def test_a_broker_that_is_named_is_used(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    shown = run_demo(tmp_path, JUNTEK_MQTT__HOST=mosquitto.host, JUNTEK_MQTT__PORT=str(mosquitto.port))
+    assert f"your broker. Subscribe with: mosquitto_sub -h {mosquitto.host} -p {mosquitto.port}" in shown
+    assert "juntek-demo/boat/state" in shown
