@@ -86,6 +86,10 @@ class Link(ABC):
     async def close(self) -> None:
         """Give the port or connection free; once is enough, twice does no harm, and it never raises."""
 
+    async def reopen(self) -> Link:
+        """Open the same link anew once it is lost; as `open_link`, but a device is found under its new name, too."""
+        return await open_link(self.url)
+
     async def __aenter__(self) -> Self:
         return self
 

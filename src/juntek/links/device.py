@@ -31,11 +31,16 @@ TERMINALS = Path("/sys/class/tty")
 
 async def open_link(url: str) -> Link:
     """Open the port for this program alone, 115200 8N1; raises LinkError."""
-    users = await asyncio.to_thread(_find_rivals, url)
+    return await _open(url, url, await asyncio.to_thread(_find_lasting_names, url))
+
+
+async def _open(url: str, path: str, names: tuple[Path, ...]) -> Link:
+    users = await asyncio.to_thread(_find_rivals, path)
     if users:
-        raise LinkError(_in_use(url, users))
-    link = StreamLink(
+        raise LinkError(_in_use(path, users))
+    link = DeviceLink(
         url,
+        names,
         mend="check the plug and the power of the adapter",
         write_errors=(OSError, serialx.SerialException),
     )
@@ -43,16 +48,56 @@ async def open_link(url: str) -> Link:
         transport, _ = await serialx.create_serial_connection(
             asyncio.get_running_loop(),
             lambda: link,
-            url,
+            path,
             baudrate=BAUD_RATE,
             exclusive=True,
             transport_cls=serialx.SerialTransport,
         )
     except (OSError, serialx.SerialException, TermiosError) as error:
-        raise LinkError(await asyncio.to_thread(explain, url, error)) from error
+        raise LinkError(await asyncio.to_thread(explain, path, error)) from error
     if isinstance(transport, DescriptorTransport):
         transport.max_size = READ_BLOCK
     return link
+
+
+class DeviceLink(StreamLink):
+    """A port that is found again when it comes back under another name: `names` are those that stay."""
+
+    def __init__(
+        self, url: str, names: tuple[Path, ...], *, mend: str, write_errors: tuple[type[Exception], ...]
+    ) -> None:
+        super().__init__(url, mend=mend, write_errors=write_errors)
+        self._names = names
+
+    async def reopen(self) -> Link:
+        """Open the same adapter again; raises LinkError, also when there is another one at its old name."""
+        path = await asyncio.to_thread(_find_again, self.url, self._names)
+        return await _open(self.url, path, self._names)
+
+
+def _find_lasting_names(url: str) -> tuple[Path, ...]:
+    """Names that the system gives the port by its place and by its adapter, whatever its number.
+
+    The place comes first: cheap adapters have no number of their own, and several of them share one name. A symbolic
+    link that the owner gave is such a name itself.
+    """
+    if Path(url).is_symlink():
+        return ()
+    port = Path(url).resolve()
+    links = [link for kind in ("by-path", "by-id") for link in sorted((DEVICES / "serial" / kind).glob("*"))]
+    return tuple(link for link in links if link.resolve() == port)
+
+
+def _find_again(url: str, names: tuple[Path, ...]) -> str:
+    found = next((name for name in names if name.exists()), None)
+    if found is not None:
+        return str(found)
+    if names and Path(url).exists():
+        # To read another meter in the place of this one would be worse than to wait.
+        raise LinkError(
+            f"Another adapter is at {url} now; plug {names[-1].name} in again, or start anew to take this one."
+        )
+    return url
 
 
 def list_ports() -> list[str]:

@@ -6,81 +6,35 @@ One `Line` serves one link and all meters on it. It never gives up: what goes wr
 from __future__ import annotations
 
 import asyncio
-import time as clock
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
-from juntek.bus import Bus, Event, Station
+from juntek.bus import Bus, Event
 from juntek.capture import Chunk
-from juntek.decode import Options
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
 from juntek.meter.poller import Poller
+from juntek.meter.state import Meter, MeterOptions, Mode
 from juntek.reading import Identity, Reading, Settings
-from juntek.update import Health, Update
 from juntek.update import Mode as Activity
-from juntek.wire import Frame, Garbage
+from juntek.update import Update
+from juntek.wire import Frame, Framer, Garbage
 
-Mode = Literal["auto", "listen", "poll"]
+__all__ = ["Line", "Meter", "MeterOptions", "Mode"]
 
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 15.0
-"""s between attempts to open a link; it doubles from the first to the second."""
+"""s between attempts to open a link; it doubles from the first to the second, until bytes come."""
 
-PATIENCE = 10.0
-"""s without a believed reading after which a meter counts as silent, or four polls if that is longer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterOptions:
-    """One meter on a link. `interval` is the seconds between polls of its readings."""
-
-    name: str
-    address: int = 1
-    mode: Mode = "auto"
-    interval: float = 1.0
-    options: Options = field(default_factory=Options)
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.address <= 99:
-            raise RequestError(f"A meter's address is 1 to 99, not {self.address}; look for P01 at its display.")
-
-
-class Meter:
-    """What is known of one meter on a line."""
-
-    __slots__ = ("available", "health", "heard", "identity", "options", "settings")
-
-    def __init__(self, options: MeterOptions, garbage: Counter[str]) -> None:
-        self.options = options
-        self.identity: Identity | None = None
-        self.settings: Settings | None = None
-        self.available = False
-        self.heard: float | None = None
-        self.health = Health(garbage=garbage)
-
-    @property
-    def interval(self) -> float:
-        """Seconds between polls."""
-        return self.options.interval
-
-    def has_identity(self) -> bool:
-        """Whether the meter has said who it is."""
-        return self.identity is not None
-
-    @property
-    def patience(self) -> float:
-        """Seconds without a reading after which the meter counts as silent."""
-        return max(PATIENCE, 4 * self.options.interval)
-
-    def update(self, reading: Reading | None = None) -> Update:
-        """Return what is known now."""
-        return Update(self.options.name, self.available, reading, self.identity, self.settings, self.health)
+WATCH_INTERVAL = 1.0
+"""s between two looks for meters that have fallen silent."""
 
 
 class Line:
-    """A link and the meters on it. `handle` is called with every update, `tap` with every chunk of bytes."""
+    """A link and the meters on it.
+
+    `handle` is called with every update, `tap` with every chunk of bytes. `room` is awaited before each chunk of a
+    recording, which can wait for a slow reader; a wire cannot.
+    """
 
     def __init__(
         self,
@@ -89,120 +43,122 @@ class Line:
         handle: Callable[[Update], None],
         *,
         tap: Callable[[Chunk], None] | None = None,
-        opener: Callable[[str], Awaitable[Link]] = open_link,
+        room: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         if len({options.address for options in meters}) < len(meters):
-            raise RequestError(f"Two meters on {url} have the same address; give each its own.")
+            raise RequestError(f"Two meters on {_bare(url)} have the same address; give each its own.")
         if len({options.mode for options in meters}) > 1:
-            raise RequestError(f"The meters on {url} share one line; give them the same mode.")
+            raise RequestError(f"The meters on {_bare(url)} share one line; give them the same mode.")
         self.url = url
         self._garbage: Counter[str] = Counter()
         self.meters = {options.address: Meter(options, self._garbage) for options in meters}
+        self._mode = meters[0].mode
         self._handle = handle
         self._tap = tap
-        self._open = opener
+        self._room = room
         self._opened_before = False
+        self._wait = SHORTEST_WAIT
 
     async def run(self, link: Link | None = None) -> None:
         """Serve the link until cancelled, or until the end of a replay. A `link` that is open already is used first."""
-        wait = SHORTEST_WAIT
+        reopen: Callable[[], Awaitable[Link]] = lambda: open_link(self.url)  # noqa: E731
         while True:
             try:
-                link = link or await self._open(self.url)
+                link = link or await reopen()
             except LinkError as error:
                 self._tell_down(error)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, LONGEST_WAIT)
+                await self._rest()
                 continue
-            wait = SHORTEST_WAIT
             async with link:
+                reopen = link.reopen
                 self._tell_up()
                 loss = await self._serve(link)
             self._tell_down(loss, closed=not link.can_write)
             if not link.can_write:
                 return
             link = None
-            await asyncio.sleep(wait)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(self._wait)
+        self._wait = min(2 * self._wait, LONGEST_WAIT)
 
     async def _serve(self, link: Link) -> LinkLostError:
         """Read, poll and watch until the link is lost; return how."""
-        bus = Bus({address: meter.options.options for address, meter in self.meters.items()})
-        mode = next(iter(self.meters.values())).options.mode
-        poller = Poller(self.meters, link, bus, mode, self._tell_activity)
-        lost: list[LinkLostError] = []
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(poller.run())
-                tasks.create_task(self._watch(link.name))
+        bus = Bus({address: meter.options.options for address, meter in self.meters.items()}, in_order=False)
+        intervals = {address: meter.options.interval for address, meter in self.meters.items()}
+        poller = Poller(intervals, link, bus, self._mode, self._tell_activity)
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link.name))]
+            # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
+            try:
                 await self._read(link, bus, poller)
-        except* LinkLostError as losses:
-            lost.extend(error for error in losses.exceptions if isinstance(error, LinkLostError))
-        return lost[0]
+            except Exception as error:  # noqa: BLE001 - raised again below
+                failure = error
+            for helper in helpers:
+                helper.cancel()
+        if not isinstance(failure, LinkLostError):
+            raise failure
+        return failure
 
     async def _read(self, link: Link, bus: Bus, poller: Poller) -> None:
+        framer = Framer()
+        time = None
         while True:
+            if self._room is not None and not link.can_write:
+                await self._room()
             try:
                 chunk = await link.read()
             except LinkLostError:
-                self._take(bus.finish(clock.time()), bus, poller)
+                self._take([*bus.take(framer.finish(), time), *bus.finish(time)])
                 raise
+            self._wait = SHORTEST_WAIT
+            time = chunk.time
             if self._tap is not None:
                 self._tap(chunk)
-            self._take(bus.feed(chunk.data, clock.time() if chunk.time is None else chunk.time), bus, poller)
+            parts = framer.feed(chunk.data)
+            for part in parts:
+                poller.hear(part)
+            self._take(bus.take(parts, time))
 
-    def _take(self, events: list[Event], bus: Bus, poller: Poller) -> None:
+    def _take(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Reading):
                 self._take_reading(event)
-                poller.hear_reply(b"r50", event.address)
-            elif isinstance(event, Frame):
-                poller.hear_request(event)
             elif isinstance(event, Garbage):
                 self._garbage[event.reason] += 1
-                poller.hear_garbage(event)
-            else:
-                self._take_description(event, bus.stations[event.address])
-                poller.hear_reply(event.raw[1:4], event.address)
+            elif not isinstance(event, Frame):
+                self._take_description(event)
 
     def _take_reading(self, reading: Reading) -> None:
         meter = self.meters[reading.address]
         meter.health.frames += 1
         meter.health.last_frame = reading.time
-        meter.heard = asyncio.get_running_loop().time()
-        if not meter.available:
-            meter.available = True
-            meter.health.error = None
+        meter.hear(asyncio.get_running_loop().time())
         self._handle(meter.update(reading))
 
-    def _take_description(self, event: Identity | Settings, station: Station) -> None:
+    def _take_description(self, event: Identity | Settings) -> None:
         meter = self.meters[event.address]
         meter.health.frames += 1
         meter.health.last_frame = event.time
         # The same thing said again is not news, and keeps its object, so that nobody tells it on.
-        changed = False
-        if _differs(meter.identity, station.identity):
-            meter.identity, changed = station.identity, True
-        if _differs(meter.settings, station.settings):
-            meter.settings, changed = station.settings, True
-        if changed:
+        if meter.learn(event):
             self._handle(meter.update())
 
     async def _watch(self, name: str) -> None:
         """Notice meters that have fallen silent."""
         loop = asyncio.get_running_loop()
         opened = loop.time()
+        for meter in self.meters.values():
+            meter.begin(opened)
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(WATCH_INTERVAL)
             for meter in self.meters.values():
-                silence = loop.time() - max(meter.heard or 0.0, opened)
-                if silence < meter.patience or meter.health.error is not None:
-                    continue
-                meter.available = False
-                meter.health.error = (
-                    f"No answer from address {meter.options.address} on {name}; check the meter's power, "
-                    f"the wires A and B, and its address at the display."
-                )
-                self._handle(meter.update())
+                if meter.health.error is None and meter.is_silent(loop.time()):
+                    meter.available = False
+                    others = any(other.available for other in self.meters.values())
+                    meter.health.error = str(meter.explain_silence(name, line_is_good=others))
+                    self._handle(meter.update())
 
     def _tell_activity(self, activity: Activity) -> None:
         for meter in self.meters.values():
@@ -230,5 +186,6 @@ class Line:
             self._handle(meter.update())
 
 
-def _differs(before: Identity | Settings | None, after: Identity | Settings | None) -> bool:
-    return (before.raw if before else None) != (after.raw if after else None)
+def _bare(url: str) -> str:
+    """Return a URL without what may be secret."""
+    return url.partition("?")[0]

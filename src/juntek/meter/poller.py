@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from juntek.bus import Bus
+from juntek.errors import LinkLostError
 from juntek.links import Link
 from juntek.update import Mode as Activity
 from juntek.wire import Frame, Garbage, encode
@@ -31,22 +33,15 @@ IDENTITY_INTERVAL = 60.0
 LONGEST_REST = 5.0
 """s between polls of a meter that does not answer, so that it costs its neighbours little."""
 
-
-class Polled(Protocol):
-    """What the poller needs to know of a meter."""
-
-    @property
-    def interval(self) -> float:
-        """Seconds between polls of the readings."""
-
-    def has_identity(self) -> bool:
-        """Whether the meter has said who it is."""
+FEW_MISSES = 3
+"""Requests without an answer after which a meter is asked more seldom."""
 
 
 @dataclass(slots=True)
 class _Turn:
     """When a meter is to be asked for what, in the loop's time."""
 
+    interval: float
     reading: float = 0.0
     settings: float = 0.0
     identity: float = 0.0
@@ -56,12 +51,12 @@ class _Turn:
 class Poller:
     """Asks the meters of one link in turns, unless another master does.
 
-    `tell` is called with "listen", "poll" or "starting" whenever that changes.
+    `intervals` are the seconds between polls, by address. `tell` is called with "listen", "poll" or "starting"
+    whenever that changes.
     """
 
-    def __init__(self, meters: Mapping[int, Polled], link: Link, bus: Bus, mode: str, tell: Tell) -> None:
-        self._meters = meters
-        self._turns = {address: _Turn() for address in meters}
+    def __init__(self, intervals: Mapping[int, float], link: Link, bus: Bus, mode: str, tell: Tell) -> None:
+        self._turns = {address: _Turn(interval) for address, interval in intervals.items()}
         self._link = link
         self._bus = bus
         self._mode = mode
@@ -71,25 +66,34 @@ class Poller:
         self._heard = self._loop.time()
         self._foreign: list[float] = []
         self._echo: bytes | None = None
-        self._awaited: bytes | None = None
+        self._awaited: tuple[str, int] | None = None
         self._reply: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
-        """Ask or be silent until cancelled. Raises LinkLostError when the link goes."""
+        """Ask or be silent until cancelled, or until the link is lost: why, says whoever reads it."""
         if self._mode == "listen" or not self._link.can_write:
             self._set("listen")
             return
-        if self._mode == "auto":
-            self._set("starting")
-            await self._wait_for_silence(LISTEN_FIRST)
-        while True:
-            self._set("poll")
-            await self._poll()
-            self._set("listen")
-            await self._wait_for_silence(SILENCE)
+        with suppress(LinkLostError):
+            if self._mode == "auto":
+                self._set("starting")
+                await self._wait_for_silence(LISTEN_FIRST)
+            while True:
+                self._set("poll")
+                await self._poll()
+                self._set("listen")
+                await self._wait_for_silence(SILENCE)
 
-    def hear_request(self, frame: Frame) -> None:
-        """Take note of a request: of our own echo, or of another master."""
+    def hear(self, part: Frame | Garbage) -> None:
+        """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
+        if isinstance(part, Garbage):
+            self._hear_garbage(part)
+        elif part.command[0] == "r":
+            self._hear_reply(part)
+        elif part.command[0] in "RW":
+            self._hear_request(part)
+
+    def _hear_request(self, frame: Frame) -> None:
         if frame.raw == self._echo:
             self._echo = None
         elif len(frame.fields) <= 1:  # longer ones are damaged replies
@@ -97,21 +101,19 @@ class Poller:
             self._heard = now
             self._foreign = [*(at for at in self._foreign if now - at < SILENCE), now]
 
-    def hear_reply(self, command: bytes, address: int) -> None:
-        """Take note of a good reply: of the awaited one, or of one to another's request."""
-        if self._awaited == command:
-            self._turns[address].misses = 0
+    def _hear_reply(self, frame: Frame) -> None:
+        if frame.address in self._turns:
+            self._turns[frame.address].misses = 0
+        if self._awaited == (frame.command, frame.address):
             self._end_waiting()
         elif self._activity != "poll":
             self._heard = self._loop.time()
 
-    def hear_garbage(self, garbage: Garbage) -> None:
-        """A reply that is not believed is a reply; settings that changed are asked for again at once."""
-        if self._awaited is not None and garbage.raw.startswith(b":" + self._awaited):
+    def _hear_garbage(self, garbage: Garbage) -> None:
+        """A damaged reply is a reply, too: nothing better will come."""
+        if self._awaited is not None and garbage.raw.startswith(b":" + self._awaited[0].encode("ascii")):
+            self._turns[self._awaited[1]].misses = 0
             self._end_waiting()
-        if garbage.reason == "implausible" and garbage.raw.startswith(b":r51"):
-            for turn in self._turns.values():
-                turn.settings = 0.0
 
     def _set(self, activity: Activity) -> None:
         self._activity = activity
@@ -119,6 +121,7 @@ class Poller:
 
     def _end_waiting(self) -> None:
         self._awaited = None
+        self._echo = None
         if self._reply is not None and not self._reply.done():
             self._reply.set_result(None)
 
@@ -148,15 +151,16 @@ class Poller:
 
     async def _take_turn(self, address: int, turn: _Turn) -> None:
         now = self._loop.time()
-        meter = self._meters[address]
-        interval = meter.interval if turn.misses < 3 else max(meter.interval, LONGEST_REST)
+        interval = turn.interval if turn.misses < FEW_MISSES else max(turn.interval, LONGEST_REST)
         # Keep the beat; after a pause begin a new one.
         turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
+        station = self._bus.stations.get(address)
+        known = station is not None and station.identity is not None
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
-        if not turn.misses and not meter.has_identity() and now >= turn.identity:
+        if not turn.misses and (station.doubts_identity if station and known else now >= turn.identity):
             turn.identity = now + IDENTITY_INTERVAL
             await self._ask("00", address, turn)
-        if not turn.misses and now >= turn.settings:
+        if not turn.misses and (now >= turn.settings or (station is not None and station.doubts_settings)):
             turn.settings = now + SETTINGS_INTERVAL
             await self._ask("51", address, turn)
         await self._ask("50", address, turn)
@@ -164,16 +168,15 @@ class Poller:
     async def _ask(self, number: str, address: int, turn: _Turn) -> None:
         request = encode(f"R{number}", address, (1,))
         self._echo = request[:-2]
-        self._awaited = b"r" + number.encode("ascii")
+        self._awaited = (f"r{number}", address)
         self._reply = self._loop.create_future()
         self._bus.expect(address)
         turn.misses += 1  # until the reply comes
         await self._link.write(request)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(REPLY_TIMEOUT):
                 await self._reply
-        except TimeoutError:
-            self._awaited = None
+        self._awaited = self._echo = None
 
 
 class Tell(Protocol):

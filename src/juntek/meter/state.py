@@ -1,0 +1,115 @@
+"""What an owner says about a meter, and what is known of it; rule: it remembers, and decides nothing about the line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from juntek.decode import Options
+from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError
+from juntek.reading import Identity, Reading, Settings
+from juntek.update import Health, Update
+
+Mode = Literal["auto", "listen", "poll"]
+
+PATIENCE = 10.0
+"""s without a believed reading after which a meter counts as silent, or four polls if that is longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterOptions:
+    """One meter on a link. `interval` is the seconds between polls of its readings."""
+
+    name: str
+    address: int = 1
+    mode: Mode = "auto"
+    interval: float = 1.0
+    options: Options = field(default_factory=Options)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.address <= 99:
+            raise RequestError(f"A meter's address is 1 to 99, not {self.address}; look for P01 at its display.")
+
+
+class Meter:
+    """What is known of one meter on a line; the line's `garbage` is counted for all its meters together."""
+
+    __slots__ = ("_before", "_heard", "_looked", "available", "health", "identity", "options", "settings")
+
+    def __init__(self, options: MeterOptions, garbage: Counter[str]) -> None:
+        self.options = options
+        self.identity: Identity | None = None
+        self.settings: Settings | None = None
+        self.available = False
+        self.health = Health(garbage=garbage)
+        self._heard = self._looked = 0.0
+        self._before = Counter[str]()
+
+    def begin(self, now: float) -> None:
+        """Begin to be patient: the link was opened at `now`, by the loop's clock."""
+        self._heard = self._looked = now
+        self._before = self.health.garbage.copy()
+
+    def hear(self, now: float) -> None:
+        """Take note of a believed reading at `now`."""
+        self._heard = now
+        self.available = True
+        self.health.error = None
+
+    def is_silent(self, now: float) -> bool:
+        """Whether there should have been a reading by `now`."""
+        if self._heard > self._looked:
+            self._looked = now
+            self._before = self.health.garbage.copy()
+        return now - self._heard >= max(PATIENCE, 4 * self.options.interval)
+
+    def learn(self, event: Identity | Settings) -> bool:
+        """Keep who or how the meter is; return whether that is news."""
+        known = self.identity if isinstance(event, Identity) else self.settings
+        if known is not None and known.raw == event.raw:
+            return False
+        if isinstance(event, Identity):
+            self.identity = event
+        else:
+            self.settings = event
+        return True
+
+    def explain_silence(self, link: str, *, line_is_good: bool = False) -> JuntekError:
+        """Return why there may be no reading, with the mend; `line_is_good` where others on it are heard."""
+        address = self.options.address
+        garbage = Counter[str]() if line_is_good else self.health.garbage - self._before
+        count = garbage.total()
+        if garbage["unknown_layout"] * 2 > count:
+            return UnknownLayoutError(
+                f"Address {address} on {link} answers in a layout that no model table explains; "
+                f"record it with 'juntek capture' and report it."
+            )
+        if garbage["implausible"] * 2 > count:
+            return NoReplyError(
+                f"What address {address} on {link} answers makes no sense ({count} answers not believed); "
+                f"check that one meter alone has this address, and the wires A and B."
+            )
+        if count:
+            return NoReplyError(
+                f"Nothing but noise on {link} ({count} pieces); swap the wires A and B, and check that the adapter "
+                f"is an RS485 one."
+            )
+        if self.options.mode == "listen":
+            return NoReplyError(
+                f"Nothing heard from address {address} on {link}; plug in a display that asks the meter, "
+                f"or change the mode from listen to auto."
+            )
+        if self.health.mode == "listen":
+            return NoReplyError(
+                f"A display asks on {link}, so this program only listens, and address {address} does not answer; "
+                f"check the meter's address, or unplug the display."
+            )
+        return NoReplyError(
+            f"No answer from address {address} on {link}; check the meter's power, the wires A and B, "
+            f"and its address at the display."
+        )
+
+    def update(self, reading: Reading | None = None) -> Update:
+        """Return what is known now."""
+        return Update(self.options.name, self.available, reading, self.identity, self.settings, self.health)
