@@ -127,7 +127,7 @@ def test_a_link_that_cannot_be_opened_is_one_sentence(url: str, status: int, sen
 def test_a_meter_that_does_not_answer_has_its_own_status(meter: Running) -> None:
     result = run("read", meter.url, "--address", 9, "--mode", "poll", "--timeout", 2)
     assert (result.status, result.output) == (5, "")
-    assert result.talk.startswith("No answer in 2 s; check the meter's power")
+    assert result.talk.startswith(f"No answer from address 9 on {meter.url}; check the meter's power")
 
 
 def test_an_address_that_cannot_be_is_wrong_use(meter: Running) -> None:
