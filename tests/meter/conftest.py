@@ -1,0 +1,51 @@
+"""What every test of the loop needs: less patience than an owner's, and nothing left open or running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from juntek.meter import line, poller, state
+from juntek.simulator import display
+from meter.served import ENOUGH, open_files
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All waiting made short, in about the true proportions."""
+    for module, name, seconds in (
+        (poller, "LISTEN_FIRST", 0.15),
+        (poller, "SILENCE", 0.4),
+        (poller, "REPLY_TIMEOUT", 0.15),
+        (poller, "SETTINGS_INTERVAL", 0.3),
+        (poller, "LONGEST_REST", 0.4),
+        (line, "SHORTEST_WAIT", 0.01),
+        (line, "LONGEST_WAIT", 0.05),
+        (line, "WATCH_INTERVAL", 0.05),
+        (state, "PATIENCE", 0.8),
+        (display, "NEWER_PAUSE", 0.03),
+        (display, "OLDER_PAUSE", 0.04),
+    ):
+        monkeypatch.setattr(module, name, seconds)
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left_behind() -> AsyncIterator[None]:
+    """No file descriptor and no task survives a test."""
+    before = open_files()
+    yield
+    for _ in range(int(ENOUGH / 0.01)):
+        if len(open_files()) <= len(before) and len(asyncio.all_tasks()) == 1:
+            return
+        await asyncio.sleep(0.01)
+    assert open_files() == before
+    assert {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()} == set()
+
+
+@pytest.fixture(params=["tcp", "pty"])
+def port(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    """Where a simulation is served: None for TCP, else the path of a pseudo terminal."""
+    return tmp_path / "meter" if request.param == "pty" else None

@@ -1,0 +1,154 @@
+"""Who asks on a line: the program, or somebody else while it only listens."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from juntek.meter import MeterOptions, Mode
+from juntek.simulator import Display, Options
+from meter.served import Wires, served, serving, until
+
+
+@pytest.mark.parametrize("display", ["newer", "older"])
+@pytest.mark.parametrize("mode", ["auto", "listen"])
+async def test_beside_a_display_it_reads_and_writes_not_one_byte(
+    port: Path | None, display: Display, mode: Mode
+) -> None:
+    async with served(Options(pty=port, display=display), mode=mode) as (wires, told):
+        await told.more(20)
+        assert told.last["meter 1"].health.mode == "listen"
+    assert wires.said["program"] == b""
+    assert wires.said["display"].startswith(b":R50=")
+
+
+async def test_settings_come_with_a_display_that_asks_for_them() -> None:
+    async with served(Options(display="older", capacity=123.0)) as (_, told):
+        await until(lambda: told.readings and told.readings[-1].nominal_capacity == 123.0)
+        identity = told.last["meter 1"].identity
+    assert identity is not None
+    assert identity.model == "KG140F"
+
+
+async def test_on_a_silent_line_it_asks_who_once_how_seldom_and_what_often(port: Path | None) -> None:
+    async with served(Options(pty=port)) as (wires, told):
+        await until(lambda: wires.asked("R51=1") >= 3)
+        assert told.last["meter 1"].health.mode == "poll"
+    requests = [line[1:4] for line in bytes(wires.said["program"]).split(b"\r\n") if line]
+    assert requests[:3] == [b"R00", b"R51", b"R50"]
+    assert requests.count(b"R00") == 1
+    assert requests.count(b"R50") > 3 * requests.count(b"R51")
+
+
+async def test_the_first_reading_is_complete() -> None:
+    async with served(Options(capacity=200.0, state_of_charge=50.0)) as (_, told):
+        await told.more(1)
+    assert told.readings[0].nominal_capacity == 200.0
+    assert told.readings[0].state_of_charge == pytest.approx(50.0, abs=0.5)
+
+
+async def test_readings_are_asked_for_at_the_interval_of_each_meter() -> None:
+    wires = Wires(Options(models=("KG140F", "KH140F"), addresses=(1, 2)))
+    two = [MeterOptions(name="often", address=1, interval=0.03), MeterOptions(name="seldom", address=2, interval=0.3)]
+    async with wires.simulation as simulation, serving(simulation.url, two) as told:
+        await told.more(4, address=2)
+        assert len(told.of(1)) > 3 * len(told.of(2))
+
+
+async def test_a_display_that_is_plugged_in_takes_over_until_it_is_unplugged(port: Path | None) -> None:
+    async with served(Options(pty=port)) as (wires, told):
+        await told.mode("poll")
+        await told.more(3)
+        wires.simulation.plug_display("newer")
+        await told.mode("listen")
+        written = len(wires.said["program"])
+        await told.more(20)
+        assert len(wires.said["program"]) == written
+        wires.simulation.unplug_display()
+        await told.mode("poll")
+        await told.more(3)
+    assert told.modes == ["starting", "poll", "listen", "poll"]
+
+
+@pytest.mark.parametrize("noise", [b":R50=1,\r\n", b":R51=01.\r\n", b":W10=1,2,1,\r\n"])
+async def test_one_piece_of_noise_that_looks_like_a_request_changes_nothing(noise: bytes) -> None:
+    async with served(Options()) as (wires, told):
+        await told.mode("poll")
+        wires.inject(noise)
+        await told.more(30)
+        wires.inject(noise)
+        await told.more(5)
+    assert "listen" not in told.modes
+
+
+async def test_our_own_echo_is_not_another_master(port: Path | None) -> None:
+    async with served(Options(pty=port), echo=True) as (wires, told):
+        await told.mode("poll")
+        await told.more(30)
+    assert "listen" not in told.modes
+    assert wires.asked("R00=1") == 1
+
+
+@pytest.mark.parametrize("echo", [False, True])
+async def test_a_master_that_asks_exactly_as_we_do_is_noticed(*, echo: bool) -> None:
+    async with served(Options(), echo=echo) as (wires, told):
+        await told.mode("poll")
+        ask = wires.line.join(lambda _: None)
+        for _ in range(40):
+            ask(b":R50=1,2,1,\r\n")
+            await asyncio.sleep(0.02)
+        assert told.last["meter 1"].health.mode == "listen"
+        await told.mode("poll")
+
+
+async def test_mode_poll_asks_even_beside_a_display() -> None:
+    async with served(Options(display="older"), mode="poll") as (wires, told):
+        await told.more(10)
+        assert wires.asked("R50=1") >= 5
+    assert told.modes == ["starting", "poll"]
+
+
+async def test_mode_poll_does_not_listen_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.meter.poller.LISTEN_FIRST", 3600.0)
+    async with served(Options(), mode="poll") as (_, told):
+        await told.more(1)
+
+
+async def test_meters_of_one_line_take_turns(port: Path | None) -> None:
+    options = Options(models=("KG140F", "KH140F", "KG110F"), addresses=(1, 2, 7), pty=port)
+    async with served(options, 1, 2, 7) as (_, told):
+        await until(lambda: all(len(told.of(address)) >= 10 for address in (1, 2, 7)))
+        identities = [update.identity.model for update in told.last.values() if update.identity]
+    counts = [len(told.of(address)) for address in (1, 2, 7)]
+    assert max(counts) < 2 * min(counts)
+    assert identities == ["KG140F", "KH140F", "KG110F"]
+    assert [reading.family for reading in told.of(2)[:1]] == ["KH-F"]
+
+
+async def test_a_silent_meter_costs_its_neighbours_little() -> None:
+    async with served(Options(models=("KG140F", "KG140F"), addresses=(1, 2)), 1, 2) as (wires, told):
+        wires.simulation.silence(2)
+        await told.more(10, address=1)
+        asked = wires.asked("R50=2")
+        await told.more(30, address=1)
+        assert wires.asked("R50=2") - asked <= 12
+        await until(lambda: told.last["meter 2"].health.error)
+        assert told.last["meter 1"].available
+        assert not told.last["meter 2"].available
+        wires.simulation.silence(2, silent=False)
+        await told.more(10, address=2)
+
+
+async def test_another_device_on_the_line_is_ignored() -> None:
+    options = Options(models=("KG140F", "KH140F"), addresses=(1, 9))
+    async with served(options, 1) as (wires, told):
+        wires.simulation.plug_display("newer", 9)
+        await told.mode("listen")
+        await until(lambda: told.events and told.events[-1][2])
+    assert told.readings == []
+    error = told.events[-1][2]
+    assert error is not None
+    assert "unplug the display" in error
+    assert "address 1 does not answer" in error
