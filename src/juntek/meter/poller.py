@@ -99,7 +99,7 @@ class Poller:
         elif len(frame.fields) <= 1:  # longer ones are damaged replies
             now = self._loop.time()
             self._heard = now
-            self._foreign = [*(at for at in self._foreign if now - at < SILENCE), now]
+            self._foreign = [*(at for at in self._foreign[-1:] if now - at < SILENCE), now]  # two are enough
 
     def _hear_reply(self, frame: Frame) -> None:
         if frame.address in self._turns:
