@@ -1,0 +1,126 @@
+"""The documents tell the truth: their commands run, their code runs, and what they name is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.program import environment, run, simulator
+from documents import DOCUMENTS, README, REPLACED, ROOT, STUBS, Block, Box, blocks
+from juntek.config.example import write_example
+from servers.mosquitto import Mosquitto
+
+pytestmark = pytest.mark.timeout(300)
+SHELL, PYTHON, TOML = (blocks(README, language) for language in ("sh", "python", "toml"))
+
+
+# Shell ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """The machine of somebody who follows the README from its top, with a meter and a broker."""
+    place = tmp_path_factory.mktemp("box")
+    with (
+        Mosquitto(tmp_path_factory.mktemp("mosquitto")) as broker,
+        simulator("--pty", place / "ttyUSB0", "--model", "KG140F"),
+    ):
+        yield Box(place, {"BROKER_PORT": str(broker.port)})
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("block", SHELL, ids=str)
+def test_the_readers_commands_work_one_after_the_other(box: Box, block: Block) -> None:
+    result = box.run(block.text)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.broker
+def test_every_replacement_was_needed(box: Box) -> None:
+    text = "".join(block.text for block in SHELL)
+    assert not [word for word in REPLACED if word not in text]
+    assert {call.split()[0] for call in box.calls} == set(STUBS)
+
+
+def test_no_block_has_a_language_that_nobody_checks() -> None:
+    found = {block.language for path in DOCUMENTS for block in blocks(path)}
+    assert found <= {"sh", "python", "toml", "text"}
+
+
+def test_commands_python_and_configurations_stand_in_the_readme_only() -> None:
+    others = [block for path in DOCUMENTS if path != README for block in blocks(path) if block.language != "text"]
+    assert not others
+
+
+def test_the_demo_ends_by_itself_and_tells_how_to_go_on() -> None:
+    result = subprocess.run(
+        [ROOT / "scripts" / "demo", "--duration", "5", "--port", "8140", "--no-open"],
+        capture_output=True, text=True, timeout=180, check=False, env=environment(),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    for name in ("house", "boat"):
+        assert f"{name}: K" in result.stdout
+    subscriber = re.search(r"python (examples/\S+) ", result.stdout)
+    assert subscriber is not None
+    assert (ROOT / subscriber[1]).exists()
+
+
+# Python -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with simulator("--display") as running:
+        yield running.url
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_the_python_of_the_readme_runs(block: Block, url: str) -> None:
+    code = re.sub(r'"(/dev/ttyUSB0|socket://[^"]+)"', f'"{url}"', block.text)
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.terminate()
+        _, talk = process.communicate(timeout=60)
+    assert first.strip()
+    assert not talk
+
+
+def test_bytes_of_the_readme_are_what_they_are_said_to_be() -> None:
+    (code,) = (block.text for block in PYTHON if "juntek.decode" in block.text)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == "52.06 -60.54 discharging\n"
+
+
+# Configuration ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", TOML, ids=str)
+def test_every_configuration_of_the_readme_is_right(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "juntek.toml"
+    path.write_text(block.text)
+    result = run("config", "check", "--config", path, home=tmp_path)
+    assert (result.status, result.talk) == (0, "")
+
+
+def test_the_whole_configuration_is_in_the_readme() -> None:
+    assert write_example(()) in [block.text for block in TOML]
+
+
+@pytest.mark.parametrize("line", [line for line in write_example(()).splitlines() if re.match(r"# \w+ = ", line)])
+def test_every_key_in_a_remark_of_the_configuration_is_one(line: str, tmp_path: Path) -> None:
+    """A line alone may want a companion or a file; a key that does not exist is another complaint."""
+    before, _, after = write_example(()).partition(f"{line}\n")
+    before = re.sub(r"^# (\[\w+\])$", r"\1", before, flags=re.MULTILINE)
+    (tmp_path / "juntek.toml").write_text(f"{before}{line[2:]}\n{after}")
+    result = run("config", "check", "--config", tmp_path / "juntek.toml", home=tmp_path)
+    assert "no key" not in result.talk
+    assert result.status == 0 or re.search(r"needs|for TLS only|does not exist|twice", result.talk), result.talk
