@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from juntek.decode import Options, ReadingDecoder, decode_identity, decode_settings, models_for
 from juntek.derive.physics import OrderWatch
-from juntek.derive.plausibility import CONFIRMATIONS, Plausibility, Verdict
+from juntek.derive.plausibility import CONFIRMATIONS, MEMORY, Plausibility, Verdict
 from juntek.model import Model
 from juntek.reading import Identity, Reading, Settings
 from juntek.wire import Frame, Garbage
@@ -14,7 +14,7 @@ from juntek.wire import Frame, Garbage
 Event = Frame | Garbage | Identity | Settings | Reading
 """A Frame among the events is a request or an acknowledgement: replies have become values."""
 
-LONGEST_WAIT = 15.0
+LONGEST_WAIT = 8.0
 """s that a reading waits for others to agree with it, and holds back what came after it; of a meter that is asked
 seldom it waits for CONFIRMATIONS more."""
 
@@ -77,19 +77,28 @@ class Station:
                 self._pace = time - self._last_time if self._last_time is not None else 0.0
                 self._last_time = time
             verdict = plausibility.judge(frame.fields, time, verified=bool(frame.checksum))
+            if verdict == "impossible":
+                return Garbage("implausible", frame.raw, plausibility.doubt, time)
             if verdict == "waiting":
-                waiting = Waiting(frame, time, plausibility.doubt, Slot())
-                self._waiting.append(waiting)
-                return waiting.slot
+                return self._wait(Waiting(frame, time, plausibility.doubt, Slot()))
             if self._waiting:
                 self._settle(frame, verdict)
         return self._read(frame, time)
 
     def drop_waiting(self) -> None:
         """Decide that what waits is not believed: nothing more comes of this meter."""
-        for waiting in self._waiting:
-            waiting.slot.event = Garbage("implausible", waiting.frame.raw, waiting.doubt, waiting.time)
-        self._waiting.clear()
+        while self._waiting:
+            self._drop_first()
+
+    def _wait(self, waiting: Waiting) -> Slot:
+        if len(self._waiting) == MEMORY:
+            self._drop_first()
+        self._waiting.append(waiting)
+        return waiting.slot
+
+    def _drop_first(self) -> None:
+        waiting = self._waiting.pop(0)
+        waiting.slot.event = Garbage("implausible", waiting.frame.raw, waiting.doubt, waiting.time)
 
     def waits_too_long(self, time: float) -> bool:
         """Whether the first of the readings that wait has had its time, as of `time`."""

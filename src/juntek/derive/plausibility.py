@@ -21,7 +21,7 @@ CONFIRMATIONS = 3
 MEMORY = 8
 """Surprising readings that are remembered; a load that pulses is learned although ordinary readings come between."""
 
-Verdict = Literal["believed", "confirmed", "waiting"]
+Verdict = Literal["believed", "confirmed", "waiting", "impossible"]
 
 
 class Plausibility:
@@ -67,6 +67,8 @@ class Plausibility:
     def judge(self, numbers: Numbers, time: float | None, *, verified: bool = True) -> Verdict:
         """Say whether a reading is believed; `confirmed` means together with those that waited and agree.
 
+        One that is `impossible` needs not wait: no meter can send it.
+
         `verified` is False for a frame whose checksum field is 0: legal, but no captured meter does it.
         """
         last = self._last
@@ -105,7 +107,7 @@ class Plausibility:
         if row := self._gates.row_out_of_range(numbers):
             self.doubt = f"{_name(row)} cannot be {numbers[row.index - 2]} here"
             self._missed += 1
-            return "waiting"
+            return "impossible"
         if not verified:
             self.doubt = "its checksum says: not verified"
             return self._wait(numbers, time, may_pulse=False)
