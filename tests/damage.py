@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from juntek import Bus, Reading
+from juntek import Bus, Reading, Settings
 
 KINDS = ("flipped", "lost", "changed", "added", "spliced", "burst")
 _TELLING = b"0123456789,"
@@ -57,9 +57,10 @@ def _byte(dice: random.Random) -> int:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came through.
+    """What came through of the readings and settings that were sent.
 
-    `altered` readings differ at all from every true one sent shortly before, `wrong` ones by more than TOLERANCE.
+    `altered` ones differ at all from every true one sent shortly before; of these `wrong` are the readings that are
+    out by more than TOLERANCE, and all settings.
     """
 
     clean: int = 0
@@ -74,33 +75,60 @@ def run(frames: Iterable[bytes], seed: int) -> Outcome:
     dice = random.Random(seed)
     bus = Bus()
     outcome = Outcome()
-    near: deque[bytes] = deque(maxlen=20)
-    true: deque[Reading] = deque(maxlen=20)
+    judge = _Judge(outcome)
     for frame in frames:
-        near.append(frame[:-2])
-        broken = damage(frame, dice.choice(near) + b"\r\n", dice.choice(KINDS), dice)
+        judge.expect(frame)
+        broken = damage(frame, dice.choice(judge.sent) + b"\r\n", dice.choice(KINDS), dice)
         # The damage ends with a line: it shall not eat the next clean frame.
         for event in (*bus.feed(frame), *bus.feed(broken + b"\r\n")):
-            if isinstance(event, Reading):
-                _judge(event, near, true, outcome)
-        outcome.clean += 1
+            if isinstance(event, Reading | Settings):
+                judge.take(event)
         outcome.damaged += 1
+    for event in bus.finish():
+        if isinstance(event, Reading | Settings):
+            judge.take(event)
     return outcome
 
 
-def _judge(reading: Reading, near: deque[bytes], true: deque[Reading], outcome: Outcome) -> None:
-    if reading.raw in near:
-        # A damaged frame may turn out whole again, or a splice of a frame with itself: each counts once.
-        if all(reading.raw != other.raw for other in true):
-            true.append(reading)
-            outcome.arrived += 1
-        return
-    outcome.altered.append(reading.raw)
-    far = (key for key in (*TOLERANCE, *LOOSE) if not any(_close(key, reading, other) for other in true))
-    if key := next(far, None):
-        outcome.wrong.append((key, reading.raw))
-    elif all(reading.address != other.address or reading.output_code != other.output_code for other in true):
-        outcome.wrong.append(("address", reading.raw))
+class _Judge:
+    """Compares what arrives with what was sent shortly before."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.sent: deque[bytes] = deque(maxlen=20)
+        self._missing: dict[bytes, int] = {}
+        self._true: deque[Reading] = deque(maxlen=20)
+        self._outcome = outcome
+
+    def expect(self, frame: bytes) -> None:
+        raw = frame[:-2]
+        self.sent.append(raw)
+        self._outcome.clean += 1
+        self._missing[raw] = self._missing.get(raw, 0) + 1
+
+    def take(self, event: Reading | Settings) -> None:
+        if event.raw in self._missing:
+            # A damaged frame may turn out whole again: what was sent once counts once.
+            if self._missing[event.raw]:
+                self._missing[event.raw] -= 1
+                self._outcome.arrived += 1
+            if isinstance(event, Reading):
+                self._true.append(event)
+            if len(self._missing) > 100:
+                self._missing = {raw: self._missing[raw] for raw in self.sent if raw in self._missing}
+            return
+        self._outcome.altered.append(event.raw)
+        if isinstance(event, Settings):
+            self._outcome.wrong.append(("settings", event.raw))
+        elif key := self._out_by(event):
+            self._outcome.wrong.append((key, event.raw))
+
+    def _out_by(self, reading: Reading) -> str | None:
+        """Return what is wrong with a reading, if it is more than the next second might bring."""
+        for key in (*TOLERANCE, *LOOSE):
+            if not any(_close(key, reading, other) for other in self._true):
+                return key
+        states = {(other.address, other.output_code) for other in self._true}
+        return None if (reading.address, reading.output_code) in states else "address"
 
 
 def _close(key: str, reading: Reading, other: Reading) -> bool:
