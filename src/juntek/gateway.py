@@ -24,17 +24,23 @@ from juntek.update import Update
 
 log = logging.getLogger(__name__)
 
+LONGEST_GATHER = 0.1
+"""s for which the bytes of a busy line are gathered, so that the processor sleeps meanwhile; less where a sink says so."""
+
 
 class Gateway:
     """All meters of a configuration, read for ever, and handed to all its sinks."""
 
     def __init__(self, configuration: Configuration, database: Database) -> None:
-        self._lines = [Line(link, meters, self._take) for link, meters in _by_link(configuration).items()]
         names = tuple(meter.options.name for meter in configuration.meters)
         context = Context(version=__version__, gateway=socket.gethostname(), meters=names)
         sinks = find_sinks()
         self.supervisors = [
             Supervisor(sinks[section], options, context) for section, options in configuration.sinks.items()
+        ]
+        gather = min([LONGEST_GATHER, *(supervisor.patience for supervisor in self.supervisors)])
+        self._lines = [
+            Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(database, intervals, configuration.time_zone or _system_zone(), time.time)

@@ -31,6 +31,8 @@ class Supervisor:
         self.name: str = sink.SECTION
         self.lost = 0
         """Updates dropped because the sink was away or too slow."""
+        self.patience: float = getattr(options, "patience", 0.0)
+        """s that a reading may come late."""
         self._sink = sink
         self._options = options
         self._context = context

@@ -15,6 +15,7 @@ import re
 import socket as sockets  # the kind `socket` takes the plain name in this package
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, cast
 from urllib.parse import urlsplit
 
@@ -58,7 +59,9 @@ class Link(ABC):
     """An open link; `async with await open_link(url) as link:` closes it at the end.
 
     `name` is the URL without its secrets, for messages. `can_write` is False where nobody listens (a replay): a
-    meter behind it can only be listened to. `dropped_bytes` counts what a slow reader has lost.
+    meter behind it can only be listened to. `dropped_bytes` counts what a slow reader has lost. `gather` is the seconds
+    after some bytes in which the next ones may wait, to be taken together: to wake up for each piece of a reply costs
+    more than all that is done with it. A recording does not mind it.
     """
 
     def __init__(self, url: str, *, name: str | None = None, can_write: bool = True) -> None:
@@ -66,6 +69,7 @@ class Link(ABC):
         self.name = url if name is None else name
         self.can_write = can_write
         self.dropped_bytes = 0
+        self.gather = 0.0
 
     @abstractmethod
     async def read(self) -> Chunk:
@@ -148,6 +152,7 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         self._buffer = bytearray()
         self._time = 0.0
         self._paused = False
+        self._gathering: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._can_send = asyncio.Event()
         self._can_send.set()
@@ -175,6 +180,8 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         self._wake()
         if len(self._buffer) > READ_LIMIT and not self._paused:
             self._hold_back()
+        elif self.gather and len(data) < READ_BLOCK:
+            self._begin_to_gather()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note why; the reader still gets what came before."""
@@ -210,6 +217,17 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
             self.dropped_bytes += excess
             del self._buffer[:excess]
 
+    def _begin_to_gather(self) -> None:
+        """Leave what comes next to the system for a while, which keeps it."""
+        with suppress(NotImplementedError):
+            self._transport.pause_reading()
+            self._gathering = asyncio.get_running_loop().call_later(self.gather, self._end_gathering)
+
+    def _end_gathering(self) -> None:
+        self._gathering = None
+        if not self._paused and self._loss is None:
+            self._transport.resume_reading()
+
     # What the meter calls
 
     async def read(self) -> Chunk:
@@ -224,7 +242,7 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         buffer.clear()
         if self._paused:
             self._paused = False
-            if self._loss is None:
+            if self._loss is None and self._gathering is None:
                 self._transport.resume_reading()
         return chunk
 
@@ -246,6 +264,8 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         """Let the last bytes leave for `CLOSE_PATIENCE` seconds, then wait for the end."""
         self._loss = self._loss or f"The link {self.name} is closed; open it again to use it."
         self._wake()
+        if self._gathering is not None:
+            self._gathering.cancel()
         self._transport.close()
         try:
             async with asyncio.timeout(CLOSE_PATIENCE):

@@ -33,10 +33,11 @@ class Line:
     """A link and the meters on it.
 
     `handle` is called with every update, `tap` with every chunk of bytes. `room` is awaited before each chunk of a
-    recording, which can wait for a slow reader; a wire cannot.
+    recording, which can wait for a slow reader; a wire cannot. `gather` is the seconds for which the bytes of a line
+    that is listened to may be gathered; readings and their times are late by up to that.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two doors and two manners, all by name
         self,
         url: str,
         meters: list[MeterOptions],
@@ -44,6 +45,7 @@ class Line:
         *,
         tap: Callable[[Chunk], None] | None = None,
         room: Callable[[], Awaitable[None]] | None = None,
+        gather: float = 0.0,
     ) -> None:
         if len({options.address for options in meters}) < len(meters):
             raise RequestError(f"Two meters on {_bare(url)} have the same address; give each its own.")
@@ -56,6 +58,7 @@ class Line:
         self._handle = handle
         self._tap = tap
         self._room = room
+        self._gather = gather
         self._opened_before = False
         self._wait = SHORTEST_WAIT
 
@@ -87,7 +90,13 @@ class Line:
         """Read, poll and watch until the link is lost; return how."""
         bus = Bus({address: meter.options.options for address, meter in self.meters.items()}, in_order=False)
         intervals = {address: meter.options.interval for address, meter in self.meters.items()}
-        poller = Poller(intervals, link, bus, self._mode, self._tell_activity)
+
+        def tell(activity: Activity) -> None:
+            # Whoever asks waits for the answer; a line that others keep busy is looked at now and then.
+            link.gather = self._gather if activity == "listen" else 0.0
+            self._tell_activity(activity)
+
+        poller = Poller(intervals, link, bus, self._mode, tell)
         async with asyncio.TaskGroup() as tasks:
             helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link.name))]
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.

@@ -47,6 +47,11 @@ class Options:
         for complaint in self._complaints():
             raise ConfigurationError(complaint)
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a reading may come late: a tenth of what is averaged."""
+        return self.interval / 10
+
     def _complaints(self) -> Iterator[str]:
         if not self.host.strip():
             yield "mqtt.host is empty; give the name or address of the broker."
