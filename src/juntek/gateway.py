@@ -25,7 +25,7 @@ from juntek.update import Update
 log = logging.getLogger(__name__)
 
 LONGEST_GATHER = 0.1
-"""s for which the bytes of a busy line are gathered, so that the processor sleeps meanwhile; less where a sink says so."""
+"""s for which the bytes of a busy line are gathered while the processor sleeps; less where a sink cannot wait."""
 
 
 class Gateway:
