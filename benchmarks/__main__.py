@@ -1,0 +1,53 @@
+"""Runs the measurements; rule: figures to stdout, progress and what could not be measured to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+
+from benchmarks import decoding, delay, gateway, start
+from benchmarks.broker import NoBrokerError
+from benchmarks.figures import Figure, table
+
+PARTS: dict[str, Callable[..., Iterator[Figure]]] = {
+    "decode": decoding.measure,
+    "gateway": gateway.measure,
+    "delay": delay.measure,
+    "start": start.measure,
+}
+
+
+def main() -> int:
+    """Return the exit status: 1 when a figure is above its limit, or with --require-all something is left out."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures how fast juntek is on this machine.")
+    parser.add_argument("--quick", action="store_true", help="shorter, and less exact")
+    parser.add_argument("--only", metavar="PARTS", help=f"of {', '.join(PARTS)}; commas between")
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
+    parser.add_argument("--require-all", action="store_true", help="fail when something cannot be measured here")
+    arguments = parser.parse_args()
+    chosen = arguments.only.split(",") if arguments.only else list(PARTS)
+    if unknown := [name for name in chosen if name not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    figures: list[Figure] = []
+    left_out: list[str] = []
+    for name in chosen:
+        sys.stderr.write(f"Measuring {name}…\n")
+        try:
+            figures += PARTS[name](quick=arguments.quick)
+        except NoBrokerError as error:
+            left_out.append(f"{name}: {error}")
+    if arguments.json:
+        result = {"figures": [figure.as_dict() for figure in figures], "left_out": left_out}
+        sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    else:
+        sys.stdout.write(table(figures) + "\n")
+    for sentence in left_out:
+        sys.stderr.write(f"Not measured: {sentence}\n")
+    too_much = any(figure.verdict == "TOO MUCH" for figure in figures)
+    return 1 if too_much or (left_out and arguments.require_all) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

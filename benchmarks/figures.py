@@ -1,0 +1,51 @@
+"""What was measured, as a table and as JSON; rule: figures are rounded when they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One value in its unit (`us`, `ms`, `MB`, `x` for a ratio). `aim` and `limit` are the most it should be."""
+
+    part: str
+    name: str
+    value: float
+    unit: str
+    aim: float | None = None
+    limit: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """How the value stands to what is asked of it, as a word; empty where nothing is."""
+        if self.aim is not None and self.value <= self.aim:
+            return "good"
+        if self.limit is None:
+            return "" if self.aim is None else "above the aim"
+        return "within the limit" if self.value <= self.limit else "TOO MUCH"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return {**asdict(self), "verdict": self.verdict}
+
+
+def table(figures: list[Figure]) -> str:
+    """Return the figures as text, each part under its heading."""
+    width = max((len(figure.name) for figure in figures), default=0) + 2
+    lines: list[str] = []
+    part = ""
+    for figure in figures:
+        if figure.part != part:
+            part = figure.part
+            lines += ["", part]
+        asked = _asked(figure)
+        lines.append(f"  {figure.name:{width}}{figure.value:9.2f} {figure.unit:3} {asked:24}{figure.verdict}".rstrip())
+    return "\n".join(lines[1:])
+
+
+def _asked(figure: Figure) -> str:
+    words = [f"aim {figure.aim:g}"] if figure.aim is not None else []
+    words += [f"at most {figure.limit:g}"] if figure.limit is not None else []
+    return ", ".join(words)
