@@ -52,9 +52,11 @@ class Places:
         """Whether the meter's time left is what its remaining capacity and current make; None if it cannot be told.
 
         It uses a finer current than it shows (JK), so the current is taken to be within a display step of 0.1 A,
-        and it wraps at 65536 minutes.
+        and it wraps at 65536 minutes. Without any current both are 0.
         """
         current, minutes = numbers[self.current], numbers[self.time_left]
+        if current == minutes == 0:
+            return True
         capacity = numbers[self.remaining]
         if numbers[self.direction]:
             nominal = self.nominal_capacity or self._learned
@@ -130,13 +132,17 @@ class Gates:
             for row, number, before in zip(self._rows, numbers, earlier, strict=True)
         )
 
-    def open(self, numbers: Numbers, last: Numbers) -> None:
-        """Give twice the room to a battery that really jumps about, or that is polled seldom."""
+    def open(self, numbers: Numbers, last: Numbers, previous: Numbers) -> None:
+        """Give twice the room to a battery that really jumps about, or that is polled seldom.
+
+        How seldom, the run time tells since the `previous` of the readings that agree.
+        """
         for place, row in enumerate(self._rows):
-            change = abs(numbers[place] - last[place])
+            change = abs(numbers[place] - (previous if place == self._run_time else last)[place])
             if change <= self.highs[place] or row.kind not in ("level", "stock", "counter"):
                 continue
-            self.highs[place] = min(2 * self.highs[place], change)
+            most = change if place == self._run_time else 2 * self.highs[place]
+            self.highs[place] = min(most, change)
             self.lows[place] = 0 if row.kind == "counter" else -self.highs[place]
         self._quiet = 0
 
@@ -161,9 +167,9 @@ class Gates:
         places = self._places
         match row.kind:
             case "counter":
-                return 0 <= change <= gate * gap
+                return 0 <= change <= (gate + self._flow(row, numbers, last)) * gap
             case "stock":
-                return abs(change) <= gate * gap
+                return abs(change) <= (gate + self._flow(row, numbers, last)) * gap
             case "echo":
                 known = self._places.nominal_capacity is not None or not numbers[places.direction]
                 return not known or places.time_left_agrees(numbers) is not False
@@ -178,6 +184,14 @@ class Gates:
             through_zero = numbers[places.current] + last[places.current] <= self.highs[places.current]
             return through_zero or (gap >= SELDOM and places.time_left_agrees(numbers) is not False)
         return False
+
+    def _flow(self, row: Field, numbers: Numbers, last: Numbers) -> float:
+        """What the larger of the two currents adds to an amount of Ah or Wh in a second."""
+        places = self._places
+        current = max(numbers[places.current], last[places.current])
+        if row.key.endswith("capacity"):
+            return current / 360
+        return current * numbers[places.voltage] / 360_000 if row.key.endswith("energy") else 0
 
     def _slack(self, row: Field, numbers: Numbers, last: Numbers, gap: float) -> float:
         """How much further than its gate a level may go for a reason, such as a load that was switched."""

@@ -153,12 +153,12 @@ class Plausibility:
 
     def _wait(self, numbers: Numbers, time: float | None, *, may_pulse: bool) -> Verdict:
         self._missed += 1
-        agreeing = sum(self._gates.agree(numbers, other) for other, _ in self._surprises)
+        agreeing = [other for other, _ in self._surprises if self._gates.agree(numbers, other)]
         self._surprises = [*self._surprises[1 - MEMORY :], (numbers, may_pulse)]
-        if agreeing < CONFIRMATIONS - 1:
+        if len(agreeing) < CONFIRMATIONS - 1:
             return "waiting"
         if self._last is not None:
-            self._gates.open(numbers, self._last)
+            self._gates.open(numbers, self._last, agreeing[-1])
         self._places.learn_nominal(numbers)
         self._surprises.clear()
         self._believe(numbers, time)
