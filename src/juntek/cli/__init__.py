@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -17,10 +18,12 @@ from juntek.cli.capture import capture
 from juntek.cli.decode import decode
 from juntek.cli.demo import demo
 from juntek.cli.read import read
-from juntek.cli.run import run
+from juntek.cli.run import ONLY_CONFIGURE, run, serve
 from juntek.cli.simulate import simulate
 from juntek.cli.status import list_statuses, status_of
 from juntek.cli.watch import watch
+from juntek.config import Configuration
+from juntek.config.apart import call_apart
 from juntek.errors import JuntekError
 
 __all__ = ["app", "main"]
@@ -74,11 +77,23 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(arguments)
+        configuration = call_apart(partial(_configure, arguments)) if arguments[:1] == ["run"] else None
+        if configuration is not None:
+            serve(configuration)
+        else:
+            app(arguments)
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence and a status
         if debug:
             traceback.print_exc()
         sys.exit(_tell(_find_cause(error)))
+
+
+def _configure(arguments: list[str]) -> Configuration:
+    """Do all of `juntek run` but the gateway; raises what stands in its way, help that is asked for included."""
+    result = app(arguments, standalone_mode=False, obj=ONLY_CONFIGURE)
+    if not isinstance(result, Configuration):
+        raise TypeError(result)
+    return result
 
 
 def _find_cause(error: Exception) -> Exception:

@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from juntek.cli.stopping import run_until_stopped
-from juntek.config import Flag
-from juntek.config.apart import load_apart
+from juntek.config import Configuration, Flag, load
 
 ConfigFile = Annotated[
     Path | None,
@@ -25,8 +24,12 @@ ConfigFile = Annotated[
 LINK_NAME = "battery"
 """Name of the meter that --link makes."""
 
+ONLY_CONFIGURE = object()
+"""Given as the object of the command's context: `run` returns the configuration, and somebody else serves it."""
+
 
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    context: typer.Context,
     config: ConfigFile = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Read this one meter, not those of the file.")] = None,
     address: Annotated[int, typer.Option(min=1, max=99, metavar="N", help="Address of the meter at --link.")] = 1,
@@ -37,7 +40,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     log_level: Annotated[
         str | None, typer.Option(metavar="WORD", help="debug, info, warning or error: log_level.")
     ] = None,
-) -> None:
+) -> Configuration | None:
     """Run the gateway until it is stopped.
 
     It reads all meters and hands the readings on. Flags go before the environment (JUNTEK_MQTT__HOST), and that
@@ -56,9 +59,17 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ]
     if link is not None:
         flags.append(Flag(("meters",), "--link", [{"name": LINK_NAME, "link": link, "address": address}]))
-    configuration = load_apart(config, os.environ, tuple(flags))
+    configuration = load(config, os.environ, tuple(flags))
+    if context.obj is ONLY_CONFIGURE:
+        return configuration
+    serve(configuration)
+    return None
+
+
+def serve(configuration: Configuration) -> None:
+    """Run the gateway until it is stopped."""
     logging.basicConfig(level=configuration.log_level.upper(), format=_log_format(), stream=sys.stderr)
-    from juntek.gateway import run_gateway  # noqa: PLC0415 - after the configuration: see load_apart
+    from juntek.gateway import run_gateway  # noqa: PLC0415 - only where it runs
 
     run_until_stopped(run_gateway(configuration))
 

@@ -48,7 +48,7 @@ class Configuration:
 def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = ()) -> Configuration:
     """Read and check the configuration; without a path it is looked for in `search_paths`.
 
-    Raises ConfigurationError. Takes 10 MB of memory for its library: see `load_apart`.
+    Raises ConfigurationError. Takes 10 MB of memory for its library: see `call_apart`.
     """
     from juntek.config.assembly import assemble  # noqa: PLC0415 - the library costs memory that only loading needs
 

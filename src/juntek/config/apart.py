@@ -1,50 +1,46 @@
-"""Loads in a child process that ends; rule: a gateway that runs for months does not hold what it used for a moment.
+"""Works in a child process that ends; rule: a gateway that runs for months does not hold what it used for a moment.
 
-The library that checks values takes 10 MB, a quarter of all that the gateway needs.
+The library that checks values and the command line takes 10 MB, a quarter of all that the gateway needs.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
-from juntek.config import Configuration, Flag, load
-from juntek.errors import ConfigurationError
+T = TypeVar("T")
 
 
-def load_apart(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = ()) -> Configuration:
-    """Do what `load` does; call it before there is a second thread. Raises ConfigurationError."""
+def call_apart(work: Callable[[], T]) -> T | None:
+    """Return what `work` returns in a child process; None where it raised, or where no process can be split in two.
+
+    Nothing that the child says is heard: whoever gets None does the work here, and it says it again. Call it before
+    there is a second thread.
+    """
     if not hasattr(os, "fork"):
-        return load(path, environment, flags)
+        return None
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _answer(reader, writer, path, environment, flags)
+        _answer(reader, writer, work)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         answer = pipe.read()
     os.waitpid(child, 0)
-    if not answer:
-        return load(path, environment, flags)  # the child was killed; if it is for a reason, it comes out here
-    result = pickle.loads(answer)  # noqa: S301 - it comes from ourselves
-    if isinstance(result, BaseException):
-        raise result
-    assert isinstance(result, Configuration)  # noqa: S101
+    result: T | None = pickle.loads(answer) if answer else None  # noqa: S301 - it comes from ourselves
     return result
 
 
-def _answer(
-    reader: int, writer: int, path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...]
-) -> None:
+def _answer(reader: int, writer: int, work: Callable[[], object]) -> NoReturn:
     """Be the child: write the result, and end without running what is the parent's to run at its end."""
-    os.close(reader)
     try:
-        try:
-            answer = pickle.dumps(load(path, environment, flags))
-        except ConfigurationError as error:
-            answer = pickle.dumps(error)
+        os.close(reader)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        answer = pickle.dumps(work())
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(answer)
     finally:
