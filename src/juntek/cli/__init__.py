@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import traceback
 from functools import partial
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -77,7 +78,10 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        configuration = call_apart(partial(_configure, arguments)) if arguments[:1] == ["run"] else None
+        configuration = None
+        if arguments[:1] == ["run"]:
+            load_gateway = partial(import_module, "juntek.gateway")
+            configuration = call_apart(partial(_configure, arguments), meanwhile=load_gateway)
         if configuration is not None:
             serve(configuration)
         else:

@@ -13,11 +13,11 @@ from typing import NoReturn, TypeVar
 T = TypeVar("T")
 
 
-def call_apart(work: Callable[[], T]) -> T | None:
+def call_apart(work: Callable[[], T], meanwhile: Callable[[], object] | None = None) -> T | None:
     """Return what `work` returns in a child process; None where it raised, or where no process can be split in two.
 
     Nothing that the child says is heard: whoever gets None does the work here, and it says it again. Call it before
-    there is a second thread.
+    there is a second thread. `meanwhile` is done here while the child works.
     """
     if not hasattr(os, "fork"):
         return None
@@ -26,6 +26,8 @@ def call_apart(work: Callable[[], T]) -> T | None:
     if child == 0:
         _answer(reader, writer, work)
     os.close(writer)
+    if meanwhile is not None:
+        meanwhile()
     with os.fdopen(reader, "rb") as pipe:
         answer = pipe.read()
     os.waitpid(child, 0)
