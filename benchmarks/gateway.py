@@ -61,7 +61,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
     bare = median(spent[VARIANTS[0].name])
     for variant in VARIANTS:
         value = median(spent[variant.name])
-        asked = {} if variant.bare else {"aim": AIM, "limit": LIMIT}
+        asked = {"aim": AIM, "limit": LIMIT} if variant.interval else {}
         yield Figure(part=PART, name=variant.name, value=value, unit="us", **asked)
         if not variant.bare:
             yield Figure(part=PART, name=f"{variant.name}: ratio to the script", value=value / bare, unit="x")
