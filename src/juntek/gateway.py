@@ -43,13 +43,20 @@ class Gateway:
     def __init__(self, configuration: Configuration, database: Database) -> None:
         self._lines = [Line(link, meters, self._take) for link, meters in _by_link(configuration).items()]
         names = tuple(meter.options.name for meter in configuration.meters)
-        context = Context(version=__version__, gateway=socket.gethostname(), meters=names)
+        zone = configuration.time_zone or _system_zone()
+        context = Context(
+            version=__version__,
+            gateway=socket.gethostname(),
+            meters=names,
+            database=configuration.database,
+            time_zone=zone,
+        )
         sinks = find_sinks()
         self.supervisors = [
             Supervisor(sinks[section], options, context) for section, options in configuration.sinks.items()
         ]
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
-        self.totals = TotalsKeeper(database, intervals, configuration.time_zone or _system_zone(), time.time)
+        self.totals = TotalsKeeper(database, intervals, zone, time.time)
         self._told: dict[str, str | None] = {}
 
     async def run(self) -> None:

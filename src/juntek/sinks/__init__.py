@@ -11,6 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +26,7 @@ class Context:
     """Names of all configured meters, whether they answer or not."""
     time: Callable[[], float] = time.time
     """Seconds since 1970."""
+    database: Path | None = None
+    """Where totals and history are kept."""
+    time_zone: tzinfo | None = None
+    """Whose midnight begins a day; None for that of the system."""
