@@ -50,6 +50,7 @@ class Gateway:
             meters=names,
             database=configuration.database,
             time_zone=zone,
+            sections=tuple(configuration.sinks),
         )
         sinks = find_sinks()
         self.supervisors = [

@@ -10,26 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, field
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Literal
-from datetime import tzinfo
-from pathlib import Path
-from typing import Literal
-
-
-@dataclass(slots=True)
-class HistoryState:
-    """Whether the history is being kept: the history sink says so, and whoever shows it looks here."""
-
-    state: Literal["off", "ok", "paused"] = "off"
-    reason: str | None = None
-    """Why it is paused, as a sentence."""
-
-    def as_dict(self) -> dict[str, str | None]:
-        """Return the public keys and values, ready for JSON."""
-        return {"state": self.state, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +32,5 @@ class Context:
     """Whose midnight begins a day."""
     troubles: dict[str, str] = field(default_factory=dict)
     """Why a sink is away at present, as a sentence, by its section; each supervisor keeps its own part up to date."""
-    database: Path | None = None
-    """Where totals and history are kept."""
-    history: HistoryState = field(default_factory=HistoryState)
-    time_zone: tzinfo | None = None
-    """Whose midnight begins a day; None for that of the system."""
+    sections: tuple[str, ...] = ()
+    """Names of all configured sinks."""
