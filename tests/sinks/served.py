@@ -6,18 +6,16 @@ import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import httpx
 
 from juntek.sinks import Context
-from juntek.sinks.web import Options, open_sink, serving
+from juntek.sinks.web import Options, open_sink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from juntek.sinks.web.past import Reader
     from juntek.update import Update
 
 PASSWORD = "kilowatt hour"  # noqa: S105 - it is the test's
@@ -50,9 +48,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(past: Reader | None = None, where: Context | None = None, **options: Any) -> AsyncIterator[Served]:  # noqa: ANN401
+async def served(where: Context | None = None, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Served]:  # noqa: ANN401
     port = free_port()
-    listen = f"{options.pop('host', '127.0.0.1')}:{port}"
-    with patch.object(serving, "_open_history", lambda _: past):
-        async with open_sink(Options(listen=listen, **options), where or context()) as handle:
-            yield Served(port, handle)
+    async with open_sink(Options(listen=f"{host}:{port}", **options), where or context()) as handle:
+        yield Served(port, handle)

@@ -1,4 +1,4 @@
-"""`juntek web password` and `juntek web token`; rule: a secret is asked for or shown once, and only its hash is kept."""
+"""`juntek web password` and `juntek web token`; rule: a secret is shown once, and only its hash is kept."""
 
 from __future__ import annotations
 

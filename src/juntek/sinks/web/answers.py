@@ -1,4 +1,4 @@
-"""What every answer has in common; rule: an error is one sentence under `error`, and headers are as strict as can be."""
+"""What every answer has in common; rule: an error is one sentence under `error`, and headers are strict."""
 
 from __future__ import annotations
 

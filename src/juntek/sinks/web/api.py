@@ -46,7 +46,7 @@ class Api:
     password_hash: str | None
     version: str
     time: Callable[[], float]
-    zone: tzinfo | None
+    zone: tzinfo
     checking: list[None] = field(default_factory=list)
     one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
 

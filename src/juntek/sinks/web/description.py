@@ -188,7 +188,7 @@ def _content(description: str, kinds: dict[str, Schema]) -> Schema:
 def _schemas() -> Schema:
     extremes = _record(minimum=_or_null(_NUMBER), maximum=_or_null(_NUMBER))
     energies = ("charged_energy", "discharged_energy", "charged_capacity", "discharged_capacity", "efficiency")
-    ranged = ("voltage", "current", "temperature", "state_of_charge")
+    ranged = ("voltage", "current", "power", "temperature", "state_of_charge")
     column = {"type": "array", "items": _or_null(_NUMBER)}
     return {
         "Error": _record(error=_TEXT),
@@ -215,7 +215,7 @@ def _schemas() -> Schema:
             meters={"type": "object", "additionalProperties": _part("LinkHealth")},
         ),
         "History": {
-            "description": "`resolution` is s between two points, 0 for the readings themselves; a gap has no points.",
+            "description": "`resolution` is s between points, 0 for readings themselves; a gap is one point of nulls.",
             **_record(
                 **{"from": _NUMBER, "to": _NUMBER}, meter=_TEXT, resolution=_NUMBER,
                 time={"type": "array", "items": _NUMBER},
@@ -225,15 +225,16 @@ def _schemas() -> Schema:
         },
         "Column": {
             "type": "object",
-            "properties": dict.fromkeys(("minimum", "average", "maximum", "last"), column),
+            "properties": dict.fromkeys(("minimum", "average", "maximum", "last", "increase"), column),
             "additionalProperties": False,
         },
         "Day": {
-            "description": "Energy in Wh, capacity in Ah, efficiency in %; `date` is the first of a month or year.",
+            "description": "Energy in Wh, capacity in Ah, efficiency a part of 1; `date` begins a month or year.",
             "type": "object",
             "required": ["date", *energies, *ranged],
             "properties": {
-                "date": _DATE, **dict.fromkeys(energies, _or_null(_NUMBER)), **dict.fromkeys(ranged, extremes),
+                "date": _DATE, "count": _WHOLE,
+                **dict.fromkeys(energies, _or_null(_NUMBER)), **dict.fromkeys(ranged, extremes),
             },
         },
     }  # fmt: skip

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from juntek.quantity import QUANTITIES
+from juntek.database.history import SERIES_KEYS
 from juntek.sinks.web.answers import Refusal
 
 By = Literal["day", "month", "year"]
@@ -24,7 +24,8 @@ LATEST: Final = 253_402_214_400.0
 MOST_POINTS: Final = 10_000
 FEW_POINTS: Final = 1000
 MOST_DAYS: Final = 36_600
-CHARTED = tuple(key for key, quantity in QUANTITIES.items() if quantity.accumulation in ("instant", "total"))
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
+CHARTED = SERIES_KEYS
 """Quantities of which there is a history."""
 USUAL = ("voltage", "current", "power", "state_of_charge", "temperature")
 _OFFSET_IN_ADDRESS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
@@ -62,7 +63,7 @@ class Export(NamedTuple):
     format: Format
 
 
-def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo | None) -> Chart:
+def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Chart:
     """Return what a chart asks for; the last day where no time is given. Raises Refusal."""
     values = _collect(query, ("from", "to", "quantities", "points"))
     start, end = _read_range(values, zone)
@@ -72,7 +73,7 @@ def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo | None
     return Chart(_ordered(start, end), _read_quantities(values.get("quantities")), points)
 
 
-def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo | None) -> Calendar:
+def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Calendar:
     """Return which days are asked for; the last thirty where none are given. Raises Refusal."""
     values = _collect(query, ("from", "to", "by"))
     last = _read_date("to", values["to"]) if "to" in values else datetime.fromtimestamp(now, zone).date()
@@ -84,7 +85,7 @@ def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo | N
     return Calendar(first, last, _read_choice("by", values.get("by", "day"), get_args(By)))
 
 
-def read_export(query: Iterable[tuple[str, str]], zone: tzinfo | None) -> Export:
+def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
     """Return what is to be exported. Raises Refusal."""
     values = _collect(query, ("from", "to", "format"))
     start, end = _read_range(values, zone)
@@ -112,7 +113,7 @@ def _collect(query: Iterable[tuple[str, str]], known: tuple[str, ...]) -> dict[s
     return values
 
 
-def _read_range(values: Mapping[str, str], zone: tzinfo | None) -> tuple[float | None, float | None]:
+def _read_range(values: Mapping[str, str], zone: tzinfo) -> tuple[float | None, float | None]:
     start, end = (_read_time(key, values[key], zone) if key in values else None for key in ("from", "to"))
     return start, end
 
@@ -123,7 +124,7 @@ def _ordered(start: float, end: float) -> Range:
     return Range(start, end)
 
 
-def _read_time(key: str, text: str, zone: tzinfo | None) -> float:
+def _read_time(key: str, text: str, zone: tzinfo) -> float:
     seconds = _number(text)
     if seconds is None:
         try:
@@ -142,16 +143,16 @@ def _read_date(key: str, text: str) -> date:
     try:
         if len(text) != len("2026-01-31"):
             raise ValueError  # noqa: TRY301 - other forms of ISO 8601 are not for people
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise Refusal(400, f"{key} is a date such as 2026-01-31, not {_show(text)}.") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Refusal(400, f"{key} is a date from {FIRST_DAY} to {LAST_DAY}, not {_show(text)}.")
+    return day
 
 
 def _earlier(day: date, days: int) -> date:
-    try:
-        return day - timedelta(days=days)
-    except OverflowError:
-        return date.min
+    return max(day - timedelta(days=days), FIRST_DAY)
 
 
 def _read_points(text: str | None) -> int:

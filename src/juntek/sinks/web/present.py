@@ -38,7 +38,7 @@ class Meters:
         self._context = context
         self._meters = {name: Present() for name in context.meters}
         self._started = asyncio.get_running_loop().time()
-        self.history: dict[str, Any] = {"state": "off", "reason": None}
+        self._history = self._look_at_history()
 
     def __contains__(self, name: object) -> bool:
         return name in self._meters
@@ -47,14 +47,17 @@ class Meters:
         """Return the names as they stand in the configuration."""
         return list(self._meters)
 
-    def take(self, update: Update) -> bool:
-        """Remember an update; return whether the identity or the settings are new."""
+    def notice_history(self) -> bool:
+        """Return whether the history paused or went on since this was last asked."""
+        before, self._history = self._history, self._look_at_history()
+        return before != self._history
+
+    def take(self, update: Update) -> None:
+        """Remember an update."""
         meter = self._meters.setdefault(update.meter, Present())
-        is_new = meter.identity != update.identity or meter.settings != update.settings
         meter.available, meter.health = update.available, update.health
         meter.identity, meter.settings = update.identity, update.settings
         meter.reading = update.reading or meter.reading
-        return is_new
 
     def get(self, name: str) -> Present:
         """Return what is known of a meter; nothing, where it is known from the history only."""
@@ -83,11 +86,16 @@ class Meters:
             "gateway": self._context.gateway,
             "time": iso_time(self._context.time()),
             "uptime": round(asyncio.get_running_loop().time() - self._started, 1),
-            "history": self.history,
+            "history": self._look_at_history(),
             "meters": {
                 name: {"available": meter.available, **meter.health.as_dict()} for name, meter in self._meters.items()
             },
         }
+
+    def _look_at_history(self) -> dict[str, str | None]:
+        reason = self._context.troubles.get("history")
+        kept = "paused" if reason else "ok"
+        return {"state": kept if "history" in self._context.sections else "off", "reason": reason}
 
     def describe(self, key: str) -> Event | None:
         """Return the present event of a meter or of the gateway, for a stream."""

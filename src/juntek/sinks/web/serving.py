@@ -14,6 +14,7 @@ from pathlib import Path
 from starlette.routing import Route
 from uvicorn import Config
 
+from juntek.database.history import HistoryReader
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.sinks import Context
 from juntek.sinks.web.access import DAY, Gate, HostCheck, Sessions, Tries
@@ -23,8 +24,8 @@ from juntek.sinks.web.files import Files
 from juntek.sinks.web.live import Hub
 from juntek.sinks.web.options import Address, Options
 from juntek.sinks.web.passwords import is_hash, is_token_hash
-from juntek.sinks.web.past import Past, Reader
-from juntek.sinks.web.present import Meters
+from juntek.sinks.web.past import Past
+from juntek.sinks.web.present import GATEWAY, Meters
 from juntek.sinks.web.site import Site
 from juntek.update import Update
 
@@ -62,6 +63,8 @@ async def serve(options: Options, context: Context) -> AsyncIterator[Callable[[U
         raise
 
     async def handle(update: Update) -> None:
+        if meters.notice_history():
+            hub.tell(GATEWAY)
         meters.take(update)
         hub.tell(update.meter)
 
@@ -171,6 +174,8 @@ def _read(key: str, path: Path) -> str:
         raise ConfigurationError(f"web.{key} {path} cannot be read ({error.strerror}); correct the key.") from None
 
 
-def _open_history(context: Context) -> Reader | None:
+def _open_history(context: Context) -> HistoryReader | None:
     """Return what reads the history of the gateway; None where it keeps none."""
-    return None
+    if context.database is None:
+        return None
+    return HistoryReader(context.database, time_zone=context.time_zone, clock=context.time)

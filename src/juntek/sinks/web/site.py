@@ -44,6 +44,8 @@ class Site:
             scope["app"] = self  # lets the router raise what it finds wrong
             await self._router(scope, receive, send_strictly)
         except (Refusal, HTTPException) as error:
+            if begun:
+                raise  # the connection is closed, so that nobody takes a part for the whole
             await _refusal_of(error).answer()(scope, receive, send_strictly)
         except Exception:
             if begun:
