@@ -1,0 +1,122 @@
+/** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
+
+import type { GatewayHealth, Health, Meter, Values } from "./api.ts";
+import { now, timeOf } from "./api.ts";
+import { element, fill, say } from "./dom.ts";
+import { measure, minutes, moment, number, seconds } from "./format.ts";
+import { SETTINGS, TEXT } from "./strings.ts";
+
+const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
+
+export class MeterCard {
+  readonly element: HTMLElement;
+  private readonly identity = element("dl", { class: "facts" });
+  private readonly settings = element("div");
+  private readonly link = element("dl", { class: "facts" });
+  private readonly garbage = element("div");
+  private readonly age = element("dd");
+  private shown = "";
+
+  constructor() {
+    this.element = element(
+      "section",
+      { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
+      element("h2", { id: "meter-title", class: "only-read" }, TEXT.meter),
+      element("div", { class: "card" }, element("h3", {}, TEXT.meter), this.identity, element("h3", {}, TEXT.link), this.link, this.garbage),
+      element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
+    );
+  }
+
+  show(meter: Meter | undefined, gateway: GatewayHealth | null): void {
+    this.showAge(meter?.health ?? null);
+    const { identity = null, settings = null, health = null } = meter ?? {};
+    const state = JSON.stringify([identity, settings, { ...health, last_frame: null }, gateway]);
+    if (state === this.shown) return;
+    this.shown = state;
+    fill(this.identity, ...facts(identity ? identityRows(identity) : []));
+    this.showSettings(settings);
+    if (health) this.showHealth(health, gateway);
+  }
+
+  /** The age of the last frame grows by itself. */
+  showAge(health: Health | null): void {
+    const time = timeOf(health?.last_frame);
+    say(this.age, time === null ? TEXT.never : `${moment(time, now())}, ${TEXT.ago(seconds(now() - time))}`);
+  }
+
+  private showSettings(settings: Values | null): void {
+    if (!settings) return fill(this.settings, element("p", {}, TEXT.noSettings));
+    const rows = SETTINGS.filter(([key]) => key in settings)
+      .filter(([key]) => settings[key] !== null || key.endsWith("_protection"))
+      .map(([key, label, unit, digits]): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
+    fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
+  }
+
+  private showHealth(health: Health, gateway: GatewayHealth | null): void {
+    const rows: [string, string | HTMLElement][] = [
+      [TEXT.mode, TEXT.modes[health.mode] ?? health.mode],
+      [TEXT.connection, health.connected ? TEXT.connected : TEXT.disconnected],
+      [TEXT.lastFrame, this.age],
+      [TEXT.frames, number(health.frames, 0)],
+      [TEXT.garbage, share(health)],
+      [TEXT.reconnects, number(health.reconnects, 0)],
+    ];
+    if (gateway?.history) {
+      const { state } = gateway.history;
+      rows.push([TEXT.historyState, state === "ok" ? TEXT.historyOk : state === "off" ? TEXT.historyOff : TEXT.historyPaused]);
+    }
+    if (gateway?.version) {
+      const running = gateway.uptime === undefined ? "" : `, ${TEXT.uptime.toLowerCase()} ${minutes(gateway.uptime / 60)}`;
+      rows.push([TEXT.gatewayVersion, `${TEXT.product} ${gateway.version}${running}`]);
+    }
+    fill(this.link, ...facts(rows));
+    const reasons = Object.entries(health.garbage).filter(([, count]) => count > 0);
+    fill(this.garbage, reasons.length > 0 ? garbageTable(reasons) : null);
+  }
+}
+
+function facts(rows: readonly [string, string | HTMLElement][]): HTMLElement[] {
+  return rows.map(([label, content]) =>
+    element("div", { class: "fact" }, element("dt", {}, label), typeof content === "string" ? element("dd", {}, content) : content),
+  );
+}
+
+function identityRows(identity: Values): [string, string][] {
+  return Object.entries(TEXT.identity)
+    .filter(([key]) => identity[key] !== null && identity[key] !== undefined)
+    .map(([key, label]) => {
+      const told = identity[key] ?? null;
+      if (key === "sensor") return [label, TEXT.sensors[String(told)] ?? String(told)];
+      return [label, value(told, IDENTITY_UNITS[key] ?? "", 0)];
+    });
+}
+
+function value(told: string | number | null, unit: string, digits: number): string {
+  if (told === null) return TEXT.switchedOff;
+  if (typeof told === "string") return told.replace(/_/g, " ");
+  return unit === "" ? String(told) : measure(told, Number.isInteger(told) && unit !== "V" ? 0 : digits, unit);
+}
+
+function share(health: Health): string {
+  if (health.garbage_count === 0) return TEXT.garbageNone;
+  const part = (health.garbage_count / (health.frames + health.garbage_count)) * 100;
+  return TEXT.garbageShare(number(health.garbage_count, 0), measure(part, part < 1 ? 2 : 0, "%"));
+}
+
+function garbageTable(reasons: readonly [string, number][]): HTMLElement {
+  return element(
+    "table",
+    { class: "garbage" },
+    element("caption", {}, TEXT.garbageTable),
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, TEXT.reason), element("th", { scope: "col" }, TEXT.count))),
+    element(
+      "tbody",
+      {},
+      ...[...reasons]
+        .sort((a, b) => b[1] - a[1])
+        .map(([reason, count]) =>
+          element("tr", {}, element("th", { scope: "row" }, TEXT.reasons[reason] ?? reason), element("td", {}, number(count, 0))),
+        ),
+    ),
+  );
+}
