@@ -12,14 +12,13 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
 from types import ModuleType
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import juntek.sinks
 from juntek import __version__
 from juntek.config import Configuration
 from juntek.database import Database
+from juntek.database.calendar import system_zone
 from juntek.meter.line import Line, MeterOptions
 from juntek.sinks import Context
 from juntek.supervisor import Supervisor
@@ -43,7 +42,7 @@ class Gateway:
     def __init__(self, configuration: Configuration, database: Database) -> None:
         self._lines = [Line(link, meters, self._take) for link, meters in _by_link(configuration).items()]
         names = tuple(meter.options.name for meter in configuration.meters)
-        zone = configuration.time_zone or _system_zone()
+        zone = configuration.time_zone or system_zone()
         context = Context(
             version=__version__,
             gateway=socket.gethostname(),
@@ -124,14 +123,6 @@ def _by_link(configuration: Configuration) -> Mapping[str, list[MeterOptions]]:
     for meter in configuration.meters:
         links[meter.link].append(meter.options)
     return links
-
-
-def _system_zone() -> tzinfo:
-    """Return the zone of this computer, with its summer time where the system tells its name."""
-    with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
-        name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
-        return ZoneInfo(name)
-    return datetime.now(UTC).astimezone().tzinfo or UTC
 
 
 class _Notifier:

@@ -47,7 +47,9 @@ class Database:
         """Open the file, made if it is not there, and bring it to the present schema.
 
         With `check` all of it is read to see whether it is whole: once a start is enough. With `synchronous` NORMAL
-        a power cut may take the last commits back, whole, and no commit waits for the disk. Raises ConfigurationError where the path cannot be, DatabaseError where the file cannot be used.
+        a power cut may take the last commits back, whole, and no commit waits for the disk.
+
+        Raises ConfigurationError where the path cannot be, DatabaseError where the file cannot be used.
         """
         self.path = Path(path)
         self._lock = Lock()

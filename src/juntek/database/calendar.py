@@ -5,6 +5,8 @@ A day is 23 or 25 hours long where clocks are changed.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -61,3 +63,11 @@ def zone_of(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
+
+
+def system_zone() -> tzinfo:
+    """Return the zone of this computer, with its summer time where the system tells its name."""
+    with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
+        name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
+        return ZoneInfo(name)
+    return datetime.now(UTC).astimezone().tzinfo or UTC

@@ -1,4 +1,4 @@
-"""What the history keeps of a reading; rule: whole numbers on the scale of the wire, so that nothing is lost or rounded.
+"""What the history keeps of a reading; rule: whole numbers on the scale of the wire, so nothing is lost.
 
 A batch has one list of whole numbers for each field, in the order of FIELDS, with None for what is absent.
 """
@@ -6,7 +6,8 @@ A batch has one list of whole numbers for each field, in the order of FIELDS, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from juntek.quantity import DIRECTIONS
 from juntek.reading import Reading
@@ -49,6 +50,7 @@ TOTALS = ("discharged_capacity", "charged_capacity", "discharged_energy", "charg
 """Fields with a last value and an increase in each rollup."""
 
 TIME, VOLTAGE, CURRENT, POWER = (PLACES[key] for key in ("time", "voltage", "current", "power"))
+NOMINAL = PLACES["nominal_capacity"]
 FIRST_TOTAL, END_OF_TOTALS = PLACES[TOTALS[0]], PLACES[TOTALS[-1]] + 1
 
 _NUMBERS = tuple(
@@ -66,15 +68,20 @@ def batch_of(readings: Sequence[Reading]) -> Batch:
     columns = list(zip(*readings, strict=True))
     batch: Batch = [[] for _ in FIELDS]
     for place, source, scale in _NUMBERS:
-        values = columns[source]
-        try:
-            batch[place] = [round(value * scale) for value in values]
-        except TypeError:
-            batch[place] = [None if value is None else round(value * scale) for value in values]
+        batch[place] = _whole_numbers(columns[source], scale)
     batch[PLACES["direction"]] = [_DIRECTION_NUMBERS[name] for name in columns[_DIRECTION]]
-    masks = {keys: _mask_of(keys) for keys in set(columns[_ESTIMATED])}
+    masks = {keys: mask_of(keys) for keys in set(columns[_ESTIMATED])}
     batch[PLACES["estimated"]] = [masks[keys] for keys in columns[_ESTIMATED]]
     return batch
+
+
+def _whole_numbers(values: Sequence[Any], scale: int) -> Column:
+    first = values[0]
+    if values.count(first) == len(values):  # as most are: nothing is as quick to find out
+        return [None if first is None else round(first * scale)] * len(values)
+    if None in values:
+        return [None if value is None else round(value * scale) for value in values]
+    return [round(value * scale) for value in values]
 
 
 def part_of(batch: Batch, start: int, end: int) -> Batch:
@@ -89,7 +96,7 @@ def join(batches: Sequence[Batch]) -> Batch:
     batches = sorted(batches, key=lambda batch: batch[TIME][0] or 0)
     joined: Batch = [[value for column in columns for value in column] for columns in zip(*batches, strict=True)]
     times: list[int] = joined[TIME]  # type: ignore[assignment]  # a reading has a time
-    if all(earlier < later for earlier, later in zip(times, times[1:], strict=False)):
+    if all(earlier < later for earlier, later in pairwise(times)):
         return joined
     order = sorted(range(len(times)), key=times.__getitem__)
     return [[column[place] for place in order] for column in joined]
@@ -108,5 +115,6 @@ def estimated_keys(mask: int) -> tuple[str, ...]:
     return tuple(key for bit, key in enumerate(ESTIMATED_KEYS) if mask >> bit & 1)
 
 
-def _mask_of(keys: tuple[str, ...]) -> int:
+def mask_of(keys: tuple[str, ...]) -> int:
+    """Return the number that `estimated_keys` makes these keys of again."""
     return sum(1 << bit for bit, key in enumerate(ESTIMATED_KEYS) if key in keys)

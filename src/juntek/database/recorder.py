@@ -8,6 +8,7 @@ elsewhere stand side by side without a jump.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, pairwise
 from operator import sub
+from typing import Any
 
 from juntek.database import Database
 from juntek.database.blocks import pack, unpack
@@ -89,6 +91,25 @@ class Recorder:
                 if stream.live:
                     _close_stream(connection, meter, stream)
         return refused
+
+    def go_on(self, stream: Stream) -> None:
+        """Let a stream that is not live begin where the totals of its meter stood last."""
+        with self._database.transaction() as connection:
+            _, stream.time, stream.totals = _find_meter(connection, stream.meter)
+
+    def conclude(self, stream: Stream, snapshot: dict[str, Any]) -> None:
+        """Let the gateway go on where a stream ended, with the ledger of this snapshot."""
+        if stream.time is None or snapshot["last"] is None:
+            return
+        with self._database.transaction() as connection:
+            meter, time, _ = _find_meter(connection, stream.meter)
+            if time is not None and time >= stream.time:
+                return
+            _close_stream(connection, meter, stream)
+            connection.execute(
+                "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)",
+                (stream.meter, json.dumps(snapshot, allow_nan=False), stream.time / 1000),
+            )
 
     def drop_raw(self, before: float, limit: int) -> int:
         """Drop at most so many blocks that ended before `before` (s), the oldest first; return how many."""
@@ -178,16 +199,22 @@ def _add(rollup: Rollup, increases: Sequence[int]) -> None:
 
 def _open_stream(connection: sqlite3.Connection, stream: Stream) -> int:
     """Return the number of the meter, and let a live stream go on where it was."""
-    query = f"SELECT id, time, {', '.join(TOTALS)} FROM meter WHERE name = ?"  # noqa: S608 - our own names
-    row = connection.execute(query, (stream.meter,)).fetchone()
-    if row is None:
-        cursor = connection.execute("INSERT INTO meter (name) VALUES (?)", (stream.meter,))
-        assert cursor.lastrowid is not None  # noqa: S101 - a row was made
-        return cursor.lastrowid
-    meter, time, *totals = row
+    meter, time, totals = _find_meter(connection, stream.meter)
     if stream.live:
         stream.time, stream.totals = time, totals
-    return int(meter)
+    return meter
+
+
+def _find_meter(connection: sqlite3.Connection, name: str) -> tuple[int, int | None, list[int | None] | None]:
+    """Return the number of the meter, made if it has none, and when its totals stood where at its last live reading."""
+    query = f"SELECT id, time, {', '.join(TOTALS)} FROM meter WHERE name = ?"  # noqa: S608 - our own names
+    row = connection.execute(query, (name,)).fetchone()
+    if row is None:
+        cursor = connection.execute("INSERT INTO meter (name) VALUES (?)", (name,))
+        assert cursor.lastrowid is not None  # noqa: S101 - a row was made
+        return cursor.lastrowid, None, None
+    meter, time, *totals = row
+    return meter, time, totals
 
 
 def _close_stream(connection: sqlite3.Connection, meter: int, stream: Stream) -> None:

@@ -53,7 +53,7 @@ Rollup = list[int | None]
 
 
 def schema(level: str) -> str:
-    """Return the statement that makes the table of a level; its times of readings are ms after `time`, a bucket's start."""
+    """Return the statement that makes the table of a level; times of readings are ms after `time`, its start."""
     columns = ", ".join(f"{part.name} INTEGER" for part in PARTS)
     return (
         f"CREATE TABLE {level} (meter INTEGER NOT NULL, time INTEGER NOT NULL, {columns}, PRIMARY KEY (meter, time))"

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter, mul
 from statistics import median
+from typing import Any
 
 from juntek.database.blocks import unpack
-from juntek.database.fields import INSTANTS, PLACES, SCALES, TIME, TOTALS, Batch
+from juntek.database.fields import CURRENT, INSTANTS, NOMINAL, PLACES, SCALES, TIME, TOTALS, VOLTAGE, Batch
 from juntek.database.rollups import OPTIONAL
 
 SERIES_KEYS = ("voltage", "current", "power", "state_of_charge", *INSTANTS[3:], *TOTALS)
@@ -25,10 +27,12 @@ WIDTHS = (
     *(days * 86_400 for days in (1, 2, 4, 7, 14, 30, 60, 120, 365)),
 )  # fmt: skip
 """s that a point may stand for; each is a whole number of the rollup it is made of."""
-MOST_READINGS = 50_000
+MOST_READINGS = 36_000
 """Readings that are unpacked for one answer; more of them are answered by minutes."""
 
 Values = list[float | None]
+Numbers = Sequence[float | None]
+_SOURCES = {"state_of_charge": ("remaining_capacity", "nominal_capacity"), "power": ("voltage", "current")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +109,7 @@ def _are_kept(connection: sqlite3.Connection, meter: int, start: float, end: flo
 def _read_batch(
     connection: sqlite3.Connection, meter: int, quantities: Sequence[str], start: float, end: float
 ) -> Batch:
-    sources = [
-        source
-        for key in quantities
-        for source in (("remaining_capacity", "nominal_capacity") if key == "state_of_charge" else (key,))
-    ]
-    wanted = {TIME, *(PLACES[source] for source in sources)}
+    wanted = {TIME, *(PLACES[source] for key in quantities for source in _SOURCES.get(key, (key,)))}
     first, last = start * 1000, end * 1000
     whole: Batch = [[] for _ in PLACES]
     for count, block in connection.execute(
@@ -125,22 +124,24 @@ def _read_batch(
     return whole
 
 
-def _column_of(batch: Batch, key: str) -> tuple[list[int | None] | list[float | None], float]:
-    """Return the values and how many of them are one unit."""
-    if key != "state_of_charge":
-        return batch[PLACES[key]], SCALES[key]
-    return [
-        None if left is None or not nominal else min(max(left / nominal, 0.0), 100.0)
-        for left, nominal in zip(batch[PLACES["remaining_capacity"]], batch[PLACES["nominal_capacity"]], strict=True)
-    ], 1.0
+def _numbers_of(batch: Batch, key: str) -> tuple[Numbers, int]:
+    """Return the numbers of a quantity and how many of them are one unit; of a state of charge, what is left."""
+    if key == "power":
+        # More digits than the reading had, and a third of the time.
+        powers: Numbers = list(map(mul, batch[VOLTAGE], batch[CURRENT]))  # type: ignore[arg-type]
+        return powers, SCALES["voltage"] * SCALES["current"]
+    source = "remaining_capacity" if key == "state_of_charge" else key
+    return batch[PLACES[source]], SCALES[source]
 
 
 def _plain(batch: Batch, quantities: Sequence[str]) -> Series:
     columns: dict[str, Column] = {}
     for key in quantities:
-        values, scale = _column_of(batch, key)
-        scaled: Values = [None if value is None else round(value / scale, 4) for value in values]
-        columns[key] = Column(last=scaled) if key in TOTALS else Column(average=scaled)
+        numbers, scale = _numbers_of(batch, key)
+        values = _scaled(numbers, scale)
+        if key == "state_of_charge":
+            values = _percents(values, batch[NOMINAL])
+        columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
     return Series(0.0, [time / 1000 for time in batch[TIME]], columns)  # type: ignore[operator]
 
 
@@ -155,29 +156,52 @@ def _bucketed(batch: Batch, quantities: Sequence[str], width: int) -> Series:
     spans = list(pairwise(places))
     columns: dict[str, Column] = {}
     for key in quantities:
-        values, scale = _column_of(batch, key)
-        column = columns[key] = Column()
-        before: float | None = None
-        gaps = None in values
-        for start, end in spans:
-            some = values[start:end]
-            if gaps:
-                some = [value for value in some if value is not None]  # type: ignore[assignment]
-            _append(column, key, some, scale, before)  # type: ignore[arg-type]
-            before = some[-1] if some else before
+        numbers, scale = _numbers_of(batch, key)
+        pieces = [numbers[start:end] for start, end in spans]
+        if None in numbers:
+            pieces = [[number for number in piece if number is not None] for piece in pieces]
+        if key in TOTALS:
+            columns[key] = _grown(pieces, scale)
+            continue
+        parts = [_scaled([way(piece) if piece else None for piece in pieces], scale) for way in _WAYS]
+        if key == "state_of_charge":
+            nominals = [batch[NOMINAL][end - 1] for _, end in spans]
+            parts = [_percents(part, nominals) for part in parts]
+        columns[key] = Column(*parts)
     return Series(float(width), starts, columns)
 
 
-def _append(column: Column, key: str, some: Sequence[float], scale: float, before: float | None) -> None:
-    if key in TOTALS:
-        first = before if before is not None else some[0] if some else 0
-        column.last.append(some[-1] / scale if some else None)
-        column.increase.append(max(some[-1] - first, 0) / scale if some else None)
-        return
-    column.minimum.append(round(min(some) / scale, 4) if some else None)
-    column.average.append(round(sum(some) / len(some) / scale, 4) if some else None)
-    column.maximum.append(round(max(some) / scale, 4) if some else None)
-    column.last.append(round(some[-1] / scale, 4) if some else None)
+def _average(numbers: Sequence[Any]) -> float:
+    return float(sum(numbers) / len(numbers))
+
+
+_WAYS: tuple[Callable[[Sequence[Any]], float], ...] = (min, _average, max, itemgetter(-1))
+
+
+def _grown(pieces: Sequence[Sequence[Any]], scale: int) -> Column:
+    column = Column()
+    before: int | None = None
+    for piece in pieces:
+        if not piece:
+            column.last.append(None)
+            column.increase.append(None)
+            continue
+        column.last.append(piece[-1] / scale)
+        column.increase.append(max(piece[-1] - (piece[0] if before is None else before), 0) / scale)
+        before = piece[-1]
+    return column
+
+
+def _scaled(numbers: Numbers, scale: int) -> Values:
+    return [None if number is None else round(number / scale, 4) for number in numbers]
+
+
+def _percents(values: Values, nominals: Sequence[int | None]) -> Values:
+    """Return what is left (Ah) as percent of the nominal capacity (0.1 Ah)."""
+    return [
+        None if value is None or not nominal else round(min(max(1000 * value / nominal, 0.0), 100.0), 4)
+        for value, nominal in zip(values, nominals, strict=True)
+    ]
 
 
 # Rollups ----------------------------------------------------------------------------------------------------
@@ -245,19 +269,10 @@ def _rolled_column(key: str, data: dict[str, Sequence[int | None]]) -> Column:
         for total, count in zip(data[f"{source}_sum"], counts, strict=True)
     ]
     parts = (data[f"{source}_minimum"], averages, data[f"{source}_maximum"], data[f"{source}_last"])
-    if key != "state_of_charge":
-        scale = SCALES[key]
-        return Column(*([None if value is None else round(value / scale, 4) for value in part] for part in parts))
-    nominals = data["nominal_capacity_last"]
-    return Column(
-        *(
-            [
-                None if left is None or not nominal else round(min(max(left / nominal, 0.0), 100.0), 4)
-                for left, nominal in zip(part, nominals, strict=True)
-            ]
-            for part in parts
-        )
-    )
+    scaled = [_scaled(part, SCALES[source]) for part in parts]
+    if key == "state_of_charge":
+        scaled = [_percents(part, data["nominal_capacity_last"]) for part in scaled]
+    return Column(*scaled)
 
 
 # Gaps -------------------------------------------------------------------------------------------------------
