@@ -60,8 +60,11 @@ host = "127.0.0.1"
 # allowed_hosts = ["battery.example.org"]  # other names under which browsers find this page
 # session_days = 30               # without a visit, until a browser has to sign in again
 
+# Every reading is kept for a month, and its minutes, hours and days for ever.
 # [history]
 # path = "juntek.db"              # default: ~/.local/state/juntek/juntek.db
+# keep_raw_days = 30.0            # after which single readings are dropped
+# commit_interval = 10.0          # s between two writes to the disk
 """
 
 

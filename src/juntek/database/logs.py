@@ -68,7 +68,7 @@ class LogImport:
         self._database = database
         self._recorder = Recorder(database, zone)
         self._zone = zone
-        self._keep_since = keep_since
+        self.keep_since = keep_since
         self._address = address
         self._options = options or Options()
         self._bus = Bus({address: self._options} if address is not None else None)
@@ -165,7 +165,7 @@ class LogImport:
         self._totals.clear()
 
     def _write(self, batch: Batch) -> None:
-        refused = self._recorder.record_streams([(self._stream, batch)], keep_since=self._keep_since)
+        refused = self._recorder.record_streams([(self._stream, batch)], keep_since=self.keep_since)
         result = self.result
         result.kept += len(self._waiting) - refused
         if refused:
