@@ -41,8 +41,8 @@ class Past:
         hour = time / 3600 % 24
         cloud = 0.35 + 0.65 * self._dice(time, 86400)
         season = 0.7 + 0.3 * math.cos((time / 86400 - 172) / 365 * 2 * math.pi)
-        sun = 3300 * season * cloud * max(0.0, math.sin((hour - 6) / 12 * math.pi))
-        load = 210 + 420 * math.exp(-((hour - 19) ** 2) / 6) + (350 if self._dice(time, 1800) > 0.86 else 0)
+        sun = 4700 * season * cloud * max(0.0, math.sin((hour - 6) / 12 * math.pi))
+        load = (1 + 0.5 * (self._dice(time, 3) - 0.5)) * 210 + 420 * math.exp(-((hour - 19) ** 2) / 6) + (350 if self._dice(time, 1800) > 0.86 else 0)
         return sun - load
 
     def state_of_charge(self, time: float) -> float:
@@ -110,6 +110,6 @@ class Past:
             "discharged_energy": round(discharged, 1),
             "charged_capacity": round(charged / 52.6, 2),
             "discharged_capacity": round(discharged / 52.6, 2),
-            "efficiency": round(discharged / charged * 100, 1) if charged > 500 else None,
+            "efficiency": round(0.93 + 0.03 * self._dice(start, 86400), 3) if charged > 4500 else None,
             **extremes,
         }

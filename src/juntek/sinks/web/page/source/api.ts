@@ -45,6 +45,8 @@ export interface Meter {
   readonly latest: Reading | null;
   readonly first: number | string | null;
   readonly last: number | string | null;
+  /** False for a meter that only its history knows. */
+  readonly configured?: boolean;
 }
 
 export interface Update {
@@ -52,6 +54,8 @@ export interface Update {
   readonly available: boolean;
   readonly latest: Reading | null;
   readonly health: Health | null;
+  readonly identity?: Values | null;
+  readonly settings?: Values | null;
 }
 
 export interface GatewayHealth {
@@ -91,6 +95,7 @@ export interface Day {
   readonly discharged_energy: number | null;
   readonly charged_capacity: number | null;
   readonly discharged_capacity: number | null;
+  /** A part of 1. */
   readonly efficiency: number | null;
   readonly voltage?: Extremes | null;
   readonly current?: Extremes | null;

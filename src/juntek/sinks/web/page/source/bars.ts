@@ -14,6 +14,7 @@ export class Bars {
   private rows: readonly [string, Day | null][] = [];
   private period: Period = "day";
   private columns: HTMLElement[] = [];
+  private width = 0;
   private chosen = -1;
 
   constructor() {
@@ -24,6 +25,11 @@ export class Bars {
     this.area.addEventListener("pointerdown", (event) => this.point(event));
     this.area.addEventListener("pointerleave", () => this.choose(-1));
     this.area.addEventListener("blur", () => this.choose(-1));
+    new ResizeObserver(() => {
+      const width = this.plot.clientWidth;
+      if (width !== this.width && this.rows.length > 0) this.show(this.rows, this.period);
+      this.width = width;
+    }).observe(this.area);
   }
 
   show(rows: readonly [string, Day | null][], period: Period): void {
@@ -40,7 +46,7 @@ export class Bars {
       line.style.top = `${(50 - (value / top) * 50).toFixed(3)}%`;
       lines.push(line);
     }
-    const every = Math.ceil(rows.length / 8);
+    const every = Math.max(1, Math.ceil((rows.length * 64) / Math.max(200, this.plot.clientWidth)));
     this.columns = rows.map(([name, row], index) => {
       const up = element("span", { class: "bar bar--up" });
       const down = element("span", { class: "bar bar--down" });

@@ -78,9 +78,14 @@ export class Charts {
     this.element = element(
       "section",
       { class: "card charts", id: "history", "aria-labelledby": "history-title" },
-      element("div", { class: "section-head" }, element("h2", { id: "history-title" }, TEXT.history), this.controls.ranges),
-      element("div", { class: "charts__bar" }, this.title, this.controls.moves),
-      this.note,
+      element(
+        "div",
+        { class: "charts__head" },
+        element("h2", { id: "history-title" }, TEXT.history),
+        element("div", { class: "charts__told" }, this.title, this.note),
+        this.controls.moves,
+        this.controls.ranges,
+      ),
       element("p", { class: "only-read", id: "charts-help" }, TEXT.chartsHelp),
       this.area,
       this.spoken,
@@ -105,7 +110,7 @@ export class Charts {
     }
     this.meter = meter;
     this.first = first;
-    this.range = seen.range ?? (seen.span ? null : "day");
+    this.range = seen.range ?? (seen.span ? null : this.usualRange());
     this.follows = this.range !== null;
     this.span = this.range ? spanOf(this.range, this.limits()) : (seen.span ?? this.span);
     this.update();
@@ -142,6 +147,11 @@ export class Charts {
     for (const strip of this.strips) strip.setColors(colors);
   }
 
+  /** A day, but an hour where there is hardly more. */
+  private usualRange(): Range {
+    return this.first === null || now() - this.first < 7200 ? "hour" : "day";
+  }
+
   private limits(): Span {
     const time = now();
     return { from: Math.min(this.first ?? time, time), to: time };
@@ -176,7 +186,7 @@ export class Charts {
     this.timer = window.setTimeout(
       () => {
         this.timer = 0;
-        this.tiles.want(this.span);
+        if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
         this.tell();
         this.drawTable();
       },
@@ -320,7 +330,7 @@ export class Charts {
     const tiles: Tiles = new Tiles(fetch, now, (error) => {
       if (tiles !== this.tiles) return;
       this.failed = error === null ? "" : error instanceof GatewayError && error.message !== "" ? error.message : TEXT.notice.tryAgain;
-      if (error !== null) window.setTimeout(() => this.update(), 5000);
+      if (error !== null) window.setTimeout(() => this.update(), 10_000);
       if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
     });
     return tiles;

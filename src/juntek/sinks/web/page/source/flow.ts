@@ -22,7 +22,7 @@ export class Flow {
   readonly element: HTMLElement;
   private readonly charge = element("span", { class: "vessel__number" });
   private readonly age = element("span", { class: "vessel__age" });
-  private readonly level = drawn("rect", { x: 6, y: 6, width: 148, height: 208, rx: 20, class: "vessel__level" });
+  private readonly level = drawn("rect", { x: 6, y: 6, width: 148, height: 208, class: "vessel__level" });
   private readonly description = element("p", { class: "only-read" });
   private readonly trains: Animation[] = [];
   private readonly still = window.matchMedia("(prefers-reduced-motion: reduce)");

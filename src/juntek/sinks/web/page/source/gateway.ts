@@ -124,7 +124,14 @@ export class Gateway {
     const before = this.meters[index];
     if (!before) return void this.look();
     const latest = update.latest ?? before.latest;
-    this.meters[index] = { ...before, available: update.available, latest, health: update.health ?? before.health };
+    this.meters[index] = {
+      ...before,
+      available: update.available,
+      latest,
+      health: update.health ?? before.health,
+      identity: update.identity ?? before.identity,
+      settings: update.settings ?? before.settings,
+    };
     if (latest && update.available) this.remember(update.meter, latest);
     this.changed("reading", update.meter);
     // What a meter is, and since when there is history, comes with its first answers.

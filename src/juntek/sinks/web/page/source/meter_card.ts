@@ -22,7 +22,8 @@ export class MeterCard {
       "section",
       { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
       element("h2", { id: "meter-title", class: "only-read" }, TEXT.meter),
-      element("div", { class: "card" }, element("h3", {}, TEXT.meter), this.identity, element("h3", {}, TEXT.link), this.link, this.garbage),
+      element("div", { class: "card" }, element("h3", {}, TEXT.meter), this.identity),
+      element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
       element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
     );
   }

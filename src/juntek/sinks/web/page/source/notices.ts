@@ -35,6 +35,7 @@ export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: numb
 }
 
 function noticesOfMeter(meter: Meter, time: number): Notice[] {
+  if (meter.configured === false) return [{ kind: "waiting", text: TEXT.notice.past(meter.name) }];
   const why = meter.health?.error ?? "";
   if (!meter.latest) {
     const doing = why || (TEXT.notice.mode[meter.health?.mode ?? "starting"] ?? "");

@@ -65,7 +65,7 @@ export class Present {
     say(this.word, reading ? { charging: TEXT.charging, discharging: TEXT.discharging, idle: TEXT.idle }[direction] : "");
     say(this.power, reading ? watts.number : NOTHING);
     say(this.unit, reading ? watts.unit : "W");
-    say(this.outlook, reading && age === "" ? outlook(reading) : age);
+    say(this.outlook, reading && age === "" ? outlook(reading) : "");
     this.showTiles(reading);
   }
 

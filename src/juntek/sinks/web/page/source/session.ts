@@ -14,6 +14,8 @@ export function signInForm(done: () => void): HTMLElement {
     { class: "card sign-in", "aria-labelledby": "sign-in-title" },
     element("h1", { id: "sign-in-title" }, TEXT.signIn),
     element("p", {}, TEXT.signInNote),
+    // Password managers look for a name; there is only one here.
+    element("input", { type: "text", autocomplete: "username", value: TEXT.product, hidden: true, readonly: true }),
     element("label", { for: "password" }, TEXT.password),
     input,
     trouble,

@@ -9,14 +9,18 @@ interface ColumnOf {
   readonly label: string;
   readonly title?: string;
   readonly cell: (day: Day) => string;
+  /** What stands smaller below it. */
+  readonly below?: (day: Day) => string;
 }
 
 const COLUMNS: readonly ColumnOf[] = [
-  { label: TEXT.charged, cell: (day) => joined(energy(day.charged_energy)) },
-  { label: TEXT.discharged, cell: (day) => joined(energy(day.discharged_energy)) },
-  { label: `${TEXT.charged}, Ah`, cell: (day) => measure(day.charged_capacity, 1, "Ah") },
-  { label: `${TEXT.discharged}, Ah`, cell: (day) => measure(day.discharged_capacity, 1, "Ah") },
-  { label: TEXT.efficiency, title: TEXT.efficiencyTitle, cell: (day) => measure(day.efficiency, 0, "%") },
+  { label: TEXT.charged, cell: (day) => joined(energy(day.charged_energy)), below: (day) => measure(day.charged_capacity, 1, "Ah") },
+  {
+    label: TEXT.discharged,
+    cell: (day) => joined(energy(day.discharged_energy)),
+    below: (day) => measure(day.discharged_capacity, 1, "Ah"),
+  },
+  { label: TEXT.efficiency, title: TEXT.efficiencyTitle, cell: (day) => measure(day.efficiency === null ? null : day.efficiency * 100, 0, "%") },
   { label: TEXT.chargeRange, cell: (day) => extremes(day.state_of_charge, 0, "%") },
   { label: TEXT.voltage, cell: (day) => extremes(day.voltage, 2, "V") },
   { label: TEXT.current, cell: (day) => extremes(day.current, 1, "A") },
@@ -48,7 +52,10 @@ export function statistics(caption: string, days: readonly Day[], period: Period
           "tr",
           {},
           element("th", { scope: "row" }, name(date(day.date))),
-          ...columns.map(({ cell }) => element("td", {}, cell(day))),
+          ...columns.map(({ cell, below }) => {
+            const small = below?.(day) ?? NOTHING;
+            return element("td", {}, cell(day), small === NOTHING ? null : element("small", {}, small));
+          }),
         ),
       ),
     ),
@@ -58,5 +65,5 @@ export function statistics(caption: string, days: readonly Day[], period: Period
 function extremes(value: Extremes | null | undefined, digits: number, unit: string): string {
   if (!value || value.minimum === null || value.maximum === null) return NOTHING;
   const [low, high] = [number(value.minimum, digits), number(value.maximum, digits)];
-  return low === high ? measure(value.minimum, digits, unit) : `${low} … ${high}\u00a0${unit}`;
+  return low === high ? measure(value.minimum, digits, unit) : `${TEXT.between(low, high)}\u00a0${unit}`;
 }

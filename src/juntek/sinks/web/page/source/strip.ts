@@ -35,7 +35,7 @@ export class Strip {
       element(
         "p",
         { class: "strip__head" },
-        element("span", { class: "strip__label" }, quantity.label),
+        element("span", { class: "strip__label" }, `${quantity.label}, ${quantity.unit}`),
         this.value,
         this.between,
       ),
@@ -140,7 +140,7 @@ export class Strip {
           ticks: { show: false },
           size: AXIS,
           gap: 8,
-          space: 30,
+          space: 26,
           values: (_plot, splits) => splits.map((value) => number(value, decimals(splits))),
         },
       ],
@@ -148,7 +148,7 @@ export class Strip {
         {},
         {
           stroke: (plot) => this.stroke(plot),
-          width: 1.75,
+          width: 1.5,
           ...(this.quantity.signed ? { fill: (plot: uPlot) => this.stroke(plot, "26"), fillTo: 0 } : {}),
           ...(this.quantity.fixed ? { fill: () => this.colors.level + "1f", fillTo: 0 } : {}),
           points: { show: false },
