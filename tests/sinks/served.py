@@ -10,16 +10,24 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from juntek.database import Database
+from juntek.database.recorder import Recorder
 from juntek.sinks import Context
 from juntek.sinks.web import Options, open_sink
+from juntek.sinks.web.passwords import hash_password
+from sinks.updates import kg_reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from pathlib import Path
+
     from juntek.update import Update
 
 PASSWORD = "kilowatt hour"  # noqa: S105 - it is the test's
+HASH = hash_password(PASSWORD)
 NOW = 1_700_000_000.0
+ZONE = ZoneInfo("Europe/Berlin")
 
 
 def free_port() -> int:
@@ -30,7 +38,7 @@ def free_port() -> int:
 
 
 def context(*meters: str, **changes: Any) -> Context:  # noqa: ANN401 - the fields of Context
-    values: dict[str, Any] = {"time": lambda: NOW, "time_zone": ZoneInfo("Europe/Berlin")} | changes
+    values: dict[str, Any] = {"time": lambda: NOW, "time_zone": ZONE} | changes
     return Context(version="1.2.3", gateway="pi", meters=meters or ("house", "boat"), **values)
 
 
@@ -52,3 +60,20 @@ async def served(where: Context | None = None, host: str = "127.0.0.1", **option
     port = free_port()
     async with open_sink(Options(listen=f"{host}:{port}", **options), where or context()) as handle:
         yield Served(port, handle)
+
+
+def write_past(path: Path, *, hours: float = 6.0, step: float = 10.0, meter: str = "house") -> None:
+    """Write a history that ends at NOW: the voltage rises by 0.01 V a minute, and 60 W flow out."""
+    count = int(hours * 3600 / step)
+    first = NOW - (count - 1) * step
+    readings = [
+        kg_reading(
+            time=first + index * step, voltage=round(12 + index * step / 6000, 2), current=-5.0, power=-60.0,
+            discharged_energy=round(1000 + index * step / 60, 2), raw=b"",
+        )
+        for index in range(count)
+    ]  # fmt: skip
+    with Database(path) as database:
+        recorder = Recorder(database, ZONE)
+        for start in range(0, count, 360):
+            recorder.record({meter: readings[start : start + 360]})

@@ -129,8 +129,13 @@ class HostCheck:
 
     def __init__(self, machine: str, allowed: Iterable[str]) -> None:
         machine = machine.lower().removesuffix(".local")
-        names = {"localhost", machine, f"{machine}.local", *(name.lower().strip("[]") for name in allowed)}
-        self._names = frozenset(name for name in names if name.strip("."))
+        names = {
+            "localhost",
+            machine or "localhost",
+            f"{machine}.local",
+            *(name.lower().strip("[]") for name in allowed),
+        }
+        self._names = frozenset(name for name in names if not name.startswith("."))
 
     def knows(self, host: str) -> bool:
         """Return whether a Host header (with or without a port) names this computer."""

@@ -59,14 +59,14 @@ class Connection(H11Protocol):
         except Exception:  # noqa: BLE001 - whatever it sent, it is gone now
             self.transport.abort()
 
-    def hurry(self, now: float, request_time: float, stall_time: float) -> None:
+    def hurry(self, now: float) -> None:
         """Cut the connection where it has been waiting for a request or for its reader for too long."""
         busy = self.cycle is not None and not self.cycle.response_complete
         if busy or self.cycle is not self._watched:
             self._watched, self._idle_since = self.cycle, None
         elif self._idle_since is None:
             self._idle_since = now
-        elif now - self._idle_since > request_time:
+        elif now - self._idle_since > REQUEST_TIME:
             self.transport.abort()
             return
         unsent = self.transport.get_write_buffer_size()
@@ -74,7 +74,7 @@ class Connection(H11Protocol):
             self._stalled_since = None
         elif self._stalled_since is None:
             self._stalled_since = now
-        elif now - self._stalled_since > stall_time:
+        elif now - self._stalled_since > STALL_TIME:
             self.transport.abort()
         self._unsent = unsent
 
@@ -82,11 +82,10 @@ class Connection(H11Protocol):
 class QuietServer(Server):
     """The server as a part of a gateway: signals are the gateway's, and it wakes up once in a second only."""
 
-    def __init__(self, config: Config, *, request_time: float = REQUEST_TIME, stall_time: float = STALL_TIME) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
-        self._times = request_time, stall_time
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -101,7 +100,7 @@ class QuietServer(Server):
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
                 if isinstance(connection, Connection):
-                    connection.hurry(now, *self._times)
+                    connection.hurry(now)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self.stopping.wait()

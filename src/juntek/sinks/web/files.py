@@ -53,8 +53,8 @@ class PageFile:
 class Files:
     """All files of the page."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = _find_files(folder)
+    def __init__(self) -> None:
+        self._files = _find_files(FOLDER)
 
     async def show(self, request: Request) -> Response:
         """Answer with a file; `/` is the page itself."""
