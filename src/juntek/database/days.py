@@ -70,11 +70,7 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
     """Return the days from the first date to the last that there is anything of; the meter is its number."""
     start, end = start_of(first, zone), start_of(last + timedelta(days=1), zone)
     rows = [(date_of(time, zone), rollup) for time, rollup in _read(connection, meter, start, end, zone)]
-    before = connection.execute(
-        "SELECT remaining_capacity_last FROM hour WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
-        (meter, start),
-    ).fetchone()
-    left: int | None = before[0] if before else None
+    left = _left_before(connection, meter, start)
     days = []
     for name, group in groupby(rows, key=lambda row: _begin(row[0], by)):
         rollup = fold([rollup for _, rollup in group])
@@ -82,6 +78,17 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
         now = rollup[_PLACES["remaining_capacity_last"]]
         left = now if now is not None else left
     return days
+
+
+def _left_before(connection: sqlite3.Connection, meter: int, start: int) -> int | None:
+    """Return what was left (0.001 Ah) when a range begins, or at the very first reading."""
+    row = connection.execute(
+        "SELECT remaining_capacity_last FROM hour WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
+        (meter, start),
+    ).fetchone() or connection.execute(
+        "SELECT remaining_capacity_last FROM minute WHERE meter = ? ORDER BY time LIMIT 1", (meter,)
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _read(
