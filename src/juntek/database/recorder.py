@@ -257,13 +257,19 @@ def _choose(connection: sqlite3.Connection, meter: int, times: list[int]) -> lis
 def _grow(stream: Stream, batch: Batch, accepted: list[bool] | None) -> list[list[int]]:
     """Return how much each total has grown at each accepted reading since before the batch; move the stream on."""
     before = stream.totals or [None] * len(TOTALS)
+    later = stream.time is not None and (batch[TIME][0] or 0) > stream.time
     after: list[int | None] = []
     growth = []
     for place, base in enumerate(before, FIRST_TOTAL):
         values, last = _without_gaps(batch[place], base)
+        if later and last is not None and last < values[0]:
+            # Totals never step back, so these have begun anew.
+            values[0] = values[1]
         steps = list(map(sub, values[1:], values))
         if steps and min(steps) < 0:
-            steps = [max(step, 0) for step in steps]
+            # What comes a second time has counted nothing.
+            values = list(accumulate(values, max))
+            steps, last = list(map(sub, values[1:], values)), values[-1]
         if accepted is not None:
             steps, left = _accepted_steps(steps, accepted, carry=stream.live)
             last = last - left if last is not None else None
