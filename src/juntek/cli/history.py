@@ -274,7 +274,9 @@ def _tell(result: Imported) -> str:
     if result.first is None or result.last is None:
         kept = f"No reading of {result.meter} is new."
     else:
-        first, last = (datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (result.first, result.last))
+        first, last = (
+            datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (result.first, result.last)
+        )
         kept = f"{result.kept} readings of {result.meter} kept, from {first} to {last}."
     skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
     return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."

@@ -82,12 +82,15 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
 
 def _left_before(connection: sqlite3.Connection, meter: int, start: int) -> int | None:
     """Return what was left (0.001 Ah) when a range begins, or at the very first reading."""
-    row = connection.execute(
-        "SELECT remaining_capacity_last FROM hour WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
-        (meter, start),
-    ).fetchone() or connection.execute(
-        "SELECT remaining_capacity_last FROM minute WHERE meter = ? ORDER BY time LIMIT 1", (meter,)
-    ).fetchone()
+    row = (
+        connection.execute(
+            "SELECT remaining_capacity_last FROM hour WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
+            (meter, start),
+        ).fetchone()
+        or connection.execute(
+            "SELECT remaining_capacity_last FROM minute WHERE meter = ? ORDER BY time LIMIT 1", (meter,)
+        ).fetchone()
+    )
     return row[0] if row else None
 
 
