@@ -19,7 +19,6 @@ from sinks.updates import kg_reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-
     from pathlib import Path
 
     from juntek.update import Update
@@ -52,6 +51,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def browser(self, **options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - those of the library
+        options["headers"] = {"accept-encoding": "gzip"} | options.get("headers", {})
         return httpx.AsyncClient(base_url=self.url, timeout=20, trust_env=False, **options)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +31,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def ask(browser: httpx.AsyncClient, path: str, status: int = 200, **params: Any) -> Any:  # noqa: ANN401
-    answer = await browser.get(path, params=params or None)
+async def ask(browser: httpx.AsyncClient, path: str, status: int = 200, query: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    answer = await browser.get(path, params=query)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     if status >= 400:
@@ -85,7 +86,7 @@ async def test_a_chart_has_what_was_asked_for(database: Path) -> None:
         chart = await ask(
             browser,
             "/api/meters/house/history",
-            **{"from": NOW - 3600, "to": NOW, "quantities": "voltage", "points": 30},
+            query={"from": NOW - 3600, "to": NOW, "quantities": "voltage", "points": 30},
         )
         assert (chart["meter"], chart["from"], chart["to"]) == ("house", NOW - 3600, NOW)
         assert chart["resolution"] == 300
@@ -98,7 +99,7 @@ async def test_a_chart_has_what_was_asked_for(database: Path) -> None:
 
 async def test_a_chart_over_a_short_time_is_of_readings(database: Path) -> None:
     async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(browser, "/api/meters/house/history", **{"from": NOW - 60, "to": NOW + 1, "points": 1000})
+        chart = await ask(browser, "/api/meters/house/history", query={"from": NOW - 60, "to": NOW + 1, "points": 1000})
         assert chart["resolution"] == 0
         assert chart["time"] == [NOW - 60 + 10 * index for index in range(7)]
         assert chart["quantities"]["current"] == {"average": [-5.0] * 7}
@@ -106,7 +107,9 @@ async def test_a_chart_over_a_short_time_is_of_readings(database: Path) -> None:
 
 async def test_totals_have_their_last_value_and_what_they_grew(database: Path) -> None:
     async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(browser, "/api/meters/house/history", quantities="discharged_energy", points=100)
+        chart = await ask(
+            browser, "/api/meters/house/history", query={"quantities": "discharged_energy", "points": 100}
+        )
         total = chart["quantities"]["discharged_energy"]
         assert set(total) == {"last", "increase"}
         assert sum(total["increase"]) == pytest.approx(6 * 60, rel=0.01)
@@ -123,7 +126,7 @@ async def test_totals_have_their_last_value_and_what_they_grew(database: Path) -
 )
 async def test_times_are_iso_8601_or_seconds_and_local_without_an_offset(database: Path, first: str, last: str) -> None:
     async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(browser, "/api/meters/house/history", **{"from": first, "to": last})
+        chart = await ask(browser, "/api/meters/house/history", query={"from": first, "to": last})
         assert (chart["from"], chart["to"]) == (1_699_999_200, 1_699_999_980)
 
 
@@ -148,10 +151,10 @@ async def test_days_months_and_years_are_local(database: Path) -> None:
         assert days[0]["discharged_energy"] == pytest.approx(6 * 60, rel=0.01)
         assert days[0]["voltage"]["minimum"] == 12.0
         query = {"from": "2020-01-01", "to": "2023-12-31"}
-        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", by="month", **query)] == [
+        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "month"})] == [
             "2023-11-01"
         ]
-        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", by="year", **query)] == [
+        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "year"})] == [
             "2023-01-01"
         ]
 
@@ -216,7 +219,7 @@ WRONG = [
     ("history", {"to": "1e400"}, "seconds since 1970"),
     ("history", {"to": "9" * 15}, "from 1970 to 9999"),
     ("history", {"from": "100", "to": "100"}, "from is before to"),
-    ("history", {"to": "1000"}, "from is before to"),
+    ("history", {"to": "0"}, "from is before to"),
     ("days", {"from": "2023-13-01"}, "a date such as 2026-01-31"),
     ("days", {"from": "20230101"}, "a date such as 2026-01-31"),
     ("days", {"from": "0001-01-01"}, "from 1970-01-01"),
@@ -234,7 +237,7 @@ async def test_what_is_asked_wrongly_is_told_in_a_sentence(
     database: Path, what: str, query: dict[str, str], sentence: str
 ) -> None:
     async with served(context(database=database)) as site, site.browser() as browser:
-        assert sentence in (await ask(browser, f"/api/meters/house/{what}", 400, **query))["error"]
+        assert sentence in (await ask(browser, f"/api/meters/house/{what}", 400, query))["error"]
 
 
 async def test_a_parameter_given_twice_is_refused(database: Path) -> None:
@@ -370,7 +373,6 @@ async def test_pages_that_look_on_are_let_go_and_the_port_is_free_when_the_sink_
 
 
 async def test_it_serves_ipv6_too() -> None:
-    async with served(host="[::1]") as site:
-        async with httpx.AsyncClient(trust_env=False) as browser:
-            answer = await browser.get(f"http://[::1]:{site.port}/api/health")
-            assert answer.status_code == 200
+    async with served(host="[::1]") as site, httpx.AsyncClient(trust_env=False) as browser:
+        answer = await browser.get(f"http://[::1]:{site.port}/api/health")
+        assert answer.status_code == 200

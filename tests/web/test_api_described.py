@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from juntek.sinks.web.answers import Refusal
 from juntek.sinks.web.description import describe_api
@@ -88,18 +89,25 @@ DESCRIBED = schemathesis.openapi.from_dict(describe_api("1.2.3"))
 ENDLESS = "/api/live"
 
 
+def ask_and_check(case: Any, url: str) -> None:  # noqa: ANN401 - of the library
+    if len(case.path_parameters.get("name", "")) % 2:
+        case.path_parameters["name"] = "house"  # a name that is there is seldom guessed
+    answer = case.call(base_url=url)
+    # That the first is before the last cannot be said in a description.
+    ends_are_exchanged = answer.status_code == 400 and answer.json()["error"].startswith("from ")
+    case.validate_response(answer, excluded_checks=[positive_data_acceptance] if ends_are_exchanged else [])
+
+
 @DESCRIBED.exclude(path=ENDLESS).parametrize()
 @BOUNDED
 def test_every_answer_is_what_its_description_says(case: Any, url: str) -> None:  # noqa: ANN401 - of the library
-    if "name" in case.path_parameters and case.body is schemathesis.core.NOT_SET:
-        case.path_parameters.setdefault("name", "house")
-    case.call_and_validate(base_url=url)
+    ask_and_check(case, url)
 
 
 @DESCRIBED.exclude(path=ENDLESS).parametrize()
 @BOUNDED
 def test_a_locked_page_answers_as_described_too(case: Any, locked_url: str) -> None:  # noqa: ANN401 - of the library
-    case.call_and_validate(base_url=locked_url)
+    ask_and_check(case, locked_url)
 
 
 @pytest.mark.parametrize("what", ["history", "days", "export", "latest"])
@@ -148,14 +156,16 @@ QUERIES = st.lists(st.tuples(KEYS, VALUES), max_size=4)
 @settings(derandomize=True, database=None, deadline=None, max_examples=400)
 def test_any_query_is_understood_or_refused_in_one_sentence(query: list[tuple[str, str]]) -> None:
     def check(read: Callable[[], Any]) -> Any:  # noqa: ANN401
+        refused = None
         try:
             return read()
         except Refusal as refusal:
-            assert refusal.status == 400
-            assert refusal.sentence.endswith((".", "?"))
-            assert refusal.sentence.isprintable()
-            assert len(refusal.sentence) < 300
-            return None
+            refused = refusal
+        assert refused.status == 400
+        assert refused.sentence.endswith((".", "?"))
+        assert refused.sentence.isprintable()
+        assert len(refused.sentence) < 300
+        return None
 
     if chart := check(lambda: read_chart(query, NOW, ZONE)):
         assert 0 <= chart.range.start < chart.range.end <= LATEST
@@ -195,6 +205,5 @@ def test_any_address_is_answered_with_a_sentence_or_what_is_there(url: str, path
 
 def test_whoever_signs_in_as_described_is_let_in(locked_url: str) -> None:
     with httpx.Client(base_url=locked_url, trust_env=False, headers={"x-forwarded-for": "10.1.1.1"}) as browser:
-        DESCRIBED["/api/session"]["POST"].Case(body={"password": PASSWORD}, media_type="application/json")
         assert browser.post("/api/session", json={"password": PASSWORD}).status_code == 200
         assert browser.get("/api/meters").status_code == 200

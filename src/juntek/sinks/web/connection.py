@@ -24,15 +24,8 @@ STALL_TIME: Final = 60.0
 """s in which a browser has to take something of what waits for it."""
 LARGEST_HEAD: Final = 16 * 1024
 
-_BODY = encode({"error": "Too many connections are open; close a page and try again."})
-_FULL = b"".join(
-    (
-        b"HTTP/1.1 503 Service Unavailable\r\n",
-        b"content-type: application/json\r\nretry-after: 5\r\nconnection: close\r\n",
-        *(b"%s: %s\r\n" % header for header in SECURITY_HEADERS),
-        b"content-length: %d\r\n\r\n%s" % (len(_BODY), _BODY),
-    )
-)
+_FULL = (b"503 Service Unavailable", "Too many connections are open; close a page and try again.")
+_BAD = (b"400 Bad Request", "This is not a request that a browser sends; ask over HTTP/1.1 and with short headers.")
 
 
 class Connection(H11Protocol):
@@ -49,8 +42,14 @@ class Connection(H11Protocol):
         """Take a connection, or turn it away where there are too many."""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
-            transport.write(_FULL)
-            transport.close()
+            self._refuse(*_FULL)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, no more at once than a head may have: the library looks at the length only in between."""
+        for start in range(0, len(data), LARGEST_HEAD):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + LARGEST_HEAD])
 
     def handle_events(self) -> None:
         """Answer what was received; what a confused browser sends must not end up in the gateway's log."""
@@ -58,6 +57,23 @@ class Connection(H11Protocol):
             super().handle_events()
         except Exception:  # noqa: BLE001 - whatever it sent, it is gone now
             self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request."""
+        del msg
+        self._refuse(*_BAD)
+
+    def _refuse(self, status: bytes, sentence: str) -> None:
+        body = encode({"error": sentence})
+        lines = [
+            b"HTTP/1.1 " + status,
+            b"content-type: application/json",
+            b"content-length: %d" % len(body),
+            b"connection: close",
+            *(b"%s: %s" % header for header in SECURITY_HEADERS),
+        ]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
+        self.transport.close()
 
     def hurry(self, now: float) -> None:
         """Cut the connection where it has been waiting for a request or for its reader for too long."""

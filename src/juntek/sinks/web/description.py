@@ -10,7 +10,7 @@ from typing import Any
 
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS
 from juntek.sinks.web.access import COOKIE
-from juntek.sinks.web.parameters import CHARTED, FEW_POINTS, MOST_POINTS, USUAL
+from juntek.sinks.web.parameters import CHARTED, FEW_POINTS, LATEST, MOST_POINTS, USUAL
 from juntek.sinks.web.passwords import LONGEST_PASSWORD
 
 Schema = dict[str, Any]
@@ -96,8 +96,10 @@ def _parameter(name: str, description: str, schema: Schema, **more: Any) -> Sche
 
 
 _NAME = _parameter("name", "Name of the meter.", _TEXT, **{"in": "path", "required": True})
-_TIME: Schema = {"oneOf": [_MOMENT, {"type": "number", "minimum": 0}]}
+_SINCE_1970 = r"^(19[7-9]\d|[2-9]\d{3})-"
+_TIME: Schema = {"oneOf": [_MOMENT | {"pattern": _SINCE_1970}, {"type": "number", "minimum": 0, "maximum": LATEST}]}
 _DATE: Schema = {"type": "string", "format": "date"}
+_DAY: Schema = _DATE | {"pattern": _SINCE_1970}
 _CHART = (
     _NAME,
     _parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _TIME),
@@ -117,8 +119,8 @@ _CHART = (
 )
 _CALENDAR = (
     _NAME,
-    _parameter("from", "First date. Default: 29 days before `to`.", _DATE),
-    _parameter("to", "Last date. Default: today.", _DATE),
+    _parameter("from", "First date. Default: 29 days before `to`.", _DAY),
+    _parameter("to", "Last date. Default: today.", _DAY),
     _parameter("by", "What one row stands for.", {"enum": ["day", "month", "year"], "default": "day"}),
 )
 
@@ -161,7 +163,7 @@ def _sign_in() -> Schema:
     operation = _look("signIn", "Sign in", _part("Session"))
     operation["requestBody"] = {
         "required": True,
-        "content": {"application/json": {"schema": _record(password=password)}},
+        "content": {"application/json": {"schema": _record(password=password) | {"additionalProperties": False}}},
     }
     operation["responses"] |= _refusals([403, 408, 413, 415, 429])
     return operation

@@ -67,8 +67,9 @@ def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Ch
     """Return what a chart asks for; the last day where no time is given. Raises Refusal."""
     values = _collect(query, ("from", "to", "quantities", "points"))
     start, end = _read_range(values, zone)
-    end = now if end is None else end
-    start = end - DAY if start is None else start
+    if end is None:
+        end = now if start is None or start < now else start + DAY
+    start = max(end - DAY, 0.0) if start is None else start
     points = _read_points(values.get("points"))
     return Chart(_ordered(start, end), _read_quantities(values.get("quantities")), points)
 
@@ -76,8 +77,10 @@ def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Ch
 def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Calendar:
     """Return which days are asked for; the last thirty where none are given. Raises Refusal."""
     values = _collect(query, ("from", "to", "by"))
-    last = _read_date("to", values["to"]) if "to" in values else datetime.fromtimestamp(now, zone).date()
-    first = _read_date("from", values["from"]) if "from" in values else _earlier(last, 29)
+    today = datetime.fromtimestamp(now, zone).date()
+    first = _read_date("from", values["from"]) if "from" in values else None
+    last = _read_date("to", values["to"]) if "to" in values else max(today, first or today)
+    first = first or max(last - timedelta(days=29), FIRST_DAY)
     if first > last:
         raise Refusal(400, f"from ({first}) is after to ({last}); exchange them.")
     if (last - first).days > MOST_DAYS:
@@ -151,10 +154,6 @@ def _read_date(key: str, text: str) -> date:
     return day
 
 
-def _earlier(day: date, days: int) -> date:
-    return max(day - timedelta(days=days), FIRST_DAY)
-
-
 def _read_points(text: str | None) -> int:
     if text is None:
         return FEW_POINTS
@@ -182,7 +181,7 @@ def _read_choice(key: str, text: str, choices: tuple[Any, ...]) -> Any:  # noqa:
 
 
 def _number(text: str) -> float | None:
-    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,9})?", text, re.ASCII):
+    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,2})?", text, re.ASCII):
         return None
     value = float(text)
     return value if isfinite(value) else None
