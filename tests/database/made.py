@@ -47,7 +47,7 @@ def rows_in(path: Path, meter: str = "house") -> list[dict[str, Any]]:
 def rollups_in(path: Path, level: str) -> dict[int, dict[str, Any]]:
     connection = sqlite3.connect(path)
     connection.row_factory = sqlite3.Row
-    rows = {row["time"]: dict(row) for row in connection.execute(f"SELECT * FROM {level} ORDER BY time")}
+    rows = {row["time"]: dict(row) for row in connection.execute(f"SELECT * FROM {level} ORDER BY time")}  # noqa: S608
     connection.close()
     return rows
 

@@ -17,7 +17,7 @@ from database.made import START, assert_rollups_are_right, reading_at, readings,
 from juntek.database import Database
 from juntek.database.blocks import pack, unpack
 from juntek.database.calendar import LocalDays
-from juntek.database.fields import FIELDS, PLACES
+from juntek.database.fields import FIELDS, PLACES, Batch
 from juntek.database.history import SERIES_KEYS, HistoryReader
 from juntek.database.recorder import Recorder
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
@@ -52,7 +52,7 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=60, deadline=None)
 def test_a_block_gives_back_whatever_was_packed(rows: list[tuple[int | None, ...]], current: int) -> None:
     count = len(rows)
-    batch = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
+    batch: Batch = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
     batch += [list(column) for column in zip(*rows, strict=True)]
     assert unpack(pack(batch), count) == batch
     wanted = {0, PLACES["power"], 5}
@@ -238,8 +238,7 @@ def test_several_threads_may_ask_while_it_is_written(hours: Path) -> None:
     with HistoryReader(hours) as reader:
 
         def ask() -> None:
-            for _ in range(10):
-                answers.append(len(reader.series("house", SERIES_KEYS, START, START + 10_800, 500).time))
+            answers.extend(len(reader.series("house", SERIES_KEYS, START, START + 10_800, 500).time) for _ in range(10))
 
         threads = [Thread(target=ask) for _ in range(4)]
         for thread in threads:

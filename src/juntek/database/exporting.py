@@ -9,15 +9,12 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from juntek.database.rows import ROW_KEYS
 from juntek.errors import ConfigurationError
 from juntek.quantity import QUANTITIES
 from juntek.reading import iso_time
-
-if TYPE_CHECKING:
-    import pyarrow
 
 CSV_ROWS = 2000
 PARQUET_ROWS = 100_000
@@ -46,20 +43,20 @@ def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
     Raises ConfigurationError where its library is missing.
     """
     try:
-        import pyarrow  # noqa: PLC0415 - an extra
+        import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             "Parquet needs a library that is not installed; install it with: pip install 'juntek[parquet]', "
             "or take --format csv."
         ) from error
-    schema = pyarrow.schema([_field(pyarrow, key) for key in ROW_KEYS])
+    schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
     sink = io.BytesIO()
     with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         while some := list(islice(rows, PARQUET_ROWS)):
             columns = [list(column) for column in zip(*some, strict=True)]
             columns[0] = [round(time * 1000) for time in columns[0]]
-            writer.write_table(pyarrow.table(columns, schema=schema))
+            writer.write_table(pa.table(columns, schema=schema))
             yield from _taken(sink)
     yield from _taken(sink)
 
@@ -73,7 +70,7 @@ def _taken(sink: io.BytesIO) -> Iterable[bytes]:
         yield data
 
 
-def _field(arrow: Any, key: str) -> pyarrow.Field:  # noqa: ANN401 - a module
+def _field(arrow: Any, key: str) -> Any:  # noqa: ANN401 - a module, and a field of its
     if key == "time":
         return arrow.field(key, arrow.timestamp("ms", tz="UTC"), nullable=False)
     if key in _WORDS:

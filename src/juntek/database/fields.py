@@ -105,8 +105,8 @@ def join(batches: Sequence[Batch]) -> Batch:
 def power_of(voltages: Column, currents: Column) -> Column:
     """Return 0.01 W as the decoder rounds it, so that it need not be kept."""
     return [
-        round(round((voltage / 100) * (current / 100), 2) * 100)
-        for voltage, current in zip(voltages, currents, strict=True)  # type: ignore[operator]
+        round(round((voltage / 100) * (current / 100), 2) * 100)  # type: ignore[operator]  # every reading has them
+        for voltage, current in zip(voltages, currents, strict=True)
     ]
 
 

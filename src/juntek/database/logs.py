@@ -54,7 +54,7 @@ class LogImport:
     rollups are kept.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where from, where to
         self,
         database: Database,
         meter: str,
@@ -87,7 +87,7 @@ class LogImport:
         for chunk in chunks:
             for event in feed(chunk.data, chunk.time):
                 if event.__class__ is Reading:
-                    self._take(event)  # type: ignore[arg-type]
+                    self._take(event)
                 elif isinstance(event, Garbage):
                     self.result.skipped[f"garbage ({event.reason})"] += 1
                 elif isinstance(event, Identity) and event.address == self._address:

@@ -67,7 +67,7 @@ def upsert(level: str) -> str:
     marks = ", ".join("?" * (len(PARTS) + 2))
     assignments = ", ".join(f"{part.name} = {_merged(part)}" for part in PARTS)
     return (
-        f"INSERT INTO {level} AS old (meter, time, {names}) VALUES ({marks})"
+        f"INSERT INTO {level} AS old (meter, time, {names}) VALUES ({marks})"  # noqa: S608 - our own names
         f" ON CONFLICT (meter, time) DO UPDATE SET {assignments}"
     )
 
@@ -141,11 +141,11 @@ def fold(rollups: Sequence[Rollup]) -> Rollup:
     for part, column in zip(PARTS, zip(*rollups, strict=True), strict=True):
         values = [value for value in column if value is not None] if None in column else column
         if part.way == "sum":
-            whole.append(sum(values))  # type: ignore[arg-type]
+            whole.append(sum(values))
         elif not values:
             whole.append(None)
         elif part.way == "last":
             whole.append(values[-1])
         else:
-            whole.append(min(values) if part.way == "minimum" else max(values))  # type: ignore[type-var]
+            whole.append(min(values) if part.way == "minimum" else max(values))
     return whole

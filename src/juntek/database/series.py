@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import itemgetter, mul
@@ -128,7 +128,7 @@ def _numbers_of(batch: Batch, key: str) -> tuple[Numbers, int]:
     """Return the numbers of a quantity and how many of them are one unit; of a state of charge, what is left."""
     if key == "power":
         # More digits than the reading had, and a third of the time.
-        powers: Numbers = list(map(mul, batch[VOLTAGE], batch[CURRENT]))  # type: ignore[arg-type]
+        powers: Numbers = list(map(mul, batch[VOLTAGE], batch[CURRENT]))
         return powers, SCALES["voltage"] * SCALES["current"]
     source = "remaining_capacity" if key == "state_of_charge" else key
     return batch[PLACES[source]], SCALES[source]
@@ -253,7 +253,7 @@ def _names(key: str) -> Iterable[tuple[str, str]]:
     yield f"{key}_last", ""
 
 
-def _rolled_column(key: str, data: dict[str, Sequence[int | None]]) -> Column:
+def _rolled_column(key: str, data: Mapping[str, Sequence[int | None]]) -> Column:
     if not data:
         return Column()
     if key in TOTALS:
