@@ -48,7 +48,7 @@ class PageHook(BuildHookInterface):  # type: ignore[type-arg, misc]
             build(self.app.display_warning)
 
 
-def build(say: Callable[[str], None]) -> bool:
+def build(say: Callable[[str], object]) -> bool:
     """Build the page where its source is another one than last time; return whether it is there."""
     if is_built():
         return True
@@ -119,4 +119,4 @@ def _run(command: list[str], sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if build(lambda sentence: print(sentence, file=sys.stderr)) else 1)
+    sys.exit(0 if build(lambda sentence: sys.stderr.write(f"{sentence}\n")) else 1)

@@ -42,7 +42,11 @@ class Past:
         cloud = 0.35 + 0.65 * self._dice(time, 86400)
         season = 0.7 + 0.3 * math.cos((time / 86400 - 172) / 365 * 2 * math.pi)
         sun = 4700 * season * cloud * max(0.0, math.sin((hour - 6) / 12 * math.pi))
-        load = (1 + 0.5 * (self._dice(time, 3) - 0.5)) * 210 + 420 * math.exp(-((hour - 19) ** 2) / 6) + (350 if self._dice(time, 1800) > 0.86 else 0)
+        load = (
+            (1 + 0.5 * (self._dice(time, 3) - 0.5)) * 210
+            + 420 * math.exp(-((hour - 19) ** 2) / 6)
+            + (350 if self._dice(time, 1800) > 0.86 else 0)
+        )
         return sun - load
 
     def state_of_charge(self, time: float) -> float:

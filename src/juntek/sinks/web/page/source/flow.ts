@@ -49,6 +49,7 @@ export class Flow {
     const direction = reading?.direction ?? "idle";
     this.element.dataset["direction"] = age === "" ? direction : "idle";
     say(this.charge, charge === null ? NOTHING : number(charge, 0));
+    this.element.classList.toggle("is-full", charge !== null && charge >= 99.5);
     say(this.age, age);
     this.level.style.transform = `scaleY(${((charge ?? 0) / 100).toFixed(4)})`;
     this.setPace(age === "" && direction !== "idle" ? Math.abs(reading?.power ?? 0) : 0);

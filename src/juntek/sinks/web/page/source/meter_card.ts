@@ -1,16 +1,24 @@
 /** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
 
-import type { GatewayHealth, Health, Meter, Values } from "./api.ts";
+import type { GatewayHealth, Health, Meter, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
-import { measure, minutes, moment, number, seconds } from "./format.ts";
+import { NOTHING, energy, joined, measure, minutes, moment, number, seconds } from "./format.ts";
 import { SETTINGS, TEXT } from "./strings.ts";
 
 const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
 
+type Lately = "output" | "resistance" | "charged" | "discharged";
+
 export class MeterCard {
   readonly element: HTMLElement;
-  private readonly identity = element("dl", { class: "facts" });
+  private readonly identity = element("div");
+  private readonly lately: Record<Lately, HTMLElement> = {
+    output: element("dd"),
+    resistance: element("dd"),
+    charged: element("dd"),
+    discharged: element("dd"),
+  };
   private readonly settings = element("div");
   private readonly link = element("dl", { class: "facts" });
   private readonly garbage = element("div");
@@ -22,7 +30,22 @@ export class MeterCard {
       "section",
       { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
       element("h2", { id: "meter-title", class: "only-read" }, TEXT.meter),
-      element("div", { class: "card" }, element("h3", {}, TEXT.meter), this.identity),
+      element(
+        "div",
+        { class: "card" },
+        element("h3", {}, TEXT.meter),
+        this.identity,
+        element(
+          "dl",
+          { class: "facts" },
+          ...facts([
+            [TEXT.outputState, this.lately.output],
+            [TEXT.resistance, this.lately.resistance],
+            [TEXT.chargedInAll, this.lately.charged],
+            [TEXT.dischargedInAll, this.lately.discharged],
+          ]),
+        ),
+      ),
       element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
       element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
     );
@@ -30,13 +53,27 @@ export class MeterCard {
 
   show(meter: Meter | undefined, gateway: GatewayHealth | null): void {
     this.showAge(meter?.health ?? null);
+    this.showLately(meter?.latest ?? null);
     const { identity = null, settings = null, health = null } = meter ?? {};
     const state = JSON.stringify([identity, settings, { ...health, last_frame: null }, gateway]);
     if (state === this.shown) return;
     this.shown = state;
-    fill(this.identity, ...facts(identity ? identityRows(identity) : []));
+    fill(
+      this.identity,
+      identity
+        ? element("dl", { class: "facts" }, ...facts(identityRows(identity)))
+        : element("p", { class: "charts__note" }, TEXT.noIdentity),
+    );
     this.showSettings(settings);
     if (health) this.showHealth(health, gateway);
+  }
+
+  private showLately(reading: Reading | null): void {
+    const output = reading?.output_state;
+    say(this.lately.output, output ? (TEXT.output[output] ?? output) : NOTHING);
+    say(this.lately.resistance, measure(reading?.internal_resistance, 2, "mΩ"));
+    say(this.lately.charged, joined(energy(reading?.charged_energy)));
+    say(this.lately.discharged, joined(energy(reading?.discharged_energy)));
   }
 
   /** The age of the last frame grows by itself. */
@@ -48,7 +85,7 @@ export class MeterCard {
   private showSettings(settings: Values | null): void {
     if (!settings) return fill(this.settings, element("p", {}, TEXT.noSettings));
     const rows = SETTINGS.filter(([key]) => key in settings)
-      .filter(([key]) => settings[key] !== null || key.endsWith("_protection"))
+      .filter(([key]) => settings[key] !== null || canBeOff(key, settings["family"] ?? null))
       .map(([key, label, unit, digits]): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
     fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
   }
@@ -74,6 +111,11 @@ export class MeterCard {
     const reasons = Object.entries(health.garbage).filter(([, count]) => count > 0);
     fill(this.garbage, reasons.length > 0 ? garbageTable(reasons) : null);
   }
+}
+
+/** A protection without a value is switched off, where the family has it at all. */
+function canBeOff(key: string, family: string | number | null): boolean {
+  return key.endsWith("_protection") && (key !== "low_temperature_protection" || family === "KH-F");
 }
 
 function facts(rows: readonly [string, string | HTMLElement][]): HTMLElement[] {

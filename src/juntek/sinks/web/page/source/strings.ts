@@ -127,6 +127,11 @@ export const TEXT = {
   meter: "Meter",
   settings: "Settings",
   settingsNote: "As the meter is set. They can only be read here.",
+  noIdentity: "The meter has not said yet what it is; a display that asks it rarely wants to know.",
+  outputState: "Output",
+  resistance: "Internal resistance",
+  chargedInAll: "Charged in all",
+  dischargedInAll: "Discharged in all",
   noSettings: "The meter has not told its settings yet.",
   identity: {
     model: "Model",
