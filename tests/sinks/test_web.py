@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -13,7 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pyarrow import parquet
 
+from juntek.database import exporting
 from juntek.database.history import ROW_KEYS, HistoryReader
 from juntek.errors import DatabaseError, JuntekError
 from juntek.reading import Reading
@@ -173,6 +176,30 @@ async def test_an_export_holds_every_reading_and_is_sent_in_pieces(database: Pat
         assert [float(row["voltage"]) for row in rows] == [row[1] for row in expected]
         part = await browser.get("/api/meters/house/export", params={"from": NOW - 20, "to": NOW})
         assert len(part.text.splitlines()) == 3
+
+
+async def test_an_export_in_parquet_holds_the_same_in_many_pieces(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "PARQUET_ROWS", 500)
+    async with served(context(database=database)) as site, site.browser() as browser:
+        answer = await browser.get("/api/meters/house/export?format=parquet")
+        assert answer.headers["content-disposition"] == 'attachment; filename="juntek-house.parquet"'
+        assert answer.headers["transfer-encoding"] == "chunked"
+        table = parquet.read_table(io.BytesIO(answer.content))
+    with HistoryReader(database) as reader:
+        rows = list(reader.readings("house", 0, NOW + 1))
+    assert table.column("voltage").to_pylist() == [row[1] for row in rows]
+    assert [moment.timestamp() for moment in table.column("time").to_pylist()] == [row[0] for row in rows]
+
+
+async def test_without_its_library_parquet_is_refused_with_the_mend(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    async with served(context(database=database)) as site, site.browser() as browser:
+        error = (await ask(browser, "/api/meters/house/export", 501, {"format": "parquet"}))["error"]
+        assert "pip install 'juntek[parquet]'" in error
 
 
 async def test_health_tells_of_the_gateway_its_links_and_its_history() -> None:

@@ -34,6 +34,7 @@ _ERRORS = {
     421: "The Host header is not a name of this gateway.",
     429: "Too many wrong passwords; wait as long as Retry-After says.",
     500: "A fault of the gateway; its log says more.",
+    501: "A library for this is not installed on the gateway.",
     503: "The history cannot be read now, or too much is asked at once.",
 }
 _ALWAYS = (400, 405, 421, 500, 503)
@@ -146,6 +147,7 @@ def _export() -> Schema:
     binary = {"type": "string", "contentMediaType": "application/vnd.apache.parquet"}
     files = {"text/csv": _TEXT, "application/vnd.apache.parquet": binary}
     operation["responses"]["200"] = _content("The file; without `from` and `to`, with everything there is.", files)
+    operation["responses"] |= _refusals([501])
     return operation
 
 

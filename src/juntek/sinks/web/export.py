@@ -5,23 +5,20 @@ Pieces are read in a question each: nothing is held open in the database while a
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
-from juntek.database.history import ROW_KEYS, HistoryReader
-from juntek.reading import iso_time
+from juntek.database.exporting import csv_pieces, parquet_pieces
+from juntek.database.history import HistoryReader
+from juntek.errors import ConfigurationError
 from juntek.sinks.web.answers import Refusal
 from juntek.sinks.web.parameters import LATEST, Export
 from juntek.sinks.web.past import Past
 
-ROWS: Final = 2000
-"""Readings in a piece: some 300 kB."""
-TIME_PLACE: Final = ROW_KEYS.index("time")
+PARQUET_TYPE = "application/vnd.apache.parquet"
+_KINDS = {"csv": (csv_pieces, "text/csv; charset=utf-8"), "parquet": (parquet_pieces, PARQUET_TYPE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +32,24 @@ class ExportFile:
 
 async def open_export(past: Past, meter: str, export: Export) -> ExportFile:
     """Begin to make a file. Raises Refusal, also where its beginning cannot be read."""
-    if export.format == "parquet":
-        raise Refusal(501, "Parquet comes from the command line: juntek history export; ask for csv here.")
-    rows = await past.ask(lambda reader: _find_rows(reader, meter, export))
-    begin = await past.ask(lambda _: _write([ROW_KEYS]) + _write(_shown(rows)))
-    return ExportFile(_file_name(meter, "csv"), "text/csv; charset=utf-8", _pieces(past, begin, rows))
+    make_pieces, media_type = _KINDS[export.format]
+    pieces = make_pieces(await past.ask(lambda reader: _find_rows(reader, meter, export)))
+    try:
+        begin = await past.ask(lambda _: next(pieces, b""))
+    except ConfigurationError:
+        raise Refusal(
+            501, "Parquet needs a library on the gateway: pip install 'juntek[parquet]'; or ask for format=csv."
+        ) from None
+    name = re.sub("[^A-Za-z0-9_-]", "_", meter)
+    return ExportFile(f"juntek-{name}.{export.format}", media_type, _go_on(past, begin, pieces))
 
 
-async def _pieces(past: Past, begin: bytes, rows: Iterator[tuple[Any, ...]]) -> AsyncIterator[bytes]:
-    piece = begin
-    while piece:
-        yield piece
-        piece = await past.ask(lambda _: _write(_shown(rows)))
+async def _go_on(past: Past, begin: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    piece: bytes | None = begin
+    while piece is not None:
+        if piece:
+            yield piece
+        piece = await past.ask(lambda _: next(pieces, None))
 
 
 def _find_rows(reader: HistoryReader, meter: str, export: Export) -> Iterator[tuple[Any, ...]]:
@@ -54,19 +57,3 @@ def _find_rows(reader: HistoryReader, meter: str, export: Export) -> Iterator[tu
         return iter(())
     start = 0.0 if export.start is None else export.start
     return reader.readings(meter, start, LATEST if export.end is None else export.end)
-
-
-def _shown(rows: Iterator[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
-    """Return the next rows with their times as they are written."""
-    for row in islice(rows, ROWS):
-        yield (*row[:TIME_PLACE], iso_time(row[TIME_PLACE]), *row[TIME_PLACE + 1 :])
-
-
-def _write(rows: Iterable[tuple[Any, ...]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def _file_name(meter: str, ending: str) -> str:
-    return f"juntek-{re.sub('[^A-Za-z0-9_-]', '_', meter)}.{ending}"
