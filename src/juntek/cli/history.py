@@ -128,7 +128,7 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 @app.command("import", epilog="Example: juntek history import 2024.log 2025.log --meter house")
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings, the oldest first.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, the oldest first.")],
     meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
     address: Annotated[
         int | None, typer.Option(min=1, max=99, metavar="N", help="Its address, where there are several.")
