@@ -70,7 +70,7 @@ async def serve(options: Options, context: Context) -> AsyncIterator[Callable[[U
 
     try:
         await server.ready.wait()
-        log.info("web: the page is at http://%s/", options.address)
+        log.info("web: the page is at http://%s/", _place(options.address, context))
         yield handle
     finally:
         hub.close()
@@ -81,6 +81,11 @@ async def serve(options: Options, context: Context) -> AsyncIterator[Callable[[U
         finally:
             server.cut_all()
             await past.close()
+
+
+def _place(address: Address, context: Context) -> str:
+    """Return what to write into a browser; nobody can ask for all addresses at once."""
+    return f"{context.gateway}:{address.port}" if address.is_any else str(address)
 
 
 def _configure(site: Site) -> Config:
