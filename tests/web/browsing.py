@@ -1,4 +1,4 @@
-"""A real Chromium that looks at the page; rule: whatever a page asks, says or breaks is written down while it is open."""
+"""A real Chromium that looks at the page; rule: whatever the page asks for or complains of is written down."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import ConsoleMessage, Page, Request, ViewportSize, async_playwright
@@ -72,18 +72,23 @@ class Looked:
 
 @asynccontextmanager
 async def look(
-    url: str, size: ViewportSize = DESKTOP, *, theme: str = "light", motion: str = "no-preference", **options: Any
+    url: str,
+    size: ViewportSize = DESKTOP,
+    *,
+    theme: Literal["light", "dark"] = "light",
+    motion: Literal["reduce", "no-preference"] = "no-preference",
 ) -> AsyncIterator[Looked]:
-    """Open the page; options are those of a playwright context."""
+    """Open the page as somebody in Berlin with a screen of this size."""
     async with async_playwright() as playwright:
         program = shutil.which("chromium")
         browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        options = {"locale": "en-GB", "timezone_id": "Europe/Berlin", "has_touch": size is PHONE} | options
         context = await browser.new_context(
             viewport=size,
-            color_scheme=theme,  # type: ignore[arg-type]
-            reduced_motion=motion,  # type: ignore[arg-type]
-            **options,
+            color_scheme=theme,
+            reduced_motion=motion,
+            locale="en-GB",
+            timezone_id="Europe/Berlin",
+            has_touch=size is PHONE,
         )
         page = await context.new_page()
         looked = Looked(page, urlsplit(url).netloc)

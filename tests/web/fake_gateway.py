@@ -1,6 +1,6 @@
 """A gateway that is not there: the page's API over a made-up year; rule: every state of the page can be had at once.
 
-By hand: python tests/web/fake_gateway.py [--port N] [--state live|silent|gone|paused|waiting|young|password]
+By hand: PYTHONPATH=tests python -m web.fake_gateway [--port N] [--state live|silent|gone|paused|waiting|young|password]
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-if __package__:
-    from web.fake_past import NOMINAL, Past
-else:
-    from fake_past import NOMINAL, Past
+from web.fake_past import NOMINAL, Past
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src" / "juntek" / "sinks" / "web" / "static"
@@ -93,7 +90,7 @@ class FakeGateway:
         return f"http://127.0.0.1:{self.port}/"
 
     def __enter__(self) -> Self:
-        gateway = self
+        gateway: FakeGateway = self
 
         class Handler(_Handler):
             owner = gateway

@@ -175,18 +175,13 @@ async def test_a_gap_in_the_past_is_not_bridged() -> None:
     with make_gateway() as gateway:
         async with look(gateway.url + "#meter=house&range=day") as looked:
             await looked.settled()
-            await looked.page.click("summary")
-            await looked.until("() => document.querySelectorAll('#history tbody tr').length > 20")
-            times = len(await looked.page.locator("#history tbody th").all_inner_texts())
-            assert times > 20
-            x, y = await middle(looked)
+            _, y = await middle(looked)
             box = await looked.page.locator(AREA).bounding_box()
             assert box is not None
             seen = set()
             for step in range(60):
                 await looked.page.mouse.move(box["x"] + 60 + step * (box["width"] - 80) / 60, y)
                 seen.add(await looked.text(".strip[data-quantity=voltage] .strip__value"))
-            assert x > 0
             assert "no reading" in seen
 
 
