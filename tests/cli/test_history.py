@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_a_recording_becomes_history_and_says_what_was_skipped(recording: Path, 
     rows = rows_in(path)
     assert len(rows) == READINGS
     assert {row["nominal_capacity"] for row in rows[10:]} == {280.0}
-    assert all(a[key] <= b[key] for a, b in zip(rows, rows[1:], strict=False) for key in TOTALS)
+    assert all(a[key] <= b[key] for a, b in pairwise(rows) for key in TOTALS)
     assert_rollups_are_right(path, LocalDays(UTC).start_of)
 
 
@@ -108,7 +109,9 @@ def test_an_older_recording_stands_beside_what_was_live(imported: Path, tmp_path
 
 def test_lines_without_a_time_are_skipped_and_counted(tmp_path: Path) -> None:
     log = tmp_path / "no-times.log"
-    log.write_text("".join(f"frame: ':r50=1,{line.split('=1,')[1]}".replace("\\r\\n", "'") for line in lines(START, 50)[1:]))
+    log.write_text(
+        "".join(f"frame: ':r50=1,{line.split('=1,')[1]}".replace("\\r\\n", "'") for line in lines(START, 50)[1:])
+    )
     said = bring(log, "--meter", "house", "--database", tmp_path / "history.db")
     assert "without a time and its offset from UTC" in said
 
@@ -157,7 +160,7 @@ def test_csv_and_parquet_hold_the_same_readings(imported: Path, tmp_path: Path) 
     assert "600 readings of house." in ended.talk
     table = [line.split(",") for line in ended.output.splitlines()]
     assert run("history", "export", tmp_path / "house.parquet", *span, "--database", imported).status == 0
-    columns = parquet.read_table(tmp_path / "house.parquet").to_pydict()  # type: ignore[no-untyped-call]
+    columns = parquet.read_table(tmp_path / "house.parquet").to_pydict()
     assert table[0] == list(columns)
     for place, key in enumerate(table[0]):
         texts = [line[place] for line in table[1:]]
@@ -198,5 +201,3 @@ def test_the_database_of_the_configuration_is_taken(imported: Path) -> None:
     file.write_text('[[meters]]\nname = "house"\nlink = "/dev/null"\n[history]\npath = "history.db"\n')
     ended = run("history", "summary", "--config", file)
     assert ended.output.startswith("house: ")
-
-

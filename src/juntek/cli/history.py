@@ -8,22 +8,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from juntek.cli.days import dates_between, draw_days, heading_of, moment_of
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
-from juntek.cli.tables import draw_table
 from juntek.config import Configuration, MeterConfiguration, default_database, find_file
 from juntek.config.apart import load_apart
 from juntek.errors import DatabaseError, RequestError
 
 if TYPE_CHECKING:
-    from juntek.database.history import Day, HistoryReader
+    from juntek.database.history import HistoryReader
     from juntek.database.logs import Imported
 
 KEEP_RAW_DAYS = 30.0
@@ -84,13 +84,13 @@ def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
             if span is None:
                 typer.echo(f"There are no readings of {name} yet.", err=True)
                 continue
-            first, last = _dates(start, end, span, reader.time_zone)
+            first, last = dates_between(start, end, span, reader.time_zone)
             days = reader.days(name, first, last, by.value)
             if chosen is TableFormat.JSON:
                 for day in days:
                     typer.echo(json.dumps({"meter": name, **day.as_dict()}))
             else:
-                typer.echo(_heading(reader, name, span) + "\n" + _draw(days, by))
+                typer.echo(heading_of(reader, name, span) + "\n" + draw_days(days, by.value))
 
 
 @app.command(epilog="Example: juntek history export house.parquet --meter house --from 2026-05-01")
@@ -114,7 +114,7 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
     with _open(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
         zone = reader.time_zone
-        span = (_moment(start, zone) if start else 0.0, _moment(end, zone, after=True) if end else 2.0**33)
+        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else 2.0**33)
         rows = _Counted(reader.readings(name, *span))
         pieces = (csv_pieces if chosen is FileFormat.CSV else parquet_pieces)(rows)
         if str(file) == "-":
@@ -220,54 +220,7 @@ def _only_meter(reader: HistoryReader) -> str:
     return meters[0]
 
 
-# When -------------------------------------------------------------------------------------------------------
-
-
-def _moment(text: str, zone: tzinfo, *, after: bool = False) -> float:
-    """Return the moment that a text means, with `after` the end of a date."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise RequestError(f'"{text}" is no time; write it like 2026-05-01 or 2026-05-01T08:00.') from None
-    if after and len(text) == len("2026-05-01"):
-        moment += timedelta(days=1)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
-
-
-def _dates(start: str | None, end: str | None, span: tuple[float, float], zone: tzinfo) -> tuple[date, date]:
-    first = _moment(start, zone) if start else span[0]
-    last = _moment(end, zone) if end else span[1]
-    return datetime.fromtimestamp(first, zone).date(), datetime.fromtimestamp(last, zone).date()
-
-
-# What is shown ----------------------------------------------------------------------------------------------
-
-
-def _heading(reader: HistoryReader, name: str, span: tuple[float, float]) -> str:
-    zone = reader.time_zone
-    first, last = (datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M") for moment in span)
-    return f"{name}: {reader.count(name)} readings from {first} to {last}"
-
-
-def _draw(days: list[Day], by: Part) -> str:
-    headings = (by.value, "in kWh", "out kWh", "in Ah", "out Ah", "efficiency", "V", "A", "charge %", "°C")
-    length = {Part.DAY: 10, Part.MONTH: 7, Part.YEAR: 4}[by]
-    rows = [
-        (
-            day.date.isoformat()[:length],
-            f"{day.charged_energy / 1000:.2f}",
-            f"{day.discharged_energy / 1000:.2f}",
-            f"{day.charged_capacity:.1f}",
-            f"{day.discharged_capacity:.1f}",
-            "-" if day.efficiency is None else f"{100 * day.efficiency:.1f} %",
-            *(
-                "-" if part.minimum is None or part.maximum is None else f"{part.minimum:g}…{part.maximum:g}"
-                for part in (day.voltage, day.current, day.state_of_charge, day.temperature)
-            ),
-        )
-        for day in days
-    ]
-    return draw_table(headings, rows)
+# What is said -----------------------------------------------------------------------------------------------
 
 
 def _tell(result: Imported) -> str:

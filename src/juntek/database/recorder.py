@@ -19,20 +19,17 @@ from operator import sub
 from typing import Any
 
 from juntek.database import Database
-from juntek.database.blocks import pack, unpack
 from juntek.database.calendar import LocalDays, name_of
-from juntek.database.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, join, part_of
+from juntek.database.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of
+from juntek.database.raw import keep_readings
 from juntek.database.rollups import INCREASES, LEVELS, Rollup, fold, minutes_of, nothing, row_of, upsert
 from juntek.database.turning import turn_days
 from juntek.reading import Reading
 
-HOUR = 3_600_000
 LONGEST_STEP = 300_000
 """ms between readings above which what flowed across midnight is shared out between the days."""
 MOST_DAYS = 400
 """Days that such a gap is shared out over; a longer one is a clock that was set."""
-ALIKE = 4
-"""Blocks of about the same size that become one."""
 
 _UPSERTS = {level: upsert(level) for level in LEVELS}
 
@@ -137,9 +134,7 @@ class Recorder:
             return refused
         stream.time = times[-1] if stream.live else stream.time
         self._roll_up(connection, meter, batch, growth, before)
-        for start, end in _hours(times):
-            if times[start] >= keep_since:
-                _store(connection, meter, part_of(batch, start, end))
+        keep_readings(connection, meter, batch, keep_since)
         return refused
 
     def _roll_up(
@@ -232,11 +227,6 @@ def _runs(batch: Batch) -> list[Batch]:
     return [part_of(batch, start, end) for start, end in pairwise((0, *cuts, len(times)))]
 
 
-def _hours(times: list[int]) -> list[tuple[int, int]]:
-    cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b // HOUR != a // HOUR]
-    return list(pairwise((0, *cuts, len(times))))
-
-
 def _choose(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:
     """Return which readings do not fall between the first and the last of their minute; None for all."""
     rows = connection.execute(
@@ -303,64 +293,3 @@ def _accepted_steps(steps: list[int], accepted: list[bool], *, carry: bool) -> t
         elif carry:
             carried += step
     return kept, carried
-
-
-def _store(connection: sqlite3.Connection, meter: int, batch: Batch) -> None:
-    """Write a batch of one hour as a block, and make fewer, larger blocks of those that are there."""
-    times: list[int] = batch[TIME]  # type: ignore[assignment]
-    hour = times[0] // HOUR * HOUR
-    blocks = connection.execute(
-        "SELECT time, last, count FROM raw WHERE meter = ? AND time BETWEEN ? AND ? ORDER BY time",
-        (meter, hour, hour + HOUR - 1),
-    ).fetchall()
-    if blocks and blocks[-1][1] >= times[0]:
-        _merge(connection, meter, [time for time, _, _ in blocks], batch)
-        return
-    if not blocks:
-        _merge_hour_before(connection, meter, hour)
-    sizes = [count for _, _, count in blocks]
-    together = _count_alike([*sizes, len(times)]) - 1
-    _merge(connection, meter, [time for time, _, _ in blocks[len(blocks) - together :]] if together else [], batch)
-
-
-def _count_alike(sizes: list[int]) -> int:
-    """Return how many of the last blocks become one: whenever ALIKE of them are about as large, or larger for it."""
-    together, total = 1, sizes[-1]
-    while True:
-        same = together
-        while same < len(sizes) and sizes[-same - 1] < 2 * total:
-            same += 1
-        if same - together < ALIKE - 1:
-            return together
-        together, total = same, sum(sizes[-same:])
-
-
-def _merge_hour_before(connection: sqlite3.Connection, meter: int, hour: int) -> None:
-    last = connection.execute(
-        "SELECT time FROM raw WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1", (meter, hour)
-    ).fetchone()
-    if last is None:
-        return
-    start = last[0] // HOUR * HOUR
-    times = connection.execute(
-        "SELECT time FROM raw WHERE meter = ? AND time BETWEEN ? AND ?", (meter, start, start + HOUR - 1)
-    ).fetchall()
-    if len(times) > 1:
-        _merge(connection, meter, [time for (time,) in times], None)
-
-
-def _merge(connection: sqlite3.Connection, meter: int, times: list[int], batch: Batch | None) -> None:
-    """Put the blocks that begin at these times, and the batch, into one block."""
-    batches = [] if batch is None else [batch]
-    for time in times:
-        count, block = connection.execute(
-            "SELECT count, block FROM raw WHERE meter = ? AND time = ?", (meter, time)
-        ).fetchone()
-        batches.append(unpack(block, count))
-        connection.execute("DELETE FROM raw WHERE meter = ? AND time = ?", (meter, time))
-    whole = join(batches) if len(batches) > 1 else batches[0]
-    column = whole[TIME]
-    connection.execute(
-        "INSERT INTO raw (meter, time, last, count, block) VALUES (?, ?, ?, ?, ?)",
-        (meter, column[0], column[-1], len(column), pack(whole)),
-    )
