@@ -163,6 +163,25 @@ async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(tmp
     blocker.close()
 
 
+async def test_what_was_held_when_a_commit_failed_is_written_when_the_sink_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    where = context(path)
+    async with open_sink(Options(commit_interval=NEVER), where) as handle:
+        await tell(handle, readings(0, 5))
+    blocker = sqlite3.connect(path, isolation_level=None)
+    with pytest.raises(DatabaseError):  # noqa: PT012 - leaving it is what fails
+        async with open_sink(Options(commit_interval=NEVER), where) as handle:
+            await tell(handle, readings(5, 5))
+            blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseError):
+        async with open_sink(Options(commit_interval=NEVER), where):
+            raise AssertionError("it cannot be entered yet")
+    blocker.close()
+    async with open_sink(Options(commit_interval=NEVER), where) as handle:
+        await tell(handle, readings(9, 3))
+    assert [row["run_time"] for row in rows_in(path)] == list(range(12))
+
+
 async def test_a_history_that_was_away_says_so_and_goes_on_by_itself(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,5 +33,7 @@ class Context:
     """Whose midnight begins a day."""
     troubles: dict[str, str] = field(default_factory=dict)
     """Why a sink is away at present, as a sentence, by its section; each supervisor keeps its own part up to date."""
+    left: dict[str, Any] = field(default_factory=dict)
+    """What a sink that failed has left for its next entry, by its section; nobody else looks at it."""
     sections: tuple[str, ...] = ()
     """Names of all configured sinks."""

@@ -1,7 +1,8 @@
 """Keeps every reading in the database; rule: one commit for all meters, seldom, and what fails is told and tried again.
 
 A clean stop writes what is held. A kill loses the readings of one commit interval and no energy: what they had
-counted is in the totals of the next. While the database cannot be written the sink is away like any other.
+counted is in the totals of the next. While the database cannot be written the sink is away like any other; what it
+held is written first when it is back.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ SECTION = "history"
 EXTRA = ""
 """It needs no library."""
 
-MOST_HELD = 100_000
+MOST_HELD = 20_000
 """Readings of all meters that are held between two commits; beyond that a commit comes early."""
 BLOCKS_DROPPED = 8
 """Hours of readings that are dropped after one commit, so that no commit takes long."""
@@ -109,6 +110,10 @@ class _Keeper:
         self._recorder = await asyncio.to_thread(Recorder, self._database, self._context.time_zone)
         last_times = await asyncio.to_thread(self._recorder.last_times)
         self._clocks = {meter: Clock(time) for meter, time in last_times.items()}
+        self._held = self._context.left.pop(SECTION, {})
+        for meter, readings in self._held.items():
+            self._clocks.setdefault(meter, Clock()).admit(readings[-1].time or 0.0)
+        await self.commit()
 
     async def handle(self, update: Update) -> None:
         """Hold the reading of an update; one that was handed over before is not held again."""
@@ -144,14 +149,24 @@ class _Keeper:
             return
         # A commit that was begun is waited for even when the gateway stops meanwhile.
         work = asyncio.ensure_future(asyncio.to_thread(self._write, held))
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            await work
-            raise
-        except BaseException:
-            self.failed = True
-            raise
+        stopped = False
+        while not work.done():
+            try:
+                await asyncio.wait((work,))
+            except asyncio.CancelledError:
+                stopped = True
+        if work.exception() is not None:
+            self._leave(held)
+        work.result()
+        if stopped:
+            raise asyncio.CancelledError
+
+    def _leave(self, held: dict[str, list[Reading]]) -> None:
+        """Leave what was not written, and what came meanwhile, to the next entry."""
+        self.failed = True
+        for meter, readings in self._held.items():
+            held.setdefault(meter, []).extend(readings)
+        self._context.left[SECTION] = held
 
     def _write(self, held: dict[str, list[Reading]]) -> None:
         assert self._recorder is not None  # noqa: S101 - made by open
