@@ -48,6 +48,7 @@ export class Charts {
   private timer = 0;
   private ticked = 0;
   private width = 0;
+  private isMarked = false;
 
   constructor(
     private readonly recent: (meter: string) => readonly Reading[],
@@ -205,6 +206,10 @@ export class Charts {
     this.layOut();
     this.showCursor();
     this.tell();
+    if (!this.isMarked && this.points.time.length > 0) {
+      this.isMarked = true;
+      performance.mark("first-chart"); // for whoever measures
+    }
   }
 
   /** Gives every chart its height; without a value a temperature has no chart. */

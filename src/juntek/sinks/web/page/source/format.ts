@@ -60,6 +60,7 @@ export function minutes(value: number): string {
 
 /** A length of time in seconds: 5 s, 3 min, 2 h 40 min. */
 export function seconds(value: number): string {
+  if (value >= 86_400 && value % 86_400 === 0) return `${value / 86_400}${SPACE}d`;
   return value < 89.5 && value !== 60 ? `${Math.max(0, Math.round(value))}${SPACE}s` : minutes(value / 60);
 }
 

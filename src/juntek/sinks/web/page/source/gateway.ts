@@ -15,6 +15,9 @@ const LOOK = 30;
 /** Seconds without any event after which it is asked whether the gateway is there at all. */
 const QUIET = 20;
 
+/** Seconds out of sight after which the live connection is let go: a browser has only six for one gateway. */
+const UNSEEN = 60;
+
 /** Seconds of readings kept for the end of the charts. */
 const KEPT = 900;
 
@@ -34,6 +37,7 @@ export class Gateway {
   private heard = 0;
   private retry = 0;
   private looked = 0;
+  private hiddenSince: number | null = null;
 
   constructor(private readonly changed: (change: Change, meter?: string) => void) {}
 
@@ -42,6 +46,7 @@ export class Gateway {
     void this.look();
     window.setInterval(() => this.watch(), 1000);
     document.addEventListener("visibilitychange", () => {
+      this.hiddenSince = document.hidden ? now() : null;
       if (!document.hidden) void this.look();
     });
     window.addEventListener("online", () => void this.look());
@@ -151,6 +156,11 @@ export class Gateway {
   private watch(): void {
     if (this.needsPassword) return;
     const time = now();
+    if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) {
+      this.events?.close();
+      this.events = null;
+      return;
+    }
     if (this.goneSince !== null || !this.known) {
       if (time >= this.retry) {
         this.retry = time + 3;

@@ -110,7 +110,7 @@ export class Strip {
         drag: { setScale: false, x: false, y: false },
         points: {
           size: (_plot, series) => (series === 1 ? 9 : 0),
-          width: 2,
+          width: (_plot, series) => (series === 1 ? 2 : 0),
           stroke: () => this.colors.surface,
           fill: () => this.colors.ink,
         },
