@@ -10,12 +10,11 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from juntek import __version__
 from juntek.config import Configuration
 from juntek.database import Database
+from juntek.database.calendar import system_zone
 from juntek.meter.line import Line, MeterOptions
 from juntek.sinks import Context, find_sinks
 from juntek.supervisor import Supervisor
@@ -33,7 +32,15 @@ class Gateway:
 
     def __init__(self, configuration: Configuration, database: Database) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
-        context = Context(version=__version__, gateway=socket.gethostname(), meters=names)
+        zone = configuration.time_zone or system_zone()
+        context = Context(
+            version=__version__,
+            gateway=socket.gethostname(),
+            meters=names,
+            database=configuration.database,
+            time_zone=zone,
+            sections=tuple(configuration.sinks),
+        )
         sinks = find_sinks()
         self.supervisors = [
             Supervisor(sinks[section], options, context) for section, options in configuration.sinks.items()
@@ -43,7 +50,7 @@ class Gateway:
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
-        self.totals = TotalsKeeper(database, intervals, configuration.time_zone or _system_zone(), time.time)
+        self.totals = TotalsKeeper(database, intervals, zone, time.time)
         self._told: dict[str, str | None] = {}
 
     async def run(self) -> None:
@@ -110,14 +117,6 @@ def _by_link(configuration: Configuration) -> Mapping[str, list[MeterOptions]]:
     for meter in configuration.meters:
         links[meter.link].append(meter.options)
     return links
-
-
-def _system_zone() -> tzinfo:
-    """Return the zone of this computer, with its summer time where the system tells its name."""
-    with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
-        name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
-        return ZoneInfo(name)
-    return datetime.now(UTC).astimezone().tzinfo or UTC
 
 
 class _Notifier:

@@ -62,6 +62,7 @@ class Supervisor:
                     f"pip install 'juntek[{self._sink.EXTRA}]'"
                 ) from error
             except JuntekError as error:
+                self._context.troubles[self.name] = str(error)
                 if asyncio.get_running_loop().time() - entered > LONGEST_WAIT:
                     wait, told = SHORTEST_WAIT, ""
                 if str(error) != told:
@@ -73,6 +74,7 @@ class Supervisor:
     async def _serve(self) -> None:
         async with self._sink.open_sink(self._options, self._context) as handle:
             log.info("%s: connected.", self.name)
+            self._context.troubles.pop(self.name, None)
             # What was told before the sink failed is told again: it knows only what it has heard since.
             for update in list(self._latest.values()):
                 await handle(update)

@@ -23,7 +23,10 @@ from juntek.errors import (
     UnknownLayoutError,
 )
 
-COMMANDS = ("read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check")
+COMMANDS = (
+    "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check", "history summary",
+    "history export", "history import", "history backup", "web password", "web token",
+)  # fmt: skip
 
 
 def show_help(*words: str) -> str:
@@ -32,7 +35,7 @@ def show_help(*words: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "config"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "config", "history", "web"])
 def test_help(command: str, snapshot: SnapshotAssertion) -> None:
     assert show_help(*command.split()) == snapshot
 

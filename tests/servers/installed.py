@@ -1,19 +1,22 @@
 """What becomes of a test whose server is not installed.
 
 Rule: a test that asks for a server which is not installed is left out with a sentence that says how to install it;
-where the environment variable JUNTEK_REQUIRE names the group (`broker`, `homeassistant`; commas between), it fails.
+where the environment variable JUNTEK_REQUIRE names the group (`broker`, `homeassistant`, `browser`; commas
+between), it fails.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
 from servers.home_assistant import find_environment
 from servers.mosquitto import find_program
 
-BROKER, HOME_ASSISTANT = "broker", "homeassistant"
+BROKER, HOME_ASSISTANT, BROWSER = "broker", "homeassistant", "browser"
 """The marks of tests, and the words of JUNTEK_REQUIRE."""
 
 
@@ -28,6 +31,15 @@ def need_home_assistant(version: str) -> None:
     if find_environment(version) is None:
         remedy = "run scripts/install-test-servers --home-assistant"
         _do_without(HOME_ASSISTANT, f"Home Assistant {version} is not installed: {remedy}")
+
+
+def need_browser() -> None:
+    """Skip or fail, as JUNTEK_REQUIRE says, where Chromium, the page or its tools are missing."""
+    web = Path(__file__).resolve().parents[2] / "src" / "juntek" / "sinks" / "web"
+    if shutil.which("chromium") is None:
+        _do_without(BROWSER, "Chromium is not installed: run scripts/install-test-servers --chromium")
+    if not (web / "static" / "index.html").exists() or not (web / "page" / "node_modules" / "axe-core").exists():
+        _do_without(BROWSER, "The page is not built: run scripts/page")
 
 
 def _do_without(group: str, sentence: str) -> None:

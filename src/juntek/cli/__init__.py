@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import juntek
-from juntek.cli import configuration
+from juntek.cli import configuration, history, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
 from juntek.cli.demo import demo
@@ -67,6 +67,8 @@ app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
 app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
 app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)
 app.add_typer(configuration.app, name="config")
+app.add_typer(history.app, name="history")
+app.add_typer(web.app, name="web")
 app.command(epilog="Example: juntek decode bus.log --format table")(decode)
 app.command(epilog="Example: juntek capture /dev/ttyUSB0 -o bus.log --seconds 60")(capture)
 app.command(epilog="Example: juntek simulate --pty /tmp/meter --model KH140F --speed 60")(simulate)

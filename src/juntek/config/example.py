@@ -51,8 +51,20 @@ host = "127.0.0.1"
 # interval = 1.0                  # s between two states of a meter, averaged; 0: every reading at once
 # allow_control = []              # what MQTT may write to the meter: nothing
 
+# A page with the battery now and its past, and an API for scripts: http://127.0.0.1:8140
+# [web]
+# listen = "127.0.0.1:8140"       # "0.0.0.0:8140": all addresses of this computer; needs a password
+# auth = "password"               # none: nobody is asked; default: a password, where one is set
+# password_hash_file = "web-password"  # write it with: juntek web password -o web-password
+# tokens_file = "web-tokens"      # for scripts; write it with: juntek web token NAME -o web-tokens
+# allowed_hosts = ["battery.example.org"]  # other names under which browsers find this page
+# session_days = 30               # without a visit, until a browser has to sign in again
+
+# Every reading is kept for a month, and its minutes, hours and days for ever.
 # [history]
 # path = "juntek.db"              # default: ~/.local/state/juntek/juntek.db
+# keep_raw_days = 30.0            # after which single readings are dropped
+# commit_interval = 10.0          # s between two writes to the disk
 """
 
 

@@ -1,6 +1,7 @@
 """Everything at once without any hardware; rule: real parts on this computer only, and nothing is left behind.
 
-Two simulated meters, the gateway, a broker, and a screen that shows what is on the wires and what is published.
+Two simulated meters with a month behind them, the gateway with its page, a broker, and a screen that shows what is on
+the wires and what is published.
 """
 
 from __future__ import annotations
@@ -11,23 +12,31 @@ import os
 import sys
 import tempfile
 import time
+import webbrowser
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from juntek import Bus
 from juntek.config import Configuration, MeterConfiguration
+from juntek.database.calendar import system_zone
 from juntek.demo.broker import BrokerPlace, find_broker
+from juntek.demo.past import fill_past
 from juntek.demo.screen import Screen, show
+from juntek.errors import JuntekError
 from juntek.gateway import run_gateway
 from juntek.links import open_link
 from juntek.meter.line import MeterOptions
 from juntek.simulator import Options, Simulation
-from juntek.sinks import mqtt
+from juntek.simulator.site import Site
+from juntek.sinks import history, mqtt, web
 
 BASE_TOPIC = "juntek-demo"
 """Not the one of a real gateway, which may be on the same broker."""
+
+DATABASE = "juntek.db"
 
 SPEED = 5.0
 """Simulated seconds in one second, so that something can be seen to happen."""
@@ -55,23 +64,30 @@ def make_meters(now: datetime) -> tuple[DemoMeter, ...]:
 
 
 async def run_demo(*, duration: float | None, port: int, open_page: bool) -> None:
-    """Run for `duration` seconds, or until cancelled. `port` and `open_page` are for a page that is yet to come."""
-    del port, open_page
+    """Run for `duration` seconds, or until cancelled; the page is on `port` and is opened where that is wanted."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     screen = Screen(started=time.monotonic())
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="juntek-demo-")))
-        screen.say("Starting two simulated meters…")
         meters = make_meters(datetime.now().astimezone())
-        simulations = [await stack.enter_async_context(Simulation(meter.options)) for meter in meters]
+        sites = await _fill(meters, folder / DATABASE)
+        screen.say("Starting two simulated meters…")
+        simulations = [
+            await stack.enter_async_context(Simulation(meter.options, sites=(site,)))
+            for meter, site in zip(meters, sites, strict=True)
+        ]
         screen.say("Looking for a broker…")
         broker = await asyncio.to_thread(stack.enter_context, find_broker(os.environ, folder))
         urls = [simulation.url for simulation in simulations]
-        screen.introduce(meters, urls, broker, BASE_TOPIC)
-        work = [run_gateway(_configure(meters, urls, broker, folder)), *(s.run() for s in simulations)]
+        page = f"http://127.0.0.1:{port}/" if _can_serve() else None
+        screen.introduce(meters, urls, broker, BASE_TOPIC, page)
+        configuration = _configure(meters, urls, broker, folder, port if page else None)
+        work = [run_gateway(configuration), *(s.run() for s in simulations)]
         work += [_watch_wire(meter.name, url, screen) for meter, url in zip(meters, urls, strict=True)]
         if broker is not None:
             work.append(_watch_broker(broker, screen))
+        if page is not None and open_page:
+            work.append(_open(page))
         work.append(show(screen))
         with suppress(TimeoutError):
             async with asyncio.timeout(duration), asyncio.TaskGroup() as tasks:
@@ -81,9 +97,11 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
 
 
 def _configure(
-    meters: tuple[DemoMeter, ...], urls: list[str], broker: BrokerPlace | None, folder: Path
+    meters: tuple[DemoMeter, ...], urls: list[str], broker: BrokerPlace | None, folder: Path, port: int | None
 ) -> Configuration:
-    sinks: dict[str, object] = {}
+    sinks: dict[str, object] = {history.SECTION: history.Options(commit_interval=1.0)}
+    if port is not None:
+        sinks[web.SECTION] = web.Options(listen=f"127.0.0.1:{port}")
     if broker is not None:
         sinks[mqtt.SECTION] = mqtt.Options(
             host=broker.host,
@@ -101,8 +119,40 @@ def _configure(
             for meter, url in zip(meters, urls, strict=True)
         ),
         sinks=sinks,
-        database=folder / "juntek.db",
+        database=folder / DATABASE,
     )
+
+
+async def _fill(meters: tuple[DemoMeter, ...], path: Path) -> list[Site]:
+    """Give the meters a past, with a bar that shows how far it is."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    named = [(meter.name, meter.options) for meter in meters]
+    stopped = False
+    with Progress(console=Console(stderr=True), transient=sys.stderr.isatty()) as progress:
+        task = progress.add_task("Making a month of history…")
+
+        def tell(done: int, of: int) -> None:
+            if stopped:
+                raise JuntekError("The demo was stopped.")
+            progress.update(task, completed=done, total=of)
+
+        try:
+            return await asyncio.to_thread(fill_past, path, named, meters[0].options.start, system_zone(), tell)
+        except asyncio.CancelledError:
+            stopped = True
+            raise
+
+
+def _can_serve() -> bool:
+    """Whether the libraries of the page are installed."""
+    return all(find_spec(library) is not None for library in ("starlette", "uvicorn"))
+
+
+async def _open(page: str) -> None:
+    await asyncio.sleep(1.0)  # the server starts beside us
+    await asyncio.to_thread(webbrowser.open, page)
 
 
 async def _watch_wire(name: str, url: str, screen: Screen) -> None:

@@ -43,9 +43,19 @@ class Screen:
         """Tell what is being done: talk, not data."""
         sys.stderr.write(f"{text}\n")
 
-    def introduce(self, meters: tuple[DemoMeter, ...], urls: list[str], broker: BrokerPlace | None, topic: str) -> None:
+    def introduce(
+        self,
+        meters: tuple[DemoMeter, ...],
+        urls: list[str],
+        broker: BrokerPlace | None,
+        topic: str,
+        page: str | None,
+    ) -> None:
         """Say what is running, and how to look at it from outside."""
         self.broker = broker
+        self.introduction.append(
+            f"The page: {page}" if page else "No page: install its libraries with: pip install 'juntek[web]'"
+        )
         for meter, url in zip(meters, urls, strict=True):
             address = meter.options.addresses[0]
             at = f" --address {address}" if address != 1 else ""

@@ -13,9 +13,12 @@ import importlib
 import pkgutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from functools import cache
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,16 @@ class Context:
     """Names of all configured meters, whether they answer or not."""
     time: Callable[[], float] = time.time
     """Seconds since 1970."""
+    database: Path | None = None
+    """The file of totals and history."""
+    time_zone: tzinfo = UTC
+    """Whose midnight begins a day."""
+    troubles: dict[str, str] = field(default_factory=dict)
+    """Why a sink is away at present, as a sentence, by its section; each supervisor keeps its own part up to date."""
+    left: dict[str, Any] = field(default_factory=dict)
+    """What a sink that failed has left for its next entry, by its section; nobody else looks at it."""
+    sections: tuple[str, ...] = ()
+    """Names of all configured sinks."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The SQLite file in which totals live; rule: what was committed survives a kill and a power cut.
+"""The SQLite file in which totals and history live; rule: what was committed survives a kill and a power cut.
 
 Write-ahead log, one transaction a call, and each commit is on the disk before the call returns.
 """
@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from juntek.database.schema import HISTORY
 from juntek.errors import ConfigurationError, DatabaseError
 
 APPLICATION = 0x4A554E54
@@ -28,6 +29,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             time REAL NOT NULL
         ) WITHOUT ROWID""",
     ),
+    "0002 history": HISTORY,
 }
 """Name and statements of each step from an empty file to the present schema, in order; each is one transaction."""
 
@@ -39,19 +41,24 @@ class Database:
     file is damaged. What was committed before is still there then, and the next call tries again.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, check: bool = True, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    ) -> None:
         """Open the file, made if it is not there, and bring it to the present schema.
+
+        With `check` all of it is read to see whether it is whole: once a start is enough. With `synchronous` NORMAL
+        a power cut may take the last commits back, whole, and no commit waits for the disk.
 
         Raises ConfigurationError where the path cannot be, DatabaseError where the file cannot be used.
         """
         self.path = Path(path)
         self._lock = Lock()
         _make(self.path)
-        with self._explain():
+        with explain(self.path):
             self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
-            with self._explain():
-                self._prepare()
+            with explain(self.path):
+                self._prepare(synchronous, check=check)
         except BaseException:
             self._connection.close()
             raise
@@ -59,7 +66,7 @@ class Database:
     def save_ledgers(self, snapshots: dict[str, dict[str, Any]], time: float) -> None:
         """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970."""
         rows = [(meter, json.dumps(snapshot, allow_nan=False), time) for meter, snapshot in snapshots.items()]
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
                 " ON CONFLICT (meter) DO UPDATE SET snapshot = excluded.snapshot, time = excluded.time",
@@ -68,16 +75,35 @@ class Database:
 
     def load_ledgers(self) -> dict[str, dict[str, Any]]:
         """Return the snapshots by the meter's name."""
-        with self._lock, self._explain():
+        with self._lock, explain(self.path):
             rows = self._connection.execute("SELECT meter, snapshot FROM ledger").fetchall()
         try:
             return {meter: json.loads(snapshot) for meter, snapshot in rows}
         except ValueError as error:
-            raise self._damaged() from error
+            raise _damaged(self.path) from error
+
+    def back_up(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is committed into another file, which must not be there; the database may be in use.
+
+        Raises ConfigurationError where the file cannot be made.
+        """
+        target = Path(path)
+        if target.exists():
+            raise ConfigurationError(
+                f"{target} is there already: give the backup another name, or move that file away."
+            )
+        _make(target)
+        with self._lock, explain(target):
+            copy = sqlite3.connect(target)
+            try:
+                self._connection.backup(copy, pages=-1)
+                copy.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                copy.close()
 
     def close(self) -> None:
         """Close the file; everything committed is in it."""
-        with self._lock, self._explain():
+        with self._lock, explain(self.path):
             self._connection.close()
 
     def __enter__(self) -> Self:
@@ -88,7 +114,7 @@ class Database:
     ) -> None:
         self.close()
 
-    def _prepare(self) -> None:
+    def _prepare(self, synchronous: str, *, check: bool) -> None:
         connection = self._connection
         connection.execute("PRAGMA busy_timeout = 5000")
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -97,15 +123,15 @@ class Database:
             raise DatabaseError(
                 f"{self.path} is the database of another program: give another path, or move that file away."
             )
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise self._damaged()
+        if check and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise _damaged(self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         # Totals are published only after their commit, so the commit has to be on the disk.
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
         self._migrate(empty=empty)
 
     def _migrate(self, *, empty: bool) -> None:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY NOT NULL)")
             if empty:
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -117,16 +143,16 @@ class Database:
             )
         for name, statements in MIGRATIONS.items():
             if name not in done:
-                with self._transaction() as connection:
+                with self.transaction() as connection:
                     for statement in statements:
                         connection.execute(statement)
                     connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing of what is executed within."""
         connection = self._connection
-        with self._lock, self._explain():
+        with self._lock, explain(self.path):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -135,23 +161,6 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-
-    @contextmanager
-    def _explain(self) -> Iterator[None]:
-        """Turn what SQLite says into a sentence for the owner."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "")
-            if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-                raise self._damaged() from error
-            mend = next((mend for start, mend in _MENDS.items() if name.startswith(start)), f"SQLite says: {error}")
-            raise DatabaseError(f"{self.path} cannot be used: {mend}.") from error
-
-    def _damaged(self) -> DatabaseError:
-        return DatabaseError(
-            f"{self.path} is damaged or not a database: put back a backup, or move it away to begin a new one."
-        )
 
 
 _MENDS = {
@@ -178,3 +187,20 @@ def _make(path: Path) -> None:
         raise ConfigurationError(f"{path} cannot be made ({error.strerror}): give another path.") from error
     if not path.is_file():
         raise ConfigurationError(f"{path} is not a file: give the path of a database file.")
+
+
+@contextmanager
+def explain(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of a file into a DatabaseError with a sentence for the owner."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise _damaged(path) from error
+        mend = next((mend for start, mend in _MENDS.items() if name.startswith(start)), f"SQLite says: {error}")
+        raise DatabaseError(f"{path} cannot be used: {mend}.") from error
+
+
+def _damaged(path: Path) -> DatabaseError:
+    return DatabaseError(f"{path} is damaged or not a database: put back a backup, or move it away to begin a new one.")

@@ -1,0 +1,273 @@
+"""`juntek history`: look at what is kept, take it elsewhere, bring more in; rule: a gateway may run meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from juntek.cli.days import dates_between, draw_days, heading_of, moment_of
+from juntek.cli.run import ConfigFile
+from juntek.cli.stopping import quiet_pipe
+from juntek.config import Configuration, MeterConfiguration, default_database, find_file, load
+from juntek.errors import DatabaseError, RequestError
+
+if TYPE_CHECKING:
+    from juntek.database.history import HistoryReader
+    from juntek.database.logs import Imported
+
+KEEP_RAW_DAYS = 30.0
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Look at the history, export it, import recordings, back it up.",
+    epilog="Example: juntek history summary --by month",
+)
+
+DatabaseFile = Annotated[
+    Path | None, typer.Option("--database", metavar="FILE", help="Default: that of the configuration.")
+]
+MeterName = Annotated[str | None, typer.Option("--meter", metavar="NAME", help="Default: the only one there is.")]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="As 2026-05-01 or 2026-05-01T08:00; included.")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from; a date includes its day.")]
+
+
+class TableFormat(StrEnum):
+    """How a summary is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class FileFormat(StrEnum):
+    """How an export is written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class Part(StrEnum):
+    """What a line of a summary stands for."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+@app.command(epilog="Example: juntek history summary --by day --from 2026-05-01")
+def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    meter: MeterName = None,
+    by: Annotated[Part, typer.Option("--by", help="What a line stands for.")] = Part.MONTH,
+    start: From = None,
+    end: To = None,
+    chosen: Annotated[TableFormat, typer.Option("--format", help="json has one object a line.")] = TableFormat.TABLE,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Show the energies and extremes of days, months or years."""
+    with _open(database, config) as reader, quiet_pipe():
+        for name in [meter] if meter else reader.meters():
+            span = reader.span(name)
+            if span is None:
+                typer.echo(f"There are no readings of {name} yet.", err=True)
+                continue
+            first, last = dates_between(start, end, span, reader.time_zone)
+            days = reader.days(name, first, last, by.value)
+            if chosen is TableFormat.JSON:
+                for day in days:
+                    typer.echo(json.dumps({"meter": name, **day.as_dict()}))
+            else:
+                typer.echo(heading_of(reader, name, span) + "\n" + draw_days(days, by.value))
+
+
+@app.command(epilog="Example: juntek history export house.parquet --meter house --from 2026-05-01")
+def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="- is standard output.")],
+    chosen: Annotated[FileFormat | None, typer.Option("--format", help="Default: as the name ends, or csv.")] = None,
+    start: From = None,
+    end: To = None,
+    meter: MeterName = None,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write the readings that are kept to a file.
+
+    Times are in UTC.
+    """
+    from juntek.database.exporting import csv_pieces, parquet_pieces  # noqa: PLC0415
+
+    if chosen is None:
+        chosen = FileFormat.PARQUET if file.suffix == ".parquet" else FileFormat.CSV
+    with _open(database, config) as reader, quiet_pipe():
+        name = meter or _only_meter(reader)
+        zone = reader.time_zone
+        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else 2.0**33)
+        rows = _Counted(reader.readings(name, *span))
+        pieces = (csv_pieces if chosen is FileFormat.CSV else parquet_pieces)(rows)
+        if str(file) == "-":
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        else:
+            _write(file, pieces)
+    typer.echo(f"{rows.count} readings of {name}.", err=True)
+
+
+@app.command("import", epilog="Example: juntek history import 2024.log 2025.log --meter house")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, the oldest first.")],
+    meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
+    address: Annotated[
+        int | None, typer.Option(min=1, max=99, metavar="N", help="Its address, where there are several.")
+    ] = None,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Read recordings with times into the history.
+
+    A capture, or any text log with frames and times, also compressed with gzip. What is there already stays as it
+    is, so that it can be done again.
+    """
+    from juntek.database import Database  # noqa: PLC0415
+    from juntek.database.calendar import system_zone  # noqa: PLC0415
+    from juntek.database.logs import LogImport, import_logs  # noqa: PLC0415
+
+    configuration = _find_configuration(config)
+    own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
+    keep = getattr(configuration.sinks.get("history"), "keep_raw_days", KEEP_RAW_DAYS) if configuration else None
+    with Database(database or _default(configuration)) as opened, _progress() as tell:
+        job = LogImport(
+            opened,
+            meter,
+            (configuration.time_zone if configuration else None) or system_zone(),
+            options=own.options.options if own else None,
+            address=address or _address(own),
+            keep_since=time.time() - (keep or KEEP_RAW_DAYS) * 86_400,
+        )
+        result = import_logs(job, files, tell)
+    typer.echo(_tell(result))
+    if result.first is not None and result.first < job.keep_since:
+        typer.echo("Of what is older than history.keep_raw_days, minutes, hours and days are kept.", err=True)
+
+
+@app.command(epilog="Example: juntek history backup /media/usb/juntek.db")
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Copy totals and history into another file.
+
+    The gateway may run meanwhile. To go back, stop it and put the copy in the place of its database.
+    """
+    from juntek.database import Database  # noqa: PLC0415
+
+    path = database or _default(_find_configuration(config))
+    if not path.is_file():
+        raise DatabaseError(f"There is no database {path}: give its path with --database.")
+    with Database(path, check=False) as opened:
+        opened.back_up(file)
+    typer.echo(file)
+
+
+# Where it is ------------------------------------------------------------------------------------------------
+
+
+def _find_configuration(path: Path | None) -> Configuration | None:
+    """Return the configuration where there is one; the history can be looked at without."""
+    if path is None and find_file(os.environ) is None:
+        return None
+    return load(path, os.environ)
+
+
+def _default(configuration: Configuration | None) -> Path:
+    if configuration is not None:
+        return configuration.database
+    named = os.environ.get("JUNTEK_HISTORY__PATH", "").strip()
+    return Path(named) if named else default_database(os.environ)
+
+
+def _address(meter: MeterConfiguration | None) -> int | None:
+    return meter.options.address if meter else None
+
+
+@contextmanager
+def _open(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
+    from juntek.database.history import HistoryReader  # noqa: PLC0415
+
+    with HistoryReader(database or _default(_find_configuration(config))) as reader:
+        yield reader
+
+
+def _only_meter(reader: HistoryReader) -> str:
+    meters = reader.meters()
+    if len(meters) != 1:
+        found = f"these meters: {', '.join(meters)}; choose one with --meter" if meters else "nothing yet"
+        raise RequestError(f"The history has {found}.")
+    return meters[0]
+
+
+# What is said -----------------------------------------------------------------------------------------------
+
+
+def _tell(result: Imported) -> str:
+    if result.first is None or result.last is None:
+        kept = f"No reading of {result.meter} is new."
+    else:
+        first, last = (
+            datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (result.first, result.last)
+        )
+        kept = f"{result.kept} readings of {result.meter} kept, from {first} to {last}."
+    skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
+    return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how far a file is."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Reading")
+        yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+class _Counted:
+    """Counts what goes by."""
+
+    def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self
+
+    def __next__(self) -> tuple[Any, ...]:
+        row = next(self._rows)
+        self.count += 1
+        return row
+
+
+def _write(file: Path, pieces: Iterator[bytes]) -> None:
+    try:
+        with file.open("wb") as target:
+            for piece in pieces:
+                target.write(piece)
+    except OSError as error:
+        raise RequestError(f"{file} cannot be written ({error.strerror}): give another path.") from error

@@ -1,0 +1,34 @@
+"""The tables of the history; rule: a table is changed only by a further named migration.
+
+- `meter`: the names, and where the totals of each stood at its last live reading.
+- `raw`: blocks of readings; none crosses an hour, and those of one meter never overlap.
+- `minute`, `hour`, `day`: rollups, kept for ever.
+- `note`: single facts, such as whose midnight begins a day.
+"""
+
+from __future__ import annotations
+
+from juntek.database.rollups import LEVELS, schema
+
+HISTORY = (
+    """CREATE TABLE meter (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        time INTEGER,
+        discharged_capacity INTEGER,
+        charged_capacity INTEGER,
+        discharged_energy INTEGER,
+        charged_energy INTEGER
+    )""",
+    """CREATE TABLE raw (
+        meter INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        block BLOB NOT NULL,
+        PRIMARY KEY (meter, time)
+    ) WITHOUT ROWID""",
+    *(schema(level) for level in LEVELS),
+    "CREATE TABLE note (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
+)
+"""`time` and `last` of `raw` are ms since 1970, of the first and the last reading of the block."""

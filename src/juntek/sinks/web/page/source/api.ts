@@ -1,0 +1,204 @@
+/** What the gateway answers, and how it is asked; rule: every address is relative and nothing else is ever asked. */
+
+export type Direction = "charging" | "discharging" | "idle";
+
+export interface Reading {
+  readonly time: string | null;
+  readonly voltage: number | null;
+  readonly current: number | null;
+  readonly power: number | null;
+  readonly state_of_charge: number | null;
+  readonly remaining_capacity: number | null;
+  readonly nominal_capacity: number | null;
+  readonly temperature: number | null;
+  readonly internal_resistance: number | null;
+  readonly time_to_empty: number | null;
+  readonly time_to_full: number | null;
+  readonly charged_energy: number | null;
+  readonly discharged_energy: number | null;
+  readonly charged_energy_today: number | null;
+  readonly discharged_energy_today: number | null;
+  readonly run_time: number | null;
+  readonly direction: Direction;
+  readonly output_state: string;
+}
+
+export interface Health {
+  readonly mode: string;
+  readonly connected: boolean;
+  readonly frames: number;
+  readonly garbage: Readonly<Record<string, number>>;
+  readonly garbage_count: number;
+  readonly reconnects: number;
+  readonly last_frame: string | null;
+  readonly error: string | null;
+}
+
+export type Values = Readonly<Record<string, string | number | null>>;
+
+export interface Meter {
+  readonly name: string;
+  readonly available: boolean;
+  readonly identity: Values | null;
+  readonly settings: Values | null;
+  readonly health: Health | null;
+  readonly latest: Reading | null;
+  readonly first: number | string | null;
+  readonly last: number | string | null;
+  /** False for a meter that only its history knows. */
+  readonly configured?: boolean;
+}
+
+export interface Update {
+  readonly meter: string;
+  readonly available: boolean;
+  readonly latest: Reading | null;
+  readonly health: Health | null;
+  readonly identity?: Values | null;
+  readonly settings?: Values | null;
+}
+
+export interface GatewayHealth {
+  readonly version?: string;
+  readonly uptime?: number;
+  readonly history?: HistoryState | null;
+}
+
+export interface HistoryState {
+  readonly state: string;
+  readonly reason?: string | null;
+}
+
+export type Numbers = readonly (number | null)[];
+
+export interface Column {
+  readonly minimum?: Numbers | null;
+  readonly average?: Numbers | null;
+  readonly maximum?: Numbers | null;
+  readonly last?: Numbers | null;
+}
+
+export interface Series {
+  readonly resolution: number;
+  readonly time: readonly number[];
+  readonly quantities: Readonly<Record<string, Column>>;
+}
+
+export interface Extremes {
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+}
+
+export interface Day {
+  readonly date: string;
+  readonly charged_energy: number | null;
+  readonly discharged_energy: number | null;
+  readonly charged_capacity: number | null;
+  readonly discharged_capacity: number | null;
+  /** A part of 1. */
+  readonly efficiency: number | null;
+  readonly voltage?: Extremes | null;
+  readonly current?: Extremes | null;
+  readonly temperature?: Extremes | null;
+  readonly state_of_charge?: Extremes | null;
+}
+
+export type Period = "day" | "month" | "year";
+
+/** The gateway refused; `status` 0 means that it could not be reached. */
+export class GatewayError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Seconds by which the gateway's clock is ahead of this one's; 0 while they agree within two seconds. */
+let ahead = 0;
+
+/** The gateway's time in seconds since 1970: the page may hang on a wall with a clock of its own. */
+export function now(): number {
+  return Date.now() / 1000 + ahead;
+}
+
+export const getMeters = (): Promise<Meter[]> => ask("api/meters");
+export const getHealth = (): Promise<GatewayHealth> => ask("api/health");
+export const getSession = (): Promise<{ required: boolean; signed_in: boolean }> => ask("api/session");
+
+export function getHistory(
+  meter: string,
+  quantities: readonly string[],
+  from: number,
+  to: number,
+  points: number,
+  signal: AbortSignal,
+): Promise<Series> {
+  const query = new URLSearchParams({
+    from: String(from),
+    to: String(to),
+    quantities: quantities.join(","),
+    points: String(points),
+  });
+  return ask(`api/meters/${encodeURIComponent(meter)}/history?${query}`, { signal });
+}
+
+export function getDays(meter: string, from: string, to: string, by: Period, signal: AbortSignal): Promise<Day[]> {
+  const query = new URLSearchParams({ from, to, by });
+  return ask(`api/meters/${encodeURIComponent(meter)}/days?${query}`, { signal });
+}
+
+export function exportAddress(meter: string, from: number, to: number, format: "csv" | "parquet"): string {
+  const query = new URLSearchParams({ from: from.toFixed(0), to: to.toFixed(0), format });
+  return `api/meters/${encodeURIComponent(meter)}/export?${query}`;
+}
+
+export function signIn(password: string): Promise<unknown> {
+  return ask("api/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ password }),
+  });
+}
+
+export function signOut(): Promise<unknown> {
+  return ask("api/session", { method: "DELETE" });
+}
+
+async function ask<T>(address: string, options: RequestInit = {}): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(address, { credentials: "same-origin", cache: "no-store", ...options });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new GatewayError(0, "");
+  }
+  compareClocks(answer.headers.get("date"));
+  const text = await answer.text();
+  if (!answer.ok) throw new GatewayError(answer.status, sentenceIn(text));
+  return (text === "" ? null : JSON.parse(text)) as T;
+}
+
+function sentenceIn(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === "string" ? error : "";
+  } catch {
+    return "";
+  }
+}
+
+function compareClocks(date: string | null): void {
+  const theirs = Date.parse(date ?? "");
+  if (Number.isNaN(theirs)) return;
+  const difference = (theirs - Date.now()) / 1000;
+  ahead = Math.abs(difference) < 2 ? 0 : difference;
+}
+
+/** Seconds since 1970 of a time that came as ISO 8601 or as seconds. */
+export function timeOf(value: number | string | null | undefined): number | null {
+  if (typeof value === "number") return value;
+  const parsed = Date.parse(value ?? "");
+  return Number.isNaN(parsed) ? null : parsed / 1000;
+}

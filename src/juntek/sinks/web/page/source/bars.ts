@@ -1,0 +1,104 @@
+/** Bars of energy, charged up and discharged down from one line; rule: every bar can be reached by key and is told. */
+
+import type { Day, Period } from "./api.ts";
+import { roundUp } from "./calendar.ts";
+import { element, fill, say } from "./dom.ts";
+import { date, day as dayText, dayMonth, energy, joined, month, monthYear, year } from "./format.ts";
+import { TEXT } from "./strings.ts";
+
+export class Bars {
+  readonly element: HTMLElement;
+  private readonly plot = element("div", { class: "bars__plot" });
+  private readonly readout = element("p", { class: "bars__readout", role: "status", "aria-live": "polite" });
+  private readonly area: HTMLElement;
+  private rows: readonly [string, Day | null][] = [];
+  private period: Period = "day";
+  private columns: HTMLElement[] = [];
+  private width = 0;
+  private chosen = -1;
+
+  constructor() {
+    this.area = element("div", { class: "bars__area", tabindex: "0", role: "group", "aria-roledescription": "chart" }, this.plot);
+    this.element = element("div", { class: "bars" }, this.readout, this.area);
+    this.area.addEventListener("keydown", (event) => this.press(event));
+    this.area.addEventListener("pointermove", (event) => this.point(event));
+    this.area.addEventListener("pointerdown", (event) => this.point(event));
+    this.area.addEventListener("pointerleave", () => this.choose(-1));
+    this.area.addEventListener("blur", () => this.choose(-1));
+    new ResizeObserver(() => {
+      const width = this.plot.clientWidth;
+      if (width !== this.width && this.rows.length > 0) this.show(this.rows, this.period);
+      this.width = width;
+    }).observe(this.area);
+  }
+
+  show(rows: readonly [string, Day | null][], period: Period): void {
+    const isSame = period === this.period && rows[0]?.[0] === this.rows[0]?.[0];
+    this.rows = rows;
+    this.period = period;
+    this.area.setAttribute("aria-label", TEXT.bars(TEXT.periods[period]));
+    const most = Math.max(...rows.map(([, row]) => Math.max(row?.charged_energy ?? 0, row?.discharged_energy ?? 0)), 0);
+    const { top, step } = roundUp(most);
+    const lines: HTMLElement[] = [];
+    for (let value = -top; value <= top * 1.0001; value += step) {
+      const label = Math.abs(value) < step / 2 ? "0" : joined(scaled(Math.abs(value)));
+      const line = element("div", { class: "bars__line", "aria-hidden": "true" }, element("span", {}, label));
+      line.style.top = `${(50 - (value / top) * 50).toFixed(3)}%`;
+      lines.push(line);
+    }
+    const every = Math.max(1, Math.ceil((rows.length * 64) / Math.max(200, this.plot.clientWidth)));
+    this.columns = rows.map(([name, row], index) => {
+      const up = element("span", { class: "bar bar--up" });
+      const down = element("span", { class: "bar bar--down" });
+      up.style.height = `${(((row?.charged_energy ?? 0) / top) * 50).toFixed(3)}%`;
+      down.style.height = `${(((row?.discharged_energy ?? 0) / top) * 50).toFixed(3)}%`;
+      // Counted from the newest, so that today always has its label.
+      const hasLabel = (rows.length - 1 - index) % every === 0;
+      const label = hasLabel ? element("span", { class: "bars__label" }, short(name, period)) : null;
+      return element("div", { class: "bars__column" }, up, down, label);
+    });
+    fill(this.plot, ...lines, element("div", { class: "bars__columns", "aria-hidden": "true" }, ...this.columns));
+    this.choose(isSame ? this.chosen : -1);
+  }
+
+  private press(event: KeyboardEvent): void {
+    const last = this.rows.length - 1;
+    const from = this.chosen < 0 ? (event.key === "ArrowLeft" ? last + 1 : last - 1) : this.chosen;
+    const to = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: last, Escape: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    this.choose(event.key === "Escape" ? -1 : Math.min(Math.max(to, 0), last));
+  }
+
+  private point(event: PointerEvent): void {
+    const box = this.columns[0]?.parentElement?.getBoundingClientRect();
+    if (!box || box.width === 0) return;
+    const index = Math.floor(((event.clientX - box.left) / box.width) * this.rows.length);
+    this.choose(index >= 0 && index < this.rows.length ? index : -1);
+  }
+
+  private choose(index: number): void {
+    this.chosen = index;
+    this.columns.forEach((column, at) => column.classList.toggle("is-chosen", at === index));
+    this.plot.classList.toggle("has-chosen", index >= 0);
+    const row = this.rows[index];
+    say(
+      this.readout,
+      row ? TEXT.bar(long(row[0], this.period), joined(energy(row[1]?.charged_energy)), joined(energy(row[1]?.discharged_energy))) : "",
+    );
+  }
+}
+
+/** Labels of the lines have no more digits than they need. */
+function scaled(value: number): { number: string; unit: string } {
+  const parts = energy(value);
+  return { number: parts.number.includes(".") ? parts.number.replace(/\.?0+$/, "") : parts.number, unit: parts.unit };
+}
+
+function short(name: string, period: Period): string {
+  return { day: dayMonth, month, year }[period](date(name));
+}
+
+function long(name: string, period: Period): string {
+  return { day: dayText, month: monthYear, year }[period](date(name));
+}

@@ -1,0 +1,344 @@
+/** The past as charts over one axis of time; rule: one stretch, one cursor and one set of points for all of them. */
+
+import type { Reading, Series } from "./api.ts";
+import { GatewayError, exportAddress, getHistory, now } from "./api.ts";
+import { drawTable } from "./chart_table.ts";
+import { chartControls } from "./chart_controls.ts";
+import { element, say } from "./dom.ts";
+import { measure, point, seconds, span as spanText } from "./format.ts";
+import { listen } from "./gestures.ts";
+import { type Points, join, nearest } from "./points.ts";
+import { CHARTED, CHARTED_KEYS } from "./quantities.ts";
+import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
+import { TEXT } from "./strings.ts";
+import { AXIS, RIGHT, Strip } from "./strip.ts";
+import { palette } from "./theme.ts";
+import { type Tile, Tiles } from "./tiles.ts";
+
+/** Milliseconds that hands must rest before finer points are asked for. */
+const REST = 140;
+
+export interface Seen {
+  readonly range: Range | null;
+  readonly span: Span;
+}
+
+export class Charts {
+  readonly element: HTMLElement;
+  private readonly area: HTMLElement;
+  private readonly title = element("p", { class: "charts__span", id: "charts-span" });
+  private readonly note = element("p", { class: "charts__note" });
+  private readonly spoken = element("p", { class: "only-read", role: "status", "aria-live": "polite" });
+  private readonly cursorLabel = element("span", { class: "charts__cursor" });
+  private readonly details: HTMLDetailsElement;
+  private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
+  private readonly controls: ReturnType<typeof chartControls>;
+  private readonly exports: Record<"csv" | "parquet", HTMLAnchorElement>;
+  private readonly strips: Strip[];
+  private tiles: Tiles;
+  private points: Points = { time: [], lines: {}, resolution: 0 };
+  private meter = "";
+  private first: number | null = null;
+  private span: Span = spanOf("day", { from: now() - 86_400, to: now() });
+  private range: Range | null = "day";
+  private follows = true;
+  private cursor: number | null = null;
+  private failed = "";
+  private frame = 0;
+  private timer = 0;
+  private ticked = 0;
+  private width = 0;
+  private isMarked = false;
+
+  constructor(
+    private readonly recent: (meter: string) => readonly Reading[],
+    private readonly seen: (seen: Seen) => void,
+  ) {
+    this.tiles = this.makeTiles();
+    this.strips = CHARTED.map((quantity) => new Strip(quantity, this.span, palette()));
+    this.area = element(
+      "div",
+      {
+        class: "charts__area",
+        tabindex: "0",
+        role: "group",
+        "aria-roledescription": "charts",
+        "aria-label": TEXT.charts,
+        "aria-describedby": "charts-help charts-span",
+      },
+      ...this.strips.map((strip) => strip.element),
+      this.cursorLabel,
+    );
+    this.details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, TEXT.asTable), this.table);
+    this.exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
+    this.controls = chartControls({
+      range: (range) => this.setRange(range),
+      page: (parts) => this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits())),
+      zoom: (factor) => this.zoomHere(factor),
+    });
+    this.element = element(
+      "section",
+      { class: "card charts", id: "history", "aria-labelledby": "history-title" },
+      element(
+        "div",
+        { class: "charts__head" },
+        element("h2", { id: "history-title" }, TEXT.history),
+        element("div", { class: "charts__told" }, this.title, this.note),
+        this.controls.moves,
+        this.controls.ranges,
+      ),
+      element("p", { class: "only-read", id: "charts-help" }, TEXT.chartsHelp),
+      this.area,
+      this.spoken,
+      element(
+        "div",
+        { class: "charts__foot" },
+        this.details,
+        element("p", { class: "exports" }, `${TEXT.save} `, this.exports.csv, " ", this.exports.parquet),
+      ),
+    );
+    this.listen();
+  }
+
+  /** Shows another meter, at a stretch or a range that ends now. */
+  setMeter(meter: string, first: number | null, seen: { range: Range | null; span?: Span }): void {
+    if (meter !== this.meter) {
+      this.tiles.stop();
+      this.tiles = this.makeTiles();
+      this.points = { time: [], lines: {}, resolution: 0 };
+      this.failed = "";
+      this.cursor = null;
+    }
+    this.meter = meter;
+    this.first = first;
+    this.range = seen.range ?? (seen.span ? null : this.usualRange());
+    this.follows = this.range !== null;
+    this.span = this.range ? spanOf(this.range, this.limits()) : (seen.span ?? this.span);
+    this.update();
+  }
+
+  /** Tells when the history begins; the gateway may learn it after the page. */
+  setFirst(first: number | null): void {
+    if (first === this.first) return;
+    this.first = first;
+    if (this.range === "all") this.span = spanOf("all", this.limits());
+    this.update();
+  }
+
+  /** Goes on with the clock, and puts new readings at the end. */
+  tick(): void {
+    if (document.hidden || !this.follows || this.meter === "") return;
+    const length = this.span.to - this.span.from;
+    const time = now();
+    // A pixel's worth of time, but never more often than readings come.
+    if (time - this.ticked < Math.max(0.9, length / 1500)) return;
+    this.ticked = time;
+    this.span = this.range === "all" ? spanOf("all", this.limits()) : { from: time - length, to: time };
+    this.update(true);
+  }
+
+  /** Asks for what is shown anew, after the gateway was gone. */
+  refresh(): void {
+    this.failed = "";
+    this.update();
+  }
+
+  setColors(): void {
+    const colors = palette();
+    for (const strip of this.strips) strip.setColors(colors);
+  }
+
+  /** A day, but an hour where there is hardly more. */
+  private usualRange(): Range {
+    return this.first === null || now() - this.first < 7200 ? "hour" : "day";
+  }
+
+  private limits(): Span {
+    const time = now();
+    return { from: Math.min(this.first ?? time, time), to: time };
+  }
+
+  private setRange(range: Range): void {
+    this.range = range;
+    this.move(spanOf(range, this.limits()), range);
+  }
+
+  private move(span: Span, range?: Range): void {
+    const limits = this.limits();
+    this.span = span;
+    this.follows = endsNow(span, limits);
+    this.range = range ?? rangeOf(span, limits);
+    this.update();
+    this.seen({ range: this.range, span: this.span });
+  }
+
+  private zoomHere(factor: number): void {
+    const cursor = this.cursor === null ? null : (this.points.time[this.cursor] ?? null);
+    const isInside = cursor !== null && cursor >= this.span.from && cursor <= this.span.to;
+    // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
+    const around = isInside ? cursor : this.follows ? this.span.to : (this.span.from + this.span.to) / 2;
+    this.move(zoom(this.span, factor, around, this.limits()));
+  }
+
+  private update(isTick = false): void {
+    if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
+    if (isTick && this.timer) return;
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(
+      () => {
+        this.timer = 0;
+        if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
+        this.tell();
+        this.drawTable();
+      },
+      isTick ? 0 : REST,
+    );
+  }
+
+  private draw(): void {
+    this.frame = 0;
+    this.points = join(this.tiles.pieces(this.span), CHARTED_KEYS, this.recent(this.meter));
+    if (this.cursor !== null && this.cursor >= this.points.time.length) this.cursor = null;
+    for (const strip of this.strips) {
+      strip.setSpan(this.span);
+      strip.setPoints(this.points);
+    }
+    this.layOut();
+    this.showCursor();
+    this.tell();
+    if (!this.isMarked && this.points.time.length > 0) {
+      this.isMarked = true;
+      performance.mark("first-chart"); // for whoever measures
+    }
+  }
+
+  /** Gives every chart its height; without a value a temperature has no chart. */
+  private layOut(): void {
+    const width = this.area.clientWidth;
+    if (width === 0) return;
+    const last = this.strips.length - 1;
+    const hasProbe = this.strips[last]!.hasValues() || this.points.time.length === 0;
+    const shown = hasProbe ? this.strips : this.strips.slice(0, last);
+    const state = width * 2 + (hasProbe ? 1 : 0);
+    if (state === this.width) return;
+    this.width = state;
+    this.strips[last]!.element.hidden = !hasProbe;
+    const unit = width < 600 ? 96 : 112;
+    shown.forEach((strip, index) => {
+      strip.setSize(width, Math.round(unit * strip.quantity.height), index === shown.length - 1);
+    });
+  }
+
+  private tell(): void {
+    say(this.title, spanText(this.span.from, this.span.to));
+    this.controls.show(this.range, this.follows, isWidest(this.span, this.limits()));
+    const { resolution, time } = this.points;
+    let text: string = resolution > 0 ? TEXT.onePoint(seconds(resolution)) : TEXT.everyReading;
+    if (this.failed !== "") text = TEXT.notice.historyFailed(this.failed);
+    else if (time.length === 0) text = this.tiles.isBusy ? TEXT.loadingFiner : TEXT.notice.noHistory;
+    else if (this.first !== null && now() - this.first < 600) text = TEXT.notice.young(point(this.first, 60));
+    say(this.note, text);
+    this.element.classList.toggle("is-loading", this.tiles.isBusy);
+    this.element.setAttribute("data-points", String(time.length));
+    this.element.setAttribute("data-resolution", String(resolution));
+    for (const format of ["csv", "parquet"] as const) {
+      this.exports[format].href = exportAddress(this.meter, this.span.from, this.span.to, format);
+    }
+  }
+
+  private showCursor(): void {
+    const index = this.cursor ?? -1;
+    for (const strip of this.strips) strip.setCursor(index);
+    const time = this.points.time[index];
+    const isShown = time !== undefined && time >= this.span.from && time <= this.span.to;
+    this.cursorLabel.hidden = !isShown;
+    if (!isShown) return;
+    say(this.cursorLabel, point(time, this.points.resolution));
+    const left = AXIS + ((time - this.span.from) / (this.span.to - this.span.from)) * this.plotWidth();
+    const half = this.cursorLabel.offsetWidth / 2;
+    const inside = Math.min(Math.max(left, half), this.area.clientWidth - half);
+    this.cursorLabel.style.transform = `translateX(${Math.round(inside - half)}px)`;
+  }
+
+  private listen(): void {
+    const timeAt = (left: number): number =>
+      this.span.from + (left / this.plotWidth()) * (this.span.to - this.span.from);
+    listen(this.area, (clientX) => clientX - this.area.getBoundingClientRect().left - AXIS, {
+      zoom: (factor, left) => this.move(zoom(this.span, factor, timeAt(left), this.limits())),
+      pan: (pixels) => {
+        const by = (-pixels / this.plotWidth()) * (this.span.to - this.span.from);
+        this.move(pan(this.span, by, this.limits()));
+      },
+      point: (left) => {
+        this.cursor = left === null ? null : nearest(this.points, timeAt(left));
+        this.showCursor();
+      },
+      step: (count) => this.step(count),
+      edge: (side) => this.setCursor(side < 0 ? this.firstShown() : this.lastShown()),
+      page: (parts) => this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits())),
+      zoomHere: (factor) => {
+        this.zoomHere(factor);
+        say(this.spoken, spanText(this.span.from, this.span.to));
+      },
+      isWidest: () => isWidest(this.span, this.limits()),
+    });
+    new ResizeObserver(() => this.update()).observe(this.area);
+  }
+
+  private step(count: number): void {
+    if (this.points.time.length === 0) return;
+    const shown = this.cursor ?? -1;
+    const isInside = shown >= this.firstShown() && shown <= this.lastShown();
+    this.setCursor(isInside ? shown + count : count < 0 ? this.lastShown() : this.firstShown());
+  }
+
+  private setCursor(index: number): void {
+    this.cursor = Math.min(Math.max(index, this.firstShown()), this.lastShown());
+    this.showCursor();
+    const time = this.points.time[this.cursor];
+    if (time === undefined) return;
+    const values = this.strips
+      .filter((strip) => !strip.element.hidden)
+      .map(({ quantity }) => {
+        const value = this.points.lines[quantity.key]?.average[this.cursor as number] ?? null;
+        return `${quantity.label} ${value === null ? TEXT.noReading : measure(value, quantity.digits, quantity.unit)}`;
+      });
+    say(this.spoken, `${point(time, this.points.resolution)}: ${values.join(", ")}`);
+  }
+
+  private firstShown(): number {
+    const index = this.points.time.findIndex((time) => time >= this.span.from);
+    return index < 0 ? 0 : index;
+  }
+
+  private lastShown(): number {
+    let index = this.points.time.length - 1;
+    while (index > 0 && (this.points.time[index] as number) > this.span.to) index--;
+    return Math.max(index, 0);
+  }
+
+  private plotWidth(): number {
+    return Math.max(1, this.area.clientWidth - AXIS - RIGHT);
+  }
+
+  private drawTable(): void {
+    if (!this.details.open) return;
+    this.table.setAttribute("aria-label", TEXT.chartTable(spanText(this.span.from, this.span.to)));
+    drawTable(this.table, this.points, this.span, this.firstShown(), this.lastShown());
+  }
+
+  private makeTiles(): Tiles {
+    const fetch = (tile: Tile, signal: AbortSignal): Promise<Series> => {
+      const points = this.area.clientWidth > 700 ? 1200 : 600;
+      return getHistory(this.meter, CHARTED_KEYS, tile.from, tile.to, points, signal);
+    };
+    const tiles: Tiles = new Tiles(fetch, now, (error) => {
+      if (tiles !== this.tiles) return;
+      this.failed = error === null ? "" : error instanceof GatewayError && error.message !== "" ? error.message : TEXT.notice.tryAgain;
+      if (error !== null) window.setTimeout(() => this.update(), 10_000);
+      if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
+    });
+    return tiles;
+  }
+}
+

@@ -1,0 +1,177 @@
+/**
+ * What is known of the gateway at this moment, kept up by its live events; rule: whoever shows something asks here, and
+ * nothing here touches the page.
+ */
+
+import type { GatewayHealth, Meter, Reading, Update } from "./api.ts";
+import { GatewayError, getHealth, getMeters, getSession, now, timeOf } from "./api.ts";
+
+/** What changed: who there is, what a meter says, how the gateway does, or that one must sign in. */
+export type Change = "meters" | "reading" | "gateway" | "session" | "back";
+
+/** Seconds between two looks at what no event tells: settings, the history's state, the first reading ever. */
+const LOOK = 30;
+
+/** Seconds without any event after which it is asked whether the gateway is there at all. */
+const QUIET = 20;
+
+/** Seconds out of sight after which the live connection is let go: a browser has only six for one gateway. */
+const UNSEEN = 60;
+
+/** Seconds of readings kept for the end of the charts. */
+const KEPT = 900;
+
+export class Gateway {
+  meters: Meter[] = [];
+  health: GatewayHealth | null = null;
+  /** The gateway's time since which it does not answer. */
+  goneSince: number | null = null;
+  /** Whether a first answer came. */
+  known = false;
+  needsPassword = false;
+  /** Whether a password is asked of anybody. */
+  hasPassword = false;
+  readonly recent = new Map<string, Reading[]>();
+
+  private events: EventSource | null = null;
+  private heard = 0;
+  private retry = 0;
+  private looked = 0;
+  private hiddenSince: number | null = null;
+
+  constructor(private readonly changed: (change: Change, meter?: string) => void) {}
+
+  /** Begins to listen, and goes on for as long as the page is there. */
+  start(): void {
+    void this.look();
+    window.setInterval(() => this.watch(), 1000);
+    document.addEventListener("visibilitychange", () => {
+      this.hiddenSince = document.hidden ? now() : null;
+      if (!document.hidden) void this.look();
+    });
+    window.addEventListener("online", () => void this.look());
+  }
+
+  meter(name: string): Meter | undefined {
+    return this.meters.find((meter) => meter.name === name);
+  }
+
+  /** Asks for everything anew; after a pause, a sign-in, or because an event cannot tell it. */
+  async look(): Promise<void> {
+    this.looked = now();
+    try {
+      const session = await getSession().catch((error: unknown) => {
+        if (error instanceof GatewayError && error.status === 404) return { required: false, signed_in: true };
+        throw error;
+      });
+      this.hasPassword = session.required;
+      if (session.required && !session.signed_in) return this.lock();
+      const [meters, health] = await Promise.all([getMeters(), getHealth()]);
+      this.take(meters, health);
+    } catch (error) {
+      if (error instanceof GatewayError && error.status === 401) this.lock();
+      else this.lose();
+    }
+  }
+
+  private take(meters: Meter[], health: GatewayHealth): void {
+    const wasGone = this.goneSince !== null;
+    const isNew = !this.known || this.needsPassword || names(meters) !== names(this.meters);
+    this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
+    this.health = health;
+    this.goneSince = null;
+    this.known = true;
+    this.needsPassword = false;
+    this.heard = now();
+    if (!this.events) this.listen();
+    this.changed(wasGone ? "back" : isNew ? "meters" : "gateway");
+    if (wasGone && isNew) this.changed("meters");
+  }
+
+  private lock(): void {
+    this.events?.close();
+    this.events = null;
+    this.needsPassword = true;
+    this.goneSince = null;
+    this.changed("session");
+  }
+
+  private lose(): void {
+    this.events?.close();
+    this.events = null;
+    this.retry = now() + 3;
+    if (this.goneSince === null) {
+      this.goneSince = now();
+      this.changed("gateway");
+    }
+  }
+
+  private listen(): void {
+    const events = new EventSource("api/live", { withCredentials: true });
+    this.events = events;
+    events.addEventListener("update", (event) => this.hear(JSON.parse(event.data as string) as Update));
+    events.addEventListener("gateway", (event) => this.hearGateway(event.data as string));
+    events.addEventListener("error", () => {
+      if (this.events === events) this.lose();
+    });
+  }
+
+  private hearGateway(data: string): void {
+    this.heard = now();
+    const health = JSON.parse(data) as GatewayHealth | null;
+    if (health && typeof health === "object") this.health = { ...this.health, ...health };
+    this.changed("gateway");
+  }
+
+  private hear(update: Update): void {
+    this.heard = now();
+    const index = this.meters.findIndex((meter) => meter.name === update.meter);
+    const before = this.meters[index];
+    if (!before) return void this.look();
+    const latest = update.latest ?? before.latest;
+    this.meters[index] = {
+      ...before,
+      available: update.available,
+      latest,
+      health: update.health ?? before.health,
+      identity: update.identity ?? before.identity,
+      settings: update.settings ?? before.settings,
+    };
+    if (latest && update.available) this.remember(update.meter, latest);
+    this.changed("reading", update.meter);
+    // What a meter is, and since when there is history, comes with its first answers.
+    if (!before.latest || before.available !== update.available) void this.look();
+  }
+
+  private remember(meter: string, reading: Reading): void {
+    const kept = this.recent.get(meter) ?? [];
+    const time = timeOf(reading.time) ?? now();
+    const last = timeOf(kept[kept.length - 1]?.time);
+    if (last !== null && time <= last) return;
+    kept.push(reading);
+    while (kept.length > 1 && (timeOf(kept[0]?.time) ?? 0) < time - KEPT) kept.shift();
+    this.recent.set(meter, kept);
+  }
+
+  private watch(): void {
+    if (this.needsPassword) return;
+    const time = now();
+    if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) {
+      this.events?.close();
+      this.events = null;
+      return;
+    }
+    if (this.goneSince !== null || !this.known) {
+      if (time >= this.retry) {
+        this.retry = time + 3;
+        void this.look();
+      }
+    } else if ((time - this.heard > QUIET || time - this.looked > LOOK) && time - this.looked > 5) {
+      void this.look();
+    }
+  }
+}
+
+function names(meters: readonly Meter[]): string {
+  return meters.map((meter) => meter.name).join("\n");
+}

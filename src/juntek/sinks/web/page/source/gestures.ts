@@ -1,0 +1,151 @@
+/**
+ * Hands on the charts: wheel, drag, pinch, tap and keys; rule: it only says what was meant, in pixels from the left of
+ * the plot, and never takes the wheel from a page that is being scrolled.
+ */
+
+export interface Meant {
+  /** Length times factor, around a place. */
+  zoom(factor: number, left: number): void;
+  /** Content moved by so many pixels to the right. */
+  pan(pixels: number): void;
+  /** The cursor is at a place; null: it left. */
+  point(left: number | null): void;
+  /** The cursor by points; a large step of ten with shift. */
+  step(points: number): void;
+  /** To the first (-1) or last (1) point. */
+  edge(side: -1 | 1): void;
+  /** By a part of what is shown. */
+  page(parts: number): void;
+  /** Zoom around the cursor or the middle. */
+  zoomHere(factor: number): void;
+  /** Whether a wheel outward would change nothing. */
+  isWidest(): boolean;
+}
+
+/** Milliseconds between two turns of the wheel that belong together. */
+const TURN = 250;
+
+/** Pixels that a finger may tremble. */
+const TREMBLE = 5;
+
+export function listen(area: HTMLElement, placeOf: (clientX: number) => number, meant: Meant): void {
+  listenToWheel(area, placeOf, meant);
+  listenToPointers(area, placeOf, meant);
+  area.addEventListener("keydown", (event) => {
+    if (event.target === area && !event.ctrlKey && !event.metaKey && !event.altKey && press(event, meant)) {
+      event.preventDefault();
+    }
+  });
+}
+
+function press(event: KeyboardEvent, meant: Meant): boolean {
+  const many = event.shiftKey ? 10 : 1;
+  const actions: Record<string, () => void> = {
+    ArrowLeft: () => meant.step(-many),
+    ArrowRight: () => meant.step(many),
+    "+": () => meant.zoomHere(0.5),
+    "=": () => meant.zoomHere(0.5),
+    "-": () => meant.zoomHere(2),
+    _: () => meant.zoomHere(2),
+    PageUp: () => meant.page(-0.8),
+    PageDown: () => meant.page(0.8),
+    Home: () => meant.edge(-1),
+    End: () => meant.edge(1),
+    Escape: () => meant.point(null),
+  };
+  const action = actions[event.key];
+  action?.();
+  return action !== undefined;
+}
+
+function listenToWheel(area: HTMLElement, placeOf: (clientX: number) => number, meant: Meant): void {
+  let last = -Infinity;
+  let isScrolling = false;
+  // A turn of the wheel that began elsewhere goes on scrolling the page when the charts come under the pointer.
+  window.addEventListener(
+    "wheel",
+    (event) => {
+      const begins = event.timeStamp - last > TURN;
+      last = event.timeStamp;
+      if (begins) isScrolling = !(event.target instanceof Node && area.contains(event.target));
+    },
+    { passive: true, capture: true },
+  );
+  area.addEventListener(
+    "wheel",
+    (event) => {
+      if (isScrolling && !event.ctrlKey) return;
+      const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
+      const across = (event.shiftKey ? event.deltaY || event.deltaX : event.deltaX) * unit;
+      const along = event.shiftKey ? 0 : event.deltaY * unit;
+      if (Math.abs(across) > Math.abs(along)) {
+        event.preventDefault();
+        meant.pan(-across);
+      } else if (along !== 0) {
+        if (along > 0 && meant.isWidest()) return;
+        event.preventDefault();
+        const strength = event.ctrlKey ? 0.01 : 0.0022;
+        meant.zoom(Math.exp(Math.max(-240, Math.min(240, along)) * strength), placeOf(event.clientX));
+      }
+    },
+    { passive: false },
+  );
+}
+
+function listenToPointers(area: HTMLElement, placeOf: (clientX: number) => number, meant: Meant): void {
+  const down = new Map<number, { x: number; y: number }>();
+  let began: { x: number; y: number } | null = null;
+  let isMoving = false;
+
+  const middle = (): { x: number; distance: number } => {
+    const [a, b] = [...down.values()] as [{ x: number; y: number }, { x: number; y: number } | undefined];
+    if (!b) return { x: a.x, distance: 0 };
+    return { x: (a.x + b.x) / 2, distance: Math.max(24, Math.hypot(a.x - b.x, a.y - b.y)) };
+  };
+
+  area.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "mouse" && event.button !== 0) return;
+    if (down.size >= 2) return;
+    down.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    began = down.size === 1 ? { x: event.clientX, y: event.clientY } : began;
+    isMoving = down.size > 1;
+    if (event.pointerType !== "mouse") meant.point(placeOf(event.clientX));
+  });
+  area.addEventListener("pointermove", (event) => {
+    const known = down.get(event.pointerId);
+    if (!known) {
+      if (event.pointerType === "mouse" && down.size === 0) meant.point(placeOf(event.clientX));
+      return;
+    }
+    const before = middle();
+    known.x = event.clientX;
+    known.y = event.clientY;
+    const after = middle();
+    if (!isMoving && began && Math.abs(after.x - began.x) < TREMBLE) return;
+    if (!isMoving) {
+      isMoving = true;
+      area.setPointerCapture(event.pointerId);
+      area.classList.add("is-dragged");
+    }
+    if (after.distance > 0 && before.distance > 0) meant.zoom(before.distance / after.distance, placeOf(after.x));
+    meant.pan(after.x - before.x);
+    if (event.pointerType === "mouse") meant.point(placeOf(event.clientX));
+  });
+  const release = (event: PointerEvent): void => {
+    if (!down.delete(event.pointerId)) return;
+    if (down.size === 0) {
+      area.classList.remove("is-dragged");
+      isMoving = false;
+      began = null;
+    }
+  };
+  area.addEventListener("pointerup", release);
+  area.addEventListener("pointercancel", release);
+  area.addEventListener("pointerleave", (event) => {
+    if (event.pointerType === "mouse" && down.size === 0) meant.point(null);
+  });
+  area.addEventListener("dblclick", (event) => {
+    event.preventDefault();
+    meant.zoom(0.5, placeOf(event.clientX));
+  });
+}

@@ -1,0 +1,155 @@
+/** Puts the page together; rule: the gateway's state flows down to the parts, what one does flows up to here. */
+
+import "uplot/dist/uPlot.min.css";
+import "./style.css";
+import { now, signOut, timeOf } from "./api.ts";
+import { Charts } from "./charts.ts";
+import { element, fill, say } from "./dom.ts";
+import { Energy } from "./energy.ts";
+import { NOTHING, number } from "./format.ts";
+import { type Change, Gateway } from "./gateway.ts";
+import { MeterCard } from "./meter_card.ts";
+import { ageOf, noticesOf } from "./notices.ts";
+import { readPlace, writePlace } from "./place.ts";
+import { Present } from "./present.ts";
+import { signInForm } from "./session.ts";
+import { TEXT } from "./strings.ts";
+import { themeSwitch } from "./theme.ts";
+
+const gateway = new Gateway((change, meter) => react(change, meter));
+const present = new Present();
+const charts = new Charts(
+  (meter) => gateway.recent.get(meter) ?? [],
+  (seen) => remember({ meter: chosen, ...seen }),
+);
+const energy = new Energy();
+const meterCard = new MeterCard();
+
+const notices = element("div", { class: "notices", role: "status", "aria-live": "polite" });
+const tabs = element("nav", { class: "tabs", "aria-label": TEXT.meters });
+const leave = element("button", { type: "button", class: "plain", hidden: true, click: () => void signOut().then(() => gateway.look()) }, TEXT.signOut);
+const title = element("h1", { class: "only-read" }, TEXT.product);
+const header = element(
+  "header",
+  { class: "top" },
+  element("span", { class: "brand", translate: "no" }, TEXT.product),
+  tabs,
+  leave,
+  themeSwitch(() => charts.setColors()),
+);
+const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, present.element, charts.element, energy.element, meterCard.element);
+const body = element("div", { class: "frame" });
+
+let chosen: string | null = readPlace(location.hash).meter;
+let isSignIn = false;
+let writing = 0;
+
+function react(change: Change, meter?: string): void {
+  if (change === "session") return showSignIn();
+  if (isSignIn) showPage();
+  if (change === "meters") choose(chosen, true);
+  if (change === "back") {
+    charts.refresh();
+    energy.refresh();
+  }
+  if (change === "reading" && meter !== chosen) return drawTabs();
+  draw();
+}
+
+function draw(): void {
+  const meter = chosen === null ? undefined : gateway.meter(chosen);
+  const time = now();
+  const age = ageOf(gateway, meter, time);
+  present.show(meter, age);
+  present.element.hidden = charts.element.hidden = energy.element.hidden = meterCard.element.hidden = !meter;
+  meterCard.show(meter, gateway.health);
+  charts.setFirst(timeOf(meter?.first));
+  charts.tick();
+  leave.hidden = !gateway.hasPassword;
+  drawTabs();
+  drawNotices(time);
+  const charge = meter?.latest?.state_of_charge ?? null;
+  const name = meter?.name ?? TEXT.product;
+  say(title, meter ? `${meter.name}` : TEXT.product);
+  const heading = meter && charge !== null ? `${age === "" ? "" : `(${TEXT.old}) `}${number(charge, 0)} % · ${name}` : name;
+  if (document.title !== heading) document.title = heading;
+}
+
+function drawNotices(time: number): void {
+  const meter = chosen === null ? undefined : gateway.meter(chosen);
+  const wanted = noticesOf(gateway, meter, time);
+  // Only what changed is put anew: a screen reader says every new sentence.
+  wanted.forEach(({ kind, text }, index) => {
+    let shown = notices.children[index] as HTMLElement | undefined;
+    if (!shown) {
+      shown = element("p", { class: "notice" });
+      notices.append(shown);
+    }
+    shown.dataset["kind"] = kind;
+    say(shown, text);
+  });
+  while (notices.children.length > wanted.length) notices.lastElementChild?.remove();
+}
+
+function drawTabs(): void {
+  if (tabs.children.length !== gateway.meters.length) {
+    fill(tabs, ...gateway.meters.map(({ name }) => element("button", { type: "button", class: "tab", "data-meter": name, click: () => choose(name) }, element("span", { class: "tab__name" }, name), element("span", { class: "tab__charge" }))));
+  }
+  gateway.meters.forEach((meter, index) => {
+    const tab = tabs.children[index] as HTMLElement;
+    const charge = meter.latest?.state_of_charge ?? null;
+    tab.classList.toggle("is-silent", !meter.available);
+    if (meter.name === chosen) tab.setAttribute("aria-current", "true");
+    else tab.removeAttribute("aria-current");
+    say(tab.lastElementChild as Element, charge === null ? NOTHING : `${number(charge, 0)}\u00a0%`);
+  });
+}
+
+function choose(name: string | null, isNew = false): void {
+  const meter = gateway.meter(name ?? "") ?? gateway.meters[0];
+  const before = chosen;
+  chosen = meter?.name ?? null;
+  if (!meter || (before === chosen && !isNew)) return;
+  const place = readPlace(location.hash);
+  charts.setMeter(meter.name, timeOf(meter.first), place.span ? { range: null, span: place.span } : { range: place.range });
+  energy.setMeter(meter.name);
+  remember({ ...place, meter: meter.name });
+  draw();
+}
+
+/** A moving chart would write the address too often: browsers refuse that. */
+function remember(place: Parameters<typeof writePlace>[0]): void {
+  window.clearTimeout(writing);
+  writing = window.setTimeout(() => history.replaceState(null, "", writePlace(place)), 250);
+}
+
+function showSignIn(): void {
+  if (isSignIn) return;
+  isSignIn = true;
+  document.title = TEXT.product;
+  fill(body, signInForm(() => void gateway.look()));
+  document.getElementById("password")?.focus();
+}
+
+function showPage(): void {
+  isSignIn = false;
+  fill(body, element("a", { class: "skip", href: "#main", click: (event: Event) => skip(event) }, TEXT.skip), header, main);
+}
+
+/** The address keeps the meter, so the link may not change it. */
+function skip(event: Event): void {
+  event.preventDefault();
+  main.focus();
+}
+
+document.body.append(body);
+showPage();
+draw();
+gateway.start();
+window.setInterval(() => {
+  if (!document.hidden && !isSignIn) draw();
+}, 1000);
+window.addEventListener("hashchange", () => {
+  const { meter } = readPlace(location.hash);
+  choose(meter ?? chosen, true);
+});

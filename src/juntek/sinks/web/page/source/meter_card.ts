@@ -1,0 +1,165 @@
+/** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
+
+import type { GatewayHealth, Health, Meter, Reading, Values } from "./api.ts";
+import { now, timeOf } from "./api.ts";
+import { element, fill, say } from "./dom.ts";
+import { NOTHING, energy, joined, measure, minutes, moment, number, seconds } from "./format.ts";
+import { SETTINGS, TEXT } from "./strings.ts";
+
+const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
+
+type Lately = "output" | "resistance" | "charged" | "discharged";
+
+export class MeterCard {
+  readonly element: HTMLElement;
+  private readonly identity = element("div");
+  private readonly lately: Record<Lately, HTMLElement> = {
+    output: element("dd"),
+    resistance: element("dd"),
+    charged: element("dd"),
+    discharged: element("dd"),
+  };
+  private readonly settings = element("div");
+  private readonly link = element("dl", { class: "facts" });
+  private readonly garbage = element("div");
+  private readonly age = element("dd");
+  private shown = "";
+
+  constructor() {
+    this.element = element(
+      "section",
+      { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
+      element("h2", { id: "meter-title", class: "only-read" }, TEXT.meter),
+      element(
+        "div",
+        { class: "card" },
+        element("h3", {}, TEXT.meter),
+        this.identity,
+        element(
+          "dl",
+          { class: "facts" },
+          ...facts([
+            [TEXT.outputState, this.lately.output],
+            [TEXT.resistance, this.lately.resistance],
+            [TEXT.chargedInAll, this.lately.charged],
+            [TEXT.dischargedInAll, this.lately.discharged],
+          ]),
+        ),
+      ),
+      element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
+      element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
+    );
+  }
+
+  show(meter: Meter | undefined, gateway: GatewayHealth | null): void {
+    this.showAge(meter?.health ?? null);
+    this.showLately(meter?.latest ?? null);
+    const { identity = null, settings = null, health = null } = meter ?? {};
+    const state = JSON.stringify([identity, settings, { ...health, last_frame: null }, gateway]);
+    if (state === this.shown) return;
+    this.shown = state;
+    fill(
+      this.identity,
+      identity
+        ? element("dl", { class: "facts" }, ...facts(identityRows(identity)))
+        : element("p", { class: "charts__note" }, TEXT.noIdentity),
+    );
+    this.showSettings(settings);
+    if (health) this.showHealth(health, gateway);
+  }
+
+  private showLately(reading: Reading | null): void {
+    const output = reading?.output_state;
+    say(this.lately.output, output ? (TEXT.output[output] ?? output) : NOTHING);
+    say(this.lately.resistance, measure(reading?.internal_resistance, 2, "mΩ"));
+    say(this.lately.charged, joined(energy(reading?.charged_energy)));
+    say(this.lately.discharged, joined(energy(reading?.discharged_energy)));
+  }
+
+  /** The age of the last frame grows by itself. */
+  showAge(health: Health | null): void {
+    const time = timeOf(health?.last_frame);
+    say(this.age, time === null ? TEXT.never : `${moment(time, now())}, ${TEXT.ago(seconds(now() - time))}`);
+  }
+
+  private showSettings(settings: Values | null): void {
+    if (!settings) return fill(this.settings, element("p", {}, TEXT.noSettings));
+    const rows = SETTINGS.filter(([key]) => key in settings)
+      .filter(([key]) => settings[key] !== null || canBeOff(key, settings["family"] ?? null))
+      .map(([key, label, unit, digits]): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
+    fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
+  }
+
+  private showHealth(health: Health, gateway: GatewayHealth | null): void {
+    const rows: [string, string | HTMLElement][] = [
+      [TEXT.mode, TEXT.modes[health.mode] ?? health.mode],
+      [TEXT.connection, health.connected ? TEXT.connected : TEXT.disconnected],
+      [TEXT.lastFrame, this.age],
+      [TEXT.frames, number(health.frames, 0)],
+      [TEXT.garbage, share(health)],
+      [TEXT.reconnects, number(health.reconnects, 0)],
+    ];
+    if (gateway?.history) {
+      const { state } = gateway.history;
+      rows.push([TEXT.historyState, state === "ok" ? TEXT.historyOk : state === "off" ? TEXT.historyOff : TEXT.historyPaused]);
+    }
+    if (gateway?.version) {
+      const running = gateway.uptime === undefined ? "" : `, ${TEXT.uptime.toLowerCase()} ${minutes(gateway.uptime / 60)}`;
+      rows.push([TEXT.gatewayVersion, `${TEXT.product} ${gateway.version}${running}`]);
+    }
+    fill(this.link, ...facts(rows));
+    const reasons = Object.entries(health.garbage).filter(([, count]) => count > 0);
+    fill(this.garbage, reasons.length > 0 ? garbageTable(reasons) : null);
+  }
+}
+
+/** A protection without a value is switched off, where the family has it at all. */
+function canBeOff(key: string, family: string | number | null): boolean {
+  return key.endsWith("_protection") && (key !== "low_temperature_protection" || family === "KH-F");
+}
+
+function facts(rows: readonly [string, string | HTMLElement][]): HTMLElement[] {
+  return rows.map(([label, content]) =>
+    element("div", { class: "fact" }, element("dt", {}, label), typeof content === "string" ? element("dd", {}, content) : content),
+  );
+}
+
+function identityRows(identity: Values): [string, string][] {
+  return Object.entries(TEXT.identity)
+    .filter(([key]) => identity[key] !== null && identity[key] !== undefined)
+    .map(([key, label]) => {
+      const told = identity[key] ?? null;
+      if (key === "sensor") return [label, TEXT.sensors[String(told)] ?? String(told)];
+      return [label, value(told, IDENTITY_UNITS[key] ?? "", 0)];
+    });
+}
+
+function value(told: string | number | null, unit: string, digits: number): string {
+  if (told === null) return TEXT.switchedOff;
+  if (typeof told === "string") return told.replace(/_/g, " ");
+  return unit === "" ? String(told) : measure(told, Number.isInteger(told) && unit !== "V" ? 0 : digits, unit);
+}
+
+function share(health: Health): string {
+  if (health.garbage_count === 0) return TEXT.garbageNone;
+  const part = (health.garbage_count / (health.frames + health.garbage_count)) * 100;
+  return TEXT.garbageShare(number(health.garbage_count, 0), measure(part, part < 1 ? 2 : 0, "%"));
+}
+
+function garbageTable(reasons: readonly [string, number][]): HTMLElement {
+  return element(
+    "table",
+    { class: "garbage" },
+    element("caption", {}, TEXT.garbageTable),
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, TEXT.reason), element("th", { scope: "col" }, TEXT.count))),
+    element(
+      "tbody",
+      {},
+      ...[...reasons]
+        .sort((a, b) => b[1] - a[1])
+        .map(([reason, count]) =>
+          element("tr", {}, element("th", { scope: "row" }, TEXT.reasons[reason] ?? reason), element("td", {}, number(count, 0))),
+        ),
+    ),
+  );
+}

@@ -1,0 +1,68 @@
+/** What the page says about the gateway, the meter and the history; rule: pure; the most pressing sentence comes first. */
+
+import type { Meter } from "./api.ts";
+import { timeOf } from "./api.ts";
+import { moment, seconds } from "./format.ts";
+import type { Gateway } from "./gateway.ts";
+import { TEXT } from "./strings.ts";
+
+export interface Notice {
+  readonly kind: "gone" | "silent" | "waiting" | "paused" | "output";
+  readonly text: string;
+}
+
+/** Seconds without a reading after which an available meter's values are no longer called live. */
+const LATE = 30;
+
+/** Returns all that is to be said now. */
+export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: number): Notice[] {
+  const notices: Notice[] = [];
+  if (gateway.goneSince !== null) {
+    const text = gateway.known ? TEXT.notice.gone(moment(gateway.goneSince, time)) : TEXT.notice.goneAtOnce;
+    notices.push({ kind: "gone", text: meter?.latest ? `${text} ${TEXT.notice.oldValues}` : text });
+  } else if (!gateway.known) {
+    notices.push({ kind: "waiting", text: TEXT.notice.loading });
+  } else if (!meter) {
+    notices.push({ kind: "waiting", text: TEXT.notice.noMeters });
+  } else {
+    notices.push(...noticesOfMeter(meter, time));
+  }
+  const history = gateway.health?.history;
+  if (history && history.state !== "ok" && history.state !== "off" && gateway.goneSince === null) {
+    notices.push({ kind: "paused", text: TEXT.notice.paused(history.reason ?? "") });
+  }
+  return notices;
+}
+
+function noticesOfMeter(meter: Meter, time: number): Notice[] {
+  if (meter.configured === false) return [{ kind: "waiting", text: TEXT.notice.past(meter.name) }];
+  const why = meter.health?.error ?? "";
+  if (!meter.latest) {
+    const doing = why || (TEXT.notice.mode[meter.health?.mode ?? "starting"] ?? "");
+    return [{ kind: "waiting", text: TEXT.notice.waitingWhy(meter.name, doing) }];
+  }
+  const heard = timeOf(meter.latest.time);
+  if (!meter.available && heard !== null) {
+    const told = TEXT.notice.silent(meter.name, moment(heard, time), TEXT.ago(age(time - heard)));
+    return [{ kind: "silent", text: [told, why, TEXT.notice.oldValues].filter(Boolean).join(" ") }];
+  }
+  if (meter.latest.output_state !== "on" && meter.latest.output_state !== "unknown") {
+    const state = TEXT.output[meter.latest.output_state] ?? meter.latest.output_state;
+    return [{ kind: "output", text: TEXT.notice.output(state) }];
+  }
+  return [];
+}
+
+/** Returns why a meter's values are not the present ones, in a few words, or nothing when they are. */
+export function ageOf(gateway: Gateway, meter: Meter | undefined, time: number): string {
+  const heard = timeOf(meter?.latest?.time);
+  if (!meter?.latest || heard === null) return "";
+  const isLate = time - heard > LATE && !meter.available;
+  if (gateway.goneSince === null && meter.available && !isLate) return "";
+  return TEXT.oldSince(moment(heard, time));
+}
+
+/** In steps of half a minute once it is a while, so that nobody is told every second. */
+function age(length: number): string {
+  return seconds(length < 60 ? Math.ceil(length / 10) * 10 : length);
+}

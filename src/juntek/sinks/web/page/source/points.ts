@@ -1,0 +1,118 @@
+/** Pieces of the past and the last minutes joined to lines that can be drawn; rule: pure; a gap stays a gap. */
+
+import type { Column, Numbers, Reading } from "./api.ts";
+import { timeOf } from "./api.ts";
+import type { Loaded } from "./tiles.ts";
+
+export interface Line {
+  readonly minimum: (number | null)[];
+  readonly average: (number | null)[];
+  readonly maximum: (number | null)[];
+}
+
+export interface Points {
+  readonly time: number[];
+  readonly lines: Readonly<Record<string, Line>>;
+  /** Seconds that one point stands for; 0 for single readings. */
+  readonly resolution: number;
+}
+
+/** Seconds without a reading that are a gap between single readings. */
+const LONGEST_STEP = 90;
+
+/** Coarser points than this say nothing new within seconds: readings are not put behind them. */
+const COARSEST_LIVE = 120;
+
+/** Joins pieces, in the order of time, with the readings that came after them. */
+export function join(pieces: readonly Loaded[], keys: readonly string[], live: readonly Reading[]): Points {
+  const lines: Record<string, Line> = {};
+  for (const key of keys) lines[key] = { minimum: [], average: [], maximum: [] };
+  const points: Points = { time: [], lines, resolution: 0 };
+  let resolution = 0;
+  for (const piece of pieces) {
+    resolution = Math.max(resolution, piece.series.resolution);
+    addPiece(points, piece, keys);
+  }
+  if (resolution <= COARSEST_LIVE) addLive(points, keys, live, resolution);
+  return { ...points, resolution };
+}
+
+function addPiece(points: Points, piece: Loaded, keys: readonly string[]): void {
+  const { series } = piece;
+  const usual = series.resolution > 0 ? series.resolution * 1.6 : usualStep(series.time);
+  // A point stands for the stretch that begins with its time, so it is drawn in the middle of it.
+  const middle = series.resolution / 2;
+  const columns = keys.map((key) => series.quantities[key]);
+  for (let index = 0; index < series.time.length; index++) {
+    const time = (series.time[index] as number) + middle;
+    const before = points.time[points.time.length - 1];
+    if (time < piece.from || time >= piece.to || (before !== undefined && time <= before)) continue;
+    if (before !== undefined && time - before > usual) addGap(points, keys, before, time);
+    points.time.push(time);
+    for (let key = 0; key < keys.length; key++) {
+      const line = points.lines[keys[key] as string] as Line;
+      const average = at(columns[key], "average", index) ?? at(columns[key], "last", index);
+      line.average.push(average);
+      line.minimum.push(at(columns[key], "minimum", index) ?? average);
+      line.maximum.push(at(columns[key], "maximum", index) ?? average);
+    }
+  }
+}
+
+function addLive(points: Points, keys: readonly string[], live: readonly Reading[], resolution: number): void {
+  for (const reading of live) {
+    const time = timeOf(reading.time);
+    const before = points.time[points.time.length - 1];
+    if (time === null || (before !== undefined && time <= before + resolution / 2)) continue;
+    if (before !== undefined && time - before > Math.max(LONGEST_STEP, resolution * 1.6)) {
+      addGap(points, keys, before, time);
+    }
+    points.time.push(time);
+    for (const key of keys) {
+      const value = reading[key as keyof Reading];
+      const line = points.lines[key] as Line;
+      const plain = typeof value === "number" ? value : null;
+      line.minimum.push(plain);
+      line.average.push(plain);
+      line.maximum.push(plain);
+    }
+  }
+}
+
+function addGap(points: Points, keys: readonly string[], before: number, after: number): void {
+  points.time.push((before + after) / 2);
+  for (const key of keys) {
+    const line = points.lines[key] as Line;
+    line.minimum.push(null);
+    line.average.push(null);
+    line.maximum.push(null);
+  }
+}
+
+function at(column: Column | undefined, part: keyof Column, index: number): number | null {
+  const numbers: Numbers | null | undefined = column?.[part];
+  return numbers?.[index] ?? null;
+}
+
+/** Readings come every second or every few: a gap is what is much longer than usual. */
+function usualStep(time: readonly number[]): number {
+  if (time.length < 3) return LONGEST_STEP;
+  const steps = [];
+  for (let index = 1; index < time.length; index++) steps.push((time[index] as number) - (time[index - 1] as number));
+  steps.sort((a, b) => a - b);
+  return Math.max(15, 5 * (steps[Math.floor(steps.length / 2)] as number));
+}
+
+/** Returns the index of the point nearest to a moment that has a value, or -1. */
+export function nearest(points: Points, time: number): number {
+  const times = points.time;
+  let low = 0;
+  let high = times.length - 1;
+  if (high < 0) return -1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] as number) < time) low = middle;
+    else high = middle;
+  }
+  return Math.abs((times[low] as number) - time) <= Math.abs((times[high] as number) - time) ? low : high;
+}

@@ -1,0 +1,76 @@
+/** Which stretch of time is looked at; rule: pure; times in seconds since 1970. */
+
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+export const RANGES = ["hour", "day", "week", "month", "year", "all"] as const;
+export type Range = (typeof RANGES)[number];
+
+const LENGTHS: Record<Exclude<Range, "all">, number> = {
+  hour: 3600,
+  day: 86_400,
+  week: 7 * 86_400,
+  month: 30 * 86_400,
+  year: 365 * 86_400,
+};
+
+/** Seconds of the closest look. */
+export const SHORTEST = 60;
+
+/** Seconds that "all" shows at least, so that a young history is not one point. */
+const LEAST_ALL = 600;
+
+/** Returns the stretch that ends now. */
+export function spanOf(range: Range, limits: Span): Span {
+  if (range === "all") return { from: Math.min(limits.from, limits.to - LEAST_ALL), to: limits.to };
+  return { from: limits.to - LENGTHS[range], to: limits.to };
+}
+
+/** Returns the range that a stretch is one of, when it ends now. */
+export function rangeOf(span: Span, limits: Span): Range | null {
+  if (!endsNow(span, limits)) return null;
+  const length = span.to - span.from;
+  const all = spanOf("all", limits);
+  if (Math.abs(length - (all.to - all.from)) < length * 0.005 && !isUsual(length)) return "all";
+  return RANGES.find((range) => range !== "all" && Math.abs(length - LENGTHS[range]) < length * 0.005) ?? null;
+}
+
+/** Returns whether the stretch goes on with the clock. */
+export function endsNow(span: Span, limits: Span): boolean {
+  return span.to >= limits.to - Math.max(2, (span.to - span.from) * 0.01);
+}
+
+/** Returns the stretch made `factor` times as long (2: out, 0.5: in) while `around` stays where it is. */
+export function zoom(span: Span, factor: number, around: number, limits: Span): Span {
+  const before = span.to - span.from;
+  const length = Math.min(Math.max(before * factor, SHORTEST), longest(limits));
+  const place = (around - span.from) / before;
+  return keepIn({ from: around - place * length, to: around + (1 - place) * length }, limits);
+}
+
+/** Returns the stretch moved by so many seconds, no further than there is something. */
+export function pan(span: Span, by: number, limits: Span): Span {
+  return keepIn({ from: span.from + by, to: span.to + by }, limits);
+}
+
+/** Returns whether nothing more can be seen from further away. */
+export function isWidest(span: Span, limits: Span): boolean {
+  return span.to - span.from >= longest(limits) * 0.999;
+}
+
+function longest(limits: Span): number {
+  return Math.max(limits.to - limits.from, LENGTHS.year);
+}
+
+/** A stretch never passes now, and keeps a part of what there is in view. */
+function keepIn(span: Span, limits: Span): Span {
+  const length = span.to - span.from;
+  const to = Math.max(Math.min(span.to, limits.to), Math.min(limits.from + length * 0.25, limits.to));
+  return { from: to - length, to };
+}
+
+function isUsual(length: number): boolean {
+  return Object.values(LENGTHS).some((usual) => Math.abs(length - usual) < 1);
+}

@@ -1,0 +1,210 @@
+/** One chart of one quantity; rule: it draws what it is given over the stretch it is given, and decides nothing. */
+
+import uPlot from "uplot";
+import { element, say } from "./dom.ts";
+import { dayMonth, isSameDay, clock, clockSeconds, measure, month, number, year } from "./format.ts";
+import type { Points } from "./points.ts";
+import type { Quantity } from "./quantities.ts";
+import type { Span } from "./span.ts";
+import { TEXT } from "./strings.ts";
+import type { Palette } from "./theme.ts";
+
+/** Pixels left of every chart for its numbers, so that all share one axis of time. */
+export const AXIS = 48;
+export const RIGHT = 10;
+
+const FONT = '12px ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif';
+
+export class Strip {
+  readonly element: HTMLElement;
+  private readonly value = element("span", { class: "strip__value" });
+  private readonly between = element("span", { class: "strip__between" });
+  private readonly canvas = element("div", { class: "strip__canvas" });
+  private readonly plot: uPlot;
+  private timeHeight = 0;
+  private points: Points = { time: [], lines: {}, resolution: 0 };
+
+  constructor(
+    readonly quantity: Quantity,
+    private span: Span,
+    private colors: Palette,
+  ) {
+    this.element = element(
+      "div",
+      { class: "strip", "data-quantity": quantity.key },
+      element(
+        "p",
+        { class: "strip__head" },
+        element("span", { class: "strip__label" }, `${quantity.label}, ${quantity.unit}`),
+        this.value,
+        this.between,
+      ),
+      this.canvas,
+    );
+    this.plot = new uPlot(this.options(), [[], [], [], []], this.canvas);
+  }
+
+  /** Shows or hides the labels of time below; only the last of several has them. */
+  setSize(width: number, height: number, hasTime: boolean): void {
+    this.timeHeight = hasTime ? 30 : 0;
+    this.plot.setSize({ width, height: height + this.timeHeight });
+  }
+
+  setSpan(span: Span): void {
+    this.span = span;
+    this.plot.setScale("x", { min: span.from, max: span.to });
+  }
+
+  setPoints(points: Points): void {
+    this.points = points;
+    const line = points.lines[this.quantity.key];
+    const data = line ? [points.time, line.average, line.minimum, line.maximum] : [[], [], [], []];
+    this.plot.setData(data as uPlot.AlignedData, false);
+    this.plot.setScale("x", { min: this.span.from, max: this.span.to });
+  }
+
+  setColors(colors: Palette): void {
+    this.colors = colors;
+    this.plot.redraw(false, true);
+  }
+
+  /** Puts the cursor on a point, or takes it away with -1; the numbers above follow, else they are the last ones. */
+  setCursor(index: number): void {
+    const time = this.points.time[index];
+    const left = time === undefined ? -10 : this.plot.valToPos(time, "x");
+    const isInside = time !== undefined && left >= 0 && left <= this.plot.over.clientWidth;
+    this.plot.setCursor({ left: isInside ? left : -10, top: isInside ? 1 : -10 }, false);
+    this.tell(isInside ? index : -1);
+  }
+
+  /** Whether any point has a value; a meter without a probe has no chart of its temperature. */
+  hasValues(): boolean {
+    return this.points.lines[this.quantity.key]?.average.some((value) => value !== null) ?? false;
+  }
+
+  destroy(): void {
+    this.plot.destroy();
+    this.element.remove();
+  }
+
+  private tell(index: number): void {
+    const line = this.points.lines[this.quantity.key];
+    const { digits, unit } = this.quantity;
+    const value = index < 0 ? null : (line?.average[index] ?? null);
+    say(this.value, index < 0 ? "" : value === null ? TEXT.noReading : measure(value, digits, unit));
+    const low = index < 0 ? null : (line?.minimum[index] ?? null);
+    const high = index < 0 ? null : (line?.maximum[index] ?? null);
+    const differs = low !== null && high !== null && number(low, digits) !== number(high, digits);
+    say(this.between, differs ? TEXT.between(number(low, digits), measure(high, digits, unit)) : "");
+  }
+
+  private options(): uPlot.Options {
+    const none = (): null => null;
+    return {
+      width: 300,
+      height: 120,
+      padding: [10, RIGHT, 4, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        drag: { setScale: false, x: false, y: false },
+        points: {
+          size: (_plot, series) => (series === 1 ? 9 : 0),
+          width: (_plot, series) => (series === 1 ? 2 : 0),
+          stroke: () => this.colors.surface,
+          fill: () => this.colors.ink,
+        },
+        // The charts share one cursor, which the gestures move.
+        bind: { mousedown: none, mouseup: none, click: none, dblclick: none, mousemove: none, mouseleave: none, mouseenter: none },
+      },
+      scales: {
+        x: { time: true, range: () => [this.span.from, this.span.to] },
+        y: { range: (_plot, low, high) => this.extent(low, high) },
+      },
+      axes: [
+        {
+          font: FONT,
+          stroke: () => this.colors.quiet,
+          grid: { stroke: () => this.colors.grid, width: 1 },
+          ticks: { show: false },
+          space: 76,
+          size: () => this.timeHeight,
+          gap: 8,
+          values: (_plot, splits, _axis, _space, increment) =>
+            this.timeHeight > 0 ? labels(splits, increment) : splits.map(() => null),
+        },
+        {
+          font: FONT,
+          stroke: () => this.colors.quiet,
+          grid: { stroke: () => this.colors.grid, width: 1 },
+          ticks: { show: false },
+          size: AXIS,
+          gap: 8,
+          space: 26,
+          values: (_plot, splits) => splits.map((value) => number(value, decimals(splits))),
+        },
+      ],
+      series: [
+        {},
+        {
+          stroke: (plot) => this.stroke(plot),
+          width: 1.5,
+          ...(this.quantity.signed ? { fill: (plot: uPlot) => this.stroke(plot, "26"), fillTo: 0 } : {}),
+          ...(this.quantity.fixed ? { fill: () => this.colors.level + "1f", fillTo: 0 } : {}),
+          points: { show: false },
+        },
+        { points: { show: false } },
+        { points: { show: false } },
+      ],
+      bands: [{ series: [3, 2], fill: (plot) => this.stroke(plot, "52") }],
+    };
+  }
+
+  /** The colour of charging above zero and of discharging below it, where the quantity has two sides. */
+  private stroke(plot: uPlot, alpha = ""): CanvasGradient | string {
+    if (!this.quantity.signed) return this.colors.level + alpha;
+    const { top, height } = plot.bbox;
+    const zero = plot.valToPos(0, "y", true);
+    const place = Math.min(Math.max((zero - top) / height, 0), 1);
+    if (!Number.isFinite(place) || height <= 0) return this.colors.charge + alpha;
+    const gradient = plot.ctx.createLinearGradient(0, top, 0, top + height);
+    gradient.addColorStop(0, this.colors.charge + alpha);
+    gradient.addColorStop(place, this.colors.charge + alpha);
+    gradient.addColorStop(place, this.colors.discharge + alpha);
+    gradient.addColorStop(1, this.colors.discharge + alpha);
+    return gradient;
+  }
+
+  private extent(low: number | null, high: number | null): [number, number] {
+    const { fixed, signed, leastSpan } = this.quantity;
+    if (fixed) return [fixed[0], fixed[1]];
+    if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, leastSpan];
+    let [bottom, top] = signed ? [Math.min(low, 0), Math.max(high, 0)] : [low, high];
+    const missing = leastSpan - (top - bottom);
+    if (missing > 0) {
+      bottom -= missing / 2;
+      top += missing / 2;
+    }
+    const room = (top - bottom) * 0.06;
+    return [bottom - room, top + room];
+  }
+}
+
+/** Times below the chart: as short as they can be told apart, with the date where a day begins. */
+function labels(splits: readonly number[], increment: number): string[] {
+  return splits.map((time, index) => {
+    const before = splits[index - 1];
+    const isMidnight = new Date(time * 1000).getHours() === 0 && new Date(time * 1000).getMinutes() === 0;
+    if (increment >= 300 * 86_400) return year(time);
+    if (increment >= 27 * 86_400) return new Date(time * 1000).getMonth() === 0 ? year(time) : month(time);
+    if (increment >= 86_400) return dayMonth(time);
+    if (isMidnight && (before === undefined || !isSameDay(before, time))) return dayMonth(time);
+    return increment < 60 ? clockSeconds(time) : clock(time);
+  });
+}
+
+function decimals(splits: readonly number[]): number {
+  const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
+  return step >= 1 || step === 0 ? 0 : step >= 0.1 ? 1 : 2;
+}
+

@@ -1,0 +1,77 @@
+"""Passwords and tokens as they are kept; rule: only hashes are kept, and a comparison takes the same time for all.
+
+A password is slow to hash, because people choose it. A token is not: it is 256 random bits.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from typing import Final
+
+_COST, _BLOCK, _LANES = 2**14, 8, 5
+"""scrypt in 16 MB of memory; the least that OWASP's cheat sheet on storing passwords gives for that memory."""
+
+_MOST_MEMORY: Final = 64 * 2**20
+_LARGEST_COST: Final = 2**16
+_HASH = re.compile(r"scrypt:(\d{1,6}):(\d{1,2}):(\d{1,2}):([A-Za-z0-9_-]{22,88}={0,2}):([A-Za-z0-9_-]{43}=)")
+_TOKEN_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+TOKEN_MARK = "juntek_"  # noqa: S105 - no secret: it lets a leaked token be recognised
+LONGEST_PASSWORD: Final = 1024
+
+
+def hash_password(password: str) -> str:
+    """Return what stands for a password in a file or the environment; takes a part of a second."""
+    salt = secrets.token_bytes(16)
+    return ":".join(("scrypt", str(_COST), str(_BLOCK), str(_LANES), _encode(salt), _encode(_derive(password, salt))))
+
+
+def is_hash(text: str) -> bool:
+    """Return whether this can be what `hash_password` made, at a cost that this computer will pay."""
+    found = _HASH.fullmatch(text)
+    if found is None:
+        return False
+    cost, block, lanes = (int(found[number]) for number in (1, 2, 3))
+    return 1 < cost <= _LARGEST_COST and cost & (cost - 1) == 0 and 1 <= block <= 8 and 1 <= lanes <= 16
+
+
+def matches(password: str, hashed: str) -> bool:
+    """Return whether the password is the one that was hashed; takes a part of a second. False for a bad hash."""
+    found = _HASH.fullmatch(hashed)
+    if found is None or len(password) > LONGEST_PASSWORD:
+        return False
+    cost, block, lanes = (int(found[number]) for number in (1, 2, 3))
+    derived = _derive(password, base64.urlsafe_b64decode(found[4]), cost, block, lanes)
+    return hmac.compare_digest(derived, base64.urlsafe_b64decode(found[5]))
+
+
+def make_token() -> str:
+    """Return a new token for a script."""
+    return TOKEN_MARK + secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """Return what stands for a token in a file."""
+    return f"sha256:{digest(token)}"
+
+
+def is_token_hash(text: str) -> bool:
+    """Return whether this can be what `hash_token` made."""
+    return _TOKEN_HASH.fullmatch(text) is not None
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 of a random secret, under which it is looked up."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _derive(password: str, salt: bytes, cost: int = _COST, block: int = _BLOCK, lanes: int = _LANES) -> bytes:
+    data = password.encode("utf-8", "surrogatepass")
+    return hashlib.scrypt(data, salt=salt, n=cost, r=block, p=lanes, maxmem=_MOST_MEMORY + 2**20, dklen=32)
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode()

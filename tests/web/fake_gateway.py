@@ -1,0 +1,358 @@
+"""A gateway that is not there: the page's API over a made-up year; rule: every state of the page can be had at once.
+
+By hand: PYTHONPATH=tests python -m web.fake_gateway [--port N] [--state live|silent|gone|paused|waiting|young|password]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import mimetypes
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from web.fake_past import NOMINAL, Past
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "src" / "juntek" / "sinks" / "web" / "static"
+YEAR = 365 * 86400.0
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+IDENTITY = {
+    "address": 1,
+    "family": "KG-F",
+    "model": "KG140F",
+    "sensor": "hall",
+    "max_voltage": 100,
+    "max_current": 400,
+    "firmware": "1.10",
+    "serial_number": 1034,
+}
+SETTINGS = {
+    "address": 1,
+    "family": "KG-F",
+    "nominal_capacity": NOMINAL,
+    "over_voltage_protection": 58.4,
+    "under_voltage_protection": 44.0,
+    "over_current_protection": 200.0,
+    "negative_over_current_protection": 150.0,
+    "over_power_protection": None,
+    "over_temperature_protection": 60,
+    "low_temperature_protection": None,
+    "protection_recovery_time": 30,
+    "protection_delay": 2,
+    "voltage_calibration": 100,
+    "current_calibration": 100,
+    "temperature_calibration": 100,
+    "relay_type": "normally_open",
+    "current_ratio": None,
+}
+
+
+@dataclass
+class Unit:
+    """One meter. `shift` moves its day, so that two meters do not say the same."""
+
+    name: str
+    past: Past | None
+    shift: float = 0.0
+    available: bool = True
+    silent_since: float | None = None
+    frames: int = 41234
+
+
+@dataclass
+class FakeGateway:
+    """Serves on 127.0.0.1 while it is entered; change what it says by its attributes, then `tell()`."""
+
+    port: int = 0
+    static: Path = STATIC
+    interval: float = 1.0
+    units: list[Unit] = field(default_factory=list)
+    trouble: str | None = None
+    password: str | None = None
+    asked: list[str] = field(default_factory=list)
+    clients: list[queue.SimpleQueue[bytes | None]] = field(default_factory=list)
+    _server: ThreadingHTTPServer | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def __enter__(self) -> Self:
+        gateway: FakeGateway = self
+
+        class Handler(_Handler):
+            owner = gateway
+
+        self._stop.clear()
+        self._server = _Server(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Close the port and every connection; entering again opens the same port."""
+        self._stop.set()
+        for client in list(self.clients):
+            client.put(None)
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def silence(self, unit: Unit, ago: float = 0.0) -> None:
+        unit.available, unit.silent_since = False, time.time() - ago
+        self.tell()
+
+    def tell(self) -> None:
+        """Send the state of every meter to every page that listens."""
+        for unit in self.units:
+            keys = ("available", "latest", "health")
+            meter = self.meter(unit)
+            data = {"meter": unit.name, **{key: meter[key] for key in keys}}
+            for client in list(self.clients):
+                client.put(f"event: update\ndata: {json.dumps(data)}\n\n".encode())
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self.interval):
+            for unit in self.units:
+                if unit.available:
+                    unit.frames += 1
+            if any(unit.available for unit in self.units):
+                self.tell()
+
+    def latest(self, unit: Unit) -> dict[str, Any] | None:
+        if unit.past is None:
+            return None
+        moment = unit.silent_since or time.time()
+        values = unit.past.values(moment + unit.shift)
+        current = values["current"]
+        direction = "charging" if current > 0.05 else "discharging" if current < -0.05 else "idle"
+        left, room = values["remaining_capacity"], NOMINAL - values["remaining_capacity"]
+        return {
+            "time": datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds"),
+            **values,
+            "charge_power": max(values["power"], 0),
+            "discharge_power": max(-values["power"], 0),
+            "nominal_capacity": NOMINAL,
+            "internal_resistance": 11.9,
+            "time_to_empty": round(left / -current * 60) if direction == "discharging" else None,
+            "time_to_full": round(room / current * 60) if direction == "charging" else None,
+            "charged_energy": 812_345.67,
+            "discharged_energy": 765_432.1,
+            "charged_energy_today": 3214.5,
+            "discharged_energy_today": 2140.8,
+            "direction": direction,
+            "output_state": "on",
+            "run_time": 5_574_048,
+            "message_count": unit.frames,
+        }
+
+    def meter(self, unit: Unit) -> dict[str, Any]:
+        latest = self.latest(unit)
+        known = latest is not None
+        error = None
+        if not unit.available:
+            error = "The meter does not answer; check its power and that A and B are not swapped." if known else None
+        return {
+            "name": unit.name,
+            "available": unit.available and known,
+            "identity": IDENTITY if known else None,
+            "settings": SETTINGS if known else None,
+            "health": {
+                "mode": "poll" if known else "starting",
+                "connected": known,
+                "frames": unit.frames if known else 0,
+                "garbage": {"checksum": 3, "incomplete": 12} if known else {},
+                "garbage_count": 15 if known else 0,
+                "reconnects": 1 if known else 0,
+                "last_frame": latest and latest["time"],
+                "error": error,
+            },
+            "latest": latest,
+            "first": unit.past and unit.past.first,
+            "last": unit.past and unit.past.last,
+        }
+
+    def health(self) -> dict[str, Any]:
+        return {
+            "version": "0.1.0",
+            "uptime": 86400 * 12.3,
+            "meters": {unit.name: self.meter(unit)["health"] for unit in self.units},
+            "history": {"state": "paused" if self.trouble else "ok", "reason": self.trouble},
+        }
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """A page that goes away is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: FakeGateway
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        if not parts.path.startswith("/api/"):
+            self._file(parts.path)
+            return
+        self.owner.asked.append(self.path)
+        if parts.path == "/api/session":
+            needed = self.owner.password is not None
+            self._json({"required": needed, "signed_in": not needed or self._signed_in()})
+        elif self.owner.password is not None and not self._signed_in():
+            self._json({"error": "Sign in first."}, 401)
+        elif parts.path == "/api/live":
+            self._live()
+        elif parts.path == "/api/health":
+            self._json(self.owner.health())
+        elif parts.path == "/api/meters":
+            self._json([self.owner.meter(unit) for unit in self.owner.units])
+        else:
+            self._of_meter([unquote(part) for part in parts.path.split("/")[3:]], query)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if body.get("password") == self.owner.password:
+            self._json({}, 200, {"set-cookie": "session=1; HttpOnly; SameSite=Strict; Path=/"})
+        else:
+            self._json({"error": "The password is wrong."}, 401)
+
+    def do_DELETE(self) -> None:
+        self._json({}, 200, {"set-cookie": "session=; Max-Age=0; Path=/"})
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def _signed_in(self) -> bool:
+        return "session=1" in (self.headers.get("cookie") or "")
+
+    def _of_meter(self, path: list[str], query: dict[str, str]) -> None:
+        unit = next((unit for unit in self.owner.units if unit.name == path[0]), None)
+        if unit is None:
+            self._json({"error": f"There is no meter {path[0]}."}, 404)
+        elif path[1] == "history":
+            self._json(_series(unit, query))
+        elif path[1] == "days":
+            self._json(_days(unit, query))
+        else:
+            self._json({"error": "There is nothing here."}, 404)
+
+    def _json(self, value: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self._send(json.dumps(value).encode(), "application/json", status, headers)
+
+    def _file(self, path: str) -> None:
+        file = self.owner.static / (path.lstrip("/") or "index.html")
+        if file.is_file():
+            kind = {".webmanifest": "application/manifest+json"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
+            self._send(file.read_bytes(), kind or "text/plain", 200, {"content-security-policy": POLICY})
+        else:
+            self._send(b"", "text/plain", 404)
+
+    def _send(self, body: bytes, kind: str, status: int, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _live(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("cache-control", "no-store")
+        self.send_header("connection", "close")
+        self.end_headers()
+        events: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self.owner.clients.append(events)
+        try:
+            self.wfile.write(f"event: gateway\ndata: {json.dumps(self.owner.health())}\n\n".encode())
+            while (event := events.get()) is not None:
+                self.wfile.write(event)
+        except OSError:
+            pass
+        finally:
+            self.owner.clients.remove(events)
+            self.close_connection = True
+
+
+def _series(unit: Unit, query: dict[str, str]) -> dict[str, Any]:
+    start, end = float(query["from"]), float(query["to"])
+    keys = query["quantities"].split(",")
+    answer: dict[str, Any] = {"resolution": 0, "time": [], "quantities": {key: {} for key in keys}}
+    if unit.past is not None:
+        unit.past.last = unit.silent_since or time.time()
+        answer = unit.past.series(keys, start + unit.shift, end + unit.shift, int(query["points"]))
+        answer["time"] = [moment - unit.shift for moment in answer["time"]]
+    return {"meter": unit.name, "from": start, "to": end, **answer}
+
+
+def _days(unit: Unit, query: dict[str, str]) -> list[dict[str, Any]]:
+    if unit.past is None:
+        return []
+    first, last = date.fromisoformat(query["from"]), date.fromisoformat(query["to"])
+    by, rows = query.get("by", "day"), []
+    begin = first.replace(day=1) if by == "month" else first.replace(month=1, day=1) if by == "year" else first
+    while begin <= last:
+        following = begin + timedelta(days={"day": 1, "month": 32, "year": 367}[by])
+        if by == "month":
+            following = following.replace(day=1)
+        elif by == "year":
+            following = following.replace(month=1, day=1)
+        start, end = (datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp() for d in (begin, following))
+        if end > unit.past.first and start < time.time():
+            rows.append({"date": begin.isoformat(), **unit.past.day(start, end)})
+        begin = following
+    return rows
+
+
+def make_gateway(state: str = "live", *, port: int = 0, static: Path = STATIC, interval: float = 1.0) -> FakeGateway:
+    """Return a gateway with two meters in the state named; enter it to serve."""
+    moment = time.time()
+    gap = (moment - 40.2 * 86400, moment - 39.9 * 86400)
+    gaps = (gap, (moment - 20 * 3600, moment - 19.2 * 3600))
+    length = {"young": 200.0, "waiting": 0.0}.get(state, YEAR)
+    house = Unit("house", None if state == "waiting" else Past(moment - length, moment, gaps=gaps))
+    boat = Unit("boat", None if state == "waiting" else Past(moment - min(length, 60 * 86400), moment, seed=4))
+    gateway = FakeGateway(port=port, static=static, interval=interval, units=[house, boat])
+    if state == "silent":
+        house.available, house.silent_since = False, moment - 320
+    elif state == "paused":
+        gateway.trouble = "The disk is full; make room on it and the history goes on by itself."
+    elif state == "password":
+        gateway.password = "open sesame"  # noqa: S105 - it is the test's
+    return gateway
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Serve the page over a made-up year.")
+    parser.add_argument("--port", type=int, default=8140)
+    parser.add_argument("--state", default="live")
+    chosen = parser.parse_args()
+    with make_gateway(chosen.state, port=chosen.port) as gateway:
+        print(gateway.url, flush=True)  # noqa: T201
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""The charts: what hands do, and what is asked of the gateway for it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from web.browsing import PHONE, Looked, look
+from web.fake_gateway import make_gateway
+
+pytestmark = pytest.mark.browser
+
+AREA = ".charts__area"
+
+
+def range_button(name: str) -> str:
+    return f'#history .choice button:text-is("{name}")'
+
+
+async def middle(looked: Looked) -> tuple[float, float]:
+    await looked.page.locator(AREA).scroll_into_view_if_needed()
+    box = await looked.page.locator(".strip[data-quantity=power] .u-over").bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+async def test_every_range_shows_as_much_as_it_says_and_shorter_ones_have_finer_points() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            seen = []
+            for name in ("All", "Year", "Month", "Week", "Day", "Hour"):
+                await looked.page.click(range_button(name))
+                await looked.settled()
+                seen.append(await looked.resolution())
+                assert await looked.page.get_attribute(range_button(name), "aria-pressed") == "true"
+            assert all(finer <= coarser for coarser, finer in pairwise(seen))
+            assert seen[0] >= 3600
+            assert seen[-1] <= 5
+            assert looked.complaints == []
+
+
+async def test_the_wheel_zooms_around_the_pointer_and_loads_finer_points() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url + "#meter=house&range=month") as looked:
+            await looked.settled()
+            before, widest = await looked.resolution(), max(to - start for start, to in looked.tiles())
+            await looked.page.mouse.move(*await middle(looked))
+            for _ in range(10):
+                await looked.page.mouse.wheel(0, -240)
+            await looked.page.wait_for_timeout(300)
+            await looked.settled()
+            assert await looked.resolution() < before / 10
+            start, to = looked.tiles()[-1]
+            assert to - start < widest / 10
+            assert "from=" in looked.page.url
+            assert all(
+                gateway.units[0].past is not None and start <= gateway.units[0].past.last for start, _ in looked.tiles()
+            )
+
+
+async def test_a_wheel_that_was_scrolling_the_page_goes_on_doing_so() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            shown = await looked.resolution()
+            await looked.page.mouse.move(400, 150)
+            for _ in range(6):
+                await looked.page.mouse.wheel(0, 200)
+            assert await looked.page.evaluate("scrollY") > 300
+            assert await looked.resolution() == shown
+
+
+async def test_a_drag_moves_into_the_past_and_what_was_seen_is_not_asked_for_again() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url + "#meter=house&range=week") as looked:
+            await looked.settled()
+            now, count = await looked.shown(), len(looked.tiles())
+            x, y = await middle(looked)
+            for _ in range(3):
+                await looked.page.mouse.move(x - 300, y)
+                await looked.page.mouse.down()
+                await looked.page.mouse.move(x + 300, y, steps=8)
+                await looked.page.mouse.up()
+            await looked.page.wait_for_timeout(300)
+            await looked.settled()
+            assert await looked.shown() != now
+            assert len(looked.tiles()) > count
+            asked = len(looked.tiles())
+            await looked.page.click(range_button("Week"))
+            await looked.page.wait_for_timeout(400)
+            await looked.settled()
+            # only what reaches into the present may be asked for once more
+            assert len(looked.tiles()) <= asked + 1
+
+
+async def test_what_is_passed_by_quickly_is_not_loaded() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url + "#meter=house&range=year") as looked:
+            await looked.settled()
+            before = len(looked.tiles())
+            await looked.page.mouse.move(*await middle(looked))
+            for _ in range(25):
+                await looked.page.mouse.wheel(0, -100)
+            await looked.page.wait_for_timeout(400)
+            await looked.settled()
+            assert 0 < len(looked.tiles()) - before <= 8
+
+
+async def test_two_fingers_zoom_on_a_phone() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url + "#meter=house&range=month", PHONE) as looked:
+            await looked.settled()
+            before = await looked.resolution()
+            x, y = await middle(looked)
+            session = await looked.page.context.new_cdp_session(looked.page)
+
+            async def touch(kind: str, *places: float) -> None:
+                points = [{"x": place, "y": y, "id": index} for index, place in enumerate(places)]
+                await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+            for _ in range(3):
+                await touch("touchStart", x - 10, x + 10)
+                for spread in range(20, 120, 10):
+                    await touch("touchMove", x - spread, x + spread)
+                await touch("touchEnd")
+            await looked.page.wait_for_timeout(300)
+            await looked.settled()
+            assert await looked.resolution() < before / 10
+
+
+async def test_the_keyboard_reads_points_zooms_and_moves() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            await looked.page.focus(AREA)
+            spoken = "#history > [role=status]"
+            await looked.page.keyboard.press("End")
+            last = await looked.text(spoken)
+            assert "State of charge" in last
+            assert "Temperature" in last
+            await looked.page.keyboard.press("ArrowLeft")
+            assert await looked.text(spoken) != last
+            await looked.page.keyboard.press("Home")
+            first, shown, before = await looked.text(spoken), await looked.shown(), await looked.resolution()
+            assert first != last
+            for _ in range(4):
+                await looked.page.keyboard.press("+")
+            await looked.page.wait_for_timeout(300)
+            await looked.settled()
+            assert await looked.resolution() < before
+            assert await looked.shown() != shown
+            shown = await looked.shown()
+            await looked.page.keyboard.press("PageUp")
+            await looked.until("shown => document.querySelector('#charts-span').innerText !== shown", shown)
+
+
+async def test_the_charts_are_also_a_table() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            await looked.page.click("summary")
+            await looked.until("() => document.querySelectorAll('#history tbody tr').length > 20")
+            assert await looked.page.locator("#history thead th").all_inner_texts() == [
+                "Time",
+                "State of charge",
+                "Power",
+                "Current",
+                "Voltage",
+                "Temperature",
+            ]
+
+
+async def test_a_gap_in_the_past_is_not_bridged() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url + "#meter=house&range=day") as looked:
+            await looked.settled()
+            _, y = await middle(looked)
+            box = await looked.page.locator(AREA).bounding_box()
+            assert box is not None
+            seen = set()
+            for step in range(60):
+                await looked.page.mouse.move(box["x"] + 60 + step * (box["width"] - 80) / 60, y)
+                seen.add(await looked.text(".strip[data-quantity=voltage] .strip__value"))
+            assert "no reading" in seen
+
+
+async def test_energy_has_bars_and_the_same_numbers_in_a_table() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelectorAll('.bars__column').length === 30")
+            await looked.page.focus(".bars__area")
+            await looked.page.keyboard.press("End")
+            told = await looked.text(".bars__readout")
+            row = await looked.page.locator("#energy tbody tr").first.locator("td").first.inner_text()
+            assert row.splitlines()[0] in told
+            await looked.page.click('#energy .choice button:text-is("Months")')
+            await looked.until("() => document.querySelectorAll('.bars__column').length === 12")
+            assert any("by=month" in url for url in looked.asked)
+            await looked.page.click("#energy button[aria-label=Earlier]")
+            await looked.until("() => document.querySelector('#energy .charts__span').innerText.includes('2025')")

@@ -1,0 +1,155 @@
+"""The page as an owner has it: the real gateway, a simulated meter on a real port, and a history on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from juntek.capture import Chunk
+from juntek.database import Database
+from juntek.database.logs import LogImport
+from juntek.simulator import Options
+from juntek.simulator.past import history
+from web.browsing import PHONE, look
+
+pytestmark = pytest.mark.browser
+
+DAYS = 3
+
+
+@dataclass
+class Running:
+    """A gateway and its meter, each a process of its own."""
+
+    url: str
+    folder: Path
+    meter: asyncio.subprocess.Process | None = None
+    gateway: asyncio.subprocess.Process | None = None
+
+    async def start_meter(self) -> str:
+        self.meter = await _juntek(self.folder, "simulate", "--listen", "tcp://127.0.0.1:0", "--speed", "20")
+        assert self.meter.stdout is not None
+        return (await self.meter.stdout.readline()).decode().strip()
+
+    async def start_gateway(self) -> None:
+        self.gateway = await _juntek(self.folder, "run", "--config", str(self.folder / "juntek.toml"))
+        for _ in range(300):
+            if await asyncio.to_thread(self._answers):
+                return
+            await asyncio.sleep(0.1)
+        pytest.fail("The gateway serves no reading after half a minute.")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/meters", timeout=5) as answer:  # noqa: S310 - it is ours
+                return bool(json.load(answer)[0]["latest"])
+        except OSError:
+            return False
+
+
+async def _juntek(folder: Path, *words: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "juntek",
+        *words,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def _stop(process: asyncio.subprocess.Process | None) -> None:
+    if process is not None and process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+def _fill(path: Path) -> None:
+    now = datetime.now(UTC)
+    start = now - timedelta(days=DAYS)
+    with Database(path) as database:
+        job = LogImport(database, "house", UTC, address=1)
+        job.add(list(_chunks(start, now)))
+        job.finish()
+
+
+def _chunks(start: datetime, end: datetime) -> Iterator[Chunk]:
+    for time, data in history(Options(start=start), start, end, 20.0, settings_every=3600):
+        yield Chunk(time, data)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Running]:
+    """A meter `house` with three days behind it, its gateway, and the page."""
+    port = _free_port()
+    made = Running(f"http://127.0.0.1:{port}", folder)
+    try:
+        await asyncio.to_thread(_fill, folder / "juntek.db")
+        link = await made.start_meter()
+        (folder / "juntek.toml").write_text(
+            f'[[meters]]\nname = "house"\nlink = "{link}"\nmode = "poll"\ninterval = 0.5\n'
+            f'[history]\npath = "juntek.db"\n[web]\nlisten = "127.0.0.1:{port}"\n',
+            encoding="utf-8",
+        )
+        await made.start_gateway()
+        yield made
+    finally:
+        await _stop(made.gateway)
+        await _stop(made.meter)
+
+
+async def test_live_values_change_and_closer_looks_load_finer_points(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway, look(f"{gateway.url}/#meter=house&range=all") as looked:
+        await looked.settled()
+        current = "document.querySelector('[data-value=current] .value__number').innerText"
+        before = await looked.page.evaluate(current)
+        await looked.until(f"before => {current} !== before", before)
+        seen = [await looked.resolution()]
+        for name in ("Day", "Hour"):
+            await looked.page.click(f'#history .choice button:text-is("{name}")')
+            await looked.settled()
+            seen.append(await looked.resolution())
+        assert seen[0] > seen[1] > seen[2]
+        await looked.until("() => document.querySelectorAll('#energy tbody tr').length >= 3")
+        assert "KG140F" in await looked.text("#meter")
+        assert "280 Ah" in (await looked.text("#meter")).replace("\N{NO-BREAK SPACE}", " ")
+        assert looked.complaints == []
+        assert looked.strangers() == []
+
+
+async def test_a_meter_and_a_gateway_that_go_away_are_told_and_come_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway, look(gateway.url, PHONE) as looked:
+        await looked.settled()
+        await _stop(gateway.meter)
+        await looked.until("() => document.querySelector('.notice[data-kind=silent]')")
+        assert await looked.page.locator("#now.is-old").count() == 1
+        await _stop(gateway.gateway)
+        await looked.until("() => document.querySelector('.notice[data-kind=gone]')")
+        link = await gateway.start_meter()
+        file = gateway.folder / "juntek.toml"
+        lines = file.read_text(encoding="utf-8").splitlines()
+        file.write_text("\n".join(f'link = "{link}"' if line.startswith("link") else line for line in lines))
+        await gateway.start_gateway()
+        await looked.until("() => !document.querySelector('.notice')")
+        assert await looked.page.locator("#now.is-old").count() == 0

@@ -1,0 +1,164 @@
+"""What the page says of the battery now, and of whatever keeps it from knowing."""
+
+from __future__ import annotations
+
+import pytest
+
+from web.browsing import PHONE, look
+from web.fake_gateway import make_gateway
+
+pytestmark = pytest.mark.browser
+
+NOTICES = ".notices"
+
+
+async def test_live_values_change() -> None:
+    with make_gateway(interval=0.2) as gateway:
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('[data-value=current] .value__number').innerText > ''")
+            before = await looked.text("[data-value=current] .value__number")
+            await looked.until(
+                "before => document.querySelector('[data-value=current] .value__number').innerText !== before", before
+            )
+            assert (await looked.text("[data-value=voltage] dd")).strip().endswith("V")
+            assert await looked.text(NOTICES) == ""
+            assert "% · house" in await looked.page.title()
+            assert looked.complaints == []
+
+
+async def test_the_flow_follows_the_direction() -> None:
+    with make_gateway() as gateway:
+        house = gateway.units[0]
+        async with look(gateway.url) as looked:
+            for shift in range(0, 86400, 3600):
+                house.shift = float(-shift)
+                reading = gateway.latest(house)
+                assert reading is not None
+                if reading["direction"] != "idle":
+                    gateway.tell()
+                    await looked.until(
+                        "way => document.querySelector('#now').dataset.direction === way", reading["direction"]
+                    )
+                    assert reading["direction"].capitalize() in await looked.text(".headline__line")
+
+
+async def test_motion_stops_for_those_who_do_not_want_it() -> None:
+    running = "() => document.querySelector('.pipe__train').getAnimations().some(it => it.playState === 'running')"
+    with make_gateway(interval=0.2) as gateway:
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('#now').dataset.direction !== 'idle'")
+            await looked.until(running)
+        async with look(gateway.url, motion="reduce") as looked:
+            await looked.until("() => document.querySelector('#now').dataset.direction !== 'idle'")
+            assert not await looked.page.evaluate(running)
+
+
+async def test_a_silent_meter_is_told_with_the_time_and_its_values_are_marked_old() -> None:
+    with make_gateway(interval=0.2) as gateway:
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('#now:not(.is-old) .value__number')")
+            gateway.silence(gateway.units[0], ago=300)
+            await looked.until("() => document.querySelector('#now.is-old')")
+            told = (await looked.text(NOTICES)).replace("\N{NO-BREAK SPACE}", " ")
+            assert "house has been silent since" in told
+            assert "5 min ago" in told
+            assert "check its power" in told
+            assert "as of" in await looked.text(".vessel__age")
+            assert (await looked.page.title()).startswith("(old)")
+            gateway.units[0].available, gateway.units[0].silent_since = True, None
+            await looked.until("() => !document.querySelector('#now.is-old')")
+            assert await looked.text(NOTICES) == ""
+
+
+async def test_a_gateway_that_is_gone_is_told_and_found_again() -> None:
+    gateway = make_gateway(interval=0.2)
+    with gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            gateway.stop()
+            await looked.until("() => document.querySelector('.notice[data-kind=gone]')")
+            assert "Reconnecting…" in await looked.text(NOTICES)
+            assert await looked.page.locator("#now.is-old").count() == 1
+            with gateway:
+                await looked.until("() => !document.querySelector('.notice')")
+                assert await looked.page.locator("#now.is-old").count() == 0
+
+
+async def test_a_gateway_that_never_answered_is_told() -> None:
+    gateway = make_gateway()
+    with gateway:
+        async with look(gateway.url) as looked:
+            await looked.page.route("**/api/**", lambda route: route.abort())
+            await looked.page.reload()
+            await looked.until("() => document.querySelector('.notice[data-kind=gone]')")
+            assert "Trying again" in await looked.text(NOTICES)
+            await looked.page.unroute("**/api/**")
+            await looked.until("() => !document.querySelector('.notice')")
+
+
+async def test_before_the_first_reading_it_says_what_is_going_on() -> None:
+    with make_gateway("waiting") as gateway:
+        async with look(gateway.url, PHONE) as looked:
+            await looked.until("() => document.querySelector('.notice')")
+            assert "Waiting for the first reading of house" in await looked.text(NOTICES)
+            assert "opening the link" in await looked.text(NOTICES)
+            await looked.until("() => document.querySelector('.charts__note').innerText.includes('no history yet')")
+
+
+async def test_a_young_history_says_since_when_it_is() -> None:
+    with make_gateway("young") as gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            assert "The history begins at" in await looked.text(".charts__note")
+            assert await looked.page.get_attribute('.choice button:text-is("Hour")', "aria-pressed") == "true"
+
+
+async def test_a_paused_history_says_why() -> None:
+    with make_gateway("paused") as gateway:
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('.notice[data-kind=paused]')")
+            assert "The disk is full" in await looked.text(NOTICES)
+
+
+async def test_without_a_meter_it_says_where_to_add_one() -> None:
+    with make_gateway() as gateway:
+        gateway.units.clear()
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('.notice')?.innerText.includes('[[meters]]')")
+
+
+async def test_another_meter_is_one_click_away_and_stays_in_the_address() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.page.click(".tab >> text=boat")
+            await looked.until("() => location.hash.includes('meter=boat')")
+            await looked.page.reload()
+            await looked.until("() => document.querySelector('.tab[aria-current]')?.dataset.meter === 'boat'")
+            await looked.settled()
+            assert any("/meters/boat/history" in url for url in looked.asked)
+
+
+async def test_a_password_is_asked_for_and_a_wrong_one_refused() -> None:
+    with make_gateway("password") as gateway:
+        async with look(gateway.url) as looked:
+            await looked.page.fill("#password", "guess")
+            await looked.page.click("button >> text=Sign in")
+            await looked.until("() => document.querySelector('.trouble').innerText.includes('wrong')")
+            await looked.page.fill("#password", gateway.password or "")
+            await looked.page.keyboard.press("Enter")
+            await looked.settled()
+            await looked.page.click("button >> text=Sign out")
+            await looked.until("() => document.querySelector('#password')")
+            assert not any("meters//" in url for url in looked.asked)
+
+
+async def test_the_theme_is_the_systems_until_one_chooses_and_is_remembered() -> None:
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    with make_gateway() as gateway:
+        async with look(gateway.url, theme="dark") as looked:
+            dark = await looked.page.evaluate(ground)
+            await looked.page.click("button[aria-label='Switch to light colours']")
+            light = await looked.page.evaluate(ground)
+            assert light != dark
+            await looked.page.reload()
+            assert await looked.page.evaluate(ground) == light

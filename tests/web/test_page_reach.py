@@ -1,0 +1,102 @@
+"""The page for everybody: assistive technology, small screens, keyboards, slow lines and closed networks."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import ViewportSize
+
+from web.browsing import DESKTOP, PHONE, TABLET, look
+from web.fake_gateway import STATIC, make_gateway
+
+pytestmark = pytest.mark.browser
+
+AXE = STATIC.parent / "page" / "node_modules" / "axe-core" / "axe.min.js"
+MOST_BYTES = 150_000
+
+
+async def find_faults(page: Any) -> list[str]:  # noqa: ANN401 - playwright's page
+    """Run axe-core past the page's own policy, which rightly lets no foreign script in."""
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = await page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{fault['impact']}: {fault['id']}: {fault['nodes'][0]['html'][:200]}: {fault['nodes'][0]['failureSummary']}"
+        for fault in result["violations"]
+        if fault["impact"] in {"serious", "critical"}
+    ]
+
+
+async def test_faults_would_be_found() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.page.evaluate(
+                "() => { const it = document.querySelector('.brand'); it.style.color = '#ddd';"
+                " document.querySelector('.round').removeAttribute('aria-label');"
+                " document.querySelector('.round').removeAttribute('title'); }"
+            )
+            faults = "\n".join(await find_faults(looked.page))
+            assert "color-contrast" in faults
+            assert "button-name" in faults
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("state", ["live", "silent", "waiting", "password"])
+async def test_nothing_shuts_anybody_out(state: str, size: ViewportSize, theme: Literal["light", "dark"]) -> None:
+    with make_gateway(state) as gateway:
+        async with look(gateway.url, size, theme=theme, motion="reduce") as looked:
+            await looked.page.wait_for_selector("#password" if state == "password" else ".bars__area")
+            if state in {"live", "silent"}:
+                await looked.settled()
+                await looked.page.click("summary")
+                await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
+            assert await find_faults(looked.page) == []
+
+
+@pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
+async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(size: ViewportSize) -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url, size) as looked:
+            await looked.settled()
+            assert await looked.page.evaluate("document.documentElement.scrollWidth") == size["width"]
+            assert looked.strangers() == []
+            assert looked.complaints == []
+
+
+async def test_every_control_is_reached_by_the_tab_key_and_shows_it() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
+            wanted = await looked.page.evaluate(
+                "() => [...document.querySelectorAll('a[href], button, summary, [tabindex=\"0\"]')]"
+                ".filter(it => it.checkVisibility()).length"
+            )
+            reached = set()
+            for _ in range(wanted + 3):
+                await looked.page.keyboard.press("Tab")
+                name, outline = await looked.page.evaluate(
+                    "() => { const it = document.activeElement; const all = [...document.querySelectorAll('*')];"
+                    " const name = it === document.body ? '' : String(all.indexOf(it));"
+                    " return [name, getComputedStyle(it).outlineStyle]; }"
+                )
+                if name:
+                    reached.add(name)
+                    assert outline != "none", name
+            assert len(reached) == wanted
+
+
+def test_the_page_is_light() -> None:
+    files = [path for path in Path(STATIC).rglob("*") if path.is_file() and path.suffix not in {".gz", ".br"}]
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in files) < MOST_BYTES
+
+
+def test_every_packed_file_is_the_one_beside_it() -> None:
+    packed = list(Path(STATIC).rglob("*.gz"))
+    assert packed
+    for path in packed:
+        assert gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
+        assert path.with_suffix(".br").exists()
