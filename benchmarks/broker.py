@@ -40,7 +40,10 @@ def run_broker(directory: Path) -> Iterator[int]:
 
 
 Hear = Callable[[str, bytes, float], None]
-"""Is called with topic, payload and the moment of arrival (s of the monotonic clock), in the subscriber's thread."""
+"""Is called with topic, payload and the moment of arrival (s of the monotonic clock), in the subscriber's thread.
+
+What the broker had kept from before the subscription is left out.
+"""
 
 
 @contextmanager
@@ -50,7 +53,9 @@ def subscribe(port: int, topics: str, hear: Hear) -> Iterator[Client]:
     subscribed: list[int] = []
 
     def on_message(_client: Client, _userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401 - the library's own
-        hear(message.topic, bytes(message.payload), time.monotonic())
+        moment = time.monotonic()
+        if not message.retain:
+            hear(message.topic, bytes(message.payload), moment)
 
     client.on_message = on_message
     client.on_subscribe = lambda *_: subscribed.append(1)

@@ -34,8 +34,9 @@ def test_the_demo_shows_both_wires_and_what_is_published(tmp_path: Path) -> None
     assert "mosquitto_sub -h 127.0.0.1 -p " in shown
     assert "examples/subscribe.py" in shown
     for sign in (
-        "wire    house  :R50=1,",
-        "wire    boat   :r50=3,",
+        "wire    house  :",
+        "battery house",
+        "battery boat",
         "juntek-demo/house/state",
         "juntek-demo/boat/state",
     ):

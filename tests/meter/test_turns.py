@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from juntek.meter import MeterOptions, Mode
+from juntek.meter import Line, MeterOptions, Mode
 from juntek.simulator import Display, Options
-from meter.served import Wires, served, serving, until
+from meter.served import Told, Wires, meters, served, serving, until
 
 
 @pytest.mark.parametrize("display", ["newer", "older"])
@@ -96,11 +96,27 @@ async def test_a_master_that_asks_exactly_as_we_do_is_noticed(*, echo: bool) -> 
     async with served(Options(), echo=echo) as (wires, told):
         await told.mode("poll")
         ask = wires.line.join(lambda _: None)
-        for _ in range(40):
+        for _ in range(20):
             ask(b":R50=1,2,1,\r\n")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.07)
         assert told.last["meter 1"].health.mode == "listen"
         await told.mode("poll")
+
+
+async def test_a_line_whose_bytes_are_gathered_is_read_whole(port: Path | None) -> None:
+    wires = Wires(Options(pty=port, display="newer", speed=1000.0))  # no two replies are the same
+    told = Told()
+    async with wires.simulation as simulation:
+        task = asyncio.create_task(Line(simulation.url, meters(), told, gather=0.1).run())
+        await told.more(20)
+        wires.simulation.unplug_display()
+        await told.mode("poll")
+        task.cancel()
+        await asyncio.wait([task])
+    replies = bytes(wires.said["meter"]).split(b"\r\n")[:-1]
+    first = replies.index(told.readings[0].raw)
+    listened = [reply for reply in replies[first:] if reply.startswith(b":r50")]
+    assert [reading.raw for reading in told.readings] == listened[: len(told.readings)]
 
 
 async def test_mode_poll_asks_even_beside_a_display() -> None:
@@ -116,10 +132,12 @@ async def test_mode_poll_does_not_listen_first(monkeypatch: pytest.MonkeyPatch) 
         await told.more(1)
 
 
-async def test_meters_of_one_line_take_turns(port: Path | None) -> None:
+async def test_meters_of_one_line_take_turns(port: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.meter.poller.IDENTITY_INTERVAL", 0.2)
     options = Options(models=("KG140F", "KH140F", "KG110F"), addresses=(1, 2, 7), pty=port)
     async with served(options, 1, 2, 7) as (_, told):
         await until(lambda: all(len(told.of(address)) >= 10 for address in (1, 2, 7)))
+        await until(lambda: all(update.identity for update in told.last.values()))
         identities = [update.identity.model for update in told.last.values() if update.identity]
     counts = [len(told.of(address)) for address in (1, 2, 7)]
     assert max(counts) < 2 * min(counts)
