@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -78,6 +81,47 @@ def test_a_second_time_changes_nothing(imported: Path, recording: Path) -> None:
     assert ([rollups_in(imported, level) for level in ("minute", "hour", "day")], rows_in(imported)) == before
     with Database(imported) as database:
         assert database.load_ledgers() == ledgers
+
+
+SMALL_COMMITS = """
+import sys
+from datetime import UTC
+from pathlib import Path
+from juntek.database import Database, logs
+logs.BATCH = 300
+with Database(sys.argv[1]) as database:
+    logs.import_logs(logs.LogImport(database, "house", UTC), [Path(sys.argv[2])])
+"""
+
+
+def test_an_import_that_was_killed_can_be_done_again(recording: Path, imported: Path, tmp_path: Path) -> None:
+    path, count = tmp_path / "killed.db", 0
+    with Database(path):
+        pass
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-c", SMALL_COMMITS, str(path), str(recording)]) as process:
+            while process.poll() is None and count_in(path) == count:
+                pass
+            process.send_signal(signal.SIGKILL)
+        assert count < count_in(path) < READINGS, "it was killed on its way"
+        count = count_in(path)
+    bring(recording, "--meter", "house", "--database", path)
+    for level in ("minute", "hour", "day"):
+        assert whole(rollups_in(path, level)) == whole(rollups_in(imported, level))
+    assert len(rows_in(path)) == READINGS
+    with Database(path) as killed, Database(imported) as never:
+        assert killed.load_ledgers() == never.load_ledgers()
+
+
+def count_in(path: Path) -> int:
+    return sum(told["count"] for told in rollups_in(path, "minute").values())
+
+
+def whole(rollups: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    """What does not depend on when a commit was, which is when totals are told."""
+    return [
+        {key: value for key, value in told.items() if key.rpartition("_")[0] not in TOTALS} for told in rollups.values()
+    ]
 
 
 def test_a_recording_in_two_files_is_as_good_as_one(recording: Path, imported: Path, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ class FakeGateway:
     interval: float = 1.0
     units: list[Unit] = field(default_factory=list)
     trouble: str | None = None
+    keeps_history: bool = True
     password: str | None = None
     asked: list[str] = field(default_factory=list)
     clients: list[queue.SimpleQueue[bytes | None]] = field(default_factory=list)
@@ -194,7 +195,10 @@ class FakeGateway:
             "version": "0.1.0",
             "uptime": 86400 * 12.3,
             "meters": {unit.name: self.meter(unit)["health"] for unit in self.units},
-            "history": {"state": "paused" if self.trouble else "ok", "reason": self.trouble},
+            "history": {
+                "state": "off" if not self.keeps_history else "paused" if self.trouble else "ok",
+                "reason": self.trouble,
+            },
         }
 
 

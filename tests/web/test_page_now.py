@@ -120,6 +120,16 @@ async def test_a_paused_history_says_why() -> None:
             assert "The disk is full" in await looked.text(NOTICES)
 
 
+async def test_without_a_history_it_says_how_to_get_one_and_asks_for_none() -> None:
+    with make_gateway() as gateway:
+        gateway.keeps_history = False
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('#no-history:not([hidden])')")
+            assert "add [history]" in await looked.text("#no-history")
+            await looked.page.wait_for_timeout(1500)
+            assert not [url for url in looked.asked if "/history?" in url or "/days?" in url]
+
+
 async def test_without_a_meter_it_says_where_to_add_one() -> None:
     with make_gateway() as gateway:
         gateway.units.clear()

@@ -109,7 +109,6 @@ class _Keeper:
         self._held: dict[str, list[Reading]] = {}
         self._count = 0
         self._full = asyncio.Event()
-        self._told: set[tuple[str, str]] = set()
 
     async def open(self) -> None:
         self._recorder = await asyncio.to_thread(Recorder, self._database, self._context.time_zone)
@@ -131,6 +130,10 @@ class _Keeper:
         if not clock.admit(reading.time):
             self._tell(update.meter, clock)
             return
+        if clock.refused:
+            clock.refused.clear()
+            self._context.troubles.pop(SECTION, None)
+            log.info("history: readings of %s are kept again.", update.meter)
         self._held.setdefault(update.meter, []).append(reading)
         self._count += 1
         if self._count >= MOST_HELD:
@@ -181,7 +184,9 @@ class _Keeper:
             self._recorder.drop_raw(min(steady) - self._options.keep_raw_days * DAY, BLOCKS_DROPPED)
 
     def _tell(self, meter: str, clock: Clock) -> None:
-        for why in clock.refused:
-            if (meter, why) not in self._told:
-                self._told.add((meter, why))
-                log.warning("history: readings of %s are not kept at present, because %s.", meter, why)
+        """Say once why readings are not kept, and to whoever looks, for as long as it is so."""
+        for why, count in clock.refused.items():
+            sentence = f"Readings of {meter} are not kept at present, because {why}; set the clock of this computer."
+            self._context.troubles[SECTION] = sentence
+            if count == 1:
+                log.warning("history: %s", sentence)

@@ -114,7 +114,7 @@ export class Charts {
     this.range = seen.range ?? (seen.span ? null : this.usualRange());
     this.follows = this.range !== null;
     this.span = this.range ? spanOf(this.range, this.limits()) : (seen.span ?? this.span);
-    this.update();
+    this.update(0);
   }
 
   /** Tells when the history begins; the gateway may learn it after the page. */
@@ -134,7 +134,7 @@ export class Charts {
     if (time - this.ticked < Math.max(0.9, length / 1500)) return;
     this.ticked = time;
     this.span = this.range === "all" ? spanOf("all", this.limits()) : { from: time - length, to: time };
-    this.update(true);
+    this.update(0);
   }
 
   /** Asks for what is shown anew, after the gateway was gone. */
@@ -180,9 +180,9 @@ export class Charts {
     this.move(zoom(this.span, factor, around, this.limits()));
   }
 
-  private update(isTick = false): void {
+  private update(rest = REST): void {
     if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
-    if (isTick && this.timer) return;
+    if (rest === 0 && this.timer) return;
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(
       () => {
@@ -191,7 +191,7 @@ export class Charts {
         this.tell();
         this.drawTable();
       },
-      isTick ? 0 : REST,
+      rest,
     );
   }
 

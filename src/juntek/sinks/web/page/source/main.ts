@@ -24,6 +24,7 @@ const charts = new Charts(
 );
 const energy = new Energy();
 const meterCard = new MeterCard();
+const noHistory = element("p", { class: "card charts__note", id: "no-history", hidden: true }, TEXT.notice.historyOff);
 
 const notices = element("div", { class: "notices", role: "status", "aria-live": "polite" });
 const tabs = element("nav", { class: "tabs", "aria-label": TEXT.meters });
@@ -37,7 +38,7 @@ const header = element(
   leave,
   themeSwitch(() => charts.setColors()),
 );
-const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, present.element, charts.element, energy.element, meterCard.element);
+const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, present.element, charts.element, energy.element, noHistory, meterCard.element);
 const body = element("div", { class: "frame" });
 
 let chosen: string | null = readPlace(location.hash).meter;
@@ -61,7 +62,9 @@ function draw(): void {
   const time = now();
   const age = ageOf(gateway, meter, time);
   present.show(meter, age);
-  present.element.hidden = charts.element.hidden = energy.element.hidden = meterCard.element.hidden = !meter;
+  present.element.hidden = meterCard.element.hidden = !meter;
+  charts.element.hidden = energy.element.hidden = !meter || !hasHistory();
+  noHistory.hidden = !meter || hasHistory();
   meterCard.show(meter, gateway.health);
   charts.setFirst(timeOf(meter?.first));
   charts.tick();
@@ -73,6 +76,10 @@ function draw(): void {
   say(title, meter ? `${meter.name}` : TEXT.product);
   const heading = meter && charge !== null ? `${age === "" ? "" : `(${TEXT.old}) `}${number(charge, 0)} % · ${name}` : name;
   if (document.title !== heading) document.title = heading;
+}
+
+function hasHistory(): boolean {
+  return gateway.health?.history?.state !== "off";
 }
 
 function drawNotices(time: number): void {
@@ -112,7 +119,7 @@ function choose(name: string | null, isNew = false): void {
   if (!meter || (before === chosen && !isNew)) return;
   const place = readPlace(location.hash);
   charts.setMeter(meter.name, timeOf(meter.first), place.span ? { range: null, span: place.span } : { range: place.range });
-  energy.setMeter(meter.name);
+  if (hasHistory()) energy.setMeter(meter.name);
   remember({ ...place, meter: meter.name });
   draw();
 }

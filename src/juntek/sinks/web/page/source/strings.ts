@@ -57,6 +57,7 @@ export const TEXT = {
     paused: (why: string) => `The history is paused. ${why}`,
     young: (moment: string) => `The history begins at ${moment}; the charts fill as readings come.`,
     noHistory: "There is no history yet; the charts begin with the first readings.",
+    historyOff: "No history is kept, so there are no charts; add [history] to the gateway's configuration.",
     historyFailed: (why: string) => `The charts could not be loaded. ${why}`,
     daysFailed: (why: string) => `The energy could not be loaded. ${why}`,
     past: (meter: string) => `${meter} is no longer in the configuration; this is its past.`,
