@@ -52,7 +52,7 @@ def decode_checked(chunks: Iterable[Chunk]) -> int:
 
 def measure(*, quick: bool) -> Iterator[Figure]:
     """Yield the times and their ratios; raises AssertionError when a way of reading lost a frame."""
-    count, rounds = (1000, 7) if quick else (5000, 15)
+    count, rounds = (1000, 15) if quick else (5000, 15)
     for model in MODELS:
         stream = simulated(model, count)
         frames = [data for _, data in stream]

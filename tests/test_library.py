@@ -6,11 +6,7 @@ import asyncio
 import inspect
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,12 +14,10 @@ import pytest
 
 import juntek
 from juntek import meter as meters
-from juntek.capture import HEADER, format_chunk
 from juntek.meter import poller
-from juntek.meter.live import MOST_WAITING
-from juntek.simulator import Options, Simulation, history
+from juntek.simulator import Options, Simulation
 from juntek.wire import encode
-from meter.served import ENOUGH, open_files, until
+from meter.served import until
 
 REPLY = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])
 
@@ -40,46 +34,7 @@ async def simulation() -> AsyncIterator[Simulation]:
         yield simulation
 
 
-@pytest.fixture
-def url() -> Iterator[str]:
-    """A simulation in a thread of its own, for plain code."""
-    started, loop = threading.Event(), asyncio.new_event_loop()
-    urls: list[str] = []
-
-    async def serve() -> None:
-        async with Simulation(Options()) as simulation:
-            urls.append(simulation.url)
-            started.set()
-            await simulation.run()
-
-    task = loop.create_task(serve())
-
-    def run() -> None:
-        with pytest.raises(asyncio.CancelledError):
-            loop.run_until_complete(task)
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(ENOUGH)
-    yield urls[0]
-    loop.call_soon_threadsafe(task.cancel)
-    thread.join()
-
-
-@contextmanager
-def nothing_left() -> Iterator[None]:
-    """No thread and no open file stays."""
-    threads, opened = threading.active_count(), open_files()
-    yield
-    deadline = time.monotonic() + ENOUGH
-    while time.monotonic() < deadline and threading.active_count() > threads:
-        time.sleep(0.01)
-    assert threading.active_count() == threads
-    assert len(open_files()) <= len(opened)
-
-
-# Asynchronous -----------------------------------------------------------------------------------------------
+# Asynchronous ------------------------------------------------------------------------------------------------
 
 
 async def test_iterating_over_a_meter_gives_its_readings(simulation: Simulation) -> None:
@@ -197,115 +152,7 @@ async def test_a_slow_program_gets_the_newest(simulation: Simulation, monkeypatc
         assert ((await anext(meter)).message_count or 0) > newest - 6
 
 
-# Plain ------------------------------------------------------------------------------------------------------
-
-
-def test_plain_code_can_iterate_and_stop_early(url: str) -> None:
-    with nothing_left():
-        for count, reading in enumerate(juntek.read(url, interval=0.02), start=1):
-            assert reading.message_count == count
-            if count == 3:
-                break
-
-
-def test_an_iteration_that_was_never_begun_opens_nothing(url: str) -> None:
-    with nothing_left():
-        readings = juntek.read(url)
-        del readings
-
-
-def test_an_error_of_the_caller_ends_the_reading(url: str) -> None:
-    def fail() -> None:
-        for _ in juntek.read(url, interval=0.02):
-            raise ZeroDivisionError
-
-    with nothing_left(), pytest.raises(ZeroDivisionError):
-        fail()
-
-
-def test_a_wrong_port_is_an_error_in_plain_code() -> None:
-    with nothing_left(), pytest.raises(juntek.LinkError, match="There is no port"):
-        next(juntek.read("/dev/there-is-none"))
-
-
-def test_a_silent_meter_is_an_error_in_plain_code(url: str) -> None:
-    with nothing_left(), pytest.raises(juntek.NoReplyError, match="No answer from address 9"):
-        next(juntek.read(url, 9, timeout=0.2, interval=0.05, mode="poll"))
-
-
-def test_a_program_may_end_while_it_iterates(url: str) -> None:
-    """Without a word, and without waiting for anything."""
-    script = f"import juntek; readings = juntek.read({url!r}, mode='poll'); print(next(readings).address)"
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (result.stdout, result.stderr, result.returncode) == ("1\n", "", 0)
-
-
-def test_plain_code_inside_a_running_loop_works_too(url: str) -> None:
-    async def main() -> int:
-        return next(juntek.read(url, mode="poll")).address
-
-    assert asyncio.run(main()) == 1
-
-
-# Recordings -------------------------------------------------------------------------------------------------
-
-COUNT = 3 * MOST_WAITING
-
-
-@pytest.fixture(scope="module", params=["capture", "raw"])
-def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    start = datetime(2025, 6, 21, 12, tzinfo=UTC)
-    replies = history(Options(), start, start + timedelta(seconds=COUNT), 1)
-    path: Path = tmp_path_factory.mktemp("recordings") / "file"
-    if request.param == "raw":
-        path.write_bytes(b"".join(reply for _, reply in replies))
-    else:
-        path.write_text(HEADER + "\n" + "".join(format_chunk(at, reply) for at, reply in replies))
-    return f"replay:{path}?speed=max"
-
-
-def test_every_reading_of_a_recording_arrives(recording: str) -> None:
-    with nothing_left():
-        counts = [reading.message_count for reading in juntek.read(recording)]
-    assert counts == list(range(1, COUNT + 1))
-
-
-async def test_every_reading_of_a_recording_arrives_at_a_slow_reader(recording: str) -> None:
-    counts = []
-    async with juntek.open_meter(recording) as meter:
-        async for reading in meter:
-            counts.append(reading.message_count)
-            if len(counts) % 100 == 0:
-                await asyncio.sleep(0.01)
-    assert counts == list(range(1, COUNT + 1))
-    assert meter.health.mode == "closed"
-
-
-async def test_a_recording_waits_for_its_reader(recording: str) -> None:
-    async with juntek.open_meter(recording) as meter:
-        await anext(meter)
-        await asyncio.sleep(0.3)
-        assert meter.health.frames < COUNT
-
-
-async def test_a_recording_is_never_overdue(tmp_path: Path) -> None:
-    at = 1_750_000_000.0
-    file = tmp_path / "slow.cap"
-    file.write_text(HEADER + "\n" + format_chunk(at, REPLY) + format_chunk(at + 0.5, REPLY))
-    async with juntek.open_meter(f"replay:{file}", timeout=0.01, interval=0.01) as meter:
-        assert [reading.time async for reading in meter] == [at, at + 0.5]
-
-
-def test_breaking_out_of_a_recording_leaves_nothing(recording: str) -> None:
-    with nothing_left():
-        for reading in juntek.read(recording):
-            if reading.message_count == 10:
-                break
-
-
-# Decoding ---------------------------------------------------------------------------------------------------
+# Decoding ----------------------------------------------------------------------------------------------------
 
 
 def test_bytes_are_decoded_without_any_link() -> None:
@@ -331,7 +178,7 @@ def test_decoding_does_no_input_and_no_output() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
-# The package ------------------------------------------------------------------------------------------------
+# The package -------------------------------------------------------------------------------------------------
 
 
 def test_importing_the_package_imports_no_library_of_others() -> None:
