@@ -3,7 +3,7 @@
 import type { GatewayHealth, Health, Meter, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
-import { NOTHING, energy, joined, measure, minutes, moment, number, seconds } from "./format.ts";
+import { NOTHING, energy, joined, measure, moment, number, seconds } from "./format.ts";
 import { SETTINGS, TEXT } from "./strings.ts";
 
 const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
@@ -104,7 +104,7 @@ export class MeterCard {
       rows.push([TEXT.historyState, state === "ok" ? TEXT.historyOk : state === "off" ? TEXT.historyOff : TEXT.historyPaused]);
     }
     if (gateway?.version) {
-      const running = gateway.uptime === undefined ? "" : `, ${TEXT.uptime.toLowerCase()} ${minutes(gateway.uptime / 60)}`;
+      const running = gateway.uptime === undefined ? "" : `, ${TEXT.uptime.toLowerCase()} ${seconds(gateway.uptime)}`;
       rows.push([TEXT.gatewayVersion, `${TEXT.product} ${gateway.version}${running}`]);
     }
     fill(this.link, ...facts(rows));
