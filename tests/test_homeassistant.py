@@ -39,7 +39,7 @@ def messages() -> dict[str, dict[str, Any]]:
 
 
 def test_discovery_of_a_kg140f(snapshot: SnapshotAssertion) -> None:
-    assert discover("KG-F", identity=KG140F) == snapshot
+    assert discover("KG-F", identity=KG140F, history=True) == snapshot
 
 
 def test_discovery_of_a_kh140f(snapshot: SnapshotAssertion) -> None:
@@ -52,7 +52,7 @@ def test_messages_of_values(snapshot: SnapshotAssertion) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_key_that_a_template_names_is_in_its_message(family: str) -> None:
-    message = discover(family)
+    message = discover(family, history=True)
     for key, component in message["components"].items():
         topic = component.get("state_topic", message["state_topic"])
         named = re.findall(r"value_json\.(\w+)", component["value_template"])
@@ -63,7 +63,7 @@ def test_every_key_that_a_template_names_is_in_its_message(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_entity_is_legal(family: str) -> None:
-    for key, component in discover(family)["components"].items():
+    for key, component in discover(family, history=True)["components"].items():
         device_class = component.get("device_class")
         if device_class is not None:
             assert component.get("unit_of_measurement") in UNITS[device_class], key
@@ -91,6 +91,14 @@ def test_entities_are_those_that_the_family_has() -> None:
     assert "full_voltage" not in kg
     totals = {"discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy"}
     assert totals <= set(kg) & set(kh)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_history_has_its_entity_where_one_is_kept(family: str) -> None:
+    without, with_one = (discover(family, history=kept)["components"] for kept in (False, True))
+    assert set(with_one) - set(without) == {"history"}
+    assert "enabled_by_default" not in with_one["history"]
+    assert with_one["history"]["availability"] == [{"topic": "juntek/gateway/availability"}]
 
 
 def test_settings_are_off_until_the_owner_wants_them() -> None:

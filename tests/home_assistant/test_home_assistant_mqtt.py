@@ -59,10 +59,10 @@ KG_STATES = {
 
 @asynccontextmanager
 async def sink(
-    home_assistant: HomeAssistant, *meters: str, interval: float = 0
+    home_assistant: HomeAssistant, *meters: str, interval: float = 0, where: Context | None = None
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     options = Options(port=home_assistant.broker.port, interval=interval)
-    async with open_sink(options, Context(version="1.2.3", gateway="pi", meters=meters)) as handle:
+    async with open_sink(options, where or Context(version="1.2.3", gateway="pi", meters=meters)) as handle:
         yield handle
 
 
@@ -103,6 +103,28 @@ async def test_kh140f_has_the_right_entities_and_what_is_absent_is_unknown(home_
         ours = [entity for entity in seen.entities if entity.unique_id.startswith("juntek_kh_")]
         assert len(ours) == 49
         assert set(of(seen, "kh")) == set(KG_STATES) - {"internal_resistance"}
+        assert await client.complaints() == []
+
+
+async def test_a_history_that_pauses_is_a_problem_with_its_reason(home_assistant: HomeAssistant) -> None:
+    where = Context(version="1.2.3", gateway="pi", meters=("kept",), sections=("history", "mqtt"))
+    async with home_assistant.connect() as client:
+        async with sink(home_assistant, where=where) as handle:
+            await handle(kg_update(meter="kept"))
+            seen = await expect(client, "kept", history="off", **KG_STATES)
+            assert of(seen, "kept") == {**KG_STATES, "history": "off"}
+            assert len([entity for entity in seen.entities if entity.unique_id.startswith("juntek_kept_")]) == 45
+            where.troubles["history"] = "The disk is full."
+            seen = await expect(client, "kept", history="on")
+            entity = seen.entity("juntek_kept_history")
+            assert entity
+            assert entity.attributes["device_class"] == "problem"
+            assert entity.attributes["error"] == "The disk is full."
+            where.troubles.clear()
+            await expect(client, "kept", history="off")
+        async with sink(home_assistant, "kept") as handle:
+            await handle(kg_update(meter="kept"))
+            await expect(client, "kept", history="unknown")
         assert await client.complaints() == []
 
 

@@ -16,8 +16,8 @@ from servers.home_assistant_client import Snapshot
 
 pytestmark = pytest.mark.homeassistant
 
-SHOWN_WHEN_PULLED = {"link", "mode", "garbage_count", "reconnects"}
-"""What is said of the link itself stays available."""
+SHOWN_WHEN_PULLED = {"link", "mode", "garbage_count", "reconnects", "history"}
+"""What is said of the link and of the gateway stays available."""
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +52,7 @@ def of(snapshot: Snapshot, meter: str) -> dict[str, str | None]:
     }
 
 
-@pytest.mark.parametrize(("model", "display", "count"), [("KG140F", True, 25), ("KH140F", False, 24)])
+@pytest.mark.parametrize(("model", "display", "count"), [("KG140F", True, 26), ("KH140F", False, 25)])
 async def test_a_meter_on_a_line_is_there_with_right_numbers_goes_when_it_is_pulled_and_comes_back(
     home_assistant: HomeAssistant, tmp_path: Path, model: str, display: bool, count: int
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -167,6 +168,22 @@ async def test_counts_of_the_link_are_told_now_and_then(mosquitto: Mosquitto, mo
         await recorder.wait_for(lambda message: message.topic == LINK and message.json()["garbage_count"] == 3)
 
 
+async def test_a_history_that_pauses_is_told_at_once_and_so_is_its_return(mosquitto: Mosquitto) -> None:
+    where = replace(context(), sections=("history", "mqtt"))
+    async with record(mosquitto) as recorder, sink(mosquitto, where) as handle:
+        await handle(kg_update())
+        assert "history" in (await next_on(recorder, CONFIG))["components"]
+        told = await next_on(recorder, LINK)
+        assert (told["history"], told["history_error"]) == ("ok", None)
+        where.troubles["history"] = "The disk is full."
+        await recorder.wait_for(
+            lambda message: message.topic == LINK and message.json()["history_error"] == "The disk is full."
+        )
+        where.troubles.clear()
+        await count_on(recorder, LINK, 3)
+    assert [message.json()["history"] for message in recorder.on(LINK)] == ["ok", "paused", "ok"]
+
+
 async def test_settings_are_told_when_they_change(mosquitto: Mosquitto) -> None:
     async with record(mosquitto) as recorder, sink(mosquitto) as handle:
         await handle(kg_update(settings=None))
@@ -238,6 +255,7 @@ async def test_meter_that_is_not_heard_after_a_crash_is_not_shown_as_connected(m
     async with record(mosquitto) as recorder, sink(mosquitto):
         await next_on(recorder, AVAILABILITY, "offline")
         await recorder.wait_for(lambda message: message.topic == LINK and not message.json()["available"])
+    assert recorder.on(LINK)[-1].json()["history"] == "off"
 
 
 async def test_meter_of_another_gateway_is_left_alone(mosquitto: Mosquitto) -> None:

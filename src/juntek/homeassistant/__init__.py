@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from juntek.homeassistant.entities import SECRETS, entities_of
 from juntek.model import model_of_family
@@ -19,10 +19,24 @@ if TYPE_CHECKING:
     from juntek.reading import Identity, Reading, Settings
     from juntek.update import Health
 
-__all__ = ["OFFLINE", "ONLINE", "Topics", "discovery", "link", "settings", "slug", "state", "topics_of"]
+__all__ = [
+    "OFFLINE",
+    "ONLINE",
+    "HistoryState",
+    "Topics",
+    "discovery",
+    "link",
+    "settings",
+    "slug",
+    "state",
+    "topics_of",
+]
 
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""
+
+HistoryState = Literal["ok", "paused", "off"]
+"""Off: no history is configured. Paused: the disk is full or read-only, or the clock is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +72,16 @@ def topics_of(meter: str, *, base_topic: str = "juntek", discovery_prefix: str =
     )
 
 
-def discovery(
-    meter: str, topics: Topics, *, family: str, identity: Identity | None = None, version: str
+def discovery(  # noqa: PLR0913 - what a device is made of
+    meter: str,
+    topics: Topics,
+    *,
+    family: str,
+    identity: Identity | None = None,
+    version: str,
+    history: bool = False,
 ) -> dict[str, Any]:
-    """Return the discovery message of a meter; its entities depend on the family only.
+    """Return the discovery message of a meter; its entities depend on the family, and on whether a history is kept.
 
     `version` is ours. Raises KeyError for a family that has no model table.
     """
@@ -76,7 +96,8 @@ def discovery(
         "availability_mode": "all",
         "state_topic": topics.state,
         "components": {
-            entity.key: entity.component(topics.device, sources, topics.gateway) for entity in entities_of(model)
+            entity.key: entity.component(topics.device, sources, topics.gateway)
+            for entity in entities_of(model, history=history)
         },
     }
 
@@ -86,9 +107,15 @@ def state(reading: Reading) -> dict[str, Any]:
     return reading.as_dict()
 
 
-def link(health: Health, *, available: bool, gateway: str) -> dict[str, Any]:
-    """Return the message about a meter's link. `available`: the meter answers; `gateway`: the machine we run on."""
-    return {"available": available, **health.as_dict(), "gateway": gateway}
+def link(
+    health: Health, *, available: bool, gateway: str, history: HistoryState = "off", history_error: str | None = None
+) -> dict[str, Any]:
+    """Return the message about a meter's link. `available`: the meter answers; `gateway`: the machine we run on.
+
+    `history`: whether readings are kept at present; `history_error`: why they are not.
+    """
+    own = {"gateway": gateway, "history": history, "history_error": history_error}
+    return {"available": available, **health.as_dict(), **own}
 
 
 def settings(values: Settings) -> dict[str, Any]:

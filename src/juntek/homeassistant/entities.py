@@ -170,17 +170,24 @@ _LINK = (
     _of_link("last_frame", "Last frame", device_class="timestamp", enabled=False),
 )  # fmt: skip
 
+_HISTORY = _of_link(
+    "history", "History", platform="binary_sensor", device_class="problem",
+    template="'ON' if value_json.history == 'paused' else 'OFF' if value_json.history == 'ok' else none",
+    attributes="{'error': value_json.history_error}",
+)  # fmt: skip
+"""There where a history is kept; unknown when it is configured no more."""
+
 _OPTIONAL_IN_READING = frozenset({"internal_resistance", "run_time"})
 """What only some families say; everything else is said or worked out for all of them."""
 
 
-def entities_of(model: Model) -> tuple[Entity, ...]:
+def entities_of(model: Model, *, history: bool = False) -> tuple[Entity, ...]:
     """Return the entities of a family; its settings are there but off until the owner wants them."""
     said = {row.key for row in model.readings.rows}
     reading = (row for row in _READING if row.key not in _OPTIONAL_IN_READING or row.key in said)
     shown = {row.key for row in _READING} | SECRETS
     settings = (_setting(row) for row in model.settings.rows if row.key and row.key not in shown)
-    return (*reading, *_LINK, *settings)
+    return (*reading, *_LINK, *((_HISTORY,) if history else ()), *settings)
 
 
 def _setting(row: Field) -> Entity:

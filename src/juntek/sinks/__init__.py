@@ -18,7 +18,7 @@ from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,13 @@ class Context:
     """What a sink that failed has left for its next entry, by its section; nobody else looks at it."""
     sections: tuple[str, ...] = ()
     """Names of all configured sinks."""
+
+    def look_at_history(self) -> tuple[Literal["ok", "paused", "off"], str | None]:
+        """Return whether readings are kept at present, and why not where they should be."""
+        if "history" not in self.sections:
+            return "off", None
+        reason = self.troubles.get("history")
+        return ("paused" if reason else "ok"), reason
 
 
 @cache

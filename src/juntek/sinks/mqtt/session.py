@@ -81,6 +81,7 @@ class Session:
         self._group = group
         self._tasks: list[asyncio.Task[None]] = []
         self._broken = False
+        self._history = context.look_at_history()
 
     async def open(self) -> None:
         """Publish who we are, subscribe, and start what goes on by itself.
@@ -150,7 +151,12 @@ class Session:
         meter.discovery_is_old = False
         message = _encode(
             homeassistant.discovery(
-                name, meter.topics, family=meter.family, identity=meter.identity, version=self._context.version
+                name,
+                meter.topics,
+                family=meter.family,
+                identity=meter.identity,
+                version=self._context.version,
+                history=self._history[0] != "off",
             )
         )
         if message != meter.discovery:
@@ -199,20 +205,25 @@ class Session:
     async def _publish_link(self, meter: Published) -> None:
         if meter.health is None:
             return
-        values = homeassistant.link(meter.health, available=meter.available is True, gateway=self._context.gateway)
+        history, reason = self._history
+        values = homeassistant.link(
+            meter.health, available=meter.available is True, gateway=self._context.gateway,
+            history=history, history_error=reason,
+        )  # fmt: skip
         message = _encode(values)
         if message != meter.link:
             meter.link, meter.link_time = message, asyncio.get_running_loop().time()
             await self._publish(meter.topics.link, message)
 
     async def _check(self) -> None:
-        """Publish what has become due: counts of the links, and discovery that had to wait."""
+        """Publish what has become due: counts of the links, discovery that had to wait, a history that paused."""
         while True:
             await asyncio.sleep(CHECK_EVERY)
             now = asyncio.get_running_loop().time()
+            before, self._history = self._history, self._context.look_at_history()
             for name, meter in list(self._meters.items()):
                 await self._publish_discovery(meter, name)
-                if now >= meter.link_time + LINK_EVERY:
+                if now >= meter.link_time + LINK_EVERY or self._history != before:
                     await self._publish_link(meter)
 
     async def _listen(self) -> None:
@@ -254,7 +265,9 @@ class Session:
         if ours and meter not in map(slug, self._meters):
             topics = self._topics(meter)
             await self._publish(topics.availability, OFFLINE)
-            await self._publish(topics.link, _encode({**values, "available": False, "connected": False}))
+            history, reason = self._history
+            now = {"available": False, "connected": False, "history": history, "history_error": reason}
+            await self._publish(topics.link, _encode({**values, **now}))
 
     def _topics(self, meter: str) -> homeassistant.Topics:
         return topics_of(meter, base_topic=self._options.base_topic, discovery_prefix=self._options.discovery_prefix)

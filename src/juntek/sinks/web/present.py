@@ -93,9 +93,8 @@ class Meters:
         }
 
     def _look_at_history(self) -> dict[str, str | None]:
-        reason = self._context.troubles.get("history")
-        kept = "paused" if reason else "ok"
-        return {"state": kept if "history" in self._context.sections else "off", "reason": reason}
+        state, reason = self._context.look_at_history()
+        return {"state": state, "reason": reason}
 
     def describe(self, key: str) -> Event | None:
         """Return the present event of a meter or of the gateway, for a stream."""
