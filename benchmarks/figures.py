@@ -31,6 +31,13 @@ class Figure:
         return {**asdict(self), "verdict": self.verdict}
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that cannot be measured here; one sentence says why and what mends it."""
+
+    sentence: str
+
+
 def table(figures: list[Figure]) -> str:
     """Return the figures as text, each part under its heading."""
     width = max((len(figure.name) for figure in figures), default=0) + 2

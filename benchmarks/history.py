@@ -28,6 +28,7 @@ from juntek.reading import Reading
 from juntek.simulator import Options
 from juntek.simulator.past import history
 
+PART = "History of one meter, a reading a second (CPU time of one core)"
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAY = 86_400
 QUANTITIES = ("voltage", "current", "power", "state_of_charge", "temperature")
@@ -63,7 +64,7 @@ def _measure(folder: Path, days: int) -> Iterator[Figure]:
 
 def figure(name: str, value: float, unit: str, *, aim: float | None = None) -> Figure:
     """Return a figure of the history."""
-    return Figure(part="history", name=name, value=value, unit=unit, aim=aim)
+    return Figure(part=PART, name=name, value=value, unit=unit, aim=aim)
 
 
 def make_log(path: Path) -> Path:
@@ -139,16 +140,19 @@ def measure_live(path: Path, readings: Sequence[Reading]) -> Iterator[Figure]:
     yield figure("written to the disk in a day, at a reading a second", written * 24 / 1e6, "MB")
 
 
-def fill_year(path: Path, readings: Sequence[Reading], days: int) -> float:
+def fill_year(
+    path: Path, readings: Sequence[Reading], days: int, *, meter: str = "house", begin: datetime = START
+) -> float:
     """Write the same day again and again, with times and totals that go on; return the seconds it took."""
     seconds = 0.0
     day = batch_of(readings)
+    day[TIME] = [(at or 0) + round((begin - START).total_seconds() * 1000) for at in day[TIME]]
     growth = [(day[place][-1] or 0) - (day[place][0] or 0) for place in range(FIRST_TOTAL, FIRST_TOTAL + len(TOTALS))]
     with Database(path, synchronous="NORMAL") as database:
         recorder = Recorder(database, UTC)
         for number in range(days):
             parts = list(hours_of(moved(day, number, growth)))
-            seconds += timed(lambda: [recorder.record_streams([(Stream("house"), part)]) for part in parts])  # noqa: B023
+            seconds += timed(lambda: [recorder.record_streams([(Stream(meter), part)]) for part in parts])  # noqa: B023
         database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # noqa: SLF001
     return seconds
 

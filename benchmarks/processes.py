@@ -59,19 +59,25 @@ def resident_megabytes(process: int) -> float:
     raise ProcessLookupError(process)
 
 
-def write_configuration(
-    directory: Path, links: list[str], broker: int, *, interval: float, mode: str = "listen"
+def write_configuration(  # noqa: PLR0913 - what a gateway may have
+    directory: Path,
+    links: list[str],
+    broker: int | None,
+    *,
+    interval: float = 1.0,
+    mode: str = "listen",
+    history: bool = True,
+    web: int | None = None,
 ) -> Path:
-    """Write a configuration with one meter for each link."""
+    """Write a configuration with one meter for each link; `broker` and `web` are ports of 127.0.0.1."""
     meters = [f'[[meters]]\nname = "meter{n}"\nlink = "{link}"\nmode = "{mode}"\n' for n, link in enumerate(links, 1)]
+    sections = []
+    if broker is not None:
+        sections.append(f'[mqtt]\nhost = "127.0.0.1"\nport = {broker}\ninterval = {interval}\n')
+    if history:
+        sections.append(f'[history]\npath = "{directory / "juntek.db"}"\nkeep_raw_days = 36500\n')
+    if web is not None:
+        sections.append(f'[web]\nlisten = "127.0.0.1:{web}"\n')
     path = directory / "juntek.toml"
-    path.write_text(
-        "\n".join(
-            [
-                *meters,
-                f'[mqtt]\nhost = "127.0.0.1"\nport = {broker}\ninterval = {interval}\n',
-                f'[history]\npath = "{directory / "juntek.db"}"\n',
-            ]
-        )
-    )
+    path.write_text("\n".join([*meters, *sections]))
     return path
