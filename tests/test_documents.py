@@ -6,13 +6,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cli.program import environment, run, simulator
 from documents import DOCUMENTS, README, REPLACED, ROOT, STUBS, Block, Box, blocks
+from juntek.capture import HEADER, format_chunk
 from juntek.config.example import write_example
+from juntek.simulator import Options as Simulated
+from juntek.simulator.past import history
 from servers.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.timeout(300)
@@ -30,7 +34,14 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         Mosquitto(tmp_path_factory.mktemp("mosquitto")) as broker,
         simulator("--pty", place / "ttyUSB0", "--model", "KG140F"),
     ):
-        yield Box(place, {"BROKER_PORT": str(broker.port)})
+        box = Box(place, {"BROKER_PORT": str(broker.port)})
+        (place / "old.log").write_text(HEADER + "\n" + "".join(format_chunk(*chunk) for chunk in old_recording()))
+        yield box
+
+
+def old_recording() -> Iterator[tuple[float, bytes]]:
+    start = datetime(2024, 5, 1, 8, tzinfo=UTC)
+    return history(Simulated(start=start), start, start + timedelta(hours=1), 10.0, settings_every=600)
 
 
 @pytest.mark.broker
