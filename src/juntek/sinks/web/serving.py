@@ -110,7 +110,8 @@ def _configure(site: Site) -> Config:
 def _listen(address: Address) -> socket.socket:
     """Return a listening socket; raises ListenError. The library would end the process where it cannot."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small pieces at once only where the protocol is named; else each answer waits 40 ms for the client.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
