@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,16 +12,25 @@ import pytest
 
 from servers.mosquitto import Mosquitto
 
+PATIENCE = 300
+"""s after which a demo that should have ended is a failure; nothing is measured by it."""
 
-def run_demo(folder: Path, *, without_iotcore: bool = False, **variables: str) -> str:
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run_demo(folder: Path, *, without_iotcore: bool = False, port: int | None = None, **variables: str) -> str:
     """Run the demo for some seconds and return what it printed."""
     if without_iotcore:
         (folder / "iotcore.py").write_text('raise ImportError("no package for this machine")\n')
         variables["PYTHONPATH"] = str(folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JUNTEK_")}
     done = subprocess.run(
-        [sys.executable, "-m", "juntek", "demo", "--duration", "9", "--port", "8140", "--no-open"],
-        capture_output=True, text=True, timeout=90, check=False,
+        [sys.executable, "-m", "juntek", "demo", "--duration", "9", "--port", str(port or free_port()), "--no-open"],
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
         env={**environment, "TMPDIR": str(folder), **variables},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -63,3 +73,11 @@ def test_a_broker_that_is_named_is_used(tmp_path: Path, mosquitto: Mosquitto) ->
     shown = run_demo(tmp_path, JUNTEK_MQTT__HOST=mosquitto.host, JUNTEK_MQTT__PORT=str(mosquitto.port))
     assert f"your broker. Subscribe with: mosquitto_sub -h {mosquitto.host} -p {mosquitto.port}" in shown
     assert "juntek-demo/boat/state" in shown
+
+
+def test_a_port_that_is_taken_costs_the_page_and_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = int(other.getsockname()[1])
+        shown = run_demo(tmp_path, port=port)
+    assert f"The page cannot be shown: port {port} of this computer is in use; choose another with --port." in shown
+    assert "juntek-demo/house/state" in shown

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -79,8 +80,9 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
         screen.say("Looking for a broker…")
         broker = await asyncio.to_thread(stack.enter_context, find_broker(os.environ, folder))
         urls = [simulation.url for simulation in simulations]
-        page = f"http://127.0.0.1:{port}/" if _can_serve() else None
-        screen.introduce(meters, urls, broker, BASE_TOPIC, page)
+        trouble = _page_trouble(port)
+        page = f"http://127.0.0.1:{port}/" if trouble is None else None
+        screen.introduce(meters, urls, broker, BASE_TOPIC, trouble or f"The page: {page}")
         configuration = _configure(meters, urls, broker, folder, port if page else None)
         work = [run_gateway(configuration), *(s.run() for s in simulations)]
         work += [_watch_wire(meter.name, url, screen) for meter, url in zip(meters, urls, strict=True)]
@@ -145,9 +147,15 @@ async def _fill(meters: tuple[DemoMeter, ...], path: Path) -> list[Site]:
             raise
 
 
-def _can_serve() -> bool:
-    """Whether the libraries of the page are installed."""
-    return all(find_spec(library) is not None for library in ("starlette", "uvicorn"))
+def _page_trouble(port: int) -> str | None:
+    """Return why the page cannot be served, as a sentence, or None."""
+    if any(find_spec(library) is None for library in ("starlette", "uvicorn")):
+        return "The page cannot be shown: its libraries are not installed; install them with: pip install '.[web]'"
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return f"The page cannot be shown: port {port} of this computer is in use; choose another with --port."
+    return None
 
 
 async def _open(page: str) -> None:

@@ -49,13 +49,11 @@ class Screen:
         urls: list[str],
         broker: BrokerPlace | None,
         topic: str,
-        page: str | None,
+        page: str,
     ) -> None:
         """Say what is running, and how to look at it from outside."""
         self.broker = broker
-        self.introduction.append(
-            f"The page: {page}" if page else "No page: install its libraries with: pip install 'juntek[web]'"
-        )
+        self.introduction.append(page)
         for meter, url in zip(meters, urls, strict=True):
             address = meter.options.addresses[0]
             at = f" --address {address}" if address != 1 else ""
