@@ -91,6 +91,10 @@ class Gateway:
             raise RuntimeError(f"{path}: {response.status} {body[:200].decode(errors='replace')}")
         return body
 
+    def connect_anew(self) -> None:
+        """Make the next question come on a new connection."""
+        self._connection.close()
+
     def is_up(self) -> bool:
         """Whether it answers."""
         try:
@@ -137,6 +141,7 @@ def _compare(part: str, gateway: Gateway, engines: Sequence[Engine], days: int) 
     for name, span in {**{name: RANGES[name] for name in CHARTS}, "all": days * DAY}.items():
         if span > days * DAY or (name == "year" and span == days * DAY):
             continue
+        gateway.connect_anew()  # it has hung up, where another one took long
         chart = json.loads(gateway.chart(last - span, last))
         width = max(int(chart["resolution"]), EVERY)
         said = read(chart)
@@ -146,7 +151,7 @@ def _compare(part: str, gateway: Gateway, engines: Sequence[Engine], days: int) 
         milliseconds = _time([partial(gateway.chart, end - span, end) for end in ends])
         yield Figure(part=part, name=f"{name}, {said.points} points: juntek", value=milliseconds, unit="ms", aim=AIM)
         for engine in engines:
-            _hold_against(engine, said, Question(last - span, last, width))
+            hold_against(engine, said, engine.chart(Question(last - span, last, width)))
             asks = [partial(engine.chart, Question(end - span, end, width)) for end in ends]
             yield Figure(part=part, name=f"{name}: {engine.name}", value=_time(asks), unit="ms")
 
@@ -159,9 +164,9 @@ def read(chart: dict[str, dict[str, dict[str, list[float | None]]]]) -> Answer:
     return Answer(len(voltages), sum(voltages) / len(voltages), max(value for value in powers if value is not None))
 
 
-def _hold_against(engine: Engine, said: Answer, question: Question) -> None:
+def hold_against(engine: Engine, said: Answer, body: bytes) -> None:
     """Raise RuntimeError where another one's answer is another one."""
-    other = engine.read(engine.chart(question))
+    other = engine.read(body)
     near = (abs(other.points - said.points) <= 2, abs(other.voltage / said.voltage - 1) < 0.005)
     if not all((*near, abs(other.power - said.power) <= 0.02 * abs(said.power))):
         raise RuntimeError(f"{engine.name} says {other} where juntek says {said}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from statistics import median
@@ -42,6 +43,9 @@ def measure(*, quick: bool) -> Iterator[Figure | LeftOut]:
     yield from weigh(STATIC)
     if which("chromium") is None:
         yield LeftOut("Chromium is not installed; scripts/install-test-servers --chromium brings it.")
+        return
+    if find_spec("playwright") is None:
+        yield LeftOut("Playwright is not installed; scripts/test installs it.")
         return
     yield from _open(7 if not quick else 3, 30 if quick else 365)
 

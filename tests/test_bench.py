@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+from benchmarks.charts import hold_against
+from benchmarks.engines import Answer, Engine, InfluxDB, VictoriaMetrics
+from benchmarks.page import weigh
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -41,4 +46,67 @@ def test_what_cannot_be_measured_is_said_and_fails_where_all_is_required() -> No
 def test_a_part_that_does_not_exist_is_named() -> None:
     done = run("--only", "decode,speed")
     assert done.returncode == 2
-    assert "there is no part speed; there are decode, gateway, delay, start" in done.stderr
+    assert (
+        "there is no part speed; there are decode, gateway, delay, start, history, charts, added, page" in done.stderr
+    )
+
+
+def test_the_history_takes_no_more_of_the_disk_than_is_promised() -> None:
+    done = run("--quick", "--json", "--only", "history")
+    assert done.returncode == 0, done.stderr
+    figures = {figure["name"]: figure for figure in json.loads(done.stdout)["figures"]}
+    size = figures["on disk with all rollups, bytes a reading"]
+    assert 1 < size["value"] <= size["aim"] == 45
+    assert {name.split(":")[0] for name in figures if ": " in name} >= {
+        "chart of hour",
+        "chart of week",
+        "chart of all",
+    }
+
+
+def test_a_page_weighs_what_is_sent_of_it(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    for name, size in {"index.html": 500, "assets/a.js": 9000, "assets/a.js.br": 2000, "assets/a.js.gz": 3000}.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / ".source").write_bytes(bytes(64))
+    assert {figure.name: figure.value for figure in weigh(tmp_path)} == {
+        "not compressed": 9.5, "brotli": 2.5, "gzip": 3.5
+    }  # fmt: skip
+
+
+def test_without_a_browser_that_is_said_and_the_rest_is_measured() -> None:
+    done = run("--quick", "--only", "page", before="import shutil; shutil.which = lambda *_, **__: None")
+    assert done.returncode == 0
+    is_built = (ROOT / "src/juntek/sinks/web/static/index.html").exists()
+    assert f"Not measured: page: {'Chromium is not installed' if is_built else 'The page is not built'}" in done.stderr
+    assert ("brotli" in done.stdout) == is_built
+
+
+QUANTITIES = ("voltage", "power")
+OURS = Answer(points=2, voltage=26.5, power=300.0)
+
+
+@pytest.mark.parametrize(
+    ("engine", "body"),
+    [
+        (
+            VictoriaMetrics,
+            {"data": {"result": [
+                {"metric": {"__name__": f"reading_{key}", "rollup": way}, "values": [[60, low], [120, high]]}
+                for key, way, low, high in (("voltage", "avg", "26", "27"), ("power", "max", "300", "-5"))
+            ]}},
+        ),
+        (
+            InfluxDB,
+            {"results": [{"series": [{"values": [
+                [60, 25, 26, 28, 0, 1, 300], [120, 26, 27, 28, -9, -7, -5], [180, None, None, None, None, None, None]
+            ]}]}]},
+        ),
+    ],
+)  # fmt: skip
+def test_each_engine_must_say_the_same(tmp_path: Path, engine: type[Engine], body: object) -> None:
+    one = engine(tmp_path, QUANTITIES)
+    assert one.read(json.dumps(body).encode()) == OURS
+    hold_against(one, OURS, json.dumps(body).encode())
+    with pytest.raises(RuntimeError, match=f"{one.name} says .* where juntek says"):
+        hold_against(one, OURS._replace(power=500.0), json.dumps(body).encode())
