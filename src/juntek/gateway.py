@@ -51,7 +51,8 @@ class Gateway:
         ]
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(database, intervals, zone, time.time)
-        self._told: dict[str, str | None] = {}
+        self._told: dict[str, str] = {}
+        self._in_trouble: set[str] = set()
 
     async def run(self) -> None:
         """Serve until cancelled; the last totals are committed then."""
@@ -75,6 +76,8 @@ class Gateway:
             if reading.time is None:
                 reading = reading._replace(time=time.time())
             update = update._replace(reading=self.totals.add(update.meter, reading))
+            if update.meter in self._in_trouble:  # the reading ends it
+                self._log(update)
         else:
             if update.identity is not None:
                 self.totals.identify(update.meter, update.identity)
@@ -85,6 +88,7 @@ class Gateway:
     def _log(self, update: Update) -> None:
         """Say what changed at a meter, once."""
         health = update.health
+        (self._in_trouble.add if health.error else self._in_trouble.discard)(update.meter)
         text = health.error or (f"{health.mode}ing" if health.mode == "listen" else None)
         if health.mode == "poll" and health.error is None:
             text = "polling"

@@ -1,0 +1,44 @@
+"""What the log of the gateway tells of a meter: every time it falls silent, and every time it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from juntek.config import load
+from juntek.database import Database
+from juntek.gateway import Gateway
+from juntek.meter import line, state
+from juntek.simulator import Options, Simulation
+
+
+async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(state, "PATIENCE", 0.8)
+    monkeypatch.setattr(line, "WATCH_INTERVAL", 0.05)
+    caplog.set_level(logging.INFO, "juntek.gateway")
+
+    async def told(words: str, times: int) -> None:
+        async with asyncio.timeout(30):
+            while sum(words in message for message in caplog.messages) < times:  # noqa: ASYNC110 - a log has no event
+                await asyncio.sleep(0.02)
+
+    async with Simulation(Options()) as house:
+        path = tmp_path / "juntek.toml"
+        path.write_text(f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n')
+        with Database(tmp_path / "juntek.db") as database:
+            gateway = Gateway(load(path, {"HOME": str(tmp_path)}), database)
+            running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
+            await told("house: polling", 1)
+            for time in (1, 2):
+                house.silence()
+                await told("house: No answer", time)
+                house.silence(silent=False)
+                await told("house: polling", time + 1)
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
