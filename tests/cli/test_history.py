@@ -192,6 +192,13 @@ def test_a_summary_has_days_and_months(imported: Path) -> None:
     assert table.startswith(f"house: {READINGS} readings from {START:%Y-%m-%d %H:%M}")
 
 
+def test_a_summary_of_nothing_says_so(tmp_path: Path) -> None:
+    Database(tmp_path / "new.db").close()
+    ended = run("history", "summary", "--database", tmp_path / "new.db")
+    assert ended.output == ""
+    assert ended.talk.startswith("There are no readings yet: start the gateway with a [history] section.")
+
+
 def summary(path: Path, *arguments: object) -> list[str]:
     ended = run("history", "summary", "--format", "json", "--database", path, *arguments)
     assert ended.status == 0

@@ -78,7 +78,10 @@ def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Show the energies and extremes of days, months or years."""
     with _open(database, config) as reader, quiet_pipe():
-        for name in [meter] if meter else reader.meters():
+        names = [meter] if meter else reader.meters()
+        if not names:
+            typer.echo("There are no readings yet: start the gateway with a [history] section.", err=True)
+        for name in names:
             span = reader.span(name)
             if span is None:
                 typer.echo(f"There are no readings of {name} yet.", err=True)
