@@ -30,7 +30,7 @@ LONGEST_GATHER = 0.1
 class Gateway:
     """All meters of a configuration, read for ever, and handed to all its sinks."""
 
-    def __init__(self, configuration: Configuration, database: Database) -> None:
+    def __init__(self, configuration: Configuration) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
         zone = configuration.time_zone or system_zone()
         context = Context(
@@ -50,13 +50,14 @@ class Gateway:
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
-        self.totals = TotalsKeeper(database, intervals, zone, time.time)
+        self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
         self._told: dict[str, str] = {}
         self._in_trouble: set[str] = set()
 
     async def run(self) -> None:
         """Serve until cancelled; the last totals are committed then."""
         notifier = _Notifier(os.environ)
+        await self.totals.open()
         try:
             async with asyncio.TaskGroup() as tasks:
                 for supervisor in self.supervisors:
@@ -67,7 +68,7 @@ class Gateway:
                 tasks.create_task(notifier.run())
         finally:
             notifier.tell("STOPPING=1")
-            await self.totals.commit()
+            await self.totals.close()
 
     def _take(self, update: Update) -> None:
         """Put totals on a reading and hand it to every sink."""
@@ -100,15 +101,14 @@ class Gateway:
 async def run_gateway(configuration: Configuration) -> None:
     """Run the gateway until cancelled.
 
-    Raises ConfigurationError or DatabaseError when the database cannot be used to begin with, and JuntekError when
-    the library of a sink is missing.
+    Raises ConfigurationError when the path of the database cannot be, and JuntekError when the library of a sink is
+    missing.
     """
-    with Database(configuration.database) as database:
-        gateway = Gateway(configuration, database)
-        try:
-            await gateway.run()
-        except* Exception as group:  # noqa: BLE001 - only to unwrap what the task group wraps
-            raise _first(group) from None
+    gateway = Gateway(configuration)
+    try:
+        await gateway.run()
+    except* Exception as group:  # noqa: BLE001 - only to unwrap what the task group wraps
+        raise _first(group) from None
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

@@ -24,42 +24,66 @@ class TotalsKeeper:
     """The ledgers of all meters, and the totals that may be published.
 
     `intervals` has the seconds between polls of each meter. While the disk refuses, totals go on from memory: right,
-    but no longer safe from a kill; that is logged once, and once more when it is over.
+    but no longer safe from a kill. Where it refuses from the start they are not known, and are tried for again.
+    Either is logged once, and once more when it is over.
     """
 
     def __init__(
-        self, database: Database, intervals: Mapping[str, float], zone: tzinfo, time: Callable[[], float]
+        self,
+        open_database: Callable[[], Database],
+        intervals: Mapping[str, float],
+        zone: tzinfo,
+        time: Callable[[], float],
     ) -> None:
-        self._database = database
+        self._open_database = open_database
+        self._intervals = intervals
+        self._zone = zone
         self._time = time
+        self._database: Database | None = None
         self._ledgers: dict[str, Ledger] = {}
+        self._limits: dict[str, float] = {}
         self._published: dict[str, Totals] = {}
         self._trouble: str | None = None
         self._new = asyncio.Event()
-        snapshots = database.load_ledgers()
-        for meter, interval in intervals.items():
-            longest = max(60.0, 3 * interval)
-            if meter in snapshots:
-                ledger = Ledger.restore(snapshots[meter], zone, longest_interval=longest)
-                self._published[meter] = ledger.totals()
-            else:
-                ledger = Ledger(zone, longest_interval=longest)
-            self._ledgers[meter] = ledger
 
-    @property
-    def trouble(self) -> str | None:
-        """Why totals cannot be kept at present, as a sentence."""
-        return self._trouble
+    async def open(self) -> None:
+        """Open the database and take the ledgers up where they stood; raises ConfigurationError for a wrong path."""
+        try:
+            database = await asyncio.to_thread(self._open_database)
+            try:
+                snapshots = await asyncio.to_thread(database.load_ledgers)
+                self._ledgers = {meter: self._restore(meter, snapshots.get(meter)) for meter in self._intervals}
+            except BaseException:
+                database.close()
+                raise
+        except DatabaseError as error:
+            self._note(str(error))
+            return
+        self._database = database
+        self._published = {meter: self._ledgers[meter].totals() for meter in self._intervals if meter in snapshots}
+        self._note(None)
+
+    def _restore(self, meter: str, snapshot: dict[str, Any] | None) -> Ledger:
+        longest = max(60.0, 3 * self._intervals[meter])
+        if snapshot is None:
+            ledger = Ledger(self._zone, longest_interval=longest)
+        else:
+            ledger = Ledger.restore(snapshot, self._zone, longest_interval=longest)
+        if meter in self._limits:
+            ledger.limit(self._limits[meter])
+        return ledger
 
     def add(self, meter: str, reading: Reading) -> Reading:
         """Count a reading; return it with the totals that are safe on disk, or None in their place before the first."""
-        ledger = self._ledgers[meter]
-        ledger.add(reading)
+        ledger = self._ledgers.get(meter)
         totals = self._published.get(meter)
-        if self._trouble is not None:
-            totals = ledger.totals()
-        elif totals is None:
-            self._new.set()
+        if ledger is not None:
+            ledger.add(reading)
+            if self._trouble is not None:
+                totals = ledger.totals()
+        if totals is None:
+            if ledger is not None:
+                self._new.set()
             return reading._replace(
                 discharged_capacity=None, charged_capacity=None, discharged_energy=None, charged_energy=None
             )
@@ -67,7 +91,9 @@ class TotalsKeeper:
 
     def identify(self, meter: str, identity: Identity) -> None:
         """Tell how much the meter can measure."""
-        self._ledgers[meter].limit(identity.max_current)
+        self._limits[meter] = identity.max_current
+        if meter in self._ledgers:
+            self._ledgers[meter].limit(identity.max_current)
 
     async def run(self) -> None:
         """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""
@@ -78,7 +104,17 @@ class TotalsKeeper:
             except TimeoutError:
                 pass
             self._new.clear()
+            if self._database is None:
+                await self.open()
+            else:
+                await self.commit()
+
+    async def close(self) -> None:
+        """Commit for the last time and close the database."""
+        if self._database is not None:
             await self.commit()
+            self._database.close()
+            self._database = None
 
     async def commit(self) -> None:
         """Write all ledgers to disk; only then their totals are published."""
@@ -89,16 +125,20 @@ class TotalsKeeper:
             if snapshot["last"] is not None:
                 snapshots[meter] = snapshot
                 totals[meter] = ledger.totals()
-        if not snapshots:
+        if self._database is None or not snapshots:
             return
         try:
             await asyncio.to_thread(self._database.save_ledgers, snapshots, self._time())
         except DatabaseError as error:
-            if self._trouble != str(error):
-                log.warning("Totals cannot be kept at present: %s", error)
-            self._trouble = str(error)
+            self._note(str(error))
             return
-        if self._trouble is not None:
-            log.info("Totals are kept again.")
-            self._trouble = None
+        self._note(None)
         self._published.update(totals)
+
+    def _note(self, trouble: str | None) -> None:
+        """Log what changed about the disk, once."""
+        if trouble is not None and trouble != self._trouble:
+            log.warning("Totals cannot be kept at present: %s", trouble)
+        elif trouble is None and self._trouble is not None:
+            log.info("Totals are kept again.")
+        self._trouble = trouble

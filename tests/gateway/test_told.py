@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from juntek.config import load
-from juntek.database import Database
 from juntek.gateway import Gateway
 from juntek.meter import line, state
 from juntek.simulator import Options, Simulation
@@ -30,15 +29,14 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
     async with Simulation(Options()) as house:
         path = tmp_path / "juntek.toml"
         path.write_text(f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n')
-        with Database(tmp_path / "juntek.db") as database:
-            gateway = Gateway(load(path, {"HOME": str(tmp_path)}), database)
-            running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
-            await told("house: polling", 1)
-            for time in (1, 2):
-                house.silence()
-                await told("house: No answer", time)
-                house.silence(silent=False)
-                await told("house: polling", time + 1)
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running)
+        gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
+        running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
+        await told("house: polling", 1)
+        for time in (1, 2):
+            house.silence()
+            await told("house: No answer", time)
+            house.silence(silent=False)
+            await told("house: polling", time + 1)
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)

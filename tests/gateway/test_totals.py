@@ -12,6 +12,7 @@ import pytest
 import juntek
 from juntek import Reading
 from juntek.database import Database
+from juntek.errors import DatabaseError
 from juntek.totals import TotalsKeeper
 from juntek.wire import encode
 
@@ -32,24 +33,26 @@ def database(tmp_path: Path) -> Iterator[Database]:
         yield database
 
 
-def keeper(database: Database) -> TotalsKeeper:
-    return TotalsKeeper(database, {"house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+async def keeper(database: Database) -> TotalsKeeper:
+    totals = TotalsKeeper(lambda: database, {"house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+    await totals.open()
+    return totals
 
 
 async def test_a_new_meter_has_no_totals_until_the_first_are_on_disk(database: Database) -> None:
-    totals = keeper(database)
+    totals = await keeper(database)
     assert totals.add("house", reading(0)).discharged_capacity is None
     await totals.commit()
     assert totals.add("house", reading(1)).discharged_capacity == 5.0
 
 
 async def test_a_total_shows_what_was_committed_last(database: Database) -> None:
-    totals = keeper(database)
+    totals = await keeper(database)
     for second in range(10):
         totals.add("house", reading(second))
     await totals.commit()
     assert totals.add("house", reading(10)).discharged_capacity == 5.09
-    assert keeper(database).add("house", reading(11)).discharged_capacity == 5.09
+    assert (await keeper(database)).add("house", reading(11)).discharged_capacity == 5.09
     await totals.commit()
     assert totals.add("house", reading(12)).discharged_capacity == 5.1
 
@@ -58,7 +61,7 @@ async def test_a_full_disk_is_told_once_and_totals_go_on_and_are_kept_again(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    totals = keeper(database)
+    totals = await keeper(database)
     totals.add("house", reading(0))
     await totals.commit()
     database._connection.execute("PRAGMA query_only = 1")
@@ -69,5 +72,33 @@ async def test_a_full_disk_is_told_once_and_totals_go_on_and_are_kept_again(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     database._connection.execute("PRAGMA query_only = 0")
     await totals.commit()
-    assert keeper(database).add("house", reading(4)).discharged_capacity == 5.03
+    assert (await keeper(database)).add("house", reading(4)).discharged_capacity == 5.03
+    assert caplog.messages[-1] == "Totals are kept again."
+
+
+async def test_a_disk_that_refuses_from_the_start_leaves_totals_unknown_until_it_is_back(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A total that began at 0 again would be a step back, so it is not told."""
+    caplog.set_level(logging.INFO)
+    first = await keeper(database)
+    first.add("house", reading(0))
+    await first.commit()
+    disk: list[Database] = []
+
+    def open_database() -> Database:
+        if not disk:
+            raise DatabaseError("The disk is full: make room.")
+        return disk[0]
+
+    totals = TotalsKeeper(open_database, {"house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+    for second in (1, 2):
+        await totals.open()
+        assert totals.add("house", reading(second)).discharged_capacity is None
+    assert caplog.messages == ["Totals cannot be kept at present: The disk is full: make room."]
+    disk.append(database)
+    await totals.open()
+    assert totals.add("house", reading(3)).discharged_capacity == 5.0
+    await totals.commit()
+    assert totals.add("house", reading(4)).discharged_capacity == 5.03
     assert caplog.messages[-1] == "Totals are kept again."
