@@ -221,6 +221,16 @@ def test_csv_and_parquet_hold_the_same_readings(imported: Path, tmp_path: Path) 
             assert [float(text) if text else None for text in texts] == columns[key]
 
 
+def test_an_export_takes_the_place_of_an_earlier_one_but_never_of_a_database(imported: Path, tmp_path: Path) -> None:
+    before = rows_in(imported)
+    refused = run("history", "export", imported, "--database", imported)
+    assert refused.status == 2
+    assert refused.talk == f"{imported} is a database, which an export would destroy: give the export another name.\n"
+    assert rows_in(imported) == before
+    for _ in range(2):
+        assert run("history", "export", tmp_path / "house.csv", "--database", imported).status == 0
+
+
 def test_a_backup_is_a_database_of_its_own(imported: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     assert run("history", "backup", copy, "--database", imported).output.strip() == str(copy)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 KEEP_RAW_DAYS = 30.0
 
+DATABASE_MARK = b"SQLite format 3\0"
+"""How every SQLite file begins (its file format, section 1.3)."""
+
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -267,8 +270,16 @@ class _Counted:
         return row
 
 
+def _is_database(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(DATABASE_MARK)) == DATABASE_MARK
+
+
 def _write(file: Path, pieces: Iterator[bytes]) -> None:
+    """Write over what an earlier export left there, but never over years of history."""
     try:
+        if file.is_file() and _is_database(file):
+            raise RequestError(f"{file} is a database, which an export would destroy: give the export another name.")
         with file.open("wb") as target:
             for piece in pieces:
                 target.write(piece)
