@@ -28,11 +28,17 @@ STATIC = ROOT / "src" / "juntek" / "sinks" / "web" / "static"
 CODINGS = {"brotli": ".br", "gzip": ".gz"}
 WEIGHT_AIM = 150.0
 SLOWER = 4
+PATIENCE = 30
+"""s that a page may take."""
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 WEIGHT = "Weight of the page, all files"
 FIRST = "From opening the page to its first chart (Chromium, time on the clock)"
 DRAWN = "() => performance.getEntriesByName('first-chart')[0]?.startTime"
+
+
+class NoChartError(Exception):
+    """The page has drawn none."""
 
 
 def measure(*, quick: bool) -> Iterator[Figure | LeftOut]:
@@ -47,7 +53,10 @@ def measure(*, quick: bool) -> Iterator[Figure | LeftOut]:
     if find_spec("playwright") is None:
         yield LeftOut("Playwright is not installed; scripts/test installs it.")
         return
-    yield from _open(7 if not quick else 3, 30 if quick else 365)
+    try:
+        yield from _open(3 if quick else 7, 30 if quick else 365)
+    except NoChartError as error:
+        yield LeftOut(str(error))
 
 
 def weigh(folder: Path) -> Iterator[Figure]:
@@ -98,11 +107,17 @@ def _look(browser: Browser, address: str, rounds: int) -> Iterator[Figure]:
 
 
 def _first_chart(context: BrowserContext, address: str, slower: int) -> float:
-    """Return ms on a processor that the browser makes so many times slower."""
+    """Return ms on a processor that the browser makes so many times slower; raises NoChartError."""
+    from playwright.sync_api import Error as PlaywrightError  # noqa: PLC0415
+
     page = context.new_page()
     context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
     page.goto(address)
-    page.wait_for_function(DRAWN, timeout=30_000)
+    try:
+        page.wait_for_function(DRAWN, timeout=PATIENCE * 1000)
+    except PlaywrightError as error:
+        said = " ".join(page.locator("body").inner_text().split())[:200]
+        raise NoChartError(f"No chart was drawn in {PATIENCE} s; the page says: {said}") from error
     milliseconds = float(page.evaluate(DRAWN))
     page.close()
     return milliseconds
