@@ -43,6 +43,8 @@ class TotalsKeeper:
         self._ledgers: dict[str, Ledger] = {}
         self._limits: dict[str, float] = {}
         self._published: dict[str, Totals] = {}
+        self._saved: dict[str, dict[str, Any]] = {}
+        """What is on disk. It is not written again: a card lasts longer, and who hears nothing takes nothing back."""
         self._trouble: str | None = None
         self._new = asyncio.Event()
 
@@ -61,6 +63,7 @@ class TotalsKeeper:
             return
         self._database = database
         self._published = {meter: self._ledgers[meter].totals() for meter in self._intervals if meter in snapshots}
+        self._saved = {meter: self._ledgers[meter].snapshot() for meter in self._published}
         self._note(None)
 
     def _restore(self, meter: str, snapshot: dict[str, Any] | None) -> Ledger:
@@ -117,12 +120,12 @@ class TotalsKeeper:
             self._database = None
 
     async def commit(self) -> None:
-        """Write all ledgers to disk; only then their totals are published."""
+        """Write the ledgers that have changed to disk; only then their totals are published."""
         snapshots: dict[str, dict[str, Any]] = {}
         totals: dict[str, Totals] = {}
         for meter, ledger in self._ledgers.items():
             snapshot = ledger.snapshot()
-            if snapshot["last"] is not None:
+            if snapshot["last"] is not None and snapshot != self._saved.get(meter):
                 snapshots[meter] = snapshot
                 totals[meter] = ledger.totals()
         if self._database is None or not snapshots:
@@ -133,6 +136,7 @@ class TotalsKeeper:
             self._note(str(error))
             return
         self._note(None)
+        self._saved.update(snapshots)
         self._published.update(totals)
 
     def _note(self, trouble: str | None) -> None:

@@ -102,3 +102,15 @@ async def test_a_disk_that_refuses_from_the_start_leaves_totals_unknown_until_it
     await totals.commit()
     assert totals.add("house", reading(4)).discharged_capacity == 5.03
     assert caplog.messages[-1] == "Totals are kept again."
+
+
+async def test_a_meter_that_is_not_heard_is_not_written_again(database: Database) -> None:
+    """So a second gateway on this database, whose port is in use, takes nothing back of what the first one counts."""
+    hearing = await keeper(database)
+    hearing.add("house", reading(0))
+    await hearing.commit()
+    deaf = await keeper(database)
+    hearing.add("house", reading(50))
+    await hearing.commit()
+    await deaf.commit()
+    assert (await keeper(database)).add("house", reading(51)).discharged_capacity == 5.5
