@@ -61,13 +61,17 @@ class Supervisor:
                     f"[{self.name}] needs a library that is not installed ({error.name}); install it with: "
                     f"pip install 'juntek[{self._sink.EXTRA}]'"
                 ) from error
-            except JuntekError as error:
-                self._context.troubles[self.name] = str(error)
+            except Exception as error:  # whatever it is, it must not cost another sink a reading
+                sentence = str(error)
+                if not isinstance(error, JuntekError):
+                    sentence = f"Something unexpected happened ({type(error).__name__}: {error}); please report this."
+                self._context.troubles[self.name] = sentence
                 if asyncio.get_running_loop().time() - entered > LONGEST_WAIT:
                     wait, told = SHORTEST_WAIT, ""
-                if str(error) != told:
-                    log.warning("%s: %s Trying again.", self.name, error)
-                    told = str(error)
+                if sentence != told:
+                    log.warning("%s: %s Trying again.", self.name, sentence)
+                    log.debug("%s: where it came from:", self.name, exc_info=error)
+                    told = sentence
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 

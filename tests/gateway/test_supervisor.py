@@ -1,0 +1,55 @@
+"""The supervisor of a sink: what fails in one costs nobody else anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import ModuleType
+
+import pytest
+
+from juntek import supervisor
+from juntek.sinks import Context
+from juntek.update import Health, Update
+
+
+def update(meter: str) -> Update:
+    return Update(meter, available=True, reading=None, identity=None, settings=None, health=Health())
+
+
+async def test_a_sink_that_fails_in_a_way_that_nobody_foresaw_is_told_of_and_entered_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervisor, "SHORTEST_WAIT", 0.01)
+    caplog.set_level(logging.WARNING)
+    entered: list[int] = []
+    handled = asyncio.get_running_loop().create_future()
+
+    @asynccontextmanager
+    async def open_sink(options: object, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+        del options, context
+        entered.append(1)
+
+        async def handle(update: Update) -> None:
+            if len(entered) < 3:
+                raise OSError(28, "No space left on device")
+            handled.set_result(update.meter)
+
+        yield handle
+
+    sink = ModuleType("sink")
+    sink.__dict__.update(SECTION="files", EXTRA="", open_sink=open_sink)
+    context = Context(version="1", gateway="here", meters=("house",))
+    served = supervisor.Supervisor(sink, None, context)
+    served.offer(update("house"))
+    running = asyncio.create_task(served.run())
+    async with asyncio.timeout(30):
+        assert await handled == "house"
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert context.troubles == {}
+    (message,) = caplog.messages
+    assert message.startswith("files: Something unexpected happened (OSError: [Errno 28] No space left on device)")
