@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 2000
 """Updates that wait for one sink; the oldest are dropped then and counted."""
 
+MOST_STRIKES = 3
+"""Unforeseen failures over one meter's update after which it is not told again."""
+
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """s between attempts to enter a sink; it doubles from the first to the second."""
 
@@ -30,7 +33,7 @@ class Supervisor:
     def __init__(self, sink: ModuleType, options: Any, context: Context) -> None:  # noqa: ANN401 - the sink's own type
         self.name: str = sink.SECTION
         self.lost = 0
-        """Updates dropped because the sink was away or too slow."""
+        """Updates dropped because the sink was away or too slow; told at its next entry."""
         self.patience: float = getattr(options, "patience", 0.0)
         """s that a reading may come late."""
         self._sink = sink
@@ -39,6 +42,8 @@ class Supervisor:
         self._queue: deque[Update] = deque()
         self._news = asyncio.Event()
         self._latest: dict[str, Update] = {}
+        self._handled = ""
+        self._strikes: Counter[str] = Counter()
 
     def offer(self, update: Update) -> None:
         """Queue an update; never waits."""
@@ -65,6 +70,7 @@ class Supervisor:
                 sentence = str(error)
                 if not isinstance(error, JuntekError):
                     sentence = f"Something unexpected happened ({type(error).__name__}: {error}); please report this."
+                    self._blame(self._handled)
                 self._context.troubles[self.name] = sentence
                 if asyncio.get_running_loop().time() - entered > LONGEST_WAIT:
                     wait, told = SHORTEST_WAIT, ""
@@ -75,17 +81,29 @@ class Supervisor:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
+    def _blame(self, meter: str) -> None:
+        """Tell an update no more that comes with one unforeseen failure after the other: it would block the sink."""
+        self._strikes[meter] += 1
+        if self._strikes[meter] >= MOST_STRIKES:
+            self._latest.pop(meter, None)
+            self._strikes[meter] = 0
+
     async def _serve(self) -> None:
         async with self._sink.open_sink(self._options, self._context) as handle:
             log.info("%s: connected.", self.name)
+            if self.lost:
+                log.warning("%s: %d updates were lost while it was away.", self.name, self.lost)
+                self.lost = 0
             self._context.troubles.pop(self.name, None)
             # What was told before the sink failed is told again: it knows only what it has heard since.
             for update in list(self._latest.values()):
+                self._handled = update.meter
                 await handle(update)
             queue, news = self._queue, self._news
             while True:
                 while queue:
                     update = queue.popleft()
+                    self._handled = update.meter
                     self._latest[update.meter] = update
                     await handle(update)
                 news.clear()

@@ -53,3 +53,31 @@ async def test_a_sink_that_fails_in_a_way_that_nobody_foresaw_is_told_of_and_ent
     assert context.troubles == {}
     (message,) = caplog.messages
     assert message.startswith("files: Something unexpected happened (OSError: [Errno 28] No space left on device)")
+
+
+async def test_an_update_that_always_fails_does_not_block_the_sink_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SHORTEST_WAIT", 0.01)
+    handled = asyncio.get_running_loop().create_future()
+
+    @asynccontextmanager
+    async def open_sink(options: object, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+        del options, context
+
+        async def handle(update: Update) -> None:
+            if update.meter == "poison":
+                raise ValueError("nobody knows why")
+            if not handled.done():
+                handled.set_result(update.meter)
+
+        yield handle
+
+    sink = ModuleType("sink")
+    sink.__dict__.update(SECTION="files", EXTRA="", open_sink=open_sink)
+    served = supervisor.Supervisor(sink, None, Context(version="1", gateway="here", meters=("poison", "house")))
+    served.offer(update("poison"))
+    served.offer(update("house"))
+    running = asyncio.create_task(served.run())
+    async with asyncio.timeout(30):
+        assert await handled == "house"
+    running.cancel()
+    await asyncio.wait([running])

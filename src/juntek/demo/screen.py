@@ -96,9 +96,10 @@ async def show(screen: Screen) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.live import Live  # noqa: PLC0415
 
-    with Live(console=Console(), auto_refresh=False, screen=True) as live:
+    console = Console()
+    with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
-            live.update(_picture(screen), refresh=True)
+            live.update(_picture(screen, *console.size), refresh=True)
             await asyncio.sleep(REFRESH)
 
 
@@ -140,13 +141,21 @@ def _summary(state: dict[str, object]) -> str:
     return f"{percent:>7}  {state['voltage']} V  {state['current']} A  {state['power']} W  {state['direction']}"
 
 
-def _picture(screen: Screen) -> RenderableType:
+def _rows(screen: Screen, width: int, height: int) -> int:
+    """Return how many lines of wire and of messages fit below what always stands there."""
+    introduction = sum(1 + len(line) // max(width - 4, 1) for line in screen.introduction)
+    frames = 8  # borders of the four boxes
+    return max(1, (height - introduction - len(screen.states) - frames) // 2)
+
+
+def _picture(screen: Screen, width: int, height: int) -> RenderableType:
     from rich.console import Group  # noqa: PLC0415
     from rich.panel import Panel  # noqa: PLC0415
     from rich.progress_bar import ProgressBar  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    rows = _rows(screen, width, height)
     batteries = Table.grid(padding=(0, 2), expand=True)
     for column in ("meter", "bar", "summary"):
         batteries.add_column(column, ratio=1 if column == "bar" else None, no_wrap=True)
@@ -155,12 +164,12 @@ def _picture(screen: Screen) -> RenderableType:
         completed = charge if isinstance(charge, float) else 0.0
         batteries.add_row(Text(meter, "bold"), ProgressBar(total=100, completed=completed), _summary(state))
     wire = Table.grid(padding=(0, 2))
-    for meter, raw, meaning in screen.wire:
+    for meter, raw, meaning in list(screen.wire)[-rows:]:
         wire.add_row(
             Text(meter, "cyan", no_wrap=True), Text(raw, "bright_black", no_wrap=True), Text(meaning, no_wrap=True)
         )
     published = Table.grid(padding=(0, 2))
-    for topic, text in screen.published:
+    for topic, text in list(screen.published)[-rows:]:
         published.add_row(Text(topic, "green", no_wrap=True), Text(text, no_wrap=True, overflow="ellipsis"))
     parts: list[RenderableType] = [
         Panel(

@@ -29,6 +29,8 @@ REPLY_TIMEOUT = 1.0
 SETTINGS_INTERVAL = 30.0
 IDENTITY_INTERVAL = 60.0
 """s between requests for an identity that did not come."""
+RETRY_INTERVAL = 2.0
+"""s after a damaged reply about identity or settings: without the settings there is no state of charge."""
 
 LONGEST_REST = 5.0
 """s between polls of a meter that does not answer, so that it costs its neighbours little."""
@@ -66,6 +68,7 @@ class Poller:
         self._heard = self._loop.time()
         self._foreign: list[float] = []
         self._echo: bytes | None = None
+        self._damaged = False
         self._awaited: tuple[str, int] | None = None
         self._reply: asyncio.Future[None] | None = None
 
@@ -113,6 +116,7 @@ class Poller:
         """A damaged reply is a reply, too: nothing better will come."""
         if self._awaited is not None and garbage.raw.startswith(b":" + self._awaited[0].encode("ascii")):
             self._turns[self._awaited[1]].misses = 0
+            self._damaged = True
             self._end_waiting()
 
     def _set(self, activity: Activity) -> None:
@@ -158,14 +162,16 @@ class Poller:
         known = station is not None and station.identity is not None
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
         if not turn.misses and (station.doubts_identity if station and known else now >= turn.identity):
-            turn.identity = now + IDENTITY_INTERVAL
-            await self._ask("00", address, turn)
+            damaged = await self._ask("00", address, turn)
+            turn.identity = now + (RETRY_INTERVAL if damaged else IDENTITY_INTERVAL)
         if not turn.misses and (now >= turn.settings or (station is not None and station.doubts_settings)):
-            turn.settings = now + SETTINGS_INTERVAL
-            await self._ask("51", address, turn)
+            damaged = await self._ask("51", address, turn)
+            turn.settings = now + (RETRY_INTERVAL if damaged else SETTINGS_INTERVAL)
         await self._ask("50", address, turn)
 
-    async def _ask(self, number: str, address: int, turn: _Turn) -> None:
+    async def _ask(self, number: str, address: int, turn: _Turn) -> bool:
+        """Ask and wait; return whether the reply came damaged."""
+        self._damaged = False
         request = encode(f"R{number}", address, (1,))
         self._echo = request[:-2]
         self._awaited = (f"r{number}", address)
@@ -177,6 +183,7 @@ class Poller:
             async with asyncio.timeout(REPLY_TIMEOUT):
                 await self._reply
         self._awaited = self._echo = None
+        return self._damaged
 
 
 class Tell(Protocol):
