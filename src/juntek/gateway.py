@@ -8,13 +8,15 @@ import os
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from juntek import __version__
 from juntek.config import Configuration
 from juntek.database import Database
 from juntek.database.calendar import system_zone
+from juntek.errors import ConfigurationError
 from juntek.meter.line import Line, MeterOptions
 from juntek.sinks import Context, find_sinks
 from juntek.supervisor import Supervisor
@@ -101,14 +103,36 @@ class Gateway:
 async def run_gateway(configuration: Configuration) -> None:
     """Run the gateway until cancelled.
 
-    Raises ConfigurationError when the path of the database cannot be, and JuntekError when the library of a sink is
-    missing.
+    Raises ConfigurationError when the path of the database cannot be or another gateway uses it, and JuntekError when
+    the library of a sink is missing.
     """
-    gateway = Gateway(configuration)
-    try:
-        await gateway.run()
-    except* Exception as group:  # noqa: BLE001 - only to unwrap what the task group wraps
-        raise _first(group) from None
+    with _alone(configuration.database):
+        gateway = Gateway(configuration)
+        try:
+            await gateway.run()
+        except* Exception as group:  # noqa: BLE001 - only to unwrap what the task group wraps
+            raise _first(group) from None
+
+
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Keep a second gateway off the same database, whose totals would be set against ours.
+
+    The lock is on a file beside it: one on the database itself would be lost whenever SQLite closes the file.
+    """
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):  # no such locks on this system, or no file can be made on its disk
+            import fcntl  # noqa: PLC0415
+
+            database.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(database.with_name(f"{database.name}.lock").open("w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigurationError(
+                    f"Another gateway already uses {database}; stop it, or give this one its own file: history.path."
+                ) from None
+        yield
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

@@ -177,3 +177,20 @@ async def test_a_wrong_configuration_is_one_sentence_and_a_status(
     assert words in errors.decode()
     assert "Traceback" not in errors.decode()
     assert len(errors.decode().strip().splitlines()) == 1
+
+
+async def test_a_second_gateway_on_the_same_database_is_refused(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """Its totals would be set against ours."""
+    async with Simulation(Options(display="newer")) as house, record(mosquitto, "juntek/#") as recorder:
+        running = asyncio.create_task(house.run())
+        configuration = write_configuration(tmp_path, mosquitto, ("house", house.url, 1))
+        async with gateway(configuration):
+            await wait_for_states(recorder, "house", 1)
+            second = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "juntek", "run", "--config", str(configuration), stderr=asyncio.subprocess.PIPE
+            )
+            _, errors = await second.communicate()
+        running.cancel()
+    assert second.returncode == 3
+    assert b"Another gateway already uses" in errors
+    assert b"Traceback" not in errors
