@@ -11,15 +11,10 @@ from pathlib import Path
 import pytest
 
 from servers.mosquitto import Mosquitto
+from servers.process import free_port
 
 PATIENCE = 300
 """s after which a demo that should have ended is a failure; nothing is measured by it."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run_demo(folder: Path, *, without_iotcore: bool = False, port: int | None = None, **variables: str) -> str:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 LONGEST_GATHER = 0.1
 """s for which the bytes of a busy line are gathered while the processor sleeps; less where a sink cannot wait."""
 
+_DOING = {"listen": "listening", "poll": "polling"}
+
 
 class Gateway:
     """All meters of a configuration, read for ever, and handed to all its sinks."""
@@ -92,9 +94,7 @@ class Gateway:
         """Say what changed at a meter, once."""
         health = update.health
         (self._in_trouble.add if health.error else self._in_trouble.discard)(update.meter)
-        text = health.error or (f"{health.mode}ing" if health.mode == "listen" else None)
-        if health.mode == "poll" and health.error is None:
-            text = "polling"
+        text = health.error or _DOING.get(health.mode)
         if text and self._told.get(update.meter) != text:
             self._told[update.meter] = text
             log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)

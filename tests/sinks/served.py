@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from juntek.database.recorder import Recorder
 from juntek.sinks import Context
 from juntek.sinks.web import Options, open_sink
 from juntek.sinks.web.passwords import hash_password
+from servers.process import free_port
 from sinks.updates import kg_reading
 
 if TYPE_CHECKING:
@@ -27,13 +27,6 @@ PASSWORD = "kilowatt hour"  # noqa: S105 - it is the test's
 HASH = hash_password(PASSWORD)
 NOW = 1_700_000_000.0
 ZONE = ZoneInfo("Europe/Berlin")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def context(*meters: str, **changes: Any) -> Context:  # noqa: ANN401 - the fields of Context

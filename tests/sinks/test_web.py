@@ -22,7 +22,8 @@ from juntek.errors import DatabaseError, JuntekError
 from juntek.reading import Reading
 from juntek.sinks.web import Options, open_sink
 from juntek.sinks.web.past import MOST_WAITING, THREADS
-from sinks.served import NOW, ZONE, context, free_port, served, write_past
+from servers.process import free_port
+from sinks.served import NOW, ZONE, context, served, write_past
 from sinks.updates import kg_reading, kg_update, kh_update
 
 

@@ -11,7 +11,8 @@ from juntek.gateway import run_gateway
 from juntek.meter.line import MeterOptions
 from juntek.simulator import Options, Simulation
 from juntek.sinks import history, web
-from sinks.served import Served, free_port
+from servers.process import free_port
+from sinks.served import Served
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,8 @@ from juntek.config import load
 from juntek.errors import ConfigurationError
 from juntek.sinks.web import Options, open_sink
 from juntek.sinks.web.passwords import hash_password, hash_token, is_hash, make_token, matches
-from sinks.served import HASH, PASSWORD, context, free_port
+from servers.process import free_port
+from sinks.served import HASH, PASSWORD, context
 
 METER = '[[meters]]\nname = "house"\nlink = "/dev/null"\n'
 

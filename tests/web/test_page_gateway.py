@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +21,7 @@ from juntek.database import Database
 from juntek.database.logs import LogImport
 from juntek.simulator import Options
 from juntek.simulator.past import history
+from servers.process import free_port
 from web.browsing import PHONE, look
 
 pytestmark = pytest.mark.browser
@@ -92,17 +92,10 @@ def _chunks(start: datetime, end: datetime) -> Iterator[Chunk]:
         yield Chunk(time, data)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Running]:
     """A meter `house` with three days behind it, its gateway, and the page."""
-    port = _free_port()
+    port = free_port()
     made = Running(f"http://127.0.0.1:{port}", folder)
     try:
         await asyncio.to_thread(_fill, folder / "juntek.db")

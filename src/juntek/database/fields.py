@@ -84,6 +84,11 @@ def _whole_numbers(values: Sequence[Any], scale: int) -> Column:
     return [round(value * scale) for value in values]
 
 
+def times_of(batch: Batch) -> list[int]:
+    """Return when each reading was received, ms since 1970."""
+    return batch[TIME]  # type: ignore[return-value]  # a reading in a batch has a time
+
+
 def part_of(batch: Batch, start: int, end: int) -> Batch:
     """Return the readings from place `start` up to, not including, `end`."""
     if start == 0 and end == len(batch[TIME]):
@@ -95,7 +100,7 @@ def join(batches: Sequence[Batch]) -> Batch:
     """Return all readings in the order of time; each batch is in that order already."""
     batches = sorted(batches, key=lambda batch: batch[TIME][0] or 0)
     joined: Batch = [[value for column in columns for value in column] for columns in zip(*batches, strict=True)]
-    times: list[int] = joined[TIME]  # type: ignore[assignment]  # a reading has a time
+    times = times_of(joined)
     if all(earlier < later for earlier, later in pairwise(times)):
         return joined
     order = sorted(range(len(times)), key=times.__getitem__)

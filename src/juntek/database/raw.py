@@ -10,7 +10,7 @@ import sqlite3
 from itertools import pairwise
 
 from juntek.database.blocks import pack, unpack
-from juntek.database.fields import TIME, Batch, join, part_of
+from juntek.database.fields import TIME, Batch, join, part_of, times_of
 
 HOUR = 3_600_000
 """ms."""
@@ -19,7 +19,7 @@ ALIKE = 4
 
 def keep_readings(connection: sqlite3.Connection, meter: int, batch: Batch, since: int) -> None:
     """Write a batch whose times only grow, but for hours that it enters before `since` (ms since 1970)."""
-    times: list[int] = batch[TIME]  # type: ignore[assignment]
+    times = times_of(batch)
     for start, end in _hours(times):
         if times[start] >= since:
             _store(connection, meter, part_of(batch, start, end))
@@ -32,7 +32,7 @@ def _hours(times: list[int]) -> list[tuple[int, int]]:
 
 def _store(connection: sqlite3.Connection, meter: int, batch: Batch) -> None:
     """Write a batch of one hour as a block, and make fewer, larger blocks of those that are there."""
-    times: list[int] = batch[TIME]  # type: ignore[assignment]
+    times = times_of(batch)
     hour = times[0] // HOUR * HOUR
     blocks = connection.execute(
         "SELECT time, last, count FROM raw WHERE meter = ? AND time BETWEEN ? AND ? ORDER BY time",

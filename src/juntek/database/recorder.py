@@ -20,7 +20,7 @@ from typing import Any
 
 from juntek.database import Database
 from juntek.database.calendar import LocalDays, name_of
-from juntek.database.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of
+from juntek.database.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, times_of
 from juntek.database.raw import keep_readings
 from juntek.database.rollups import INCREASES, LEVELS, Rollup, fold, minutes_of, nothing, row_of, upsert
 from juntek.database.turning import turn_days
@@ -120,7 +120,7 @@ class Recorder:
 
     def _record(self, connection: sqlite3.Connection, meter: int, stream: Stream, batch: Batch, keep_since: int) -> int:
         """Write one run of times that only grow; return how many readings were refused."""
-        accepted = _choose(connection, meter, batch[TIME])  # type: ignore[arg-type]
+        accepted = _choose(connection, meter, times_of(batch))
         growth = _grow(stream, batch, accepted)
         before, refused = stream.time, 0
         if not stream.live:
@@ -129,7 +129,7 @@ class Recorder:
             refused = len(accepted) - sum(accepted)
             places = [place for place, good in enumerate(accepted) if good]
             batch = [[column[place] for place in places] for column in batch]
-        times: list[int] = batch[TIME]  # type: ignore[assignment]
+        times = times_of(batch)
         if not times:
             return refused
         stream.time = times[-1] if stream.live else stream.time
@@ -166,7 +166,7 @@ class Recorder:
 
     def _share_out(self, daily: dict[int, Rollup], batch: Batch, growth: list[list[int]], before: int | None) -> None:
         """Give each day its part, by time, of what the totals grew in a gap across midnight."""
-        times: list[int] = batch[TIME]  # type: ignore[assignment]
+        times = times_of(batch)
         gaps = [] if before is None or times[0] - before <= LONGEST_STEP else [(before, 0)]
         if times[-1] - times[0] > LONGEST_STEP:
             gaps += [(a, place) for place, (a, b) in enumerate(pairwise(times), 1) if b - a > LONGEST_STEP]
@@ -222,7 +222,7 @@ def _close_stream(connection: sqlite3.Connection, meter: int, stream: Stream) ->
 
 def _runs(batch: Batch) -> list[Batch]:
     """Return the batch in pieces whose times only grow: the clock may have stepped back."""
-    times: list[int] = batch[TIME]  # type: ignore[assignment]
+    times = times_of(batch)
     cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b <= a]
     return [part_of(batch, start, end) for start, end in pairwise((0, *cuts, len(times)))]
 

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from juntek.database.fields import INSTANTS, PLACES, TIME, TOTALS, Batch
+from juntek.database.fields import INSTANTS, PLACES, TIME, TOTALS, Batch, times_of
 
 OPTIONAL = ("temperature", "internal_resistance")
 """Instants that a reading may lack; they are counted by themselves."""
@@ -104,7 +104,7 @@ def minutes_of(batch: Batch, growth: Sequence[Sequence[int]]) -> dict[int, Rollu
 
     `growth` has for each total how much it had grown, at each reading, since before the batch.
     """
-    times: list[int] = batch[TIME]  # type: ignore[assignment]  # a reading has a time
+    times = times_of(batch)
     rollups: dict[int, Rollup] = {}
     start, count = 0, len(times)
     while start < count:

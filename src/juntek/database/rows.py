@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from juntek.database.blocks import unpack
-from juntek.database.fields import PLACES, SCALES, TIME, Column, estimated_keys
+from juntek.database.fields import PLACES, SCALES, Column, estimated_keys, times_of
 from juntek.model import OUTPUT_STATE_OF_CODE
 from juntek.quantity import DIRECTIONS
 
@@ -32,7 +32,7 @@ ROW_KEYS = ("time", *_PLAIN[:4], "state_of_charge", *_PLAIN[4:], "direction", "o
 def rows_of(block: bytes, count: int, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a block from `first` up to, not including, `last` (ms since 1970)."""
     batch = unpack(block, count)
-    times: list[int] = batch[TIME]  # type: ignore[assignment]
+    times = times_of(batch)
     start, end = bisect_left(times, first), bisect_left(times, last)
     columns: dict[str, list[Any]] = {
         key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", *_PLAIN)

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from juntek.database.blocks import unpack
-from juntek.database.fields import CURRENT, INSTANTS, NOMINAL, PLACES, SCALES, TIME, TOTALS, VOLTAGE, Batch
+from juntek.database.fields import CURRENT, INSTANTS, NOMINAL, PLACES, SCALES, TIME, TOTALS, VOLTAGE, Batch, times_of
 from juntek.database.rollups import OPTIONAL
 
 SERIES_KEYS = ("voltage", "current", "power", "state_of_charge", *INSTANTS[3:], *TOTALS)
@@ -117,7 +117,7 @@ def _read_batch(
         (meter, first - 3_600_000, last, first),
     ):
         batch = unpack(block, count, wanted)
-        times: list[int] = batch[TIME]  # type: ignore[assignment]
+        times = times_of(batch)
         begin, stop = bisect_left(times, first), bisect_left(times, last)
         for place in wanted:
             whole[place] += batch[place][begin:stop]
@@ -142,11 +142,11 @@ def _plain(batch: Batch, quantities: Sequence[str]) -> Series:
         if key == "state_of_charge":
             values = _percents(values, batch[NOMINAL])
         columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
-    return Series(0.0, [time / 1000 for time in batch[TIME]], columns)  # type: ignore[operator]
+    return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
 
 
 def _bucketed(batch: Batch, quantities: Sequence[str], width: int) -> Series:
-    times: list[int] = batch[TIME]  # type: ignore[assignment]
+    times = times_of(batch)
     starts: list[float] = []
     places = [0]
     while places[-1] < len(times):
