@@ -18,7 +18,7 @@ from juntek.database import Database
 from juntek.database.calendar import system_zone
 from juntek.errors import ConfigurationError
 from juntek.meter.line import Line, MeterOptions
-from juntek.sinks import Context, find_sinks
+from juntek.sinks import Context, find_sinks, names_of
 from juntek.supervisor import Supervisor
 from juntek.totals import TotalsKeeper
 from juntek.update import Update
@@ -41,13 +41,16 @@ class Gateway:
             version=__version__,
             gateway=socket.gethostname(),
             meters=names,
+            site=configuration.site,
             database=configuration.database,
             time_zone=zone,
             sections=tuple(configuration.sinks),
         )
         sinks = find_sinks()
         self.supervisors = [
-            Supervisor(sinks[section], options, context) for section, options in configuration.sinks.items()
+            Supervisor(sinks[section], options, context, name)
+            for section, configured in configuration.sinks.items()
+            for name, options in names_of(section, configured).items()
         ]
         gather = min([LONGEST_GATHER, *(supervisor.patience for supervisor in self.supervisors)])
         self._lines = [

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from types import ModuleType
 from typing import Any
 
 from juntek.errors import JuntekError
-from juntek.sinks import Context
+from juntek.sinks import Context, SinkHealth
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
@@ -30,16 +30,22 @@ SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 class Supervisor:
     """One sink module with its options; `offer` hands it an update, `run` serves it until cancelled."""
 
-    def __init__(self, sink: ModuleType, options: Any, context: Context) -> None:  # noqa: ANN401 - the sink's own type
-        self.name: str = sink.SECTION
-        self.lost = 0
-        """Updates dropped because the sink was away or too slow; told at its next entry."""
+    def __init__(
+        self,
+        sink: ModuleType,
+        options: Any,  # noqa: ANN401 - the sink's own type
+        context: Context,
+        name: str = "",
+    ) -> None:
+        self.name: str = name or sink.SECTION
+        self.health = context.sinks[self.name] = SinkHealth()
         self.patience: float = getattr(options, "patience", 0.0)
         """s that a reading may come late."""
         self._sink = sink
         self._options = options
         self._context = context
-        self._queue: deque[Update] = deque()
+        self._queue = self.health.queue
+        self._lost_before = 0
         self._news = asyncio.Event()
         self._latest: dict[str, Update] = {}
         self._handled = ""
@@ -49,7 +55,7 @@ class Supervisor:
         """Queue an update; never waits."""
         if len(self._queue) >= MOST_WAITING:
             self._queue.popleft()
-            self.lost += 1
+            self.health.lost += 1
         self._queue.append(update)
         self._news.set()
 
@@ -71,6 +77,8 @@ class Supervisor:
                 if not isinstance(error, JuntekError):
                     sentence = f"Something unexpected happened ({type(error).__name__}: {error}); please report this."
                     self._blame(self._handled)
+                self.health.connected = False
+                self.health.failures += 1
                 self._context.troubles[self.name] = sentence
                 if asyncio.get_running_loop().time() - entered > LONGEST_WAIT:
                     wait, told = SHORTEST_WAIT, ""
@@ -91,9 +99,10 @@ class Supervisor:
     async def _serve(self) -> None:
         async with self._sink.open_sink(self._options, self._context) as handle:
             log.info("%s: connected.", self.name)
-            if self.lost:
-                log.warning("%s: %d updates were lost while it was away.", self.name, self.lost)
-                self.lost = 0
+            if lost := self.health.lost - self._lost_before:
+                log.warning("%s: %d updates were lost while it was away.", self.name, lost)
+                self._lost_before += lost
+            self.health.connected = True
             self._context.troubles.pop(self.name, None)
             # What was told before the sink failed is told again: it knows only what it has heard since.
             for update in list(self._latest.values()):

@@ -14,6 +14,7 @@ from juntek.cli.tables import draw_table
 from juntek.config import Configuration, load, search_paths
 from juntek.config.example import write_example
 from juntek.errors import ConfigurationError
+from juntek.sinks import names_of
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -75,7 +76,11 @@ def show_configuration(configuration: Configuration) -> str:
         )
         for meter in configuration.meters
     ]
-    sinks = [(section, _show_options(options)) for section, options in configuration.sinks.items()]
+    sinks = [
+        (name, _show_options(options))
+        for section, configured in configuration.sinks.items()
+        for name, options in names_of(section, configured).items()
+    ]
     parts = [
         f"{configuration.file or 'The environment'} is right.",
         draw_table(("meter", "link", "address", "mode", "model", "interval"), meters),

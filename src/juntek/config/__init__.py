@@ -32,7 +32,9 @@ class MeterConfiguration:
 class Configuration:
     """Everything that the gateway needs to know.
 
-    `sinks`: the checked `Options` of every sink that has a section, by the name of the section.
+    `sinks`: the checked `Options` of every sink that has a section, by the name of the section; where there may be
+    several of a kind, a tuple of them.
+    `site`: what tells the meters here from those of the same name elsewhere.
     `time_zone`: whose midnight begins a day; None for that of the system.
     `file`: the file that was read; None where there was none.
     """
@@ -40,6 +42,7 @@ class Configuration:
     meters: tuple[MeterConfiguration, ...]
     sinks: Mapping[str, object]
     database: Path
+    site: str = "home"
     time_zone: ZoneInfo | None = None
     log_level: str = "info"
     file: Path | None = None

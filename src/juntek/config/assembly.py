@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
 from juntek.config.complaints import complain, name_of
 from juntek.config.document import Document, Flag, read_document
-from juntek.config.keys import MeterKeys, RootKeys, find_keys, secrets_of
+from juntek.config.keys import MeterKeys, RootKeys, find_keys, is_repeated, secrets_of
 from juntek.config.lines import Place
 from juntek.decode import Options as DecodeOptions
 from juntek.errors import ConfigurationError, LinkError
@@ -43,6 +44,7 @@ def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Fla
         meters=_make_meters(document, keys.meters),
         sinks=_make_sinks(document, keys),
         database=_resolve(document, ("history", "path"), keys.history.path) or default_database(environment),
+        site=_check_site(document, keys.site),
         time_zone=_find_zone(document, keys.time_zone),
         log_level=keys.log_level,
         file=document.file,
@@ -138,33 +140,55 @@ def _check_link(document: Document, place: Place, link: str) -> None:
 
 def _make_sinks(document: Document, keys: RootKeys) -> dict[str, object]:
     sinks: dict[str, object] = {}
-    for section, module in find_sinks().items():
+    found = find_sinks()
+    for section, module in found.items():
         if not document.has((section,)):
             continue
-        _refuse_secrets(document, section, module.Options)
         values = getattr(keys, section)
-        given: dict[str, Any] = {}
-        for field in fields(module.Options):
-            if field.name in values.model_fields_set:
-                value = getattr(values, field.name)
-                given[field.name] = _resolve(document, (section, field.name), value)
-        _check_files(document, section, given)
-        try:
-            sinks[section] = module.Options(**given)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{_origin_of_sentence(document, section, str(error))}: {error}") from None
+        if is_repeated(module.Options):
+            several = [_make_sink(document, (section, number), module, one) for number, one in enumerate(values)]
+            _refuse_same_labels(document, section, several)
+            sinks[section] = tuple(several)
+        else:
+            sinks[section] = _make_sink(document, (section,), module, values)
+    for needed in [needed for section in sinks for needed in getattr(found[section], "NEEDS", ())]:
+        sinks.setdefault(needed, found[needed].Options())
     return sinks
 
 
-def _refuse_secrets(document: Document, section: str, options: type) -> None:
-    for key in sorted(secrets_of(options)):
-        if document.is_from_file((section, key)):
-            other = f"{section}.{key}_file"
-            mend = f"write it as one line into a file of its own and name that in {other}, or set "
+def _make_sink(document: Document, place: Place, module: ModuleType, values: BaseModel) -> Any:  # noqa: ANN401
+    _refuse_secrets(document, place, module.Options)
+    given: dict[str, Any] = {}
+    for field in fields(module.Options):
+        if field.name in values.model_fields_set:
+            given[field.name] = _resolve(document, (*place, field.name), getattr(values, field.name))
+    _check_files(document, place, given)
+    try:
+        return module.Options(**given)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{_origin_of_sentence(document, place, str(error))}: {error}") from None
+
+
+def _refuse_same_labels(document: Document, section: str, several: Sequence[Any]) -> None:
+    labels = [one.label for one in several]
+    for number, label in enumerate(labels):
+        if label in labels[:number]:
             raise ConfigurationError(
-                f"{document.origin((section, key))}: {section}.{key} does not belong in this file; "
+                f'{document.origin((section, number))}: [[{section}]] "{label}" is there twice; keep one, or give each '
+                "its own name."
+            )
+
+
+def _refuse_secrets(document: Document, place: Place, options: type) -> None:
+    for key in sorted(secrets_of(options)):
+        if document.is_from_file((*place, key)):
+            name = name_of((*place, key))
+            variable = "__".join(str(part).upper() for part in (*place, key))
+            mend = f"write it as one line into a file of its own and name that in {name}_file, or set "
+            raise ConfigurationError(
+                f"{document.origin((*place, key))}: {name} does not belong in this file; "
                 f"{mend if f'{key}_file' in {field.name for field in fields(options)} else 'set '}"
-                f"JUNTEK_{section.upper()}__{key.upper()}."
+                f"JUNTEK_{variable}."
             )
 
 
@@ -178,13 +202,13 @@ def _resolve(document: Document, place: Place, value: Any) -> Any:  # noqa: ANN4
     return path
 
 
-def _check_files(document: Document, section: str, given: Mapping[str, object]) -> None:
+def _check_files(document: Document, section: Place, given: Mapping[str, object]) -> None:
     for key, path in given.items():
         if key.endswith("_file") and isinstance(path, Path):
             try:
                 path.open("rb").close()
             except OSError as error:
-                place = (section, key)
+                place = (*section, key)
                 raise ConfigurationError(
                     f"{document.origin(place)}: {name_of(place)} {path} {_explain(error)}"
                 ) from None
@@ -202,11 +226,20 @@ def _explain(error: OSError) -> str:
             return f"cannot be read ({error.strerror}); correct the path."
 
 
-def _origin_of_sentence(document: Document, section: str, sentence: str) -> str:
+def _origin_of_sentence(document: Document, section: Place, sentence: str) -> str:
     """A sink names the key that is wrong, but cannot know where it was written."""
-    keys = re.findall(rf"\b{section}\.(\w+)", sentence)
-    places: list[Place] = [(section, key) for key in keys]
-    return document.origin(next((place for place in places if document.has(place)), (section,)))
+    keys = re.findall(rf"\b{name_of(section)}\.(\w+)", sentence)
+    places: list[Place] = [(*section, key) for key in keys]
+    return document.origin(next((place for place in places if document.has(place)), section))
+
+
+def _check_site(document: Document, site: str) -> str:
+    if not site.strip() or site != site.strip() or _UNFIT_FOR_A_TOPIC.search(site):
+        raise ConfigurationError(
+            f'{document.origin(("site",))}: site "{site}" is empty, or has blanks around it or a /, + or #; write it '
+            "like home."
+        )
+    return site
 
 
 def _find_zone(document: Document, name: str | None) -> zoneinfo.ZoneInfo | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -126,8 +126,13 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401
 
 def _table(place: Place) -> str:
     name = name_of(place)
-    return f"[[{name}]]" if name == "meters" else f"[{name}]"
+    field = find_keys().model_fields.get(name)
+    return f"[[{name}]]" if field is not None and get_origin(field.annotation) is list else f"[{name}]"
 
 
 def _example(key: str) -> str:
-    return {"name": '"house"', "link": '"/dev/ttyUSB0"'}.get(key, "…")
+    return {
+        "name": '"house"',
+        "link": '"/dev/ttyUSB0"',
+        "url": '"http://127.0.0.1:8428/write"',
+    }.get(key, "…")

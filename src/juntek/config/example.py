@@ -13,6 +13,7 @@ _HEAD = """\
 # Paths count from the folder of this file.
 
 # log_level = "info"              # debug, info, warning, error
+# site = "home"                   # tells these meters from those of the same name elsewhere
 # time_zone = "Europe/Berlin"     # whose midnight begins a day; default: that of the system
 """
 
@@ -45,6 +46,7 @@ host = "127.0.0.1"
 # client_id = ""                  # default: made of the base topic
 # protocol = "auto"               # auto, 5, 3.1.1
 # base_topic = "juntek"
+# site_topic = false              # put the site after the base topic: juntek/SITE/house/state
 # topic_layout = "juntek"         # juntek_kg: the topics of the older program beside our own
 # discovery = true                # tell Home Assistant
 # discovery_prefix = "homeassistant"

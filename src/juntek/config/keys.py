@@ -60,6 +60,7 @@ class RootKeys(Table):
     """The keys at the top; `find_keys` adds the sections of the sinks."""
 
     log_level: LogLevel = "info"
+    site: str = "home"
     time_zone: str | None = None
     meters: list[MeterKeys] = []
     history: HistoryKeys = HistoryKeys()
@@ -72,8 +73,16 @@ def find_keys() -> type[RootKeys]:
     for section, module in find_sinks().items():
         root = RootKeys.model_fields.get(section)
         keys = _section_keys(section, module.Options, HistoryKeys if root else Table)
-        sections[section] = (keys, keys()) if root else (keys | None, None)
+        if is_repeated(module.Options):
+            sections[section] = (list[keys], [])  # type: ignore[valid-type]  # made here
+        else:
+            sections[section] = (keys, keys()) if root else (keys | None, None)
     return create_model("Keys", __base__=RootKeys, **sections)
+
+
+def is_repeated(options: type) -> bool:
+    """Whether there may be several sections of this kind."""
+    return hasattr(options, "label")
 
 
 def secrets_of(options: object) -> set[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from juntek.homeassistant import slug
 from juntek.sinks.mqtt.options import Options
 
 if TYPE_CHECKING:
@@ -29,5 +31,7 @@ async def open_sink(options: Options, context: Context) -> AsyncIterator[Callabl
     """
     from juntek.sinks.mqtt.session import open_session  # noqa: PLC0415 - only whoever publishes needs the library
 
+    if options.site_topic:
+        options = replace(options, base_topic=f"{options.base_topic}/{slug(context.site)}")
     async with open_session(options, context) as handle:
         yield handle

@@ -22,6 +22,7 @@ class Options:
     `interval`: s between two states of one meter, averaged; 0 publishes every reading at once.
     `password` comes from the environment only and goes before `password_file`.
     `client_id`: empty means one made of the base topic, so that a restarted gateway takes its old session over.
+    `site_topic`: the site follows the base topic, so that gateways of many sites share a broker.
     `topic_layout`: "juntek_kg" publishes the topics of the older program beside our own.
     """
 
@@ -37,6 +38,7 @@ class Options:
     client_id: str = ""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     base_topic: str = "juntek"
+    site_topic: bool = False
     topic_layout: Literal["juntek", "juntek_kg"] = "juntek"
     discovery: bool = True
     discovery_prefix: str = "homeassistant"
