@@ -1,8 +1,8 @@
 """What becomes of a test whose server is not installed.
 
 Rule: a test that asks for a server which is not installed is left out with a sentence that says how to install it;
-where the environment variable JUNTEK_REQUIRE names the group (`broker`, `homeassistant`, `browser`; commas
-between), it fails.
+where the environment variable JUNTEK_REQUIRE names the group (`broker`, `engines`, `homeassistant`, `browser`;
+commas between), it fails.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from servers.engines import missing_engines
 from servers.home_assistant import find_environment
 from servers.mosquitto import find_program
 
-BROKER, HOME_ASSISTANT, BROWSER = "broker", "homeassistant", "browser"
+BROKER, ENGINES, HOME_ASSISTANT, BROWSER = "broker", "engines", "homeassistant", "browser"
 """The marks of tests, and the words of JUNTEK_REQUIRE."""
 
 
@@ -24,6 +25,13 @@ def need_mosquitto(group: str = BROKER) -> None:
     """Skip or fail, as JUNTEK_REQUIRE says of the group, where Mosquitto or openssl is not installed."""
     if find_program("mosquitto") is None or find_program("openssl") is None:
         _do_without(group, "Mosquitto is not installed: run scripts/install-test-servers --mosquitto")
+
+
+def need_engines() -> None:
+    """Skip or fail, as JUNTEK_REQUIRE says, where VictoriaMetrics, InfluxDB, Prometheus or promtool is missing."""
+    if missing := missing_engines():
+        remedy = "run scripts/install-test-servers --engines"
+        _do_without(ENGINES, f"Not installed: {', '.join(missing)}; {remedy}")
 
 
 def need_home_assistant(version: str) -> None:
