@@ -61,7 +61,7 @@ def measure(*, quick: bool) -> Iterator[Figure | LeftOut]:
         yield from _compare(part, gateway, engines, days)
         yield Figure(part=part, name="memory of juntek", value=resident_megabytes(gateway.process), unit="MB")
         for engine in engines:
-            megabytes = resident_megabytes(engine.process.process_id)
+            megabytes = resident_megabytes(engine.process_id)
             yield Figure(part=part, name=f"memory of {engine.name}", value=megabytes, unit="MB")
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from shutil import which
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from servers.process import ServerProcess, free_port
+from servers import engines
 
 MEASUREMENT = "reading"
 
@@ -41,25 +41,22 @@ class Engine(ABC):
     """One server, reached by one connection that is kept."""
 
     name: str
-    program: str
+    server: type[engines.Engine]
 
     def __init__(self, directory: Path, quantities: Sequence[str]) -> None:
         self.quantities = quantities
         self.directory = directory
-        self.port = free_port()
-        self.process = ServerProcess(self.program, directory / f"{self.program}.log")
-        self._connection = HTTPConnection("127.0.0.1", self.port, timeout=600)
+        self.process_id = 0
+        self._connection: HTTPConnection
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run the server while the context lasts."""
-        self.process.start(self.command())
-        try:
-            self.process.wait_until_ready(self._is_up, timeout=30)
-            yield
-        finally:
-            self._connection.close()
-            self.process.stop()
+        with self.server(self.directory) as server:
+            self.process_id = server.process_id
+            self._connection = HTTPConnection(server.host, server.port, timeout=600)
+            with closing(self._connection):
+                yield
 
     def ask(self, path: str, **values: object) -> bytes:
         """Return the body of an answer; RuntimeError where it is a refusal."""
@@ -72,10 +69,6 @@ class Engine(ABC):
     @abstractmethod
     def prepare(self) -> None:
         """Make what must be there before the first line."""
-
-    @abstractmethod
-    def command(self) -> list[str]:
-        """Return how the server is started."""
 
     @abstractmethod
     def count(self, start: int, end: int) -> int:
@@ -98,29 +91,15 @@ class Engine(ABC):
             raise RuntimeError(f"{self.name}: {response.status} {data[:200].decode(errors='replace')}")
         return data
 
-    def _is_up(self) -> bool:
-        try:
-            self._send("GET", "/health" if self.program == "victoria-metrics" else "/ping")
-        except OSError:
-            self._connection.close()
-            return False
-        return True
-
 
 class VictoriaMetrics(Engine):
     """With its answers' cache left aside, as a page asks for another range each time."""
 
     name = "VictoriaMetrics"
-    program = "victoria-metrics"
+    server = engines.VictoriaMetrics
 
     def prepare(self) -> None:
         """Nothing is needed."""
-
-    def command(self) -> list[str]:
-        """Keep data of any age, and answer up to now."""
-        data = self.directory / "victoria-metrics"
-        flags = [f"-storageDataPath={data}", f"-httpListenAddr=127.0.0.1:{self.port}", "-retentionPeriod=100y"]
-        return [self.program, *flags, "-search.latencyOffset=0s"]
 
     def count(self, start: int, end: int) -> int:
         """Ask for the voltages."""
@@ -150,19 +129,7 @@ class InfluxDB(Engine):
     """Version 1, the one that a Raspberry Pi's package manager has."""
 
     name = "InfluxDB"
-    program = "influxd"
-
-    def command(self) -> list[str]:
-        """Keep its log of questions off."""
-        data = self.directory / "influxdb"
-        settings = self.directory / "influxdb.conf"
-        settings.write_text(
-            f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
-            f'[meta]\ndir = "{data}/meta"\n'
-            f'[data]\ndir = "{data}/data"\nwal-dir = "{data}/wal"\nquery-log-enabled = false\n'
-            f'[http]\nbind-address = "127.0.0.1:{self.port}"\nlog-enabled = false\n'
-        )
-        return [self.program, "-config", str(settings)]
+    server = engines.InfluxDB
 
     def prepare(self) -> None:
         """Make the database."""
@@ -201,4 +168,4 @@ ENGINES: tuple[type[Engine], ...] = (VictoriaMetrics, InfluxDB)
 
 def is_installed(engine: type[Engine]) -> bool:
     """Whether its program is on this machine."""
-    return which(engine.program) is not None
+    return which(engine.server.program) is not None
