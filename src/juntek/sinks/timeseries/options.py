@@ -1,0 +1,132 @@
+"""The keys of a [[timeseries]] section; rule: checks values only, opens no file and no connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from juntek.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from urllib.parse import SplitResult
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
+LOWEST_RATE, HIGHEST_RATE = 10.0, 1_000_000.0
+PORTS: Final = {"http": 80, "https": 443}
+"""What is spoken, with the port it has where the URL names none."""
+
+_FORM = 'timeseries.url is a URL such as "http://127.0.0.1:8428/write"'
+_PATHS = (
+    "/write for VictoriaMetrics, QuestDB and InfluxDB 1 (?db=...), /api/v2/write?org=...&bucket=... for InfluxDB 2, "
+    "/api/v3/write_lp?db=... for InfluxDB 3"
+)
+_SECRET_PARAMETERS = frozenset({"u", "p", "user", "username", "password", "token", "authkey"})
+"""`u` and `p` are those of InfluxDB 1, `authKey` that of VictoriaMetrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Where line protocol goes over HTTP, and how often; raises ConfigurationError where a value cannot be right.
+
+    `name`: what this target is called everywhere; empty means host and port of the URL.
+    `password` and `token` come from the environment only and go before their files.
+    `interval`: s between two batches of readings.
+    `rate`: readings of the past that are sent a second, beside the new ones.
+    """
+
+    url: str
+    name: str = ""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    token: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    interval: float = 1.0
+    rate: float = 10_000.0
+
+    def __post_init__(self) -> None:
+        for complaint in self._complaints():
+            raise ConfigurationError(complaint)
+
+    @property
+    def label(self) -> str:
+        """What tells this target from others: its name, or host and port."""
+        return self.name or self.address
+
+    @property
+    def address(self) -> str:
+        """Host and port of the URL."""
+        url = urlsplit(self.url)
+        host = url.hostname or ""
+        return f"{f'[{host}]' if ':' in host else host}:{url.port or PORTS[url.scheme]}"
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a reading may come late: a tenth of what goes in one batch."""
+        return self.interval / 10
+
+    def _complaints(self) -> Iterator[str]:
+        yield from _url_complaints(self.url)
+        if self.name != self.name.strip() or not self.name.isprintable():
+            yield "timeseries.name has blanks around it or signs that cannot be shown; name it like workshop."
+        if not SHORTEST_INTERVAL <= self.interval <= LONGEST_INTERVAL:
+            yield (
+                f"timeseries.interval is {SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:.0f} seconds, not {self.interval}."
+            )
+        if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
+            yield (f"timeseries.rate is {LOWEST_RATE:.0f} to {HIGHEST_RATE:.0f} readings a second, not {self.rate:g}.")
+        if self.ca_file is not None and urlsplit(self.url).scheme != "https":
+            yield "timeseries.ca_file is for TLS only; begin timeseries.url with https:// too."
+        yield from self._login_complaints()
+
+    def _login_complaints(self) -> Iterator[str]:
+        has_password = self.password is not None or self.password_file is not None
+        has_token = self.token is not None or self.token_file is not None
+        if has_token and (has_password or self.username is not None):
+            yield "timeseries.token and timeseries.username are two ways to log in; keep one of them."
+        if has_password and self.username is None:
+            key = "password" if self.password is not None else "password_file"
+            yield f"timeseries.{key} needs a user name; set timeseries.username too."
+        if self.username is not None and not has_password:
+            yield "timeseries.username needs its password; set timeseries.password_file too."
+        if self.username is not None and ":" in self.username:
+            yield "timeseries.username has a colon, which HTTP does not allow; give this user another name."
+
+
+def _url_complaints(text: str) -> Iterator[str]:
+    # A URL that holds a password, or may hold one, is never shown.
+    if not text.isprintable() or any(character.isspace() for character in text):
+        yield "timeseries.url has blanks in it; write %20 for each."
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        yield f"{_FORM}, with a port of 1 to 65535 and an IPv6 address in brackets; correct it."
+        return
+    if "@" in url.netloc:
+        yield (
+            "timeseries.url holds a user or a password, which would be shown; set timeseries.username and "
+            "timeseries.password_file instead."
+        )
+    if url.scheme not in PORTS or not url.hostname or port == 0:
+        yield f'{_FORM}, not "{text}".' if "@" not in text else f"{_FORM}; correct it."
+    yield from _path_complaints(url)
+
+
+def _path_complaints(url: SplitResult) -> Iterator[str]:
+    if url.path in ("", "/"):
+        yield f'timeseries.url "{url.scheme}://{url.netloc}" lacks a path; add {_PATHS}.'
+    if url.fragment:
+        yield "timeseries.url has a #, after which nothing is sent; write %23 for it."
+    parameters = {name.lower() for name, _ in parse_qsl(url.query, keep_blank_values=True)}
+    if "precision" in parameters:
+        yield "timeseries.url has a precision; leave it out, as times are always sent in nanoseconds."
+    for parameter in sorted(parameters & _SECRET_PARAMETERS):
+        yield (
+            f'timeseries.url has "{parameter}" in it, which would be shown; set timeseries.username and '
+            "timeseries.password_file, or timeseries.token_file, instead."
+        )
