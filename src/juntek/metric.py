@@ -16,6 +16,9 @@ MEASUREMENT = "juntek"
 SITE, METER = "site", "meter"
 """Labels of every value of a meter."""
 
+DIGITS = 6
+"""Decimals that are kept; the finest step of a meter is 0.00001 ohm, and a time needs no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -32,6 +35,10 @@ class Metric:
     def field(self) -> str:
         """The name in line protocol, below the measurement."""
         return self.name.removeprefix(f"{MEASUREMENT}_")
+
+    def scale(self, value: float) -> float:
+        """Return a value of `quantity` in the base unit, without the noise of a float: 1.1 Ah are 3960 C."""
+        return round(value * self.factor / self.divisor, DIGITS)
 
 
 READING_METRICS = (
