@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.sinks.web import api, connection
-from juntek.sinks.web.options import Address
-from juntek.sinks.web.serving import _listen
+from juntek.listening import connection
+from juntek.listening.address import Address
+from juntek.listening.server import listen
+from juntek.sinks.web import api
 from sinks.served import HASH, PASSWORD, Served, context, served, write_past
 from sinks.updates import kg_update
 
@@ -123,7 +124,7 @@ async def test_an_export_that_nobody_takes_is_cut(tmp_path: Path) -> None:
 
 
 async def test_connections_too_many_are_turned_away_and_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(connection.Connection, "most", 20)
     async with served() as site:
         held = [await connect(site, b"GET / HTTP/1.1\r\n") for _ in range(20)]
         refused = await rest_of(await connect(site))
@@ -196,7 +197,7 @@ async def test_passwords_are_checked_while_values_go_on() -> None:
 
 async def test_an_answer_does_not_wait_for_the_client_to_say_that_it_has_the_piece_before() -> None:
     """A socket that names its protocol is not made to wait: else each answer comes 40 ms late."""
-    listener = _listen(Address("127.0.0.1", 0))
+    listener = listen(Address("127.0.0.1", 0), "web.listen")
     writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: writers.append(writer), sock=listener)
     async with server:

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from juntek.errors import ConfigurationError
+from juntek.listening.address import Address, parse_address
 from juntek.sinks.web.passwords import is_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST_SESSION = 3650
-_ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")
-_FORM = 'web.listen is an IP address and a port such as "127.0.0.1:8140" or "0.0.0.0:8140"'
-
-
-class Address(NamedTuple):
-    """Where to listen: an IP address and a TCP port."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this computer can reach it."""
-        return ip_address(self.host).is_loopback
-
-    @property
-    def is_any(self) -> bool:
-        """Whether it stands for all addresses of this computer."""
-        return ip_address(self.host).is_unspecified
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +51,7 @@ class Options:
     @property
     def address(self) -> Address:
         """Where to listen; raises ConfigurationError for what is no address."""
-        return _parse(self.listen)
+        return parse_address(self.listen, "web.listen", 8140)
 
     @property
     def needs_password(self) -> bool:
@@ -85,7 +63,7 @@ class Options:
         return self.password_hash is not None or self.password_hash_file is not None
 
     def _complaints(self) -> Iterator[str]:
-        address = _parse(self.listen)
+        address = self.address
         if self.auth not in (None, "password", "none"):
             yield f'web.auth is "password" or "none", not "{self.auth}".'
         if self.password_hash is not None and not is_hash(self.password_hash):
@@ -106,19 +84,3 @@ class Options:
                 yield f'web.allowed_hosts has "{host}"; write names without http:// and without a port.'
         if not 1 <= self.session_days <= LONGEST_SESSION:
             yield f"web.session_days is 1 to {LONGEST_SESSION}, not {self.session_days}."
-
-
-def _parse(listen: str) -> Address:
-    found = _ADDRESS.fullmatch(listen.strip())
-    if found is None:
-        raise ConfigurationError(f'{_FORM}, not "{listen}".')
-    host = found["six"] or found["host"]
-    host = "127.0.0.1" if host == "localhost" else host
-    port = int(found["port"])
-    try:
-        ip_address(host)
-    except ValueError:
-        raise ConfigurationError(f'{_FORM}, not "{listen}"; use 0.0.0.0 for all addresses.') from None
-    if not 1 <= port <= 65535:
-        raise ConfigurationError(f"The port in web.listen is 1 to 65535, not {port}.")
-    return Address(host, port)

@@ -1,4 +1,4 @@
-"""Every request goes through here; rule: whatever happens within, the answer is strict, and an error is a sentence."""
+"""Every request goes through here; rule: whatever happens within, there is an answer, and an error is a sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from juntek.sinks.web.access import HostCheck
-from juntek.sinks.web.answers import SECURITY_HEADERS, Refusal
+from juntek.sinks.web.answers import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -32,27 +32,26 @@ class Site:
         """Answer one request."""
         begun = False
 
-        async def send_strictly(message: Message) -> None:
+        async def send_on(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
             await send(message)
 
         try:
             self._check_host(scope)
             scope["app"] = self  # lets the router raise what it finds wrong
-            await self._router(scope, receive, send_strictly)
+            await self._router(scope, receive, send_on)
         except (Refusal, HTTPException) as error:
             if begun:
                 raise  # the connection is closed, so that nobody takes a part for the whole
-            await _refusal_of(error).answer()(scope, receive, send_strictly)
+            await _refusal_of(error).answer()(scope, receive, send_on)
         except Exception:
             if begun:
                 raise  # nothing more can be said; the connection is closed
             log.exception("web: %s %s failed; please report this.", scope.get("method"), scope.get("path"))
             await Refusal(500, "Something unexpected happened; the gateway's log says what.").answer()(
-                scope, receive, send_strictly
+                scope, receive, send_on
             )
 
     def _check_host(self, scope: Scope) -> None:

@@ -1,35 +1,35 @@
-"""One connection of a browser; rule: whoever holds one without using it loses it, so that there is one for the owner.
+"""One connection of a client; rule: whoever holds one without using it loses it, so that there is one for the owner.
 
-The server library waits for ever for the rest of a request and for a browser to take what was sent.
+The server library waits for ever for the rest of a request and for a client to take what was sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from juntek.sinks.web.answers import SECURITY_HEADERS, encode
-
-MOST_CONNECTIONS: Final = 256
-"""Far fewer than the files a process may open, which the meters and the database need too."""
 KEEP_ALIVE: Final = 5
 REQUEST_TIME: Final = 10.0
 """s for the first line and headers of a request."""
 STALL_TIME: Final = 60.0
-"""s in which a browser has to take something of what waits for it."""
+"""s in which a client has to take something of what waits for it."""
 LARGEST_HEAD: Final = 16 * 1024
 
-_FULL = (b"503 Service Unavailable", "Too many connections are open; close a page and try again.")
+_FULL = (b"503 Service Unavailable", "Too many connections are open; close one and try again.")
 _BAD = (b"400 Bad Request", "This is not a request that a browser sends; ask over HTTP/1.1 and with short headers.")
 
 
 class Connection(H11Protocol):
     """A connection that can be told to be quick."""
+
+    most: ClassVar = 256
+    """Far fewer than the files a process may open, which the meters and the database need too."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's own
         super().__init__(*arguments, **named)
@@ -41,7 +41,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or turn it away where there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > self.most:
             self._refuse(*_FULL)
 
     def data_received(self, data: bytes) -> None:
@@ -52,7 +52,7 @@ class Connection(H11Protocol):
             super().data_received(data[start : start + LARGEST_HEAD])
 
     def handle_events(self) -> None:
-        """Answer what was received; what a confused browser sends must not end up in the gateway's log."""
+        """Answer what was received; what a confused client sends must not end up in the gateway's log."""
         try:
             super().handle_events()
         except Exception:  # noqa: BLE001 - whatever it sent, it is gone now
@@ -64,13 +64,13 @@ class Connection(H11Protocol):
         self._refuse(*_BAD)
 
     def _refuse(self, status: bytes, sentence: str) -> None:
-        body = encode({"error": sentence})
+        body = json.dumps({"error": sentence}, separators=(",", ":")).encode()
         lines = [
             b"HTTP/1.1 " + status,
             b"content-type: application/json",
             b"content-length: %d" % len(body),
             b"connection: close",
-            *(b"%s: %s" % header for header in SECURITY_HEADERS),
+            *(b"%s: %s" % header for header in self.server_state.default_headers),
         ]
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()
