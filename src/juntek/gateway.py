@@ -9,13 +9,14 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from juntek import __version__
 from juntek.config import Configuration
 from juntek.database import Database
 from juntek.database.calendar import system_zone
+from juntek.database.lock import hold
 from juntek.errors import ConfigurationError
 from juntek.meter.line import Line, MeterOptions
 from juntek.sinks import Context, find_sinks, names_of
@@ -123,18 +124,11 @@ def _alone(database: Path) -> Iterator[None]:
 
     The lock is on a file beside it: one on the database itself would be lost whenever SQLite closes the file.
     """
-    with ExitStack() as stack:
-        with suppress(ImportError, OSError):  # no such locks on this system, or no file can be made on its disk
-            import fcntl  # noqa: PLC0415
-
-            database.parent.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(database.with_name(f"{database.name}.lock").open("w"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigurationError(
-                    f"Another gateway already uses {database}; stop it, or give this one its own file: history.path."
-                ) from None
+    with hold(database.with_name(f"{database.name}.lock")) as free:
+        if not free:
+            raise ConfigurationError(
+                f"Another gateway already uses {database}; stop it, or give this one its own file: history.path."
+            )
         yield
 
 

@@ -18,6 +18,7 @@ from juntek.cli import configuration, history, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
 from juntek.cli.demo import demo
+from juntek.cli.push import push
 from juntek.cli.read import read
 from juntek.cli.run import ONLY_CONFIGURE, run, serve
 from juntek.cli.simulate import simulate
@@ -67,6 +68,7 @@ app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
 app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
 app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)
 app.add_typer(configuration.app, name="config")
+history.app.command(epilog="Example: juntek history push http://127.0.0.1:8428/write")(push)
 app.add_typer(history.app, name="history")
 app.add_typer(web.app, name="web")
 app.command(epilog="Example: juntek decode bus.log --format table")(decode)

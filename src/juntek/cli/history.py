@@ -150,10 +150,10 @@ def import_(
     from juntek.database.calendar import system_zone  # noqa: PLC0415
     from juntek.database.logs import LogImport, import_logs  # noqa: PLC0415
 
-    configuration = _find_configuration(config)
+    configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
     keep = getattr(configuration.sinks.get("history"), "keep_raw_days", KEEP_RAW_DAYS) if configuration else None
-    with Database(database or _default(configuration)) as opened, _progress() as tell:
+    with Database(database or database_of(configuration)) as opened, progress("Reading") as tell:
         job = LogImport(
             opened,
             meter,
@@ -180,7 +180,7 @@ def backup(
     """
     from juntek.database import Database  # noqa: PLC0415
 
-    path = database or _default(_find_configuration(config))
+    path = database or database_of(find_configuration(config))
     if not path.is_file():
         raise DatabaseError(f"There is no database {path}: give its path with --database.")
     with Database(path, check=False) as opened:
@@ -191,14 +191,15 @@ def backup(
 # Where it is ------------------------------------------------------------------------------------------------
 
 
-def _find_configuration(path: Path | None) -> Configuration | None:
+def find_configuration(path: Path | None) -> Configuration | None:
     """Return the configuration where there is one; the history can be looked at without."""
     if path is None and find_file(os.environ) is None:
         return None
     return load(path, os.environ)
 
 
-def _default(configuration: Configuration | None) -> Path:
+def database_of(configuration: Configuration | None) -> Path:
+    """Return where the history is."""
     if configuration is not None:
         return configuration.database
     named = os.environ.get("JUNTEK_HISTORY__PATH", "").strip()
@@ -213,7 +214,7 @@ def _address(meter: MeterConfiguration | None) -> int | None:
 def _open(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
     from juntek.database.history import HistoryReader  # noqa: PLC0415
 
-    with HistoryReader(database or _default(_find_configuration(config))) as reader:
+    with HistoryReader(database or database_of(find_configuration(config))) as reader:
         yield reader
 
 
@@ -241,7 +242,7 @@ def _tell(result: Imported) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show on a terminal how far a file is."""
     if not sys.stderr.isatty():
         yield lambda _done, _of: None
@@ -249,9 +250,9 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Reading")
-        yield lambda done, of: progress.update(task, completed=done, total=of)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 class _Counted:

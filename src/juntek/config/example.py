@@ -67,6 +67,22 @@ host = "127.0.0.1"
 # path = "juntek.db"              # default: ~/.local/state/juntek/juntek.db
 # keep_raw_days = 30.0            # after which single readings are dropped
 # commit_interval = 10.0          # s between two writes to the disk
+
+# A page for Prometheus, with the meters and the gateway itself: http://127.0.0.1:9485/metrics
+# [metrics]
+# listen = "127.0.0.1:9485"       # "0.0.0.0:9485": all addresses of this computer
+
+# Every reading to an engine of time series, for Grafana; one [[timeseries]] for each. Switches [history] on, out of
+# which is sent what an engine missed while it was away.
+# [[timeseries]]
+# url = "http://127.0.0.1:8428/write"  # VictoriaMetrics; README has the others
+# name = ""                       # default: host and port of the URL
+# username = "juntek"
+# password_file = "engine-password"  # a file with the password as its only line
+# token_file = "engine-token"     # in place of user and password
+# ca_file = "ca.pem"              # default: the authorities that the system trusts
+# interval = 1.0                  # s between two batches
+# rate = 10000.0                  # readings of the past that are sent a second, beside the new ones
 """
 
 

@@ -15,7 +15,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from juntek.database.schema import HISTORY
+from juntek.database.schema import DELIVERIES, HISTORY
 from juntek.errors import ConfigurationError, DatabaseError
 
 APPLICATION = 0x4A554E54
@@ -30,6 +30,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         ) WITHOUT ROWID""",
     ),
     "0002 history": HISTORY,
+    "0003 deliveries": DELIVERIES,
 }
 """Name and statements of each step from an empty file to the present schema, in order; each is one transaction."""
 

@@ -4,6 +4,8 @@
 - `raw`: blocks of readings; none crosses an hour, and those of one meter never overlap.
 - `minute`, `hour`, `day`: rollups, kept for ever.
 - `note`: single facts, such as whose midnight begins a day.
+- `target`, `delivered`, `owed`: to whom the readings are sent, from when up to when they were handed over, and the
+  ranges of time that are still owed or were sent a moment ago.
 """
 
 from __future__ import annotations
@@ -32,3 +34,25 @@ HISTORY = (
     "CREATE TABLE note (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
 )
 """`time` and `last` of `raw` are ms since 1970, of the first and the last reading of the block."""
+
+DELIVERIES = (
+    "CREATE TABLE target (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER)",
+    """CREATE TABLE delivered (
+        target INTEGER NOT NULL,
+        meter INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (target, meter)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE owed (
+        id INTEGER PRIMARY KEY,
+        target INTEGER NOT NULL,
+        meter INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        sent REAL
+    )""",
+    "CREATE INDEX owed_by_start ON owed (target, state, start)",
+)
+"""`since`, `until`, `start` and `last` are ms since 1970, all included, `sent` s."""

@@ -1,0 +1,127 @@
+"""`juntek history push`: the history into an engine of time series; rule: the work is in the sink."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import juntek
+from juntek.cli.days import moment_of
+from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
+from juntek.cli.run import ConfigFile
+from juntek.database.deliveries import Range
+from juntek.errors import JuntekError, RequestError
+from juntek.sinks.timeseries.options import HIGHEST_RATE, Options
+
+if TYPE_CHECKING:
+    from juntek.config import Configuration
+    from juntek.database.history import HistoryReader
+    from juntek.sinks.timeseries.push import Pushed
+
+
+def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="Default: every [[timeseries]] of the configuration.")
+    ] = None,
+    meters: Annotated[
+        list[str] | None, typer.Option("--meter", metavar="NAME", help="Only this one; may be given several times.")
+    ] = None,
+    start: From = None,
+    end: To = None,
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="Default: that of the configuration.")] = None,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="The user at URL.")] = None,
+    password_file: Annotated[Path | None, typer.Option(metavar="FILE", help="With the password.")] = None,
+    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="With a token, in place of a user.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Who vouches for the target.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="N", help="Readings a second at most. Default: as many as go.")
+    ] = None,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Send the readings that are kept to an engine of time series.
+
+    Without --from and --to: all that it was never sent. It can be stopped and run again, and nothing is doubled.
+    """
+    configuration = find_configuration(config)
+    given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
+    targets = _find_targets(configuration, url, {key: value for key, value in given.items() if value is not None})
+    path = database or database_of(configuration)
+    place = site or (configuration.site if configuration else "home")
+    for target in targets:
+        pushed = _push(_with_rate(target, rate), path, place, meters, start, end)
+        typer.echo(_tell(target, pushed))
+        if pushed.refused:
+            typer.echo(f"{pushed.refused} readings were refused: {pushed.complaint}", err=True)
+
+
+def _find_targets(configuration: Configuration | None, url: str | None, given: dict[str, Any]) -> tuple[Options, ...]:
+    configured: Any = configuration.sinks.get("timeseries", ()) if configuration else ()
+    if url is None:
+        if not configured:
+            raise RequestError("There is no [[timeseries]] in the configuration; give the URL of the target.")
+        return tuple(configured)
+    known = [options for options in configured if options.url == url]
+    if known and not given:
+        return (known[0],)
+    return (Options(url=url, **given),)
+
+
+def _with_rate(options: Options, rate: float | None) -> Options:
+    return replace(options, rate=HIGHEST_RATE if rate is None else rate)
+
+
+def _push(  # noqa: PLR0913, PLR0917 - what, from where and to whom
+    options: Options, path: Path, site: str, meters: list[str] | None, start: str | None, end: str | None
+) -> Pushed:
+    from juntek.database.history import HistoryReader  # noqa: PLC0415
+
+    try:
+        from juntek.sinks.timeseries.push import push as send  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise JuntekError(
+            f"A library is missing ({error.name}); install it with: pip install 'juntek[timeseries]'"
+        ) from error
+    with HistoryReader(path) as reader:
+        names = _choose_meters(reader, meters)
+        again = _ranges(reader, names, start, end)
+    with progress("Sending") as tell:
+        return asyncio.run(send(options, path, site, juntek.__version__, meters=names, again=again, tell=tell))
+
+
+def _choose_meters(reader: HistoryReader, chosen: list[str] | None) -> list[str]:
+    known = reader.meters()
+    for name in chosen or ():
+        if name not in known:
+            raise RequestError(
+                f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.'
+            )
+    return chosen or known
+
+
+def _ranges(reader: HistoryReader, meters: list[str], start: str | None, end: str | None) -> list[Range]:
+    """Return what was asked for with --from and --to; nothing where neither was given."""
+    if start is None and end is None:
+        return []
+    zone = reader.time_zone
+    first = round(1000 * moment_of(start, zone)) if start else 0
+    last = round(1000 * moment_of(end, zone, after=True)) - 1 if end else round(1000 * time.time())
+    if last < first:
+        raise RequestError("The range ends before it begins; give an end after its start.")
+    return [Range(meter, first, last) for meter in meters]
+
+
+def _tell(options: Options, pushed: Pushed) -> str:
+    if pushed.left_to_gateway is not None:
+        return (
+            f"The gateway that is running sends {options.label} what it is owed, about {pushed.left_to_gateway} "
+            "readings, beside the new ones."
+        )
+    if not pushed.sent:
+        return f"{options.label} has all there is."
+    return f"{pushed.sent} readings sent to {options.label}."

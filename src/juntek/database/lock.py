@@ -1,0 +1,27 @@
+"""Keeps others from doing the same at the same time; rule: the lock goes with the process, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Hold the lock of this file, made where it is not there, and yield True; False where another process has it.
+
+    Where there are no such locks, or no file can be made, nobody is kept off.
+    """
+    with ExitStack() as stack:
+        free = True
+        with suppress(ImportError, OSError):
+            import fcntl  # noqa: PLC0415 - not on every system
+
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(path.open("w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                free = False
+        yield free

@@ -1,0 +1,126 @@
+"""Sends what a target is owed, out of the history; rule: the oldest first, and what is done is kept before the next.
+
+What may have been sent before is looked for at the target first, where it can be asked: VictoriaMetrics keeps a point
+twice that is written twice. The others write over what is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+from juntek.database.deliveries import Deliveries, Piece, State
+from juntek.database.fields import times_of
+from juntek.sinks.timeseries.lines import head_of, labels_of, lines_of
+from juntek.sinks.timeseries.target import AllRefusedError, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from juntek.sinks.timeseries.target import Target
+
+BATCH = 5_000
+"""Readings in a request: two megabytes, a tenth of it packed."""
+REFUSED_BATCH = 500
+"""Readings in a request where some are known to be wrong."""
+MOST_REFUSALS = 3
+"""Requests refused as a whole, one after the other, after which the target is wrong and not our readings."""
+
+
+class Backlog:
+    """What one target is owed; `count` is to be called for whatever else it takes."""
+
+    def __init__(self, store: Deliveries, target: Target, site: str, time: Callable[[], float]) -> None:
+        self.refused = 0
+        """Readings that the target would not take."""
+        self.complaint = ""
+        """What it said about the last of them."""
+        self.oldest: float | None = None
+        """When the oldest reading was received that was found owed last, s since 1970."""
+        self._store = store
+        self._target = target
+        self._site = site
+        self._time = time
+        self._accepted = 0
+        self._accepted_before = 0
+        self._refusals = 0
+
+    def count(self) -> None:
+        """The target has taken something."""
+        self._accepted += 1
+        self._refusals = 0
+
+    async def begin(self) -> None:
+        """Doubt what may have been on its way when an earlier run was killed: it always sent the oldest."""
+        pieces = await asyncio.to_thread(self._store.look, BATCH)
+        await asyncio.to_thread(self._store.settle, pieces, self._time(), State.DOUBTFUL)
+
+    async def send(self, limit: int = BATCH) -> int | None:
+        """Send the next of what is owed; return how many readings that were, None where nothing is owed.
+
+        Raises TargetError where the target is away or refuses everything; nothing is lost by that.
+        """
+        pieces = await asyncio.to_thread(self._store.look, limit)
+        if not pieces:
+            self.oldest = None
+            return await self._send_refused()
+        self.oldest = next((times_of(batch)[0] / 1000 for piece in pieces for batch in piece.batches), None)
+        state = State.SENT
+        try:
+            await self._write(pieces)
+        except AllRefusedError as error:
+            # Either these are wrong or the target is: what else it takes will tell.
+            self._note_refusal(error)
+            state = State.REFUSED
+            if self._refusals > MOST_REFUSALS:
+                raise
+        except TargetError as error:
+            if error.uncertain:
+                await asyncio.to_thread(self._store.settle, pieces, self._time(), State.DOUBTFUL)
+            raise
+        await asyncio.to_thread(self._store.settle, pieces, self._time(), state)
+        return sum(piece.size for piece in pieces)
+
+    async def _send_refused(self) -> int | None:
+        """Send again what was refused as a whole, in small parts, once the target has taken something else."""
+        if self._accepted == self._accepted_before:
+            return None
+        pieces = await asyncio.to_thread(self._store.look, REFUSED_BATCH, (State.REFUSED,))
+        if not pieces:
+            self._accepted_before = self._accepted
+            return None
+        count = sum(piece.size for piece in pieces)
+        try:
+            await self._write(pieces)
+        except AllRefusedError as error:
+            self.refused += count
+            self.complaint = str(error)
+        await asyncio.to_thread(self._store.settle, pieces, self._time())
+        return count
+
+    async def _write(self, pieces: list[Piece]) -> None:
+        lines: list[bytes] = []
+        for piece in pieces:
+            labels = labels_of(self._site, piece.range.meter)
+            held = None
+            if piece.range.state is State.DOUBTFUL and piece.batches:
+                held = await self._target.find_held(labels, piece.range.start, piece.range.last)
+            lines += await asyncio.to_thread(_lines, labels, piece, held)
+        if not lines:
+            return
+        refusals = await self._target.write(lines)
+        self.count()
+        if refusals:
+            self.refused += len(refusals)
+            self.complaint = refusals[-1].why
+
+    def _note_refusal(self, error: AllRefusedError) -> None:
+        self.complaint = str(error)
+        self._refusals += 1
+        self._accepted_before = self._accepted
+
+
+def _lines(labels: Mapping[str, str], piece: Piece, held: Mapping[str, set[int]] | None) -> list[bytes]:
+    head = head_of(labels)
+    return [line for batch in piece.batches for line in lines_of(repeat(head), batch, held)]

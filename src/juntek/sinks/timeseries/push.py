@@ -1,0 +1,80 @@
+"""The history into a target, all at once; rule: it can be stopped and run again at any moment, nothing is doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from juntek.database import Database
+from juntek.database.deliveries import Deliveries, Range
+from juntek.database.lock import hold
+from juntek.sinks.timeseries.backlog import Backlog
+from juntek.sinks.timeseries.session import lock_of
+from juntek.sinks.timeseries.target import open_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from juntek.sinks.timeseries.options import Options
+
+
+@dataclass(slots=True)
+class Pushed:
+    """What became of it. `left_to_gateway`: readings that a running gateway sends, as it has this target already."""
+
+    sent: int = 0
+    refused: int = 0
+    complaint: str = ""
+    left_to_gateway: int | None = None
+
+
+async def push(  # noqa: PLR0913 - from where, what and to whom
+    options: Options,
+    database: Path,
+    site: str,
+    version: str,
+    *,
+    meters: Sequence[str],
+    again: Iterable[Range] = (),
+    tell: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Pushed:
+    """Send what the target has not got of these meters, and the ranges of `again` whatever it has.
+
+    `tell` hears how many readings are done, and about of how many. Raises DatabaseError, ConfigurationError, and
+    TargetError where the target is away: what was sent until then need not be sent again.
+    """
+    again = list(again)
+    result = Pushed()
+    with ExitStack() as stack:
+        store = Deliveries(Database(database, check=False, synchronous="NORMAL"), options.label)
+        stack.callback(store.close)
+        alone = stack.enter_context(hold(lock_of(database, options)))
+        if alone:
+            store.resume(time.time())
+        store.owe_again(again)
+        if not again:
+            store.owe_past(meters)
+        if not alone:
+            result.left_to_gateway = store.count()
+            return result
+        async with open_target(options, version) as target:
+            backlog = Backlog(store, target, site, time.time)
+            await backlog.begin()
+            await _send_all(backlog, options.rate, store.count(), result, tell)
+    return result
+
+
+async def _send_all(
+    backlog: Backlog, rate: float, total: int, result: Pushed, tell: Callable[[int, int], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (sent := await backlog.send()) is not None:
+        result.sent += sent
+        tell(result.sent, max(total, result.sent))
+        await asyncio.sleep(max(began + result.sent / rate - loop.time(), 0.0))
+    result.refused, result.complaint = backlog.refused, backlog.complaint
