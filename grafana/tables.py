@@ -12,7 +12,7 @@ from string import ascii_uppercase
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.builders.common import TableSortByFieldState
 from grafana_foundation_sdk.builders.prometheus import Dataquery
-from grafana_foundation_sdk.models.common import TableCellDisplayMode
+from grafana_foundation_sdk.models.common import FieldTextAlignment, TableAutoCellOptions, TableCellDisplayMode
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, FieldColor, FieldColorModeId, Panel
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
@@ -48,6 +48,8 @@ BY_LABEL = Order()
 def rows(title: str, labels: Mapping[str, str], *columns: Column, about: str = "", order: Order = BY_LABEL) -> Panel:
     """Return a table whose first columns are `labels` (by name, with their titles), then one for each query."""
     builder = table.Panel().transformations(_join(labels, columns))
+    builder = builder.align(FieldTextAlignment.AUTO).cell_options(TableAutoCellOptions())
+    builder = builder.inspect(inspect=False).filterable(filterable=True)
     sorting = [(order.worst, True)] if order.worst else [(name, False) for name in labels.values()]
     builder = builder.sort_by([TableSortByFieldState().display_name(name).desc(desc) for name, desc in sorting])
     queries = [Query(expr=column.expr, legend="") for column in columns]

@@ -1,0 +1,1 @@
+"""Tests of the Grafana dashboards, and what Grafana would ask for them."""
