@@ -12,33 +12,12 @@ from juntek.listening import connection
 from juntek.listening.address import Address
 from juntek.listening.server import listen
 from juntek.sinks.web import api
-from sinks.served import HASH, PASSWORD, Served, context, served, write_past
+from sinks.served import HASH, PASSWORD, context, served, write_past
+from sinks.sockets import connect, rest_of
 from sinks.updates import kg_update
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def connect(site: Served, text: bytes = b"", limit: int = 65536) -> Pair:
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=limit)
-    writer.write(text)
-    return reader, writer
-
-
-async def rest_of(pair: Pair) -> bytes:
-    """Return what comes until the connection ends, however it ends."""
-    reader, writer = pair
-    text = b""
-    try:
-        while piece := await reader.read(65536):
-            text += piece
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
-    return text
 
 
 @pytest.fixture
@@ -52,13 +31,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("text", [b"", b"GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: "])
 async def test_a_request_that_never_ends_is_cut(text: bytes) -> None:
     async with served() as site:
-        assert await rest_of(await connect(site, text)) == b""
+        assert await rest_of(await connect(site.port, text)) == b""
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_second_request_that_trickles_in_is_cut() -> None:
     async with served() as site:
-        reader, writer = await connect(site, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        reader, writer = await connect(site.port, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
         await reader.readuntil(b"}")
 
         async def trickle() -> None:
@@ -74,7 +53,7 @@ async def test_a_second_request_that_trickles_in_is_cut() -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_a_browser_that_keeps_asking_is_not_cut() -> None:
     async with served() as site:
-        reader, writer = await connect(site)
+        reader, writer = await connect(site.port)
         for _ in range(25):
             writer.write(b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
@@ -87,14 +66,14 @@ async def test_a_sign_in_that_never_ends_is_told_so() -> None:
     head = b"POST /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     head += b"content-length: 99\r\n\r\n{"
     async with served(password_hash=HASH) as site:
-        assert (await rest_of(await connect(site, head))).startswith(b"HTTP/1.1 408")
+        assert (await rest_of(await connect(site.port, head))).startswith(b"HTTP/1.1 408")
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_body_that_nobody_asked_for_is_not_taken_for_ever() -> None:
     async with served() as site:
         reader, writer = await connect(
-            site, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-length: 999999999\r\n\r\n"
+            site.port, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-length: 999999999\r\n\r\n"
         )
 
         async def pour() -> None:
@@ -116,7 +95,7 @@ async def test_an_export_that_nobody_takes_is_cut(tmp_path: Path) -> None:
     write_past(path, hours=12, step=1.0)
     async with served(context(database=path)) as site, site.browser() as browser:
         request = b"GET /api/meters/house/export HTTP/1.1\r\nhost: localhost\r\n\r\n"
-        pair = await connect(site, request, limit=1024)
+        pair = await connect(site.port, request, limit=1024)
         await pair[0].readexactly(100)
         await asyncio.sleep(3.5)
         assert (await browser.get("/api/health")).status_code == 200
@@ -126,8 +105,8 @@ async def test_an_export_that_nobody_takes_is_cut(tmp_path: Path) -> None:
 async def test_connections_too_many_are_turned_away_and_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection.Connection, "most", 20)
     async with served() as site:
-        held = [await connect(site, b"GET / HTTP/1.1\r\n") for _ in range(20)]
-        refused = await rest_of(await connect(site))
+        held = [await connect(site.port, b"GET / HTTP/1.1\r\n") for _ in range(20)]
+        refused = await rest_of(await connect(site.port))
         assert refused.startswith(b"HTTP/1.1 503")
         assert b'{"error":"Too many connections' in refused
         await site.handle(kg_update())
@@ -155,7 +134,7 @@ async def test_connections_too_many_are_turned_away_and_there_is_room_again(monk
 )
 async def test_what_is_no_request_is_refused_and_leaves_no_trace(text: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with served() as site, site.browser() as browser:
-        answer = await rest_of(await connect(site, text))
+        answer = await rest_of(await connect(site.port, text))
         assert answer.startswith(b"HTTP/1.1 4")
         assert b'{"error":"' in answer
         assert b"content-security-policy" in answer
@@ -166,9 +145,9 @@ async def test_what_is_no_request_is_refused_and_leaves_no_trace(text: bytes, ca
 async def test_a_request_to_another_host_through_us_is_refused() -> None:
     async with served() as site:
         text = b"GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-        assert (await rest_of(await connect(site, text))).startswith(b"HTTP/1.1 404")
+        assert (await rest_of(await connect(site.port, text))).startswith(b"HTTP/1.1 404")
         text = b"CONNECT evil.example:443 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-        assert (await rest_of(await connect(site, text))).startswith(b"HTTP/1.1 40")
+        assert (await rest_of(await connect(site.port, text))).startswith(b"HTTP/1.1 40")
 
 
 async def test_a_websocket_is_not_taken_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -177,7 +156,7 @@ async def test_a_websocket_is_not_taken_and_not_logged(caplog: pytest.LogCapture
             b"GET /api/live HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n"
             b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
-        reader, writer = await connect(site, text)
+        reader, writer = await connect(site.port, text)
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         writer.close()
     assert caplog.records == [record for record in caplog.records if record.levelname == "INFO"]
