@@ -108,7 +108,7 @@ async def serve_lines(
                     server.taken += request.lines
                 if not await _answer(writer, reply, server.let_go):
                     break
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         except Exception as error:  # noqa: BLE001 - told at the end
             faults.append(error)
@@ -135,7 +135,10 @@ async def serve_lines(
 
 
 async def _read(reader: asyncio.StreamReader, *, cut_before_body: bool) -> Request | None:
-    head = await reader.readuntil(b"\r\n\r\n")
+    head = await reader.readexactly(1)
+    if head == b"\x16":  # TLS begins with it, and no method does
+        return None
+    head += await reader.readuntil(b"\r\n\r\n")
     first, *rest = head.decode("ascii").split("\r\n")[:-2]
     method, target, version = first.split(" ")
     assert (method, version) == ("POST", "HTTP/1.1"), first
@@ -162,7 +165,7 @@ async def _answer(writer: asyncio.StreamWriter, reply: Reply, let_go: asyncio.Ev
                 await writer.drain()
         await let_go.wait()
     if reply.fault == "garbage":
-        writer.write(b"220 mail.example ESMTP\r\n")
+        writer.write(b"220 mail.example ESMTP\r\n500 What is that?\r\n\r\n")
     if reply.fault:
         if reply.fault == "short":
             writer.write(_head(reply, len(reply.body) + 100) + reply.body)
