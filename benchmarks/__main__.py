@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import added, charts, decoding, delay, gateway, history, page, start
+from benchmarks import added, backfill, charts, decoding, delay, gateway, history, page, start
 from benchmarks.broker import NoBrokerError
 from benchmarks.figures import Figure, LeftOut, table
 
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[..., Iterator[Figure | LeftOut]]] = {
     "history": history.measure,
     "charts": charts.measure,
     "added": added.measure,
+    "backfill": backfill.measure,
     "page": page.measure,
 }
 

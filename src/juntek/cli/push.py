@@ -122,6 +122,5 @@ def _tell(options: Options, pushed: Pushed) -> str:
             f"The gateway that is running sends {options.label} what it is owed, about {pushed.left_to_gateway} "
             "readings, beside the new ones."
         )
-    if not pushed.sent:
-        return f"{options.label} has all there is."
-    return f"{pushed.sent} readings sent to {options.label}."
+    had = f"; it had {pushed.held} others already" if pushed.held else ""
+    return f"{pushed.sent} readings sent to {options.label}{had}."

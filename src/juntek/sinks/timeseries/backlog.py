@@ -32,6 +32,8 @@ class Backlog:
     """What one target is owed; `count` is to be called for whatever else it takes."""
 
     def __init__(self, store: Deliveries, target: Target, site: str, time: Callable[[], float]) -> None:
+        self.sent = 0
+        """Readings that the target has taken."""
         self.refused = 0
         """Readings that the target would not take."""
         self.complaint = ""
@@ -57,7 +59,7 @@ class Backlog:
         await asyncio.to_thread(self._store.settle, pieces, self._time(), State.DOUBTFUL)
 
     async def send(self, limit: int = BATCH) -> int | None:
-        """Send the next of what is owed; return how many readings that were, None where nothing is owed.
+        """Send the next of what is owed; return how many readings were looked at, None where nothing is owed.
 
         Raises TargetError where the target is away or refuses everything; nothing is lost by that.
         """
@@ -111,6 +113,7 @@ class Backlog:
             return
         refusals = await self._target.write(lines)
         self.count()
+        self.sent += len(lines) - len(refusals)
         if refusals:
             self.refused += len(refusals)
             self.complaint = refusals[-1].why

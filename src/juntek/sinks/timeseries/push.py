@@ -27,6 +27,8 @@ class Pushed:
     """What became of it. `left_to_gateway`: readings that a running gateway sends, as it has this target already."""
 
     sent: int = 0
+    held: int = 0
+    """Readings that the target had."""
     refused: int = 0
     complaint: str = ""
     left_to_gateway: int | None = None
@@ -73,8 +75,10 @@ async def _send_all(
 ) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while (sent := await backlog.send()) is not None:
-        result.sent += sent
-        tell(result.sent, max(total, result.sent))
-        await asyncio.sleep(max(began + result.sent / rate - loop.time(), 0.0))
-    result.refused, result.complaint = backlog.refused, backlog.complaint
+    done = 0
+    while (looked_at := await backlog.send()) is not None:
+        done += looked_at
+        tell(done, max(total, done))
+        await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
+    result.sent, result.refused, result.complaint = backlog.sent, backlog.refused, backlog.complaint
+    result.held = max(done - result.sent - result.refused, 0)
