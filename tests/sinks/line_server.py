@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Collection
 
-GOOD_REQUEST = ("host", "user-agent", "accept-encoding", "content-type", "content-length")
+ALWAYS_SENT = {"host", "user-agent", "accept-encoding", "content-length"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +143,15 @@ async def _read(reader: asyncio.StreamReader, *, cut_before_body: bool) -> Reque
     method, target, version = first.split(" ")
     assert (method, version) == ("POST", "HTTP/1.1"), first
     headers = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in rest)}
-    assert not set(GOOD_REQUEST) - set(headers), headers
+    assert not ALWAYS_SENT - set(headers), headers
     if cut_before_body:
         return None
     body = await reader.readexactly(int(headers["content-length"]))
     if headers.get("content-encoding") == "gzip":
         body = gzip.decompress(body)
     url = urlsplit(target)
-    if headers["content-type"] == "text/plain; charset=utf-8":
+    assert "content-type" in headers or not body, headers
+    if headers.get("content-type") == "text/plain; charset=utf-8":
         assert body.endswith(b"\n"), body[-100:]
     return Request(method, url.path, parse_qs(url.query, strict_parsing=bool(url.query)), headers, body)
 

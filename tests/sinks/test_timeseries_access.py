@@ -38,7 +38,7 @@ async def test_login_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     password.write_text("sé cret\nand more\n", encoding="utf-8")
     token.write_text(" t0ken \n", encoding="utf-8")
     async with serve_lines() as server:
-        logins: tuple[dict[str, Any], ...] = ({"username": "house", "password_file": password}, {"token_file": token})
+        logins: list[dict[str, Any]] = [{"username": "house", "password_file": password}, {"token_file": token}]
         for options in logins:
             async with open_target(Options(url=f"{server.url}/write", **options), "1") as target:
                 await target.write(LINES)
@@ -67,7 +67,7 @@ async def test_file_that_is_no_use_is_named(
     file = tmp_path / "file"
     if content is not None:
         file.write_bytes(content)
-    given = {key: file if value == "FILE" else value for key, value in options.items()}
+    given: dict[str, Any] = {key: file if value == "FILE" else value for key, value in options.items()}
     with pytest.raises(ConfigurationError, match=sentence):
         async with open_target(Options(url="https://pi/write", **given), "1"):
             pass

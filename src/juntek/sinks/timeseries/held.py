@@ -61,7 +61,7 @@ class Held:
         )
         try:
             async with request as response:
-                if response.is_success and "json" in response.headers.get("content-type", ""):
+                if response.status_code == 200 and "json" in response.headers.get("content-type", ""):
                     return await self._read(response, start, end)
                 answer = await read_answer(response, self._secrets)
         except _FAILURES as error:
