@@ -41,7 +41,7 @@ class Engine(ABC):
     """One server, reached by one connection that is kept."""
 
     name: str
-    server: type[engines.Engine]
+    server: type[engines.VictoriaMetrics | engines.InfluxDB]
 
     def __init__(self, directory: Path, quantities: Sequence[str]) -> None:
         self.quantities = quantities

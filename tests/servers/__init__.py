@@ -1,4 +1,4 @@
-"""The real servers behind the tests: Mosquitto, Home Assistant, and a recorder of what the broker passes on.
+"""The real servers behind the tests: Mosquitto, Home Assistant, engines of time series, and a recorder of messages.
 
 Rule: everything listens on 127.0.0.1 and a free port, is a child process that its starter stops by process
 id, and keeps its files in a directory of its own. Nothing here imports juntek: it must be able to find juntek

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from servers.engines import Engine, InfluxDB, Prometheus, VictoriaMetrics
+from servers.engine import Engine
+from servers.engines import InfluxDB, Prometheus, VictoriaMetrics
 from servers.home_assistant import VERSIONS, HomeAssistant
 from servers.installed import BROKER, ENGINES, HOME_ASSISTANT, need_engines, need_home_assistant, need_mosquitto
 from servers.mosquitto import Mosquitto
