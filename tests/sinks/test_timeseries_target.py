@@ -1,6 +1,6 @@
 """How lines reach a target over HTTP, and what is said of one that takes none; a strict server of our own.
 
-What real engines do stands in test_timeseries_engines.py.
+What real engines do stands in the files of their names.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A target that takes nothing at present: what is said of it, whether lines may have arrived, and how long to wait.
 
-A strict server of our own; what real engines say stands in test_timeseries_engines.py.
+A strict server of our own; what real engines say stands in the files of their names.
 """
 
 from __future__ import annotations

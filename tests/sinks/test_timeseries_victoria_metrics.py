@@ -1,0 +1,167 @@
+"""Line protocol and the real VictoriaMetrics, alone and with vmauth before it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from juntek.sinks.timeseries.lines import head_of, labels_of
+from juntek.sinks.timeseries.options import Options
+from juntek.sinks.timeseries.target import TargetError, open_target
+from servers.certificates import ServerCertificate
+from servers.process import ServerProcess, free_port
+from sinks.pushed import LABELS, LOGIN, START, STRANGE, USER, both, lines, opened, trouble, volts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from servers.engines import VictoriaMetrics
+
+
+@pytest.mark.parametrize("path", ["/write", "/influx/write", "/api/v2/write?org=a&bucket=b", "/influx/api/v2/write"])
+async def test_victoria_metrics_has_every_value_as_it_was_written(victoria_metrics: VictoriaMetrics, path: str) -> None:
+    async with opened(victoria_metrics, path) as target:
+        assert await target.write(lines(2000)) == []
+    found = await asyncio.to_thread(victoria_metrics.export, '{__name__=~"juntek.*"}')
+    assert found == {
+        'juntek_voltage_volts{meter="house",site="home"}': [(START + 1000 * n, volts(n)) for n in range(2000)],
+        'juntek_current_amperes{meter="house",site="home"}': [(START + 1000 * n, -1.5) for n in range(2000)],
+    }
+
+
+async def test_victoria_metrics_says_what_it_has_between_two_times(victoria_metrics: VictoriaMetrics) -> None:
+    async with opened(victoria_metrics, "/write") as target:
+        assert await target.find_held(LABELS, START, START + 10_000) == {}
+        await target.write(lines(100))
+        await target.write(lines(100, meter="boat"))
+        await target.write(lines(1)[:1])
+        held = await target.find_held(LABELS, START + 1, START + 10_000)
+        assert held == both({START + 1000 * n for n in range(1, 11)})
+        assert await target.find_held(LABELS, START + 100_000, START + 10**9) == {}
+        await target.write([f"{head_of(LABELS)}current_amperes=1.0 {START + 200_000}000000\n".encode()])
+        assert await target.find_held(LABELS, START + 150_000, START + 10**9) == {"current_amperes": {START + 200_000}}
+
+
+async def test_victoria_metrics_says_it_of_many_readings_to_the_ms(victoria_metrics: VictoriaMetrics) -> None:
+    head = head_of(LABELS)
+    times = [START + 137 * number for number in range(30_000)]
+    some = [f"{head}voltage_volts=26.5 {time}000000\n".encode() for time in times]
+    async with opened(victoria_metrics, "/write") as target:
+        assert await target.write(some) == []
+        held = await target.find_held(LABELS, times[7], times[-7])
+    assert held == {"voltage_volts": set(times[7:-6])}
+
+
+@pytest.mark.parametrize("meter", STRANGE)
+async def test_victoria_metrics_says_it_of_meters_with_strange_names(
+    victoria_metrics: VictoriaMetrics, meter: str
+) -> None:
+    async with opened(victoria_metrics, "/write") as target:
+        await target.write(lines(2, meter="other"))
+        assert await target.find_held(labels_of("home", meter), START, START + 9999) == {}
+        await target.write(lines(2, meter=meter))
+        held = await target.find_held(labels_of("home", meter), START, START + 9999)
+    assert held == both({START, START + 1000})
+
+
+async def test_victoria_metrics_with_a_password_and_tls(
+    start_victoria_metrics: Callable[..., VictoriaMetrics], tmp_path: Path
+) -> None:
+    engine = start_victoria_metrics(user=USER, certificate=ServerCertificate.GOOD)
+    file = tmp_path / "password"
+    file.write_text(f"{USER.password}\n", encoding="utf-8")
+    trusted: dict[str, Any] = {"ca_file": engine.authority_certificate}
+    async with opened(engine, "/write", username=USER.name, password_file=file, **trusted) as target:
+        assert await target.write(lines(100)) == []
+        held = await target.find_held(LABELS, START, START + 10**6)
+        assert held is not None
+        assert {len(times) for times in held.values()} == {100}
+    assert "refuses the user" in str(await trouble(engine, "/write", username="house", password="no", **trusted))  # noqa: S106
+    assert "wants a login; set" in str(await trouble(engine, "/write", **trusted))
+    assert "is not trusted" in str(await trouble(engine, "/write", **LOGIN))
+
+
+async def test_victoria_metrics_that_dies_and_rises(victoria_metrics: VictoriaMetrics) -> None:
+    async with opened(victoria_metrics, "/write") as target:
+        await target.write(lines(1))
+        await asyncio.to_thread(victoria_metrics.kill)
+        for _ in range(2):
+            with pytest.raises(TargetError) as said:
+                await target.write(lines(10))
+        assert "is not there; start it, or check" in str(said.value)
+        assert not said.value.uncertain
+        with pytest.raises(TargetError, match="is not there"):
+            await target.find_held(LABELS, START, START + 9999)
+        await asyncio.to_thread(victoria_metrics.start)
+        assert await target.write(lines(10)) == []
+        held = await target.find_held(LABELS, START, START + 10**6)
+    assert held == both({START + 1000 * n for n in range(10)})
+
+
+@pytest.mark.parametrize("path", ["/wrote", "/api/v3/write_lp?db=home"])
+async def test_victoria_metrics_has_no_other_path(victoria_metrics: VictoriaMetrics, path: str) -> None:
+    said = await trouble(victoria_metrics, path)
+    assert "takes nothing at /" in str(said)
+    assert "; correct the path in timeseries.url to /write" in str(said)
+    assert not said.uncertain
+
+
+@pytest.fixture
+def start_vmauth(tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """Starts a vmauth with the users of a YAML text; it comes with VictoriaMetrics."""
+    processes: list[ServerProcess] = []
+
+    def start(users: str) -> int:
+        assert shutil.which("vmauth") is not None
+        settings, port = tmp_path / "auth.yml", free_port()
+        settings.write_text(users, encoding="utf-8")
+        process = ServerProcess("vmauth", tmp_path / "vmauth.log")
+        processes.append(process)
+        process.start(["vmauth", f"-auth.config={settings}", f"-httpListenAddr=127.0.0.1:{port}"])
+        process.wait_until_ready(lambda: "started vmauth" in process.log_text(), timeout=30)
+        return port
+
+    yield start
+    for process in processes:
+        process.stop()
+
+
+@pytest.mark.parametrize("path", ["/write", "/api/v2/write"])
+async def test_vmauth_takes_a_token_and_does_not_show_a_wrong_one(
+    victoria_metrics: VictoriaMetrics, start_vmauth: Callable[[str], int], path: str
+) -> None:
+    url = victoria_metrics.url
+    port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{url}"\n')
+    async with open_target(Options(url=f"http://127.0.0.1:{port}{path}", token="right"), "1") as target:  # noqa: S106
+        assert await target.write(lines(100)) == []
+        held = await target.find_held(LABELS, START, START + 10**6)
+    assert held == both({START + 1000 * n for n in range(100)})
+    async with open_target(Options(url=f"http://127.0.0.1:{port}{path}", token="hunter2"), "1") as target:  # noqa: S106
+        with pytest.raises(TargetError, match=r"refuses the token; check timeseries\.token\.") as said:
+            await target.write(lines(100))
+    assert not said.value.uncertain
+
+
+async def test_vmauth_that_lets_a_user_only_write_cannot_be_asked(
+    victoria_metrics: VictoriaMetrics, start_vmauth: Callable[[str], int]
+) -> None:
+    route = f'  url_map:\n  - src_paths: ["/write"]\n    url_prefix: "{victoria_metrics.url}"\n'
+    port = start_vmauth(f'users:\n- username: "{USER.name}"\n  password: "{USER.password}"\n{route}')
+    async with open_target(Options(url=f"http://127.0.0.1:{port}/write", **LOGIN), "1") as target:
+        assert await target.write(lines(100)) == []
+        assert await target.find_held(LABELS, START, START + 10**6) is None
+
+
+async def test_vmauth_whose_engine_is_away_leaves_it_open_what_arrived(
+    victoria_metrics: VictoriaMetrics, start_vmauth: Callable[[str], int]
+) -> None:
+    port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{victoria_metrics.url}"\n')
+    victoria_metrics.kill()
+    async with open_target(Options(url=f"http://127.0.0.1:{port}/write", token="right"), "1") as target:  # noqa: S106
+        with pytest.raises(TargetError, match=r"\(50[23]: ") as said:
+            await target.write(lines(100))
+    assert said.value.uncertain
