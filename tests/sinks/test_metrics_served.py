@@ -106,6 +106,19 @@ async def test_updates_are_taken_while_the_page_of_a_thousand_meters_is_written(
     assert len([name for name in found if name.startswith("juntek_voltage_volts{")]) == 1000
 
 
+async def test_a_page_that_cannot_be_written_is_told_and_the_next_one_is_tried(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scraped() as site:
+        with monkeypatch.context() as broken:
+            broken.setattr(Meters, "collect", lambda _: 1 / 0)
+            answer = await site.get()
+            assert answer.status_code == 500
+            assert "the gateway's log says what" in answer.text
+        assert "ZeroDivisionError" in caplog.text
+        assert (await site.get()).status_code == 200
+
+
 # --- those who hold on to what they do not use ---------------------------------------------------------------------
 
 

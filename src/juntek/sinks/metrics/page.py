@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 PATH: Final = "/metrics"
 REST: Final = 4
 """A page is shown again for that many times the time it took to write it."""
+_TEXT: Final = "text/plain; charset=utf-8"
 PIECE: Final = 64 * 1024
 """Bytes that are handed to a connection at once: of a slow one no more than that waits in memory twice."""
 
@@ -81,23 +82,28 @@ class Page:
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Answer one request."""
         if scope["method"] not in ("GET", "HEAD"):
-            await _answer(
-                send, 405, "text/plain; charset=utf-8", b"This page can be read only.\n", {"allow": "GET, HEAD"}
-            )
+            await _answer(send, 405, _TEXT, b"This page can be read only.\n", {"allow": "GET, HEAD"})
         elif scope["path"] == "/":
             await _answer(send, 200, "text/html; charset=utf-8", self._welcome)
         elif scope["path"] != PATH:
             sentence = f"There is nothing at this address; the metrics are at {PATH}.\n"
-            await _answer(send, 404, "text/plain; charset=utf-8", sentence.encode())
+            await _answer(send, 404, _TEXT, sentence.encode())
         else:
-            form = _choose_form(scope["headers"])
-            coding = {"content-encoding": "gzip"} if form.packed else {}
-            body = await self._get(form)
-            await _answer(send, 200, form.content_type, body, {"vary": "accept, accept-encoding"} | coding)
+            await self._show(send, _choose_form(scope["headers"]))
 
     async def close(self) -> None:
         """Wait for the page that is being written, and end the thread."""
         await asyncio.to_thread(self._writer.shutdown, cancel_futures=True)
+
+    async def _show(self, send: Send, form: Form) -> None:
+        try:
+            body = await self._get(form)
+        except Exception:
+            log.exception("metrics: the page could not be written; please report this.")
+            await _answer(send, 500, _TEXT, b"Something unexpected happened; the gateway's log says what.\n")
+            return
+        coding = {"content-encoding": "gzip"} if form.packed else {}
+        await _answer(send, 200, form.content_type, body, {"vary": "accept, accept-encoding"} | coding)
 
     async def _get(self, form: Form) -> bytes:
         written = self._written.get(form)
