@@ -160,5 +160,6 @@ def _settings() -> Panel:
         "Settings of the meters",
         {"site": "Site", "meter": "Meter"},
         *columns,
-        about="Limits at which a meter switches its output off, as they are set in it.",
+        about="Limits at which a meter switches its output off, as they are set in it. Where nothing stands a limit is "
+        "off, or the meter has none.",
     )

@@ -131,13 +131,16 @@ def _sinks() -> Panel:
 
 
 def _sink_table() -> Panel:
+    def in_range(key: str) -> str:
+        return f"{sink_increase(key, '$__range')} and on (site, sink) {sink('connected')}"
+
     good = Look(decimals=0, steps=NONE_IS_GOOD)
     columns = (
         Column(title="Waiting", expr=sink("waiting"), unit=units.Short, look=Look(decimals=0)),
         Column(title="Lag", expr=sink("lag"), unit=units.Seconds, look=Look(steps=_LAGS)),
-        Column(title="Failures", expr=sink_increase("failures", "$__range"), unit=units.Short, look=Look(decimals=0)),
-        Column(title="Lost", expr=sink_increase("lost", "$__range"), unit=units.Short, look=good),
-        Column(title="Refused", expr=sink_increase("refused", "$__range"), unit=units.Short, look=good),
+        Column(title="Failures", expr=in_range("failures"), unit=units.Short, look=Look(decimals=0)),
+        Column(title="Lost", expr=in_range("lost"), unit=units.Short, look=good),
+        Column(title="Refused", expr=in_range("refused"), unit=units.Short, look=good),
     )
     about = "Waiting and lag now; failures, lost and refused in the chosen time range."
     return rows("Sinks now", {"site": "Site", "sink": "Sink"}, *columns, order=Order(worst="Lag"), about=about)

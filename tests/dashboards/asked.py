@@ -67,6 +67,14 @@ def asked(board: Mapping[str, Any], reader: Reader) -> list[Asked]:
     return [_ask(board, panel, target, reader) for panel in panels(board) for target in panel["targets"]]
 
 
+def every_query() -> list[tuple[str, int, str]]:
+    """Every query of every dashboard: uid, place in what is `asked`, and name."""
+    nobody = Reader(datetime(2024, 5, 1, tzinfo=UTC))
+    return [
+        (uid, place, str(query)) for uid, board in BOARDS.items() for place, query in enumerate(asked(board, nobody))
+    ]
+
+
 def _ask(board: Mapping[str, Any], panel: Mapping[str, Any], target: Mapping[str, Any], reader: Reader) -> Asked:
     start, end = _range(board, panel, reader)
     step = _step(panel, target, end - start)

@@ -1,8 +1,4 @@
-"""Engines with data in them; rule: only here is said where the data come from.
-
-What a dashboard is asked does not depend on it: a real gateway that pushes may take the place of `world`, and then
-`troubled` is False, for its meters are well.
-"""
+"""Engines with data in them: those of `world`, pushed or scraped; those of a real gateway come from `gateway`."""
 
 from __future__ import annotations
 
@@ -20,11 +16,10 @@ from servers.engines import Prometheus, VictoriaMetrics
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """An engine whose data end at `now`; `troubled`: every state that a panel is made for is among them."""
+    """An engine whose data end at `now`."""
 
     engine: VictoriaMetrics | Prometheus
     now: datetime
-    troubled: bool = True
 
     def reader(self, **options: object) -> Reader:
         """Somebody who looks at the end of the data."""
