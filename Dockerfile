@@ -26,7 +26,7 @@ WORKDIR /var/lib/juntek
 VOLUME /var/lib/juntek
 EXPOSE 8140
 # The page of metrics answers as long as the gateway does its work; [metrics] has to be in its configuration.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+HEALTHCHECK --interval=15s --timeout=5s --start-period=5m \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9485/metrics', timeout=4)"]
 ENTRYPOINT ["juntek"]
 CMD ["run"]
