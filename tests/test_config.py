@@ -235,7 +235,7 @@ WRONG_FILES = {
         HOUSE.replace("house", "my van") + VAN.replace("van", "my_van"),
         'line 5: meters.name "my_van" is as good as "my van" above in a topic (my_van); give each meter its own name.',
     ),
-    "an empty name": (HOUSE.replace("house", ""), "line 2: meters.name is empty or has blanks around it; name it like"),
+    "an empty name": (HOUSE.replace("house", ""), "line 2: meters.name is empty, or has blanks around it"),
     "a name with a slash": (
         HOUSE.replace("house", "a/b"),
         "line 2: meters.name \"a/b\" has a '/', which MQTT topics may not have; leave it out.",

@@ -104,8 +104,10 @@ def _make_meter(keys: MeterKeys) -> MeterConfiguration:
 
 def _check_name(document: Document, place: Place, name: str, names: dict[str, str]) -> None:
     origin, plain = document.origin(place), slug(name)
-    if not name.strip() or name != name.strip():
-        raise ConfigurationError(f"{origin}: meters.name is empty or has blanks around it; name it like house.")
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        raise ConfigurationError(
+            f"{origin}: meters.name is empty, or has blanks around it or signs that nobody sees; name it like house."
+        )
     if found := _UNFIT_FOR_A_TOPIC.search(name):
         raise ConfigurationError(
             f'{origin}: meters.name "{name}" has a {found[0]!r}, which MQTT topics may not have; leave it out.'
@@ -234,10 +236,10 @@ def _origin_of_sentence(document: Document, section: Place, sentence: str) -> st
 
 
 def _check_site(document: Document, site: str) -> str:
-    if not site.strip() or site != site.strip() or _UNFIT_FOR_A_TOPIC.search(site):
+    if not site.strip() or site != site.strip() or _UNFIT_FOR_A_TOPIC.search(site) or not site.isprintable():
         raise ConfigurationError(
-            f'{document.origin(("site",))}: site "{site}" is empty, or has blanks around it or a /, + or #; write it '
-            "like home."
+            f"{document.origin(('site',))}: site is empty, or has blanks around it, a /, + or #, or signs that nobody "
+            "sees; write it like home."
         )
     return site
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Batches = dict[str, list["Reading"]]
 """Readings in the order of time, by meter."""
 
-_SETTLE = round(SETTLE * 1000)
+DOUBT = round(SETTLE * 1000)
+"""ms before the target went away, of which nobody knows whether it still has them."""
 
 
 class Accounts(NamedTuple):
@@ -80,7 +81,7 @@ class Live:
         """The target went away: of what it took last nobody knows whether it still has it."""
         for meter, first in self._first.items():
             until = self._until[meter]
-            self._add(Range(meter, max(first, until - _SETTLE), until, State.DOUBTFUL))
+            self._add(Range(meter, max(first, until - DOUBT), until, State.DOUBTFUL))
 
     def collect(self) -> Accounts:
         """Return what has changed since this was last asked."""

@@ -55,8 +55,8 @@ async def serve(options: Options, context: Context, name: str) -> AsyncIterator[
     """Do what `open_sink` promises; `name` is that of the sink."""
     if context.database is None:
         raise ConfigurationError("history.path is not known; give the path of the database file.")
-    async with open_target(options, context.version) as target:
-        session = Session(options, context, name, target, context.database)
+    async with open_target(options, context.version) as target, open_target(options, context.version) as past:
+        session = Session(options, context, name, target, past, context.database)
         try:
             async with asyncio.TaskGroup() as tasks:
                 lanes = [tasks.create_task(lane) for lane in (session.send_live(), session.keep(), session.send_owed())]
@@ -79,11 +79,13 @@ def lock_of(database: Path, options: Options) -> Path:
 class Session:
     """One target of the gateway."""
 
-    def __init__(self, options: Options, context: Context, name: str, target: Target, database: Path) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what is known, and two ways to the target
+        self, options: Options, context: Context, name: str, target: Target, past: Target, database: Path
+    ) -> None:
         self._options = options
         self._context = context
         self._name = name
-        self._target = target
+        self._target, self._past = target, past
         self._path = database
         self._health = context.sinks[name]
         self._live = Live()
@@ -242,7 +244,7 @@ class Session:
                 return
             store = await asyncio.to_thread(self._open_deliveries)
             stack.callback(store.close)
-            backlog = Backlog(store, self._target, self._context.site, self._context.time)
+            backlog = Backlog(store, self._past, self._context.site, self._context.time)
             self._live.resume(await asyncio.to_thread(store.resume, self._context.time()))
             await backlog.begin()
             self._stack = stack.pop_all()
@@ -256,6 +258,8 @@ class Session:
     # How the target does ------------------------------------------------------------------------------------
 
     def _went_well(self) -> None:
+        if self._target.take_hang_up() or self._past.take_hang_up():
+            self._doubt()
         if self._backlog is not None:
             self._backlog.count()
         if not self._failing:
@@ -266,17 +270,21 @@ class Session:
         log.info("%s: it takes readings again; what it missed is sent now.", self._name)
 
     def _went_away(self, error: TargetError) -> None:
-        if not isinstance(error, AllRefusedError) and not self._failing:
-            self._live.doubt()
-            self._gone = True
         if not self._failing:
             self._health.failures += 1
+            if not isinstance(error, AllRefusedError):
+                self._doubt()
         self._failing = True
         self._health.connected = False
-        now = asyncio.get_running_loop().time()
-        self._retry, self._retry_owed = now + max(error.wait or 0.0, self._wait), now + SETTLING
+        self._retry = asyncio.get_running_loop().time() + max(error.wait or 0.0, self._wait)
         self._wait = min(2 * self._wait, LONGEST_WAIT)
         self._tell(f"{error} Nothing is lost: it is sent later.")
+
+    def _doubt(self) -> None:
+        """The target was gone: it may have lost what it took last."""
+        self._live.doubt()
+        self._gone = True
+        self._retry_owed = asyncio.get_running_loop().time() + SETTLING
 
     def _tell_refused(self, count: int, why: str) -> None:
         self._health.refused += count

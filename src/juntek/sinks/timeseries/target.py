@@ -26,6 +26,7 @@ from juntek.sinks.timeseries.complaints import (
     explain_failure,
     explain_refusal,
 )
+from juntek.sinks.timeseries.connection import IDLE_TIME, Connection
 from juntek.sinks.timeseries.held import Held
 from juntek.sinks.timeseries.isolation import TAKEN, NothingTakenError, Refusal, Verdict, isolate
 
@@ -43,10 +44,8 @@ ANSWER_TIME: Final = 30.0
 REQUEST_TIME: Final = 120.0
 """s for a whole request, whatever signs of life there are."""
 
-MOST_CONNECTIONS: Final = 4
-"""The live stream, the past, and what is asked beside them."""
-IDLE_TIME: Final = 5.0
-"""s after which an idle connection is given up: Telegraf hangs up after 10, and a write must not meet that."""
+MOST_CONNECTIONS: Final = 1
+"""So that a second one tells that the first is no more."""
 
 _SMALL: Final = 1_000
 """Bytes that are not worth packing."""
@@ -91,7 +90,7 @@ async def open_target(options: Options, version: str) -> AsyncIterator[Target]:
 
 
 class Target:
-    """An open target; its requests may run side by side."""
+    """An open target, for one request after the other."""
 
     def __init__(self, options: Options, client: httpx.AsyncClient, secrets: Collection[str]) -> None:
         self._options = options
@@ -99,6 +98,7 @@ class Target:
         self._secrets = secrets
         self._url = _add_precision(options.url)
         self._held = Held(client, options, secrets)
+        self._line = Connection()
         self._unpacks: bool | None = None
         """Whether it understands gzip, once that is known."""
 
@@ -138,6 +138,10 @@ class Target:
         """
         return await self._held.find(labels, start, end)
 
+    def take_hang_up(self) -> bool:
+        """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
+        return self._line.take_hang_up()
+
     async def _send(self, lines: Sequence[bytes]) -> Verdict:
         size = sum(map(len, lines))
         pack = size >= _SMALL and self._unpacks is not False
@@ -167,9 +171,13 @@ class Target:
         try:
             async with (
                 asyncio.timeout(REQUEST_TIME),
-                self._client.stream("POST", self._url, content=body, headers=headers) as response,
+                self._client.stream(
+                    "POST", self._url, content=body, headers=headers, extensions={"trace": self._line.trace}
+                ) as response,
             ):
-                return await read_answer(response, self._secrets)
+                answer = await read_answer(response, self._secrets)
+                self._line.note_answer(response)
+                return answer
         except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
             raise explain_failure(self._options, error) from None
 

@@ -1,0 +1,54 @@
+"""Whether a target hung up; rule: seen from the connection alone, so that it costs no request.
+
+An engine that is killed and at once started again answers the next request as if nothing had happened, and has lost
+what it took last. It gives itself away by the connection, which is a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import httpx
+
+IDLE_TIME: Final = 5.0
+"""s after which we give up an idle connection: Telegraf hangs up after 10, and a write must not meet that."""
+
+HABIT: Final = 5
+"""Times in HABIT_TIME s: who hangs up so often does it with everybody."""
+HABIT_TIME: Final = 60.0
+
+
+class Connection:
+    """The connections to one target, of which there is one at a time."""
+
+    def __init__(self) -> None:
+        self._answered: float | None = None
+        """When the last answer came on a connection that was to stay, on the clock of the loop."""
+        self._hung_up: deque[float] = deque(maxlen=HABIT)
+        self._is_news = False
+
+    async def trace(self, event: str, _info: dict[str, Any]) -> None:
+        """Hear from the library what it does."""
+        if event != "connection.connect_tcp.complete":
+            return
+        now = asyncio.get_running_loop().time()
+        answered, self._answered = self._answered, None
+        # Half of the time for which we keep it ourselves leaves no doubt who hung up.
+        if answered is not None and now - answered < IDLE_TIME / 2:
+            self._hung_up.append(now)
+            self._is_news = True
+
+    def note_answer(self, response: httpx.Response) -> None:
+        """An answer came to its end."""
+        stays = response.http_version == "HTTP/1.1" and response.headers.get("connection", "").lower() != "close"
+        self._answered = asyncio.get_running_loop().time() if stays else None
+
+    def take_hang_up(self) -> bool:
+        """Return whether the target hung up since this was last asked, and does not do so all the time."""
+        if not self._is_news:
+            return False
+        self._is_news = False
+        return len(self._hung_up) < HABIT or self._hung_up[-1] - self._hung_up[0] > HABIT_TIME
