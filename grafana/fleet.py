@@ -22,10 +22,14 @@ LATE = 300
 _UP = latest("available")
 SILENT = f"({_UP} == 0)"
 TRIPPED = f"(({now('output_code')} >= 1) <= 6)"
+_LAST_TRIPPED = f"(({latest('output_code')} >= 1) <= 6)"
 _LATE = f"({sink('lag')} > {LATE})"
 
-TROUBLE = f"(0 * {TRIPPED} + 3) or ({SILENT} + 2) or (1 - {now('state_of_charge')}) or (0 * {_UP})"
-"""3: a protection has switched the output off; 2: silent; else how much of the battery is missing, 0 to 1."""
+TROUBLE = f"({SILENT} + 2) or (0 * {_LAST_TRIPPED} + 3) or (1 - {latest('state_of_charge')}) or (0 * {_UP})"
+"""3: a protection has switched the output off; 2: silent; else how much of the battery is missing, 0 to 1.
+
+What comes first holds: what an engine still knows of a silent meter does not count.
+"""
 
 SITE_TROUBLE = f"max by (site) ({TROUBLE} or (0 * {_LATE} + 1.5))"
 """That of the site's worst meter; 1.5: a sink is late."""
