@@ -26,7 +26,7 @@ EXAMPLE: Final = ROOT / ".env.example"
 
 SET: Final = {
     "GRAFANA_PASSWORD": "grafana-secret",
-    "MQTT_PASSWORD": "mqtt secret mqtt secret #1 1",
+    "MQTT_PASSWORD": "mqtt secret 1",
     "METER_LINK": "/dev/ttyUSB0",
 }
 """What an owner has to write into .env."""

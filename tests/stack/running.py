@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from servers.mosquitto import find_program
 from servers.process import ServerProcess, free_port
-from stack.composed import ROOT, Image, read_image, read_services
+from stack.composed import Image, read_image, read_services
 
 PROGRAMS: Final = {"victoria-metrics": "victoria-metrics", "vmalert": "vmalert"}
 """What the images start by themselves; each flag that the program here does not know has to be in OLDER."""
@@ -187,8 +187,3 @@ def wait_for(what: str, is_so: Any, timeout: float = 30) -> None:  # noqa: ANN40
     while not is_so():
         assert time.monotonic() < end, f"not in {timeout} s: {what}"
         time.sleep(0.2)
-
-
-def provisioned() -> Path:
-    """Return the folder of what Grafana reads at its start."""
-    return ROOT / "grafana" / "provisioning"
