@@ -18,7 +18,8 @@ from juntek.update import Update
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 2000
-"""Updates that wait for one sink; the oldest are dropped then and counted."""
+MOST_OF_A_METER = 20
+"""Updates that wait for one sink, of few meters and of each of many; the oldest are dropped then and counted."""
 
 MOST_STRIKES = 3
 """Unforeseen failures over one meter's update after which it is not told again."""
@@ -45,6 +46,7 @@ class Supervisor:
         self._options = options
         self._context = context
         self._queue = self.health.queue
+        self._most_waiting = max(MOST_WAITING, MOST_OF_A_METER * len(context.meters))
         self._lost_before = 0
         self._news = asyncio.Event()
         self._latest: dict[str, Update] = {}
@@ -53,7 +55,7 @@ class Supervisor:
 
     def offer(self, update: Update) -> None:
         """Queue an update; never waits."""
-        if len(self._queue) >= MOST_WAITING:
+        if len(self._queue) >= self._most_waiting:
             self._queue.popleft()
             self.health.lost += 1
         self._queue.append(update)

@@ -81,3 +81,16 @@ async def test_an_update_that_always_fails_does_not_block_the_sink_for_ever(monk
         assert await handled == "house"
     running.cancel()
     await asyncio.wait([running])
+
+
+@pytest.mark.parametrize(("meters", "room"), [(1, 2000), (1000, 20_000)])
+def test_the_queue_of_a_sink_has_room_for_what_all_meters_tell_while_it_is_entered(meters: int, room: int) -> None:
+    names = tuple(f"meter{number}" for number in range(meters))
+    context = Context(version="1", gateway="here", meters=names)
+    served = supervisor.Supervisor(ModuleType("sink"), None, context, "files")
+    for number in range(room):
+        served.offer(update(names[number % meters]))
+    assert context.sinks["files"].lost == 0
+    served.offer(update(names[0]))
+    assert context.sinks["files"].lost == 1
+    assert context.sinks["files"].waiting == room
