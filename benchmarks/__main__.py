@@ -7,9 +7,9 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import added, backfill, charts, decoding, delay, gateway, history, page, start
+from benchmarks import added, backfill, charts, decoding, delay, fleet, gateway, history, page, start
 from benchmarks.broker import NoBrokerError
-from benchmarks.figures import Figure, LeftOut, table
+from benchmarks.figures import Figure, LeftOut, markdown, table
 
 PARTS: dict[str, Callable[..., Iterator[Figure | LeftOut]]] = {
     "decode": decoding.measure,
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[..., Iterator[Figure | LeftOut]]] = {
     "charts": charts.measure,
     "added": added.measure,
     "backfill": backfill.measure,
+    "fleet": fleet.measure,
     "page": page.measure,
 }
 
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="shorter, and less exact")
     parser.add_argument("--only", metavar="PARTS", help=f"of {', '.join(PARTS)}; commas between")
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
+    parser.add_argument("--markdown", action="store_true", help="tables for the documents in place of the table")
     parser.add_argument("--require-all", action="store_true", help="fail when something cannot be measured here")
     arguments = parser.parse_args()
     chosen = arguments.only.split(",") if arguments.only else list(PARTS)
@@ -51,7 +53,7 @@ def main() -> int:
         shown = {"figures": [figure.as_dict() for figure in figures], "left_out": left_out}
         sys.stdout.write(json.dumps(shown, indent=1) + "\n")
     else:
-        sys.stdout.write(table(figures) + "\n")
+        sys.stdout.write((markdown if arguments.markdown else table)(figures) + "\n")
     for sentence in left_out:
         sys.stderr.write(f"Not measured: {sentence}\n")
     too_much = any(figure.verdict == "TOO MUCH" for figure in figures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 
@@ -50,6 +51,34 @@ def table(figures: list[Figure]) -> str:
         asked = _asked(figure)
         lines.append(f"  {figure.name:{width}}{figure.value:9.2f} {figure.unit:3} {asked:24}{figure.verdict}".rstrip())
     return "\n".join(lines[1:])
+
+
+def markdown(figures: list[Figure]) -> str:
+    """Return the figures as tables of the documents; parts one after the other with the same names share a table."""
+    tables: list[tuple[list[str], list[tuple[str, str]], list[list[str]]]] = []
+    for part, group in groupby(figures, key=lambda figure: figure.part):
+        column = list(group)
+        names = [(figure.name, figure.unit) for figure in column]
+        if not tables or tables[-1][1] != names:
+            tables.append(([], names, [[] for _ in names]))
+        parts, _, rows = tables[-1]
+        parts.append(part)
+        for row, figure in zip(rows, column, strict=True):
+            row.append(_short(figure.value))
+    lines: list[str] = []
+    for parts, names, rows in tables:
+        lines += ["", _row("", parts), _row("---", ["---"] * len(parts))]
+        lines += [_row(f"{name}, {unit}" if unit else name, row) for (name, unit), row in zip(names, rows, strict=True)]
+    return "\n".join(lines[1:])
+
+
+def _row(name: str, values: list[str]) -> str:
+    return f"| {' | '.join((name, *values))} |"
+
+
+def _short(value: float) -> str:
+    """Two digits that say something, and all of a whole number."""
+    return f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"
 
 
 def _asked(figure: Figure) -> str:

@@ -51,6 +51,15 @@ def cpu_seconds(process: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def waited_seconds(process: int) -> float:
+    """Return how long its threads could have run but had no processor, as other programs had them all."""
+    try:
+        threads = Path(f"/proc/{process}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[1]) for thread in threads) / 1e9
+    except FileNotFoundError:  # this kernel does not count it
+        return 0.0
+
+
 def resident_megabytes(process: int) -> float:
     """Return the resident memory of a process now."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
@@ -68,8 +77,12 @@ def write_configuration(  # noqa: PLR0913 - what a gateway may have
     mode: str = "listen",
     history: bool = True,
     web: int | None = None,
+    timeseries: str | None = None,
 ) -> Path:
-    """Write a configuration with one meter for each link; `broker` and `web` are ports of 127.0.0.1."""
+    """Write a configuration with one meter for each link; `broker` and `web` are ports of 127.0.0.1.
+
+    `timeseries` is the URL of an engine.
+    """
     meters = [f'[[meters]]\nname = "meter{n}"\nlink = "{link}"\nmode = "{mode}"\n' for n, link in enumerate(links, 1)]
     sections = []
     if broker is not None:
@@ -78,6 +91,8 @@ def write_configuration(  # noqa: PLR0913 - what a gateway may have
         sections.append(f'[history]\npath = "{directory / "juntek.db"}"\nkeep_raw_days = 36500\n')
     if web is not None:
         sections.append(f'[web]\nlisten = "127.0.0.1:{web}"\n')
+    if timeseries is not None:
+        sections.append(f'[[timeseries]]\nurl = "{timeseries}"\n')
     path = directory / "juntek.toml"
     path.write_text("\n".join([*meters, *sections]))
     return path

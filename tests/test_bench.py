@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks import fleet, fleet_check
 from benchmarks.charts import hold_against
 from benchmarks.engines import Answer, Engine, InfluxDB, VictoriaMetrics
+from benchmarks.figures import Figure, markdown
 from benchmarks.page import weigh
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +50,8 @@ def test_a_part_that_does_not_exist_is_named() -> None:
     done = run("--only", "decode,speed")
     assert done.returncode == 2
     assert (
-        "there is no part speed; there are decode, gateway, delay, start, history, charts, added, page" in done.stderr
+        "there is no part speed; there are decode, gateway, delay, start, history, charts, added, backfill, fleet, page"
+        in done.stderr
     )
 
 
@@ -80,6 +84,43 @@ def test_without_a_browser_that_is_said_and_the_rest_is_measured() -> None:
     is_built = (ROOT / "src/juntek/sinks/web/static/index.html").exists()
     assert f"Not measured: page: {'Chromium is not installed' if is_built else 'The page is not built'}" in done.stderr
     assert ("brotli" in done.stdout) == is_built
+
+
+@pytest.mark.broker
+@pytest.mark.engines
+@pytest.mark.parametrize("way", ["listen", "poll"])
+def test_every_reading_of_a_fleet_comes_out_everywhere(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "SETTLE", 2.0)
+    figures = {figure.name: figure for figure in fleet.run_fleet(5, way, 3.0)}
+    assert figures["readings sent"].value >= 20
+    counted = [figure for figure in figures.values() if figure.limit == 0]
+    assert len(counted) == 4
+    assert {figure.name: figure.value for figure in counted if figure.value} == {}
+
+
+def test_what_a_fleet_lacks_is_found(tmp_path: Path) -> None:
+    sent = [fleet_check.Sent("meter1", second, 0.0, 0.0) for second in range(5)]
+    arrived = fleet_check.Arrived(0.0, {}, 0)
+    states = {("meter1", 0): [arrived], ("meter1", 1): [arrived, arrived], ("meter1", 3): [arrived]}
+    assert fleet_check.count_wrong_states(sent, states) == 3
+    with sqlite3.connect(tmp_path / "juntek.db") as connection:
+        connection.execute("CREATE TABLE meter (id, name)")
+        connection.execute("CREATE TABLE raw (meter, count)")
+        connection.execute("INSERT INTO meter VALUES (7, 'meter1')")
+        connection.executemany("INSERT INTO raw VALUES (7, ?)", [(2,), (1,)])
+    connection.close()
+    assert fleet_check.count_wrong_rows(sent, tmp_path / "juntek.db") == 2
+
+
+def test_figures_of_several_parts_with_the_same_names_share_a_table_in_the_documents() -> None:
+    figures = [
+        Figure(part=part, name=name, value=value, unit=unit)
+        for part, factor in (("10 meters", 1), ("100 meters", 10))
+        for name, value, unit in (("CPU", 1.234 * factor, "%"), ("lost", 0.0, ""))
+    ]
+    assert markdown(figures) == (
+        "|  | 10 meters | 100 meters |\n| --- | --- | --- |\n| CPU, % | 1.2 | 12 |\n| lost | 0 | 0 |"
+    )
 
 
 QUANTITIES = ("voltage", "power")
