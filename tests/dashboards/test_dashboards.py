@@ -11,13 +11,14 @@ import pytest
 from grafana.__main__ import main
 from grafana.frame import TITLES, WIDTH
 
-from dashboards.asked import BOARDS, panels
+from dashboards.asked import BOARDS, PLACE, panels
 from juntek.metric import GATEWAY_INFO, INFO, LINK_METRICS, READING_METRICS, SETTING_METRICS, SINK_METRICS
 
 NAMES = {metric.name for metric in (*READING_METRICS, *SETTING_METRICS, *LINK_METRICS, *SINK_METRICS)}
 EVERY_PANEL = [
     pytest.param(board, panel, id=f"{uid}-{panel['title']}") for uid, board in BOARDS.items() for panel in panels(board)
 ]
+DOCUMENT = PLACE.parents[1] / "docs" / "grafana.md"
 BUILT_IN = {"__rate_interval", "__interval", "__range"}
 
 
@@ -31,6 +32,14 @@ def test_all_four_are_there_and_lead_to_each_other() -> None:
         assert {link["url"] for link in board["links"]} == {f"/d/{other}" for other in TITLES if other != uid}
         assert all(link["includeVars"] for link in board["links"])
         assert board["title"] == f"Juntek: {TITLES[uid]}"
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_the_document_tells_what_is_under_each_heading(uid: str) -> None:
+    (chapter,) = re.findall(rf"^## {TITLES[uid]}\n(.*?)^## ", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    headings = [panel["title"] for panel in BOARDS[uid]["panels"] if panel["type"] == "row"]
+    told = " ".join(chapter.split())
+    assert [heading for heading in headings if f"*{heading}*" not in told] == []
 
 
 @pytest.mark.parametrize("uid", BOARDS)
