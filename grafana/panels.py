@@ -140,6 +140,7 @@ def months(title: str, unit: str, *queries: Query, about: str = "", look: Look =
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
         .max_data_points(10_000)
         .time_from("now-11M/M")
+        .hide_time_override(hide_time_override=True)
         .transformations(
             [
                 DataTransformerConfig(id_val="joinByField", options={"byField": "Time", "mode": "outer"}),
