@@ -1,0 +1,127 @@
+"""`juntek history push` as an owner runs it: the past into a new engine, stopped and run again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from cli.program import PATIENCE, environment, run
+from database.made import START, readings
+from juntek.database import Database
+from juntek.database.deliveries import Deliveries
+from juntek.database.lock import hold
+from juntek.database.recorder import Recorder
+from servers.engines import InfluxDB, VictoriaMetrics
+from servers.process import free_port
+from sinks.delivering import expected, in_influxdb, in_victoria_metrics
+
+COUNT = 20_000
+WEEK = 7 * 86_400
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "juntek.db"
+    with Database(path, synchronous="NORMAL") as opened:
+        Recorder(opened, UTC).record({"house": readings(0, COUNT)})
+    return path
+
+
+def push(database: Path, *arguments: object, status: int = 0) -> str:
+    ended = run("history", "push", *arguments, "--database", database)
+    assert ended.status == status, ended.talk
+    return ended.output if status == 0 else ended.talk
+
+
+def test_a_new_engine_gets_all_there_is(database: Path, victoria_metrics: VictoriaMetrics) -> None:
+    url = f"{victoria_metrics.url}/write"
+    place = url.split("/")[2]
+    assert push(database, url) == f"{COUNT} readings sent to {place}.\n"
+    assert in_victoria_metrics(victoria_metrics) == expected(database)
+    assert push(database, url) == f"0 readings sent to {place}; it had {COUNT} others already.\n"
+    assert in_victoria_metrics(victoria_metrics) == expected(database)
+
+
+def test_a_push_that_is_killed_is_run_again_and_nothing_is_doubled(
+    database: Path, victoria_metrics: VictoriaMetrics
+) -> None:
+    url = f"{victoria_metrics.url}/write"
+    command = [sys.executable, "-m", "juntek", "history", "push", url, "--rate", "5000", "--database", str(database)]
+    with subprocess.Popen(command, env=environment()) as process:
+        end = time.monotonic() + PATIENCE
+        while not in_victoria_metrics(victoria_metrics):
+            assert time.monotonic() < end
+        process.send_signal(signal.SIGKILL)
+    assert 0 < len(in_victoria_metrics(victoria_metrics)) < len(expected(database))
+    push(database, url)
+    assert in_victoria_metrics(victoria_metrics) == expected(database)
+
+
+def test_a_range_is_sent_once_more_where_it_is_asked_for(database: Path, victoria_metrics: VictoriaMetrics) -> None:
+    url = f"{victoria_metrics.url}/write"
+    push(database, url, "--from", "2026-09-21T15:00", "--to", "2026-09-21T15:10")
+    times = {time for time, _, _ in in_victoria_metrics(victoria_metrics)}
+    assert len(times) == 600
+    push(database, url, "--from", "2026-09-21T15:05", "--to", "2026-09-21T15:15")
+    there = in_victoria_metrics(victoria_metrics)
+    assert set(there.values()) == {1}
+    assert len({time for time, _, _ in there}) == 900
+
+
+def test_readings_that_an_engine_refuses_hold_up_no_others(tmp_path: Path, influxdb: InfluxDB) -> None:
+    """InfluxDB takes no number into a field that has text in the same week."""
+    path = tmp_path / "juntek.db"
+    with Database(path, synchronous="NORMAL") as opened:
+        recorder = Recorder(opened, UTC)
+        recorder.record({"house": readings(0, 3000)})
+        recorder.record({"house": readings(2 * WEEK, 3000)})
+    influxdb.create_database("juntek")
+    influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START)}', "s")
+    ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
+    assert ended.status == 0
+    assert ended.output.startswith("3000 readings sent to")
+    assert ended.talk.startswith("3000 readings were refused: ")
+    assert "field type conflict" in ended.talk
+    later = {point: count for point, count in expected(path).items() if point[0] > (START + WEEK) * 1000}
+    assert {point for point in in_influxdb(influxdb) if point[0] > (START + WEEK) * 1000} == set(later)
+
+
+def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/write"
+    place = url.split("/")[2]
+    with hold(database.with_name(f"{database.name}.{place.replace(':', '_').replace('.', '_')}.lock")) as alone:
+        assert alone
+        said = push(database, url)
+    assert said == (
+        f"The gateway that is running sends {place} what it is owed, about {COUNT} readings, beside the new ones.\n"
+    )
+    store = Deliveries(Database(database), place)
+    assert store.count() == COUNT
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        ((), 2, "There is no [[timeseries]] in the configuration; give the URL of the target."),
+        (("127.0.0.1:8428",), 3, 'timeseries.url is a URL such as "http://127.0.0.1:8428/write"'),
+        (("http://127.0.0.1:1/write",), 6, "is not there; start it, or check host and port in timeseries.url."),
+        (("http://127.0.0.1:1/write", "--meter", "barn"), 2, 'There is no history of a meter "barn"; there is one of'),
+        (("http://127.0.0.1:1/write", "--from", "may"), 2, '"may" is no time'),
+        (("http://127.0.0.1:1/write", "--rate", "1"), 3, "timeseries.rate is 10 to"),
+        (("http://127.0.0.1:1/write", "--token-file", "none"), 3, "none does not exist"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(
+    database: Path, tmp_path: Path, arguments: tuple[str, ...], status: int, sentence: str
+) -> None:
+    ended = run("history", "push", *arguments, "--database", database, home=tmp_path)
+    assert ended.status == status
+    assert sentence in ended.talk
+    assert ended.talk.count("\n") == 1
