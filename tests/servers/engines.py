@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from servers.certificates import KeyPair, ServerCertificate
     from servers.mosquitto import User
 
-PACKAGES: Final = {"victoria-metrics": "victoria-metrics", "influxd": "influxdb", "prometheus": "prometheus"}
+PACKAGES: Final = {
+    "victoria-metrics": "victoria-metrics",
+    "influxd": "influxdb",
+    "prometheus": "prometheus",
+    "docker-compose": "docker-compose",  # no engine itself: it only reads compose.yaml
+}
 """The Debian package of each program."""
 
 
 def missing_engines() -> list[str]:
     """Debian packages that are not on this machine."""
-    programs = [*PACKAGES.items(), ("promtool", "prometheus")]
+    programs = [*PACKAGES.items(), ("promtool", "prometheus"), ("vmalert", "victoria-metrics")]
     return sorted({package for program, package in programs if shutil.which(program) is None})
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from servers.mosquitto import find_program
 from servers.process import ServerProcess, free_port
-from stack.composed import Image, read_image, read_services
+from stack.composed import ROOT, Image, read_image, read_services
 
 PROGRAMS: Final = {"victoria-metrics": "victoria-metrics", "vmalert": "vmalert"}
 """What the images start by themselves; each flag that the program here does not know has to be in OLDER."""
@@ -133,15 +133,15 @@ class Stack:
         """Lay the folders and files of a service where it finds them, with the words changed that have to be."""
         root = self.folder(name)
         for volume in service.get("volumes", []):
-            source, target, _ = volume.rsplit(":", 2)
-            place = root / target.lstrip("/")
+            source, target = volume.split(":")[:2]
+            place, given = root / target.lstrip("/"), ROOT / source
             if source == "/dev":
                 continue
-            if not source.startswith("/"):
+            if not source.startswith("./"):
                 place.mkdir(parents=True, exist_ok=True)
                 continue
-            for file in [Path(source)] if Path(source).is_file() else Path(source).iterdir():
-                copy = place if Path(source).is_file() else place / file.name
+            for file in [given] if given.is_file() else given.iterdir():
+                copy = place if given.is_file() else place / file.name
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 text = self._here(name, file.read_text(encoding="utf-8"))
                 for words, others in OTHERWISE.items():
@@ -163,7 +163,7 @@ class Stack:
         text = text.replace(f"('127.0.0.1', {own})", f"('127.0.0.1', {self.ports[name]})")
         text = text.replace(f"-p {own}\\n", f"-p {self.ports[name]}\\n")  # what the broker's own clients are told
         text = text.replace(METRICS, f"127.0.0.1:{self._metrics_port}")
-        mounts = [volume.rsplit(":", 2)[1] for volume in self.services[name].get("volumes", [])]
+        mounts = [volume.split(":")[1] for volume in self.services[name].get("volumes", [])]
         mounts += [mount.partition(":")[0] for mount in self.services[name].get("tmpfs", [])]
         for target in mounts:
             if target not in ("/dev", "/tmp"):  # noqa: S108 - these are there on every computer

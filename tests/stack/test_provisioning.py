@@ -6,12 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml  # type: ignore[import-untyped]
 
 from stack.composed import ROOT, read_services
-
-pytestmark = pytest.mark.engines
 
 PROVISIONING = ROOT / "grafana" / "provisioning"
 DASHBOARDS = ROOT / "grafana" / "dashboards"
@@ -51,7 +48,7 @@ def test_the_dashboards_are_found_where_they_are_mounted_and_open_with_that_sour
     assert set(provider) <= PROVIDER_KEYS
     place = provider["options"]["path"]
     grafana = read_services()["grafana"]
-    assert f"{DASHBOARDS}:{place}:ro" in grafana["volumes"]
+    assert f"./grafana/dashboards:{place}:ro" in grafana["volumes"]
     home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert home.startswith(f"{place}/")
     boards = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in DASHBOARDS.glob("*.json")}
@@ -66,4 +63,4 @@ def test_the_dashboards_are_found_where_they_are_mounted_and_open_with_that_sour
 def test_both_folders_are_mounted_where_grafana_looks() -> None:
     volumes = read_services()["grafana"]["volumes"]
     for folder in PROVISIONING.iterdir():
-        assert f"{folder}:/etc/grafana/provisioning/{folder.name}:ro" in volumes
+        assert f"./grafana/provisioning/{folder.name}:/etc/grafana/provisioning/{folder.name}:ro" in volumes
