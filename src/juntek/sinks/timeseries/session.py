@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """s between two tries at a target that is away; it doubles from the first to the second."""
 REFUSED_TOLD_EVERY = 60.0
 """s between two sentences about readings that were refused."""
+GOODBYE = 3.0
+"""s that the last batch may take when the gateway stops."""
 MANY = 500
 """Readings beyond which lines are made in a thread, so that nothing else waits for them."""
 
@@ -120,8 +122,7 @@ class Session:
             await asyncio.sleep(due - loop.time())
             batches = self._live.cut()
             try:
-                if batches:
-                    await self._send(batches)
+                await self._send(batches)
                 if loop.time() >= situation_due and loop.time() >= self._retry:
                     situation_due = loop.time() + SITUATION_EVERY
                     await self._target.write(situation(self._context, self._updates.values(), self._context.time()))
@@ -130,6 +131,8 @@ class Session:
                 self._went_away(error)
 
     async def _send(self, batches: Batches) -> None:
+        if not batches:
+            return
         if asyncio.get_running_loop().time() < self._retry:
             self._live.owe(batches)
             return
@@ -207,8 +210,11 @@ class Session:
             await asyncio.sleep(KEEP_EVERY)
 
     async def close(self) -> None:
-        """Owe what was heard and not sent, and keep the accounts."""
-        self._live.owe(self._live.cut())
+        """Send what was heard last, or owe it, and keep the accounts."""
+        batches = self._live.cut()
+        with suppress(TargetError, TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                await self._send(batches)
         await self._keep()
         await asyncio.to_thread(self._stack.close)
 
