@@ -48,7 +48,7 @@ class Reply:
     status: int = 204
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    fault: Literal["", "cut", "mute", "garbage", "short", "endless"] = ""
+    fault: Literal["", "cut", "mute", "garbage", "short", "endless", "slow"] = ""
 
 
 GOOD = Reply()
@@ -64,7 +64,7 @@ class LineServer:
     taken: list[bytes] = field(default_factory=list)
     connections: int = 0
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
-    """Ends what is `mute` or `endless`."""
+    """Ends what is `mute`, `slow` or `endless`."""
 
     @property
     def url(self) -> str:
@@ -165,6 +165,12 @@ async def _answer(writer: asyncio.StreamWriter, reply: Reply, let_go: asyncio.Ev
                 writer.write(b"2000\r\n%s\r\n" % (b"no " * 0x2000)[:0x2000])
                 await writer.drain()
         await let_go.wait()
+    if reply.fault == "slow":
+        writer.write(b"HTTP/1.1 204 No Content\r\n")
+        while not let_go.is_set():
+            writer.write(b"x: y\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
     if reply.fault == "garbage":
         writer.write(b"220 mail.example ESMTP\r\n500 What is that?\r\n\r\n")
     if reply.fault:

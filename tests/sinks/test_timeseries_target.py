@@ -111,12 +111,12 @@ async def test_target_that_could_unpack_is_not_doubted_when_a_line_is_wrong() ->
     assert not [request for request in server.requests[sent:] if not request.is_packed and len(request.body) > 1000]
 
 
-async def test_past_does_not_hold_up_what_is_new() -> None:
+async def test_target_that_is_opened_twice_takes_the_past_beside_what_is_new() -> None:
     def judge(request: Request) -> Reply:
         return Reply(fault="mute") if line(1) in request.lines else GOOD
 
-    async with serve_lines(judge) as server, opened(server) as target:
-        past = asyncio.create_task(target.write(lines(2)))
+    async with serve_lines(judge) as server, opened(server) as other, opened(server) as target:
+        past = asyncio.create_task(other.write(lines(2)))
         while not server.requests:  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.01)
         assert await target.write([line(5)]) == []
@@ -183,6 +183,16 @@ async def test_batch_that_is_too_large_goes_in_parts() -> None:
     async with serve_lines(judge) as server, opened(server) as target:
         assert await target.write(lines(100)) == [Refusal(42, "Request Entity Too Large")]
     assert sorted(server.taken) == sorted(set(lines(100)) - bad(42))
+
+
+async def test_batch_that_was_too_large_has_not_arrived() -> None:
+    def judge(request: Request) -> Reply:
+        return Reply(413 if len(request.lines) > 30 else 429)
+
+    async with serve_lines(judge) as server, opened(server) as target:
+        with pytest.raises(TargetError, match="asks to be sent less") as said:
+            await target.write(lines(100))
+    assert not said.value.uncertain
 
 
 async def test_part_that_is_taken_of_a_batch_is_not_all_of_it() -> None:

@@ -167,10 +167,14 @@ async def test_answer_that_is_cut_short_leaves_it_open_what_arrived() -> None:
     assert said.uncertain
 
 
-@pytest.mark.parametrize("limit", ["ANSWER_TIME", "REQUEST_TIME"])
-async def test_target_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+@pytest.mark.parametrize(("limit", "fault"), [("ANSWER_TIME", "mute"), ("REQUEST_TIME", "slow")])
+async def test_target_that_never_ends_its_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    fault: Any,  # noqa: ANN401 - a literal
+) -> None:
     monkeypatch.setattr(module, limit, 0.3)
-    async with serve_lines(lambda _: Reply(fault="mute")) as server:
+    async with asyncio.timeout(15), serve_lines(lambda _: Reply(fault=fault)) as server:
         said = await trouble(server)
     assert "takes too long to answer; look at its log and its load." in str(said)
     assert said.uncertain

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from juntek.sinks.timeseries import connection
 from juntek.sinks.timeseries.lines import head_of, labels_of
 from juntek.sinks.timeseries.options import Options
 from juntek.sinks.timeseries.target import TargetError, open_target
@@ -90,16 +91,34 @@ async def test_victoria_metrics_that_dies_and_rises(victoria_metrics: VictoriaMe
         await target.write(lines(1))
         await asyncio.to_thread(victoria_metrics.kill)
         for _ in range(2):
-            with pytest.raises(TargetError) as said:
+            with pytest.raises(TargetError, match="is not there; start it, or check") as said:
                 await target.write(lines(10))
-        assert "is not there; start it, or check" in str(said.value)
-        assert not said.value.uncertain
+            assert not said.value.uncertain
         with pytest.raises(TargetError, match="is not there"):
             await target.find_held(LABELS, START, START + 9999)
         await asyncio.to_thread(victoria_metrics.start)
         assert await target.write(lines(10)) == []
         held = await target.find_held(LABELS, START, START + 10**6)
     assert held == both({START + 1000 * n for n in range(10)})
+
+
+async def test_victoria_metrics_that_was_started_anew_is_found_out_by_whatever_it_is_asked_next(
+    victoria_metrics: VictoriaMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
+    async with opened(victoria_metrics, "/write") as writing, opened(victoria_metrics, "/write") as asking:
+        await writing.write(lines(1))
+        await asking.write(lines(1))
+        await asking.find_held(LABELS, START, START + 9999)
+        assert not writing.take_hang_up()
+        assert not asking.take_hang_up()
+        await asyncio.to_thread(victoria_metrics.kill)
+        await asyncio.to_thread(victoria_metrics.start)
+        await writing.write(lines(1))
+        await asking.find_held(LABELS, START, START + 9999)
+        await asking.write(lines(1))
+        assert writing.take_hang_up()
+        assert asking.take_hang_up()
 
 
 @pytest.mark.parametrize("path", ["/wrote", "/api/v3/write_lp?db=home"])

@@ -35,10 +35,11 @@ class AllRefusedError(TargetError):
     """The target took no line of those it was sent, and says that they are wrong."""
 
 
-_LOGIN = re.compile(r"auth token")  # vmauth 1.79 answers 400 to an unknown token
-_NO_DATABASE = re.compile(r"database is required|missing .*\bdb\b")  # InfluxDB 1 and 3
-_NO_PATH = re.compile(r"unsupported path|missing route")  # VictoriaMetrics and vmauth
-_TLS = re.compile(r"HTTPS")  # Go's server and nginx, when they are spoken to without TLS
+# What the real ones say with a 400; each is long enough not to be met in a line that is repeated.
+_LOGIN = re.compile(r"cannot find the provided auth token")  # vmauth 1.79
+_NO_DATABASE = re.compile(r"^database is required|missing (?:field|query \w+) .?db\b")  # InfluxDB 1 and 3
+_NO_PATH = re.compile(r"unsupported path requested: |missing route for ")  # VictoriaMetrics and vmauth
+_TLS = re.compile(r"HTTP request .*HTTPS (?:server|port)")  # Go's server and nginx
 _NO_BUCKET = re.compile(r"database|bucket|organization|retention policy", re.IGNORECASE)
 
 _UNSURE_STATUS: Final = 500

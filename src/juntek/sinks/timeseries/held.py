@@ -22,6 +22,7 @@ from juntek.sinks.timeseries.complaints import TargetError, explain_failure, nam
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
+    from juntek.sinks.timeseries.connection import Connection
     from juntek.sinks.timeseries.options import Options
 
 _WRITE_PATHS: Final = ("/influx/api/v2/write", "/api/v2/write", "/influx/write", "/write")
@@ -36,10 +37,13 @@ _FAILURES: Final = (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError)
 class Held:
     """What a target holds, asked for at the path where VictoriaMetrics exports what it has."""
 
-    def __init__(self, client: httpx.AsyncClient, options: Options, secrets: Collection[str]) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, options: Options, secrets: Collection[str], connection: Connection
+    ) -> None:
         self._client = client
         self._options = options
         self._secrets = secrets
+        self._connection = connection
         self._base = _find_base(options.url)
 
     async def find(self, labels: Mapping[str, str], start: int, end: int) -> dict[str, set[int]] | None:
@@ -54,28 +58,36 @@ class Held:
             "end": str(end // 1000 + 1),
             "reduce_mem_usage": "1",  # as it is kept, nothing left out
         }
-        headers = {"accept-encoding": "gzip"}
-        timeout = httpx.Timeout(_SEARCH_TIME, connect=10)
         request = self._client.stream(
-            "POST", f"{self._base}/api/v1/export", data=query, headers=headers, timeout=timeout
+            "POST",
+            f"{self._base}/api/v1/export",
+            data=query,
+            headers={"accept-encoding": "gzip"},
+            timeout=httpx.Timeout(_SEARCH_TIME, connect=10),
+            extensions={"trace": self._connection.trace},
         )
         try:
             async with request as response:
                 if response.status_code == 200 and "json" in response.headers.get("content-type", ""):
-                    return await self._read(response, start, end)
+                    held = await self._read(response, start, end)
+                    self._connection.note_answer(response)
+                    return held
                 answer = await read_answer(response, self._secrets)
+                self._connection.note_answer(response)
         except _FAILURES as error:
             failure = explain_failure(self._options, error)
             failure.uncertain = False
             raise failure from None
-        return self._give_up(answer)
+        self._check(answer)
+        return None
 
     async def _flush(self, base: str) -> None:
         """Let it show what it has just taken, which takes a second otherwise; what goes wrong is told afterwards."""
         with suppress(*_FAILURES):
-            await self._client.post(f"{base}/internal/force_flush")
+            await self._client.post(f"{base}/internal/force_flush", extensions={"trace": self._connection.trace})
 
-    def _give_up(self, answer: Answer) -> None:
+    def _check(self, answer: Answer) -> None:
+        """Raise TargetError where it should have answered; otherwise it cannot be asked, or we may not."""
         if answer.status in (408, 425, 429) or answer.status >= 500:
             raise self._error(answer)
         if answer.status == 400 and not _NO_SUCH_PATH.search(answer.words):

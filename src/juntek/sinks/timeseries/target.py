@@ -97,8 +97,8 @@ class Target:
         self._client = client
         self._secrets = secrets
         self._url = _add_precision(options.url)
-        self._held = Held(client, options, secrets)
-        self._line = Connection()
+        self._connection = Connection()
+        self._held = Held(client, options, secrets, self._connection)
         self._unpacks: bool | None = None
         """Whether it understands gzip, once that is known."""
 
@@ -140,7 +140,7 @@ class Target:
 
     def take_hang_up(self) -> bool:
         """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
-        return self._line.take_hang_up()
+        return self._connection.take_hang_up()
 
     async def _send(self, lines: Sequence[bytes]) -> Verdict:
         size = sum(map(len, lines))
@@ -172,11 +172,11 @@ class Target:
             async with (
                 asyncio.timeout(REQUEST_TIME),
                 self._client.stream(
-                    "POST", self._url, content=body, headers=headers, extensions={"trace": self._line.trace}
+                    "POST", self._url, content=body, headers=headers, extensions={"trace": self._connection.trace}
                 ) as response,
             ):
                 answer = await read_answer(response, self._secrets)
-                self._line.note_answer(response)
+                self._connection.note_answer(response)
                 return answer
         except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
             raise explain_failure(self._options, error) from None
