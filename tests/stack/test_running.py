@@ -174,6 +174,7 @@ def test_grafana_sees_every_alert_rule_through_its_data_source(stack: Stack) -> 
         "every rule was asked once", lambda: all(not rule["lastEvaluation"].startswith("0001") for rule in rules())
     )
     assert [rule["name"] for rule in rules() if rule["health"] != "ok" or rule["lastError"]] == []
+    assert not ask(stack, "/api/v1/alerts")["alerts"]  # and all is well in the demo
 
 
 async def test_a_meter_that_falls_silent_is_an_alert_and_comes_back(stack: Stack) -> None:
