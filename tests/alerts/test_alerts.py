@@ -13,6 +13,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from juntek import metric
+from juntek.sinks import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,15 @@ def test_prometheus_and_vmalert_take_the_rules() -> None:
     assert status == 0, said
     status, said = run("vmalert", "-dryRun", f"-rule={RULES}")
     assert status == 0, said
+
+
+def test_the_example_for_prometheus_finds_gateway_and_rules() -> None:
+    example = HERE.parents[1] / "contrib" / "prometheus.yml"
+    status, said = run("promtool", "check", "config", example)
+    assert status == 0, said
+    assert f"{len(ALERTS)} rules found" in said
+    document = yaml.safe_load(example.read_text(encoding="utf-8"))
+    assert document["scrape_configs"][0]["static_configs"][0]["targets"] == [metrics.Options().listen]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.removesuffix(".test.yml"))
