@@ -20,6 +20,7 @@ from juntek.bus import Bus
 from juntek.cli import app
 from juntek.cli.status import STATUSES
 from juntek.config.example import write_example
+from juntek.metric import GATEWAY_INFO, INFO, LINK_METRICS, READING_METRICS, SETTING_METRICS, SINK_METRICS
 from juntek.model import find_models
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity, Reading, Settings
@@ -28,7 +29,7 @@ from juntek.wire import Garbage
 ROOT = Path(__file__).resolve().parent.parent
 FRAMES = ROOT / "tests" / "fixtures" / "rs485.jsonl"
 METERS = ROOT / "docs" / "supported-meters.md"
-MARKED = (ROOT / "README.md",)
+MARKED = (ROOT / "README.md", ROOT / "docs" / "timeseries.md")
 PART = re.compile(r"(<!-- made: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAME = re.compile(r"\bK[A-Z]\d{3}F\b")
 
@@ -98,13 +99,36 @@ def supported_meters_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def metrics() -> str:
+    """Return the names of all values for engines of time series."""
+    rows = []
+    for table, when in _METRICS:
+        for metric in table:
+            about = QUANTITIES.get(metric.key)
+            source = f"`{metric.key}`, {about.unit}" if about and about.unit else f"`{metric.key}`" if about else ""
+            rows.append((f"`{metric.name}`", metric.help.rstrip("."), source, when))
+    rows += [(f"`{name}`", help_text, "", "every 15 s") for name, help_text in _INFOS]
+    return _table(("name", "what it is", "of", "sent"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "configuration": configuration,
     "commands": commands,
+    "metrics": metrics,
     "statuses": statuses,
     "supported-meters": supported_meters,
 }
 
+_METRICS = (
+    (READING_METRICS, "with every reading"),
+    (SETTING_METRICS, "every 15 s"),
+    (LINK_METRICS, "every 15 s"),
+    (SINK_METRICS, "every 15 s"),
+)
+_INFOS = (
+    (INFO, "Always 1; labels `family`, `model`, `sensor`, `firmware` say who the meter is"),
+    (GATEWAY_INFO, "Always 1; labels `gateway` and `version`"),
+)
 _KINDS = {"r50": ("reading", "readings"), "r51": ("settings", "settings"), "r00": ("identity", "identities")}
 _INDEX_NUMBER = re.compile(r"public file id [\d/ ]+\((.*)\)")
 _PAGE_HEAD = """\
