@@ -138,6 +138,7 @@ class Api:
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT, media_type="text/event-stream")
         headers = request.headers
+        self.hub.renew(GATEWAY)
         return Stream(self.hub, [GATEWAY, *self.meters.names()], lambda: self.gate.admits(headers))
 
     async def _describe(self, request: Request) -> Response:

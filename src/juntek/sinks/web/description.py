@@ -8,19 +8,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS
 from juntek.sinks.web.access import COOKIE
 from juntek.sinks.web.parameters import CHARTED, FEW_POINTS, LATEST, MOST_POINTS, USUAL
 from juntek.sinks.web.passwords import LONGEST_PASSWORD
-
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string"}
-_NUMBER: Schema = {"type": "number"}
-_WHOLE: Schema = {"type": "integer"}
-_TRUTH: Schema = {"type": "boolean"}
-_MOMENT: Schema = {"type": "string", "format": "date-time"}
-_WORDS = {"direction": DIRECTIONS, "output_state": OUTPUT_STATES}
+from juntek.sinks.web.schemas import DATE, MOMENT, TEXT, Schema, list_of, make_schemas, part, record
 
 _ERRORS = {
     400: "Something asked for cannot be; the sentence says what and how to ask.",
@@ -61,7 +52,7 @@ def describe_api(version: str) -> Schema:
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
             },
-            "schemas": _schemas(),
+            "schemas": make_schemas(),
         },
     }
 
@@ -72,20 +63,20 @@ def describe_api(version: str) -> Schema:
 def _paths() -> Schema:
     meter = "/api/meters/{name}"
     return {
-        "/api/meters": {"get": _look("listMeters", "All meters, now", _list_of("Meter"))},
-        f"{meter}/latest": {"get": _look("showLatest", "The latest reading of a meter", _part("Reading"), _NAME)},
+        "/api/meters": {"get": _look("listMeters", "All meters, now", list_of("Meter"))},
+        f"{meter}/latest": {"get": _look("showLatest", "The latest reading of a meter", part("Reading"), _NAME)},
         f"{meter}/history": {
-            "get": _look("showHistory", "A chart: the past at a resolution that fits", _part("History"), *_CHART)
+            "get": _look("showHistory", "A chart: the past at a resolution that fits", part("History"), *_CHART)
         },
         f"{meter}/days": {
-            "get": _look("showDays", "Energy and extremes of days, months or years", _list_of("Day"), *_CALENDAR)
+            "get": _look("showDays", "Energy and extremes of days, months or years", list_of("Day"), *_CALENDAR)
         },
         f"{meter}/export": {"get": _export()},
-        "/api/health": {"get": _look("showHealth", "How the gateway, its links and its history do", _part("Health"))},
+        "/api/health": {"get": _look("showHealth", "How the gateway, its links and its sinks do", part("Health"))},
         "/api/live": {"get": _live()},
         "/api/openapi.json": {"get": _open(_look("describe", "This description", {"type": "object"}))},
         "/api/session": {
-            "get": _open(_look("showSession", "Whether a password is needed, and given", _part("Session"))),
+            "get": _open(_look("showSession", "Whether a password is needed, and given", part("Session"))),
             "post": _open(_sign_in()),
             "delete": _open(_sign_out()),
         },
@@ -96,11 +87,10 @@ def _parameter(name: str, description: str, schema: Schema, **more: Any) -> Sche
     return {"name": name, "in": "query", "description": description, "schema": schema} | more
 
 
-_NAME = _parameter("name", "Name of the meter.", _TEXT, **{"in": "path", "required": True})
+_NAME = _parameter("name", "Name of the meter.", TEXT, **{"in": "path", "required": True})
 _SINCE_1970 = r"^(19[7-9]\d|[2-9]\d{3})-"
-_TIME: Schema = {"oneOf": [_MOMENT | {"pattern": _SINCE_1970}, {"type": "number", "minimum": 0, "maximum": LATEST}]}
-_DATE: Schema = {"type": "string", "format": "date"}
-_DAY: Schema = _DATE | {"pattern": _SINCE_1970}
+_TIME: Schema = {"oneOf": [MOMENT | {"pattern": _SINCE_1970}, {"type": "number", "minimum": 0, "maximum": LATEST}]}
+_DAY: Schema = DATE | {"pattern": _SINCE_1970}
 _CHART = (
     _NAME,
     _parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _TIME),
@@ -145,7 +135,7 @@ def _export() -> Schema:
     format_parameter = _parameter("format", "Kind of file.", {"enum": ["csv", "parquet"], "default": "csv"})
     operation = _look("export", "All readings of a meter as a file", {}, *_CHART[:3], format_parameter)
     binary = {"type": "string", "contentMediaType": "application/vnd.apache.parquet"}
-    files = {"text/csv": _TEXT, "application/vnd.apache.parquet": binary}
+    files = {"text/csv": TEXT, "application/vnd.apache.parquet": binary}
     operation["responses"]["200"] = _content("The file; without `from` and `to`, with everything there is.", files)
     operation["responses"] |= _refusals([501])
     return operation
@@ -155,141 +145,32 @@ def _live() -> Schema:
     operation = _look("watch", "Server-sent events: `update` for a meter, `gateway` for the gateway", {})
     operation["responses"]["200"] = _content(
         "Events for as long as the connection is open. An `update` holds a LiveUpdate, `gateway` a Health.",
-        {"text/event-stream": _TEXT},
+        {"text/event-stream": TEXT},
     )
     return operation
 
 
 def _sign_in() -> Schema:
     password = {"type": "string", "minLength": 1, "maxLength": LONGEST_PASSWORD}
-    operation = _look("signIn", "Sign in", _part("Session"))
+    operation = _look("signIn", "Sign in", part("Session"))
     operation["requestBody"] = {
         "required": True,
-        "content": {"application/json": {"schema": _record(password=password) | {"additionalProperties": False}}},
+        "content": {"application/json": {"schema": record(password=password) | {"additionalProperties": False}}},
     }
     operation["responses"] |= _refusals([403, 408, 413, 415, 429])
     return operation
 
 
 def _sign_out() -> Schema:
-    operation = _look("signOut", "Sign out", _part("Session"))
+    operation = _look("signOut", "Sign out", part("Session"))
     operation["responses"] |= _refusals([403])
     return operation
 
 
 def _refusals(statuses: list[int]) -> Schema:
-    error = {"application/json": _part("Error")}
+    error = {"application/json": part("Error")}
     return {str(status): _content(_ERRORS[status], error) for status in sorted(statuses)}
 
 
 def _content(description: str, kinds: dict[str, Schema]) -> Schema:
     return {"description": description, "content": {kind: {"schema": schema} for kind, schema in kinds.items()}}
-
-
-# Schemas ------------------------------------------------------------------------------------------------------
-
-
-def _schemas() -> Schema:
-    extremes = _record(minimum=_or_null(_NUMBER), maximum=_or_null(_NUMBER))
-    energies = ("charged_energy", "discharged_energy", "charged_capacity", "discharged_capacity", "efficiency")
-    ranged = ("voltage", "current", "power", "temperature", "state_of_charge")
-    column = {"type": "array", "items": _or_null(_NUMBER)}
-    return {
-        "Error": _record(error=_TEXT),
-        "Session": _record(required=_TRUTH, signed_in=_TRUTH),
-        "Identity": _record(
-            address=_WHOLE, family=_TEXT, model=_TEXT, sensor={"enum": list(SENSORS)}, max_voltage=_WHOLE,
-            max_current=_WHOLE, firmware=_TEXT, serial_number=_WHOLE,
-        ),
-        "Settings": {"type": "object", "properties": {key: _setting(key) for key in SETTING_KEYS}},
-        "Reading": _reading(),
-        "LinkHealth": _link_health(),
-        "Meter": _record(
-            name=_TEXT, configured=_TRUTH, available=_TRUTH, identity=_or_null(_part("Identity")),
-            settings=_or_null(_part("Settings")), health=_part("LinkHealth"), latest=_or_null(_part("Reading")),
-            first=_or_null(_NUMBER), last=_or_null(_NUMBER),
-        ),
-        "LiveUpdate": _record(
-            meter=_TEXT, available=_TRUTH, identity=_or_null(_part("Identity")), settings=_or_null(_part("Settings")),
-            health=_part("LinkHealth"), latest=_or_null(_part("Reading")),
-        ),
-        "Health": _record(
-            version=_TEXT, gateway=_TEXT, time=_MOMENT, uptime=_NUMBER,
-            history=_record(state={"enum": ["ok", "paused", "off"]}, reason=_or_null(_TEXT)),
-            meters={"type": "object", "additionalProperties": _part("LinkHealth")},
-        ),
-        "History": {
-            "description": "`resolution` is s between points, 0 for readings themselves; a gap is one point of nulls.",
-            **_record(
-                **{"from": _NUMBER, "to": _NUMBER}, meter=_TEXT, resolution=_NUMBER,
-                time={"type": "array", "items": _NUMBER},
-                quantities={"type": "object", "propertyNames": {"enum": list(CHARTED)},
-                            "additionalProperties": _part("Column")},
-            ),
-        },
-        "Column": {
-            "type": "object",
-            "properties": dict.fromkeys(("minimum", "average", "maximum", "last", "increase"), column),
-            "additionalProperties": False,
-        },
-        "Day": {
-            "description": "Energy in Wh, capacity in Ah, efficiency a part of 1; `date` begins a month or year.",
-            "type": "object",
-            "required": ["date", *energies, *ranged],
-            "properties": {
-                "date": _DATE, "count": _WHOLE,
-                **dict.fromkeys(energies, _or_null(_NUMBER)), **dict.fromkeys(ranged, extremes),
-            },
-        },
-    }  # fmt: skip
-
-
-def _reading() -> Schema:
-    values = {key: _value(key) for key in READING_KEYS}
-    estimated = {"type": "array", "items": _TEXT, "description": "Totals that hold an estimated part."}
-    return _record(
-        time=_or_null(_MOMENT), address=_WHOLE, family=_TEXT, output_code=_WHOLE, clock=_or_null(_TEXT),
-        estimated=estimated, **values,
-    )  # fmt: skip
-
-
-def _value(key: str) -> Schema:
-    quantity = QUANTITIES[key]
-    text = f"{quantity.label} ({quantity.unit})" if quantity.unit else quantity.label
-    if key in _WORDS:
-        return {"enum": list(_WORDS[key]), "description": text}
-    return {"type": ["number", "null"], "description": text}
-
-
-def _setting(key: str) -> Schema:
-    quantity = QUANTITIES[key]
-    text = f"{quantity.label} ({quantity.unit})" if quantity.unit else quantity.label
-    return {"type": ["number", "null"] if quantity.unit else ["number", "string", "null"], "description": text}
-
-
-def _link_health() -> Schema:
-    health = _record(
-        mode={"enum": ["starting", "listen", "poll", "closed"]}, connected=_TRUTH, frames=_WHOLE,
-        garbage={"type": "object", "additionalProperties": _WHOLE}, garbage_count=_WHOLE, reconnects=_WHOLE,
-        last_frame=_or_null(_MOMENT), error=_or_null(_TEXT),
-    )  # fmt: skip
-    health["properties"]["available"] = _TRUTH  # where it does not stand beside it
-    return health
-
-
-def _record(**properties: Schema) -> Schema:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _part(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list_of(name: str) -> Schema:
-    return {"type": "array", "items": _part(name)}
-
-
-def _or_null(schema: Schema) -> Schema:
-    if "type" in schema:
-        return schema | {"type": [schema["type"], "null"]}
-    return {"anyOf": [schema, {"type": "null"}]}

@@ -45,6 +45,10 @@ class Hub:
             client.waiting[key] = None
             client.news.set()
 
+    def renew(self, key: str) -> None:
+        """Let whoever comes next have the newest of a key that nobody is told of."""
+        self._texts.pop(key, None)
+
     def join(self) -> Client:
         """Return a new browser; raises Refusal where there are too many."""
         if len(self._clients) >= MOST_CLIENTS:

@@ -9,6 +9,7 @@ from typing import Any
 from juntek.homeassistant import settings as public_settings
 from juntek.reading import Identity, Reading, Settings, iso_time
 from juntek.sinks import Context
+from juntek.sinks.web.health import show_sinks
 from juntek.sinks.web.live import Event
 from juntek.update import Health, Update
 
@@ -38,7 +39,6 @@ class Meters:
         self._context = context
         self._meters = {name: Present() for name in context.meters}
         self._started = asyncio.get_running_loop().time()
-        self._history = self._look_at_history()
 
     def __contains__(self, name: object) -> bool:
         return name in self._meters
@@ -46,11 +46,6 @@ class Meters:
     def names(self) -> list[str]:
         """Return the names as they stand in the configuration."""
         return list(self._meters)
-
-    def notice_history(self) -> bool:
-        """Return whether the history paused or went on since this was last asked."""
-        before, self._history = self._history, self._look_at_history()
-        return before != self._history
 
     def take(self, update: Update) -> None:
         """Remember an update."""
@@ -80,21 +75,19 @@ class Meters:
         }
 
     def health(self) -> dict[str, Any]:
-        """Return how the gateway and its links do."""
+        """Return how the gateway, its links and its sinks do."""
+        state, reason = self._context.look_at_history()
         return {
             "version": self._context.version,
             "gateway": self._context.gateway,
             "time": iso_time(self._context.time()),
             "uptime": round(asyncio.get_running_loop().time() - self._started, 1),
-            "history": self._look_at_history(),
+            "history": {"state": state, "reason": reason},
+            "sinks": show_sinks(self._context),
             "meters": {
                 name: {"available": meter.available, **meter.health.as_dict()} for name, meter in self._meters.items()
             },
         }
-
-    def _look_at_history(self) -> dict[str, str | None]:
-        state, reason = self._context.look_at_history()
-        return {"state": state, "reason": reason}
 
     def describe(self, key: str) -> Event | None:
         """Return the present event of a meter or of the gateway, for a stream."""

@@ -18,6 +18,7 @@ from juntek.sinks.web.access import DAY, Gate, HostCheck, Sessions, Tries
 from juntek.sinks.web.answers import SECURITY_HEADERS
 from juntek.sinks.web.api import Api
 from juntek.sinks.web.files import Files
+from juntek.sinks.web.health import LOOK_EVERY, News
 from juntek.sinks.web.live import Hub
 from juntek.sinks.web.options import Options
 from juntek.sinks.web.passwords import is_hash, is_token_hash
@@ -47,20 +48,28 @@ async def serve(options: Options, context: Context) -> AsyncIterator[Callable[[U
     site = Site(list(routes), HostCheck(context.gateway, options.allowed_hosts))
 
     async def handle(update: Update) -> None:
-        if meters.notice_history():
-            hub.tell(GATEWAY)
         meters.take(update)
         hub.tell(update.meter)
 
     try:
         async with listening.serve(site, options.address, "web.listen", headers=SECURITY_HEADERS):
             log.info("web: the page is at http://%s/", options.address.seen_from(context.gateway))
+            watching = asyncio.create_task(_watch(News(context, clock), hub))
             try:
                 yield handle
             finally:
+                watching.cancel()
                 hub.close()
     finally:
         await past.close()
+
+
+async def _watch(news: News, hub: Hub) -> None:
+    """Tell every page when a sink goes away or comes back, and now and then how far it is behind."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if news.take():
+            hub.tell(GATEWAY)
 
 
 def _read_password_hash(options: Options) -> str | None:
