@@ -1,4 +1,4 @@
-"""What the answers of the API hold, in OpenAPI 3.1; rule: tables only, and `description` says what is answered where."""
+"""What the answers of the API hold, in OpenAPI 3.1; rule: tables only; `description` says what is answered where."""
 
 from __future__ import annotations
 
