@@ -1,4 +1,4 @@
-"""Keeps every reading in the database; rule: one commit for all meters, seldom, and what fails is told and tried again.
+"""Keeps every reading in the database; rule: few commits for all meters, and what fails is told and tried again.
 
 A clean stop writes what is held. A kill loses the readings of one commit interval and no energy: what they had
 counted is in the totals of the next. While the database cannot be written the sink is away like any other; what it
@@ -11,6 +11,8 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +38,13 @@ EXTRA = ""
 
 MOST_HELD = 20_000
 """Readings of all meters that are held between two commits; beyond that a commit comes early."""
+METERS_A_COMMIT = 100
+"""Meters whose readings are written in one commit. One of a thousand would hold the others up who write here, the
+totals and the accounts of targets, for a second."""
 BLOCKS_DROPPED = 8
-"""Hours of readings that are dropped after one commit, so that no commit takes long."""
-DAY = 86_400.0
+"""Hours of readings that are dropped after one commit, so that no commit takes long; of many meters, twice as many as
+become too old from one commit to the next."""
+HOUR, DAY = 3600.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +184,15 @@ class _Keeper:
 
     def _write(self, held: dict[str, list[Reading]]) -> None:
         assert self._recorder is not None  # noqa: S101 - made by open
-        self._recorder.record(held)
+        while held:
+            part = dict(islice(held.items(), METERS_A_COMMIT))
+            self._recorder.record(part)
+            for meter in part:
+                del held[meter]  # what is left is written when the disk is back
         steady = [clock.last for clock in self._clocks.values() if clock.is_steady and clock.last is not None]
         if steady:
-            self._recorder.drop_raw(min(steady) - self._options.keep_raw_days * DAY, BLOCKS_DROPPED)
+            limit = max(BLOCKS_DROPPED, ceil(2 * len(steady) * self._options.commit_interval / HOUR))
+            self._recorder.drop_raw(min(steady) - self._options.keep_raw_days * DAY, limit)
 
     def _tell(self, meter: str, clock: Clock) -> None:
         """Say once why readings are not kept, and to whoever looks, for as long as it is so."""
