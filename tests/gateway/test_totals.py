@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import juntek
 from juntek import Reading
 from juntek.database import Database
 from juntek.errors import DatabaseError
-from juntek.totals import TotalsKeeper
+from juntek.totals import AT_ONCE, TotalsKeeper
 from juntek.wire import encode
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -114,3 +115,19 @@ async def test_a_meter_that_is_not_heard_is_not_written_again(database: Database
     await hearing.commit()
     await deaf.commit()
     assert (await keeper(database)).add("house", reading(51)).discharged_capacity == 5.5
+
+
+async def test_the_lines_have_their_turn_while_the_ledgers_of_many_meters_are_looked_at(database: Database) -> None:
+    names = [f"meter{number}" for number in range(10 * AT_ONCE)]
+    totals = TotalsKeeper(lambda: database, dict.fromkeys(names, 1.0), ZONE, lambda: 1_750_000_000.0)
+    await totals.open()
+    for name in names:
+        totals.add(name, reading(0))
+    committing = asyncio.create_task(totals.commit())
+    turns = 0
+    while not database.load_ledgers():
+        await asyncio.sleep(0)
+        turns += 1
+    await committing
+    assert turns >= 10
+    assert {totals.add(name, reading(1)).discharged_capacity for name in names} == {5.0}
