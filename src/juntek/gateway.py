@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 LONGEST_GATHER = 0.1
 """s for which the bytes of a busy line are gathered while the processor sleeps; less where a sink cannot wait."""
 
+APART, TOGETHER = 0.001, 10
+"""s between the first openings of two links, and how many are opened at once: so the meters of a thousand are asked
+evenly over the second, and yet the processor wakes up for some of them at a time."""
+
 _DOING = {"listen": "listening", "poll": "polling"}
 
 
@@ -70,8 +74,8 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 for supervisor in self.supervisors:
                     tasks.create_task(supervisor.run())
-                for line in self._lines:
-                    tasks.create_task(line.run())
+                for place, line in enumerate(self._lines):
+                    tasks.create_task(_run_later(line, place // TOGETHER * TOGETHER * APART))
                 tasks.create_task(self.totals.run())
                 tasks.create_task(notifier.run())
         finally:
@@ -102,6 +106,11 @@ class Gateway:
         if text and self._told.get(update.meter) != text:
             self._told[update.meter] = text
             log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+
+
+async def _run_later(line: Line, wait: float) -> None:
+    await asyncio.sleep(wait)
+    await line.run()
 
 
 async def run_gateway(configuration: Configuration) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import Counter
 from types import ModuleType
 from typing import Any
@@ -88,7 +89,8 @@ class Supervisor:
                     log.warning("%s: %s Trying again.", self.name, sentence)
                     log.debug("%s: where it came from:", self.name, exc_info=error)
                     told = sentence
-            await asyncio.sleep(wait)
+            # All gateways that a broker has lost at once do not come back at once.
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             wait = min(2 * wait, LONGEST_WAIT)
 
     def _blame(self, meter: str) -> None:

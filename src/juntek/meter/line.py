@@ -6,6 +6,7 @@ One `Line` serves one link and all meters on it. It never gives up: what goes wr
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -83,7 +84,8 @@ class Line:
             await self._rest()
 
     async def _rest(self) -> None:
-        await asyncio.sleep(self._wait)
+        # Many links that are lost together are not opened together, nor are their meters asked together then.
+        await asyncio.sleep(self._wait * random.uniform(0.7, 1.0))  # noqa: S311 - no secret
         self._wait = min(2 * self._wait, LONGEST_WAIT)
 
     async def _serve(self, link: Link) -> LinkLostError:
