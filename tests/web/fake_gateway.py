@@ -1,6 +1,6 @@
 """A gateway that is not there: the page's API over a made-up year; rule: every state of the page can be had at once.
 
-By hand: PYTHONPATH=tests python -m web.fake_gateway [--port N] [--state live|silent|gone|paused|waiting|young|password]
+By hand: PYTHONPATH=tests python -m web.fake_gateway [--port N] [--state NAME], where a name is one of STATES.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from web.fake_past import NOMINAL, Past
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src" / "juntek" / "sinks" / "web" / "static"
 YEAR = 365 * 86400.0
+STATES = ("live", "silent", "paused", "waiting", "young", "password", "trouble")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -58,6 +59,21 @@ SETTINGS = {
 }
 
 
+SINKS = ("mqtt", "history", "web", "timeseries workshop", "timeseries 192.168.1.7:8086", "metrics")
+REFUSED = 'The broker refuses the user "juntek"; check mqtt.username and mqtt.password_file.'
+GONE = (
+    "The target workshop is not there; start it, or check host and port in timeseries.url. Nothing is lost: it is sent "
+    "later."
+)
+
+
+def sink(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what JSON can hold
+    """How a sink does that is well, but for the changes."""
+    well = {"connected": True, "waiting": 0, "lag": 0, "failures": 0, "lost": 0, "refused": 0, "error": None}
+    assert changes.keys() <= well.keys()
+    return well | changes
+
+
 @dataclass
 class Unit:
     """One meter. `shift` moves its day, so that two meters do not say the same."""
@@ -80,6 +96,7 @@ class FakeGateway:
     units: list[Unit] = field(default_factory=list)
     trouble: str | None = None
     keeps_history: bool = True
+    sinks: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: sink() for name in SINKS})
     password: str | None = None
     asked: list[str] = field(default_factory=list)
     clients: list[queue.SimpleQueue[bytes | None]] = field(default_factory=list)
@@ -128,6 +145,11 @@ class FakeGateway:
             data = {"meter": unit.name, **{key: meter[key] for key in keys}}
             for client in list(self.clients):
                 client.put(f"event: update\ndata: {json.dumps(data)}\n\n".encode())
+
+    def tell_gateway(self) -> None:
+        """Send how the gateway does to every page that listens."""
+        for client in list(self.clients):
+            client.put(f"event: gateway\ndata: {json.dumps(self.health())}\n\n".encode())
 
     def _beat(self) -> None:
         while not self._stop.wait(self.interval):
@@ -199,6 +221,7 @@ class FakeGateway:
                 "state": "off" if not self.keeps_history else "paused" if self.trouble else "ok",
                 "reason": self.trouble,
             },
+            "sinks": self.sinks,
         }
 
 
@@ -345,13 +368,17 @@ def make_gateway(state: str = "live", *, port: int = 0, static: Path = STATIC, i
         gateway.trouble = "The disk is full; make room on it and the history goes on by itself."
     elif state == "password":
         gateway.password = "open sesame"  # noqa: S105 - it is the test's
+    elif state == "trouble":
+        gateway.sinks["mqtt"] = sink(connected=False, waiting=300, lag=302, failures=1, error=REFUSED)
+        gateway.sinks["timeseries workshop"] = sink(connected=False, lag=187_000, failures=3, error=GONE)
+        gateway.sinks["timeseries 192.168.1.7:8086"] = sink(lag=11_000, refused=1234, lost=1)
     return gateway
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the page over a made-up year.")
     parser.add_argument("--port", type=int, default=8140)
-    parser.add_argument("--state", default="live")
+    parser.add_argument("--state", default="live", choices=STATES)
     chosen = parser.parse_args()
     with make_gateway(chosen.state, port=chosen.port) as gateway:
         print(gateway.url, flush=True)  # noqa: T201

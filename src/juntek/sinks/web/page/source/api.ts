@@ -62,6 +62,18 @@ export interface GatewayHealth {
   readonly version?: string;
   readonly uptime?: number;
   readonly history?: HistoryState | null;
+  readonly sinks?: Readonly<Record<string, SinkHealth>>;
+}
+
+/** How one receiver of readings does; `lag` is s since the oldest reading came that it has not got, counts are of this run. */
+export interface SinkHealth {
+  readonly connected: boolean;
+  readonly waiting: number;
+  readonly lag: number;
+  readonly failures: number;
+  readonly lost: number;
+  readonly refused: number;
+  readonly error: string | null;
 }
 
 export interface HistoryState {

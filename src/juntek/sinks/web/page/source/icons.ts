@@ -10,6 +10,10 @@ const SHAPES = {
   minus: "M5 12h14",
   left: "M14.5 5.5 8 12l6.5 6.5",
   right: "M9.5 5.5 16 12l-6.5 6.5",
+  check: "m5.5 12.5 4.3 4.3L18.5 8",
+  clock: "M12 4.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15M12 8v4.3l2.8 1.7",
+  alert: "M12 5.5v8M12 18v.2",
+  cross: "m7 7 10 10M17 7 7 17",
 } as const;
 
 export function icon(name: keyof typeof SHAPES): SVGSVGElement {

@@ -8,6 +8,7 @@ import { element, fill, say } from "./dom.ts";
 import { Energy } from "./energy.ts";
 import { NOTHING, number } from "./format.ts";
 import { type Change, Gateway } from "./gateway.ts";
+import { GatewayCard } from "./gateway_card.ts";
 import { MeterCard } from "./meter_card.ts";
 import { ageOf, noticesOf } from "./notices.ts";
 import { readPlace, writePlace } from "./place.ts";
@@ -24,6 +25,7 @@ const charts = new Charts(
 );
 const energy = new Energy();
 const meterCard = new MeterCard();
+const gatewayCard = new GatewayCard();
 const noHistory = element("p", { class: "card charts__note", id: "no-history", hidden: true }, TEXT.notice.historyOff);
 
 const notices = element("div", { class: "notices", role: "status", "aria-live": "polite" });
@@ -38,7 +40,7 @@ const header = element(
   leave,
   themeSwitch(() => charts.setColors()),
 );
-const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, present.element, charts.element, energy.element, noHistory, meterCard.element);
+const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, present.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element);
 const body = element("div", { class: "frame" });
 
 let chosen: string | null = readPlace(location.hash).meter;
@@ -65,7 +67,8 @@ function draw(): void {
   present.element.hidden = meterCard.element.hidden = !meter;
   charts.element.hidden = energy.element.hidden = !meter || !hasHistory();
   noHistory.hidden = !meter || hasHistory();
-  meterCard.show(meter, gateway.health);
+  meterCard.show(meter);
+  gatewayCard.show(gateway.health, gateway.goneSince !== null);
   charts.setFirst(timeOf(meter?.first));
   charts.tick();
   leave.hidden = !gateway.hasPassword;

@@ -1,6 +1,6 @@
 /** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
 
-import type { GatewayHealth, Health, Meter, Reading, Values } from "./api.ts";
+import type { Health, Meter, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
 import { NOTHING, energy, joined, measure, moment, number, seconds } from "./format.ts";
@@ -51,11 +51,11 @@ export class MeterCard {
     );
   }
 
-  show(meter: Meter | undefined, gateway: GatewayHealth | null): void {
+  show(meter: Meter | undefined): void {
     this.showAge(meter?.health ?? null);
     this.showLately(meter?.latest ?? null);
     const { identity = null, settings = null, health = null } = meter ?? {};
-    const state = JSON.stringify([identity, settings, { ...health, last_frame: null }, gateway]);
+    const state = JSON.stringify([identity, settings, { ...health, last_frame: null }]);
     if (state === this.shown) return;
     this.shown = state;
     fill(
@@ -65,7 +65,7 @@ export class MeterCard {
         : element("p", { class: "charts__note" }, TEXT.noIdentity),
     );
     this.showSettings(settings);
-    if (health) this.showHealth(health, gateway);
+    if (health) this.showHealth(health);
   }
 
   private showLately(reading: Reading | null): void {
@@ -90,7 +90,7 @@ export class MeterCard {
     fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
   }
 
-  private showHealth(health: Health, gateway: GatewayHealth | null): void {
+  private showHealth(health: Health): void {
     const rows: [string, string | HTMLElement][] = [
       [TEXT.mode, TEXT.modes[health.mode] ?? health.mode],
       [TEXT.connection, health.connected ? TEXT.connected : TEXT.disconnected],
@@ -99,14 +99,6 @@ export class MeterCard {
       [TEXT.garbage, share(health)],
       [TEXT.reconnects, number(health.reconnects, 0)],
     ];
-    if (gateway?.history) {
-      const { state } = gateway.history;
-      rows.push([TEXT.historyState, state === "ok" ? TEXT.historyOk : state === "off" ? TEXT.historyOff : TEXT.historyPaused]);
-    }
-    if (gateway?.version) {
-      const running = gateway.uptime === undefined ? "" : `, ${TEXT.uptime.toLowerCase()} ${seconds(gateway.uptime)}`;
-      rows.push([TEXT.gatewayVersion, `${TEXT.product} ${gateway.version}${running}`]);
-    }
     fill(this.link, ...facts(rows));
     const reasons = Object.entries(health.garbage).filter(([, count]) => count > 0);
     fill(this.garbage, reasons.length > 0 ? garbageTable(reasons) : null);

@@ -1,13 +1,14 @@
 /** What the page says about the gateway, the meter and the history; rule: pure; the most pressing sentence comes first. */
 
-import type { Meter } from "./api.ts";
+import type { Meter, SinkHealth } from "./api.ts";
 import { timeOf } from "./api.ts";
 import { moment, seconds } from "./format.ts";
 import type { Gateway } from "./gateway.ts";
+import { receiversOf } from "./receivers.ts";
 import { TEXT } from "./strings.ts";
 
 export interface Notice {
-  readonly kind: "gone" | "silent" | "waiting" | "paused" | "output";
+  readonly kind: "gone" | "silent" | "waiting" | "paused" | "away" | "output";
   readonly text: string;
 }
 
@@ -31,7 +32,15 @@ export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: numb
   if (history && history.state !== "ok" && history.state !== "off" && gateway.goneSince === null) {
     notices.push({ kind: "paused", text: TEXT.notice.paused(history.reason ?? "") });
   }
+  if (gateway.goneSince === null) notices.push(...noticesOfReceivers(gateway.health?.sinks ?? {}));
   return notices;
+}
+
+/** What takes nothing at present; of the history it is said already. */
+function noticesOfReceivers(sinks: Readonly<Record<string, SinkHealth>>): Notice[] {
+  return receiversOf(sinks)
+    .filter(({ sink, mark }) => mark === "away" && sink !== "history")
+    .map(({ name, error }) => ({ kind: "away", text: TEXT.notice.away(name, error) }));
 }
 
 function noticesOfMeter(meter: Meter, time: number): Notice[] {

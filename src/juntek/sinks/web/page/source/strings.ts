@@ -1,5 +1,7 @@
 /** All that the page says, in English; rule: no other file has a sentence. */
 
+import { number } from "./format.ts";
+
 export const TEXT = {
   product: "juntek",
   skip: "Skip to the battery",
@@ -55,6 +57,7 @@ export const TEXT = {
     goneAtOnce: "The gateway does not answer. Trying again…",
     back: "The gateway answers again.",
     paused: (why: string) => `The history is paused. ${why}`,
+    away: (receiver: string, why: string) => `${receiver} is not working. ${why}`,
     young: (moment: string) => `The history begins at ${moment}; the charts fill as readings come.`,
     noHistory: "There is no history yet; the charts begin with the first readings.",
     historyOff: "No history is kept, so there are no charts; add [history] to the gateway's configuration.",
@@ -177,12 +180,28 @@ export const TEXT = {
     unknown_layout: "Line that no model explains",
     implausible: "Values that cannot be",
   } as Record<string, string>,
-  gatewayVersion: "Gateway",
-  uptime: "Running for",
-  historyState: "History",
-  historyOk: "is kept",
-  historyPaused: "paused",
-  historyOff: "off",
+
+  gateway: "Gateway",
+  running: (time: string) => `running for ${time}`,
+  receivers: "Where readings go",
+  receiversNone: "Readings go to this page only.",
+  receiver: {
+    well: "Up to date",
+    starting: "Starting",
+    away: "Not working",
+    trouble: "In trouble",
+    behind: (time: string) => `${time} behind`,
+    beingSent: "being sent",
+    refused: (readings: string) => `${readings} refused`,
+    lost: (readings: string) => `${readings} lost`,
+    sinceStart: (missed: string) => `${missed} since the gateway started`,
+  },
+  readings: (count: number) => (count === 1 ? "1 reading" : `${number(count, 0)} readings`),
+  lengths: {
+    minutes: (count: number) => (count === 1 ? "1 minute" : `${count} minutes`),
+    hours: (count: number) => (count === 1 ? "1 hour" : `${count} hours`),
+    days: (count: number) => `${count} days`,
+  },
 
   signIn: "Sign in",
   signInNote: "This page is protected by a password.",
@@ -190,6 +209,14 @@ export const TEXT = {
   signInWrong: "That password is wrong.",
   signInFailed: "The gateway did not answer; try again.",
 } as const;
+
+/** What an owner calls each kind of receiver. */
+export const RECEIVERS: Readonly<Record<string, string>> = {
+  mqtt: "MQTT broker",
+  history: "History",
+  timeseries: "Time series",
+  metrics: "Prometheus page",
+};
 
 /** Labels and units of the meter's settings, in the order in which they are shown. */
 export const SETTINGS: readonly (readonly [key: string, label: string, unit: string, digits: number])[] = [

@@ -13,6 +13,9 @@ import type { Palette } from "./theme.ts";
 export const AXIS = 48;
 export const RIGHT = 10;
 
+/** Pixels that a letter of a label takes at most, most of them digits. */
+const LETTER = 7.5;
+
 const FONT = '12px ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif';
 
 export class Strip {
@@ -130,8 +133,8 @@ export class Strip {
           space: 76,
           size: () => this.timeHeight,
           gap: 8,
-          values: (_plot, splits, _axis, _space, increment) =>
-            this.timeHeight > 0 ? labels(splits, increment) : splits.map(() => null),
+          values: (plot, splits, _axis, _space, increment) =>
+            this.timeHeight > 0 ? this.whole(labels(splits, increment), splits, plot.width) : splits.map(() => null),
         },
         {
           font: FONT,
@@ -173,6 +176,13 @@ export class Strip {
     gradient.addColorStop(place, this.colors.discharge + alpha);
     gradient.addColorStop(1, this.colors.discharge + alpha);
     return gradient;
+  }
+
+  /** Leaves out a time at the right end that would be cut: it stands in the middle below its line. */
+  private whole(texts: readonly string[], splits: readonly number[], width: number): (string | null)[] {
+    const { from, to } = this.span;
+    const room = (time: number): number => RIGHT + ((to - time) / (to - from)) * (width - AXIS - RIGHT);
+    return texts.map((text, index) => (room(splits[index] as number) < (text.length * LETTER) / 2 ? null : text));
   }
 
   private extent(low: number | null, high: number | null): [number, number] {

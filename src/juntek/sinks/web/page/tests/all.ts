@@ -3,5 +3,6 @@
 import "./calendar.ts";
 import "./format.ts";
 import "./points.ts";
+import "./receivers.ts";
 import "./span.ts";
 import "./tiles.ts";

@@ -1,0 +1,55 @@
+/** The gateway, and how everything does that its readings go to; rule: shown only while the gateway itself tells it. */
+
+import type { GatewayHealth } from "./api.ts";
+import { element, fill, say } from "./dom.ts";
+import { seconds } from "./format.ts";
+import { icon } from "./icons.ts";
+import { type Receiver, receiversOf } from "./receivers.ts";
+import { TEXT } from "./strings.ts";
+
+const ICONS = { well: "check", starting: "clock", behind: "clock", trouble: "alert", away: "cross" } as const;
+
+export class GatewayCard {
+  readonly element: HTMLElement;
+  private readonly about = element("p", { class: "charts__told charts__note" });
+  private readonly list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" });
+  private readonly none = element("p", { class: "charts__note" }, TEXT.receiversNone);
+  private shown = "";
+
+  constructor() {
+    this.element = element(
+      "section",
+      { class: "card gateway", id: "gateway", "aria-labelledby": "gateway-title", hidden: true },
+      element("div", { class: "charts__head" }, element("h2", { id: "gateway-title" }, TEXT.gateway), this.about),
+      element("h3", { id: "receivers-title" }, TEXT.receivers),
+      this.list,
+      this.none,
+    );
+  }
+
+  /** `isGone`: the gateway does not answer, so that nobody knows how anything does. */
+  show(health: GatewayHealth | null, isGone: boolean): void {
+    this.element.hidden = health === null || isGone;
+    if (this.element.hidden) return;
+    const { version = "", uptime, sinks = {} } = health as GatewayHealth;
+    say(this.about, `${TEXT.product} ${version}` + (uptime === undefined ? "" : `, ${TEXT.running(seconds(uptime))}`));
+    const receivers = receiversOf(sinks);
+    const state = JSON.stringify(receivers);
+    if (state === this.shown) return;
+    this.shown = state;
+    fill(this.list, ...receivers.map(receiver));
+    this.list.hidden = receivers.length === 0;
+    this.none.hidden = receivers.length > 0;
+  }
+}
+
+function receiver({ sink, name, mark, state, missed, error }: Receiver): HTMLElement {
+  const line = (part: string, text: string): HTMLElement | null =>
+    text === "" ? null : element("p", { class: `receiver__${part}` }, text);
+  return element(
+    "li",
+    { class: "receiver", "data-sink": sink, "data-mark": mark },
+    element("span", { class: "receiver__mark" }, icon(ICONS[mark])),
+    element("div", { class: "receiver__told" }, line("name", name), line("state", state), line("missed", missed), line("error", error)),
+  );
+}
