@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from web.browsing import PHONE, Looked, look
+from web.browsing import PHONE, TABLET, Looked, look
 from web.fake_gateway import make_gateway
 
 pytestmark = pytest.mark.browser
@@ -199,3 +201,35 @@ async def test_energy_has_bars_and_the_same_numbers_in_a_table() -> None:
             assert any("by=month" in url for url in looked.asked)
             await looked.page.click("#energy button[aria-label=Earlier]")
             await looked.until("() => document.querySelector('#energy .charts__span').innerText.includes('2025')")
+
+
+DRAWN = """
+() => {
+  window.cut = []; window.whole = [];
+  const draw = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
+    const half = this.textAlign === 'center' ? this.measureText(text).width / 2 : 0;
+    const right = this.getTransform().e + x + half;
+    (half > 0 && right > this.canvas.width ? window.cut : window.whole).push(text);
+    return draw.call(this, text, x, y, ...more);
+  };
+}
+"""
+
+
+@pytest.mark.parametrize("length", [timedelta(minutes=10), timedelta(days=1)], ids=str)
+async def test_no_time_below_the_charts_is_cut(length: timedelta) -> None:
+    """Charts that end a little after midnight have a label at their very end, where there is no room for it."""
+    with make_gateway() as gateway:
+        async with look(gateway.url, TABLET) as looked:
+            await looked.page.add_init_script(f"({DRAWN})()")
+            midnight = datetime.now(ZoneInfo("Europe/Berlin")).replace(hour=0, minute=0, second=0) - timedelta(days=2)
+            for share in (0.001, 0.01, 0.03):
+                end = midnight.astimezone(UTC) + length * share
+                start = end - length
+                span = f"from={start:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}"
+                await looked.page.goto("about:blank")
+                await looked.page.goto(f"{gateway.url}#meter=house&{span}")
+                await looked.settled()
+                assert await looked.page.evaluate("window.whole.length") > 10
+                assert await looked.page.evaluate("window.cut") == [], span

@@ -8,11 +8,12 @@ import os
 import signal
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,9 @@ from juntek.database import Database
 from juntek.database.logs import LogImport
 from juntek.simulator import Options
 from juntek.simulator.past import history
+from servers.engines import VictoriaMetrics
 from servers.process import free_port
-from web.browsing import PHONE, look
+from web.browsing import PHONE, Looked, look
 
 pytestmark = pytest.mark.browser
 
@@ -93,8 +95,8 @@ def _chunks(start: datetime, end: datetime) -> Iterator[Chunk]:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Running]:
-    """A meter `house` with three days behind it, its gateway, and the page."""
+async def running(folder: Path, more: str = "") -> AsyncIterator[Running]:
+    """A meter `house` with three days behind it, its gateway with `more` in its configuration, and the page."""
     port = free_port()
     made = Running(f"http://127.0.0.1:{port}", folder)
     try:
@@ -102,7 +104,7 @@ async def running(folder: Path) -> AsyncIterator[Running]:
         link = await made.start_meter()
         (folder / "juntek.toml").write_text(
             f'[[meters]]\nname = "house"\nlink = "{link}"\nmode = "poll"\ninterval = 0.5\n'
-            f'[history]\npath = "juntek.db"\n[web]\nlisten = "127.0.0.1:{port}"\n',
+            f'[history]\npath = "juntek.db"\n[web]\nlisten = "127.0.0.1:{port}"\n{more}',
             encoding="utf-8",
         )
         await made.start_gateway()
@@ -146,3 +148,47 @@ async def test_a_meter_and_a_gateway_that_go_away_are_told_and_come_back(tmp_pat
         await gateway.start_gateway()
         await looked.until("() => !document.querySelector('.notice')")
         assert await looked.page.locator("#now.is-old").count() == 0
+
+
+async def test_a_target_that_dies_is_told_with_its_lag_and_is_up_to_date_soon_after_it_is_back(
+    victoria_metrics: VictoriaMetrics, tmp_path: Path
+) -> None:
+    more = f'[[timeseries]]\nname = "workshop"\nurl = "{victoria_metrics.url}/write"\n[mqtt]\nport = {free_port()}\n'
+    async with running(tmp_path, more) as gateway, look(gateway.url) as looked:
+        await mark_of(looked, "timeseries workshop", "well")
+        await mark_of(looked, "history", "well")
+        await mark_of(looked, "mqtt", "away")
+        await asyncio.to_thread(victoria_metrics.kill)
+        await mark_of(looked, "timeseries workshop", "away")
+        told = await looked.text("[data-sink='timeseries workshop']")
+        assert "Time series workshop" in told
+        assert "Nothing is lost" in told
+        await looked.until("() => document.querySelectorAll('.notice[data-kind=away]').length === 2")
+        await lag_of(gateway, "timeseries workshop", lambda lag: lag >= 5)
+        await asyncio.to_thread(victoria_metrics.start)
+        await mark_of(looked, "timeseries workshop", "well")
+        await lag_of(gateway, "timeseries workshop", lambda lag: lag == 0)
+        assert (await sink_of(gateway, "timeseries workshop"))["failures"] == 1
+        assert looked.complaints == []
+
+
+async def mark_of(looked: Looked, sink: str, mark: str) -> None:
+    """Wait until the page draws this mark for a receiver; a target that is away is tried again every half a minute."""
+    selector = f"[data-sink='{sink}'][data-mark={mark}]"
+    await looked.page.wait_for_selector(selector, timeout=60_000)
+
+
+async def lag_of(gateway: Running, sink: str, is_so: Callable[[int], bool]) -> None:
+    """Wait until the lag of a sink is so."""
+    async with asyncio.timeout(60):
+        while not is_so((await sink_of(gateway, sink))["lag"]):  # noqa: ASYNC110 - only asking tells
+            await asyncio.sleep(0.5)
+
+
+async def sink_of(gateway: Running, sink: str) -> dict[str, Any]:
+    def ask() -> dict[str, Any]:
+        with urllib.request.urlopen(f"{gateway.url}/api/health", timeout=5) as answer:  # noqa: S310 - it is ours
+            found: dict[str, Any] = json.load(answer)["sinks"][sink]
+            return found
+
+    return await asyncio.to_thread(ask)

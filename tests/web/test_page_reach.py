@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import ViewportSize
 
 from web.browsing import DESKTOP, PHONE, TABLET, look
-from web.fake_gateway import STATIC, make_gateway
+from web.fake_gateway import STATIC, make_gateway, sink
 
 pytestmark = pytest.mark.browser
 
@@ -44,21 +44,23 @@ async def test_faults_would_be_found() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("state", ["live", "silent", "waiting", "password"])
+@pytest.mark.parametrize("state", ["live", "silent", "waiting", "password", "trouble"])
 async def test_nothing_shuts_anybody_out(state: str, size: ViewportSize, theme: Literal["light", "dark"]) -> None:
     with make_gateway(state) as gateway:
         async with look(gateway.url, size, theme=theme, motion="reduce") as looked:
             await looked.page.wait_for_selector("#password" if state == "password" else ".bars__area")
-            if state in {"live", "silent"}:
+            if state in {"live", "silent", "trouble"}:
                 await looked.settled()
                 await looked.page.click("summary")
                 await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
             assert await find_faults(looked.page) == []
 
 
+@pytest.mark.parametrize("state", ["live", "trouble"])
 @pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
-async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(size: ViewportSize) -> None:
-    with make_gateway() as gateway:
+async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(state: str, size: ViewportSize) -> None:
+    with make_gateway(state) as gateway:
+        gateway.sinks["timeseries " + "w" * 80] = sink(connected=False, error="It is not at http://" + "w" * 200)
         async with look(gateway.url, size) as looked:
             await looked.settled()
             assert await looked.page.evaluate("document.documentElement.scrollWidth") == size["width"]
