@@ -119,5 +119,6 @@ async def test_nothing_that_a_receiver_says_becomes_a_part_of_the_page() -> None
 async def test_assistive_technology_finds_a_list_with_a_name() -> None:
     with make_gateway("trouble") as gateway:
         async with look(gateway.url) as looked:
+            await looked.page.wait_for_selector(RECEIVERS)
             receivers = looked.page.get_by_role("region", name="Gateway").get_by_role("list", name="Where readings go")
             assert await receivers.get_by_role("listitem").count() == 5
