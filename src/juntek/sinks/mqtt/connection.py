@@ -61,11 +61,18 @@ class _Client(aiomqtt.Client):
         # The parent asks the loop to say when the socket takes more, which takes four turns of the loop for each
         # message. It nearly always takes a message at once.
         if _is_in_loop():
+            # To tell of what was written takes the library half of its time; here it is seen without being told.
+            nobody_waits = not self._pending_publishes
+            if nobody_waits:
+                client.on_publish = None
             try:
                 client.loop_write()
             except Exception as error:  # noqa: BLE001 - as the parent does where it writes
                 if not self._disconnected.done():
                     self._disconnected.set_exception(error)
+            finally:
+                if nobody_waits:
+                    client.on_publish = self._on_publish
             if not client.want_write() or client.socket() is None:  # all is written, or it broke
                 return
         super()._on_socket_register_write(client, userdata, sock)

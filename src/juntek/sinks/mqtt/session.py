@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import aiomqtt
@@ -19,11 +19,12 @@ from juntek.errors import ConfigurationError
 from juntek.homeassistant import OFFLINE, ONLINE, slug, topics_of
 from juntek.reading import average
 from juntek.sinks.mqtt import juntek_kg
-from juntek.sinks.mqtt.connection import BrokerError, connect, explain_loss
+from juntek.sinks.mqtt.connection import BrokerError, connect
 from juntek.sinks.mqtt.published import Published
+from juntek.sinks.mqtt.publisher import Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from juntek.reading import Reading
     from juntek.sinks import Context
@@ -79,8 +80,8 @@ class Session:
         self._meters: dict[str, Published] = {}
         self._places: dict[str, str] = {}
         self._group = group
+        self._publisher = Publisher(client, options, group)
         self._tasks: list[asyncio.Task[None]] = []
-        self._broken = False
         self._history = context.look_at_history()
 
     async def open(self) -> None:
@@ -89,9 +90,9 @@ class Session:
         A meter is offline until it is heard: what an earlier run left there says nothing about now.
         """
         for meter in self._context.meters:
-            await self._publish(self._topics(meter).availability, OFFLINE)
-        await self._publish(self._gateway, ONLINE)
-        with self._explained():
+            await self._publisher.publish(self._topics(meter).availability, OFFLINE)
+        await self._publisher.publish(self._gateway, ONLINE)
+        with self._publisher.explained():
             await self._client.subscribe(f"{self._options.base_topic}/+/link", qos=1)
             if self._options.discovery:
                 await self._client.subscribe(self._status, qos=1)
@@ -102,13 +103,13 @@ class Session:
         """Publish what is still held and that the gateway is offline, unless the connection broke; end the tasks."""
         for task in self._tasks:
             task.cancel()
-        if self._broken:
-            return
-        with suppress(BrokerError, TimeoutError):
-            async with asyncio.timeout(GOODBYE):
-                for meter in self._meters.values():
-                    await self._flush(meter)
-                await self._publish(self._gateway, OFFLINE)
+        if not self._publisher.broken:
+            with suppress(BrokerError, TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    for meter in self._meters.values():
+                        await self._flush(meter)
+                    await self._publisher.say_last(self._gateway, OFFLINE)
+        self._publisher.give_up()
 
     async def handle(self, update: Update) -> None:
         """Publish what the update changes; a reading waits until its interval is over."""
@@ -136,7 +137,7 @@ class Session:
         meter.take(update)
         await self._publish_discovery(meter, update.meter)
         if availability_changed:
-            await self._publish(meter.topics.availability, ONLINE if update.available else OFFLINE)
+            await self._publisher.publish(meter.topics.availability, ONLINE if update.available else OFFLINE)
         if settings_changed:
             await self._publish_settings(meter)
         await self._publish_link(meter)
@@ -161,7 +162,7 @@ class Session:
         )
         if message != meter.discovery:
             meter.discovery, meter.discovery_time = message, now
-            await self._publish(meter.topics.config, message)
+            await self._publisher.publish(meter.topics.config, message)
 
     async def _publish_states(self, meter: Published) -> None:
         """Publish at most one state every interval, and the last one before a silence too."""
@@ -185,11 +186,11 @@ class Session:
 
     async def _publish_state(self, meter: Published, reading: Reading) -> None:
         meter.state = _encode(homeassistant.state(reading))
-        await self._publish(meter.topics.state, meter.state, qos=0)
+        await self._publisher.publish(meter.topics.state, meter.state, qos=0)
         if self._options.topic_layout == "juntek_kg":
             place = self._place(meter, reading)
             for name, value in juntek_kg.values_of(reading):
-                await self._publish(f"{place}/{name}/state", value, qos=0, retain=False)
+                await self._publisher.publish(f"{place}/{name}/state", value, qos=0, retain=False)
 
     def _place(self, meter: Published, reading: Reading) -> str:
         """Of two meters of one model the second has its name added, so that their values do not mix."""
@@ -200,7 +201,7 @@ class Session:
 
     async def _publish_settings(self, meter: Published) -> None:
         if meter.settings is not None:
-            await self._publish(meter.topics.settings, _encode(homeassistant.settings(meter.settings)))
+            await self._publisher.publish(meter.topics.settings, _encode(homeassistant.settings(meter.settings)))
 
     async def _publish_link(self, meter: Published) -> None:
         if meter.health is None:
@@ -213,7 +214,7 @@ class Session:
         message = _encode(values)
         if message != meter.link:
             meter.link, meter.link_time = message, asyncio.get_running_loop().time()
-            await self._publish(meter.topics.link, message)
+            await self._publisher.publish(meter.topics.link, message)
 
     async def _check(self) -> None:
         """Publish what has become due: counts of the links, discovery that had to wait, a history that paused."""
@@ -228,7 +229,7 @@ class Session:
 
     async def _listen(self) -> None:
         """Answer births of Home Assistant and retire what is no more; ends with the connection."""
-        with self._explained():
+        with self._publisher.explained():
             async for message in self._client.messages:
                 payload = message.payload if isinstance(message.payload, bytes) else b""
                 if message.topic.value == self._status:
@@ -242,14 +243,14 @@ class Session:
         await asyncio.sleep(random.uniform(*JITTER))  # noqa: S311 - no secret
         meters = [meter for meter in self._meters.values() if meter.discovery]
         for meter in meters:
-            await self._publish(meter.topics.config, meter.discovery)
-        await self._publish(self._gateway, ONLINE)
+            await self._publisher.publish(meter.topics.config, meter.discovery)
+        await self._publisher.publish(self._gateway, ONLINE)
         for meter in meters:
-            await self._publish(meter.topics.availability, ONLINE if meter.available else OFFLINE)
-            await self._publish(meter.topics.link, meter.link)
+            await self._publisher.publish(meter.topics.availability, ONLINE if meter.available else OFFLINE)
+            await self._publisher.publish(meter.topics.link, meter.link)
             await self._publish_settings(meter)
             if meter.state:
-                await self._publish(meter.topics.state, meter.state)
+                await self._publisher.publish(meter.topics.state, meter.state)
 
     async def _retire(self, meter: str, link: bytes) -> None:
         """Correct what an earlier run left of a meter that was not heard yet, or that is configured no more.
@@ -264,25 +265,13 @@ class Session:
             return
         if ours and meter not in map(slug, self._meters):
             topics = self._topics(meter)
-            await self._publish(topics.availability, OFFLINE)
+            await self._publisher.publish(topics.availability, OFFLINE)
             history, reason = self._history
             now = {"available": False, "connected": False, "history": history, "history_error": reason}
-            await self._publish(topics.link, _encode({**values, **now}))
+            await self._publisher.publish(topics.link, _encode({**values, **now}))
 
     def _topics(self, meter: str) -> homeassistant.Topics:
         return topics_of(meter, base_topic=self._options.base_topic, discovery_prefix=self._options.discovery_prefix)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._tasks.append(self._group.create_task(work))
-
-    async def _publish(self, topic: str, payload: str, *, qos: int = 1, retain: bool = True) -> None:
-        with self._explained():
-            await self._client.publish(topic, payload, qos=qos, retain=retain)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except aiomqtt.MqttError:
-            self._broken = True
-            raise BrokerError(explain_loss(self._options)) from None
