@@ -86,7 +86,8 @@ def run_fleet(count: int, way: str, seconds: float) -> Iterator[Figure]:
             time.sleep(SETTLE)
             window = _watch(seconds, {"gateway": gateway.pid, "meters": meters.pid, "engine": engine.process_id})
             meters.send_signal(signal.SIGUSR1)
-            meters.stdout.readline()
+            if not meters.stdout.readline():
+                raise RuntimeError(f"The simulated meters have ended:\n{log.read_text()[-2000:]}")
             sent = read_sent(file)
             stopped = time.time()
             wait_until(lambda: said_at(engine) > stopped + 2, ARRIVE, "the gateway's last word on its sinks")

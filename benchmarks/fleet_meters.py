@@ -82,16 +82,19 @@ class Meters:
     def _accept(self, meter: int) -> None:
         connection, _ = self._servers[meter].accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setblocking(False)  # noqa: FBT003
         self._selector.register(connection, selectors.EVENT_READ, -1 - meter)
         self._connections[meter] = connection
         if self.talks:
-            connection.sendall(identity() + settings())
+            self._send(meter, identity() + settings())
 
     def _hear(self, meter: int, due: float) -> None:
         connection = self._connections[meter]
         assert connection is not None  # noqa: S101 - it was heard
         try:
             data = connection.recv(4096)
+        except BlockingIOError:
+            return
         except OSError:
             data = b""
         if not data:
@@ -101,9 +104,9 @@ class Meters:
         elif data.startswith(b":R50"):
             self._reply(meter, due)
         elif data.startswith(b":R00"):
-            connection.sendall(identity())
+            self._send(meter, identity())
         elif data.startswith(b":R51"):
-            connection.sendall(settings())
+            self._send(meter, settings())
 
     def _reply(self, meter: int, due: float) -> None:
         if self._connections[meter] is None:
