@@ -168,7 +168,7 @@ async def test_a_target_that_dies_is_told_with_its_lag_and_is_up_to_date_soon_af
         await asyncio.to_thread(victoria_metrics.start)
         await mark_of(looked, "timeseries workshop", "well")
         await lag_of(gateway, "timeseries workshop", lambda lag: lag == 0)
-        assert (await sink_of(gateway, "timeseries workshop"))["failures"] == 1
+        assert (await sink_of(gateway, "timeseries workshop"))["failures"] >= 1
         assert looked.complaints == []
 
 
