@@ -95,7 +95,7 @@ def test_readings_that_an_engine_refuses_hold_up_no_others(tmp_path: Path, influ
 def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     place = url.split("/")[2]
-    with hold(database.with_name(f"{database.name}.{place.replace(':', '_').replace('.', '_')}.lock")) as alone:
+    with hold(database.with_name(f"{database.name}.{place.replace(':', '%3A')}.lock")) as alone:
         assert alone
         said = push(database, url)
     assert said == (

@@ -95,12 +95,9 @@ class World:
         self.unwritten: dict[str, list[Reading]] = {}
         self.store = Deliveries(Database(self.path, check=False, synchronous="NORMAL"), "engine")
         self.live = Live()
-        self.gone = self.failing = False
+        self.failing = False
         self.live.resume(self.store.resume(self.now))
         self.backlog = Backlog(self.store, self.engine, "home", lambda: self.now)  # type: ignore[arg-type]
-
-    async def begin(self) -> None:
-        await self.backlog.begin()
 
     def hear(self) -> None:
         for _ in range(3):
@@ -132,20 +129,20 @@ class World:
             self.live.owe(batches, State.DOUBTFUL if error.uncertain else State.OWED)
             self.went_away()
         else:
-            self.live.hand_over(batches)
+            self.live.hand_over(batches, self.now)
             self.failing = False
 
     def went_away(self) -> None:
         if not self.failing:
             self.live.doubt()
-            self.gone = self.failing = True
+            self.failing = True
 
     def keep(self) -> None:
-        self.store.note(*self.live.collect(), self.now, gone=self.gone)
-        self.gone = False
+        accounts = self.live.collect()
+        self.store.note(accounts.reached, accounts.owed, self.now, gone=accounts.gone)
 
     async def send_owed(self) -> int | None:
-        if self.gone:
+        if self.live.is_gone:
             return None
         try:
             sent = await self.backlog.send(limit=12)
@@ -162,10 +159,9 @@ class World:
         await self.send()
         self.went_away()
 
-    async def be_killed(self) -> None:
+    def be_killed(self) -> None:
         self.close()
         self.start()
-        await self.begin()
 
     def close(self) -> None:
         self.store.close()
@@ -175,7 +171,7 @@ class World:
         try:
             await self._do(what)
         except KilledError:
-            await self.be_killed()
+            self.be_killed()
 
     async def _do(self, what: str) -> None:
         match what:
@@ -196,7 +192,7 @@ class World:
             case "up":
                 self.engine.is_up = True
             case "killed":
-                await self.be_killed()
+                self.be_killed()
 
     async def come_to_rest(self) -> None:
         self.engine.is_up, self.engine.fault = True, ""
@@ -246,7 +242,6 @@ def test_whatever_happens_the_engine_has_every_reading_of_the_history_once(steps
     async def play() -> None:
         with tempfile.TemporaryDirectory() as directory:
             world = World(Path(directory) / "juntek.db")
-            await world.begin()
             await world.do("hear")
             await world.do("send")
             await world.do("keep")

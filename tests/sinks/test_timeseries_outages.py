@@ -10,7 +10,7 @@ import pytest
 
 from database.made import START
 from juntek.database import deliveries
-from juntek.sinks.timeseries import live, session
+from juntek.sinks.timeseries import condition, session
 from servers.engines import InfluxDB, VictoriaMetrics
 from sinks.delivering import (
     Gateway,
@@ -29,13 +29,12 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Hundreds of seconds of readings go by in one, so what was sent in the last of these is in doubt for as much longer.
     """
-    monkeypatch.setattr(live, "DOUBT", 100_000_000)
     monkeypatch.setattr(deliveries, "SETTLE", 100_000.0)
     monkeypatch.setattr(session, "KEEP_EVERY", 0.1)
     monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
-    monkeypatch.setattr(session, "SETTLING", 1.5)
-    monkeypatch.setattr(session, "SHORTEST_WAIT", 0.2)
-    monkeypatch.setattr(session, "LONGEST_WAIT", 0.5)
+    monkeypatch.setattr(condition, "SETTLING", 1.5)
+    monkeypatch.setattr(condition, "SHORTEST_WAIT", 0.2)
+    monkeypatch.setattr(condition, "LONGEST_WAIT", 0.5)
 
 
 @pytest.fixture

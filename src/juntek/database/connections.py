@@ -13,10 +13,14 @@ from juntek.errors import DatabaseError
 
 
 class Connections:
-    """Gives each thread a connection to the file, made when it first asks."""
+    """Gives each thread a connection to the file, made when it first asks.
 
-    def __init__(self, path: Path) -> None:
+    Where the file is `changing` it is never taken for one on a disk that is read-only.
+    """
+
+    def __init__(self, path: Path, *, changing: bool = False) -> None:
         self.path = path
+        self._changing = changing
         self._lock = threading.Lock()
         self._all: list[sqlite3.Connection] = []
         self._local = threading.local()
@@ -56,7 +60,8 @@ class Connections:
             return self._try("mode=ro")
         except sqlite3.OperationalError as error:
             # On a disk that is read-only there can be no file for the locks, and then nobody writes either.
-            if not getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            name = getattr(error, "sqlite_errorname", "")
+            if self._changing or not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
                 raise
             return self._try("immutable=1")
 

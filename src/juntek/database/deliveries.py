@@ -10,68 +10,64 @@ for SETTLE seconds: when the target goes away before that, or we do, it is in do
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import IntEnum
 from typing import NamedTuple
 
 from juntek.database import Database
-from juntek.database.blocks import unpack
 from juntek.database.connections import Connections
-from juntek.database.fields import Batch, part_of, times_of
+from juntek.database.owed import Piece, Range, State, read_piece
 from juntek.database.raw import HOUR
+
+__all__ = ["SETTLE", "Deliveries", "Piece", "Range", "Reach", "State"]
 
 SETTLE = 60.0
 """s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 30."""
 
-_MOST_BLOCKS = 8
+ON_THE_WAY = 5_000
+"""Readings that may be under way out of the history at a time."""
+
 _MOST_ROWS = 64
+_DAY = 86_400_000
 _NEWEST = "(SELECT raw.last FROM raw WHERE raw.meter = owed.meter ORDER BY raw.time DESC LIMIT 1)"
+_WRITTEN = f"""CASE
+    WHEN delivered.until IS NULL OR owed.start > delivered.until THEN min(owed.last, {_NEWEST})
+    WHEN coalesce(meter.time, {_NEWEST}) <= delivered.until + {_DAY}
+        THEN min(owed.last, coalesce(meter.time, {_NEWEST}))
+    END"""
+"""Up to where the history has all of a range that it will ever have; before its start, or NULL, where it has nothing.
+
+That is its last live commit. One that is a day beyond all that was heard was before the clock stepped back, and what
+was heard since is not written. A range beyond all that was heard is from before such a step too.
+"""
 
 
-class State(IntEnum):
-    """What is known of a range: not sent; perhaps sent; sent and not settled; sent, and nothing of it was taken."""
+class Reach(NamedTuple):
+    """How far the readings of a meter were handed over or are owed, ms since 1970.
 
-    OWED = 0
-    DOUBTFUL = 1
-    SENT = 2
-    REFUSED = 3
+    `since` is the first, `until` the last; up to `settled` the target does not lose them any more.
+    """
 
-
-class Range(NamedTuple):
-    """Readings of a meter from `start` up to and with `last`, ms since 1970."""
-
-    meter: str
-    start: int
-    last: int
-    state: State = State.OWED
-
-
-class Piece(NamedTuple):
-    """A part of what is owed: all readings that the history has in its range, in the order of time."""
-
-    row: int
-    range: Range
-    batches: tuple[Batch, ...]
-
-    @property
-    def size(self) -> int:
-        """Number of readings."""
-        return sum(len(times_of(batch)) for batch in self.batches)
+    since: int
+    settled: int
+    until: int
 
 
 class Deliveries:
-    """The accounts of one target, which is known by its label.
+    """The accounts of one target, which is known by its label, in a database that is closed with them.
 
     Each method is one commit or one look, from any thread, and raises DatabaseError.
     """
 
     def __init__(self, database: Database, target: str) -> None:
         self._database = database
-        self._connections = Connections(database.path)
-        with database.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO target (name) VALUES (?)", (target,))
-            (self._target,) = connection.execute("SELECT id FROM target WHERE name = ?", (target,)).fetchone()
+        self._connections = Connections(database.path, changing=True)
+        try:
+            with database.transaction() as connection:
+                connection.execute("INSERT OR IGNORE INTO target (name) VALUES (?)", (target,))
+                (self._target,) = connection.execute("SELECT id FROM target WHERE name = ?", (target,)).fetchone()
+        except BaseException:
+            database.close()
+            raise
 
     def close(self) -> None:
         """Close the files, the database too; no other thread may be at work."""
@@ -84,29 +80,41 @@ class Deliveries:
         """Return up to where the readings of each meter were handed over or are owed, ms since 1970.
 
         The last of them are in doubt, as nobody knows how the last run ended, and what the history has beyond is owed;
-        of a meter that came later than the target all is. `now` (s since 1970) is when a new target came.
+        of a meter that came later than the target all is. What was refused as a whole is owed again. `now` (s since
+        1970) is when a new target came.
         """
+        # What was on its way out of the history was the oldest.
+        self.settle(self.look(ON_THE_WAY, (State.OWED,)), now, State.DOUBTFUL)
         with self._database.transaction() as connection:
             self._doubt(connection)
+            connection.execute(
+                "UPDATE owed SET state = ? WHERE target = ? AND state = ?",
+                (State.DOUBTFUL, self._target, State.REFUSED),
+            )
             connection.execute(
                 "UPDATE target SET since = coalesce(since, ?) WHERE id = ?", (round(now * 1000), self._target)
             )
             rows = connection.execute(
-                "SELECT meter.name, meter.time, coalesce(delivered.since, target.since), until FROM meter JOIN target"
+                "SELECT meter.name, meter.time, coalesce(delivered.since, target.since), settled, until,"
+                " (SELECT last FROM raw WHERE raw.meter = meter.id ORDER BY raw.time DESC LIMIT 1)"
+                " FROM meter JOIN target"
                 " LEFT JOIN delivered ON delivered.target = target.id AND delivered.meter = meter.id"
                 " WHERE target.id = ? AND (until IS NOT NULL OR meter.time >= target.since)",
                 (self._target,),
             ).fetchall()
-            reached: dict[str, tuple[int, int]] = {}
-            for meter, committed, since, until in rows:
-                start = since if until is None else max(since, until - round(SETTLE * 1000))
-                reached[meter] = (since, max(until or since, committed or since))
-                self._owe(connection, Range(meter, start, reached[meter][1], State.DOUBTFUL))
+            reached: dict[str, Reach] = {}
+            for meter, committed, since, settled, until, newest in rows:
+                last = max(until or since, committed or since)
+                # From the last commit on: a clock that starts in the past may go over it again.
+                sure = since if until is None else min(settled + 1, until if committed is None else committed)
+                if newest is not None and newest >= sure:
+                    self._owe(connection, Range(meter, max(since, sure), last, State.DOUBTFUL))
+                reached[meter] = Reach(since, last, last)
             self._reach(connection, reached)
-        return {meter: until for meter, (_, until) in reached.items()}
+        return {meter: reach.until for meter, reach in reached.items()}
 
-    def note(self, reached: Mapping[str, tuple[int, int]], owed: Iterable[Range], now: float, *, gone: bool) -> None:
-        """Keep from when and up to when the readings of each meter were handed over, but for the ranges that are owed.
+    def note(self, reached: Mapping[str, Reach], owed: Iterable[Range], now: float, *, gone: bool) -> None:
+        """Keep how far the readings of each meter were handed over, but for the ranges that are owed.
 
         Where the target has been `gone` since, it may have lost what was sent last. `now` is s since 1970: what was
         sent SETTLE seconds before is settled.
@@ -122,22 +130,28 @@ class Deliveries:
     # What is owed -------------------------------------------------------------------------------------------
 
     def owe_past(self, meters: Sequence[str]) -> None:
-        """Owe what the history has from before the target was first told of these meters."""
+        """Owe what the history has from before the target was first told of these meters.
+
+        It may have that from elsewhere, or under another name, and is asked for it.
+        """
         with self._database.transaction() as connection:
             for name in meters:
                 meter = _number(connection, name)
                 found = connection.execute(
-                    "SELECT since, until FROM delivered WHERE target = ? AND meter = ?", (self._target, meter)
+                    "SELECT since FROM delivered WHERE target = ? AND meter = ?", (self._target, meter)
                 ).fetchone()
-                (newest,) = connection.execute("SELECT max(last) FROM raw WHERE meter = ?", (meter,)).fetchone()
+                oldest, newest = connection.execute(
+                    "SELECT min(time), max(last) FROM raw WHERE meter = ?", (meter,)
+                ).fetchone()
                 last = newest if found is None else found[0] - 1
                 if last is None or last < 0:
                     continue
-                self._owe(connection, Range(name, 0, last))
+                if oldest is not None:
+                    self._owe(connection, Range(name, oldest, last, State.DOUBTFUL))
                 connection.execute(
-                    "INSERT INTO delivered (target, meter, since, until) VALUES (?, ?, 0, ?)"
+                    "INSERT INTO delivered (target, meter, since, settled, until) VALUES (?, ?, 0, ?, ?)"
                     " ON CONFLICT (target, meter) DO UPDATE SET since = 0",
-                    (self._target, meter, last),
+                    (self._target, meter, last, last),
                 )
 
     def owe_again(self, parts: Iterable[Range]) -> None:
@@ -152,23 +166,23 @@ class Deliveries:
 
         A range is taken as far as the history has been written; a piece may have no reading.
         """
-        with self._connections.reading() as connection:
-            rows = connection.execute(
-                "SELECT owed.id, meter.id, meter.name, start, owed.last, state, "  # noqa: S608 - our own names
-                f"{_NEWEST} AS newest FROM owed JOIN meter ON meter.id = owed.meter"
-                f" WHERE target = ? AND state IN ({', '.join('?' * len(states))}) AND newest >= start"
-                f" ORDER BY start LIMIT {_MOST_ROWS}",
-                (self._target, *states),
-            ).fetchall()
         pieces: list[Piece] = []
         count = 0
-        for row, meter, name, start, last, state, newest in rows:
-            if count >= limit:
-                break
-            part = Range(name, start, min(last, newest), State(state))
-            piece = self._read(row, meter, part, limit - count)
-            pieces.append(piece)
-            count += piece.size
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                f"SELECT owed.id, meter.id, meter.name, start, state, {_WRITTEN} AS written"  # noqa: S608 - our own
+                " FROM owed JOIN meter ON meter.id = owed.meter"
+                " LEFT JOIN delivered ON delivered.target = owed.target AND delivered.meter = owed.meter"
+                f" WHERE owed.target = ? AND state IN ({', '.join(map(str, map(int, states)))}) AND written >= start"
+                f" ORDER BY start LIMIT {_MOST_ROWS}",
+                (self._target,),
+            ).fetchall()
+            for row, meter, name, start, state, written in rows:
+                if count >= limit:
+                    break
+                part = Range(name, start, written, State(state))
+                pieces.append(read_piece(connection, row, meter, part, limit - count))
+                count += pieces[-1].size
         return pieces
 
     def settle(self, pieces: Iterable[Piece], now: float, state: State = State.SENT) -> None:
@@ -178,17 +192,12 @@ class Deliveries:
                 part = piece.range
                 connection.execute("UPDATE owed SET start = ? WHERE id = ?", (part.last + 1, piece.row))
                 connection.execute("DELETE FROM owed WHERE id = ? AND start > last", (piece.row,))
-                if piece.batches:
+                if piece.batches or (piece.lost and state is not State.SENT):
                     connection.execute(
                         "INSERT INTO owed (target, meter, start, last, state, sent) VALUES (?, ?, ?, ?, ?, ?)",
                         (self._target, _number(connection, part.meter), part.start, part.last, state, now),
                     )
             self._settle(connection, now)
-
-    def oldest(self) -> float | None:
-        """Return when the oldest reading was received that is owed and can be sent, s since 1970; None for none."""
-        pieces = self.look(1)
-        return next((times_of(batch)[0] / 1000 for piece in pieces for batch in piece.batches), None)
 
     def count(self) -> int:
         """Return about how many readings are owed."""
@@ -200,33 +209,6 @@ class Deliveries:
             ).fetchone()
         return count or 0
 
-    def _read(self, row: int, meter: int, part: Range, limit: int) -> Piece:
-        """Return what the history has of a range, at most `limit` readings of it."""
-        with self._connections.reading() as connection:
-            # No block crosses an hour.
-            blocks = connection.execute(
-                "SELECT time, last, count, block FROM raw WHERE meter = ? AND time > ? AND time <= ? AND last >= ?"
-                " ORDER BY time LIMIT ?",
-                (meter, part.start - HOUR, part.last, part.start, _MOST_BLOCKS),
-            ).fetchall()
-        batches: list[Batch] = []
-        count, end = 0, part.last
-        for place, (_, last, size, block) in enumerate(blocks, 1):
-            batch = unpack(block, size)
-            times = times_of(batch)
-            first, stop = bisect_left(times, part.start), bisect_right(times, part.last)
-            after = min(stop, first + max(limit - count, 1))
-            if first < after:
-                batches.append(part_of(batch, first, after))
-                count += after - first
-            if after < stop:
-                end = times[after - 1]
-                break
-            if place == _MOST_BLOCKS or (count >= limit and place < len(blocks)):
-                end = min(last, part.last)
-                break
-        return Piece(row, part._replace(last=end), tuple(batches))
-
     # Within a transaction -----------------------------------------------------------------------------------
 
     def _doubt(self, connection: sqlite3.Connection) -> None:
@@ -236,15 +218,19 @@ class Deliveries:
         )
 
     def _settle(self, connection: sqlite3.Connection, now: float) -> None:
+        # Sent in the future: the clock has stepped back.
+        connection.execute(
+            "UPDATE owed SET sent = ?1 WHERE target = ?2 AND state = ?3 AND sent > ?1", (now, self._target, State.SENT)
+        )
         connection.execute(
             "DELETE FROM owed WHERE target = ? AND state = ? AND sent < ?", (self._target, State.SENT, now - SETTLE)
         )
 
-    def _reach(self, connection: sqlite3.Connection, reached: Mapping[str, tuple[int, int]]) -> None:
+    def _reach(self, connection: sqlite3.Connection, reached: Mapping[str, Reach]) -> None:
         connection.executemany(
-            "INSERT INTO delivered (target, meter, since, until) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (target, meter) DO UPDATE SET until = excluded.until",
-            [(self._target, _number(connection, meter), since, until) for meter, (since, until) in reached.items()],
+            "INSERT INTO delivered (target, meter, since, settled, until) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (target, meter) DO UPDATE SET settled = excluded.settled, until = excluded.until",
+            [(self._target, _number(connection, meter), *reach) for meter, reach in reached.items()],
         )
 
     def _owe(self, connection: sqlite3.Connection, part: Range) -> None:

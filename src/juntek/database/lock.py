@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -19,7 +20,11 @@ def hold(path: Path) -> Iterator[bool]:
             import fcntl  # noqa: PLC0415 - not on every system
 
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(path.open("w"))
+            # For reading: it may have been made by another user, such as root.
+            lock = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+            stack.callback(os.close, lock)
+            with suppress(OSError):
+                os.fchmod(lock, 0o644)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -41,6 +41,7 @@ DELIVERIES = (
         target INTEGER NOT NULL,
         meter INTEGER NOT NULL,
         since INTEGER NOT NULL,
+        settled INTEGER NOT NULL,
         until INTEGER NOT NULL,
         PRIMARY KEY (target, meter)
     ) WITHOUT ROWID""",
@@ -55,4 +56,4 @@ DELIVERIES = (
     )""",
     "CREATE INDEX owed_by_start ON owed (target, state, start)",
 )
-"""`since`, `until`, `start` and `last` are ms since 1970, all included, `sent` s."""
+"""`since`, `settled`, `until`, `start` and `last` are ms since 1970, all included, `sent` s."""

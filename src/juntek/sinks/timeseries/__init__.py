@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from juntek.sinks import Context
     from juntek.update import Update
 
-__all__ = ["EXTRA", "NEEDS", "SECTION", "Options", "open_sink"]
+__all__ = ["ENTERED", "EXTRA", "NEEDS", "SECTION", "Options", "open_sink"]
 
 SECTION = "timeseries"
 EXTRA = "timeseries"
+ENTERED = "ready to send"
+"""Whether anybody is at the far end is known with the first readings only."""
 NEEDS = ("history",)
 """What a target has not got is sent from there."""
 

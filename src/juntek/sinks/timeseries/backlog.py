@@ -6,22 +6,27 @@ twice that is written twice. The others write over what is there.
 
 from __future__ import annotations
 
-import asyncio
 from itertools import repeat
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from juntek.database.deliveries import Deliveries, Piece, State
+from juntek.database.deliveries import ON_THE_WAY, Deliveries, Piece, State
 from juntek.database.fields import times_of
 from juntek.sinks.timeseries.lines import head_of, labels_of, lines_of
 from juntek.sinks.timeseries.target import AllRefusedError, TargetError
+from juntek.sinks.timeseries.work import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from juntek.sinks.timeseries.target import Target
 
-BATCH = 5_000
+BATCH = ON_THE_WAY
 """Readings in a request: two megabytes, a tenth of it packed."""
+SMALLEST_BATCH = 100
+"""Readings in a request to a target that does not answer larger ones in time."""
+GROWS_AFTER = 600.0
+"""s after which a larger one is tried again; well above what is in doubt, and sent again, when that goes wrong."""
 REFUSED_BATCH = 500
 """Readings in a request where some are known to be wrong."""
 MOST_REFUSALS = 3
@@ -36,14 +41,21 @@ class Backlog:
         """Readings that the target has taken."""
         self.refused = 0
         """Readings that the target would not take."""
+        self.lost = 0
+        """Readings that the history had no more when they were to be sent."""
         self.complaint = ""
-        """What it said about the last of them."""
+        """What it said about the last of those that it would not take."""
+        self.refusal: AllRefusedError | None = None
+        """Why the target took nothing of the last requests; None once it takes something."""
         self.oldest: float | None = None
         """When the oldest reading was received that was found owed last, s since 1970."""
         self._store = store
         self._target = target
         self._site = site
         self._time = time
+        self._unsettled: list[Piece] = []
+        self._most = BATCH
+        self._sized = 0.0
         self._accepted = 0
         self._accepted_before = 0
         self._refusals = 0
@@ -52,18 +64,17 @@ class Backlog:
         """The target has taken something."""
         self._accepted += 1
         self._refusals = 0
-
-    async def begin(self) -> None:
-        """Doubt what may have been on its way when an earlier run was killed: it always sent the oldest."""
-        pieces = await asyncio.to_thread(self._store.look, BATCH)
-        await asyncio.to_thread(self._store.settle, pieces, self._time(), State.DOUBTFUL)
+        self.refusal = None
 
     async def send(self, limit: int = BATCH) -> int | None:
         """Send the next of what is owed; return how many readings were looked at, None where nothing is owed.
 
-        Raises TargetError where the target is away or refuses everything; nothing is lost by that.
+        Raises TargetError where the target is away or refuses everything; nothing is lost by that. Raises DatabaseError
+        where that cannot be kept, and sends nothing more until it can.
         """
-        pieces = await asyncio.to_thread(self._store.look, limit)
+        if self._unsettled:
+            await self._settle(self._unsettled, State.DOUBTFUL)
+        pieces = await finish(self._store.look, min(limit, self._most))
         if not pieces:
             self.oldest = None
             return await self._send_refused()
@@ -79,16 +90,19 @@ class Backlog:
                 raise
         except TargetError as error:
             if error.uncertain:
-                await asyncio.to_thread(self._store.settle, pieces, self._time(), State.DOUBTFUL)
+                self._resize(max(self._most // 2, SMALLEST_BATCH))
+                await self._settle(pieces, State.DOUBTFUL)
             raise
-        await asyncio.to_thread(self._store.settle, pieces, self._time(), state)
+        if self._most < BATCH and monotonic() - self._sized > GROWS_AFTER:
+            self._resize(min(self._most * 2, BATCH))
+        await self._settle(pieces, state)
         return sum(piece.size for piece in pieces)
 
     async def _send_refused(self) -> int | None:
         """Send again what was refused as a whole, in small parts, once the target has taken something else."""
         if self._accepted == self._accepted_before:
             return None
-        pieces = await asyncio.to_thread(self._store.look, REFUSED_BATCH, (State.REFUSED,))
+        pieces = await finish(self._store.look, REFUSED_BATCH, (State.REFUSED,))
         if not pieces:
             self._accepted_before = self._accepted
             return None
@@ -98,8 +112,20 @@ class Backlog:
         except AllRefusedError as error:
             self.refused += count
             self.complaint = str(error)
-        await asyncio.to_thread(self._store.settle, pieces, self._time())
+            self._accepted_before = self._accepted
+        await self._settle(pieces, State.SENT)
         return count
+
+    def _resize(self, most: int) -> None:
+        self._most, self._sized = most, monotonic()
+
+    async def _settle(self, pieces: list[Piece], state: State) -> None:
+        """Keep what became of these; where that fails, they are the first thing to be kept before others are sent."""
+        self._unsettled = pieces
+        await finish(self._store.settle, pieces, self._time(), state)
+        self._unsettled = []
+        if state is State.SENT:
+            self.lost += sum(piece.lost for piece in pieces)
 
     async def _write(self, pieces: list[Piece]) -> None:
         lines: list[bytes] = []
@@ -107,8 +133,9 @@ class Backlog:
             labels = labels_of(self._site, piece.range.meter)
             held = None
             if piece.range.state is State.DOUBTFUL and piece.batches:
-                held = await self._target.find_held(labels, piece.range.start, piece.range.last)
-            lines += await asyncio.to_thread(_lines, labels, piece, held)
+                start, last = times_of(piece.batches[0])[0], times_of(piece.batches[-1])[-1]
+                held = await self._target.find_held(labels, start, last)
+            lines += await finish(_lines, labels, piece, held)
         if not lines:
             return
         refusals = await self._target.write(lines)
@@ -119,6 +146,7 @@ class Backlog:
             self.complaint = refusals[-1].why
 
     def _note_refusal(self, error: AllRefusedError) -> None:
+        self.refusal = error
         self.complaint = str(error)
         self._refusals += 1
         self._accepted_before = self._accepted

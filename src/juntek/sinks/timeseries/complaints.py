@@ -23,12 +23,16 @@ class TargetError(JuntekError):
     """The target cannot be reached, or takes nothing at present.
 
     `uncertain`: whether some of what was sent may have arrived. `wait`: s that the target asks to be left alone.
+    `lives`: whether it answered itself, so that it still has what it took before.
     """
 
-    def __init__(self, sentence: str, *, uncertain: bool = False, wait: float | None = None) -> None:
+    def __init__(
+        self, sentence: str, *, uncertain: bool = False, wait: float | None = None, lives: bool = False
+    ) -> None:
         super().__init__(sentence)
         self.uncertain = uncertain
         self.wait = wait
+        self.lives = lives
 
 
 class AllRefusedError(TargetError):
@@ -63,7 +67,9 @@ def explain_answer(options: Options, answer: Answer) -> TargetError | None:
         return None
     # Before 500 it said no at once; from then on, and behind a proxy, part of it may have gone through.
     uncertain = answer.status >= _UNSURE_STATUS
-    return TargetError(f"{name_of(options)} {sentence}", uncertain=uncertain, wait=answer.wait)
+    # From 502 on a proxy may say it of an engine that is not there.
+    lives = answer.status <= _UNSURE_STATUS
+    return TargetError(f"{name_of(options)} {sentence}", uncertain=uncertain, wait=answer.wait, lives=lives)
 
 
 def _explain_status(options: Options, answer: Answer) -> str | None:  # noqa: PLR0911 - one a status

@@ -99,6 +99,7 @@ class Held:
         return TargetError(
             f"{name_of(self._options)} does not say what it has already ({answer.shown}); look at its log.",
             wait=answer.wait,
+            lives=answer.status <= 500,  # as in `complaints`
         )
 
     async def _read(self, response: httpx.Response, start: int, end: int) -> dict[str, set[int]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,10 @@ _PATHS = (
     "/write for VictoriaMetrics, QuestDB and InfluxDB 1 (?db=...), /api/v2/write?org=...&bucket=... for InfluxDB 2, "
     "/api/v3/write_lp?db=... for InfluxDB 3"
 )
+_OTHER_PATHS = re.compile(
+    r"/api/v1/(?:write|push|import(?:/\w+)?|query(?:_range)?)$|/opentsdb/api/put$|/(?:query|ping|health|metrics|ready)$"
+)
+"""What the engines have there is for something else. Some say yes to our lines all the same, and keep none of them."""
 _SECRET_PARAMETERS = frozenset({"u", "p", "user", "username", "password", "token", "authkey"})
 """`u` and `p` are those of InfluxDB 1, `authKey` that of VictoriaMetrics."""
 
@@ -120,6 +125,8 @@ def _url_complaints(text: str) -> Iterator[str]:
 def _path_complaints(url: SplitResult) -> Iterator[str]:
     if url.path in ("", "/"):
         yield f'timeseries.url "{url.scheme}://{url.netloc}" lacks a path; add {_PATHS}.'
+    elif other := _OTHER_PATHS.search(url.path.rstrip("/")):
+        yield f"timeseries.url leads to {other[0]}, which does not keep what we send; write {_PATHS}."
     if url.fragment:
         yield "timeseries.url has a #, after which nothing is sent; write %23 for it."
     parameters = {name.lower() for name, _ in parse_qsl(url.query, keep_blank_values=True)}

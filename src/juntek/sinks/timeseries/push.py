@@ -30,6 +30,8 @@ class Pushed:
     held: int = 0
     """Readings that the target had."""
     refused: int = 0
+    lost: int = 0
+    """Readings that the history has no more."""
     complaint: str = ""
     left_to_gateway: int | None = None
 
@@ -47,14 +49,14 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
     """Send what the target has not got of these meters, and the ranges of `again` whatever it has.
 
     `tell` hears how many readings are done, and about of how many. Raises DatabaseError, ConfigurationError, and
-    TargetError where the target is away: what was sent until then need not be sent again.
+    TargetError where the target is away or takes nothing: what was sent until then need not be sent again.
     """
     again = list(again)
     result = Pushed()
     with ExitStack() as stack:
+        alone = stack.enter_context(hold(lock_of(database, options)))
         store = Deliveries(Database(database, check=False, synchronous="NORMAL"), options.label)
         stack.callback(store.close)
-        alone = stack.enter_context(hold(lock_of(database, options)))
         if alone:
             store.resume(time.time())
         store.owe_again(again)
@@ -65,7 +67,6 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
             return result
         async with open_target(options, version) as target:
             backlog = Backlog(store, target, site, time.time)
-            await backlog.begin()
             await _send_all(backlog, options.rate, store.count(), result, tell)
     return result
 
@@ -80,5 +81,8 @@ async def _send_all(
         done += looked_at
         tell(done, max(total, done))
         await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
+    if backlog.refusal is not None:
+        raise backlog.refusal
     result.sent, result.refused, result.complaint = backlog.sent, backlog.refused, backlog.complaint
+    result.lost = backlog.lost
     result.held = max(done - result.sent - result.refused, 0)

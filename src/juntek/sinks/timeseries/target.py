@@ -121,7 +121,9 @@ class Target:
         try:
             return await isolate(send, lines, thorough=thorough)
         except NothingTakenError as nothing:
-            raise AllRefusedError(explain_refusal(self._options, str(nothing)), uncertain=has_sent) from None
+            raise AllRefusedError(
+                explain_refusal(self._options, str(nothing)), uncertain=has_sent, lives=True
+            ) from None
         except TargetError as error:
             error.uncertain |= has_sent
             raise
