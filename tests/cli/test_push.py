@@ -92,6 +92,41 @@ def test_readings_that_an_engine_refuses_hold_up_no_others(tmp_path: Path, influ
     assert {point for point in in_influxdb(influxdb) if point[0] > (START + WEEK) * 1000} == set(later)
 
 
+def test_an_engine_that_refuses_all_is_told_and_has_all_once_it_is_mended(tmp_path: Path, influxdb: InfluxDB) -> None:
+    path = tmp_path / "juntek.db"
+    with Database(path, synchronous="NORMAL") as opened:
+        Recorder(opened, UTC).record({"house": readings(0, 3000)})
+    influxdb.create_database("juntek")
+    influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START)}', "s")
+    for _ in range(2):
+        talk = push(path, f"{influxdb.url}/write?db=juntek", status=6)
+        assert "refuses all that it is sent (partial write: field type conflict" in talk
+    influxdb.query("DROP DATABASE juntek")
+    influxdb.create_database("juntek")
+    assert push(path, f"{influxdb.url}/write?db=juntek").startswith("3000 readings sent to")
+    assert in_influxdb(influxdb) == expected(path)
+
+
+def test_readings_that_an_engine_refuses_are_told_though_they_are_the_last(tmp_path: Path, influxdb: InfluxDB) -> None:
+    path = tmp_path / "juntek.db"
+    with Database(path, synchronous="NORMAL") as opened:
+        recorder = Recorder(opened, UTC)
+        recorder.record({"house": readings(0, 6000)})
+        recorder.record({"house": readings(2 * WEEK, 3000)})
+    influxdb.create_database("juntek")
+    influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START + 2 * WEEK)}', "s")
+    ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
+    assert ended.status == 0
+    assert ended.output.startswith("6000 readings sent to")
+    assert ended.talk.startswith("3000 readings were refused: ")
+
+
+def test_an_engine_that_was_renamed_is_asked_what_it_has(database: Path, victoria_metrics: VictoriaMetrics) -> None:
+    push(database, f"{victoria_metrics.url}/write")
+    push(database, f"{victoria_metrics.url.replace('127.0.0.1', 'localhost')}/write")
+    assert in_victoria_metrics(victoria_metrics) == expected(database)
+
+
 def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     place = url.split("/")[2]

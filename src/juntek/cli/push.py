@@ -56,6 +56,8 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     for target in targets:
         pushed = _push(_with_rate(target, rate), path, place, meters, start, end)
         typer.echo(_tell(target, pushed))
+        if pushed.lost:
+            typer.echo(f"{pushed.lost} readings can be sent no more, as the history has dropped them.", err=True)
         if pushed.refused:
             typer.echo(f"{pushed.refused} readings were refused: {pushed.complaint}", err=True)
 

@@ -77,7 +77,7 @@ class Backlog:
         pieces = await finish(self._store.look, min(limit, self._most))
         if not pieces:
             self.oldest = None
-            return await self._send_refused()
+            return None if self._accepted == self._accepted_before else await self.send_refused()
         self.oldest = next((times_of(batch)[0] / 1000 for piece in pieces for batch in piece.batches), None)
         state = State.SENT
         try:
@@ -98,10 +98,11 @@ class Backlog:
         await self._settle(pieces, state)
         return sum(piece.size for piece in pieces)
 
-    async def _send_refused(self) -> int | None:
-        """Send again what was refused as a whole, in small parts, once the target has taken something else."""
-        if self._accepted == self._accepted_before:
-            return None
+    async def send_refused(self) -> int | None:
+        """Send again what was refused as a whole, in small parts, after the target has taken something else.
+
+        Returns how many readings were looked at, None where there are no such. What is refused again is given up.
+        """
         pieces = await finish(self._store.look, REFUSED_BATCH, (State.REFUSED,))
         if not pieces:
             self._accepted_before = self._accepted

@@ -77,12 +77,13 @@ async def _send_all(
     loop = asyncio.get_running_loop()
     began = loop.time()
     done = 0
-    while (looked_at := await backlog.send()) is not None:
-        done += looked_at
-        tell(done, max(total, done))
-        await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
-    if backlog.refusal is not None:
-        raise backlog.refusal
+    for send in (backlog.send, backlog.send_refused):
+        while (looked_at := await send()) is not None:
+            done += looked_at
+            tell(done, max(total, done))
+            await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
+        if backlog.refusal is not None and not backlog.sent:
+            raise backlog.refusal
     result.sent, result.refused, result.complaint = backlog.sent, backlog.refused, backlog.complaint
     result.lost = backlog.lost
     result.held = max(done - result.sent - result.refused, 0)
