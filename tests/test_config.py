@@ -257,6 +257,14 @@ WRONG_FILES = {
         f'{HOUSE}[mqtt]\nusername = "a"\npassword_file = "/"',
         "line 6: mqtt.password_file / is a folder; name the file in it.",
     ),
+    "two pages at one port": (
+        f'{HOUSE}[metrics]\nlisten = "127.0.0.1:8140"\n[web]',
+        "line 6: web.listen and metrics.listen are both 127.0.0.1:8140; give one of them another port.",
+    ),
+    "a key of another program": (
+        f'{HOUSE}[[timeseries]]\nurl = "http://pi/write"\ndatabase = "a"',
+        'line 6: [[timeseries]] has no key "database"; there are url, name, username, ',
+    ),
     "a time zone that is none": (
         f'time_zone = "Europe/Berln"\n{HOUSE}',
         'line 1: there is no time zone "Europe/Berln"; did you mean "Europe/Berlin"?',
@@ -338,6 +346,11 @@ def test_a_file_that_is_not_text_says_where(file: Path) -> None:
         ("JUNTEK_LOGLEVEL", "info", "JUNTEK_LOGLEVEL: there is no such key; did you mean JUNTEK_LOG_LEVEL?"),
         ("JUNTEK_XYZ__PORT", "1", "JUNTEK_XYZ__PORT: there is no section xyz; use one of"),
         ("JUNTEK_METERS__3__LINK", "x", "JUNTEK_METERS__3__LINK: number 3 comes before number 1; leave no gap."),
+        (
+            "JUNTEK_TIMESERIES__URL",
+            "http://pi/write",
+            "JUNTEK_TIMESERIES__URL: put a number behind JUNTEK_TIMESERIES, as there may be several; the first is",
+        ),
         ("JUNTEK_METERS__LINK", "x", "JUNTEK_METERS__LINK: this is a list; write its number, counted from 0, before"),
         ("JUNTEK_METERS", "[{", "JUNTEK_METERS: this is not JSON ("),
         ("JUNTEK_METERS__0__ADDRESS", "100", 'JUNTEK_METERS__0__ADDRESS: meters.address is at most 99, not "100".'),

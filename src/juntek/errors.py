@@ -3,6 +3,8 @@
 Every message is one sentence that an owner can act on. Anything else that escapes is a bug.
 """
 
+import sys
+
 __all__ = [
     "ConfigurationError",
     "DatabaseError",
@@ -12,6 +14,7 @@ __all__ = [
     "NoReplyError",
     "RequestError",
     "UnknownLayoutError",
+    "install_line",
 ]
 
 
@@ -45,3 +48,8 @@ class ConfigurationError(JuntekError):
 
 class DatabaseError(JuntekError):
     """What is kept cannot be read or written: disk full, read-only, damaged, from a newer version."""
+
+
+def install_line(extra: str) -> str:
+    """Return what an owner types to add the libraries of an extra; systems do not let a bare `pip` do that."""
+    return f"{sys.executable or 'python'} -m pip install 'juntek[{extra}]'"

@@ -12,7 +12,7 @@ from collections import Counter
 from types import ModuleType
 from typing import Any
 
-from juntek.errors import JuntekError
+from juntek.errors import JuntekError, install_line
 from juntek.sinks import Context, SinkHealth
 from juntek.update import Update
 
@@ -73,7 +73,7 @@ class Supervisor:
             except ModuleNotFoundError as error:
                 raise JuntekError(
                     f"[{self.name}] needs a library that is not installed ({error.name}); install it with: "
-                    f"pip install 'juntek[{self._sink.EXTRA}]'"
+                    f"{install_line(self._sink.EXTRA)}"
                 ) from error
             except Exception as error:  # whatever it is, it must not cost another sink a reading
                 sentence = str(error)
@@ -102,7 +102,7 @@ class Supervisor:
 
     async def _serve(self) -> None:
         async with self._sink.open_sink(self._options, self._context) as handle:
-            log.info("%s: connected.", self.name)
+            log.info("%s: %s.", self.name, getattr(self._sink, "ENTERED", "connected"))
             if lost := self.health.lost - self._lost_before:
                 log.warning("%s: %d updates were lost while it was away.", self.name, lost)
                 self._lost_before += lost

@@ -94,3 +94,31 @@ def test_the_queue_of_a_sink_has_room_for_what_all_meters_tell_while_it_is_enter
     served.offer(update(names[0]))
     assert context.sinks["files"].lost == 1
     assert context.sinks["files"].waiting == room
+
+
+@pytest.mark.parametrize(("entered", "said"), [({}, "files: connected."), ({"ENTERED": "ready"}, "files: ready.")])
+async def test_a_sink_that_connects_later_does_not_say_that_it_is_connected(
+    caplog: pytest.LogCaptureFixture, entered: dict[str, str], said: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    handled = asyncio.get_running_loop().create_future()
+
+    @asynccontextmanager
+    async def open_sink(options: object, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+        del options, context
+
+        async def handle(update: Update) -> None:
+            handled.set_result(update.meter)
+
+        yield handle
+
+    sink = ModuleType("sink")
+    sink.__dict__.update(SECTION="files", EXTRA="", open_sink=open_sink, **entered)
+    served = supervisor.Supervisor(sink, None, Context(version="1", gateway="here", meters=("house",)))
+    served.offer(update("house"))
+    running = asyncio.create_task(served.run())
+    async with asyncio.timeout(30):
+        await handled
+    running.cancel()
+    await asyncio.wait([running])
+    assert caplog.messages == [said]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import subprocess
 import sys
 import threading
@@ -254,5 +255,5 @@ async def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     for name in ("page", "present"):
         monkeypatch.delitem(sys.modules, f"juntek.sinks.metrics.{name}", raising=False)
-    with pytest.raises(JuntekError, match=r"\[metrics\] needs a library .* pip install 'juntek\[metrics\]'"):
+    with pytest.raises(JuntekError, match=re.escape(f"{sys.executable} -m pip install 'juntek[metrics]'")):
         await Supervisor(metrics, Options(listen=f"127.0.0.1:{free_port()}"), context()).run()

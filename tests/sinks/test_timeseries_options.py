@@ -26,6 +26,9 @@ def test_one_key_is_enough() -> None:
         "https://influx.example/api/v2/write?org=a%20b&bucket=home",
         "https://influx.example:8181/api/v3/write_lp?db=home",
         "http://[::1]:8086/prefix/write",
+        "http://pi:8480/insert/0/influx/write",
+        "http://pi:8428/influx/api/v2/write",
+        "http://pi:9009/api/v1/push/influx/write",
         "HTTP://Pi.local/write/",
     ],
 )
@@ -63,6 +66,16 @@ FORM = 'timeseries.url is a URL such as "http://127.0.0.1:8428/write"'
         ({"url": "http://pi:8428"}, f'timeseries.url "http://pi:8428" lacks a path; {PATHS}'),
         ({"url": "http://pi:8428/"}, f'timeseries.url "http://pi:8428" lacks a path; {PATHS}'),
         ({"url": "http://pi:8428?db=home"}, f'timeseries.url "http://pi:8428" lacks a path; {PATHS}'),
+        (
+            {"url": "http://pi:8428/api/v1/write"},
+            f"timeseries.url leads to /api/v1/write, which does not keep what we send; write {PATHS[4:]}",
+        ),
+        (
+            {"url": "http://pi:8428/api/v1/import/prometheus"},
+            "timeseries.url leads to /api/v1/import/prometheus, which",
+        ),
+        ({"url": "http://pi/victoria/api/v1/import/?x=1"}, "timeseries.url leads to /api/v1/import, which does not"),
+        ({"url": "http://pi:8086/query?db=home"}, "timeseries.url leads to /query, which does not keep what we send"),
         ({"url": ""}, f'{FORM}, not "".'),
         ({"url": "pi:8428/write"}, f'{FORM}, not "pi:8428/write".'),
         ({"url": "tcp://pi/write"}, f'{FORM}, not "tcp://pi/write".'),

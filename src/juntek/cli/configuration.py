@@ -87,7 +87,7 @@ def show_configuration(configuration: Configuration) -> str:
         draw_table(("sink", "keys that are not the default"), sinks)
         if sinks
         else "Nothing is published: there is no section such as [mqtt].",
-        f"Totals are kept in {configuration.database}.",
+        f"The site is {configuration.site}. Totals are kept in {configuration.database}.",
     ]
     return "\n\n".join(parts)
 
@@ -99,5 +99,5 @@ def _show_options(options: object) -> str:
         if not field.repr and value is not None:
             shown.append(f"{field.name}=(set)")
         elif field.repr and (value != field.default or field.name in ("host", "port")):
-            shown.append(f"{field.name}={value}")
+            shown.append(f"{field.name}={str(value).lower() if isinstance(value, bool) else value}")
     return " ".join(shown)

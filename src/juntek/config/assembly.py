@@ -153,6 +153,7 @@ def _make_sinks(document: Document, keys: RootKeys) -> dict[str, object]:
             sinks[section] = tuple(several)
         else:
             sinks[section] = _make_sink(document, (section,), module, values)
+    _refuse_same_listen(document, sinks)
     for needed in [needed for section in sinks for needed in getattr(found[section], "NEEDS", ())]:
         sinks.setdefault(needed, found[needed].Options())
     return sinks
@@ -179,6 +180,19 @@ def _refuse_same_labels(document: Document, section: str, several: Sequence[Any]
                 f'{document.origin((section, number))}: [[{section}]] "{label}" is there twice; keep one, or give each '
                 "its own name."
             )
+
+
+def _refuse_same_listen(document: Document, sinks: Mapping[str, object]) -> None:
+    taken: dict[str, str] = {}
+    for section, options in sinks.items():
+        listen = getattr(options, "listen", None)
+        if listen in taken:
+            raise ConfigurationError(
+                f"{document.origin((section, 'listen'))}: {section}.listen and {taken[listen]}.listen are both "
+                f"{listen}; give one of them another port."
+            )
+        if listen is not None:
+            taken[listen] = section
 
 
 def _refuse_secrets(document: Document, place: Place, options: type) -> None:

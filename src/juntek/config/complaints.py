@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from juntek.config.document import Document
+from juntek.config.document import PREFIX, Document
 from juntek.config.keys import find_keys
 from juntek.config.lines import Place
 
@@ -35,7 +35,11 @@ def complain(document: Document, errors: Iterable[Any]) -> str:
     """Return the sentence for the first of pydantic's errors; one about an unknown key goes first."""
     error = min(errors, key=lambda error: _urgency(document, error))
     place: Place = tuple(part for part in error["loc"] if not _is_choice(part))
-    return f"{document.origin(place)}: {_say(place, error)}"
+    origin = document.origin(place)
+    if error["type"] == "list_type" and len(place) == 1 and origin.startswith(PREFIX):
+        section = f"{PREFIX}{name_of(place).upper()}"
+        return f"{origin}: put a number behind {section}, as there may be several; the first is {section}__0__…."
+    return f"{origin}: {_say(place, error)}"
 
 
 def name_of(place: Place) -> str:
@@ -94,7 +98,7 @@ def _demand(kind: str, family: str, error: Mapping[str, Any]) -> str:
 def _say_unknown(place: Place) -> str:
     known = keys_at(place[:-1])
     key = str(place[-1])
-    close = get_close_matches(key.lower(), known, n=1, cutoff=0.5)
+    close = get_close_matches(key.lower(), known, n=1, cutoff=0.7)
     if len(place) == 1:
         what = f'there is no key or section "{key}"'
         elsewhere = [name for name in known if key in keys_at((name,))]

@@ -75,7 +75,7 @@ host = "127.0.0.1"
 # Every reading to an engine of time series, for Grafana; one [[timeseries]] for each. Switches [history] on, out of
 # which is sent what an engine missed while it was away.
 # [[timeseries]]
-# url = "http://127.0.0.1:8428/write"  # VictoriaMetrics; README has the others
+# url = "http://127.0.0.1:8428/write"  # VictoriaMetrics; docs/timeseries.md has the others
 # name = ""                       # default: host and port of the URL
 # username = "juntek"
 # password_file = "engine-password"  # a file with the password as its only line

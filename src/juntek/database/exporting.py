@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from juntek.database.rows import ROW_KEYS
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, install_line
 from juntek.quantity import QUANTITIES
 from juntek.reading import iso_time
 
@@ -47,7 +47,7 @@ def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
         from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "Parquet needs a library that is not installed; install it with: pip install 'juntek[parquet]', "
+            f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
             "or take --format csv."
         ) from error
     schema = pa.schema([_field(pa, key) for key in ROW_KEYS])

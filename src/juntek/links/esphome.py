@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import serialx
 
-from juntek.errors import LinkError
+from juntek.errors import LinkError, install_line
 from juntek.links import BAUD_RATE, Link, StreamLink, describe, network_trouble, parse_address
 
 API_PORT = 6053
@@ -23,7 +23,7 @@ async def open_link(url: str) -> Link:
     """Connect to the device and claim its serial proxy; raises LinkError."""
     name = serialx.redact_uri(url)
     if find_spec("aioesphomeapi") is None:
-        raise LinkError(f"Cannot open {name}: the ESPHome library is missing; run pip install 'juntek[esphome]'.")
+        raise LinkError(f"Cannot open {name}: the ESPHome library is missing; run {install_line('esphome')}.")
     host, port = parse_address(name, default_port=API_PORT)
     parts = urlsplit(url)
     if not parts.path.strip("/") and not any(key.startswith("port_") for key in parse_qs(parts.query)):

@@ -4,7 +4,7 @@ A sink module offers `SECTION` (its part of the configuration), `EXTRA` (what to
 missing), `Options` (its keys, checked by itself; where it has a `patience`, a reading may come so many seconds late)
 and `open_sink(options, context)`, an asynchronous context manager that yields `handle(update)`. When its far end goes
 away it raises a JuntekError, also out of a body that is only waiting; whoever runs it enters again later and hands over
-the latest update of each meter once more.
+the latest update of each meter once more. `ENTERED` is what is said once it is entered, where that is not `connected`.
 
 Where there may be several of a kind, each with a section and a queue of its own, its `Options` have a `label` that
 tells one from the other. A module with `NEEDS` names the sections that it cannot do without: they are there then, with
