@@ -126,6 +126,7 @@ class Target:
             ) from None
         except TargetError as error:
             error.uncertain |= has_sent
+            self._held.shows_all = False
             raise
 
     async def find_held(self, labels: Mapping[str, str], start: int, end: int) -> dict[str, set[int]] | None:
@@ -142,7 +143,10 @@ class Target:
 
     def take_hang_up(self) -> bool:
         """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
-        return self._connection.take_hang_up()
+        hung_up = self._connection.take_hang_up()
+        if hung_up:
+            self._held.shows_all = False
+        return hung_up
 
     async def _send(self, lines: Sequence[bytes]) -> Verdict:
         size = sum(map(len, lines))
