@@ -69,7 +69,8 @@ class Engine:
             raise TargetError("No answer came.", uncertain=True)
         return []
 
-    async def find_held(self, labels: Mapping[str, str], start: int, end: int) -> dict[str, set[int]]:
+    async def find_held(self, labels: Mapping[str, str], start: int, end: int, *, flush: bool) -> dict[str, set[int]]:
+        del flush  # everything is shown at once
         if not self.is_up:
             raise TargetError("Nobody is there.", uncertain=False)
         times = {time for (meter, time), taken in self._kept.items() if meter == labels["meter"] and taken}

@@ -54,6 +54,8 @@ class Backlog:
         self._site = site
         self._time = time
         self._unsettled: list[Piece] = []
+        self._is_hidden = True
+        """Whether the target may have taken something of this a moment ago, and not show it yet."""
         self._most = BATCH
         self._sized = 0.0
         self._accepted = 0
@@ -89,6 +91,7 @@ class Backlog:
             if self._refusals > MOST_REFUSALS:
                 raise
         except TargetError as error:
+            self._is_hidden = True
             if error.uncertain:
                 self._resize(max(self._most // 2, SMALLEST_BATCH))
                 await self._settle(pieces, State.DOUBTFUL)
@@ -135,7 +138,8 @@ class Backlog:
             held = None
             if piece.range.state is State.DOUBTFUL and piece.batches:
                 start, last = times_of(piece.batches[0])[0], times_of(piece.batches[-1])[-1]
-                held = await self._target.find_held(labels, start, last)
+                held = await self._target.find_held(labels, start, last, flush=self._is_hidden)
+                self._is_hidden = False
             lines += await finish(_lines, labels, piece, held)
         if not lines:
             return

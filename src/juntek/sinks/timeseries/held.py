@@ -45,14 +45,12 @@ class Held:
         self._secrets = secrets
         self._connection = connection
         self._base = _find_base(options.url)
-        self.shows_all = False
-        """Whether it was flushed since something went wrong: only then is asked for what was written a moment ago."""
 
-    async def find(self, labels: Mapping[str, str], start: int, end: int) -> dict[str, set[int]] | None:
+    async def find(self, labels: Mapping[str, str], start: int, end: int, *, flush: bool) -> dict[str, set[int]] | None:
         """Return the times, ms since 1970 from `start` to `end`, by field; None where it cannot be asked."""
         if self._base is None:
             return None
-        if not self.shows_all:
+        if flush:
             await self._flush(self._base)
         query = {
             "match[]": _match(labels),
@@ -88,7 +86,6 @@ class Held:
         """Let it show what it has just taken, which takes a second otherwise; what goes wrong is told afterwards."""
         with suppress(*_FAILURES):
             await self._client.post(f"{base}/internal/force_flush", extensions={"trace": self._connection.trace})
-            self.shows_all = True
 
     def _check(self, answer: Answer) -> None:
         """Raise TargetError where it should have answered; otherwise it cannot be asked, or we may not."""

@@ -126,27 +126,25 @@ class Target:
             ) from None
         except TargetError as error:
             error.uncertain |= has_sent
-            self._held.shows_all = False
             raise
 
-    async def find_held(self, labels: Mapping[str, str], start: int, end: int) -> dict[str, set[int]] | None:
+    async def find_held(
+        self, labels: Mapping[str, str], start: int, end: int, *, flush: bool = True
+    ) -> dict[str, set[int]] | None:
         """Return when it has a value already of the series with these labels, by field (a name without `juntek_`).
 
         Times are ms since 1970, from `start` to `end`, both included. None where it cannot be asked: then it is one
         that keeps a point once, however often it is written, or nothing is known of it. Raises TargetError where it
         should answer and does not.
 
-        What was written a moment ago is there if the target lets us flush it; otherwise only after about a second, and
+        What was written a moment ago is there if the target lets us `flush` it, otherwise after about a second, and
         a write that was cut off may still be under way. Who has to be sure waits before.
         """
-        return await self._held.find(labels, start, end)
+        return await self._held.find(labels, start, end, flush=flush)
 
     def take_hang_up(self) -> bool:
         """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
-        hung_up = self._connection.take_hang_up()
-        if hung_up:
-            self._held.shows_all = False
-        return hung_up
+        return self._connection.take_hang_up()
 
     async def _send(self, lines: Sequence[bytes]) -> Verdict:
         size = sum(map(len, lines))
