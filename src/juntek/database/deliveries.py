@@ -168,12 +168,16 @@ class Deliveries:
         """
         pieces: list[Piece] = []
         count = 0
+        # Terms that the indexes are for.
+        which = f"state IN ({', '.join(str(int(state)) for state in states)})"
+        if State.REFUSED not in states:
+            which += " AND state < 2"
         with self._connections.reading() as connection:
             rows = connection.execute(
                 f"SELECT owed.id, meter.id, meter.name, start, state, {_WRITTEN} AS written"  # noqa: S608 - our own
                 " FROM owed JOIN meter ON meter.id = owed.meter"
                 " LEFT JOIN delivered ON delivered.target = owed.target AND delivered.meter = owed.meter"
-                f" WHERE owed.target = ? AND state IN ({', '.join(map(str, map(int, states)))}) AND written >= start"
+                f" WHERE owed.target = ? AND {which} AND written >= start"
                 f" ORDER BY start LIMIT {_MOST_ROWS}",
                 (self._target,),
             ).fetchall()
@@ -213,18 +217,15 @@ class Deliveries:
 
     def _doubt(self, connection: sqlite3.Connection) -> None:
         connection.execute(
-            "UPDATE owed SET state = ?, sent = NULL WHERE target = ? AND state = ?",
-            (State.DOUBTFUL, self._target, State.SENT),
+            "UPDATE owed SET state = ?, sent = NULL WHERE target = ? AND state = 2", (State.DOUBTFUL, self._target)
         )
 
     def _settle(self, connection: sqlite3.Connection, now: float) -> None:
         # Sent in the future: the clock has stepped back.
         connection.execute(
-            "UPDATE owed SET sent = ?1 WHERE target = ?2 AND state = ?3 AND sent > ?1", (now, self._target, State.SENT)
+            "UPDATE owed SET sent = ?1 WHERE target = ?2 AND state = 2 AND sent > ?1", (now, self._target)
         )
-        connection.execute(
-            "DELETE FROM owed WHERE target = ? AND state = ? AND sent < ?", (self._target, State.SENT, now - SETTLE)
-        )
+        connection.execute("DELETE FROM owed WHERE target = ? AND state = 2 AND sent < ?", (self._target, now - SETTLE))
 
     def _reach(self, connection: sqlite3.Connection, reached: Mapping[str, Reach]) -> None:
         connection.executemany(

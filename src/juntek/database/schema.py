@@ -54,6 +54,9 @@ DELIVERIES = (
         state INTEGER NOT NULL,
         sent REAL
     )""",
-    "CREATE INDEX owed_by_start ON owed (target, state, start)",
+    # One for what is to be sent next, one for what a new range may touch, one for what is settled.
+    "CREATE INDEX owed_by_start ON owed (target, start) WHERE state < 2",
+    "CREATE INDEX owed_by_meter ON owed (target, meter, last)",
+    "CREATE INDEX owed_by_sent ON owed (target, sent) WHERE state = 2",
 )
 """`since`, `settled`, `until`, `start` and `last` are ms since 1970, all included, `sent` s."""
