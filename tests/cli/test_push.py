@@ -17,6 +17,8 @@ from juntek.database import Database
 from juntek.database.deliveries import Deliveries
 from juntek.database.lock import hold
 from juntek.database.recorder import Recorder
+from juntek.sinks.timeseries.options import Options
+from juntek.sinks.timeseries.session import lock_of
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port
 from sinks.delivering import expected, in_influxdb, in_victoria_metrics
@@ -37,6 +39,12 @@ def push(database: Path, *arguments: object, status: int = 0) -> str:
     ended = run("history", "push", *arguments, "--database", database)
     assert ended.status == status, ended.talk
     return ended.output if status == 0 else ended.talk
+
+
+def configure(home: Path, database: Path, *urls: str) -> None:
+    targets = "".join(f'[[timeseries]]\nurl = "{url}"\n' for url in urls)
+    meter = '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n'
+    (home / "juntek.toml").write_text(f'{meter}[history]\npath = "{database}"\n{targets}')
 
 
 def test_a_new_engine_gets_all_there_is(database: Path, victoria_metrics: VictoriaMetrics) -> None:
@@ -141,16 +149,55 @@ def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     store.close()
 
 
+def test_asking_again_lets_a_running_gateway_send_nothing_again(database: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/write"
+    place = url.split("/")[2]
+    with hold(lock_of(database, Options(url=url))):
+        push(database, url)
+        store = Deliveries(Database(database), place)
+        store.settle(store.look(COUNT), time.time())
+        for _ in range(2):
+            assert push(database, url) == (
+                f"The gateway that is running sends {place} the new ones, and it has all others.\n"
+            )
+        store.close()
+
+
+def test_another_database_of_the_same_engine_is_another_target(
+    database: Path, tmp_path: Path, influxdb: InfluxDB
+) -> None:
+    for name in ("boats", "juntek"):
+        influxdb.create_database(name)
+    configure(tmp_path, database, f"{influxdb.url}/write?db=boats")
+    place = influxdb.url.split("/")[2]
+    with hold(lock_of(database, Options(url=f"{influxdb.url}/write?db=boats"))):
+        ended = run("history", "push", f"{influxdb.url}/write?db=juntek", home=tmp_path)
+    assert ended.output == f"{COUNT} readings sent to {place}/write?db=juntek.\n"
+    assert in_influxdb(influxdb) == expected(database)
+
+
+def test_a_target_that_is_away_costs_the_others_nothing(
+    database: Path, tmp_path: Path, victoria_metrics: VictoriaMetrics
+) -> None:
+    configure(tmp_path, database, f"http://127.0.0.1:{free_port()}/write", f"{victoria_metrics.url}/write")
+    ended = run("history", "push", home=tmp_path)
+    assert (ended.status, ended.talk.count("\n")) == (6, 1)
+    assert "is not there; start it, or check host and port in timeseries.url." in ended.talk
+    assert ended.output == f"{COUNT} readings sent to {victoria_metrics.url.split('/')[2]}.\n"
+    assert in_victoria_metrics(victoria_metrics) == expected(database)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
         ((), 2, "There is no [[timeseries]] in the configuration; give the URL of the target."),
-        (("127.0.0.1:8428",), 3, 'timeseries.url is a URL such as "http://127.0.0.1:8428/write"'),
-        (("http://127.0.0.1:1/write",), 6, "is not there; start it, or check host and port in timeseries.url."),
+        (("127.0.0.1:8428",), 2, 'URL is a URL such as "http://127.0.0.1:8428/write"'),
+        (("http://127.0.0.1:1/write",), 6, "is not there; start it, or check host and port in URL."),
+        (("http://127.0.0.1:1/write", "--username", "a"), 2, "--username needs its password; set --password-file too."),
         (("http://127.0.0.1:1/write", "--meter", "barn"), 2, 'There is no history of a meter "barn"; there is one of'),
         (("http://127.0.0.1:1/write", "--from", "may"), 2, '"may" is no time'),
-        (("http://127.0.0.1:1/write", "--rate", "1"), 3, "timeseries.rate is 10 to"),
-        (("http://127.0.0.1:1/write", "--token-file", "none"), 3, "none does not exist"),
+        (("http://127.0.0.1:1/write", "--rate", "1"), 2, "--rate is 10 to"),
+        (("http://127.0.0.1:1/write", "--token-file", "none"), 2, "--token-file none does not exist"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -15,13 +17,25 @@ from juntek.cli.days import moment_of
 from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
 from juntek.cli.run import ConfigFile
 from juntek.database.deliveries import Range
-from juntek.errors import JuntekError, RequestError
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, install_line
 from juntek.sinks.timeseries.options import HIGHEST_RATE, Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from juntek.config import Configuration
     from juntek.database.history import HistoryReader
     from juntek.sinks.timeseries.push import Pushed
+
+_TYPED = {
+    "timeseries.url": "URL",
+    "timeseries.username": "--username",
+    "timeseries.password_file": "--password-file",
+    "timeseries.token_file": "--token-file",
+    "timeseries.ca_file": "--ca-file",
+    "timeseries.rate": "--rate",
+}
+"""The options that stand for keys of a configuration."""
 
 
 def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -50,16 +64,40 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     configuration = find_configuration(config)
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
-    targets = _find_targets(configuration, url, {key: value for key, value in given.items() if value is not None})
     path = database or database_of(configuration)
     place = site or (configuration.site if configuration else "home")
-    for target in targets:
-        pushed = _push(_with_rate(target, rate), path, place, meters, start, end)
-        typer.echo(_tell(target, pushed))
-        if pushed.lost:
-            typer.echo(f"{pushed.lost} readings can be sent no more, as the history has dropped them.", err=True)
-        if pushed.refused:
-            typer.echo(f"{pushed.refused} readings were refused: {pushed.complaint}", err=True)
+    failures: list[JuntekError] = []
+    with _told_as_typed(all_of_it=url is not None):
+        for target in _find_targets(configuration, url, {key: value for key, value in given.items() if value}):
+            try:
+                pushed = _push(_with_rate(target, rate), path, place, meters, start, end)
+            except (DatabaseError, RequestError):
+                raise
+            except JuntekError as error:  # of this target: the others get theirs all the same
+                failures.append(error)
+            else:
+                _tell(target, pushed)
+        for sentence in dict.fromkeys(str(failure) for failure in failures if str(failure) != str(failures[0])):
+            typer.echo(sentence, err=True)
+        if failures:
+            raise failures[0]
+
+
+@contextmanager
+def _told_as_typed(*, all_of_it: bool) -> Iterator[None]:
+    """Let sentences name the options that were typed, in place of the keys of a configuration."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Stopped; run it again for the rest.", err=True)
+        raise
+    except JuntekError as error:
+        text = str(error)
+        for key, option in _TYPED.items() if all_of_it else [("timeseries.rate", "--rate")]:
+            text = text.replace(key, option)
+        if text == str(error):
+            raise
+        raise (RequestError if isinstance(error, ConfigurationError) else JuntekError)(text) from error
 
 
 def _find_targets(configuration: Configuration | None, url: str | None, given: dict[str, Any]) -> tuple[Options, ...]:
@@ -71,7 +109,14 @@ def _find_targets(configuration: Configuration | None, url: str | None, given: d
     known = [options for options in configured if options.url == url]
     if known and not given:
         return (known[0],)
-    return (Options(url=url, **given),)
+    target = Options(url=url, **given)
+    if known:
+        return (replace(target, name=known[0].name),)
+    parts = urlsplit(url)
+    if parts.path == "/write" and not parts.query and target.label not in [options.label for options in configured]:
+        return (target,)
+    # What it has is remembered by its name, and the next database of the same engine does not have it.
+    return (replace(target, name=url.partition("://")[2]),)
 
 
 def _with_rate(options: Options, rate: float | None) -> Options:
@@ -87,7 +132,7 @@ def _push(  # noqa: PLR0913, PLR0917 - what, from where and to whom
         from juntek.sinks.timeseries.push import push as send  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise JuntekError(
-            f"A library is missing ({error.name}); install it with: pip install 'juntek[timeseries]'"
+            f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
         ) from error
     with HistoryReader(path) as reader:
         names = _choose_meters(reader, meters)
@@ -118,11 +163,20 @@ def _ranges(reader: HistoryReader, meters: list[str], start: str | None, end: st
     return [Range(meter, first, last) for meter in meters]
 
 
-def _tell(options: Options, pushed: Pushed) -> str:
+def _tell(options: Options, pushed: Pushed) -> None:
+    typer.echo(_summary(options, pushed))
+    if pushed.lost:
+        typer.echo(f"{pushed.lost} readings can be sent no more, as the history has dropped them.", err=True)
+    if pushed.refused:
+        typer.echo(f"{pushed.refused} readings were refused: {pushed.complaint}", err=True)
+
+
+def _summary(options: Options, pushed: Pushed) -> str:
     if pushed.left_to_gateway is not None:
-        return (
-            f"The gateway that is running sends {options.label} what it is owed, about {pushed.left_to_gateway} "
-            "readings, beside the new ones."
-        )
+        owed = f"what it is owed, about {pushed.left_to_gateway} readings, beside the new ones"
+        rest = owed if pushed.left_to_gateway else "the new ones, and it has all others"
+        return f"The gateway that is running sends {options.label} {rest}."
+    if not (pushed.sent or pushed.held or pushed.refused or pushed.lost):
+        return f"Nothing is left to send to {options.label}; --from sends once more what it was sent before."
     had = f"; it had {pushed.held} others already" if pushed.held else ""
     return f"{pushed.sent} readings sent to {options.label}{had}."

@@ -59,8 +59,9 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
         stack.callback(store.close)
         if alone:
             store.resume(time.time())
-        store.owe_again(again)
-        if not again:
+        if again:
+            store.owe_again(again)
+        else:
             store.owe_past(meters)
         if not alone:
             result.left_to_gateway = store.count()
