@@ -61,7 +61,7 @@ def juntek_command(
     version: _Version = False,  # noqa: FBT002 - its callback does all
     debug: _Debug = False,  # noqa: FBT002 - main takes it
 ) -> None:
-    """Read Juntek coulomb counters and bring them to Home Assistant, MQTT, the terminal and files."""
+    """Read Juntek coulomb counters and bring them to Home Assistant, MQTT, Grafana, the terminal and files."""
 
 
 app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)

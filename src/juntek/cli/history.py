@@ -33,7 +33,7 @@ DATABASE_MARK = b"SQLite format 3\0"
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Look at the history, export it, import recordings, back it up.",
+    help="Show, export, send, import and back up the history.",
     epilog="Example: juntek history summary --by month",
 )
 

@@ -60,7 +60,8 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Send the readings that are kept to an engine of time series.
 
-    Without --from and --to: all that it was never sent. It can be stopped and run again, and nothing is doubled.
+    Without --from and --to: all that it was never sent, and what it got last once more, as nobody knows whether it kept
+    that. It can be stopped and run again, and nothing is doubled.
     """
     configuration = find_configuration(config)
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
