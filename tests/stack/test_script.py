@@ -82,14 +82,26 @@ def programs(folder: Path, **scripts: str) -> str:
 def test_without_docker_it_says_what_to_install(tmp_path: Path) -> None:
     status, said = run_script(tmp_path, "--demo", path=programs(tmp_path / "bin"))
     assert status == 3
-    assert "apt-get install docker.io docker-compose" in said
+    assert said == "Docker with Compose is not installed: sudo apt-get install docker.io docker-compose\n"
+    assert not (tmp_path / ".env").exists()
 
 
-def test_a_docker_that_does_not_answer_is_told_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("user", "mend"), [(1000, "sudo usermod -aG docker pi"), (0, "systemctl start docker")])
+def test_a_docker_that_does_not_answer_is_told_of(user: int, mend: str, tmp_path: Path) -> None:
     docker = '[ "$1" = compose ] && exit 0; exit 1'
-    status, said = run_script(tmp_path, "--demo", path=programs(tmp_path / "bin", docker=docker))
+    who = f'[ "$1" = -u ] && echo {user} || echo pi'
+    status, said = run_script(tmp_path, "--demo", path=programs(tmp_path / "bin", docker=docker, id=who))
     assert status == 3
-    assert "usermod -aG docker" in said
+    assert mend in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / ".env").exists()
+
+
+def test_the_demo_has_to_end_before_a_meter_takes_its_place(tmp_path: Path) -> None:
+    run_script(tmp_path, "--demo", "--only-env")
+    status, said = run_script(tmp_path, "--link", LINK)
+    assert status == 2
+    assert said.startswith("There is a .env of the demo: end the demo with: docker compose down --volumes, remove .env")
 
 
 @pytest.mark.parametrize("modern", [True, False])
