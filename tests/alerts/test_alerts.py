@@ -111,11 +111,12 @@ def test_every_alert_says_where_how_bad_and_how_much(alert: str) -> None:
 
 def test_the_block_for_own_numbers_works_as_it_says(tmp_path: Path) -> None:
     text = RULES.read_text(encoding="utf-8")
-    assert set(re.findall(r"juntek_own_\w+", text.split("# groups:")[0])) == OWN
-    block = re.search(r"^# groups:.*\n((?:#   .*\n)+)", text, re.MULTILINE)
+    remarks, rules = text.split("\ngroups:\n")
+    assert set(re.findall(r"juntek_own_\w+", remarks)) == OWN
+    block = re.match(r"(?:#   .*\n)+", rules)
     assert block
-    opened = re.sub(r"^# ", "", block[1], flags=re.MULTILINE)
-    mended = text.replace(block[1], "").replace("\ngroups:\n", f"\ngroups:\n{opened}")
+    opened = re.sub(r"^# ", "", block[0], flags=re.MULTILINE)
+    mended = text.replace(block[0], opened)
     (tmp_path / "juntek.yml").write_text(mended, encoding="utf-8")
     tests = """
         rule_files: [juntek.yml]
