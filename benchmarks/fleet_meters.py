@@ -8,6 +8,7 @@ reading that was sent: the meter (from 1), its run time (s), when it was due and
 
 from __future__ import annotations
 
+import resource
 import selectors
 import signal
 import socket
@@ -128,6 +129,8 @@ class Meters:
 
 def main(count: int, way: str, file: Path) -> None:
     """Serve until terminated."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two for each meter; 1024 is usual
     meters = Meters(count, talks=way == "listen")
 
     def stop(*_: object) -> None:
