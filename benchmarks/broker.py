@@ -22,6 +22,13 @@ class NoBrokerError(Exception):
 @contextmanager
 def run_broker(directory: Path) -> Iterator[int]:
     """Yield the port of a Mosquitto of our own. Raises NoBrokerError where none is installed."""
+    with run_broker_process(directory) as (port, _):
+        yield port
+
+
+@contextmanager
+def run_broker_process(directory: Path) -> Iterator[tuple[int, int]]:
+    """Yield the port and the process of a Mosquitto; else as `run_broker`."""
     program = find_program("mosquitto")
     if program is None:
         raise NoBrokerError("Mosquitto is not installed; scripts/install-test-servers --mosquitto brings it.")
@@ -34,7 +41,7 @@ def run_broker(directory: Path) -> Iterator[int]:
     process.start([program, "-c", str(settings)])
     try:
         process.wait_until_ready(lambda: " running\n" in process.log_text(), timeout=10)
-        yield port
+        yield port, process.process_id
     finally:
         process.stop()
 

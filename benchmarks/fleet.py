@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean
 from sys import executable
 
-from benchmarks.broker import run_broker, wait_until
+from benchmarks.broker import run_broker_process, wait_until
 from benchmarks.figures import Figure, LeftOut
 from benchmarks.fleet_check import (
     Sent,
@@ -47,7 +47,7 @@ ARRIVE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What was used from `begin` to `end` (monotonic clock, s): shares of a core, and memory at its end (MB).
+    """What each process used from `begin` to `end` (monotonic clock, s): shares of a core, and memory at its end (MB).
 
     `waited` is the share of the time in which the gateway had work and no processor.
     """
@@ -55,8 +55,8 @@ class Window:
     begin: float
     end: float
     shares: Mapping[str, float]
+    megabytes: Mapping[str, float]
     waited: float
-    megabytes: float
 
 
 def measure(*, quick: bool) -> Iterator[Figure | LeftOut]:
@@ -72,7 +72,7 @@ def run_fleet(count: int, way: str, seconds: float) -> Iterator[Figure]:
     """Run a gateway with so many meters, and yield what it needed for so many seconds and what became of the rest."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        broker = stack.enter_context(run_broker(directory))
+        broker, broker_process = stack.enter_context(run_broker_process(directory))
         engine = stack.enter_context(VictoriaMetrics(directory / "engine"))
         listener = stack.enter_context(listen(broker, "juntek/+/state"))
         log, file = directory / "log", directory / "sent"
@@ -84,7 +84,8 @@ def run_fleet(count: int, way: str, seconds: float) -> Iterator[Figure]:
         with run(*JUNTEK, "run", "--config", str(path), log=log) as gateway:
             wait_until(lambda: _meters_heard(listener) == count, START, "the first state of every meter")
             time.sleep(SETTLE)
-            window = _watch(seconds, {"gateway": gateway.pid, "meters": meters.pid, "engine": engine.process_id})
+            others = {"meters": meters.pid, "broker": broker_process, "engine": engine.process_id}
+            window = _watch(seconds, {"gateway": gateway.pid, **others})
             meters.send_signal(signal.SIGUSR1)
             if not meters.stdout.readline():
                 raise RuntimeError(f"The simulated meters have ended:\n{log.read_text()[-2000:]}")
@@ -114,7 +115,7 @@ def _watch(seconds: float, processes: Mapping[str, int]) -> Window:
     end = time.monotonic()
     shares = {name: used / (end - begin) for name, used in spent.items()}
     waited = (waited_seconds(processes["gateway"]) - waited) / (end - begin)
-    megabytes = resident_megabytes(processes["gateway"])
+    megabytes = {name: resident_megabytes(process) for name, process in processes.items()}
     return Window(begin=begin, end=end, shares=shares, waited=waited, megabytes=megabytes)
 
 
@@ -129,8 +130,8 @@ def _figures(  # noqa: PLR0913, PLR0917 - all that was seen of one fleet
     rows: list[tuple[str, float, str, float | None, float | None]] = [
         ("CPU of one core", share * 100, "%", CPU_AIM, None),
         ("CPU time a reading", share * (window.end - window.begin) / len(inside) * 1e6, "us", None, None),
-        ("resident memory", window.megabytes, "MB", MEMORY_AIM, None),
-        ("memory a meter", window.megabytes / count * 1e3, "kB", None, None),
+        ("resident memory", window.megabytes["gateway"], "MB", MEMORY_AIM, None),
+        ("memory a meter", window.megabytes["gateway"] / count * 1e3, "kB", None, None),
         ("wire to subscriber, median", _at(delays, 0.5) * 1e3, "ms", None, None),
         ("wire to subscriber, 99 of 100", _at(delays, 0.99) * 1e3, "ms", None, None),
         ("wire to subscriber, longest", delays[-1] * 1e3, "ms", None, None),
@@ -140,7 +141,9 @@ def _figures(  # noqa: PLR0913, PLR0917 - all that was seen of one fleet
         ("the meters were late themselves, 99 of 100", _at(late, 0.99) * 1e3, "ms", None, None),
         ("the gateway waited for a processor", window.waited * 100, "%", None, None),
         ("CPU of the meters' process", window.shares["meters"] * 100, "%", None, None),
+        ("CPU of Mosquitto", window.shares["broker"] * 100, "%", None, None),
         ("CPU of VictoriaMetrics", window.shares["engine"] * 100, "%", None, None),
+        ("resident memory of VictoriaMetrics", window.megabytes["engine"], "MB", None, None),
     ]
     for name, value, unit, aim, limit in rows:
         yield Figure(part=part, name=name, value=value, unit=unit, aim=aim, limit=limit)
