@@ -87,14 +87,14 @@ def test_readings_that_an_engine_refuses_hold_up_no_others(tmp_path: Path, influ
     path = tmp_path / "juntek.db"
     with Database(path, synchronous="NORMAL") as opened:
         recorder = Recorder(opened, UTC)
-        recorder.record({"house": readings(0, 3000)})
-        recorder.record({"house": readings(2 * WEEK, 3000)})
+        recorder.record({"house": readings(0, 600)})
+        recorder.record({"house": readings(2 * WEEK, 600)})
     influxdb.create_database("juntek")
     influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START)}', "s")
     ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
     assert ended.status == 0
-    assert ended.output.startswith("3000 readings sent to")
-    assert ended.talk.startswith("3000 readings were refused: ")
+    assert ended.output.startswith("600 readings sent to")
+    assert ended.talk.startswith("600 readings were refused: ")
     assert "field type conflict" in ended.talk
     later = {point: count for point, count in expected(path).items() if point[0] > (START + WEEK) * 1000}
     assert {point for point in in_influxdb(influxdb) if point[0] > (START + WEEK) * 1000} == set(later)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -25,4 +26,6 @@ async def rest_of(pair: Pair) -> bytes:
         pass
     finally:
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
     return text

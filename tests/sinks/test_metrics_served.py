@@ -162,8 +162,9 @@ async def test_connections_too_many_are_turned_away_and_the_meters_are_still_tak
         refused = [await rest_of(await connect(site.port)) for _ in range(200)]
         assert all(text.startswith(b"HTTP/1.1 503") for text in refused)
         await site.handle(kg_update())
-        for _, writer in held:
-            writer.close()
+        for pair in held:
+            pair[1].write_eof()
+            await rest_of(pair)
         async with asyncio.timeout(20):
             while (answer := await site.get()).status_code != 200:  # noqa: ASYNC110 - only asking tells
                 await asyncio.sleep(0.01)

@@ -37,13 +37,23 @@ class FarBroker:
         self.most_unconfirmed = 0
         self.answers = asyncio.Event()
         self._broker = broker
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         there_reader, there_writer = await asyncio.open_connection(self._broker.host, self._broker.port)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             await asyncio.gather(self._pass_on(reader, there_writer), self._pass_back(there_reader, writer))
-        writer.close()
-        there_writer.close()
+        for end in (writer, there_writer):
+            end.close()
+            with suppress(ConnectionError):
+                await end.wait_closed()
+
+    async def rest(self) -> None:
+        """Return once all connections are closed."""
+        await asyncio.wait(self._serving)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -83,6 +93,7 @@ async def far(broker: Mosquitto) -> AsyncIterator[FarBroker]:
         yield between
     finally:
         server.close()
+        await between.rest()
 
 
 async def until_unconfirmed(broker: FarBroker, count: int) -> None:

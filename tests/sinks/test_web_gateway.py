@@ -67,6 +67,7 @@ async def _answers(site: Served) -> bool:
     except OSError:
         return False
     writer.close()
+    await writer.wait_closed()
     return True
 
 
