@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,15 @@ async def test_asked_is_where_the_engine_has_its_other_paths(path: str, base: st
     assert [request.path for request in server.requests] == [f"{base}/internal/force_flush", f"{base}/api/v1/export"]
     assert exports(server)[0].headers["content-type"] == "application/x-www-form-urlencoded"
     form = exports(server)[0].form
-    assert form["match[]"] == ['{__name__=~"juntek_.+",meter="house",site="home"}']
+    (match,) = form["match[]"]
+    assert match.startswith('{__name__=~"juntek_.+",meter="house",site="home",asked!="')
     assert (form["start"], form["end"]) == (["1700000000"], ["1700000010"])
+
+
+async def test_an_answer_that_is_packed_is_understood() -> None:
+    words = gzip.compress(b'remoteAddr: "127.0.0.1"; requestURI: /api/v1/export; missing route for "/api/v1/export"')
+    async with serve_lines(answer(Reply(400, words, {"Content-Encoding": "gzip"}))) as server:
+        assert await held(server) == [None]
 
 
 @pytest.mark.parametrize("path", ["/api/v3/write_lp?db=home", "/telegraf", "/write_lp"])

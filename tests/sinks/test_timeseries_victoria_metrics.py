@@ -47,6 +47,16 @@ async def test_victoria_metrics_says_what_it_has_between_two_times(victoria_metr
         assert await target.find_held(LABELS, START + 150_000, START + 10**9) == {"current_amperes": {START + 200_000}}
 
 
+async def test_victoria_metrics_says_what_it_has_though_it_was_asked_a_moment_ago_when_it_had_nothing(
+    victoria_metrics: VictoriaMetrics,
+) -> None:
+    async with opened(victoria_metrics, "/write") as target:
+        await target.write(lines(10))
+        await target.find_held(LABELS, START, START + 10_000, flush=False)  # it does not show its newest series yet
+        await asyncio.sleep(2)
+        assert await target.find_held(LABELS, START, START + 10_000) == both({START + 1000 * n for n in range(10)})
+
+
 async def test_victoria_metrics_says_it_of_many_readings_to_the_ms(victoria_metrics: VictoriaMetrics) -> None:
     head = head_of(LABELS)
     times = [START + 137 * number for number in range(30_000)]

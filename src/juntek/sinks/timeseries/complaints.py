@@ -193,7 +193,11 @@ def _explain_break(options: Options, error: BaseException) -> str:
         case ssl.SSLError():
             return f"{target} broke off TLS ({error.reason}); look at its log."
         case _:
-            return f"The connection to the target {options.label} broke; check that it runs, and look at its log."
+            tls = ", and https:// where it speaks TLS" if urlsplit(options.url).scheme == "http" else ""
+            return (
+                f"The connection to the target {options.label} broke; check that it runs, and that timeseries.url has "
+                f"its port{tls}."
+            )
 
 
 def _causes_of(error: BaseException) -> Iterator[BaseException]:

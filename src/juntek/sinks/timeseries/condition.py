@@ -104,8 +104,8 @@ class Condition:
         self.owed.retry = max(self.owed.retry, asyncio.get_running_loop().time() + SETTLING)
 
     def tell(self, what: str, sentence: str) -> None:
-        """Say what is wrong, once, and to whoever looks for as long as it is so."""
-        if self._sentences.get(what) != sentence:
+        """Say what is wrong, once for both ways, and to whoever looks for as long as it is so."""
+        if sentence not in self._sentences.values():
             log.warning("%s: %s", self._name, sentence)
         self._sentences[what] = sentence
         self._show()
