@@ -152,7 +152,9 @@ async def test_name_that_nobody_knows_is_told() -> None:
 async def test_connection_that_is_cut_leaves_it_open_what_arrived() -> None:
     async with serve_lines(cut_before_body=True) as server:
         said = await trouble(server)
-    assert str(said).endswith("check that it runs, and that timeseries.url has its port, and https:// where it speaks TLS.")
+    assert str(said).endswith(
+        "check that it runs, and that timeseries.url has its port, and https:// where it speaks TLS."
+    )
     assert said.uncertain
     async with serve_lines(lambda _: Reply(fault="cut")) as server:
         said = await trouble(server)
