@@ -27,7 +27,6 @@ from juntek.sinks.timeseries.live import Live
 from juntek.sinks.timeseries.target import open_target
 from juntek.update import Health, Update
 from servers.engines import VictoriaMetrics
-from servers.process import free_port
 from sinks.delivering import Gateway, expected, in_victoria_metrics, wait_for_all, wait_until
 from sinks.line_server import GOOD, LineServer, Reply, Request, serve_lines
 
@@ -135,17 +134,24 @@ def owe_all(path: Path, url: str) -> None:
 
 
 async def test_both_ways_to_a_target_that_is_away_say_so_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "juntek.sinks")
     write_history(path, 100)
-    url = f"http://127.0.0.1:{free_port()}/write"
-    owe_all(path, url)
-    async with running(path, url, tick=5000) as gateway:
-        health = gateway.context.sinks[f"timeseries {gateway.targets[0].label}"]
-        async with asyncio.timeout(30):
-            while health.failures < 2:
-                await gateway.hear(1)
-                await asyncio.sleep(0.05)
-    (told,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert "is not there; start it" in told
+    async with moody_server() as (mood, server, url):
+        mood.judge = lambda _: Reply(503, b"starting")
+        owe_all(path, url)
+        async with running(path, url, tick=5000) as gateway:
+            health = gateway.context.sinks[f"timeseries {gateway.targets[0].label}"]
+            await gateway.hear(1)
+            await wait_until(lambda: health.failures == 2, "both ways have failed")
+            mood.judge = lambda _: GOOD
+            async with asyncio.timeout(30):
+                while not health.connected:
+                    await gateway.hear(1)
+                    await asyncio.sleep(0.1)
+            await arrive(server, once(1, 100) + once(5001, gateway.tick))
+    away, back = [record.getMessage() for record in caplog.records]
+    assert "is not ready (503: starting)" in away
+    assert "it takes readings again" in back
 
 
 async def test_a_sink_that_is_entered_again_sends_nothing_twice_and_leaves_nothing_out(

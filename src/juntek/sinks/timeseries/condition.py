@@ -115,7 +115,7 @@ class Condition:
         if self._sentences.pop(what, None) is None:
             return
         self._show()
-        if what == self.live.name or (what == self.owed.name and self.live.name not in self._sentences):
+        if what != ACCOUNTS and not self._sentences.keys() & {self.live.name, self.owed.name}:
             log.info("%s: it takes readings again; what it missed is sent now.", self._name)
 
     def _show(self) -> None:
