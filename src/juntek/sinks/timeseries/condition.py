@@ -74,7 +74,11 @@ class Condition:
 
     def go_well(self, way: Way) -> None:
         """The target has taken something."""
-        self._is_gone = False
+        if self._is_gone:  # it is there again for the other way too
+            self._is_gone = False
+            if way is self.owed:
+                self.live.retry = 0.0
+            self.end((self.live if way is self.owed else self.owed).name)
         way.wait = SHORTEST_WAIT
         self.end(way.name)
 

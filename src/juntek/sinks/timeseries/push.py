@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from juntek.sinks.timeseries.options import Options
 
 
+SHOWN_AFTER = 2.0
+"""s after which a target shows what it was sent, by a push just before this one too: VictoriaMetrics takes one."""
+
+
 @dataclass(slots=True)
 class Pushed:
     """What became of it. `left_to_gateway`: readings that a running gateway sends, as it has this target already."""
@@ -67,6 +71,7 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
             result.left_to_gateway = store.count()
             return result
         async with open_target(options, version) as target:
+            await asyncio.sleep(SHOWN_AFTER)
             backlog = Backlog(store, target, site, time.time)
             await _send_all(backlog, options.rate, store.count(), result, tell)
     return result
