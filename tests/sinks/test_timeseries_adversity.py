@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,8 @@ async def test_both_ways_to_a_target_that_is_away_say_so_once(path: Path, caplog
     caplog.set_level(logging.INFO, "juntek.sinks")
     write_history(path, 100)
     async with moody_server() as (mood, server, url):
-        mood.judge = lambda _: Reply(503, b"starting")
+        words = count(1)
+        mood.judge = lambda _: Reply(503, b"starting, try %d" % next(words))
         owe_all(path, url)
         async with running(path, url, tick=5000) as gateway:
             health = gateway.context.sinks[f"timeseries {gateway.targets[0].label}"]
@@ -150,7 +152,7 @@ async def test_both_ways_to_a_target_that_is_away_say_so_once(path: Path, caplog
                     await asyncio.sleep(0.1)
             await arrive(server, once(1, 100) + once(5001, gateway.tick))
     away, back = [record.getMessage() for record in caplog.records]
-    assert "is not ready (503: starting)" in away
+    assert "is not ready (503: starting, try 1)" in away
     assert "it takes readings again" in back
 
 

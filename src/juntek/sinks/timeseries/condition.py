@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ class Condition:
 
     def tell(self, what: str, sentence: str) -> None:
         """Say what is wrong, once for both ways, and to whoever looks for as long as it is so."""
-        if sentence not in self._sentences.values():
+        if _gist(sentence) not in map(_gist, self._sentences.values()):
             log.warning("%s: %s", self._name, sentence)
         self._sentences[what] = sentence
         self._show()
@@ -147,3 +148,8 @@ class Condition:
                 told,
                 self._label,
             )
+
+
+def _gist(sentence: str) -> str:
+    """Return a sentence without the target's own words, which may be others every time and mean the same."""
+    return re.sub(r" \(.*\)", "", sentence)
