@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -89,7 +90,8 @@ class Condition:
         if way.name not in self._sentences:
             self._health.failures += 1
         self._health.connected = False
-        way.retry = now + max(error.wait or 0.0, way.wait)
+        # All gateways that an engine has lost at once do not come back at once.
+        way.retry = now + max(error.wait or 0.0, way.wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         way.wait = min(2 * way.wait, LONGEST_WAIT)
         if error.wait is not None:
             for other in (self.live, self.owed):
