@@ -119,14 +119,14 @@ def test_readings_that_an_engine_refuses_are_told_though_they_are_the_last(tmp_p
     path = tmp_path / "juntek.db"
     with Database(path, synchronous="NORMAL") as opened:
         recorder = Recorder(opened, UTC)
-        recorder.record({"house": readings(0, 6000)})
-        recorder.record({"house": readings(2 * WEEK, 3000)})
+        recorder.record({"house": readings(0, 5000)})
+        recorder.record({"house": readings(2 * WEEK, 600)})
     influxdb.create_database("juntek")
     influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START + 2 * WEEK)}', "s")
     ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
     assert ended.status == 0
-    assert ended.output.startswith("6000 readings sent to")
-    assert ended.talk.startswith("3000 readings were refused: ")
+    assert ended.output.startswith("5000 readings sent to")
+    assert ended.talk.startswith("600 readings were refused: ")
 
 
 def test_an_engine_that_was_renamed_is_asked_what_it_has(database: Path, victoria_metrics: VictoriaMetrics) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from database.made import START
 from juntek.database import deliveries
-from juntek.sinks.timeseries import condition, session
+from juntek.sinks.timeseries import condition, connection, session
 from servers.engines import InfluxDB, VictoriaMetrics
 from sinks.delivering import (
     Gateway,
@@ -30,6 +30,7 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     Hundreds of seconds of readings go by in one, so what was sent in the last of these is in doubt for as much longer.
     """
     monkeypatch.setattr(deliveries, "SETTLE", 100_000.0)
+    monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
     monkeypatch.setattr(session, "KEEP_EVERY", 0.1)
     monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(condition, "SETTLING", 1.5)

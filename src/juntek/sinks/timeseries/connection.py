@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import httpx
 
-IDLE_TIME: Final = 5.0
+IDLE_TIME: Final = 9.0
 """s after which we give up an idle connection: Telegraf hangs up after 10, and a write must not meet that."""
 
 HABIT: Final = 5
@@ -36,8 +36,8 @@ class Connection:
             return
         now = asyncio.get_running_loop().time()
         answered, self._answered = self._answered, None
-        # Half of the time for which we keep it ourselves leaves no doubt who hung up.
-        if answered is not None and now - answered < IDLE_TIME / 2:
+        # A little less than the time for which we keep it ourselves leaves no doubt who hung up.
+        if answered is not None and now - answered < 0.9 * IDLE_TIME:
             self._hung_up.append(now)
             self._is_news = True
 
