@@ -36,8 +36,8 @@ SECTION = "history"
 EXTRA = ""
 """It needs no library."""
 
-MOST_HELD = 20_000
-"""Readings of all meters that are held between two commits; beyond that a commit comes early."""
+MOST_HELD, MOST_OF_A_METER = 20_000, 100
+"""Readings that are held between two commits, of few meters and of each of many; beyond that a commit comes early."""
 METERS_A_COMMIT = 100
 """Meters whose readings are written in one commit. One of a thousand would hold the others up who write here, the
 totals and the accounts of targets, for a second."""
@@ -114,6 +114,7 @@ class _Keeper:
         self._clocks: dict[str, Clock] = {}
         self._held: dict[str, list[Reading]] = {}
         self._count = 0
+        self._most = max(MOST_HELD, MOST_OF_A_METER * len(context.meters))
         self._full = asyncio.Event()
 
     async def open(self) -> None:
@@ -142,7 +143,7 @@ class _Keeper:
             log.info("history: readings of %s are kept again.", update.meter)
         self._held.setdefault(update.meter, []).append(reading)
         self._count += 1
-        if self._count >= MOST_HELD:
+        if self._count >= self._most:
             self._full.set()
 
     async def run(self) -> None:
