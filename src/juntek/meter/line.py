@@ -143,6 +143,7 @@ class Line:
 
     def _take_reading(self, reading: Reading) -> None:
         meter = self.meters[reading.address]
+        reading = meter.tell_apart(reading)
         meter.health.frames += 1
         meter.health.last_frame = reading.time
         meter.hear(asyncio.get_running_loop().time())

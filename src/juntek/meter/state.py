@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
@@ -32,10 +33,17 @@ class MeterOptions:
             raise RequestError(f"A meter's address is 1 to 99, not {self.address}; look for P01 at its display.")
 
 
+APART = 0.001
+"""s between the times of two readings of one meter, at least: the history keeps ms."""
+
+SMALL_STEP = 1.0
+"""s by which a clock may be set back without a reading that seems to come before the one before it."""
+
+
 class Meter:
     """What is known of one meter on a line; the line's `garbage` is counted for all its meters together."""
 
-    __slots__ = ("_before", "_heard", "_looked", "available", "health", "identity", "options", "settings")
+    __slots__ = ("_before", "_heard", "_looked", "_time", "available", "health", "identity", "options", "settings")
 
     def __init__(self, options: MeterOptions, garbage: Counter[str]) -> None:
         self.options = options
@@ -44,12 +52,28 @@ class Meter:
         self.available = False
         self.health = Health(garbage=garbage)
         self._heard = self._looked = 0.0
+        self._time = -math.inf
         self._before = Counter[str]()
 
     def begin(self, now: float) -> None:
         """Begin to be patient: the link was opened at `now`, by the loop's clock."""
         self._heard = self._looked = now
         self._before = self.health.garbage.copy()
+
+    def tell_apart(self, reading: Reading) -> Reading:
+        """Return the reading with a time of its own, after that of the one before.
+
+        Readings are known by their times: of several with the same one the history would keep one. Those that a bridge
+        or a busy computer has held back arrive all at once, and a clock may be set back a little.
+        """
+        time = reading.time
+        if time is None:
+            return reading
+        if not self._time - SMALL_STEP < time < self._time + APART:
+            self._time = time
+            return reading
+        self._time += APART
+        return reading._replace(time=self._time)
 
     def hear(self, now: float) -> None:
         """Take note of a believed reading at `now`."""
