@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import shutil
 import ssl
+import time
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlencode
 
 from servers.certificates import CertificateAuthority, KeyPair, ServerCertificate
 from servers.process import ServerFailedError, ServerProcess, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from servers.mosquitto import User
+
+
+T = TypeVar("T")
+
+
+def once_shown(ask: Callable[[], T], wanted: T) -> T:
+    """Return the answer as soon as it is the one that is wanted, otherwise the one after a minute.
+
+    A busy VictoriaMetrics may show what it took some tenths of a second late, though it was told to show all: it does
+    not wait for what it had begun by itself.
+    """
+    end = time.monotonic() + 60
+    while (answer := ask()) != wanted and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
 
 
 class Engine(ABC):

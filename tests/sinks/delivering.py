@@ -14,6 +14,7 @@ from database.made import START, reading_at, rows_in
 from juntek.metric import READING_METRICS
 from juntek.sinks import Context, SinkHealth, history, timeseries
 from juntek.update import Health, Update
+from servers.engine import once_shown
 
 if TYPE_CHECKING:
     from servers.engines import InfluxDB, VictoriaMetrics
@@ -93,6 +94,12 @@ def in_influxdb(engine: InfluxDB) -> Points:
     return points
 
 
+def check_all(points: Callable[[], Points], path: Path) -> None:
+    """Check that an engine has all that the history has, and nothing else or twice."""
+    kept = expected(path)
+    assert not differences(once_shown(points, kept), kept)
+
+
 async def wait_until(is_so: Callable[[], bool], what: str) -> None:
     """Return once it is so; asked in a thread, as engines are."""
     end = asyncio.get_running_loop().time() + 60
@@ -105,12 +112,16 @@ async def wait_for_all(points: Callable[[], Points], path: Path) -> None:
     """Return once an engine has all that the history has, and nothing else or twice."""
     end = asyncio.get_running_loop().time() + 60
     while (there := await asyncio.to_thread(points)) != (kept := expected(path)) or not kept:
-        assert asyncio.get_running_loop().time() < end, _differences(there, kept)
+        assert asyncio.get_running_loop().time() < end, differences(there, kept)
         await asyncio.sleep(0.1)
 
 
-def _differences(there: Points, kept: Points) -> str:
+def differences(there: Points, kept: Points) -> str:
+    """Say in a line what an engine does not have, or has twice; an empty text where it has all once."""
     missing, more = sorted(kept - there), sorted(there - kept)
+    if not missing and not more:
+        return ""
     return (
-        f"{len(kept)} values kept; missing {missing[:1]} to {missing[-1:]}, doubled or wrong {more[:1]} to {more[-1:]}"
+        f"{len(kept)} values kept; {len(missing)} missing, {missing[:1]} to {missing[-1:]}; "
+        f"{len(more)} doubled or wrong, {more[:1]} to {more[-1:]}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,14 @@ def lines(count: int, meter: str = "house", start: int = START) -> list[bytes]:
 
 def both(times: set[int]) -> dict[str, set[int]]:
     return {"voltage_volts": times, "current_amperes": times}
+
+
+async def check_held(target: Target, labels: dict[str, str], start: int, end: int, held: dict[str, set[int]]) -> None:
+    """Check what the target says it has; a busy VictoriaMetrics may show it some tenths of a second late."""
+    latest = asyncio.get_running_loop().time() + 60
+    while (said := await target.find_held(labels, start, end)) != held:
+        assert asyncio.get_running_loop().time() < latest, said
+        await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

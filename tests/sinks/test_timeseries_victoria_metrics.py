@@ -13,8 +13,9 @@ from juntek.sinks.timeseries.lines import head_of, labels_of
 from juntek.sinks.timeseries.options import Options
 from juntek.sinks.timeseries.target import TargetError, open_target
 from servers.certificates import ServerCertificate
+from servers.engine import once_shown
 from servers.process import ServerProcess, free_port
-from sinks.pushed import LABELS, LOGIN, START, STRANGE, USER, both, lines, opened, trouble, volts
+from sinks.pushed import LABELS, LOGIN, START, STRANGE, USER, both, check_held, lines, opened, trouble, volts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 async def test_victoria_metrics_has_every_value_as_it_was_written(victoria_metrics: VictoriaMetrics, path: str) -> None:
     async with opened(victoria_metrics, path) as target:
         assert await target.write(lines(2000)) == []
-    found = await asyncio.to_thread(victoria_metrics.export, '{__name__=~"juntek.*"}')
-    assert found == {
+    wanted = {
         'juntek_voltage_volts{meter="house",site="home"}': [(START + 1000 * n, volts(n)) for n in range(2000)],
         'juntek_current_amperes{meter="house",site="home"}': [(START + 1000 * n, -1.5) for n in range(2000)],
     }
+    found = await asyncio.to_thread(once_shown, lambda: victoria_metrics.export('{__name__=~"juntek.*"}'), wanted)
+    assert found == wanted
 
 
 async def test_victoria_metrics_says_what_it_has_between_two_times(victoria_metrics: VictoriaMetrics) -> None:
@@ -40,11 +42,10 @@ async def test_victoria_metrics_says_what_it_has_between_two_times(victoria_metr
         await target.write(lines(100))
         await target.write(lines(100, meter="boat"))
         await target.write(lines(1)[:1])
-        held = await target.find_held(LABELS, START + 1, START + 10_000)
-        assert held == both({START + 1000 * n for n in range(1, 11)})
+        await check_held(target, LABELS, START + 1, START + 10_000, both({START + 1000 * n for n in range(1, 11)}))
         assert await target.find_held(LABELS, START + 100_000, START + 10**9) == {}
         await target.write([f"{head_of(LABELS)}current_amperes=1.0 {START + 200_000}000000\n".encode()])
-        assert await target.find_held(LABELS, START + 150_000, START + 10**9) == {"current_amperes": {START + 200_000}}
+        await check_held(target, LABELS, START + 150_000, START + 10**9, {"current_amperes": {START + 200_000}})
 
 
 async def test_victoria_metrics_says_what_it_has_though_it_was_asked_a_moment_ago_when_it_had_nothing(
@@ -63,8 +64,7 @@ async def test_victoria_metrics_says_it_of_many_readings_to_the_ms(victoria_metr
     some = [f"{head}voltage_volts=26.5 {time}000000\n".encode() for time in times]
     async with opened(victoria_metrics, "/write") as target:
         assert await target.write(some) == []
-        held = await target.find_held(LABELS, times[7], times[-7])
-    assert held == {"voltage_volts": set(times[7:-6])}
+        await check_held(target, LABELS, times[7], times[-7], {"voltage_volts": set(times[7:-6])})
 
 
 @pytest.mark.parametrize("meter", STRANGE)
@@ -75,8 +75,7 @@ async def test_victoria_metrics_says_it_of_meters_with_strange_names(
         await target.write(lines(2, meter="other"))
         assert await target.find_held(labels_of("home", meter), START, START + 9999) == {}
         await target.write(lines(2, meter=meter))
-        held = await target.find_held(labels_of("home", meter), START, START + 9999)
-    assert held == both({START, START + 1000})
+        await check_held(target, labels_of("home", meter), START, START + 9999, both({START, START + 1000}))
 
 
 async def test_victoria_metrics_with_a_password_and_tls(
@@ -88,9 +87,7 @@ async def test_victoria_metrics_with_a_password_and_tls(
     trusted: dict[str, Any] = {"ca_file": engine.authority_certificate}
     async with opened(engine, "/write", username=USER.name, password_file=file, **trusted) as target:
         assert await target.write(lines(100)) == []
-        held = await target.find_held(LABELS, START, START + 10**6)
-        assert held is not None
-        assert {len(times) for times in held.values()} == {100}
+        await check_held(target, LABELS, START, START + 10**6, both({START + 1000 * n for n in range(100)}))
     assert "refuses the user" in str(await trouble(engine, "/write", username="house", password="no", **trusted))  # noqa: S106
     assert "wants a login; set" in str(await trouble(engine, "/write", **trusted))
     assert "is not trusted" in str(await trouble(engine, "/write", **LOGIN))
@@ -108,8 +105,7 @@ async def test_victoria_metrics_that_dies_and_rises(victoria_metrics: VictoriaMe
             await target.find_held(LABELS, START, START + 9999)
         await asyncio.to_thread(victoria_metrics.start)
         assert await target.write(lines(10)) == []
-        held = await target.find_held(LABELS, START, START + 10**6)
-    assert held == both({START + 1000 * n for n in range(10)})
+        await check_held(target, LABELS, START, START + 10**6, both({START + 1000 * n for n in range(10)}))
 
 
 async def test_victoria_metrics_that_was_started_anew_is_found_out_by_whatever_it_is_asked_next(
@@ -167,8 +163,7 @@ async def test_vmauth_takes_a_token_and_does_not_show_a_wrong_one(
     port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{url}"\n')
     async with open_target(Options(url=f"http://127.0.0.1:{port}{path}", token="right"), "1") as target:  # noqa: S106
         assert await target.write(lines(100)) == []
-        held = await target.find_held(LABELS, START, START + 10**6)
-    assert held == both({START + 1000 * n for n in range(100)})
+        await check_held(target, LABELS, START, START + 10**6, both({START + 1000 * n for n in range(100)}))
     async with open_target(Options(url=f"http://127.0.0.1:{port}{path}", token="hunter2"), "1") as target:  # noqa: S106
         with pytest.raises(TargetError, match=r"refuses the token; check timeseries\.token\.") as said:
             await target.write(lines(100))

@@ -137,8 +137,9 @@ class Target:
         that keeps a point once, however often it is written, or nothing is known of it. Raises TargetError where it
         should answer and does not.
 
-        What was written a moment ago is there if the target lets us `flush` it, otherwise after about a second, and
-        a write that was cut off may still be under way. Who has to be sure waits before.
+        What was written a moment ago is there if the target lets us `flush` it (some tenths of a second late where it
+        is busy), otherwise after about a second, and a write that was cut off may still be under way. Who has to be
+        sure waits before.
         """
         return await self._held.find(labels, start, end, flush=flush)
 
