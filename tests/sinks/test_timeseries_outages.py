@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from database.made import START
 from juntek.database import deliveries
-from juntek.sinks.timeseries import condition, connection, session
+from juntek.sinks.timeseries import condition, connection, held, session, target
 from servers.engines import InfluxDB, VictoriaMetrics
 from sinks.delivering import (
     Gateway,
@@ -91,6 +93,29 @@ async def test_victoria_metrics_that_is_up_again_before_anybody_noticed_has_ever
         await asyncio.to_thread(victoria_metrics.start)
         await stream(gateway, 100)
         await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
+
+
+async def test_victoria_metrics_that_hangs_for_a_while_has_every_reading_once_in_the_end(
+    victoria_metrics: VictoriaMetrics, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works off afterwards what it was sent meanwhile, and nobody was told how that ended."""
+    monkeypatch.setattr(target, "ANSWER_TIME", 0.5)
+    monkeypatch.setattr(held, "_SEARCH_TIME", 1.0)
+    async with serving(path, f"{victoria_metrics.url}/write") as gateway:
+        health = gateway.context.sinks[f"timeseries {gateway.targets[0].label}"]
+        await stream(gateway, 300)
+        for since in (0, 1):
+            await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
+            os.kill(victoria_metrics.process_id, signal.SIGSTOP)
+            for _ in range(20):
+                await gateway.hear(10)
+                await asyncio.sleep(0.2)
+            assert health.failures == since + 1
+            assert health.lag(gateway.context.time()) > 190, "the lag tells of it while it hangs"
+            os.kill(victoria_metrics.process_id, signal.SIGCONT)
+            await stream(gateway, 100)
+        await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
+        await wait_until(lambda: health.lag(gateway.context.time()) == 0, "the lag is over too")
 
 
 async def test_influxdb_that_loses_its_power_in_the_middle_has_every_reading_in_the_end(

@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """s between two tries at a target that is away; it doubles from the first to the second."""
 SETTLING = 5.0
-"""s after which a target shows what it was sent before it went away: VictoriaMetrics takes one."""
+"""s after which a target shows what it was sent before it went away: VictoriaMetrics takes one. One that hung works off
+then what it was sent in that time."""
 REFUSED_TOLD_EVERY = 60.0
 LOST_TOLD_EVERY = 86_400.0
 """s between two sentences about readings that were refused, or are gone."""
@@ -71,11 +72,16 @@ class Condition:
         self._label = label
         self._doubt = doubt
         self._sentences: dict[str, str] = {}
+        self.is_silent = False
+        """Whether it has not answered since it went away: it may get only later what it was sent meanwhile."""
         self._is_gone = False
+        self._is_catching_up = False
         self._refused, self._lost = _Tally(REFUSED_TOLD_EVERY), _Tally(LOST_TOLD_EVERY)
 
     def go_well(self, way: Way) -> None:
         """The target has taken something."""
+        if self.is_silent:
+            self.hear()
         if self._is_gone:  # it is there again for the other way too
             self._is_gone = False
             if way is self.owed:
@@ -84,10 +90,15 @@ class Condition:
         way.wait = SHORTEST_WAIT
         self.end(way.name)
 
+    def hear(self) -> None:
+        """The target has answered; whether it takes something is another matter."""
+        self.is_silent = False
+        self.wait_for_owed()
+
     def go_wrong(self, way: Way, error: TargetError) -> None:
         """The target has not taken something."""
         now = asyncio.get_running_loop().time()
-        if way.name not in self._sentences:
+        if self._is_well:
             self._health.failures += 1
         self._health.connected = False
         # All gateways that an engine has lost at once do not come back at once.
@@ -96,9 +107,11 @@ class Condition:
         if error.wait is not None:
             for other in (self.live, self.owed):
                 other.retry = max(other.retry, now + error.wait)
-        if not error.lives and not self._is_gone:
-            self._is_gone = True
-            self.doubt()
+        if not error.lives:
+            self.is_silent = True
+            if not self._is_gone:
+                self._is_gone = True
+                self.doubt()
         self.tell(way.name, f"{error} Nothing is lost: it is sent later.")
 
     def doubt(self) -> None:
@@ -122,12 +135,23 @@ class Condition:
         if self._sentences.pop(what, None) is None:
             return
         self._show()
-        if what != ACCOUNTS and not self._sentences.keys() & {self.live.name, self.owed.name}:
+        if what != ACCOUNTS and self._is_well:
+            self._is_catching_up = True
             log.info("%s: it takes readings again; what it missed is sent now.", self._name)
+
+    def catch_up(self) -> None:
+        """The target is owed nothing."""
+        if self._is_catching_up and self._is_well:
+            self._is_catching_up = False
+            log.info("%s: it has all that it missed.", self._name)
+
+    @property
+    def _is_well(self) -> bool:
+        return not self._sentences.keys() & {self.live.name, self.owed.name}
 
     def _show(self) -> None:
         sentences = self._sentences
-        self._health.connected = not sentences.keys() & {self.live.name, self.owed.name}
+        self._health.connected = self._is_well
         if sentences:
             self._troubles[self._name] = next(iter(sentences.values()))
         else:

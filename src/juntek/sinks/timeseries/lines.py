@@ -6,11 +6,11 @@ the same. Times are in ns, which every engine takes without being told.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from itertools import repeat
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from juntek.database.fields import PLACES, SCALES, Batch, times_of
+from juntek.database.fields import PLACES, SCALES, Batch, batch_of, times_of
 from juntek.metric import (
     GATEWAY_INFO,
     INFO,
@@ -25,6 +25,7 @@ from juntek.metric import (
 )
 
 if TYPE_CHECKING:
+    from juntek.reading import Reading
     from juntek.sinks import Context, SinkHealth
     from juntek.update import Update
 
@@ -57,6 +58,14 @@ def lines_of(heads: Iterable[str], batch: Batch, held: Held | None = None) -> li
     return [
         f"{head}{row[1:]} {time}000000\n".encode() for head, row, time in zip(heads, rows, times, strict=False) if row
     ]
+
+
+def lines_of_all(site: str, batches: Mapping[str, Sequence[Reading]]) -> list[bytes]:
+    """Return a line for each reading of each meter."""
+    heads: list[str] = []
+    for meter, readings in batches.items():
+        heads += [head_of(labels_of(site, meter))] * len(readings)
+    return lines_of(heads, batch_of(list(chain.from_iterable(batches.values()))))
 
 
 def _texts(metric: Metric, batch: Batch) -> Iterable[str]:

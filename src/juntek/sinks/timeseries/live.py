@@ -61,6 +61,12 @@ class Live:
         """Whether there is something to keep on disk that cannot be found out again after a kill."""
         return self.is_gone or bool(self._owed)
 
+    @property
+    def owed_since(self) -> float | None:
+        """When the oldest reading was received that is owed and not kept on disk as such, s since 1970."""
+        oldest = min((part.start for parts in self._owed.values() for part in parts), default=None)
+        return None if oldest is None else oldest / 1000
+
     def resume(self, reached: Mapping[str, int]) -> None:
         """Go on behind what was handed over in earlier runs, ms since 1970."""
         for meter, time in reached.items():

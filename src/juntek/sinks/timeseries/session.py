@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack, asynccontextmanager, suppress
-from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from juntek.database import Database
 from juntek.database.deliveries import Deliveries, State
-from juntek.database.fields import batch_of
 from juntek.database.lock import hold
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.sinks.timeseries.backlog import BATCH, Backlog
 from juntek.sinks.timeseries.condition import ACCOUNTS, Condition
-from juntek.sinks.timeseries.lines import head_of, labels_of, lines_of, situation
+from juntek.sinks.timeseries.lines import lines_of_all, situation
 from juntek.sinks.timeseries.live import Batches, Live
 from juntek.sinks.timeseries.target import AllRefusedError, TargetError, open_target
 from juntek.sinks.timeseries.work import finish
@@ -136,19 +134,19 @@ class Session:
             return
         loop = asyncio.get_running_loop()
         if loop.time() < self._condition.live.retry:
-            self._live.owe(batches)
+            self._owe(batches)
             return
         doubts = self._live.doubts
         try:
             refusals = await self._target.write(await self._make_lines(batches))
         except AllRefusedError:
-            self._live.owe(batches)  # the other lane finds out which are wrong
+            self._owe(batches)  # the other lane finds out which are wrong
             raise
         except TargetError as error:
-            self._live.owe(batches, State.DOUBTFUL if error.uncertain else State.OWED)
+            self._owe(batches, State.DOUBTFUL if error.uncertain else State.OWED)
             raise
         except BaseException:
-            self._live.owe(batches, State.DOUBTFUL)
+            self._owe(batches, State.DOUBTFUL)
             raise
         self._live.hand_over(batches, loop.time())
         if self._live.doubts != doubts:
@@ -156,6 +154,13 @@ class Session:
         self._went_well()
         if refusals:
             self._condition.tell_refused(len(refusals), refusals[-1].why)
+
+    def _owe(self, batches: Batches, state: State = State.OWED) -> None:
+        self._live.owe(batches, state)
+        self._tell_behind(self._health.behind, self._live.owed_since)
+
+    def _tell_behind(self, *times: float | None) -> None:
+        self._health.behind = min((time for time in times if time is not None), default=None)
 
     def _went_well(self) -> None:
         """The target has taken what was heard now."""
@@ -167,14 +172,8 @@ class Session:
 
     async def _make_lines(self, batches: Batches) -> list[bytes]:
         if sum(map(len, batches.values())) > MANY:
-            return await asyncio.to_thread(self._lines, batches)
-        return self._lines(batches)
-
-    def _lines(self, batches: Batches) -> list[bytes]:
-        heads: list[str] = []
-        for meter, readings in batches.items():
-            heads += [head_of(labels_of(self._context.site, meter))] * len(readings)
-        return lines_of(heads, batch_of(list(chain.from_iterable(batches.values()))))
+            return await asyncio.to_thread(lines_of_all, self._context.site, batches)
+        return lines_of_all(self._context.site, batches)
 
     # What is owed -------------------------------------------------------------------------------------------
 
@@ -197,17 +196,21 @@ class Session:
         # While the accounts do not know that the target was gone, nothing of them is certain.
         if backlog is None or self._live.is_gone:
             return None
-        doubts = self._live.doubts
+        doubts, unkept = self._live.doubts, self._live.owed_since
         try:
+            if condition.is_silent and await self._past.answers():
+                condition.hear()
+                return None
             sent = await backlog.send(limit)
+            self._tell_behind(backlog.oldest, unkept, self._live.owed_since)
         except TargetError as error:
+            self._tell_behind(backlog.oldest, self._health.behind)
             condition.go_wrong(condition.owed, error)
             return None
         except DatabaseError as error:
             self._keep_failed(error)
             return None
         finally:
-            self._health.behind = backlog.oldest
             if self._live.doubts != doubts:
                 self._live.is_gone = True  # also for what was just sent
         if self._past.take_hang_up():
@@ -216,6 +219,8 @@ class Session:
             condition.go_well(condition.owed)
         else:
             condition.end(condition.owed.name)
+            if unkept is None:
+                condition.catch_up()
         condition.tell_refused(backlog.refused, backlog.complaint)
         condition.tell_lost(backlog.lost)
         backlog.refused = backlog.lost = 0

@@ -143,6 +143,10 @@ class Target:
         """
         return await self._held.find(labels, start, end, flush=flush)
 
+    async def answers(self) -> bool:
+        """Return whether it could be asked something, and answered. Raises TargetError where it does not answer."""
+        return await self.find_held({"meter": ""}, 0, 0, flush=False) is not None
+
     def take_hang_up(self) -> bool:
         """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
         return self._connection.take_hang_up()
