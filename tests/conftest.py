@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+
+# A shell lets what runs in its background ignore Ctrl-C, and the programs that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 pytest_plugins = ["servers.fixtures"]
