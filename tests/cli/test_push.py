@@ -15,10 +15,9 @@ from cli.program import PATIENCE, environment, run
 from database.made import START, readings
 from juntek.database import Database
 from juntek.database.deliveries import Deliveries
-from juntek.database.lock import hold
+from juntek.database.lock import hold, lock_of
 from juntek.database.recorder import Recorder
 from juntek.sinks.timeseries.options import Options
-from juntek.sinks.timeseries.session import lock_of
 from servers.engine import once_shown
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port
@@ -144,7 +143,7 @@ def test_an_engine_that_was_renamed_is_asked_what_it_has(database: Path, victori
 def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     place = url.split("/")[2]
-    with hold(database.with_name(f"{database.name}.{place.replace(':', '%3A')}.lock")) as alone:
+    with hold(lock_of(database, place)) as alone:
         assert alone
         said = push(database, url)
     assert said == (
@@ -158,7 +157,7 @@ def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
 def test_asking_again_lets_a_running_gateway_send_nothing_again(database: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     place = url.split("/")[2]
-    with hold(lock_of(database, Options(url=url))):
+    with hold(lock_of(database, Options(url=url).label)):
         push(database, url)
         store = Deliveries(Database(database), place)
         store.settle(store.look(COUNT), time.time())
@@ -176,7 +175,7 @@ def test_another_database_of_the_same_engine_is_another_target(
         influxdb.create_database(name)
     configure(tmp_path, database, f"{influxdb.url}/write?db=boats")
     place = influxdb.url.split("/")[2]
-    with hold(lock_of(database, Options(url=f"{influxdb.url}/write?db=boats"))):
+    with hold(lock_of(database, Options(url=f"{influxdb.url}/write?db=boats").label)):
         ended = run("history", "push", f"{influxdb.url}/write?db=juntek", home=tmp_path)
     assert ended.output == f"{COUNT} readings sent to {place}/write?db=juntek.\n"
     check_all(lambda: in_influxdb(influxdb), database)

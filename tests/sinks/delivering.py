@@ -54,9 +54,11 @@ class Gateway:
 
 
 @asynccontextmanager
-async def serving(path: Path, *urls: str, tick: int = 0, rate: float = 100_000.0) -> AsyncIterator[Gateway]:
+async def serving(
+    path: Path, *urls: str, tick: int = 0, rate: float = 100_000.0, interval: float = 0.1
+) -> AsyncIterator[Gateway]:
     """A gateway with the history at `path` and a target at each URL, running while the context lasts."""
-    gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1, rate=rate) for url in urls])
+    gateway = Gateway(path, [timeseries.Options(url=url, interval=interval, rate=rate) for url in urls])
     gateway.tick = tick
     async with gateway.running():
         yield gateway

@@ -17,7 +17,7 @@ import pytest
 from database.made import START, reading_at, readings
 from juntek.database import Database
 from juntek.database.deliveries import Deliveries, Range, State
-from juntek.database.lock import hold
+from juntek.database.lock import hold, lock_of
 from juntek.database.recorder import Recorder
 from juntek.errors import DatabaseError
 from juntek.sinks import timeseries
@@ -259,7 +259,7 @@ async def test_wherever_it_is_stopped_the_lock_is_let_go(path: Path) -> None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            with hold(session.lock_of(path, options)) as free:
+            with hold(lock_of(path, options.label)) as free:
                 assert free, step
 
 

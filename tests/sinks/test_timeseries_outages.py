@@ -32,7 +32,7 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     Hundreds of seconds of readings go by in one, so what was sent in the last of these is in doubt for as much longer.
     """
     monkeypatch.setattr(deliveries, "SETTLE", 100_000.0)
-    monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
+    monkeypatch.setattr(connection, "SURE", 600)  # the start of an engine may take its time
     monkeypatch.setattr(session, "KEEP_EVERY", 0.1)
     monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(condition, "SETTLING", 1.5)
@@ -92,6 +92,22 @@ async def test_victoria_metrics_that_is_up_again_before_anybody_noticed_has_ever
         await asyncio.to_thread(victoria_metrics.kill)
         await asyncio.to_thread(victoria_metrics.start)
         await stream(gateway, 100)
+        await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
+
+
+async def test_victoria_metrics_that_is_up_again_between_two_requests_far_apart_has_every_reading_once_in_the_end(
+    victoria_metrics: VictoriaMetrics, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """We give up a connection that is idle for long, so nothing is seen of it; the engine is asked."""
+    monkeypatch.setattr(connection, "SURE", 0.1)
+    async with serving(path, f"{victoria_metrics.url}/write", interval=2.0) as gateway:
+        for _ in range(5):
+            await gateway.hear(20)
+            await asyncio.sleep(2.0)
+        await asyncio.to_thread(victoria_metrics.kill)
+        await asyncio.to_thread(victoria_metrics.start)
+        assert len(in_victoria_metrics(victoria_metrics)) < 12 * 100, "it has lost some"
+        await gateway.hear(20)
         await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
 
 

@@ -6,6 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
+
+
+def lock_of(database: Path, label: str) -> Path:
+    """Return the file whose lock is held by whoever sends what the target of this label is owed."""
+    return database.with_name(f"{database.name}.{quote(label, safe='')}.lock")
 
 
 @contextmanager

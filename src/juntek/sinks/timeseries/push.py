@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from juntek.database import Database
 from juntek.database.deliveries import Deliveries, Range
-from juntek.database.lock import hold
+from juntek.database.lock import hold, lock_of
 from juntek.sinks.timeseries.backlog import Backlog
-from juntek.sinks.timeseries.session import lock_of
 from juntek.sinks.timeseries.target import open_target
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
     again = list(again)
     result = Pushed()
     with ExitStack() as stack:
-        alone = stack.enter_context(hold(lock_of(database, options)))
+        alone = stack.enter_context(hold(lock_of(database, options.label)))
         store = Deliveries(Database(database, check=False, synchronous="NORMAL"), options.label)
         stack.callback(store.close)
         if alone:

@@ -10,17 +10,17 @@ import asyncio
 import logging
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from juntek.database import Database
 from juntek.database.deliveries import Deliveries, State
-from juntek.database.lock import hold
+from juntek.database.lock import hold, lock_of
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.sinks.timeseries.backlog import BATCH, Backlog
 from juntek.sinks.timeseries.condition import ACCOUNTS, Condition
 from juntek.sinks.timeseries.lines import lines_of_all, situation
 from juntek.sinks.timeseries.live import Batches, Live
 from juntek.sinks.timeseries.target import AllRefusedError, TargetError, open_target
+from juntek.sinks.timeseries.witness import Witness
 from juntek.sinks.timeseries.work import finish
 
 if TYPE_CHECKING:
@@ -71,11 +71,6 @@ async def serve(options: Options, context: Context, name: str) -> AsyncIterator[
             await session.close()
 
 
-def lock_of(database: Path, options: Options) -> Path:
-    """Return the file whose lock is held by whoever sends what this target is owed."""
-    return database.with_name(f"{database.name}.{quote(options.label, safe='')}.lock")
-
-
 class Session:
     """One target of the gateway."""
 
@@ -91,6 +86,7 @@ class Session:
         # The books go on where an earlier entry of this sink left them.
         self._live: Live = context.left.pop(name, None) or Live()
         self._condition = Condition(context, name, options.label, self._live.doubt)
+        self._witness = Witness(target, context.site)
         self._updates: dict[str, Update] = {}
         self._full = asyncio.Event()
         self._stack = ExitStack()
@@ -119,6 +115,8 @@ class Session:
                 async with asyncio.timeout_at(due):
                     await self._full.wait()
             self._full.clear()
+            if loop.time() >= way.retry and await self._witness.misses():
+                self._condition.doubt()
             batches = self._live.cut()
             try:
                 await self._send(batches)
@@ -149,6 +147,7 @@ class Session:
             self._owe(batches, State.DOUBTFUL)
             raise
         self._live.hand_over(batches, loop.time())
+        self._witness.note(batches)
         if self._live.doubts != doubts:
             self._live.doubt()  # these too
         self._went_well()
@@ -285,7 +284,7 @@ class Session:
     async def _open_store(self) -> Deliveries | None:
         """Open the accounts; None where another process sends what the target is owed."""
         with ExitStack() as stack:
-            if not stack.enter_context(hold(lock_of(self._path, self._options))):
+            if not stack.enter_context(hold(lock_of(self._path, self._options.label))):
                 return None
 
             def open_deliveries() -> tuple[Deliveries, dict[str, int]]:

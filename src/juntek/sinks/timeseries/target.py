@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import logging
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -43,6 +43,9 @@ ANSWER_TIME: Final = 30.0
 """s between two signs of life; InfluxDB gives up a write after 10."""
 REQUEST_TIME: Final = 120.0
 """s for a whole request, whatever signs of life there are."""
+
+GLANCE_TIME: Final = 5.0
+"""s for a small question that others wait for."""
 
 MOST_CONNECTIONS: Final = 1
 """So that a second one tells that the first is no more."""
@@ -146,6 +149,20 @@ class Target:
     async def answers(self) -> bool:
         """Return whether it could be asked something, and answered. Raises TargetError where it does not answer."""
         return await self.find_held({"meter": ""}, 0, 0, flush=False) is not None
+
+    async def has(self, labels: Mapping[str, str], time: int) -> bool | None:
+        """Return whether it has a value of `time`, which it once took; None where that cannot be found out now.
+
+        Asks only where its connection has been idle for so long that the next one does not tell whether it was started
+        anew meanwhile.
+        """
+        if not self._connection.is_forgotten():
+            return None
+        with suppress(TargetError, TimeoutError):
+            async with asyncio.timeout(GLANCE_TIME):
+                held = await self.find_held(labels, time, time, flush=False)
+                return None if held is None else bool(held)
+        return None
 
     def take_hang_up(self) -> bool:
         """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
