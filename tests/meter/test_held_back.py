@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import juntek
-from database.made import rows_in
+from database.made import START, rows_in
 from juntek import Reading
 from juntek.meter import MeterOptions
-from juntek.meter.state import Meter
+from juntek.meter.state import SMALL_STEP, Meter
 from juntek.sinks import Context
 from juntek.sinks.history import Options, open_sink
 from juntek.update import Health, Update
@@ -33,6 +37,21 @@ def reading(time: float | None) -> Reading:
     return value._replace(time=time)
 
 
+async def kept(directory: Path, readings: Sequence[Reading]) -> list[int]:
+    """Return the run times of what the history has of the readings."""
+    path = directory / "history.db"
+    context = Context(version="1", gateway="pi", meters=("house",), database=path)
+    async with open_sink(Options(), context) as handle:
+        for one in readings:
+            await handle(Update("house", available=True, reading=one, identity=None, settings=None, health=Health()))
+    return [row["run_time"] for row in rows_in(path)]
+
+
+def told_times(times: Iterable[float | None]) -> list[float | None]:
+    meter = Meter(MeterOptions(name="house"), Counter())
+    return [meter.tell_apart(reading(time)).time for time in times]
+
+
 async def test_readings_that_a_bridge_held_back_are_all_kept(tmp_path: Path) -> None:
     async with tcp_peer() as peer:
         house = MeterOptions(name="house", mode="listen")
@@ -42,12 +61,7 @@ async def test_readings_that_a_bridge_held_back_are_all_kept(tmp_path: Path) -> 
             await until(lambda: len(told.readings) == COUNT)
             writer.write(reply(COUNT))
             await until(lambda: len(told.readings) == COUNT + 1)
-    path = tmp_path / "history.db"
-    context = Context(version="1", gateway="pi", meters=("house",), database=path)
-    async with open_sink(Options(), context) as handle:
-        for one in told.readings:
-            await handle(Update("house", available=True, reading=one, identity=None, settings=None, health=Health()))
-    assert [row["run_time"] for row in rows_in(path)] == [100 + second for second in range(COUNT + 1)]
+    assert await kept(tmp_path, told.readings) == [100 + second for second in range(COUNT + 1)]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +77,45 @@ async def test_readings_that_a_bridge_held_back_are_all_kept(tmp_path: Path) -> 
 def test_each_reading_of_a_meter_has_a_time_of_its_own(
     times: tuple[float | None, ...], told: tuple[float | None, ...]
 ) -> None:
+    assert told_times(times) == list(told)
+
+
+async def test_a_thousand_readings_and_more_that_were_held_back_are_all_kept(tmp_path: Path) -> None:
     meter = Meter(MeterOptions(name="house"), Counter())
-    own = [meter.tell_apart(reading(time)).time for time in times]
-    assert [None if time is None else round(time, 6) for time in own] == list(told)
+    held = [reading(START)._replace(run_time=number) for number in range(1500)]
+    after = [reading(START + second)._replace(run_time=1500 + second) for second in range(1, 4)]
+    told = [meter.tell_apart(one) for one in (*held, *after)]
+    assert await kept(tmp_path, told) == [*range(1500), 1501, 1502, 1503]
+    assert [one.time for one in told[-2:]] == [START + 2, START + 3]
+
+
+STEPS = st.one_of(
+    st.just(0.0),  # a burst
+    st.floats(-SMALL_STEP, 0.01),
+    st.floats(-0.002, 0.002),
+    st.floats(0, 100),
+)
+
+
+@settings(deadline=None)
+@given(st.floats(START, START + 1e8), st.lists(st.tuples(STEPS, st.integers(1, 30)), max_size=30))
+def test_no_two_readings_of_a_meter_have_the_same_ms_in_the_history(
+    start: float, bursts: list[tuple[float, int]]
+) -> None:
+    times = [start]
+    for step, count in bursts:
+        # A sum of floats must not make a small step a larger one.
+        times += [max(times[-1] + step, times[-1] - SMALL_STEP)] * count
+    told = told_times(times)
+    kept_as = [round(1000 * time) for time in told if time is not None]
+    assert all(before < after for before, after in pairwise(kept_as))
+    latest = -1
+    for time, own, ms in zip(times, told, kept_as, strict=True):
+        if round(1000 * time) > latest:
+            assert own == time  # where nothing is in the way it stays exactly as it came
+        latest = ms
+
+
+def test_a_clock_that_was_set_back_further_is_believed_also_after_a_burst() -> None:
+    told = told_times([START] * 1500 + [START - 1.5, START - 0.5])
+    assert told[-2:] == [START - 1.5, START - 0.5]

@@ -33,9 +33,6 @@ class MeterOptions:
             raise RequestError(f"A meter's address is 1 to 99, not {self.address}; look for P01 at its display.")
 
 
-APART = 0.001
-"""s between the times of two readings of one meter, at least: the history keeps ms."""
-
 SMALL_STEP = 1.0
 """s by which a clock may be set back without a reading that seems to come before the one before it."""
 
@@ -43,7 +40,18 @@ SMALL_STEP = 1.0
 class Meter:
     """What is known of one meter on a line; the line's `garbage` is counted for all its meters together."""
 
-    __slots__ = ("_before", "_heard", "_looked", "_time", "available", "health", "identity", "options", "settings")
+    __slots__ = (
+        "_before",
+        "_heard",
+        "_looked",
+        "_raw",
+        "_told",
+        "available",
+        "health",
+        "identity",
+        "options",
+        "settings",
+    )
 
     def __init__(self, options: MeterOptions, garbage: Counter[str]) -> None:
         self.options = options
@@ -52,7 +60,7 @@ class Meter:
         self.available = False
         self.health = Health(garbage=garbage)
         self._heard = self._looked = 0.0
-        self._time = -math.inf
+        self._raw, self._told = math.inf, 0  # the first time is taken as it comes
         self._before = Counter[str]()
 
     def begin(self, now: float) -> None:
@@ -63,17 +71,21 @@ class Meter:
     def tell_apart(self, reading: Reading) -> Reading:
         """Return the reading with a time of its own, after that of the one before.
 
-        Readings are known by their times: of several with the same one the history would keep one. Those that a bridge
-        or a busy computer has held back arrive all at once, and a clock may be set back a little.
+        Readings are known by their times in whole ms: of several with the same one the history would keep one. Those
+        that a bridge or a busy computer has held back arrive all at once, and a clock may be set back a little. A clock
+        that is set back by more than SMALL_STEP had been wrong, and its time is told as it is, as are those of most.
         """
         time = reading.time
         if time is None:
             return reading
-        if not self._time - SMALL_STEP < time < self._time + APART:
-            self._time = time
+        # Held against the time as it came: what was told runs ahead of it in a long burst, and no clock stepped back.
+        has_stepped, self._raw = time < self._raw - SMALL_STEP, time
+        told = round(1000 * time)  # as the history keeps it
+        if told > self._told or has_stepped:
+            self._told = told
             return reading
-        self._time += APART
-        return reading._replace(time=self._time)
+        self._told += 1
+        return reading._replace(time=self._told / 1000)
 
     def hear(self, now: float) -> None:
         """Take note of a believed reading at `now`."""
