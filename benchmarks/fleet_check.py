@@ -1,4 +1,7 @@
-"""Holds what came out of a gateway against what the meters have sent; rule: every single reading, wherever it went."""
+"""Holds what came out of a gateway against what the meters have sent; rule: every single reading, wherever it went.
+
+What is missing counts, and so does what is there twice, is there otherwise, or that no meter has sent.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,26 @@ import json
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from math import isclose
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.fleet_meters import make_replies
 from benchmarks.listener import Message
+from juntek import Reading, decode
+from juntek.database.blocks import unpack
+from juntek.database.fields import PLACES, SCALES
 from juntek.metric import READING_METRICS
 from servers.engines import VictoriaMetrics, series_name
 
 SITE = "home"
+SAID = ("voltage", "current", "power", "remaining_capacity", "temperature", "internal_resistance")
+"""What the gateway passes on as a meter has said it; to totals it adds what it has counted itself."""
+_RUN_TIME, *_SAID = (PLACES[key] for key in ("run_time", *SAID))
 
 
 class Sent(NamedTuple):
@@ -38,8 +49,11 @@ class Arrived(NamedTuple):
     """Bytes of topic and payload."""
 
 
-States = dict[tuple[str, int], list[Arrived]]
-"""By meter and run time, which together tell every reading from all others."""
+Key = tuple[str, int]
+"""Meter and run time, which together tell every reading from all others."""
+States = dict[Key, list[Arrived]]
+Numbers = tuple[int | None, ...]
+"""What is SAID, as whole numbers on the scale of the history."""
 
 
 def read_sent(file: Path) -> list[Sent]:
@@ -60,40 +74,88 @@ def read_states(messages: Sequence[Message]) -> States:
     return states
 
 
-def count_wrong_states(sent: Sequence[Sent], states: States) -> int:
-    """Return how many readings did not arrive exactly once."""
-    return sum(len(states.get((one.meter, one.run_time), ())) != 1 for one in sent)
+def read_said(count: int) -> dict[int, Numbers]:
+    """Return what a reading of each run time says; `count` meters say the same at the same run time."""
+    readings = [value for reply in make_replies(count) for value in decode(reply) if isinstance(value, Reading)]
+    return {reading.run_time or 0: _numbers(reading._asdict()) for reading in readings}
 
 
-def count_wrong_rows(sent: Sequence[Sent], database: Path) -> int:
-    """Return how many readings the history has too few or too many; nobody may have it open."""
+def count_wrong_states(sent: Sequence[Sent], said: Mapping[int, Numbers], states: States) -> int:
+    """Return how many readings came to the subscriber too seldom, too often or otherwise than they were sent."""
+    return _count_wrong(
+        sent, said, {key: [_numbers(state.values) for state in arrived] for key, arrived in states.items()}
+    )
+
+
+def count_wrong_rows(sent: Sequence[Sent], said: Mapping[int, Numbers], database: Path) -> int:
+    """Return how many readings the history has too seldom, too often or otherwise than they were sent."""
+    kept: dict[Key, list[Numbers]] = {}
     with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute("SELECT name, sum(count) FROM raw JOIN meter ON meter.id = raw.meter GROUP BY name")
-        kept = dict(rows.fetchall())
-    expected = Counter(one.meter for one in sent)
-    return sum(abs(kept.get(meter, 0) - count) for meter, count in expected.items())
+        for meter, count, block in connection.execute(
+            "SELECT name, count, block FROM raw LEFT JOIN meter ON meter.id = raw.meter"
+        ):
+            batch = unpack(block, count, (_RUN_TIME, *_SAID))
+            rows = zip(*(batch[place] for place in _SAID), strict=True)
+            for run_time, row in zip(batch[_RUN_TIME], rows, strict=True):
+                kept.setdefault((meter, run_time or 0), []).append(row)
+    return _count_wrong(sent, said, kept)
+
+
+def _count_wrong(sent: Sequence[Sent], said: Mapping[int, Numbers], found: Mapping[Key, Sequence[Numbers]]) -> int:
+    expected = Counter((one.meter, one.run_time) for one in sent)
+    wrong = 0
+    for key in expected.keys() | found.keys():
+        there = found.get(key, ())
+        wrong += abs(len(there) - expected[key])
+        wrong += sum(numbers != said[key[1]] for numbers in there) if key in expected else 0
+    return wrong
+
+
+def _numbers(values: Mapping[str, Any]) -> Numbers:
+    return tuple(None if values[key] is None else round(values[key] * SCALES[key]) for key in SAID)
 
 
 def count_wrong_points(states: States, engine: VictoriaMetrics) -> int:
-    """Return how many values that the subscriber was told the engine lacks, has twice or has otherwise.
+    """Return how many values the engine lacks, has otherwise, or has that the subscriber was never told.
 
-    A state tells its time cut to ms, the engine has it rounded.
+    A busy engine shows late what it took: ask again before believing it.
     """
+    told: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for (meter, _), (first, *_) in states.items():
+        told.setdefault(meter, []).append((milliseconds(first.values["time"]), first.values))
+    for moments in told.values():
+        moments.sort(key=itemgetter(0))
     wrong = 0
     for metric in READING_METRICS:
         exported = engine.export(metric.name)
-        found = {name: dict(points) for name, points in exported.items()}
-        wrong += sum(len(points) - len(found[name]) for name, points in exported.items())
-        for (meter, _), (first, *_) in states.items():
-            value = first.values[metric.key]
-            if value is None:
-                continue
-            points = found.get(series_name({"__name__": metric.name, "meter": meter, "site": SITE}), {})
-            time = milliseconds(first.values["time"])
-            there = points.get(time, points.get(time + 1))
-            if there is None or not isclose(there, value * metric.factor / metric.divisor, rel_tol=1e-9):
-                wrong += 1
+        for meter, moments in told.items():
+            expected = [
+                (time, values[metric.key] * metric.factor / metric.divisor)
+                for time, values in moments
+                if values[metric.key] is not None
+            ]
+            name = series_name({"__name__": metric.name, "meter": meter, "site": SITE})
+            wrong += _count_differences(expected, exported.pop(name, []))
+        wrong += sum(map(len, exported.values()))
     return wrong
+
+
+def _count_differences(expected: Sequence[tuple[int, float]], points: Sequence[tuple[int, float]]) -> int:
+    """Return how many points are missing, wrong or too many; both in the order of time.
+
+    A state tells its time cut to ms, the engine has it rounded.
+    """
+    wrong = place = 0
+    for time, value in expected:
+        while place < len(points) and points[place][0] < time:
+            wrong += 1
+            place += 1
+        if place < len(points) and points[place][0] <= time + 1:
+            wrong += not isclose(points[place][1], value, rel_tol=1e-9)
+            place += 1
+        else:
+            wrong += 1
+    return wrong + len(points) - place
 
 
 def milliseconds(text: str) -> int:

@@ -28,13 +28,18 @@ LOOK = 0.05
 """s between two looks for who connects, once all are connected."""
 
 
+def make_replies(count: int) -> list[bytes]:
+    """Return what so many meters say one after the other; each reply has a run time of its own."""
+    return [data for _, data in simulated("KG140F", REPLIES + count)]
+
+
 class Meters:
     """All meters; a reading that nobody listens to is not sent. Where a display `talks` it has asked who they are."""
 
     def __init__(self, count: int, *, talks: bool) -> None:
         self.talks = talks
+        self._replies = make_replies(count)
         # The meters are at different moments of one morning, so that no two say the same in a second.
-        self._replies = [data for _, data in simulated("KG140F", REPLIES + count)]
         self._places = list(range(count))
         self._servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
         self._connections: list[socket.socket | None] = [None] * count

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import fleet, fleet_check
+from benchmarks import fleet
 from benchmarks.charts import hold_against
 from benchmarks.engines import Answer, Engine, InfluxDB, VictoriaMetrics
 from benchmarks.figures import Figure, markdown
@@ -96,20 +95,6 @@ def test_every_reading_of_a_fleet_comes_out_everywhere(way: str, monkeypatch: py
     counted = [figure for figure in figures.values() if figure.limit == 0]
     assert len(counted) == 4
     assert {figure.name: figure.value for figure in counted if figure.value} == {}
-
-
-def test_what_a_fleet_lacks_is_found(tmp_path: Path) -> None:
-    sent = [fleet_check.Sent("meter1", second, 0.0, 0.0) for second in range(5)]
-    arrived = fleet_check.Arrived(0.0, {}, 0)
-    states = {("meter1", 0): [arrived], ("meter1", 1): [arrived, arrived], ("meter1", 3): [arrived]}
-    assert fleet_check.count_wrong_states(sent, states) == 3
-    with sqlite3.connect(tmp_path / "juntek.db") as connection:
-        connection.execute("CREATE TABLE meter (id, name)")
-        connection.execute("CREATE TABLE raw (meter, count)")
-        connection.execute("INSERT INTO meter VALUES (7, 'meter1')")
-        connection.executemany("INSERT INTO raw VALUES (7, ?)", [(2,), (1,)])
-    connection.close()
-    assert fleet_check.count_wrong_rows(sent, tmp_path / "juntek.db") == 2
 
 
 def test_figures_of_several_parts_with_the_same_names_share_a_table_in_the_documents() -> None:
