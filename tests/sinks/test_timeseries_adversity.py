@@ -24,7 +24,6 @@ from juntek.sinks import timeseries
 from juntek.sinks.timeseries import condition, session
 from juntek.sinks.timeseries import target as target_module
 from juntek.sinks.timeseries.backlog import Backlog
-from juntek.sinks.timeseries.live import Live
 from juntek.sinks.timeseries.target import open_target
 from juntek.update import Health, Update
 from servers.engines import VictoriaMetrics
@@ -284,13 +283,6 @@ async def test_many_readings_do_not_wait_for_a_long_interval(path: Path, monkeyp
         async with gateway.running():
             await gateway.hear(600)
             await wait_until(lambda: len(ticks_of(server.taken)) >= 500, "they go early")
-
-
-def test_two_readings_in_one_millisecond_are_one_as_in_the_history() -> None:
-    live = Live()
-    for time in (START + 0.1, START + 0.1234, START + 0.12349, START + 0.124):
-        live.take(Update("house", True, reading_at(1, time=time), None, None, Health()))  # noqa: FBT003
-    assert live.waiting == 3
 
 
 @asynccontextmanager

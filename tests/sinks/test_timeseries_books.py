@@ -54,7 +54,7 @@ class Engine:
         for key, taken in self._kept.items():
             self._kept[key] = [moment for moment in taken if moment < self.now - FLUSHED]
 
-    async def write(self, lines: Sequence[bytes]) -> list[Refusal]:
+    async def write(self, lines: Sequence[bytes], **_: object) -> list[Refusal]:
         fault, self.fault = self.fault, ""
         if not self.is_up:
             raise TargetError("Nobody is there.", uncertain=False)

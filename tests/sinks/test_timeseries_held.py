@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LABELS = {"meter": "house", "site": "home"}
+LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"]
 START, END = 1_700_000_000_100, 1_700_000_009_900
 
 
@@ -88,6 +89,16 @@ async def test_times_are_from_start_to_end_and_by_field() -> None:
         assert await held(server) == [{"voltage_volts": {START, START + 5, START + 7, END}}]
 
 
+async def test_one_field_may_be_enough() -> None:
+    async with (
+        serve_lines(answer(export(row("voltage_volts", START)))) as server,
+        open_target(Options(url=f"{server.url}/write"), "1") as target,
+    ):
+        await target.find_held(LABELS, START, END, field="voltage_volts")
+    (match,) = exports(server)[0].form["match[]"]
+    assert match.startswith('{__name__="juntek_voltage_volts",meter="house"')
+
+
 async def test_what_was_scraped_is_not_what_we_sent() -> None:
     rows = (row("voltage_volts", START, job="juntek", instance="pi:9485"), row("current_amperes", START, job="juntek"))
     async with serve_lines(answer(export(*rows))) as server:
@@ -121,9 +132,40 @@ async def test_nothing_held_is_not_the_same_as_not_knowing() -> None:
     ],
 )
 async def test_engine_that_cannot_be_asked_is_asked_once(reply: Reply) -> None:
-    async with serve_lines(answer(reply)) as server:
-        assert await held(server, times=3) == [None] * 3
+    async with serve_lines(answer(reply)) as server, open_target(Options(url=f"{server.url}/write"), "1") as target:
+        await target.write(LINES)
+        assert [await target.find_held(LABELS, START, END) for _ in range(3)] == [None] * 3
     assert len(exports(server)) == 1
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_proxy_that_says_so_of_an_engine_that_is_away_is_not_believed_for_ever(status: int) -> None:
+    replies = iter([GOOD, Reply(502), Reply(status), export(row("voltage_volts", START))])
+    async with (
+        serve_lines(lambda request: GOOD if request.path.endswith("flush") else next(replies)) as server,
+        open_target(Options(url=f"{server.url}/write"), "1") as target,
+    ):
+        await target.write(LINES)
+        with pytest.raises(TargetError):
+            await target.write(LINES)
+        assert await target.find_held(LABELS, START, END) is None
+        assert await target.find_held(LABELS, START, END) == {"voltage_volts": {START}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "denial"),
+    [
+        (Reply(403, b"write only"), "403: write only"),
+        (Reply(401), "401: Unauthorized"),
+        (Reply(400, b'missing route for "/api/v1/export"'), '400: missing route for "/api/v1/export"'),
+        (Reply(404), ""),
+        (Reply(400, b'unsupported path requested: "/api/v1/export"'), ""),
+    ],
+)
+async def test_who_keeps_a_point_twice_and_does_not_let_itself_be_asked_is_told(reply: Reply, denial: str) -> None:
+    async with serve_lines(answer(reply)) as server, open_target(Options(url=f"{server.url}/write"), "1") as target:
+        assert await target.find_held(LABELS, START, END) is None
+        assert target.denial == denial
 
 
 @pytest.mark.parametrize("status", [302, 401, 403])

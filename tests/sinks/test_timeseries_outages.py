@@ -12,7 +12,7 @@ import pytest
 
 from database.made import START
 from juntek.database import deliveries
-from juntek.sinks.timeseries import condition, connection, held, session, target
+from juntek.sinks.timeseries import condition, connection, held, session, target, witness
 from servers.engines import InfluxDB, VictoriaMetrics
 from sinks.delivering import (
     Gateway,
@@ -32,7 +32,7 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     Hundreds of seconds of readings go by in one, so what was sent in the last of these is in doubt for as much longer.
     """
     monkeypatch.setattr(deliveries, "SETTLE", 100_000.0)
-    monkeypatch.setattr(connection, "SURE", 600)  # the start of an engine may take its time
+    monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
     monkeypatch.setattr(session, "KEEP_EVERY", 0.1)
     monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(condition, "SETTLING", 1.5)
@@ -99,7 +99,9 @@ async def test_victoria_metrics_that_is_up_again_between_two_requests_far_apart_
     victoria_metrics: VictoriaMetrics, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """We give up a connection that is idle for long, so nothing is seen of it; the engine is asked."""
-    monkeypatch.setattr(connection, "SURE", 0.1)
+    monkeypatch.setattr(connection, "IDLE_TIME", 0.1)
+    monkeypatch.setattr(witness, "ASK_EVERY", 1.0)
+    monkeypatch.setattr(witness, "SHOWN_AFTER", 1.5)
     async with serving(path, f"{victoria_metrics.url}/write", interval=2.0) as gateway:
         for _ in range(5):
             await gateway.hear(20)

@@ -111,7 +111,7 @@ async def test_victoria_metrics_that_dies_and_rises(victoria_metrics: VictoriaMe
 async def test_victoria_metrics_that_was_started_anew_is_found_out_by_whatever_it_is_asked_next(
     victoria_metrics: VictoriaMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "SURE", 600)  # the start of an engine may take its time
+    monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
     async with opened(victoria_metrics, "/write") as writing, opened(victoria_metrics, "/write") as asking:
         await writing.write(lines(1))
         await asking.write(lines(1))

@@ -83,8 +83,8 @@ class Deliveries:
         of a meter that came later than the target all is. What was refused as a whole is owed again. `now` (s since
         1970) is when a new target came.
         """
-        # What was on its way out of the history was the oldest.
-        self.settle(self.look(ON_THE_WAY, (State.OWED,)), now, State.DOUBTFUL)
+        # What was on its way out of the history was the oldest; older ones may have been written since.
+        self.settle(self.look(2 * ON_THE_WAY, (State.OWED,)), now, State.DOUBTFUL)
         with self._database.transaction() as connection:
             self._doubt(connection)
             connection.execute(
@@ -188,6 +188,28 @@ class Deliveries:
                 pieces.append(read_piece(connection, row, meter, part, limit - count))
                 count += pieces[-1].size
         return pieces
+
+    def look_at_newest(self) -> Piece | None:
+        """Return the newest reading that is owed; None where there is none."""
+        with self._connections.reading() as connection:
+            row = connection.execute(
+                "SELECT owed.id, meter.id, meter.name, raw.last FROM owed JOIN meter ON meter.id = owed.meter"
+                " JOIN raw ON raw.meter = owed.meter AND raw.last BETWEEN owed.start AND owed.last"
+                " WHERE owed.target = ? AND state < 2 ORDER BY raw.last DESC LIMIT 1",
+                (self._target,),
+            ).fetchone()
+            if row is None:
+                return None
+            owed, meter, name, last = row
+            return read_piece(connection, owed, meter, Range(name, last, last), 1)
+
+    def find_oldest(self) -> float | None:
+        """Return from when on something is owed, s since 1970, whether the history has it yet or not."""
+        with self._connections.reading() as connection:
+            (start,) = connection.execute(
+                "SELECT min(start) FROM owed WHERE target = ? AND state < 2", (self._target,)
+            ).fetchone()
+        return None if start is None else start / 1000
 
     def settle(self, pieces: Iterable[Piece], now: float, state: State = State.SENT) -> None:
         """Keep what became of these pieces at `now` (s since 1970): sent, refused as a whole, or nobody knows."""

@@ -25,6 +25,7 @@ LONGEST_WAIT: Final = 300.0
 _LONGEST_WORDS: Final = 200
 _PREFIX = re.compile(r"remoteAddr: .*?requestURI: \S+; ")
 """VictoriaMetrics begins with who asked."""
+_DROPPED = re.compile(r"^partial write: .* dropped=(\d{1,9})$")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -49,6 +50,12 @@ class Answer(NamedTuple):
     def why(self) -> str:
         """Its words, or what its status stands for."""
         return self.words or _phrase(self.status)
+
+    @property
+    def dropped(self) -> int:
+        """How many points it says that it has left out, as InfluxDB 1 and 2 do; 0 where it says nothing of that."""
+        found = _DROPPED.search(self.words)
+        return int(found[1]) if found else 0
 
     @property
     def shown(self) -> str:

@@ -6,12 +6,14 @@ twice that is written twice. The others write over what is there.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from juntek.database.deliveries import ON_THE_WAY, Deliveries, Piece, State
 from juntek.database.fields import times_of
+from juntek.errors import DatabaseError
 from juntek.sinks.timeseries.lines import head_of, labels_of, lines_of
 from juntek.sinks.timeseries.target import AllRefusedError, TargetError
 from juntek.sinks.timeseries.work import finish
@@ -39,6 +41,8 @@ class Backlog:
     def __init__(self, store: Deliveries, target: Target, site: str, time: Callable[[], float]) -> None:
         self.sent = 0
         """Readings that the target has taken."""
+        self.held = 0
+        """Readings that the target had already."""
         self.refused = 0
         """Readings that the target would not take."""
         self.lost = 0
@@ -48,7 +52,7 @@ class Backlog:
         self.refusal: AllRefusedError | None = None
         """Why the target took nothing of the last requests; None once it takes something."""
         self.oldest: float | None = None
-        """When the oldest reading was received that was found owed last, s since 1970."""
+        """When the oldest reading was received that was found owed last, s since 1970; None where nothing is owed."""
         self._store = store
         self._target = target
         self._site = site
@@ -69,7 +73,7 @@ class Backlog:
         self.refusal = None
 
     async def send(self, limit: int = BATCH) -> int | None:
-        """Send the next of what is owed; return how many readings were looked at, None where nothing is owed.
+        """Send the next of what is owed; return how many readings were looked at, None where there is none to send.
 
         Raises TargetError where the target is away or refuses everything; nothing is lost by that. Raises DatabaseError
         where that cannot be kept, and sends nothing more until it can.
@@ -78,9 +82,10 @@ class Backlog:
             await self._settle(self._unsettled, State.DOUBTFUL)
         pieces = await finish(self._store.look, min(limit, self._most))
         if not pieces:
-            self.oldest = None
+            self.oldest = await finish(self._store.find_oldest)
             return None if self._accepted == self._accepted_before else await self.send_refused()
-        self.oldest = next((times_of(batch)[0] / 1000 for piece in pieces for batch in piece.batches), None)
+        times = (times_of(batch)[0] for piece in pieces for batch in piece.batches)
+        self.oldest = next(times, pieces[0].range.start) / 1000
         state = State.SENT
         try:
             await self._write(pieces)
@@ -94,6 +99,10 @@ class Backlog:
             self._is_hidden = True
             if error.uncertain:
                 self._resize(max(self._most // 2, SMALLEST_BATCH))
+                await self._settle(pieces, State.DOUBTFUL)
+            raise
+        except BaseException:
+            with suppress(DatabaseError):
                 await self._settle(pieces, State.DOUBTFUL)
             raise
         if self._most < BATCH and monotonic() - self._sized > GROWS_AFTER:
@@ -112,13 +121,32 @@ class Backlog:
             return None
         count = sum(piece.size for piece in pieces)
         try:
-            await self._write(pieces)
-        except AllRefusedError as error:
-            self.refused += count
-            self.complaint = str(error)
-            self._accepted_before = self._accepted
+            await self._write(pieces, thorough=True)
+        except TargetError as error:
+            if error.uncertain:
+                await self._settle(pieces, State.DOUBTFUL)
+            raise
         await self._settle(pieces, State.SENT)
         return count
+
+    async def try_newest(self) -> bool:
+        """Return whether the target takes the newest reading that is owed, after it has refused all older ones.
+
+        Only a target that writes over what is there refuses anything, so it may get this one twice.
+        """
+        piece = await finish(self._store.look_at_newest)
+        if piece is None:
+            return False
+        try:
+            await self._target.write(_lines(labels_of(self._site, piece.range.meter), piece, None))
+        except AllRefusedError:
+            return False
+        self.count()
+        return True
+
+    def hide(self) -> None:
+        """The target may have got something a moment ago that it does not show yet."""
+        self._is_hidden = True
 
     def _resize(self, most: int) -> None:
         self._most, self._sized = most, monotonic()
@@ -131,8 +159,9 @@ class Backlog:
         if state is State.SENT:
             self.lost += sum(piece.lost for piece in pieces)
 
-    async def _write(self, pieces: list[Piece]) -> None:
+    async def _write(self, pieces: list[Piece], *, thorough: bool = False) -> None:
         lines: list[bytes] = []
+        known = 0
         for piece in pieces:
             labels = labels_of(self._site, piece.range.meter)
             held = None
@@ -140,11 +169,15 @@ class Backlog:
                 start, last = times_of(piece.batches[0])[0], times_of(piece.batches[-1])[-1]
                 held = await self._target.find_held(labels, start, last, flush=self._is_hidden)
                 self._is_hidden = False
-            lines += await finish(_lines, labels, piece, held)
+            found = await finish(_lines, labels, piece, held)
+            known += piece.size - len(found)
+            lines += found
+        refusals = await self._target.write(lines, thorough=thorough) if lines else []
+        self.held += known
         if not lines:
             return
-        refusals = await self._target.write(lines)
-        self.count()
+        if len(refusals) < len(lines):
+            self.count()
         self.sent += len(lines) - len(refusals)
         if refusals:
             self.refused += len(refusals)

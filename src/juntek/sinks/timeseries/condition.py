@@ -75,7 +75,7 @@ class Condition:
         self.is_silent = False
         """Whether it has not answered since it went away: it may get only later what it was sent meanwhile."""
         self._is_gone = False
-        self._is_catching_up = False
+        self._is_catching_up = self._is_denied = False
         self._refused, self._lost = _Tally(REFUSED_TOLD_EVERY), _Tally(LOST_TOLD_EVERY)
 
     def go_well(self, way: Way) -> None:
@@ -156,6 +156,17 @@ class Condition:
             self._troubles[self._name] = next(iter(sentences.values()))
         else:
             self._troubles.pop(self._name, None)
+
+    def tell_denied(self, why: str) -> None:
+        """Say once that the target does not let itself be asked, where that matters."""
+        if why and not self._is_denied:
+            self._is_denied = True
+            log.warning(
+                "%s: it does not say what it has (%s), so after an outage some readings may be there twice; give this "
+                "login /api/v1/export too, or start VictoriaMetrics with -dedup.minScrapeInterval=1ms.",
+                self._name,
+                why,
+            )
 
     def tell_refused(self, count: int, why: str) -> None:
         """Count readings that were refused, and say so now and then."""

@@ -21,10 +21,6 @@ HABIT: Final = 5
 HABIT_TIME: Final = 60.0
 
 
-SURE: Final = 0.9 * IDLE_TIME
-"""s up to which nobody but the target can have ended an idle connection."""
-
-
 class Connection:
     """The connections to one target, of which there is one at a time."""
 
@@ -40,7 +36,8 @@ class Connection:
             return
         now = asyncio.get_running_loop().time()
         answered, self._answered = self._answered, None
-        if answered is not None and now - answered < SURE:
+        # A little less than the time for which we keep it ourselves leaves no doubt who hung up.
+        if answered is not None and now - answered < 0.9 * IDLE_TIME:
             self._hung_up.append(now)
             self._is_news = True
 
@@ -48,10 +45,6 @@ class Connection:
         """An answer came to its end."""
         stays = response.http_version == "HTTP/1.1" and response.headers.get("connection", "").lower() != "close"
         self._answered = asyncio.get_running_loop().time() if stays else None
-
-    def is_forgotten(self) -> bool:
-        """Return whether it was idle for so long that the next one tells nothing."""
-        return self._answered is not None and asyncio.get_running_loop().time() - self._answered >= SURE
 
     def take_hang_up(self) -> bool:
         """Return whether the target hung up since this was last asked, and does not do so all the time."""

@@ -31,7 +31,9 @@ _PREFIX: Final = f"{MEASUREMENT}_"
 _SEARCH_TIME: Final = 60.0
 """s that it may search before its next byte."""
 _LONGEST_ROW: Final = 16 * 2**20
-_NO_SUCH_PATH = re.compile(r"unsupported path|missing route")
+_NO_ROUTE = re.compile(r"missing route")
+"""What vmauth says, which stands before VictoriaMetrics."""
+_NO_SUCH_PATH = re.compile(rf"unsupported path|{_NO_ROUTE.pattern}")
 _FAILURES: Final = (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError)
 
 
@@ -46,15 +48,28 @@ class Held:
         self._secrets = secrets
         self._connection = connection
         self._base = _find_base(options.url)
+        self._is_taking = False
+        """Whether it took what it was sent last: then a path that is not there is none of its own."""
+        self.denial = ""
+        """Why it does not say what it has, where it is probably a VictoriaMetrics."""
 
-    async def find(self, labels: Mapping[str, str], start: int, end: int, *, flush: bool) -> dict[str, set[int]] | None:
-        """Return the times, ms since 1970 from `start` to `end`, by field; None where it cannot be asked."""
+    def note_write(self, *, taken: bool) -> None:
+        """Hear what became of what was sent."""
+        self._is_taking = taken
+
+    async def find(
+        self, labels: Mapping[str, str], start: int, end: int, *, field: str, flush: bool
+    ) -> dict[str, set[int]] | None:
+        """Return the times, ms since 1970 from `start` to `end`, by field; None where it cannot be asked.
+
+        With a `field` only those of that one.
+        """
         if self._base is None:
             return None
         if flush:
             await self._flush(self._base)
         query = {
-            "match[]": _match(labels),
+            "match[]": _match(labels, field),
             # In whole seconds and looked at more closely here: fractions are not kept exactly on the way.
             "start": str(start // 1000),
             "end": str(end // 1000 + 1),
@@ -94,8 +109,11 @@ class Held:
             raise self._error(answer)
         if answer.status == 400 and not _NO_SUCH_PATH.search(answer.words):
             raise self._error(answer)
-        if answer.is_good or answer.status in (400, 404, 405):
-            self._base = None  # no VictoriaMetrics, or one that lets nobody read: it will stay so
+        if answer.status in (401, 403) or _NO_ROUTE.search(answer.words):
+            self.denial = answer.shown
+        # No VictoriaMetrics, or one that lets nobody read: it will stay so. A proxy may say it of one that is away.
+        if answer.is_good or answer.status == 400 or (answer.status in (404, 405) and self._is_taking):
+            self._base = None
 
     def _error(self, answer: Answer) -> TargetError:
         return TargetError(
@@ -135,8 +153,9 @@ def _find_base(url: str) -> str | None:
     return None
 
 
-def _match(labels: Mapping[str, str]) -> str:
-    pairs = [f'__name__=~"{_PREFIX}.+"', *(f'{name}="{_escape(value)}"' for name, value in labels.items())]
+def _match(labels: Mapping[str, str], field: str) -> str:
+    name = f'="{_PREFIX}{field}"' if field else f'=~"{_PREFIX}.+"'
+    pairs = [f"__name__{name}", *(f'{name}="{_escape(value)}"' for name, value in labels.items())]
     # It remembers for ten seconds which series a question was about, without those that came since: ask no two alike.
     pairs.append(f'asked!="{uuid4().hex}"')
     return f"{{{','.join(pairs)}}}"

@@ -20,11 +20,15 @@ class Refusal(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a batch; one that is only too large may have nothing wrong in it."""
+    """What became of a batch; one that is only too large may have nothing wrong in it.
+
+    `dropped`: how many of its lines were left out, where the target counts them.
+    """
 
     taken: bool
     why: str = ""
     too_large: bool = False
+    dropped: int = 0
 
 
 TAKEN: Final = Verdict(taken=True)
@@ -68,8 +72,8 @@ class _Search:
         verdict = await self._send([self._lines[place] for place in places])
         if verdict.taken:
             self._needs_sample = False
-        elif len(places) == 1:
-            self.refusals.append(Refusal(places[0], verdict.why))
+        elif len(places) == 1 or verdict.dropped >= len(places):
+            self.refusals += [Refusal(place, verdict.why) for place in places]
         elif verdict.too_large:
             await self._halve(places, sure=False)
         else:

@@ -88,7 +88,11 @@ class Live:
             return
         clock = self._clocks.setdefault(update.meter, Clock())
         time = _ms(reading) / 1000  # a second one in a ms is not kept
-        if time != clock.last and clock.admit(time):
+        before = clock.last
+        if time != before and clock.admit(time):
+            if before is not None and time < before and (waiting := self._waiting.pop(update.meter, None)):
+                self.waiting -= len(waiting)  # the clock was wrong before: a batch does not go over that
+                self.owe({update.meter: waiting})
             self._waiting.setdefault(update.meter, []).append(reading)
             self.waiting += 1
 
@@ -104,6 +108,7 @@ class Live:
         for meter, readings in batches.items():
             start = _ms(readings[0])
             self._begin(meter, start)
+            self._part(meter, start)
             self._unsettled[0].setdefault(meter, start)
             self._until[meter] = _ms(readings[-1])
 
@@ -112,6 +117,7 @@ class Live:
         for meter, readings in batches.items():
             start, last = _ms(readings[0]), _ms(readings[-1])
             self._begin(meter, start)
+            self._part(meter, start)
             before = self._until.get(meter, start)
             self._add(Range(meter, before + 1 if before < start <= before + BRIDGED else start, last, state))
             self._until[meter] = last
@@ -119,8 +125,7 @@ class Live:
     def doubt(self) -> None:
         """The target went away: of what it took last nobody knows whether it still has it."""
         for meter in self._unsettled[0].keys() | self._unsettled[1].keys():
-            self._add(Range(meter, self._settled(meter) + 1, self._until[meter], State.DOUBTFUL))
-        self._unsettled = ({}, {})
+            self._doubt_of(meter)
         self.is_gone = True
         self.doubts += 1
 
@@ -154,6 +159,18 @@ class Live:
         before = self._until.get(meter)
         if before is not None and before + 1 < start:
             self._add(Range(meter, before + 1, start - 1, State.DOUBTFUL))
+
+    def _part(self, meter: str, start: int) -> None:
+        """Before a batch that begins before the end of the last one, as the clock was set back: that stands alone."""
+        if start < self._until.get(meter, start):
+            self._doubt_of(meter)
+
+    def _doubt_of(self, meter: str) -> None:
+        if not any(meter in starts for starts in self._unsettled):
+            return
+        self._add(Range(meter, self._settled(meter) + 1, self._until[meter], State.DOUBTFUL))
+        for starts in self._unsettled:
+            starts.pop(meter, None)
 
     def _settled(self, meter: str) -> int:
         """Return up to when the target cannot lose the readings of a meter any more."""

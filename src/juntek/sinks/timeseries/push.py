@@ -12,10 +12,10 @@ from juntek.database import Database
 from juntek.database.deliveries import Deliveries, Range
 from juntek.database.lock import hold, lock_of
 from juntek.sinks.timeseries.backlog import Backlog
-from juntek.sinks.timeseries.target import open_target
+from juntek.sinks.timeseries.target import AllRefusedError, open_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from juntek.sinks.timeseries.options import Options
@@ -82,7 +82,7 @@ async def _send_all(
     loop = asyncio.get_running_loop()
     began = loop.time()
     done = 0
-    for send in (backlog.send, backlog.send_refused):
+    for send in (_patient(backlog), backlog.send_refused):
         while (looked_at := await send()) is not None:
             done += looked_at
             tell(done, max(total, done))
@@ -90,5 +90,18 @@ async def _send_all(
         if backlog.refusal is not None and not backlog.sent:
             raise backlog.refusal
     result.sent, result.refused, result.complaint = backlog.sent, backlog.refused, backlog.complaint
-    result.lost = backlog.lost
-    result.held = max(done - result.sent - result.refused, 0)
+    result.lost, result.held = backlog.lost, backlog.held
+
+
+def _patient(backlog: Backlog) -> Callable[[], Awaitable[int | None]]:
+    """Send what is owed, though much of it is refused at first, such as what is too old for the target."""
+
+    async def send() -> int | None:
+        try:
+            return await backlog.send()
+        except AllRefusedError:
+            if not await backlog.try_newest():
+                raise
+            return await backlog.send()
+
+    return send

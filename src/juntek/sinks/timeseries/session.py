@@ -115,7 +115,7 @@ class Session:
                 async with asyncio.timeout_at(due):
                     await self._full.wait()
             self._full.clear()
-            if loop.time() >= way.retry and await self._witness.misses():
+            if loop.time() >= way.retry and await self._witness.misses(loop.time()):
                 self._condition.doubt()
             batches = self._live.cut()
             try:
@@ -147,7 +147,7 @@ class Session:
             self._owe(batches, State.DOUBTFUL)
             raise
         self._live.hand_over(batches, loop.time())
-        self._witness.note(batches)
+        self._witness.note(batches, loop.time())
         if self._live.doubts != doubts:
             self._live.doubt()  # these too
         self._went_well()
@@ -182,7 +182,9 @@ class Session:
         limit = min(BATCH, max(round(self._options.rate), 1))
         await self._opened.wait()
         while True:
-            await asyncio.sleep(self._condition.owed.retry - loop.time())
+            if (wait := self._condition.owed.retry - loop.time()) > 0:
+                await asyncio.sleep(wait)
+                continue  # it may have become longer
             began = loop.time()
             sent = await self._try_owed(limit)
             if sent is None:
@@ -199,6 +201,7 @@ class Session:
         try:
             if condition.is_silent and await self._past.answers():
                 condition.hear()
+                backlog.hide()
                 return None
             sent = await backlog.send(limit)
             self._tell_behind(backlog.oldest, unkept, self._live.owed_since)
@@ -218,8 +221,9 @@ class Session:
             condition.go_well(condition.owed)
         else:
             condition.end(condition.owed.name)
-            if unkept is None:
+            if sent is None and backlog.oldest is None and unkept is None:
                 condition.catch_up()
+        condition.tell_denied(self._past.denial)
         condition.tell_refused(backlog.refused, backlog.complaint)
         condition.tell_lost(backlog.lost)
         backlog.refused = backlog.lost = 0
@@ -285,6 +289,9 @@ class Session:
         """Open the accounts; None where another process sends what the target is owed."""
         with ExitStack() as stack:
             if not stack.enter_context(hold(lock_of(self._path, self._options.label))):
+                self._condition.tell(
+                    ACCOUNTS, f"Another juntek sends {self._options.label} what it is owed; let it end."
+                )
                 return None
 
             def open_deliveries() -> tuple[Deliveries, dict[str, int]]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import socket
 import ssl
-from contextlib import asynccontextmanager, suppress
+import struct
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -44,11 +46,12 @@ ANSWER_TIME: Final = 30.0
 REQUEST_TIME: Final = 120.0
 """s for a whole request, whatever signs of life there are."""
 
-GLANCE_TIME: Final = 5.0
-"""s for a small question that others wait for."""
-
 MOST_CONNECTIONS: Final = 1
 """So that a second one tells that the first is no more."""
+
+_FORGET: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+"""A connection that is given up takes along what it has not sent yet. Otherwise the system goes on sending it for up to
+two minutes, and it arrives after the target was asked for it and was sent it again."""
 
 _SMALL: Final = 1_000
 """Bytes that are not worth packing."""
@@ -77,16 +80,21 @@ async def open_target(options: Options, version: str) -> AsyncIterator[Target]:
         httpx.URL(options.url)
     except httpx.InvalidURL:
         raise ConfigurationError("timeseries.url cannot be right; check the name of the host in it.") from None
-    client = httpx.AsyncClient(
+    transport = httpx.AsyncHTTPTransport(
         verify=access.tls,
         # A proxy that the environment names for browsers and the like must not get the values, nor the password: the
         # way goes where the configuration says, from a service and from a terminal alike.
         trust_env=False,
-        headers=headers,
-        timeout=httpx.Timeout(ANSWER_TIME, connect=CONNECT_TIME),
         limits=httpx.Limits(
             max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS, keepalive_expiry=IDLE_TIME
         ),
+        socket_options=[_FORGET],
+    )
+    client = httpx.AsyncClient(
+        transport=transport,
+        trust_env=False,
+        headers=headers,
+        timeout=httpx.Timeout(ANSWER_TIME, connect=CONNECT_TIME),
     )
     async with client:
         yield Target(options, client, access.secrets)
@@ -132,9 +140,11 @@ class Target:
             raise
 
     async def find_held(
-        self, labels: Mapping[str, str], start: int, end: int, *, flush: bool = True
+        self, labels: Mapping[str, str], start: int, end: int, *, field: str = "", flush: bool = True
     ) -> dict[str, set[int]] | None:
         """Return when it has a value already of the series with these labels, by field (a name without `juntek_`).
+
+        With `field` only of that one.
 
         Times are ms since 1970, from `start` to `end`, both included. None where it cannot be asked: then it is one
         that keeps a point once, however often it is written, or nothing is known of it. Raises TargetError where it
@@ -144,25 +154,16 @@ class Target:
         is busy), otherwise after about a second, and a write that was cut off may still be under way. Who has to be
         sure waits before.
         """
-        return await self._held.find(labels, start, end, flush=flush)
+        return await self._held.find(labels, start, end, field=field, flush=flush)
 
     async def answers(self) -> bool:
         """Return whether it could be asked something, and answered. Raises TargetError where it does not answer."""
         return await self.find_held({"meter": ""}, 0, 0, flush=False) is not None
 
-    async def has(self, labels: Mapping[str, str], time: int) -> bool | None:
-        """Return whether it has a value of `time`, which it once took; None where that cannot be found out now.
-
-        Asks only where its connection has been idle for so long that the next one does not tell whether it was started
-        anew meanwhile.
-        """
-        if not self._connection.is_forgotten():
-            return None
-        with suppress(TargetError, TimeoutError):
-            async with asyncio.timeout(GLANCE_TIME):
-                held = await self.find_held(labels, time, time, flush=False)
-                return None if held is None else bool(held)
-        return None
+    @property
+    def denial(self) -> str:
+        """Why it would not say what it has, where it is probably one that keeps a point twice; empty otherwise."""
+        return self._held.denial
 
     def take_hang_up(self) -> bool:
         """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
@@ -174,12 +175,14 @@ class Target:
         answer = await self._post(await _join(lines, size, pack=pack), packed=pack)
         if pack and self._unpacks is None:
             answer = await self._learn(lines, size, answer)
-        if error := explain_answer(self._options, answer):
+        error = explain_answer(self._options, answer)
+        self._held.note_write(taken=error is None and answer.is_good)
+        if error:
             raise error
         # InfluxDB 3 Cloud says 201 where it took a part, and what was wrong with the rest.
         if answer.is_good and not (answer.status == 201 and answer.words):
             return TAKEN
-        return Verdict(taken=False, why=answer.why, too_large=answer.status == 413)
+        return Verdict(taken=False, why=answer.why, too_large=answer.status == 413, dropped=answer.dropped)
 
     async def _learn(self, lines: Sequence[bytes], size: int, answer: Answer) -> Answer:
         """Find out from the answer to a packed batch whether it can be unpacked; return what the lines get."""
@@ -205,6 +208,7 @@ class Target:
                 self._connection.note_answer(response)
                 return answer
         except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
+            self._held.note_write(taken=False)
             raise explain_failure(self._options, error) from None
 
 

@@ -1,42 +1,69 @@
-"""Whether a target still has what it took; rule: asks only where the connection does not tell.
+"""Whether a target still has what it took; rule: asks for little, now and then, and never in the way.
 
-An engine that is killed and back between two requests has lost what it took last. Where these are seconds apart its end
-is seen from the connection; where they are further apart we have ended that ourselves, and ask.
+An engine that is killed and back between two requests has lost what it took last, and answers as if nothing had been.
+Mostly its connection tells. It does not where a proxy keeps that, or where we ended it ourselves as it was idle.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
+from juntek.metric import READING_METRICS
+from juntek.sinks.timeseries.complaints import TargetError
 from juntek.sinks.timeseries.lines import labels_of
 
 if TYPE_CHECKING:
     from juntek.sinks.timeseries.live import Batches
     from juntek.sinks.timeseries.target import Target
 
+ASK_EVERY: Final = 30.0
+"""s between two questions; what was sent stays in doubt for longer than this."""
+SHOWN_AFTER: Final = 5.0
+"""s after which an engine shows what it took."""
+GLANCE_TIME: Final = 5.0
+"""s that an answer may take, as others wait for it."""
+_MOST: Final = 1000
+_FIELD: Final = READING_METRICS[0].field
+
 
 class Witness:
-    """What one target took last."""
+    """What one target took lately of one meter; one stands for all. `now` is s of a clock that only goes forward."""
 
     def __init__(self, target: Target, site: str) -> None:
         self._target = target
         self._site = site
-        self._last: tuple[str, int] | None = None
-        self._is_shown = False
-        """Whether it has ever said that it has it: one that gives it other names never does."""
+        self._meter = ""
+        self._taken: deque[tuple[float, int]] = deque(maxlen=_MOST)
+        """When it was taken, and its time in ms since 1970."""
+        self._due = 0.0
+        self._is_whole = True
+        """Whether it had all when it was asked last: one that thins out, or gives other names, never has."""
 
-    def note(self, batches: Batches) -> None:
+    def note(self, batches: Batches, now: float) -> None:
         """The target has taken these."""
-        meter, readings = next(iter(batches.items()))
-        self._last = meter, round(1000 * (readings[-1].time or 0.0))
+        if not self._taken:
+            self._meter = next(iter(batches))
+        for reading in batches.get(self._meter, ()):
+            self._taken.append((now, round(1000 * (reading.time or 0.0))))
 
-    async def misses(self) -> bool:
-        """Return whether the target has lost what it took last. To be asked before it is given more."""
-        if self._last is None:
+    async def misses(self, now: float) -> bool:
+        """Return whether the target has lost something of what it took. To be asked before it is given more."""
+        times: set[int] = set()
+        if now >= self._due:
+            while self._taken and self._taken[0][0] <= now - SHOWN_AFTER:
+                times.add(self._taken.popleft()[1])
+        if not times:
             return False
-        meter, time = self._last
-        has = await self._target.has(labels_of(self._site, meter), time)
-        if has is None:
+        self._due = now + ASK_EVERY
+        held = None
+        with suppress(TargetError, TimeoutError):
+            async with asyncio.timeout(GLANCE_TIME):
+                labels = labels_of(self._site, self._meter)
+                held = await self._target.find_held(labels, min(times), max(times), field=_FIELD, flush=False)
+        if held is None:
             return False
-        before, self._is_shown = self._is_shown, has
-        return before and not has
+        before, self._is_whole = self._is_whole, times <= held.get(_FIELD, set())
+        return before and not self._is_whole
