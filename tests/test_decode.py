@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 import juntek
 from juntek import Garbage, Identity, Options, Reading, Settings
 from juntek.decode import raw_of, value_of
+from juntek.homeassistant import state
 from juntek.model import Field, Model, find_models
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
+from juntek.reading import average
 from juntek.wire import encode
 from recorded import BAD, REPLIES, REQUESTS, Recorded
 
@@ -101,6 +104,31 @@ def test_charging_is_positive_and_a_shunt_fitted_backwards_can_be_told(
     assert reading.power == round(51.66 * current, 2)
     assert (reading.charge_power, reading.discharge_power) == (max(reading.power, 0), max(-reading.power, 0))
     assert word in DIRECTIONS
+
+
+@pytest.mark.parametrize("direction", [0, 1])
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize(("raw_voltage", "raw_current"), [(5166, 0), (0, 0), (0, 1030)])
+def test_zero_has_no_sign_in_what_is_published(
+    direction: int, raw_voltage: int, raw_current: int, invert: bool
+) -> None:
+    frame = encode("r50", 1, (raw_voltage, raw_current, 109337, 0, 0, 1, 100, 0, 0, direction, 0, 9117))
+    (reading,) = juntek.Bus({1: Options(invert_current=invert)}).feed(frame)
+    assert isinstance(reading, Reading)
+    text = json.dumps(state(reading))
+    assert '"charge_power": 0.0' in text
+    assert '"discharge_power": 0.0' in text
+    assert "-0.0" not in text
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_zero_has_no_sign_where_an_average_is_rounded_to_it(sign: int) -> None:
+    (still,) = juntek.decode(encode("r50", 1, (5166, 0, 109337, 0, 0, 1, 100, 0, 0, 1, 0, 9117)))
+    assert isinstance(still, Reading)
+    least = still._replace(current=0.01 * sign, power=0.01 * sign, temperature=sign)
+    text = json.dumps(state(average([least, *[still] * 29])))
+    assert '"current": 0.0,' in text
+    assert "-0.0" not in text
 
 
 def test_state_of_charge_needs_a_capacity_and_reaches_100_percent() -> None:

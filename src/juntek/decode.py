@@ -160,7 +160,7 @@ class ReadingDecoder:
             charging = not charging
             out_ah, in_ah, out_wh, in_wh = in_ah, out_ah, in_wh, out_wh
         if not charging:
-            current = -current
+            current = 0.0 - current  # not -current, which makes -0.0 of no current
         idle = options.idle_current
         code = fields[self._output]
         temperature = fields[self._temperature]
@@ -168,7 +168,7 @@ class ReadingDecoder:
         return _new(
             Reading,
             (
-                time, frame.address, family, voltage, current, round(voltage * current, 2), remaining, resistance,
+                time, frame.address, family, voltage, current, round(voltage * current, 2) + 0.0, remaining, resistance,
                 out_ah, in_ah, out_wh, in_wh, any_ah, any_wh,
                 fields[self._run_time] if self._run_time is not None else None,
                 None if temperature == 79 else temperature - 100,

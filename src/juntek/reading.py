@@ -1,6 +1,6 @@
 """What a meter is, how it is set and what it says; rule: values only, frozen, in the units of `quantity`.
 
-What is absent is None, never 0 and never a guess. Charging is positive, discharging negative.
+What is absent is None, never 0 and never a guess. Charging is positive, discharging negative; zero has no sign.
 """
 
 from __future__ import annotations
@@ -118,12 +118,12 @@ class Reading(NamedTuple):
     @property
     def charge_power(self) -> float:
         """W, never negative."""
-        return max(self.power, 0.0)
+        return max(0.0, self.power)  # of two zeros the first one, which has no sign
 
     @property
     def discharge_power(self) -> float:
         """W, never negative."""
-        return max(-self.power, 0.0)
+        return max(0.0, -self.power)
 
     @property
     def state_of_charge(self) -> float | None:
@@ -180,9 +180,9 @@ def average(readings: list[Reading]) -> Reading:
         direction = "charging" if current > 0 else "discharging" if current < 0 else "idle"
     return last._replace(
         voltage=round(sum(r.voltage for r in readings) / count, 3),
-        current=round(current, 3),
-        power=round(sum(r.power for r in readings) / count, 2),
-        temperature=round(sum(temperatures) / len(temperatures), 1) if temperatures else None,
+        current=round(current, 3) + 0.0,  # which takes the sign from a -0.0
+        power=round(sum(r.power for r in readings) / count, 2) + 0.0,
+        temperature=round(sum(temperatures) / len(temperatures), 1) + 0.0 if temperatures else None,
         direction=direction,
     )
 
