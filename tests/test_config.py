@@ -265,6 +265,23 @@ WRONG_FILES = {
         f'{HOUSE}[[timeseries]]\nurl = "http://pi/write"\ndatabase = "a"',
         'line 6: [[timeseries]] has no key "database"; there are url, name, username, ',
     ),
+    "a key of the top below a section": (
+        f'{HOUSE}[metrics]\nsite = "cabin"',
+        'line 5: [metrics] has no key "site"; it goes to the top of the file, above the first [section].',
+    ),
+    "a key of the top below another section": (
+        f'{HOUSE}[mqtt]\ntime_zone = "UTC"',
+        'line 5: [mqtt] has no key "time_zone"; it goes to the top of the file, above the first [section].',
+    ),
+    "a key of the top below one of several": (
+        f'{HOUSE}[[timeseries]]\nurl = "http://pi/write"\nsite = "cabin"',
+        'line 6: [[timeseries]] has no key "site"; it goes to the top of the file, above the first [section].',
+    ),
+    "a section below a section": (f"{HOUSE}[metrics.web]", 'line 4: [metrics] has no key "web"; there is only listen.'),
+    "an unknown key where there is one": (
+        f"{HOUSE}[metrics]\nx = 1",
+        'line 5: [metrics] has no key "x"; there is only listen.',
+    ),
     "a time zone that is none": (
         f'time_zone = "Europe/Berln"\n{HOUSE}',
         'line 1: there is no time zone "Europe/Berln"; did you mean "Europe/Berlin"?',
@@ -342,6 +359,7 @@ def test_a_file_that_is_not_text_says_where(file: Path) -> None:
     [
         ("JUNTEK_MQTT__PORT", "x", 'JUNTEK_MQTT__PORT: mqtt.port is a whole number, not "x".'),
         ("JUNTEK_MQTT__PRT", "1", 'JUNTEK_MQTT__PRT: [mqtt] has no key "prt"; did you mean "port"?'),
+        ("JUNTEK_METRICS__SITE", "cabin", 'JUNTEK_METRICS__SITE: [metrics] has no key "site"; set JUNTEK_SITE.'),
         ("JUNTEK_MQT__PORT", "1", "JUNTEK_MQT__PORT: there is no such key; did you mean JUNTEK_MQTT__PORT?"),
         ("JUNTEK_LOGLEVEL", "info", "JUNTEK_LOGLEVEL: there is no such key; did you mean JUNTEK_LOG_LEVEL?"),
         ("JUNTEK_XYZ__PORT", "1", "JUNTEK_XYZ__PORT: there is no section xyz; use one of"),

@@ -29,6 +29,7 @@ _LIMITS = {
     "less_than_equal": "at most",
 }
 _BRACKETED = ("dict", "model")
+_TOP = "it goes to the top of the file, above the first [section]"
 
 
 def complain(document: Document, errors: Iterable[Any]) -> str:
@@ -39,6 +40,9 @@ def complain(document: Document, errors: Iterable[Any]) -> str:
     if error["type"] == "list_type" and len(place) == 1 and origin.startswith(PREFIX):
         section = f"{PREFIX}{name_of(place).upper()}"
         return f"{origin}: put a number behind {section}, as there may be several; the first is {section}__0__…."
+    if error["type"] == "extra_forbidden" and len(place) > 1 and _is_top(place[-1]):
+        there = f"set {PREFIX}{str(place[-1]).upper()}" if origin.startswith(PREFIX) else _TOP
+        return f'{origin}: {_table(place[:-1])} has no key "{place[-1]}"; {there}.'
     return f"{origin}: {_say(place, error)}"
 
 
@@ -106,7 +110,14 @@ def _say_unknown(place: Place) -> str:
             return f"{what} here; write it below {_table((elsewhere[0],))}."
     else:
         what = f'{_table(place[:-1])} has no key "{key}"'
-    return f'{what}; did you mean "{close[0]}"?' if close else f"{what}; there are {', '.join(known)}."
+    if close:
+        return f'{what}; did you mean "{close[0]}"?'
+    return f"{what}; there {'is only' if len(known) == 1 else 'are'} {', '.join(known)}."
+
+
+def _is_top(key: object) -> bool:
+    """Whether a key stands above all sections, and is none itself."""
+    return key in keys_at(()) and not keys_at((key,))
 
 
 def keys_at(place: Place) -> list[str]:
