@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from grafana.all import documents
-
 PLACE = Path(__file__).resolve().parent / "dashboards"
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 when the files are as they should be, 1 when --check finds that they are not."""
+    """Return 0 when the files are as they should be, 1 when --check finds that they are not, 2 without a library."""
+    try:
+        from grafana.all import documents  # noqa: PLC0415 - a plain scripts/setup leaves out what it needs
+    except ModuleNotFoundError as error:
+        library = str(error.name).partition(".")[0]
+        sys.stderr.write(f"A library is missing ({library}); install it with: ./scripts/setup dev\n")
+        return 2
     old = [name for name, text in documents().items() if not _is(PLACE / name, text)]
     if "--check" in arguments:
         for name in old:

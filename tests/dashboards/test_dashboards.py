@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -19,11 +21,26 @@ EVERY_PANEL = [
     pytest.param(board, panel, id=f"{uid}-{panel['title']}") for uid, board in BOARDS.items() for panel in panels(board)
 ]
 DOCUMENT = PLACE.parents[1] / "docs" / "grafana.md"
+WITHOUT_THE_LIBRARY = """
+import runpy, sys
+sys.modules["grafana_foundation_sdk"] = None
+sys.argv[1:] = ["--check"]
+runpy.run_module("grafana", run_name="__main__")
+"""
 BUILT_IN = {"__rate_interval", "__interval", "__range"}
 
 
 def test_the_files_are_those_that_the_code_makes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_without_grafanas_library_one_sentence_says_how_to_install_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_LIBRARY], cwd=PLACE.parents[1], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "A library is missing (grafana_foundation_sdk); install it with: ./scripts/setup dev\n"
+    assert "./scripts/setup dev " in DOCUMENT.read_text()
 
 
 def test_all_four_are_there_and_lead_to_each_other() -> None:
