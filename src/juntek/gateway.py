@@ -16,7 +16,7 @@ from juntek import __version__
 from juntek.config import Configuration
 from juntek.database import Database
 from juntek.database.calendar import system_zone
-from juntek.database.lock import hold
+from juntek.database.lock import hold, lock_of
 from juntek.errors import ConfigurationError
 from juntek.meter.line import Line, MeterOptions
 from juntek.sinks import Context, find_sinks, names_of
@@ -133,7 +133,7 @@ def _alone(database: Path) -> Iterator[None]:
 
     The lock is on a file beside it: one on the database itself would be lost whenever SQLite closes the file.
     """
-    with hold(database.with_name(f"{database.name}.lock")) as free:
+    with hold(lock_of(database)) as free:
         if not free:
             raise ConfigurationError(
                 f"Another gateway already uses {database}; stop it, or give this one its own file: history.path."

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from juntek.database import Database
 from juntek.database.deliveries import Deliveries
 from juntek.database.lock import hold, lock_of
 from juntek.database.recorder import Recorder
+from juntek.sinks.timeseries.backlog import BATCH
 from juntek.sinks.timeseries.options import Options
 from servers.engine import once_shown
 from servers.engines import InfluxDB, VictoriaMetrics
@@ -53,12 +56,21 @@ def before(database: Path, minutes: int) -> Points:
     return Points({p: count for p, count in expected(database).items() if start <= p[0] < start + 60_000 * minutes})
 
 
+@contextmanager
+def gateway_of(database: Path, label: str) -> Iterator[None]:
+    """What a gateway keeps others off from, as long as it runs."""
+    with hold(lock_of(database)) as first, hold(lock_of(database, label)) as alone:
+        assert first
+        assert alone
+        yield
+
+
 def test_a_new_engine_gets_all_there_is(database: Path, victoria_metrics: VictoriaMetrics) -> None:
     url = f"{victoria_metrics.url}/write"
     place = url.split("/")[2]
     assert push(database, url) == f"{COUNT} readings sent to {place}.\n"
     check_all(lambda: in_victoria_metrics(victoria_metrics), database)
-    assert push(database, url) == f"0 readings sent to {place}; it had {COUNT} others already.\n"
+    assert push(database, url) == f"{place} has all {COUNT} readings already.\n"
     check_all(lambda: in_victoria_metrics(victoria_metrics), database)
 
 
@@ -143,8 +155,7 @@ def test_an_engine_that_was_renamed_is_asked_what_it_has(database: Path, victori
 def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     place = url.split("/")[2]
-    with hold(lock_of(database, place)) as alone:
-        assert alone
+    with gateway_of(database, place):
         said = push(database, url)
     assert said == (
         f"The gateway that is running sends {place} what it is owed, about {COUNT} readings, beside the new ones.\n"
@@ -154,10 +165,32 @@ def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     store.close()
 
 
+def test_what_another_push_sends_is_left_to_it(database: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/write"
+    place = url.split("/")[2]
+    with hold(lock_of(database, place)):
+        said = push(database, url, status=6)
+    assert said == f"Another push to {place} is running; let it end, then run this again.\n"
+
+
+def test_what_is_too_old_for_an_engine_is_counted_and_the_rest_arrives(tmp_path: Path, influxdb: InfluxDB) -> None:
+    path = tmp_path / "juntek.db"
+    newest = int(time.time() - START) - 1000
+    with Database(path, synchronous="NORMAL") as opened:
+        recorder = Recorder(opened, UTC)
+        recorder.record({"house": readings(newest - 40 * 86_400, 5 * BATCH)})
+        recorder.record({"house": readings(newest, 100)})
+    influxdb.query('CREATE DATABASE "juntek" WITH DURATION 7d')
+    ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
+    assert ended.output.startswith("100 readings sent to"), ended.talk
+    assert ended.talk.startswith(f"{5 * BATCH} readings were refused: partial write: points beyond retention policy")
+    assert len(in_influxdb(influxdb)) == 100 * 12
+
+
 def test_asking_again_lets_a_running_gateway_send_nothing_again(database: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     place = url.split("/")[2]
-    with hold(lock_of(database, Options(url=url).label)):
+    with gateway_of(database, place):
         push(database, url)
         store = Deliveries(Database(database), place)
         store.settle(store.look(COUNT), time.time())
@@ -175,7 +208,7 @@ def test_another_database_of_the_same_engine_is_another_target(
         influxdb.create_database(name)
     configure(tmp_path, database, f"{influxdb.url}/write?db=boats")
     place = influxdb.url.split("/")[2]
-    with hold(lock_of(database, Options(url=f"{influxdb.url}/write?db=boats").label)):
+    with gateway_of(database, Options(url=f"{influxdb.url}/write?db=boats").label):
         ended = run("history", "push", f"{influxdb.url}/write?db=juntek", home=tmp_path)
     assert ended.output == f"{COUNT} readings sent to {place}/write?db=juntek.\n"
     check_all(lambda: in_influxdb(influxdb), database)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import TYPE_CHECKING
+
 import pytest
+
+from servers.process import ServerProcess, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -11,3 +20,23 @@ def always_new(monkeypatch: pytest.MonkeyPatch) -> None:
     from juntek.sinks.metrics import page  # noqa: PLC0415 - only these tests need its library
 
     monkeypatch.setattr(page, "REST", 0)
+
+
+@pytest.fixture
+def start_vmauth(tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """Starts a vmauth with the users of a YAML text; it comes with VictoriaMetrics."""
+    processes: list[ServerProcess] = []
+
+    def start(users: str) -> int:
+        assert shutil.which("vmauth") is not None
+        settings, port = tmp_path / "auth.yml", free_port()
+        settings.write_text(users, encoding="utf-8")
+        process = ServerProcess("vmauth", tmp_path / "vmauth.log")
+        processes.append(process)
+        process.start(["vmauth", f"-auth.config={settings}", f"-httpListenAddr=127.0.0.1:{port}"])
+        process.wait_until_ready(lambda: "started vmauth" in process.log_text(), timeout=30)
+        return port
+
+    yield start
+    for process in processes:
+        process.stop()

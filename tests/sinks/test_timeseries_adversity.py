@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,66 +17,25 @@ from juntek.database.lock import hold, lock_of
 from juntek.database.recorder import Recorder
 from juntek.errors import DatabaseError
 from juntek.sinks import timeseries
-from juntek.sinks.timeseries import condition, session
+from juntek.sinks.timeseries import session
 from juntek.sinks.timeseries import target as target_module
 from juntek.sinks.timeseries.backlog import Backlog
 from juntek.sinks.timeseries.target import open_target
 from juntek.update import Health, Update
 from servers.engines import VictoriaMetrics
 from sinks.delivering import Gateway, expected, in_victoria_metrics, wait_for_all, wait_until
-from sinks.line_server import GOOD, LineServer, Reply, Request, serve_lines
+from sinks.line_server import GOOD, Reply
+from sinks.moody import arrive, hurry, moody_server, once, owe_all, running, ticks_of, write_history
 
 
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "KEEP_EVERY", 0.1)
-    monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
-    monkeypatch.setattr(condition, "SETTLING", 0.3)
-    monkeypatch.setattr(condition, "SHORTEST_WAIT", 0.2)
-    monkeypatch.setattr(condition, "LONGEST_WAIT", 0.5)
+    hurry(monkeypatch)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "juntek.db"
-
-
-class Moody:
-    """Answers as it is told to; at its path nobody asks what it holds, so what is in doubt is sent again."""
-
-    def __init__(self) -> None:
-        self.judge: Callable[[Request], Reply] = lambda _: GOOD
-
-    def __call__(self, request: Request) -> Reply:
-        return self.judge(request)
-
-
-@asynccontextmanager
-async def moody_server() -> AsyncIterator[tuple[Moody, LineServer, str]]:
-    mood = Moody()
-    async with serve_lines(mood) as server:
-        yield mood, server, f"{server.url}/lines"
-
-
-def ticks_of(lines: list[bytes]) -> Counter[int]:
-    """How often the reading of each tick of `house` is there."""
-    found = (re.fullmatch(rb"juntek,site=home,meter=house voltage_volts=.* (\d+)000000\n", line) for line in lines)
-    return Counter(int(int(match[1]) / 1000 - START) for match in found if match)
-
-
-def once(first: int, last: int) -> Counter[int]:
-    return Counter(range(first, last + 1))
-
-
-async def arrive(server: LineServer, wanted: Counter[int]) -> None:
-    """Wait until all is there, and some time more for what comes twice."""
-    await wait_until(lambda: not wanted - ticks_of(server.taken), f"{len(wanted)} readings arrive")
-    await asyncio.sleep(1)
-
-
-def write_history(path: Path, count: int) -> None:
-    with Database(path, check=False, synchronous="NORMAL") as database:
-        Recorder(database, UTC).record({"house": readings(1, count)})
 
 
 async def test_what_a_target_takes_is_sent_once_though_it_asks_to_be_sent_less_now_and_then(path: Path) -> None:
@@ -124,38 +79,6 @@ async def test_a_target_that_cannot_take_much_at_once_gets_all_and_what_is_new_d
                 assert gateway.tick - 5000 - len([t for t in ticks_of(server.taken) if t > 5000]) < 20
             await arrive(server, once(1, 3000) + once(5001, 5100))
     assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) <= 5
-
-
-def owe_all(path: Path, url: str) -> None:
-    """The target has been known since before the readings, and got none of them."""
-    store = Deliveries(Database(path), timeseries.Options(url=url).label)
-    store.resume(START)
-    store.close()
-
-
-async def test_both_ways_to_a_target_that_is_away_say_so_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "juntek.sinks")
-    write_history(path, 100)
-    async with moody_server() as (mood, server, url):
-        words = count(1)
-        mood.judge = lambda _: Reply(503, b"starting, try %d" % next(words))
-        owe_all(path, url)
-        async with running(path, url, tick=5000) as gateway:
-            health = gateway.context.sinks[f"timeseries {gateway.targets[0].label}"]
-            await gateway.hear(1)
-            await wait_until(lambda: len(server.requests) > 4, "both ways have failed")
-            assert health.failures == 1
-            mood.judge = lambda _: GOOD
-            async with asyncio.timeout(30):
-                while not health.connected:
-                    await gateway.hear(1)
-                    await asyncio.sleep(0.1)
-            await arrive(server, once(1, 100) + once(5001, gateway.tick))
-            await wait_until(lambda: "has all" in caplog.text, "that is told too")
-    away, back, done = [record.getMessage() for record in caplog.records]
-    assert "is not ready (503: starting, try 1)" in away
-    assert "it takes readings again" in back
-    assert "it has all that it missed" in done
 
 
 async def test_a_sink_that_is_entered_again_sends_nothing_twice_and_leaves_nothing_out(
@@ -283,11 +206,3 @@ async def test_many_readings_do_not_wait_for_a_long_interval(path: Path, monkeyp
         async with gateway.running():
             await gateway.hear(600)
             await wait_until(lambda: len(ticks_of(server.taken)) >= 500, "they go early")
-
-
-@asynccontextmanager
-async def running(path: Path, url: str, *, tick: int = 0) -> AsyncIterator[Gateway]:
-    gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1, rate=100_000)])
-    gateway.tick = tick
-    async with gateway.running():
-        yield gateway

@@ -12,6 +12,7 @@ import pytest
 
 from database.made import START
 from juntek.database import deliveries
+from juntek.sinks import timeseries
 from juntek.sinks.timeseries import condition, connection, held, session, target, witness
 from servers.engines import InfluxDB, VictoriaMetrics
 from sinks.delivering import (
@@ -113,12 +114,36 @@ async def test_victoria_metrics_that_is_up_again_between_two_requests_far_apart_
         await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
 
 
+async def test_victoria_metrics_that_is_up_again_behind_a_proxy_that_tells_nothing_has_every_reading_once_in_the_end(
+    victoria_metrics: VictoriaMetrics,
+    start_vmauth: Callable[[str], int],
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The proxy keeps our connection, so the engine is asked now and then what it has."""
+    monkeypatch.setattr(witness, "ASK_EVERY", 1.0)
+    monkeypatch.setattr(witness, "SHOWN_AFTER", 1.5)
+    port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{victoria_metrics.url}"\n')
+    url = f"http://127.0.0.1:{port}/write"
+    gateway = Gateway(path, [timeseries.Options(url=url, token="right", interval=2.0)])  # noqa: S106
+    async with gateway.running():
+        for _ in range(5):
+            await gateway.hear(20)
+            await asyncio.sleep(2.0)
+        await asyncio.to_thread(victoria_metrics.kill)
+        await asyncio.to_thread(victoria_metrics.start)
+        assert len(in_victoria_metrics(victoria_metrics)) < 12 * 100, "it has lost some"
+        await gateway.hear(20)
+        await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
+
+
 async def test_victoria_metrics_that_hangs_for_a_while_has_every_reading_once_in_the_end(
     victoria_metrics: VictoriaMetrics, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It works off afterwards what it was sent meanwhile, and nobody was told how that ended."""
     monkeypatch.setattr(target, "ANSWER_TIME", 0.5)
     monkeypatch.setattr(held, "_SEARCH_TIME", 1.0)
+    monkeypatch.setattr(condition, "LONGEST_WAIT", 3.0)  # longer than it takes to settle, as it is
     async with serving(path, f"{victoria_metrics.url}/write") as gateway:
         health = gateway.context.sinks[f"timeseries {gateway.targets[0].label}"]
         await stream(gateway, 300)

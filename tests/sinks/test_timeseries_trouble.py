@@ -6,6 +6,7 @@ A strict server of our own; what real engines say stands in the files of their n
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,12 @@ async def trouble(server: LineServer, path: str = "/write", **options: Any) -> T
         ({}, Reply(403), "lets nobody write without a login (Forbidden); set timeseries.username or"),
         (USER, Reply(403, b"read only"), 'does not let the user "house" write (read only); give it the right to.'),
         (TOKEN, Reply(403, b"hunter2?"), "does not let the owner of the token write (…?); give it the right to."),
-        ({}, Reply(404, b"404 page not found"), "takes nothing at /write; correct the path in timeseries.url to"),
+        ({}, Reply(404, b"404 page not found"), "takes nothing at /write; check host, port and path in timeseries"),
         ({}, Reply(404, b'{"message":"bucket \\"a\\" not found"}'), 'names (bucket "a" not found); create it there'),
         ({}, Reply(404, b'{"error":"database not found: \\"a\\""}'), '(database not found: "a"); create it there, or'),
-        ({}, Reply(405), "takes nothing at /write; correct the path in timeseries.url to /write, /api/v2/write or"),
-        ({}, Reply(400, b'unsupported path requested: "/write"'), "takes nothing at /write; correct the path"),
-        ({}, Reply(400, b'missing route for "/write"'), "takes nothing at /write; correct the path"),
+        ({}, Reply(405), "takes nothing at /write; check host, port and path in timeseries.url (/write, /api/v2"),
+        ({}, Reply(400, b'unsupported path requested: "/write"'), "takes nothing at /write; check host, port and path"),
+        ({}, Reply(400, b'missing route for "/write"'), "takes nothing at /write; check host, port and path"),
         ({}, Reply(400, b'{"error":"database is required"}'), "wants to know the database (database is required); add"),
         ({}, Reply(400, b"serde error: missing field `db`"), "(serde error: missing field `db`); add ?db=... with its"),
         (
@@ -180,6 +181,33 @@ async def test_target_that_never_ends_its_answer_is_given_up(
         said = await trouble(server)
     assert "takes too long to answer; look at its log and its load." in str(said)
     assert said.uncertain
+
+
+async def test_what_was_not_sent_when_we_gave_up_never_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would arrive after it was sent again; the system of this computer goes on trying for minutes."""
+    monkeypatch.setattr(module, "ANSWER_TIME", 0.5)
+    gave_up = asyncio.Event()
+    is_whole: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gave_up.wait()
+        try:
+            await reader.read()
+            is_whole.set_result(True)
+        except ConnectionError:
+            is_whole.set_result(False)
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    noise = random.Random(1)
+    many = [b"juntek voltage_volts=%r 1700000000000000000\n" % noise.random() for _ in range(600_000)]
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/write"
+    async with listener, open_target(Options(url=url), "1") as target:
+        with pytest.raises(TargetError, match="takes too long") as said:
+            await target.write(many)
+        gave_up.set()
+        assert not await is_whole, "what waited here was forgotten"
+    assert said.value.uncertain
 
 
 async def test_something_else_than_http_is_told() -> None:

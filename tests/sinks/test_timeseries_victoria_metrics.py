@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +13,10 @@ from juntek.sinks.timeseries.options import Options
 from juntek.sinks.timeseries.target import TargetError, open_target
 from servers.certificates import ServerCertificate
 from servers.engine import once_shown
-from servers.process import ServerProcess, free_port
 from sinks.pushed import LABELS, LOGIN, START, STRANGE, USER, both, check_held, lines, opened, trouble, volts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from servers.engines import VictoriaMetrics
@@ -131,28 +129,8 @@ async def test_victoria_metrics_that_was_started_anew_is_found_out_by_whatever_i
 async def test_victoria_metrics_has_no_other_path(victoria_metrics: VictoriaMetrics, path: str) -> None:
     said = await trouble(victoria_metrics, path)
     assert "takes nothing at /" in str(said)
-    assert "; correct the path in timeseries.url to /write" in str(said)
+    assert "; check host, port and path in timeseries.url (/write, /api/v2/write or" in str(said)
     assert not said.uncertain
-
-
-@pytest.fixture
-def start_vmauth(tmp_path: Path) -> Iterator[Callable[[str], int]]:
-    """Starts a vmauth with the users of a YAML text; it comes with VictoriaMetrics."""
-    processes: list[ServerProcess] = []
-
-    def start(users: str) -> int:
-        assert shutil.which("vmauth") is not None
-        settings, port = tmp_path / "auth.yml", free_port()
-        settings.write_text(users, encoding="utf-8")
-        process = ServerProcess("vmauth", tmp_path / "vmauth.log")
-        processes.append(process)
-        process.start(["vmauth", f"-auth.config={settings}", f"-httpListenAddr=127.0.0.1:{port}"])
-        process.wait_until_ready(lambda: "started vmauth" in process.log_text(), timeout=30)
-        return port
-
-    yield start
-    for process in processes:
-        process.stop()
 
 
 @pytest.mark.parametrize("path", ["/write", "/api/v2/write"])

@@ -179,5 +179,7 @@ def _summary(options: Options, pushed: Pushed) -> str:
         return f"The gateway that is running sends {options.label} {rest}."
     if not (pushed.sent or pushed.held or pushed.refused or pushed.lost):
         return f"Nothing is left to send to {options.label}; --from sends once more what it was sent before."
+    if pushed.held and not (pushed.sent or pushed.refused or pushed.lost):
+        return f"{options.label} has all {pushed.held} readings already."
     had = f"; it had {pushed.held} others already" if pushed.held else ""
     return f"{pushed.sent} readings sent to {options.label}{had}."

@@ -230,7 +230,7 @@ class Deliveries:
         with self._connections.reading() as connection:
             (count,) = connection.execute(
                 "SELECT sum(count) FROM owed JOIN raw ON raw.meter = owed.meter AND raw.time > owed.start - ?"
-                " AND raw.time <= owed.last WHERE target = ? AND state != ?",
+                " AND raw.time <= owed.last AND raw.last >= owed.start WHERE target = ? AND state != ?",
                 (HOUR, self._target, State.SENT),
             ).fetchone()
         return count or 0

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 
-def lock_of(database: Path, label: str) -> Path:
-    """Return the file whose lock is held by whoever sends what the target of this label is owed."""
-    return database.with_name(f"{database.name}.{quote(label, safe='')}.lock")
+def lock_of(database: Path, label: str = "") -> Path:
+    """Return the file whose lock is held by the gateway; with `label` by whoever sends what this target is owed."""
+    return database.with_name(f"{database.name}.{quote(label, safe='')}.lock" if label else f"{database.name}.lock")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Where readings go: leaves that know only the vocabulary; rule: found by being here, and no sibling imports another.
 
-A sink module offers `SECTION` (its part of the configuration), `EXTRA` (what to install when its library is
+A sink module offers `SECTION` (its part of the configuration), `LIBRARIES` (names of what it imports when it is
+entered, so that whoever checks a configuration can look whether they are there), `EXTRA` (what to install when one is
 missing), `Options` (its keys, checked by itself; where it has a `patience`, a reading may come so many seconds late)
 and `open_sink(options, context)`, an asynchronous context manager that yields `handle(update)`. When its far end goes
 away it raises a JuntekError, also out of a body that is only waiting; whoever runs it enters again later and hands over

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from juntek.sinks import Context
     from juntek.update import Update
 
-__all__ = ["EXTRA", "SECTION", "Options", "open_sink"]
+__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
 
 log = logging.getLogger(__name__)
 
 SECTION = "history"
 EXTRA = ""
-"""It needs no library."""
+LIBRARIES = ()
+"""It needs none."""
 
 MOST_HELD, MOST_OF_A_METER = 20_000, 100
 """Readings that are held between two commits, of few meters and of each of many; beyond that a commit comes early."""

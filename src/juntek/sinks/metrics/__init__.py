@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from juntek.sinks import Context
     from juntek.update import Update
 
-__all__ = ["EXTRA", "SECTION", "Options", "open_sink"]
+__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
 
 SECTION = "metrics"
 EXTRA = "metrics"
+LIBRARIES = ("prometheus_client", "uvicorn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

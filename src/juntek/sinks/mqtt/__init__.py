@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from juntek.sinks import Context
     from juntek.update import Update
 
-__all__ = ["EXTRA", "SECTION", "Options", "open_sink"]
+__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
 
 SECTION = "mqtt"
 EXTRA = "mqtt"
+LIBRARIES = ("aiomqtt",)
 
 
 @asynccontextmanager

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from juntek.sinks import Context
     from juntek.update import Update
 
-__all__ = ["ENTERED", "EXTRA", "NEEDS", "SECTION", "Options", "open_sink"]
+__all__ = ["ENTERED", "EXTRA", "LIBRARIES", "NEEDS", "SECTION", "Options", "open_sink"]
 
 SECTION = "timeseries"
 EXTRA = "timeseries"
+LIBRARIES = ("httpx",)
 ENTERED = "ready to send"
 """Whether anybody is at the far end is known with the first readings only."""
 NEEDS = ("history",)

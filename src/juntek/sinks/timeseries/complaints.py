@@ -44,6 +44,7 @@ _LOGIN = re.compile(r"cannot find the provided auth token")  # vmauth 1.79
 _NO_DATABASE = re.compile(r"^database is required|missing (?:field|query \w+) .?db\b")  # InfluxDB 1 and 3
 _NO_PATH = re.compile(r"unsupported path requested: |missing route for ")  # VictoriaMetrics and vmauth
 _TLS = re.compile(r"HTTP request .*HTTPS (?:server|port)")  # Go's server and nginx
+_CLASH = re.compile(r"field type conflict|already exists as type")  # InfluxDB 1 and 2
 _NO_BUCKET = re.compile(r"database|bucket|organization|retention policy", re.IGNORECASE)
 
 _UNSURE_STATUS: Final = 500
@@ -57,7 +58,10 @@ def name_of(options: Options) -> str:
 
 def explain_refusal(options: Options, why: str) -> str:
     """Return the sentence for a target that takes no line at all."""
-    return f"{name_of(options)} refuses all that it is sent ({why}); check timeseries.url, and the target's own log."
+    mend = "check timeseries.url, and the target's own log"
+    if _CLASH.search(why):
+        mend = "remove that field there, or name an empty database in timeseries.url"
+    return f"{name_of(options)} refuses all that it is sent ({why}); {mend}."
 
 
 def explain_answer(options: Options, answer: Answer) -> TargetError | None:
@@ -118,7 +122,10 @@ def _explain_place(options: Options, answer: Answer) -> str:
     if answer.status == 404 and _NO_BUCKET.search(answer.words):
         return f"does not know what timeseries.url names ({answer.words}); create it there, or correct the URL."
     path = urlsplit(options.url).path
-    return f"takes nothing at {path}; correct the path in timeseries.url to /write, /api/v2/write or /api/v3/write_lp."
+    return (
+        f"takes nothing at {path}; check host, port and path in timeseries.url (/write, /api/v2/write or "
+        "/api/v3/write_lp)."
+    )
 
 
 def _explain_login(options: Options) -> str:

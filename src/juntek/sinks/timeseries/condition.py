@@ -11,6 +11,7 @@ import logging
 import random
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ then what it was sent in that time."""
 REFUSED_TOLD_EVERY = 60.0
 LOST_TOLD_EVERY = 86_400.0
 """s between two sentences about readings that were refused, or are gone."""
+
+TOLD_BEYOND = 300.0
+"""s: what is owed since longer is told of; what is less is over at once."""
 
 ACCOUNTS = "accounts"
 
@@ -66,6 +70,7 @@ class Condition:
 
     def __init__(self, context: Context, name: str, label: str, doubt: Callable[[], None]) -> None:
         self.live, self.owed = Way("live", wait=SHORTEST_WAIT), Way("owed", wait=SHORTEST_WAIT)
+        self._context = context
         self._troubles = context.troubles
         self._health = context.sinks[name]
         self._name = name
@@ -138,6 +143,13 @@ class Condition:
         if what != ACCOUNTS and self._is_well:
             self._is_catching_up = True
             log.info("%s: it takes readings again; what it missed is sent now.", self._name)
+
+    def fall_behind(self, since: float) -> None:
+        """The target is owed readings since this time, s since 1970, of which nothing was said yet."""
+        if self._is_well and not self._is_catching_up and self._context.time() - since > TOLD_BEYOND:
+            self._is_catching_up = True
+            start = datetime.fromtimestamp(since, self._context.time_zone)
+            log.info("%s: it gets what it missed since %s now.", self._name, f"{start:%Y-%m-%d %H:%M}")
 
     def catch_up(self) -> None:
         """The target is owed nothing."""

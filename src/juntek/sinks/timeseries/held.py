@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 _WRITE_PATHS: Final = ("/influx/api/v2/write", "/api/v2/write", "/influx/write", "/write")
 _PREFIX: Final = f"{MEASUREMENT}_"
-_SEARCH_TIME: Final = 60.0
-"""s that it may search before its next byte."""
+_SEARCH_TIME: Final = 40.0
+"""s that it may search before its next byte; by itself it gives up after 30."""
+_FLUSH_TIME: Final = 10.0
 _LONGEST_ROW: Final = 16 * 2**20
 _NO_ROUTE = re.compile(r"missing route")
 """What vmauth says, which stands before VictoriaMetrics."""
@@ -54,7 +55,7 @@ class Held:
         """Why it does not say what it has, where it is probably a VictoriaMetrics."""
 
     def note_write(self, *, taken: bool) -> None:
-        """Hear what became of what was sent."""
+        """Hear what became of what was sent, or that the target is in trouble."""
         self._is_taking = taken
 
     async def find(
@@ -101,7 +102,9 @@ class Held:
     async def _flush(self, base: str) -> None:
         """Let it show what it has just taken, which takes a second otherwise; what goes wrong is told afterwards."""
         with suppress(*_FAILURES):
-            await self._client.post(f"{base}/internal/force_flush", extensions={"trace": self._connection.trace})
+            await self._client.post(
+                f"{base}/internal/force_flush", timeout=_FLUSH_TIME, extensions={"trace": self._connection.trace}
+            )
 
     def _check(self, answer: Answer) -> None:
         """Raise TargetError where it should have answered; otherwise it cannot be asked, or we may not."""

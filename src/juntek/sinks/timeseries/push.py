@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from juntek.database import Database
 from juntek.database.deliveries import Deliveries, Range
 from juntek.database.lock import hold, lock_of
+from juntek.errors import JuntekError
 from juntek.sinks.timeseries.backlog import Backlog
 from juntek.sinks.timeseries.target import AllRefusedError, open_target
 
@@ -52,12 +53,15 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
     """Send what the target has not got of these meters, and the ranges of `again` whatever it has.
 
     `tell` hears how many readings are done, and about of how many. Raises DatabaseError, ConfigurationError, and
-    TargetError where the target is away or takes nothing: what was sent until then need not be sent again.
+    TargetError where the target is away or takes nothing: what was sent until then need not be sent again. Raises
+    JuntekError where another push is sending.
     """
     again = list(again)
     result = Pushed()
     with ExitStack() as stack:
         alone = stack.enter_context(hold(lock_of(database, options.label)))
+        if not alone and stack.enter_context(hold(lock_of(database))):
+            raise JuntekError(f"Another push to {options.label} is running; let it end, then run this again.")
         store = Deliveries(Database(database, check=False, synchronous="NORMAL"), options.label)
         stack.callback(store.close)
         if alone:

@@ -44,6 +44,8 @@ LOOK_EVERY = 2.0
 """s between two looks at what is owed, where nothing was."""
 GOODBYE = 3.0
 """s that the last batch may take when the gateway stops."""
+LATE = 5.0
+"""s without an answer after which the target is behind."""
 MANY = 500
 """Readings beyond which lines are made in a thread, so that nothing else waits for them."""
 MOST_HELD = 20_000
@@ -125,6 +127,7 @@ class Session:
                     await self._target.write(situation(self._context, self._updates.values(), self._context.time()))
                     self._went_well()
             except TargetError as error:
+                self._past.distrust()
                 self._condition.go_wrong(way, error)
 
     async def _send(self, batches: Batches) -> None:
@@ -135,6 +138,7 @@ class Session:
             self._owe(batches)
             return
         doubts = self._live.doubts
+        late = loop.call_later(LATE, self._tell_late, batches)
         try:
             refusals = await self._target.write(await self._make_lines(batches))
         except AllRefusedError:
@@ -146,6 +150,8 @@ class Session:
         except BaseException:
             self._owe(batches, State.DOUBTFUL)
             raise
+        finally:
+            late.cancel()
         self._live.hand_over(batches, loop.time())
         self._witness.note(batches, loop.time())
         if self._live.doubts != doubts:
@@ -157,6 +163,10 @@ class Session:
     def _owe(self, batches: Batches, state: State = State.OWED) -> None:
         self._live.owe(batches, state)
         self._tell_behind(self._health.behind, self._live.owed_since)
+
+    def _tell_late(self, batches: Batches) -> None:
+        oldest = min(readings[0].time or 0.0 for readings in batches.values())
+        self._tell_behind(self._health.behind, oldest)
 
     def _tell_behind(self, *times: float | None) -> None:
         self._health.behind = min((time for time in times if time is not None), default=None)
@@ -207,6 +217,7 @@ class Session:
             self._tell_behind(backlog.oldest, unkept, self._live.owed_since)
         except TargetError as error:
             self._tell_behind(backlog.oldest, self._health.behind)
+            self._past.distrust()
             condition.go_wrong(condition.owed, error)
             return None
         except DatabaseError as error:
@@ -217,6 +228,8 @@ class Session:
                 self._live.is_gone = True  # also for what was just sent
         if self._past.take_hang_up():
             condition.doubt()
+        if backlog.oldest is not None:
+            condition.fall_behind(backlog.oldest)
         if sent:
             condition.go_well(condition.owed)
         else:
@@ -294,14 +307,15 @@ class Session:
                 )
                 return None
 
-            def open_deliveries() -> tuple[Deliveries, dict[str, int]]:
+            def open_deliveries() -> tuple[Deliveries, dict[str, int], float | None]:
                 database = Database(self._path, check=False, synchronous="NORMAL")
                 store = Deliveries(database, self._options.label)
                 stack.callback(store.close)
-                return store, store.resume(self._context.time())
+                return store, store.resume(self._context.time()), store.find_oldest()
 
-            store, reached = await finish(open_deliveries)
+            store, reached, oldest = await finish(open_deliveries)
             self._live.resume(reached)
+            self._tell_behind(self._health.behind, oldest)
             self._stack = stack.pop_all()
         self._store = store
         self._backlog = Backlog(store, self._past, self._context.site, self._context.time)

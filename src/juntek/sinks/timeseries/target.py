@@ -165,6 +165,10 @@ class Target:
         """Why it would not say what it has, where it is probably one that keeps a point twice; empty otherwise."""
         return self._held.denial
 
+    def distrust(self) -> None:
+        """Take note that it was found in trouble another way: a proxy may answer in its place."""
+        self._held.note_write(taken=False)
+
     def take_hang_up(self) -> bool:
         """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
         return self._connection.take_hang_up()

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from juntek.sinks import Context
     from juntek.update import Update
 
-__all__ = ["EXTRA", "SECTION", "Options", "open_sink"]
+__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
 
 SECTION = "web"
 EXTRA = "web"
+LIBRARIES = ("starlette", "uvicorn")
 
 
 @asynccontextmanager
