@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cli.program import run
+from cli.program import PATIENCE, Ended, environment, run
+from juntek.errors import install_line
 
 SECRET = "hunter2"  # noqa: S105 - it opens nothing
 
@@ -71,6 +74,69 @@ def test_check_shows_what_the_gateway_would_do_and_no_secret(tmp_path: Path, sna
     assert (result.status, result.talk) == (0, "")
     assert result.output == snapshot
     assert SECRET not in result.output
+
+
+def run_without(libraries: set[str], *arguments: object, home: Path) -> Ended:
+    """Run the program where these libraries are not installed."""
+    code = f"import sys; sys.modules.update(dict.fromkeys({libraries})); from juntek.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+        env=environment(home),
+        cwd=home,
+    )
+    return Ended(result.returncode, result.stdout.decode(), result.stderr.decode())
+
+
+SINKS = """
+[web]
+[metrics]
+[[timeseries]]
+url = "http://127.0.0.1:9/write"
+[[timeseries]]
+url = "http://127.0.0.2:9/write"
+"""
+
+
+def test_check_names_everything_that_is_not_installed_in_one_sentence(tmp_path: Path) -> None:
+    write(tmp_path, GOOD + SINKS)
+    assert run("config", "check", home=tmp_path).status == 0
+    result = run_without({"prometheus_client", "uvicorn", "httpx"}, "config", "check", home=tmp_path)
+    assert result.status == 6
+    assert result.output.startswith("juntek.toml is right.\n")
+    assert result.output.endswith("Totals are kept in /var/lib/juntek/totals.db.\n")
+    assert result.talk == (
+        "juntek run would stop, as libraries are missing (prometheus_client and uvicorn for [metrics], "
+        "httpx for [[timeseries]], uvicorn for [web]); "
+        f"install them with: {install_line('metrics,timeseries,web')}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "library"),
+    [
+        ("[mqtt]", "aiomqtt"),
+        ("[metrics]", "prometheus_client"),
+        ("[web]", "starlette"),
+        ('[[timeseries]]\nurl = "http://127.0.0.1:9/write"', "httpx"),
+    ],
+)
+def test_check_ends_as_run_would_where_a_library_is_missing(tmp_path: Path, section: str, library: str) -> None:
+    path = write(tmp_path, f'[[meters]]\nname = "house"\nlink = "replay:none"\n[history]\npath = "a.db"\n{section}\n')
+    stopped = run_without({library}, "run", "--config", path, home=tmp_path)
+    checked = run_without({library}, "config", "check", "--config", path, home=tmp_path)
+    assert (checked.status, stopped.status) == (6, 6)
+    mend = checked.talk.rpartition("; ")[2].replace("install them with", "install it with")
+    assert library in checked.talk
+    assert library in stopped.talk
+    assert stopped.talk.endswith(f"; {mend}")
+
+
+def test_check_does_not_ask_for_what_no_section_needs(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    assert run_without({"prometheus_client", "starlette", "httpx"}, "config", "check", home=tmp_path).status == 0
 
 
 def test_check_says_when_nothing_is_published(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +14,10 @@ import typer
 from juntek.cli.run import ConfigFile
 from juntek.cli.tables import draw_table
 from juntek.config import Configuration, load, search_paths
+from juntek.config.complaints import header_of
 from juntek.config.example import write_example
-from juntek.errors import ConfigurationError
-from juntek.sinks import names_of
+from juntek.errors import ConfigurationError, JuntekError, install_line
+from juntek.sinks import find_sinks, names_of
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -55,10 +58,11 @@ def init(
 def check(config: ConfigFile = None) -> None:
     """Check the configuration.
 
-    Shows what the gateway would do with it, without its secrets.
+    Shows what the gateway would do with it, without its secrets, and which libraries it lacks.
     """
     configuration = load(config, os.environ)
     typer.echo(show_configuration(configuration))
+    _look_for_libraries(configuration.sinks)
 
 
 def show_configuration(configuration: Configuration) -> str:
@@ -90,6 +94,21 @@ def show_configuration(configuration: Configuration) -> str:
         f"The site is {configuration.site}. Totals are kept in {configuration.database}.",
     ]
     return "\n\n".join(parts)
+
+
+def _look_for_libraries(sections: Iterable[str]) -> None:
+    """Raise JuntekError, as the gateway would, where a sink lacks a library; one sentence for all of them."""
+    extras, missing = [], []
+    for section in sections:
+        sink = find_sinks()[section]
+        if libraries := [name for name in sink.LIBRARIES if find_spec(name) is None]:
+            extras.append(sink.EXTRA)
+            missing.append(f"{' and '.join(libraries)} for {header_of((section,))}")
+    if missing:
+        raise JuntekError(
+            f"juntek run would stop, as libraries are missing ({', '.join(missing)}); "
+            f"install them with: {install_line(','.join(extras))}"
+        )
 
 
 def _show_options(options: object) -> str:

@@ -42,7 +42,7 @@ def complain(document: Document, errors: Iterable[Any]) -> str:
         return f"{origin}: put a number behind {section}, as there may be several; the first is {section}__0__…."
     if error["type"] == "extra_forbidden" and len(place) > 1 and _is_top(place[-1]):
         there = f"set {PREFIX}{str(place[-1]).upper()}" if origin.startswith(PREFIX) else _TOP
-        return f'{origin}: {_table(place[:-1])} has no key "{place[-1]}"; {there}.'
+        return f'{origin}: {header_of(place[:-1])} has no key "{place[-1]}"; {there}.'
     return f"{origin}: {_say(place, error)}"
 
 
@@ -81,12 +81,14 @@ def _say(place: Place, error: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return _say_unknown(place)
     if kind == "missing":
-        return f"{_table(place[:-1])} lacks {place[-1]}; add a line such as {place[-1]} = {_example(str(place[-1]))}."
+        return (
+            f"{header_of(place[:-1])} lacks {place[-1]}; add a line such as {place[-1]} = {_example(str(place[-1]))}."
+        )
     if kind == "list_type" and len(place) == 1:
         return f"write [[{key}]] with two brackets at each side and its keys below, as there may be several."
     shown = show(value, secret="password" in key)
     if family in _BRACKETED:
-        return f"{_table(place)} is a table, not {shown}; write {_table(place)} on a line and its keys below."
+        return f"{header_of(place)} is a table, not {shown}; write {header_of(place)} on a line and its keys below."
     return f"{key} {_demand(kind, family, error)}, not {shown}."
 
 
@@ -107,9 +109,9 @@ def _say_unknown(place: Place) -> str:
         what = f'there is no key or section "{key}"'
         elsewhere = [name for name in known if key in keys_at((name,))]
         if elsewhere:
-            return f"{what} here; write it below {_table((elsewhere[0],))}."
+            return f"{what} here; write it below {header_of((elsewhere[0],))}."
     else:
-        what = f'{_table(place[:-1])} has no key "{key}"'
+        what = f'{header_of(place[:-1])} has no key "{key}"'
     if close:
         return f'{what}; did you mean "{close[0]}"?'
     return f"{what}; there {'is only' if len(known) == 1 else 'are'} {', '.join(known)}."
@@ -139,7 +141,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401
     return None
 
 
-def _table(place: Place) -> str:
+def header_of(place: Place) -> str:
+    """Return the line that a table begins with: `[mqtt]`, `[[meters]]`."""
     name = name_of(place)
     field = find_keys().model_fields.get(name)
     return f"[[{name}]]" if field is not None and get_origin(field.annotation) is list else f"[{name}]"
