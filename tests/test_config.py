@@ -47,6 +47,27 @@ def mqtt(configuration: Configuration) -> MqttOptions:
 # What is right ----------------------------------------------------------------------------------------------
 
 
+def test_what_the_service_has_in_its_environment_goes_with_its_configuration(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'{HOUSE}[mqtt]\nusername = "house"\n'
+    (file.parent / "environment").write_text(
+        f'# of the service\n; too\n\nJUNTEK_MQTT__PASSWORD = "{SECRET}"\nJUNTEK_SITE=ignored\nJUNTEK_MQTT__HOST=pi\n'
+    )
+    assert mqtt(load_text(file, text)).password is None
+    monkeypatch.setattr("juntek.config.SYSTEM_FILE", file)
+    configuration = load_text(file, text, {"JUNTEK_SITE": "cabin"})
+    assert (mqtt(configuration).password, mqtt(configuration).host) == (SECRET, "pi")
+    assert configuration.site == "cabin"
+
+
+def test_an_environment_of_the_service_that_is_not_for_us_is_left(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.config.SYSTEM_FILE", file)
+    assert load_text(file, HOUSE).site == "home"
+    (file.parent / "environment").mkdir()
+    assert load_text(file, HOUSE).site == "home"
+
+
 def test_every_key_arrives_where_it_belongs(file: Path) -> None:
     text = """
         log_level = "debug"

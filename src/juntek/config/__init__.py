@@ -51,11 +51,17 @@ class Configuration:
 def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = ()) -> Configuration:
     """Read and check the configuration; without a path it is looked for in `search_paths`.
 
-    Raises ConfigurationError. Takes 10 MB of memory for its library: see `call_apart`.
+    With that of the service goes what the service has in its environment, where that may be read: so a command run by
+    root finds the same as the service. Raises ConfigurationError.
+
+    Takes 10 MB of memory for its library: see `call_apart`.
     """
     from juntek.config.assembly import assemble  # noqa: PLC0415 - the library costs memory that only loading needs
 
-    return assemble(path or find_file(environment), environment, flags)
+    file = path or find_file(environment)
+    if file is not None and file.absolute() == SYSTEM_FILE:
+        environment = {**_read_variables(file.with_name("environment")), **environment}
+    return assemble(file, environment, flags)
 
 
 def find_file(environment: Mapping[str, str]) -> Path | None:
@@ -83,6 +89,20 @@ def default_database(environment: Mapping[str, str]) -> Path:
     if service:
         return Path(service) / "juntek.db"
     return Path(environment.get("XDG_STATE_HOME") or _home(environment) / ".local" / "state") / "juntek" / "juntek.db"
+
+
+def _read_variables(file: Path) -> dict[str, str]:
+    """Return the variables of a file for systemd's EnvironmentFile; none where it is not there, or is not for us."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    pairs = (line.strip().partition("=") for line in lines if not line.lstrip().startswith(("#", ";")))
+    return {name.strip(): _unquote(value.strip()) for name, _, value in pairs if name}
+
+
+def _unquote(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
 def _home(environment: Mapping[str, str]) -> Path:
