@@ -13,7 +13,7 @@ import pytest
 from database.made import START
 from juntek.database import deliveries
 from juntek.sinks import timeseries
-from juntek.sinks.timeseries import condition, connection, held, session, target, witness
+from juntek.sinks.timeseries import condition, connection, held, keeper, session, target, witness
 from servers.engines import InfluxDB, VictoriaMetrics
 from sinks.delivering import (
     Gateway,
@@ -34,7 +34,7 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(deliveries, "SETTLE", 100_000.0)
     monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
-    monkeypatch.setattr(session, "KEEP_EVERY", 0.1)
+    monkeypatch.setattr(keeper, "KEEP_EVERY", 0.1)
     monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(condition, "SETTLING", 1.5)
     monkeypatch.setattr(condition, "SHORTEST_WAIT", 0.2)
@@ -102,7 +102,7 @@ async def test_victoria_metrics_that_is_up_again_between_two_requests_far_apart_
     """We give up a connection that is idle for long, so nothing is seen of it; the engine is asked."""
     monkeypatch.setattr(connection, "IDLE_TIME", 0.1)
     monkeypatch.setattr(witness, "ASK_EVERY", 1.0)
-    monkeypatch.setattr(witness, "SHOWN_AFTER", 1.5)
+    monkeypatch.setattr(witness, "SHOWN_AFTER", 3.5)
     async with serving(path, f"{victoria_metrics.url}/write", interval=2.0) as gateway:
         for _ in range(5):
             await gateway.hear(20)
@@ -122,7 +122,7 @@ async def test_victoria_metrics_that_is_up_again_behind_a_proxy_that_tells_nothi
 ) -> None:
     """The proxy keeps our connection, so the engine is asked now and then what it has."""
     monkeypatch.setattr(witness, "ASK_EVERY", 1.0)
-    monkeypatch.setattr(witness, "SHOWN_AFTER", 1.5)
+    monkeypatch.setattr(witness, "SHOWN_AFTER", 3.5)
     port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{victoria_metrics.url}"\n')
     url = f"http://127.0.0.1:{port}/write"
     gateway = Gateway(path, [timeseries.Options(url=url, token="right", interval=2.0)])  # noqa: S106

@@ -50,12 +50,13 @@ async def ask(url: str, times: int) -> list[bool]:
     ("answers", "said"),
     [
         ((ALL, ALL, ALL), (False, False, False)),
-        ((ALL, LOST, LOST), (False, True, False)),
+        ((ALL, LOST, LOST, ALL), (False, True, True, False)),
         ((LOST, ALL, PART, ALL, LOST), (True, False, True, False, True)),
-        ((PART, PART, PART), (True, False, False)),  # it thins out
+        ((PART, PART, PART, PART, PART), (True, True, True, False, False)),  # it thins out
         ((ALL, Reply(503), LOST), (False, False, True)),
         ((ALL, Reply(fault="cut"), LOST), (False, False, True)),
         ((ALL, Reply(404), LOST), (False, False, True)),
+        ((ALL, Reply(503), shown(readings(20, 10))), (False, False, True)),  # and of those before it has none
     ],
 )
 async def test_what_was_taken_and_is_not_there_is_missed(answers: Sequence[Reply], said: Sequence[bool]) -> None:

@@ -51,6 +51,10 @@ class SinkHealth:
         """Updates in its queue."""
         return len(self.queue)
 
+    def fall_behind(self, *times: float | None) -> None:
+        """Set `behind` to the oldest of these, but for those that are None."""
+        self.behind = min((time for time in times if time is not None), default=None)
+
     def lag(self, now: float) -> float:
         """Return how old the oldest reading is that it does not have yet, s; 0 where it has all."""
         waits = next((update.reading.time for update in tuple(self.queue) if update.reading is not None), None)

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from juntek.database import Database
-from juntek.database.deliveries import Deliveries, State
-from juntek.database.lock import hold, lock_of
+from juntek.database.deliveries import State
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.sinks.timeseries.backlog import BATCH, Backlog
-from juntek.sinks.timeseries.condition import ACCOUNTS, Condition
+from juntek.sinks.timeseries.condition import Condition
+from juntek.sinks.timeseries.keeper import Keeper
 from juntek.sinks.timeseries.lines import lines_of_all, situation
 from juntek.sinks.timeseries.live import Batches, Live
 from juntek.sinks.timeseries.target import AllRefusedError, TargetError, open_target
 from juntek.sinks.timeseries.witness import Witness
-from juntek.sinks.timeseries.work import finish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,10 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEEP_EVERY = 10.0
-"""s between two commits of the accounts while something is owed."""
-REACH_EVERY = 60.0
-"""s between two commits while all goes well: what was handed over since can be asked for after a kill."""
 SITUATION_EVERY = 15.0
 """s between two tellings of how meters and sinks do."""
 LOOK_EVERY = 2.0
@@ -61,7 +55,9 @@ async def serve(options: Options, context: Context, name: str) -> AsyncIterator[
         session = Session(options, context, name, target, past, context.database)
         try:
             async with asyncio.TaskGroup() as tasks:
-                lanes = [tasks.create_task(lane) for lane in (session.send_live(), session.keep(), session.send_owed())]
+                lanes = [
+                    tasks.create_task(lane) for lane in (session.send_live(), session.keeper.run(), session.send_owed())
+                ]
                 try:
                     yield session.handle
                 finally:
@@ -83,7 +79,6 @@ class Session:
         self._context = context
         self._name = name
         self._target, self._past = target, past
-        self._path = database
         self._health = context.sinks[name]
         # The books go on where an earlier entry of this sink left them.
         self._live: Live = context.left.pop(name, None) or Live()
@@ -91,11 +86,8 @@ class Session:
         self._witness = Witness(target, context.site)
         self._updates: dict[str, Update] = {}
         self._full = asyncio.Event()
-        self._stack = ExitStack()
-        self._store: Deliveries | None = None
+        self.keeper = Keeper(database, options.label, context.time, self._live, self._condition, self._health)
         self._backlog: Backlog | None = None
-        self._opened = asyncio.Event()
-        self._reach_due = 0.0
 
     async def handle(self, update: Update) -> None:
         """Take an update; never waits."""
@@ -162,14 +154,11 @@ class Session:
 
     def _owe(self, batches: Batches, state: State = State.OWED) -> None:
         self._live.owe(batches, state)
-        self._tell_behind(self._health.behind, self._live.owed_since)
+        self._health.fall_behind(self._health.behind, self._live.owed_since)
 
     def _tell_late(self, batches: Batches) -> None:
         oldest = min(readings[0].time or 0.0 for readings in batches.values())
-        self._tell_behind(self._health.behind, oldest)
-
-    def _tell_behind(self, *times: float | None) -> None:
-        self._health.behind = min((time for time in times if time is not None), default=None)
+        self._health.fall_behind(self._health.behind, oldest)
 
     def _went_well(self) -> None:
         """The target has taken what was heard now."""
@@ -190,22 +179,24 @@ class Session:
         """Send from the history what the target is owed, at the rate of the configuration."""
         loop = asyncio.get_running_loop()
         limit = min(BATCH, max(round(self._options.rate), 1))
-        await self._opened.wait()
+        store = await self.keeper.opened
+        self._backlog = backlog = Backlog(store, self._past, self._context.site, self._context.time)
+        self._condition.wait_for_owed()
         while True:
             if (wait := self._condition.owed.retry - loop.time()) > 0:
                 await asyncio.sleep(wait)
                 continue  # it may have become longer
             began = loop.time()
-            sent = await self._try_owed(limit)
+            sent = await self._try_owed(backlog, limit)
             if sent is None:
                 await asyncio.sleep(LOOK_EVERY)
             else:
                 await asyncio.sleep(max(began + sent / self._options.rate - loop.time(), 0.0))
 
-    async def _try_owed(self, limit: int) -> int | None:
-        backlog, condition = self._backlog, self._condition
+    async def _try_owed(self, backlog: Backlog, limit: int) -> int | None:
+        condition = self._condition
         # While the accounts do not know that the target was gone, nothing of them is certain.
-        if backlog is None or self._live.is_gone:
+        if self._live.is_gone:
             return None
         doubts, unkept = self._live.doubts, self._live.owed_since
         try:
@@ -214,14 +205,14 @@ class Session:
                 backlog.hide()
                 return None
             sent = await backlog.send(limit)
-            self._tell_behind(backlog.oldest, unkept, self._live.owed_since)
+            self._health.fall_behind(backlog.oldest, unkept, self._live.owed_since)
         except TargetError as error:
-            self._tell_behind(backlog.oldest, self._health.behind)
+            self._health.fall_behind(backlog.oldest, self._health.behind)
             self._past.distrust()
             condition.go_wrong(condition.owed, error)
             return None
         except DatabaseError as error:
-            self._keep_failed(error)
+            self.keeper.fail(error)
             return None
         finally:
             if self._live.doubts != doubts:
@@ -242,16 +233,6 @@ class Session:
         backlog.refused = backlog.lost = 0
         return sent
 
-    # The accounts -------------------------------------------------------------------------------------------
-
-    async def keep(self) -> None:
-        """Keep the accounts on disk; while that fails what is heard is sent all the same."""
-        loop = asyncio.get_running_loop()
-        while True:
-            if self._store is None or self._live.is_owing or loop.time() >= self._reach_due:
-                await self._keep()
-            await asyncio.sleep(KEEP_EVERY)
-
     async def close(self) -> None:
         """Send what was heard last, or owe it, and keep the accounts."""
         try:
@@ -260,65 +241,8 @@ class Session:
                     await self._send(self._live.cut())
         finally:
             try:
-                await self._keep()
+                await self.keeper.keep()
             finally:
                 self._live.rest()
                 self._context.left[self._name] = self._live
-                await finish(self._stack.close)
-
-    async def _keep(self) -> None:
-        try:
-            store = self._store or await self._open_store()
-            if store is None:
-                return
-            await self._note(store)
-        except (DatabaseError, ConfigurationError) as error:
-            self._keep_failed(error)
-            return
-        self._reach_due = asyncio.get_running_loop().time() + REACH_EVERY
-        self._condition.end(ACCOUNTS)
-
-    async def _note(self, store: Deliveries) -> None:
-        accounts = self._live.collect()
-        is_kept = False
-
-        def note() -> None:
-            nonlocal is_kept
-            store.note(accounts.reached, accounts.owed, self._context.time(), gone=accounts.gone)
-            is_kept = True
-
-        if not any(accounts):
-            return
-        try:
-            await finish(note)
-        finally:
-            if not is_kept:
-                self._live.give_back(accounts)
-
-    def _keep_failed(self, error: DatabaseError | ConfigurationError) -> None:
-        self._condition.tell(ACCOUNTS, f"What {self._options.label} is owed cannot be kept at present: {error}")
-
-    async def _open_store(self) -> Deliveries | None:
-        """Open the accounts; None where another process sends what the target is owed."""
-        with ExitStack() as stack:
-            if not stack.enter_context(hold(lock_of(self._path, self._options.label))):
-                self._condition.tell(
-                    ACCOUNTS, f"Another juntek sends {self._options.label} what it is owed; let it end."
-                )
-                return None
-
-            def open_deliveries() -> tuple[Deliveries, dict[str, int], float | None]:
-                database = Database(self._path, check=False, synchronous="NORMAL")
-                store = Deliveries(database, self._options.label)
-                stack.callback(store.close)
-                return store, store.resume(self._context.time()), store.find_oldest()
-
-            store, reached, oldest = await finish(open_deliveries)
-            self._live.resume(reached)
-            self._tell_behind(self._health.behind, oldest)
-            self._stack = stack.pop_all()
-        self._store = store
-        self._backlog = Backlog(store, self._past, self._context.site, self._context.time)
-        self._condition.wait_for_owed()
-        self._opened.set()
-        return store
+                await self.keeper.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from juntek.metric import READING_METRICS
@@ -25,6 +24,8 @@ SHOWN_AFTER: Final = 5.0
 """s after which an engine shows what it took."""
 GLANCE_TIME: Final = 5.0
 """s that an answer may take, as others wait for it."""
+MOST_MISSES: Final = 3
+"""Answers in a row without all that was sent, beyond which that is its way."""
 _MOST: Final = 1000
 _FIELD: Final = READING_METRICS[0].field
 
@@ -39,8 +40,8 @@ class Witness:
         self._taken: deque[tuple[float, int]] = deque(maxlen=_MOST)
         """When it was taken, and its time in ms since 1970."""
         self._due = 0.0
-        self._is_whole = True
-        """Whether it had all when it was asked last: one that thins out, or gives other names, never has."""
+        self._misses = 0
+        """How often in a row it had not all: one that thins out, or gives other names, never has."""
 
     def note(self, batches: Batches, now: float) -> None:
         """The target has taken these."""
@@ -51,19 +52,19 @@ class Witness:
 
     async def misses(self, now: float) -> bool:
         """Return whether the target has lost something of what it took. To be asked before it is given more."""
-        times: set[int] = set()
-        if now >= self._due:
-            while self._taken and self._taken[0][0] <= now - SHOWN_AFTER:
-                times.add(self._taken.popleft()[1])
-        if not times:
+        times = {time for taken, time in self._taken if taken <= now - SHOWN_AFTER}
+        if not times or now < self._due:
             return False
         self._due = now + ASK_EVERY
-        held = None
-        with suppress(TargetError, TimeoutError):
+        try:
             async with asyncio.timeout(GLANCE_TIME):
                 labels = labels_of(self._site, self._meter)
                 held = await self._target.find_held(labels, min(times), max(times), field=_FIELD, flush=False)
+        except (TargetError, TimeoutError):
+            return False  # it is asked for these again
+        while self._taken and self._taken[0][1] in times:
+            self._taken.popleft()
         if held is None:
             return False
-        before, self._is_whole = self._is_whole, times <= held.get(_FIELD, set())
-        return before and not self._is_whole
+        self._misses = 0 if times <= held.get(_FIELD, set()) else self._misses + 1
+        return 0 < self._misses <= MOST_MISSES
