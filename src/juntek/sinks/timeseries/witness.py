@@ -52,8 +52,10 @@ class Witness:
 
     async def misses(self, now: float) -> bool:
         """Return whether the target has lost something of what it took. To be asked before it is given more."""
+        if now < self._due:
+            return False
         times = {time for taken, time in self._taken if taken <= now - SHOWN_AFTER}
-        if not times or now < self._due:
+        if not times:
             return False
         self._due = now + ASK_EVERY
         try:
