@@ -162,3 +162,12 @@ def test_run_without_a_configuration_says_how_to_write_one(tmp_path: Path) -> No
     result = run("run", home=tmp_path)
     assert result.status == 3
     assert result.talk.endswith("write one with: juntek config init\n")
+
+
+def test_the_library_that_checks_the_configuration_is_not_loaded_with_the_commands() -> None:
+    """It is large, and a gateway lets a child process check."""
+    code = (
+        "import sys, juntek.cli, juntek.gateway; print([name for name in sys.modules if name.startswith('pydantic')])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"

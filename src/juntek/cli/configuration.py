@@ -14,7 +14,6 @@ import typer
 from juntek.cli.run import ConfigFile
 from juntek.cli.tables import draw_table
 from juntek.config import Configuration, load, search_paths
-from juntek.config.complaints import header_of
 from juntek.config.example import write_example
 from juntek.errors import ConfigurationError, JuntekError, install_line
 from juntek.sinks import find_sinks, names_of
@@ -98,6 +97,8 @@ def show_configuration(configuration: Configuration) -> str:
 
 def _look_for_libraries(sections: Iterable[str]) -> None:
     """Raise JuntekError, as the gateway would, where a sink lacks a library; one sentence for all of them."""
+    from juntek.config.complaints import header_of  # noqa: PLC0415 - its library costs memory that only checking needs
+
     extras, missing = [], []
     for section in sections:
         sink = find_sinks()[section]
