@@ -53,6 +53,18 @@ async def stream(gateway: Gateway, count: int) -> None:
         await asyncio.sleep(0.03)
 
 
+async def lose_some_unseen(engine: VictoriaMetrics, gateway: Gateway, path: Path) -> None:
+    """Kill the engine and start it between two batches that are 2 s apart; return once it has all again."""
+    for _ in range(5):
+        await gateway.hear(20)
+        await asyncio.sleep(2.0)
+    await asyncio.to_thread(engine.kill)
+    await asyncio.to_thread(engine.start)
+    assert len(in_victoria_metrics(engine)) < 12 * 100, "it has lost some"
+    await gateway.hear(20)
+    await wait_for_all(lambda: in_victoria_metrics(engine), path)
+
+
 async def test_every_value_of_every_reading_arrives_in_victoria_metrics(
     victoria_metrics: VictoriaMetrics, path: Path
 ) -> None:
@@ -104,14 +116,7 @@ async def test_victoria_metrics_that_is_up_again_between_two_requests_far_apart_
     monkeypatch.setattr(witness, "ASK_EVERY", 1.0)
     monkeypatch.setattr(witness, "SHOWN_AFTER", 3.5)
     async with serving(path, f"{victoria_metrics.url}/write", interval=2.0) as gateway:
-        for _ in range(5):
-            await gateway.hear(20)
-            await asyncio.sleep(2.0)
-        await asyncio.to_thread(victoria_metrics.kill)
-        await asyncio.to_thread(victoria_metrics.start)
-        assert len(in_victoria_metrics(victoria_metrics)) < 12 * 100, "it has lost some"
-        await gateway.hear(20)
-        await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
+        await lose_some_unseen(victoria_metrics, gateway, path)
 
 
 async def test_victoria_metrics_that_is_up_again_behind_a_proxy_that_tells_nothing_has_every_reading_once_in_the_end(
@@ -127,14 +132,7 @@ async def test_victoria_metrics_that_is_up_again_behind_a_proxy_that_tells_nothi
     url = f"http://127.0.0.1:{port}/write"
     gateway = Gateway(path, [timeseries.Options(url=url, token="right", interval=2.0)])  # noqa: S106
     async with gateway.running():
-        for _ in range(5):
-            await gateway.hear(20)
-            await asyncio.sleep(2.0)
-        await asyncio.to_thread(victoria_metrics.kill)
-        await asyncio.to_thread(victoria_metrics.start)
-        assert len(in_victoria_metrics(victoria_metrics)) < 12 * 100, "it has lost some"
-        await gateway.hear(20)
-        await wait_for_all(lambda: in_victoria_metrics(victoria_metrics), path)
+        await lose_some_unseen(victoria_metrics, gateway, path)
 
 
 async def test_victoria_metrics_that_hangs_for_a_while_has_every_reading_once_in_the_end(
