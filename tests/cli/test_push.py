@@ -29,7 +29,7 @@ from sinks.delivering import Points, check_all, differences, expected, in_influx
 
 COUNT = 20_000
 ONCE = "-dedup.minScrapeInterval=1ms"
-"""As docs/timeseries.md and compose.yaml have it: a busy engine now and then does not tell all that it has."""
+"""As docs/timeseries.md and compose.yaml have it: what arrives twice is kept once."""
 WEEK = 7 * 86_400
 
 
