@@ -98,8 +98,13 @@ def in_influxdb(engine: InfluxDB) -> Points:
 
 def check_all(points: Callable[[], Points], path: Path) -> None:
     """Check that an engine has all that the history has, and nothing else or twice."""
-    kept = expected(path)
-    assert not differences(once_shown(points, kept), kept)
+    check_same(points, expected(path))
+
+
+def check_same(points: Callable[[], Points], kept: Points) -> None:
+    """Check that an engine has these and nothing else or twice."""
+    found = differences(once_shown(points, kept), kept)
+    assert not found, found
 
 
 async def wait_until(is_so: Callable[[], bool], what: str) -> None:

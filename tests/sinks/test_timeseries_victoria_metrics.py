@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,6 +64,25 @@ async def test_victoria_metrics_says_it_of_many_readings_to_the_ms(victoria_metr
     async with opened(victoria_metrics, "/write") as target:
         assert await target.write(some) == []
         await check_held(target, LABELS, times[7], times[-7], {"voltage_volts": set(times[7:-6])})
+
+
+async def test_victoria_metrics_says_it_of_the_right_field_though_others_read_it_too(
+    victoria_metrics: VictoriaMetrics,
+) -> None:
+    """Where all are asked to save its memory, it gives one the times of another after somebody was not."""
+    head = head_of(LABELS)
+    held = {f"field{number}": {START + 1000 * n + number for n in range(5000)} for number in range(12)}
+    pairs = sorted((time, field) for field, times in held.items() for time in times)
+    some = [f"{head}{field}=1.5 {time}000000\n".encode() for time, field in pairs]
+    async with AsyncExitStack() as stack:
+        targets = [await stack.enter_async_context(opened(victoria_metrics, "/write")) for _ in range(4)]
+        for start in range(0, len(some), 3000):
+            await targets[0].write(some[start : start + 3000])
+        await check_held(targets[0], LABELS, pairs[0][0], pairs[-1][0], held)
+        for _ in range(10):
+            await asyncio.to_thread(victoria_metrics.export, '{__name__=~"juntek.*"}')
+            answers = await asyncio.gather(*(target.find_held(LABELS, START, pairs[-1][0]) for target in targets))
+            assert answers == [held] * len(targets)
 
 
 @pytest.mark.parametrize("meter", STRANGE)
