@@ -7,11 +7,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from juntek.sinks.timeseries import condition, keeper, session
 from servers.process import ServerProcess, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the history of a gateway is kept."""
+    return tmp_path / "juntek.db"
+
+
+@pytest.fixture
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts are kept and looked at ten times a second, and a target that is away is soon tried again."""
+    monkeypatch.setattr(keeper, "KEEP_EVERY", 0.1)
+    monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(condition, "SETTLING", 0.3)
+    monkeypatch.setattr(condition, "SHORTEST_WAIT", 0.2)
+    monkeypatch.setattr(condition, "LONGEST_WAIT", 0.5)
 
 
 @pytest.fixture

@@ -10,25 +10,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC
 from pathlib import Path
 
-import pytest
-
 from database.made import START, readings
 from juntek.database import Database
 from juntek.database.deliveries import Deliveries
 from juntek.database.recorder import Recorder
 from juntek.sinks import timeseries
-from juntek.sinks.timeseries import condition, keeper, session
 from sinks.delivering import Gateway, wait_until
 from sinks.line_server import GOOD, LineServer, Reply, Request, serve_lines
-
-
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let accounts be kept and looked at ten times a second, and a target that is away soon be tried again."""
-    monkeypatch.setattr(keeper, "KEEP_EVERY", 0.1)
-    monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
-    monkeypatch.setattr(condition, "SETTLING", 0.3)
-    monkeypatch.setattr(condition, "SHORTEST_WAIT", 0.2)
-    monkeypatch.setattr(condition, "LONGEST_WAIT", 0.5)
 
 
 class Moody:

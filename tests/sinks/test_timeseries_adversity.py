@@ -25,17 +25,9 @@ from juntek.update import Health, Update
 from servers.engines import VictoriaMetrics
 from sinks.delivering import Gateway, expected, in_victoria_metrics, wait_for_all, wait_until
 from sinks.line_server import GOOD, Reply
-from sinks.moody import arrive, hurry, moody_server, once, owe_all, running, ticks_of, write_history
+from sinks.moody import arrive, moody_server, once, owe_all, running, ticks_of, write_history
 
-
-@pytest.fixture(autouse=True)
-def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "juntek.db"
+pytestmark = pytest.mark.usefixtures("in_a_hurry")
 
 
 async def test_what_a_target_takes_is_sent_once_though_it_asks_to_be_sent_less_now_and_then(path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from database.made import START
 from juntek.database import deliveries
 from juntek.sinks import timeseries
-from juntek.sinks.timeseries import condition, connection, held, keeper, session, target, witness
+from juntek.sinks.timeseries import condition, connection, held, target, witness
 from servers.engines import InfluxDB, VictoriaMetrics
 from sinks.delivering import (
     Gateway,
@@ -25,25 +25,15 @@ from sinks.delivering import (
     wait_until,
 )
 
-
-@pytest.fixture(autouse=True)
-def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accounts are kept and looked at ten times a second, and a target that is away is soon tried again.
-
-    Hundreds of seconds of readings go by in one, so what was sent in the last of these is in doubt for as much longer.
-    """
-    monkeypatch.setattr(deliveries, "SETTLE", 100_000.0)
-    monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
-    monkeypatch.setattr(keeper, "KEEP_EVERY", 0.1)
-    monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
-    monkeypatch.setattr(condition, "SETTLING", 1.5)
-    monkeypatch.setattr(condition, "SHORTEST_WAIT", 0.2)
-    monkeypatch.setattr(condition, "LONGEST_WAIT", 0.5)
+pytestmark = pytest.mark.usefixtures("in_a_hurry", "long_in_doubt")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "juntek.db"
+def long_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of seconds of readings go by in one, so what was sent in the last of these is in doubt for longer."""
+    monkeypatch.setattr(deliveries, "SETTLE", 100_000.0)
+    monkeypatch.setattr(connection, "IDLE_TIME", 600)  # the start of an engine may take its time
+    monkeypatch.setattr(condition, "SETTLING", 1.5)  # and so may what it shows
 
 
 async def stream(gateway: Gateway, count: int) -> None:

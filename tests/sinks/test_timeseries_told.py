@@ -12,17 +12,9 @@ import pytest
 from juntek.sinks.timeseries import session
 from sinks.delivering import wait_until
 from sinks.line_server import GOOD, Reply, serve_lines
-from sinks.moody import arrive, hurry, moody_server, once, owe_all, running, write_history
+from sinks.moody import arrive, moody_server, once, owe_all, running, write_history
 
-
-@pytest.fixture(autouse=True)
-def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "juntek.db"
+pytestmark = pytest.mark.usefixtures("in_a_hurry")
 
 
 async def test_both_ways_to_a_target_that_is_away_say_so_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
