@@ -28,7 +28,6 @@ REPLACED = {
     "/opt/juntek": "$BOX/opt/juntek",  # the folders of the system become folders of the test
     "/usr/local/bin": "$BOX/usr/local/bin",
     "/etc/": "$BOX/etc/",
-    "/var/lib/": "$BOX/var/lib/",
     "$(juntek web password)": "$(juntek web password <<<'kilowatt hour')",  # nobody is here to type it
     "old.log": "$BOX/old.log",  # a recording of a simulated meter
     "/dev/ttyUSB0": "$BOX/ttyUSB0",  # a simulated meter on a pseudo-terminal

@@ -61,6 +61,20 @@ def test_what_the_service_has_in_its_environment_goes_with_its_configuration(
     assert configuration.site == "cabin"
 
 
+def test_the_database_of_the_service_goes_with_its_configuration_where_it_may_be_written(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, home = tmp_path / "state", {"HOME": str(tmp_path)}
+    monkeypatch.setattr("juntek.config.SYSTEM_STATE", state)
+    monkeypatch.setattr("juntek.config.SYSTEM_FILE", file)
+    assert load_text(file, HOUSE, home).database == default_database(home)
+    state.mkdir()
+    assert load_text(file, HOUSE, home).database == state / "juntek.db"
+    assert load_text(file, f'{HOUSE}[history]\npath = "/other.db"', home).database == Path("/other.db")
+    monkeypatch.setattr("juntek.config.SYSTEM_FILE", tmp_path / "other.toml")
+    assert load_text(file, HOUSE, home).database == default_database(home)
+
+
 def test_an_environment_of_the_service_that_is_not_for_us_is_left(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("juntek.config.SYSTEM_FILE", file)
     assert load_text(file, HOUSE).site == "home"

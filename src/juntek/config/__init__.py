@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ __all__ = ["Configuration", "Flag", "MeterConfiguration", "default_database", "f
 
 FILE_NAME = "juntek.toml"
 SYSTEM_FILE = Path("/etc/juntek") / FILE_NAME
+SYSTEM_STATE = Path("/var/lib/juntek")
+"""What systemd gives the service as STATE_DIRECTORY."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,8 @@ class Configuration:
 def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = ()) -> Configuration:
     """Read and check the configuration; without a path it is looked for in `search_paths`.
 
-    With that of the service goes what the service has in its environment, where that may be read: so a command run by
-    root finds the same as the service. Raises ConfigurationError.
+    With that of the service goes what the service has in its environment, where that may be read, and its database,
+    where that may be written: so a command run by root finds the same as the service. Raises ConfigurationError.
 
     Takes 10 MB of memory for its library: see `call_apart`.
     """
@@ -60,7 +63,8 @@ def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, .
 
     file = path or find_file(environment)
     if file is not None and file.absolute() == SYSTEM_FILE:
-        environment = {**_read_variables(file.with_name("environment")), **environment}
+        state = {"STATE_DIRECTORY": str(SYSTEM_STATE)} if os.access(SYSTEM_STATE, os.W_OK) else {}
+        environment = {**state, **_read_variables(file.with_name("environment")), **environment}
     return assemble(file, environment, flags)
 
 

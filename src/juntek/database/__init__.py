@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -175,11 +175,19 @@ _MENDS = {
 
 
 def _make(path: Path) -> None:
-    """Make the directory and an empty file that only its owner may read, if they are not there."""
+    """Make the directory and an empty file that only its owner may read, if they are not there.
+
+    What root makes in the folder of another is the other's, as the service has to write what root has imported.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with suppress(FileExistsError):
+            real = path.resolve()
+            made = os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+            folder = real.parent.stat()
+            with suppress(AttributeError, PermissionError):
+                os.fchown(made, folder.st_uid, folder.st_gid)
+            os.close(made)
     except PermissionError as error:
         raise ConfigurationError(
             f"{path} cannot be made: give a path in a directory that this user may write to."
