@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from juntek.database import Database
+from juntek.errors import ConfigurationError
 
 OTHER = 12_345 if os.geteuid() == 0 else os.geteuid()
 """A user whose folder this is; only root can play another."""
@@ -26,3 +29,10 @@ def test_it_is_made_where_a_link_to_it_leads(tmp_path: Path) -> None:
     Database(path).close()
     assert (tmp_path / "disk.db").is_file()
     Database(path).close()
+
+
+def test_links_in_a_circle_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "juntek.db"
+    path.symlink_to(path)
+    with pytest.raises(ConfigurationError, match="is not a file: give the path"):
+        Database(path)

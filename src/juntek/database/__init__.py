@@ -182,7 +182,7 @@ def _make(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
-            real = path.resolve()
+            real = Path(os.path.realpath(path))  # unlike `resolve` it leaves links in a circle to the system
             made = os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
             folder = real.parent.stat()
             with suppress(AttributeError, PermissionError):
