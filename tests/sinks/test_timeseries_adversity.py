@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC
 from pathlib import Path
 
@@ -175,6 +175,18 @@ async def test_wherever_it_is_stopped_the_lock_is_let_go(path: Path) -> None:
                 await task
             with hold(lock_of(path, options.label)) as free:
                 assert free, step
+
+
+async def test_accounts_that_can_be_opened_only_at_the_end_are_kept_then(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1)])
+        label = gateway.targets[0].label
+        async with gateway.running():
+            with hold(lock_of(path, label)):
+                await gateway.hear(3)
+                await wait_until(lambda: ticks_of(server.taken) == once(1, 3), "all is sent beside the other juntek")
+        with closing(Deliveries(Database(path), label)) as store:
+            assert set(store.resume(START + 1000)) == {"house"}
 
 
 async def test_a_database_that_another_program_holds_delays_nothing(path: Path) -> None:

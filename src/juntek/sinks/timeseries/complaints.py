@@ -148,13 +148,16 @@ def _explain_right(options: Options, answer: Answer) -> str:
 # Connections ------------------------------------------------------------------------------------------------------
 
 
-def explain_failure(options: Options, error: BaseException) -> TargetError:
-    """Return what a request says of the target that got no answer, or only a part of one."""
+def explain_failure(options: Options, error: BaseException, *, has_answered: bool) -> TargetError:
+    """Return what a request says of the target that got no answer, or only a part of one.
+
+    `has_answered`: whether there was ever an answer, so that the URL is right.
+    """
     # What a library's error says may hold a header, and with it a secret: only its kind is told.
     sentence = _explain_connection(options, error)
     if sentence is not None:
         return TargetError(sentence)
-    return TargetError(_explain_break(options, error), uncertain=True)
+    return TargetError(_explain_break(options, error, has_answered=has_answered), uncertain=True)
 
 
 def _explain_connection(options: Options, error: BaseException) -> str | None:  # noqa: PLR0911 - one a cause
@@ -190,7 +193,7 @@ def _explain_certificate(target: str, error: ssl.SSLCertVerificationError) -> st
     return f"{target} shows a certificate that is not trusted ({what}); give its authority as timeseries.ca_file."
 
 
-def _explain_break(options: Options, error: BaseException) -> str:
+def _explain_break(options: Options, error: BaseException, *, has_answered: bool) -> str:
     target = name_of(options)
     match error:
         case httpx.TimeoutException() | TimeoutError():
@@ -199,6 +202,8 @@ def _explain_break(options: Options, error: BaseException) -> str:
             return f"{target} does not speak HTTP there; check host and port in timeseries.url."
         case ssl.SSLError():
             return f"{target} broke off TLS ({error.reason}); look at its log."
+        case _ if has_answered:
+            return f"The connection to the target {options.label} broke; look at its log and the network."
         case _:
             tls = ", and https:// where it speaks TLS" if urlsplit(options.url).scheme == "http" else ""
             return (

@@ -29,6 +29,8 @@ class Connection:
         """When the last answer came on a connection that was to stay, on the clock of the loop."""
         self._hung_up: deque[float] = deque(maxlen=HABIT)
         self._is_news = False
+        self.has_answered = False
+        """Whether there was ever an answer."""
 
     async def trace(self, event: str, _info: dict[str, Any]) -> None:
         """Hear from the library what it does."""
@@ -43,6 +45,7 @@ class Connection:
 
     def note_answer(self, response: httpx.Response) -> None:
         """An answer came to its end."""
+        self.has_answered = True
         stays = response.http_version == "HTTP/1.1" and response.headers.get("connection", "").lower() != "close"
         self._answered = asyncio.get_running_loop().time() if stays else None
 

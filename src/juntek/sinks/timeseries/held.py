@@ -93,7 +93,7 @@ class Held:
                 answer = await read_answer(response, self._secrets)
                 self._connection.note_answer(response)
         except _FAILURES as error:
-            failure = explain_failure(self._options, error)
+            failure = explain_failure(self._options, error, has_answered=self._connection.has_answered)
             failure.uncertain = False
             raise failure from None
         self._check(answer)

@@ -28,7 +28,7 @@ REACH_EVERY: Final = 60.0
 
 
 class Keeper:
-    """The accounts of the target with this label in a database; `opened` gives them once they are there."""
+    """The accounts of the target with this label in a database."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - whose accounts, where they are, and who has to know
         self,
@@ -39,7 +39,7 @@ class Keeper:
         condition: Condition,
         health: SinkHealth,
     ) -> None:
-        self.opened: asyncio.Future[Deliveries] = asyncio.get_running_loop().create_future()
+        self._opened: asyncio.Future[Deliveries] = asyncio.get_running_loop().create_future()
         self._database = database
         self._label = label
         self._time = time
@@ -49,6 +49,10 @@ class Keeper:
         self._stack = ExitStack()
         self._store: Deliveries | None = None
         self._reach_due = 0.0
+
+    async def opened(self) -> Deliveries:
+        """Wait until the accounts are there, and return them."""
+        return await asyncio.shield(self._opened)  # who is stopped here leaves it to be opened at the end
 
     async def run(self) -> None:
         """Keep what has changed, again and again."""
@@ -114,5 +118,5 @@ class Keeper:
             self._health.fall_behind(self._health.behind, oldest)
             self._stack = stack.pop_all()
         self._store = store
-        self.opened.set_result(store)
+        self._opened.set_result(store)
         return store

@@ -179,7 +179,7 @@ class Session:
         """Send from the history what the target is owed, at the rate of the configuration."""
         loop = asyncio.get_running_loop()
         limit = min(BATCH, max(round(self._options.rate), 1))
-        store = await self.keeper.opened
+        store = await self.keeper.opened()
         self._backlog = backlog = Backlog(store, self._past, self._context.site, self._context.time)
         self._condition.wait_for_owed()
         while True:

@@ -213,7 +213,7 @@ class Target:
                 return answer
         except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
             self._held.note_write(taken=False)
-            raise explain_failure(self._options, error) from None
+            raise explain_failure(self._options, error, has_answered=self._connection.has_answered) from None
 
 
 async def _join(lines: Sequence[bytes], size: int, *, pack: bool) -> bytes:
