@@ -260,3 +260,13 @@ async def test_cut_in_the_middle_of_a_search_leaves_it_open_what_arrived() -> No
             await target.write(lines(100))
     assert server.taken
     assert no.value.uncertain
+
+
+async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
+    replies = [GOOD, Reply(fault="cut")]
+    async with serve_lines(lambda _: replies.pop(0)) as server, opened(server, name="workshop") as target:
+        await target.write(lines(1))
+        with pytest.raises(TargetError) as said:
+            await target.write(lines(1))
+    assert str(said.value) == "The connection to the target workshop broke; look at its log and the network."
+    assert said.value.uncertain

@@ -163,19 +163,6 @@ async def test_connection_that_is_cut_leaves_it_open_what_arrived() -> None:
     assert said.uncertain
 
 
-async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
-    replies = [GOOD, Reply(fault="cut")]
-    async with (
-        serve_lines(lambda _: replies.pop(0)) as server,
-        open_target(Options(url=f"{server.url}/write", name="workshop"), "1") as target,
-    ):
-        await target.write(LINES)
-        with pytest.raises(TargetError) as said:
-            await target.write(LINES)
-    assert str(said.value) == "The connection to the target workshop broke; look at its log and the network."
-    assert said.value.uncertain
-
-
 async def test_answer_that_is_cut_short_leaves_it_open_what_arrived() -> None:
     async with serve_lines(lambda _: Reply(200, b"{", fault="short")) as server:
         said = await trouble(server)
