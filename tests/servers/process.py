@@ -5,14 +5,20 @@ Rule: a process is stopped by the id we started it with and is always waited for
 
 from __future__ import annotations
 
+import os
+import random
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from itertools import cycle
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+_PORTS: Final = range(12_000, 32_000)
+"""Below those that a system gives out by itself, from 32768 on Linux."""
 
 
 class ServerFailedError(Exception):
@@ -20,11 +26,29 @@ class ServerFailedError(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nothing listens at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+    """A TCP port of 127.0.0.1 on which nothing listens, and which no other test has or gets for long.
+
+    A gateway goes on sending to the port of a server that a test has stopped, and must not meet one of another test.
+    """
+    while True:
+        with socket.socket() as listener:
+            port = next(_OWN_PORTS)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _share_ports() -> Iterator[int]:
+    """Yield the ports of this process among those that run tests beside it, from anywhere on: there may be two runs."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = _PORTS[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    start = random.randrange(len(own))
+    return cycle([*own[start:], *own[:start]])
+
+
+_OWN_PORTS: Final = _share_ports()
 
 
 class ServerProcess:
