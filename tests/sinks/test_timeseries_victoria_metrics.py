@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
+import struct
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from juntek.sinks.timeseries import connection
+from juntek.sinks.timeseries import target as target_module
 from juntek.sinks.timeseries.lines import head_of, labels_of
 from juntek.sinks.timeseries.options import Options
 from juntek.sinks.timeseries.target import TargetError, open_target
@@ -83,6 +87,44 @@ async def test_victoria_metrics_says_it_of_the_right_field_though_others_read_it
             await asyncio.to_thread(victoria_metrics.export, '{__name__=~"juntek.*"}')
             answers = await asyncio.gather(*(target.find_held(LABELS, START, pairs[-1][0]) for target in targets))
             assert answers == [held] * len(targets)
+
+
+@pytest.mark.parametrize("part", [40_001, 60_002])
+async def test_victoria_metrics_makes_no_reading_of_the_piece_of_a_line_before_a_break(
+    victoria_metrics: VictoriaMetrics, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    """The way there lets a part through and no more, until we give up; it breaks there as it breaks here."""
+    monkeypatch.setattr(target_module, "ANSWER_TIME", 0.5)
+    ended = asyncio.Event()
+
+    async def let_through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, there = await asyncio.open_connection(victoria_metrics.host, victoria_metrics.port)
+        there.write(await reader.readexactly(part))
+        await there.drain()
+        await asyncio.sleep(1)
+        try:
+            await reader.read()
+            there.close()
+        except ConnectionError:
+            there.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            there.transport.abort()
+        writer.close()
+        ended.set()
+
+    way = await asyncio.start_server(let_through, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{way.sockets[0].getsockname()[1]}/write"
+    noise = random.Random(part)
+    some = [b"juntek,meter=house voltage_volts=%r,current_amperes=%r %d000000\n"
+            % (noise.random(), noise.random(), START + 1000 * number) for number in range(5000)]  # fmt: skip
+    async with way, open_target(Options(url=url), "1") as target:
+        with pytest.raises(TargetError, match="takes too long"):
+            await target.write(some)
+        await ended.wait()
+    await asyncio.sleep(1)
+    found = await asyncio.to_thread(victoria_metrics.export, '{__name__=~"juntek.*"}')
+    times = {time for values in found.values() for time, _ in values}
+    assert times
+    assert not times - {START + 1000 * number for number in range(5000)}, "made up of a piece, which has no time"
 
 
 @pytest.mark.parametrize("meter", STRANGE)

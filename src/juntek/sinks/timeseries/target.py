@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-import socket
 import ssl
-import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -49,10 +47,6 @@ REQUEST_TIME: Final = 120.0
 MOST_CONNECTIONS: Final = 1
 """So that a second one tells that the first is no more."""
 
-_FORGET: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-"""A connection that is given up takes along what it has not sent yet. Otherwise the system goes on sending it for up to
-two minutes, and it arrives after the target was asked for it and was sent it again."""
-
 _SMALL: Final = 1_000
 """Bytes that are not worth packing."""
 _LARGE: Final = 32_000
@@ -88,7 +82,6 @@ async def open_target(options: Options, version: str) -> AsyncIterator[Target]:
         limits=httpx.Limits(
             max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS, keepalive_expiry=IDLE_TIME
         ),
-        socket_options=[_FORGET],
     )
     client = httpx.AsyncClient(
         transport=transport,
@@ -200,6 +193,7 @@ class Target:
         return plain
 
     async def _post(self, body: bytes, *, packed: bool) -> Answer:
+        self._connection.begin(len(body))
         headers = {"content-type": "text/plain; charset=utf-8"} | ({"content-encoding": "gzip"} if packed else {})
         try:
             async with (
