@@ -47,7 +47,6 @@ class Keeper:
         self._condition = condition
         self._health = health
         self._stack = ExitStack()
-        self._store: Deliveries | None = None
         self._reach_due = 0.0
 
     async def opened(self) -> Deliveries:
@@ -58,14 +57,14 @@ class Keeper:
         """Keep what has changed, again and again."""
         loop = asyncio.get_running_loop()
         while True:
-            if self._store is None or self._live.is_owing or loop.time() >= self._reach_due:
+            if not self._opened.done() or self._live.is_owing or loop.time() >= self._reach_due:
                 await self.keep()
             await asyncio.sleep(KEEP_EVERY)
 
     async def keep(self) -> None:
         """Keep what has changed."""
         try:
-            store = self._store or await self._open()
+            store = self._opened.result() if self._opened.done() else await self._open()
             if store is None:
                 return
             await self._note(store)
@@ -117,6 +116,5 @@ class Keeper:
             self._live.resume(reached)
             self._health.fall_behind(self._health.behind, oldest)
             self._stack = stack.pop_all()
-        self._store = store
         self._opened.set_result(store)
         return store
