@@ -9,7 +9,7 @@ WORKDIR /source
 COPY . .
 RUN python -m venv /opt/juntek \
     && /opt/juntek/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[all]' \
-    && if [ -z "$JUNTEK_SKIP_PAGE" ] && ! ls /opt/juntek/lib/python3*/site-packages/juntek/sinks/web/static/index.html; \
+    && if [ -z "$JUNTEK_SKIP_PAGE" ] && ! ls /opt/juntek/lib/python3*/site-packages/juntek/outputs/web/static/index.html; \
        then echo "The page was not built; look at the network, or build with --build-arg JUNTEK_SKIP_PAGE=1." >&2; exit 1; fi
 
 FROM python:3.13.14-slim-bookworm

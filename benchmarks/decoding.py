@@ -17,7 +17,7 @@ from time import process_time
 from benchmarks.figures import Figure
 from benchmarks.streams import MODELS, Chunk, recorded, simulated
 from juntek import Bus, Reading
-from juntek.model import find_models
+from juntek.rs485.family import find_models
 
 PART = "Decode a frame to a checked reading (CPU time a frame)"
 AIM, LIMIT = 2.0, 3.0

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from benchmarks.fleet_meters import make_replies
 from benchmarks.listener import Message
 from juntek import Reading, decode
-from juntek.database.blocks import unpack
-from juntek.database.fields import PLACES, SCALES
+from juntek.history.blocks import unpack
+from juntek.history.fields import PLACES, SCALES
 from juntek.metric import READING_METRICS
 from servers.engines import VictoriaMetrics, series_name
 

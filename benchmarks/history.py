@@ -16,15 +16,15 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.figures import Figure
-from juntek.bus import Bus
+from juntek.battery.ledger import Ledger
 from juntek.capture import HEADER, format_chunk, read_chunks
-from juntek.database import Database
-from juntek.database.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of
-from juntek.database.history import HistoryReader
-from juntek.database.logs import LogImport, import_logs
-from juntek.database.recorder import Recorder, Stream
-from juntek.derive.ledger import Ledger
+from juntek.history import Database
+from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of
+from juntek.history.logs import LogImport, import_logs
+from juntek.history.queries import HistoryReader
+from juntek.history.recorder import Recorder, Stream
 from juntek.reading import Reading
+from juntek.rs485.bus import Bus
 from juntek.simulator import Options
 from juntek.simulator.past import history
 

@@ -24,7 +24,7 @@ from benchmarks.processes import ROOT, run
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
-STATIC = ROOT / "src" / "juntek" / "sinks" / "web" / "static"
+STATIC = ROOT / "src" / "juntek" / "outputs" / "web" / "static"
 CODINGS = {"brotli": ".br", "gzip": ".gz"}
 WEIGHT_AIM = 150.0
 SLOWER = 4

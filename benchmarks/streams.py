@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from juntek.rs485.framing import encode
 from juntek.simulator import Options, history
-from juntek.wire import encode
 from recorded import REPLIES
 
 START = datetime(2025, 6, 21, 9, 0, tzinfo=UTC)

@@ -15,9 +15,9 @@ from rich.terminal_theme import TerminalTheme
 
 from juntek import Bus, Identity, Reading, Settings
 from juntek.cli.watch.view import Watched, draw
+from juntek.rs485.framing import encode
 from juntek.simulator import Options, history
 from juntek.update import Health, Update
-from juntek.wire import encode
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "watch.svg"
 WIDTH, HEIGHT = 96, 34

@@ -16,15 +16,15 @@ from pathlib import Path
 import draw_watch
 import typer.main
 
-from juntek.bus import Bus
 from juntek.cli import app
 from juntek.cli.status import STATUSES
 from juntek.config.example import write_example
 from juntek.metric import GATEWAY_INFO, INFO, LINK_METRICS, READING_METRICS, SETTING_METRICS, SINK_METRICS
-from juntek.model import find_models
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity, Reading, Settings
-from juntek.wire import Garbage
+from juntek.rs485.bus import Bus
+from juntek.rs485.family import find_models
+from juntek.rs485.framing import Garbage
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMES = ROOT / "tests" / "fixtures" / "rs485.jsonl"

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from juntek import Bus, Garbage, Reading
-from juntek.bus import Event
-from juntek.model import Layout, model_of_family
-from juntek.wire import encode
+from juntek.rs485.bus import Event
+from juntek.rs485.family import Layout, model_of_family
+from juntek.rs485.framing import encode
 
 SETTINGS = {
     "KG-F": [0, 0, 0, 0, 0, 100, 5, 3, 2800, 100, 100, 100, 0, 0, 1],

@@ -80,7 +80,7 @@ def test_a_page_weighs_what_is_sent_of_it(tmp_path: Path) -> None:
 def test_without_a_browser_that_is_said_and_the_rest_is_measured() -> None:
     done = run("--quick", "--only", "page", before="import shutil; shutil.which = lambda *_, **__: None")
     assert done.returncode == 0
-    is_built = (ROOT / "src/juntek/sinks/web/static/index.html").exists()
+    is_built = (ROOT / "src/juntek/outputs/web/static/index.html").exists()
     assert f"Not measured: page: {'Chromium is not installed' if is_built else 'The page is not built'}" in done.stderr
     assert ("brotli" in done.stdout) == is_built
 

@@ -20,12 +20,12 @@ from benchmarks.fleet_meters import make_replies
 from benchmarks.listener import Message
 
 import juntek
-from database.made import START
+from history.made import START
 from juntek import Reading
-from juntek.database import Database
-from juntek.database.recorder import Recorder
+from juntek.history import Database
+from juntek.history.recorder import Recorder
 from juntek.metric import READING_METRICS
-from juntek.sinks.timeseries.lines import lines_of_all
+from juntek.outputs.timeseries.lines import lines_of_all
 from servers.engine import once_shown
 from servers.engines import VictoriaMetrics
 

@@ -6,8 +6,8 @@ import pytest
 
 import juntek
 from juntek import Bus, Frame, Garbage, Identity, Options, Reading, Settings
-from juntek.bus import LONGEST_WAIT, Event
-from juntek.wire import encode
+from juntek.rs485.bus import LONGEST_WAIT, Event
+from juntek.rs485.framing import encode
 from replies import Meter, settled
 
 ALL = {address: Options() for address in range(1, 100)}

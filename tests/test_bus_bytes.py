@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import juntek
 from juntek import Bus, Frame, Garbage, Identity, Options, Reading, Settings
-from juntek.bus import Event
-from juntek.wire import encode
+from juntek.rs485.bus import Event
+from juntek.rs485.framing import encode
 from recorded import STREAM
 from replies import Meter, Shown
 

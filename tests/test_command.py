@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from juntek import RequestError
-from juntek.command import act, set_value
-from juntek.model import Model, find_models, model_of_family
+from juntek.rs485.command import act, set_value
+from juntek.rs485.family import Model, find_models, model_of_family
 from recorded import WRITES, Recorded
 
 

@@ -15,7 +15,7 @@ from juntek.config.complaints import keys_at
 from juntek.config.example import write_example
 from juntek.config.lines import find_lines
 from juntek.errors import ConfigurationError
-from juntek.sinks.mqtt import Options as MqttOptions
+from juntek.outputs.mqtt import Options as MqttOptions
 
 HOUSE = '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n'
 VAN = '[[meters]]\nname = "van"\nlink = "socket://10.0.0.9:4001"\n'

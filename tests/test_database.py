@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from juntek import database as database_module
-from juntek.database import Database
+from juntek import history as database_module
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError
+from juntek.history import Database
 
 HOUSE = {"version": 1, "sums": [1, 2, 3, 4], "last": [1.5, 0.1, -3.25, 1e-9, 100.001]}
 BOAT = {"version": 1, "sums": [5, 6, 7, 10**15], "last": None}

@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from juntek.database import Database
-from juntek.derive.ledger import Ledger
+from juntek.battery.ledger import Ledger
+from juntek.history import Database
 from metered import MeteredBattery
 
 START = 1_780_000_000.0

@@ -9,12 +9,12 @@ import pytest
 
 import juntek
 from juntek import Garbage, Identity, Options, Reading, Settings
-from juntek.decode import raw_of, value_of
 from juntek.homeassistant import state
-from juntek.model import Field, Model, find_models
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import average
-from juntek.wire import encode
+from juntek.rs485.decode import raw_of, value_of
+from juntek.rs485.family import Field, Model, find_models
+from juntek.rs485.framing import encode
 from recorded import BAD, REPLIES, REQUESTS, Recorded
 
 MODELS = find_models()

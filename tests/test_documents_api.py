@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cli.program import run
 from documents import ROOT, blocks, table, words
-from juntek.sinks.web.description import describe_api
-from sinks.served import HASH, context, served, write_past
-from sinks.updates import kg_update
+from juntek.outputs.web.description import describe_api
+from outputs.served import HASH, context, served, write_past
+from outputs.updates import kg_update
 
 API = ROOT / "docs" / "api.md"
 ADDRESS = "http://127.0.0.1:8140"

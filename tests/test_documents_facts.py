@@ -21,10 +21,10 @@ from documents import DOCUMENTS, README, ROOT, table, words
 from juntek import homeassistant
 from juntek.cli.status import STATUSES
 from juntek.links import kind_of
-from juntek.model import find_models
+from juntek.outputs.mqtt import juntek_kg
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import Reading
-from juntek.sinks.mqtt import juntek_kg
+from juntek.rs485.family import find_models
 from juntek.update import Health
 
 UNIT = ROOT / "contrib" / "juntek.service"
@@ -123,7 +123,7 @@ def test_the_versions_of_home_assistant_are_those_that_are_tested() -> None:
 
 def test_every_source_of_a_row_is_explained() -> None:
     told = {tag for row in table(ROOT / "docs/protocol.md", "tag") for tag in row[0].split(", ")}
-    rows = "\n".join(path.read_text() for path in (ROOT / "src/juntek/models").glob("*.py"))
+    rows = "\n".join(path.read_text() for path in (ROOT / "src/juntek/rs485/families").glob("*.py"))
     sources = " ".join(re.findall(r"\"[^\"]*\"", rows))
     used = set(re.findall(r"\b(K[GLH]-man|(?:AV|CK|CM|JK|LD|LU|MM|MS|PH|PO|SC|SH|SL|ST|TF)\d*)\b", sources))
     assert used <= told

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.homeassistant import discovery, link, settings, slug, state, topics_of
-from juntek.model import find_models
-from sinks.updates import KG140F, KG_SETTINGS, KH140F, KH_SETTINGS, kg_reading, kh_reading, listening
+from juntek.rs485.family import find_models
+from outputs.updates import KG140F, KG_SETTINGS, KH140F, KH_SETTINGS, kg_reading, kh_reading, listening
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion

@@ -15,8 +15,8 @@ import pytest
 import juntek
 from juntek import meter as meters
 from juntek.meter import poller
+from juntek.rs485.framing import encode
 from juntek.simulator import Options, Simulation
-from juntek.wire import encode
 from meter.served import until
 
 REPLY = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])

@@ -18,8 +18,8 @@ import juntek
 from juntek.capture import HEADER, format_chunk
 from juntek.meter import poller
 from juntek.meter.live import MOST_WAITING
+from juntek.rs485.framing import encode
 from juntek.simulator import Options, Simulation, history
-from juntek.wire import encode
 from meter.served import ENOUGH, open_files
 
 REPLY = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])

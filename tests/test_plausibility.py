@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from juntek import Bus, Reading
-from juntek.decode import Options as DecodingOptions
+from juntek.rs485.decode import Options as DecodingOptions
+from juntek.rs485.framing import encode, parse
 from juntek.simulator import Options, history
-from juntek.wire import encode, parse
 from replies import Meter, Shown, layout, settled
 
 FAMILIES = ("KG-F", "KH-F")

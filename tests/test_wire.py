@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from juntek.errors import RequestError
-from juntek.wire import LONGEST_FRAME, Frame, Framer, Garbage, checksum, encode, parse
+from juntek.rs485.framing import LONGEST_FRAME, Frame, Framer, Garbage, checksum, encode, parse
 from recorded import BAD, FRAMES, REPLIES, STREAM, Recorded
 
 Part = Frame | Garbage

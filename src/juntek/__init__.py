@@ -6,8 +6,6 @@ for reading in juntek.read("/dev/ttyUSB0"):
     print(reading.voltage, reading.current, reading.state_of_charge)
 """
 
-from juntek.bus import Bus, Event
-from juntek.decode import Options
 from juntek.errors import (
     ConfigurationError,
     JuntekError,
@@ -19,7 +17,9 @@ from juntek.errors import (
 )
 from juntek.meter import LiveMeter, open_meter, read
 from juntek.reading import Identity, Reading, Settings
-from juntek.wire import Frame, Garbage
+from juntek.rs485.bus import Bus, Event
+from juntek.rs485.decode import Options
+from juntek.rs485.framing import Frame, Garbage
 
 __all__ = [
     "Bus",

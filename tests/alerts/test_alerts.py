@@ -13,7 +13,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from juntek import metric
-from juntek.sinks import metrics
+from juntek.outputs import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

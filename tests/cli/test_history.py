@@ -16,10 +16,10 @@ import pytest
 from pyarrow import parquet
 
 from cli.program import run
-from database.made import TOTALS, assert_rollups_are_right, rollups_in, rows_in
+from history.made import TOTALS, assert_rollups_are_right, rollups_in, rows_in
 from juntek.capture import HEADER, format_chunk
-from juntek.database import Database
-from juntek.database.calendar import LocalDays
+from juntek.history import Database
+from juntek.history.calendar import LocalDays
 from juntek.simulator import Options
 from juntek.simulator.past import history
 
@@ -87,7 +87,7 @@ SMALL_COMMITS = """
 import sys
 from datetime import UTC
 from pathlib import Path
-from juntek.database import Database, logs
+from juntek.history import Database, logs
 logs.BATCH = 300
 with Database(sys.argv[1]) as database:
     logs.import_logs(logs.LogImport(database, "house", UTC), [Path(sys.argv[2])])

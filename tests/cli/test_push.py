@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 
 from cli.program import PATIENCE, environment, run
-from database.made import START, readings
-from juntek.database import Database
-from juntek.database.deliveries import Deliveries
-from juntek.database.lock import hold, lock_of
-from juntek.database.recorder import Recorder
-from juntek.sinks.timeseries.backlog import BATCH
-from juntek.sinks.timeseries.options import Options
+from history.made import START, readings
+from juntek.history import Database
+from juntek.history.deliveries import Deliveries
+from juntek.history.lock import hold, lock_of
+from juntek.history.recorder import Recorder
+from juntek.outputs.timeseries.backlog import BATCH
+from juntek.outputs.timeseries.options import Options
+from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port
-from sinks.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
 
 COUNT = 20_000
 WEEK = 7 * 86_400

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from cli.program import environment, simulator
 from dashboards.filled import Filled
-from juntek.command import set_value
-from juntek.model import model_of_family
+from juntek.rs485.command import set_value
+from juntek.rs485.family import model_of_family
 from servers.engines import VictoriaMetrics
 from servers.process import free_port
 

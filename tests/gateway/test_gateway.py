@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from juntek.database import Database
+from juntek.history import Database
 from juntek.simulator import Options, Simulation
 from servers.mosquitto import Mosquitto
 from servers.recorder import Recorder, record

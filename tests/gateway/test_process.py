@@ -7,7 +7,7 @@ import sys
 
 FIT = """
 import gc, logging, resource, sys
-from juntek.process import fit
+from juntek.gateway.process import fit
 logging.basicConfig(level="INFO", format="%(message)s")
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 before = gc.get_threshold()

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from juntek import supervisor
-from juntek.sinks import Context
+from juntek.gateway import supervisor
+from juntek.outputs import Context
 from juntek.update import Health, Update
 
 

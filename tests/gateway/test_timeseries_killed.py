@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.program import environment, simulator
+from outputs.delivering import expected, in_victoria_metrics
 from servers.engines import VictoriaMetrics
-from sinks.delivering import expected, in_victoria_metrics
 
 PATIENCE = 120.0
 

@@ -12,10 +12,10 @@ import pytest
 
 import juntek
 from juntek import Reading
-from juntek.database import Database
 from juntek.errors import DatabaseError
-from juntek.totals import AT_ONCE, TotalsKeeper
-from juntek.wire import encode
+from juntek.gateway.totals import AT_ONCE, TotalsKeeper
+from juntek.history import Database
+from juntek.rs485.framing import encode
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 

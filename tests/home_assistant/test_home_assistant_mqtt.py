@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.sinks import Context
-from juntek.sinks.mqtt import Options, open_sink
-from sinks.updates import kg_reading, kg_update, kh_reading, kh_update, listening
+from juntek.outputs import Context
+from juntek.outputs.mqtt import Options, open_sink
+from outputs.updates import kg_reading, kg_update, kh_reading, kh_update, listening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import juntek
-from database.made import START, rows_in
+from history.made import START, rows_in
 from juntek import Reading
 from juntek.meter import MeterOptions
 from juntek.meter.state import SMALL_STEP, Meter
-from juntek.sinks import Context
-from juntek.sinks.history import Options, open_sink
+from juntek.outputs import Context
+from juntek.outputs.history import Options, open_sink
+from juntek.rs485.framing import encode
 from juntek.update import Health, Update
-from juntek.wire import encode
 from links.peers import tcp_peer
 from meter.served import serving, until
 

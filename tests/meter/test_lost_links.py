@@ -14,8 +14,8 @@ import pytest
 from juntek.links import device
 from juntek.meter import Line
 from juntek.meter import line as lines
+from juntek.rs485.framing import encode
 from juntek.simulator import Options
-from juntek.wire import encode
 from meter.served import ENOUGH, Told, meters, served, serving, until
 
 READING = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])

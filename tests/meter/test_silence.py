@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from juntek import bus, station
 from juntek.capture import Chunk
 from juntek.meter import Line
+from juntek.rs485 import bus, station
+from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
-from juntek.wire import Frame, Framer, encode
 from meter.served import Told, Wires, meters, served, serving, until
 from meter.test_lost_links import peer
 from replies import Meter

@@ -43,7 +43,7 @@ def need_home_assistant(version: str) -> None:
 
 def need_browser() -> None:
     """Skip or fail, as JUNTEK_REQUIRE says, where Chromium, the page or its tools are missing."""
-    web = Path(__file__).resolve().parents[2] / "src" / "juntek" / "sinks" / "web"
+    web = Path(__file__).resolve().parents[2] / "src" / "juntek" / "outputs" / "web"
     if shutil.which("chromium") is None:
         _do_without(BROWSER, "Chromium is not installed: run scripts/install-test-servers --chromium")
     if not (web / "static" / "index.html").exists() or not (web / "page" / "node_modules" / "axe-core").exists():

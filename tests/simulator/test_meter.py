@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from juntek.errors import RequestError
-from juntek.model import find_models
+from juntek.rs485.family import find_models
+from juntek.rs485.framing import encode
 from juntek.simulator import Meter, Sample
 from juntek.simulator.variant import parse_variant
-from juntek.wire import encode
 from simulator.lines import FAMILIES, ask, make_meter, parse_one, read, write
 
 ORDINAL = 739_000

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from juntek.errors import LinkError, RequestError
+from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options, Simulation
-from juntek.wire import Frame, Framer, encode
 from simulator.lines import parse_one
 
 PATIENCE = 10  # seconds until a test gives up

@@ -36,7 +36,7 @@ def test_all_of_the_source_gets_into_the_build_and_no_password() -> None:
     assert {path.split("/")[0] for path in sent} == {
         "LICENSE", "README.md", "constraints.txt", "hatch_build.py", "pyproject.toml", "src",
     }  # fmt: skip
-    page = "src/juntek/sinks/web"
+    page = "src/juntek/outputs/web"
     for path in (".env", ".venv/bin/python", ".git/config", f"{page}/static/index.html", f"{page}/page/node_modules/x"):
         assert not is_sent(path)
 

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from web.fake_past import NOMINAL, Past
 
 ROOT = Path(__file__).resolve().parents[2]
-STATIC = ROOT / "src" / "juntek" / "sinks" / "web" / "static"
+STATIC = ROOT / "src" / "juntek" / "outputs" / "web" / "static"
 YEAR = 365 * 86400.0
 STATES = ("live", "silent", "paused", "waiting", "young", "password", "trouble")
 POLICY = (

@@ -16,11 +16,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from juntek.sinks.web.answers import Refusal
-from juntek.sinks.web.description import describe_api
-from juntek.sinks.web.parameters import CHARTED, LATEST, MOST_DAYS, MOST_POINTS, read_calendar, read_chart, read_export
-from sinks.served import HASH, NOW, PASSWORD, context, served, write_past
-from sinks.updates import kg_update, kh_update
+from juntek.outputs.web.answers import Refusal
+from juntek.outputs.web.description import describe_api
+from juntek.outputs.web.parameters import (
+    CHARTED,
+    LATEST,
+    MOST_DAYS,
+    MOST_POINTS,
+    read_calendar,
+    read_chart,
+    read_export,
+)
+from outputs.served import HASH, NOW, PASSWORD, context, served, write_past
+from outputs.updates import kg_update, kh_update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from juntek.capture import Chunk
-from juntek.database import Database
-from juntek.database.logs import LogImport
+from juntek.history import Database
+from juntek.history.logs import LogImport
 from juntek.simulator import Options
 from juntek.simulator.past import history
 from servers.engines import VictoriaMetrics

@@ -16,7 +16,7 @@ from juntek.cli.tables import draw_table
 from juntek.config import Configuration, load, search_paths
 from juntek.config.example import write_example
 from juntek.errors import ConfigurationError, JuntekError, install_line
-from juntek.sinks import find_sinks, names_of
+from juntek.outputs import find_sinks, names_of
 
 app = typer.Typer(
     rich_markup_mode=None,

@@ -9,8 +9,8 @@ from juntek.cli.tables import draw_table
 from juntek.errors import RequestError
 
 if TYPE_CHECKING:
-    from juntek.database.days import By, Day
-    from juntek.database.history import HistoryReader
+    from juntek.history.days import By, Day
+    from juntek.history.queries import HistoryReader
 
 
 def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:

@@ -11,11 +11,11 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from juntek.bus import Bus
 from juntek.capture import ChunkReader
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError
+from juntek.rs485.bus import Bus
 
 BLOCK = 64 * 1024
 """Bytes read at a time, fewer where they come slowly."""

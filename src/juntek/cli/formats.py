@@ -16,10 +16,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from juntek.bus import Event
 from juntek.quantity import QUANTITIES, READING_KEYS
 from juntek.reading import Identity, Reading, Settings, iso_time
-from juntek.wire import Frame, Garbage
+from juntek.rs485.bus import Event
+from juntek.rs485.framing import Frame, Garbage
 
 
 class Format(StrEnum):

@@ -22,8 +22,8 @@ from juntek.config import Configuration, MeterConfiguration, default_database, f
 from juntek.errors import DatabaseError, RequestError
 
 if TYPE_CHECKING:
-    from juntek.database.history import HistoryReader
-    from juntek.database.logs import Imported
+    from juntek.history.logs import Imported
+    from juntek.history.queries import HistoryReader
 
 KEEP_RAW_DAYS = 30.0
 
@@ -112,7 +112,7 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Times are in UTC.
     """
-    from juntek.database.exporting import csv_pieces, parquet_pieces  # noqa: PLC0415
+    from juntek.history.exporting import csv_pieces, parquet_pieces  # noqa: PLC0415
 
     if chosen is None:
         chosen = FileFormat.PARQUET if file.suffix == ".parquet" else FileFormat.CSV
@@ -146,9 +146,9 @@ def import_(
     A capture, or any text log with frames and times, also compressed with gzip. What is there already stays as it
     is, so that it can be done again.
     """
-    from juntek.database import Database  # noqa: PLC0415
-    from juntek.database.calendar import system_zone  # noqa: PLC0415
-    from juntek.database.logs import LogImport, import_logs  # noqa: PLC0415
+    from juntek.history import Database  # noqa: PLC0415
+    from juntek.history.calendar import system_zone  # noqa: PLC0415
+    from juntek.history.logs import LogImport, import_logs  # noqa: PLC0415
 
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
@@ -178,7 +178,7 @@ def backup(
 
     The gateway may run meanwhile. To go back, stop it and put the copy in the place of its database.
     """
-    from juntek.database import Database  # noqa: PLC0415
+    from juntek.history import Database  # noqa: PLC0415
 
     path = database or database_of(find_configuration(config))
     if not path.is_file():
@@ -212,7 +212,7 @@ def _address(meter: MeterConfiguration | None) -> int | None:
 
 @contextmanager
 def _open(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
-    from juntek.database.history import HistoryReader  # noqa: PLC0415
+    from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
     with HistoryReader(database or database_of(find_configuration(config))) as reader:
         yield reader

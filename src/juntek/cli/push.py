@@ -16,16 +16,16 @@ import juntek
 from juntek.cli.days import moment_of
 from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
 from juntek.cli.run import ConfigFile
-from juntek.database.deliveries import Range
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, install_line
-from juntek.sinks.timeseries.options import HIGHEST_RATE, Options
+from juntek.history.deliveries import Range
+from juntek.outputs.timeseries.options import HIGHEST_RATE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from juntek.config import Configuration
-    from juntek.database.history import HistoryReader
-    from juntek.sinks.timeseries.push import Pushed
+    from juntek.history.queries import HistoryReader
+    from juntek.outputs.timeseries.push import Pushed
 
 _TYPED = {
     "timeseries.url": "URL",
@@ -127,10 +127,10 @@ def _with_rate(options: Options, rate: float | None) -> Options:
 def _push(  # noqa: PLR0913, PLR0917 - what, from where and to whom
     options: Options, path: Path, site: str, meters: list[str] | None, start: str | None, end: str | None
 ) -> Pushed:
-    from juntek.database.history import HistoryReader  # noqa: PLC0415
+    from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
     try:
-        from juntek.sinks.timeseries.push import push as send  # noqa: PLC0415
+        from juntek.outputs.timeseries.push import push as send  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise JuntekError(
             f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"

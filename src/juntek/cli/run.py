@@ -70,7 +70,7 @@ def serve(configuration: Configuration) -> None:
     """Run the gateway until it is stopped."""
     logging.basicConfig(level=configuration.log_level.upper(), format=_log_format(), stream=sys.stderr)
     from juntek.gateway import run_gateway  # noqa: PLC0415 - only where it runs
-    from juntek.process import fit  # noqa: PLC0415
+    from juntek.gateway.process import fit  # noqa: PLC0415
 
     fit(len({meter.link for meter in configuration.meters}), len(configuration.meters))
     run_until_stopped(run_gateway(configuration))

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from juntek.errors import ConfigurationError, RequestError
-from juntek.sinks.web.passwords import LONGEST_PASSWORD, hash_password, hash_token, make_token
+from juntek.outputs.web.passwords import LONGEST_PASSWORD, hash_password, hash_token, make_token
 
 SHORTEST_PASSWORD: Final = 8
 

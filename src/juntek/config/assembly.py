@@ -19,12 +19,12 @@ from juntek.config.complaints import complain, name_of
 from juntek.config.document import Document, Flag, read_document
 from juntek.config.keys import MeterKeys, RootKeys, find_keys, is_repeated, secrets_of
 from juntek.config.lines import Place
-from juntek.decode import Options as DecodeOptions
 from juntek.errors import ConfigurationError, LinkError
 from juntek.homeassistant import slug
 from juntek.links import kind_of
 from juntek.meter.line import MeterOptions
-from juntek.sinks import find_sinks
+from juntek.outputs import find_sinks
+from juntek.rs485.decode import Options as DecodeOptions
 
 _UNFIT_FOR_A_TOPIC = re.compile(r"[/+#\0]")
 _TAKEN_NAMES = {"gateway": "the gateway's own topics have this name"}

@@ -14,9 +14,9 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
-from juntek.decode import IDLE_CURRENT
 from juntek.meter import Mode
-from juntek.sinks import find_sinks
+from juntek.outputs import find_sinks
+from juntek.rs485.decode import IDLE_CURRENT
 
 LONGEST_INTERVAL = 3600.0
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -22,17 +22,17 @@ from pathlib import Path
 
 from juntek import Bus
 from juntek.config import Configuration, MeterConfiguration
-from juntek.database.calendar import system_zone
 from juntek.demo.broker import BrokerPlace, find_broker
 from juntek.demo.past import fill_past
 from juntek.demo.screen import Screen, show
 from juntek.errors import JuntekError
 from juntek.gateway import run_gateway
+from juntek.history.calendar import system_zone
 from juntek.links import open_link
 from juntek.meter.line import MeterOptions
+from juntek.outputs import history, mqtt, web
 from juntek.simulator import Options, Simulation
 from juntek.simulator.site import Site
-from juntek.sinks import history, mqtt, web
 
 BASE_TOPIC = "juntek-demo"
 """Not the one of a real gateway, which may be on the same broker."""

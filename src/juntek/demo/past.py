@@ -10,8 +10,8 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from juntek.capture import Chunk
-from juntek.database import Database
-from juntek.database.logs import LogImport
+from juntek.history import Database
+from juntek.history.logs import LogImport
 from juntek.simulator import Options
 from juntek.simulator.past import history, make_site
 from juntek.simulator.site import Site

@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from juntek.bus import Event
 from juntek.demo.broker import BrokerPlace
 from juntek.reading import Identity, Reading, Settings
-from juntek.wire import Frame, Garbage
+from juntek.rs485.bus import Event
+from juntek.rs485.framing import Frame, Garbage
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

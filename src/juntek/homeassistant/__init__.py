@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from juntek.homeassistant.entities import SECRETS, entities_of
-from juntek.model import model_of_family
+from juntek.rs485.family import model_of_family
 
 if TYPE_CHECKING:
     from juntek.homeassistant.entities import Source

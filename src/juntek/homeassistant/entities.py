@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 
 if TYPE_CHECKING:
-    from juntek.model import Field, Model
+    from juntek.rs485.family import Field, Model
 
 Source = Literal["state", "link", "settings"]
 """Which of a meter's messages an entity lives on."""

@@ -10,16 +10,16 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from juntek.bus import Bus, Event
 from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode
 from juntek.reading import Identity, Reading, Settings
+from juntek.rs485.bus import Bus, Event
+from juntek.rs485.framing import Frame, Framer, Garbage
 from juntek.update import Mode as Activity
 from juntek.update import Update
-from juntek.wire import Frame, Framer, Garbage
 
 __all__ = ["Line", "Meter", "MeterOptions", "Mode"]
 

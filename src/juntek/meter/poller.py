@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from juntek.bus import Bus
 from juntek.errors import LinkLostError
 from juntek.links import Link
+from juntek.rs485.bus import Bus
+from juntek.rs485.framing import Frame, Garbage, encode
 from juntek.update import Mode as Activity
-from juntek.wire import Frame, Garbage, encode
 
 LISTEN_FIRST = 3.0
 """s of listening before the first request: displays ask at least once a second (docs/protocol.md, Who talks)."""

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from juntek.decode import Options
 from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError
 from juntek.reading import Identity, Reading, Settings
+from juntek.rs485.decode import Options
 from juntek.update import Health, Update
 
 Mode = Literal["auto", "listen", "poll"]

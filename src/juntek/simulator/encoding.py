@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from juntek.decode import raw_of
-from juntek.model import Field, Layout
+from juntek.rs485.decode import raw_of
+from juntek.rs485.family import Field, Layout
 
 Value = float | str | None
 Encoder = Callable[[Mapping[str | int, Value]], list[int]]

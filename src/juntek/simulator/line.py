@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from juntek.rs485.framing import Frame, Framer
 from juntek.simulator.meter import Meter
 from juntek.simulator.noise import Noise, collide
-from juntek.wire import Frame, Framer
 
 Hear = Callable[[bytes], None]
 

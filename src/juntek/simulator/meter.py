@@ -11,11 +11,11 @@ from functools import lru_cache
 from math import inf
 from typing import NamedTuple
 
+from juntek.rs485.framing import Frame, encode
 from juntek.simulator.counters import Counters
 from juntek.simulator.encoding import Value, make_encoder
 from juntek.simulator.protection import Protection
 from juntek.simulator.settings import RESET_CAPACITY, MeterSettings
-from juntek.wire import Frame, encode
 
 OFF = 99
 _TIME_LEFT = 12  # index in `r50` of every family

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from juntek.errors import RequestError
+from juntek.rs485.framing import encode
 from juntek.simulator.options import LONGEST_STEP, Options
 from juntek.simulator.site import Site
-from juntek.wire import encode
 
 
 def history(  # noqa: PLR0913  # a stretch of time, and two things that most calls leave alone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from juntek.decode import value_of
+from juntek.rs485.decode import value_of
 from juntek.simulator.encoding import Value, make_encoder
 from juntek.simulator.protection import Limits
 from juntek.simulator.variant import Variant

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from juntek.errors import RequestError
-from juntek.model import Model, find_models
+from juntek.rs485.family import Model, find_models
 
 _NAME = re.compile(r"([A-Z]{2})([1-9])([0-9]{2})F")
 _FIRMWARE = {"KG-F": 110, "KL-F": 132, "KH-F": 139}  # as captured: MS, SC, SC

@@ -1,0 +1,176 @@
+"""The composition root: meters, totals and one supervised queue per sink; rule: joins what others do, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from juntek import __version__
+from juntek.config import Configuration
+from juntek.errors import ConfigurationError
+from juntek.gateway.supervisor import Supervisor
+from juntek.gateway.totals import TotalsKeeper
+from juntek.history import Database
+from juntek.history.calendar import system_zone
+from juntek.history.lock import hold, lock_of
+from juntek.meter.line import Line, MeterOptions
+from juntek.outputs import Context, find_sinks, names_of
+from juntek.update import Update
+
+log = logging.getLogger(__name__)
+
+LONGEST_GATHER = 0.1
+"""s for which the bytes of a busy line are gathered while the processor sleeps; less where a sink cannot wait."""
+
+APART, TOGETHER = 0.001, 10
+"""s between the first openings of two links, and how many are opened at once: so the meters of a thousand are asked
+evenly over the second, and yet the processor wakes up for some of them at a time."""
+
+_DOING = {"listen": "listening", "poll": "polling"}
+
+
+class Gateway:
+    """All meters of a configuration, read for ever, and handed to all its sinks."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        names = tuple(meter.options.name for meter in configuration.meters)
+        zone = configuration.time_zone or system_zone()
+        context = Context(
+            version=__version__,
+            gateway=socket.gethostname(),
+            meters=names,
+            site=configuration.site,
+            database=configuration.database,
+            time_zone=zone,
+            sections=tuple(configuration.sinks),
+        )
+        sinks = find_sinks()
+        self.supervisors = [
+            Supervisor(sinks[section], options, context, name)
+            for section, configured in configuration.sinks.items()
+            for name, options in names_of(section, configured).items()
+        ]
+        gather = min([LONGEST_GATHER, *(supervisor.patience for supervisor in self.supervisors)])
+        self._lines = [
+            Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
+        ]
+        intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
+        self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
+        self._told: dict[str, str] = {}
+        self._in_trouble: set[str] = set()
+
+    async def run(self) -> None:
+        """Serve until cancelled; the last totals are committed then."""
+        notifier = _Notifier(os.environ)
+        await self.totals.open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for supervisor in self.supervisors:
+                    tasks.create_task(supervisor.run())
+                for place, line in enumerate(self._lines):
+                    tasks.create_task(_run_later(line, place // TOGETHER * TOGETHER * APART))
+                tasks.create_task(self.totals.run())
+                tasks.create_task(notifier.run())
+        finally:
+            notifier.tell("STOPPING=1")
+            await self.totals.close()
+
+    def _take(self, update: Update) -> None:
+        """Put totals on a reading and hand it to every sink."""
+        reading = update.reading
+        if reading is not None:
+            if reading.time is None:
+                reading = reading._replace(time=time.time())
+            update = update._replace(reading=self.totals.add(update.meter, reading))
+            if update.meter in self._in_trouble:  # the reading ends it
+                self._log(update)
+        else:
+            if update.identity is not None:
+                self.totals.identify(update.meter, update.identity)
+            self._log(update)
+        for supervisor in self.supervisors:
+            supervisor.offer(update)
+
+    def _log(self, update: Update) -> None:
+        """Say what changed at a meter, once."""
+        health = update.health
+        (self._in_trouble.add if health.error else self._in_trouble.discard)(update.meter)
+        text = health.error or _DOING.get(health.mode)
+        if text and self._told.get(update.meter) != text:
+            self._told[update.meter] = text
+            log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+
+
+async def _run_later(line: Line, wait: float) -> None:
+    await asyncio.sleep(wait)
+    await line.run()
+
+
+async def run_gateway(configuration: Configuration) -> None:
+    """Run the gateway until cancelled.
+
+    Raises ConfigurationError when the path of the database cannot be or another gateway uses it, and JuntekError when
+    the library of a sink is missing.
+    """
+    with _alone(configuration.database):
+        gateway = Gateway(configuration)
+        try:
+            await gateway.run()
+        except* Exception as group:  # noqa: BLE001 - only to unwrap what the task group wraps
+            raise _first(group) from None
+
+
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Keep a second gateway off the same database, whose totals would be set against ours.
+
+    The lock is on a file beside it: one on the database itself would be lost whenever SQLite closes the file.
+    """
+    with hold(lock_of(database)) as free:
+        if not free:
+            raise ConfigurationError(
+                f"Another gateway already uses {database}; stop it, or give this one its own file: history.path."
+            )
+        yield
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _by_link(configuration: Configuration) -> Mapping[str, list[MeterOptions]]:
+    links: dict[str, list[MeterOptions]] = defaultdict(list)
+    for meter in configuration.meters:
+        links[meter.link].append(meter.options)
+    return links
+
+
+class _Notifier:
+    """Tells a service manager (systemd) that the gateway is ready, and that it is alive."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        self._interval = int(environment.get("WATCHDOG_USEC", "0")) / 2e6
+
+    def tell(self, state: str) -> None:
+        """Send a state; without a service manager nothing happens."""
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.connect(self._address.replace("@", "\0", 1) if self._address.startswith("@") else self._address)
+            notify.sendall(state.encode())
+
+    async def run(self) -> None:
+        """Say that all is up, then that it still is, as often as the watchdog wants."""
+        self.tell("READY=1")
+        while self._address and self._interval:
+            await asyncio.sleep(self._interval)
+            self.tell("WATCHDOG=1")

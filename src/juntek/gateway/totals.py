@@ -1,0 +1,153 @@
+"""Keeps the totals of all meters on disk; rule: what is published has been committed, so no kill can take it back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import Any
+
+from juntek.battery.ledger import Ledger
+from juntek.battery.sums import Totals
+from juntek.errors import DatabaseError
+from juntek.history import Database
+from juntek.reading import Identity, Reading
+
+log = logging.getLogger(__name__)
+
+COMMIT_INTERVAL = 10.0
+"""s between commits: each is one write to the SD card."""
+
+AT_ONCE = 50
+"""Ledgers that are looked at before the lines have their turn again: a thousand at once would take 20 ms."""
+
+
+class TotalsKeeper:
+    """The ledgers of all meters, and the totals that may be published.
+
+    `intervals` has the seconds between polls of each meter. While the disk refuses, totals go on from memory: right,
+    but no longer safe from a kill. Where it refuses from the start they are not known, and are tried for again.
+    Either is logged once, and once more when it is over.
+    """
+
+    def __init__(
+        self,
+        open_database: Callable[[], Database],
+        intervals: Mapping[str, float],
+        zone: tzinfo,
+        time: Callable[[], float],
+    ) -> None:
+        self._open_database = open_database
+        self._intervals = intervals
+        self._zone = zone
+        self._time = time
+        self._database: Database | None = None
+        self._ledgers: dict[str, Ledger] = {}
+        self._limits: dict[str, float] = {}
+        self._published: dict[str, Totals] = {}
+        self._saved: dict[str, dict[str, Any]] = {}
+        """What is on disk. It is not written again: a card lasts longer, and who hears nothing takes nothing back."""
+        self._trouble: str | None = None
+        self._new = asyncio.Event()
+
+    async def open(self) -> None:
+        """Open the database and take the ledgers up where they stood; raises ConfigurationError for a wrong path."""
+        try:
+            database = await asyncio.to_thread(self._open_database)
+            try:
+                snapshots = await asyncio.to_thread(database.load_ledgers)
+                self._ledgers = {meter: self._restore(meter, snapshots.get(meter)) for meter in self._intervals}
+            except BaseException:
+                database.close()
+                raise
+        except DatabaseError as error:
+            self._note(str(error))
+            return
+        self._database = database
+        self._published = {meter: self._ledgers[meter].totals() for meter in self._intervals if meter in snapshots}
+        self._saved = {meter: self._ledgers[meter].snapshot() for meter in self._published}
+        self._note(None)
+
+    def _restore(self, meter: str, snapshot: dict[str, Any] | None) -> Ledger:
+        longest = max(60.0, 3 * self._intervals[meter])
+        if snapshot is None:
+            ledger = Ledger(self._zone, longest_interval=longest)
+        else:
+            ledger = Ledger.restore(snapshot, self._zone, longest_interval=longest)
+        if meter in self._limits:
+            ledger.limit(self._limits[meter])
+        return ledger
+
+    def add(self, meter: str, reading: Reading) -> Reading:
+        """Count a reading; return it with the totals that are safe on disk, or None in their place before the first."""
+        ledger = self._ledgers.get(meter)
+        totals = self._published.get(meter)
+        if ledger is not None:
+            ledger.add(reading)
+            if self._trouble is not None:
+                totals = ledger.totals()
+        if totals is None:
+            if ledger is not None:
+                self._new.set()
+            return reading._replace(
+                discharged_capacity=None, charged_capacity=None, discharged_energy=None, charged_energy=None
+            )
+        return totals.put_on(reading)
+
+    def identify(self, meter: str, identity: Identity) -> None:
+        """Tell how much the meter can measure."""
+        self._limits[meter] = identity.max_current
+        if meter in self._ledgers:
+            self._ledgers[meter].limit(identity.max_current)
+
+    async def run(self) -> None:
+        """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(COMMIT_INTERVAL):
+                    await self._new.wait()
+            except TimeoutError:
+                pass
+            self._new.clear()
+            if self._database is None:
+                await self.open()
+            else:
+                await self.commit()
+
+    async def close(self) -> None:
+        """Commit for the last time and close the database."""
+        if self._database is not None:
+            await self.commit()
+            self._database.close()
+            self._database = None
+
+    async def commit(self) -> None:
+        """Write the ledgers that have changed to disk; only then their totals are published."""
+        snapshots: dict[str, dict[str, Any]] = {}
+        totals: dict[str, Totals] = {}
+        for place, (meter, ledger) in enumerate(self._ledgers.items(), 1):
+            snapshot = ledger.snapshot()
+            if snapshot["last"] is not None and snapshot != self._saved.get(meter):
+                snapshots[meter] = snapshot
+                totals[meter] = ledger.totals()
+            if place % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if self._database is None or not snapshots:
+            return
+        try:
+            await asyncio.to_thread(self._database.save_ledgers, snapshots, self._time())
+        except DatabaseError as error:
+            self._note(str(error))
+            return
+        self._note(None)
+        self._saved.update(snapshots)
+        self._published.update(totals)
+
+    def _note(self, trouble: str | None) -> None:
+        """Log what changed about the disk, once."""
+        if trouble is not None and trouble != self._trouble:
+            log.warning("Totals cannot be kept at present: %s", trouble)
+        elif trouble is None and self._trouble is not None:
+            log.info("Totals are kept again.")
+        self._trouble = trouble

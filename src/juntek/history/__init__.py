@@ -1,0 +1,215 @@
+"""The SQLite file in which totals and history live; rule: what was committed survives a kill and a power cut.
+
+Write-ahead log, one transaction a call, and each commit is on the disk before the call returns.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from juntek.errors import ConfigurationError, DatabaseError
+from juntek.history.schema import DELIVERIES, HISTORY
+
+APPLICATION = 0x4A554E54
+"""The application id in the file's header, "JUNT": nobody else's database is written to."""
+
+MIGRATIONS: dict[str, tuple[str, ...]] = {
+    "0001 ledgers": (
+        """CREATE TABLE ledger (
+            meter TEXT PRIMARY KEY NOT NULL,
+            snapshot TEXT NOT NULL,
+            time REAL NOT NULL
+        ) WITHOUT ROWID""",
+    ),
+    "0002 history": HISTORY,
+    "0003 deliveries": DELIVERIES,
+}
+"""Name and statements of each step from an empty file to the present schema, in order; each is one transaction."""
+
+
+class Database:
+    """An open database file. It may be used from any thread, by one at a time; calls wait for each other.
+
+    Every method raises DatabaseError with a sentence for the owner when the disk is full or cannot be written, or the
+    file is damaged. What was committed before is still there then, and the next call tries again.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, check: bool = True, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    ) -> None:
+        """Open the file, made if it is not there, and bring it to the present schema.
+
+        With `check` all of it is read to see whether it is whole: once a start is enough. With `synchronous` NORMAL
+        a power cut may take the last commits back, whole, and no commit waits for the disk.
+
+        Raises ConfigurationError where the path cannot be, DatabaseError where the file cannot be used.
+        """
+        self.path = Path(path)
+        self._lock = Lock()
+        _make(self.path)
+        with explain(self.path):
+            self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            with explain(self.path):
+                self._prepare(synchronous, check=check)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def save_ledgers(self, snapshots: dict[str, dict[str, Any]], time: float) -> None:
+        """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970."""
+        rows = [(meter, json.dumps(snapshot, allow_nan=False), time) for meter, snapshot in snapshots.items()]
+        with self.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
+                " ON CONFLICT (meter) DO UPDATE SET snapshot = excluded.snapshot, time = excluded.time",
+                rows,
+            )
+
+    def load_ledgers(self) -> dict[str, dict[str, Any]]:
+        """Return the snapshots by the meter's name."""
+        with self._lock, explain(self.path):
+            rows = self._connection.execute("SELECT meter, snapshot FROM ledger").fetchall()
+        try:
+            return {meter: json.loads(snapshot) for meter, snapshot in rows}
+        except ValueError as error:
+            raise _damaged(self.path) from error
+
+    def back_up(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is committed into another file, which must not be there; the database may be in use.
+
+        Raises ConfigurationError where the file cannot be made.
+        """
+        target = Path(path)
+        if target.exists():
+            raise ConfigurationError(
+                f"{target} is there already: give the backup another name, or move that file away."
+            )
+        _make(target)
+        with self._lock, explain(target):
+            copy = sqlite3.connect(target)
+            try:
+                self._connection.backup(copy, pages=-1)
+                copy.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                copy.close()
+
+    def close(self) -> None:
+        """Close the file; everything committed is in it."""
+        with self._lock, explain(self.path):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prepare(self, synchronous: str, *, check: bool) -> None:
+        connection = self._connection
+        connection.execute("PRAGMA busy_timeout = 5000")
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if owner != APPLICATION and not empty:
+            raise DatabaseError(
+                f"{self.path} is the database of another program: give another path, or move that file away."
+            )
+        if check and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise _damaged(self.path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # Totals are published only after their commit, so the commit has to be on the disk.
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        self._migrate(empty=empty)
+
+    def _migrate(self, *, empty: bool) -> None:
+        with self.transaction() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY NOT NULL)")
+            if empty:
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            done = {name for (name,) in connection.execute("SELECT name FROM migration")}
+        if unknown := done - MIGRATIONS.keys():
+            raise DatabaseError(
+                f"{self.path} was written by a newer version of juntek ({max(unknown)}): install that version again, "
+                "or give another path."
+            )
+        for name, statements in MIGRATIONS.items():
+            if name not in done:
+                with self.transaction() as connection:
+                    for statement in statements:
+                        connection.execute(statement)
+                    connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing of what is executed within."""
+        connection = self._connection
+        with self._lock, explain(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+
+_MENDS = {
+    "SQLITE_FULL": "the disk is full; make room on it",
+    "SQLITE_READONLY": "it cannot be written; check that it is there, who owns it and that the disk is not read-only",
+    "SQLITE_CANTOPEN": "it cannot be opened; check who owns it and its directory",
+    "SQLITE_PERM": "it cannot be opened; check who owns it and its directory",
+    "SQLITE_BUSY": "another program holds it; stop the other gateway",
+    "SQLITE_IOERR": "the disk fails or is full; check the disk and its cable",
+}
+
+
+def _make(path: Path) -> None:
+    """Make the directory and an empty file that only its owner may read, if they are not there.
+
+    What root makes in the folder of another is the other's, as the service has to write what root has imported.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            real = Path(os.path.realpath(path))  # unlike `resolve` it leaves links in a circle to the system
+            made = os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+            folder = real.parent.stat()
+            with suppress(AttributeError, PermissionError):
+                os.fchown(made, folder.st_uid, folder.st_gid)
+            os.close(made)
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{path} cannot be made: give a path in a directory that this user may write to."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be made ({error.strerror}): give another path.") from error
+    if not path.is_file():
+        raise ConfigurationError(f"{path} is not a file: give the path of a database file.")
+
+
+@contextmanager
+def explain(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of a file into a DatabaseError with a sentence for the owner."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise _damaged(path) from error
+        mend = next((mend for start, mend in _MENDS.items() if name.startswith(start)), f"SQLite says: {error}")
+        raise DatabaseError(f"{path} cannot be used: {mend}.") from error
+
+
+def _damaged(path: Path) -> DatabaseError:
+    return DatabaseError(f"{path} is damaged or not a database: put back a backup, or move it away to begin a new one.")

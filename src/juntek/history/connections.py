@@ -1,0 +1,82 @@
+"""Connections that only read; rule: one for each thread, and a database that is gone or damaged is one sentence."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from juntek.errors import DatabaseError
+from juntek.history import explain
+
+
+class Connections:
+    """Gives each thread a connection to the file, made when it first asks.
+
+    Where the file is `changing` it is never taken for one on a disk that is read-only.
+    """
+
+    def __init__(self, path: Path, *, changing: bool = False) -> None:
+        self.path = path
+        self._changing = changing
+        self._lock = threading.Lock()
+        self._all: list[sqlite3.Connection] = []
+        self._local = threading.local()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield this thread's connection, within which everything is as of one moment."""
+        with explain(self.path):
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close all connections; no thread may be reading."""
+        with self._lock:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+            self._local = threading.local()
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._open()
+            with self._lock:
+                self._all.append(connection)
+            self._local.connection = connection
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        if not self.path.is_file():
+            raise DatabaseError(f"There is no database {self.path}: give the path of one, or start the gateway first.")
+        try:
+            return self._try("mode=ro")
+        except sqlite3.OperationalError as error:
+            # On a disk that is read-only there can be no file for the locks, and then nobody writes either.
+            name = getattr(error, "sqlite_errorname", "")
+            if self._changing or not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                raise
+            return self._try("immutable=1")
+
+    def _try(self, how: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA busy_timeout = 5000")
+            connection.execute("PRAGMA cache_size = -4000")
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        except BaseException:
+            connection.close()
+            raise
+        if "raw" not in tables:
+            connection.close()
+            raise DatabaseError(f"{self.path} has no history yet: start the gateway with a [history] section.")
+        return connection

@@ -1,0 +1,153 @@
+"""What a day, a month or a year was; rule: dates are local, and what was not measured is None.
+
+Round-trip efficiency is what came out, and what more is left than before, of what went in. It is told only where
+as much as a third of the battery went in: of less, the error of what is left is too large a part.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from itertools import groupby
+from typing import Any, Literal
+
+from juntek.history.calendar import LocalDays, date_of, name_of, start_of
+from juntek.history.fields import SCALES, TOTALS
+from juntek.history.rollups import PARTS, Rollup, fold
+from juntek.history.turning import make_days, read_rollups
+
+By = Literal["day", "month", "year"]
+ENOUGH = 0.33
+"""Part of the nominal capacity that has to be charged before an efficiency is told."""
+_PLACES = {part.name: place for place, part in enumerate(PARTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """The least and the most of a quantity."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A local day, or the month or year that begins with `date`; Ah, Wh, V, A, °C and percent.
+
+    `efficiency` is a part of 1. `count` is of readings; a day without any may still have energies, counted by the
+    meter while nobody listened.
+    """
+
+    date: date
+    count: int
+    charged_energy: float
+    discharged_energy: float
+    charged_capacity: float
+    discharged_capacity: float
+    efficiency: float | None
+    voltage: Extremes
+    current: Extremes
+    power: Extremes
+    temperature: Extremes
+    state_of_charge: Extremes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON."""
+        values: dict[str, Any] = {"date": self.date.isoformat(), "count": self.count}
+        for key in ("charged_energy", "discharged_energy", "charged_capacity", "discharged_capacity", "efficiency"):
+            values[key] = getattr(self, key)
+        for key in ("voltage", "current", "power", "temperature", "state_of_charge"):
+            extremes: Extremes = getattr(self, key)
+            values[key] = {"minimum": extremes.minimum, "maximum": extremes.maximum}
+        return values
+
+
+def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
+    connection: sqlite3.Connection, meter: int, first: date, last: date, by: By, zone: tzinfo
+) -> list[Day]:
+    """Return the days from the first date to the last that there is anything of; the meter is its number."""
+    start, end = start_of(first, zone), start_of(last + timedelta(days=1), zone)
+    rows = [(date_of(time, zone), rollup) for time, rollup in _read(connection, meter, start, end, zone)]
+    left = _left_before(connection, meter, start)
+    days = []
+    for name, group in groupby(rows, key=lambda row: _begin(row[0], by)):
+        rollup = fold([rollup for _, rollup in group])
+        days.append(_day_of(name, rollup, left))
+        now = rollup[_PLACES["remaining_capacity_last"]]
+        left = now if now is not None else left
+    return days
+
+
+def _left_before(connection: sqlite3.Connection, meter: int, start: int) -> int | None:
+    """Return what was left (0.001 Ah) when a range begins, or at the very first reading."""
+    row = (
+        connection.execute(
+            "SELECT remaining_capacity_last FROM hour WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
+            (meter, start),
+        ).fetchone()
+        or connection.execute(
+            "SELECT remaining_capacity_last FROM minute WHERE meter = ? ORDER BY time LIMIT 1", (meter,)
+        ).fetchone()
+    )
+    return row[0] if row else None
+
+
+def _read(
+    connection: sqlite3.Connection, meter: int, start: int, end: int, zone: tzinfo
+) -> Iterable[tuple[int, Rollup]]:
+    """Yield the days that begin from `start` up to, not including, `end`."""
+    written = connection.execute("SELECT value FROM note WHERE name = 'time_zone'").fetchone()
+    if written == (name_of(zone),):
+        return read_rollups(connection, "day", meter, start, end - 1)
+    return make_days(connection, meter, start, end - 1, LocalDays(zone))
+
+
+def _begin(day: date, by: By) -> date:
+    if by == "day":
+        return day
+    return day.replace(day=1) if by == "month" else day.replace(month=1, day=1)
+
+
+def _day_of(name: date, rollup: Rollup, left: int | None) -> Day:
+    totals = {key: (rollup[_PLACES[f"{key}_increase"]] or 0) / SCALES[key] for key in TOTALS}
+    nominal = rollup[_PLACES["nominal_capacity_last"]]
+    return Day(
+        date=name,
+        count=rollup[0] or 0,
+        efficiency=_efficiency(totals, rollup, left),
+        voltage=_extremes(rollup, "voltage"),
+        current=_extremes(rollup, "current"),
+        power=_extremes(rollup, "power"),
+        temperature=_extremes(rollup, "temperature"),
+        state_of_charge=_charge(rollup, nominal),
+        **totals,
+    )
+
+
+def _extremes(rollup: Rollup, key: str) -> Extremes:
+    low, high = rollup[_PLACES[f"{key}_minimum"]], rollup[_PLACES[f"{key}_maximum"]]
+    if low is None or high is None:
+        return Extremes()
+    return Extremes(low / SCALES[key], high / SCALES[key])
+
+
+def _charge(rollup: Rollup, nominal: int | None) -> Extremes:
+    left = _extremes(rollup, "remaining_capacity")
+    if not nominal or left.minimum is None or left.maximum is None:
+        return Extremes()
+    low, high = (round(min(max(1000 * value / nominal, 0.0), 100.0), 2) for value in (left.minimum, left.maximum))
+    return Extremes(low, high)
+
+
+def _efficiency(totals: dict[str, float], rollup: Rollup, left: int | None) -> float | None:
+    nominal, now = rollup[_PLACES["nominal_capacity_last"]], rollup[_PLACES["remaining_capacity_last"]]
+    if not nominal or now is None or left is None:
+        return None
+    if totals["charged_capacity"] < ENOUGH * nominal / SCALES["nominal_capacity"]:
+        return None
+    voltage = (rollup[_PLACES["voltage_sum"]] or 0) / (rollup[0] or 1) / SCALES["voltage"]
+    more = (now - left) / SCALES["remaining_capacity"] * voltage
+    efficiency = (totals["discharged_energy"] + more) / totals["charged_energy"] if totals["charged_energy"] else None
+    return round(efficiency, 4) if efficiency is not None and 0 < efficiency <= 1.1 else None

@@ -1,0 +1,205 @@
+"""Recordings read into the history; rule: the same checks and the same totals as live, and twice is as good as once.
+
+Totals go on from those of the gateway where the recording begins after them, else they begin anew: what counts in the
+history is how much they grow.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from juntek.battery.ledger import Ledger
+from juntek.capture import Chunk, ChunkReader
+from juntek.errors import RequestError
+from juntek.history import Database
+from juntek.history.clock import Clock
+from juntek.history.fields import FIRST_TOTAL, PLACES, SCALES, TOTALS, Batch, batch_of, mask_of
+from juntek.history.recorder import Recorder, Stream
+from juntek.reading import Identity, Reading
+from juntek.rs485.bus import Bus
+from juntek.rs485.decode import Options
+from juntek.rs485.framing import Garbage
+
+BLOCK = 256 * 1024
+BATCH = 20_000
+"""Readings in one commit."""
+TOTALS_INTERVAL = 10.0
+"""s between two totals, as in the gateway."""
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of a recording. `skipped` counts what was not kept, by why."""
+
+    meter: str
+    kept: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    first: float | None = None
+    last: float | None = None
+    """Times of the first and the last reading that was kept, s since 1970."""
+
+
+class LogImport:
+    """Reads the recordings of one meter, in the order of time, into a database.
+
+    `address` is that of the meter where the recording has several. Of readings before `keep_since` (s) only the
+    rollups are kept.
+    """
+
+    def __init__(  # noqa: PLR0913 - where from, where to
+        self,
+        database: Database,
+        meter: str,
+        zone: tzinfo,
+        *,
+        options: Options | None = None,
+        address: int | None = None,
+        keep_since: float = 0.0,
+    ) -> None:
+        self.result = Imported(meter)
+        self._database = database
+        self._recorder = Recorder(database, zone)
+        self._zone = zone
+        self.keep_since = keep_since
+        self._address = address
+        self._options = options or Options()
+        self._bus = Bus({address: self._options} if address is not None else None)
+        self._clock = Clock()
+        self._stream = Stream(meter, live=False)
+        self._ledger = Ledger(zone)
+        self._goes_on = False
+        self._waiting: list[Reading] = []
+        self._totals: list[tuple[int, ...]] = []
+        self._next_totals = 0.0
+
+    def add(self, chunks: Iterable[Chunk]) -> None:
+        """Take the next of the recording."""
+        feed = self._bus.feed
+        waiting = self._waiting
+        for chunk in chunks:
+            for event in feed(chunk.data, chunk.time):
+                if event.__class__ is Reading:
+                    self._take(event)
+                elif isinstance(event, Garbage):
+                    self.result.skipped[f"garbage ({event.reason})"] += 1
+                elif isinstance(event, Identity) and event.address == self._address:
+                    self._ledger.limit(event.max_current)
+            if len(waiting) >= BATCH:
+                self._flush()
+
+    def finish(self) -> Imported:
+        """Write what is left; return what became of all."""
+        for event in self._bus.finish():
+            if isinstance(event, Reading):
+                self._take(event)
+            elif isinstance(event, Garbage):
+                self.result.skipped[f"garbage ({event.reason})"] += 1
+        self._flush()
+        if self._goes_on:
+            self._recorder.conclude(self._stream, self._ledger.snapshot())
+        return self.result
+
+    def _take(self, reading: Reading) -> None:
+        skipped = self.result.skipped
+        if self._address is None:
+            self._address = reading.address
+        if reading.address != self._address:
+            skipped[f"of the meter at address {reading.address}"] += 1
+            return
+        time = reading.time
+        if time is None:
+            skipped["without a time and its offset from UTC"] += 1
+            return
+        if not self._clock.admit(time):
+            return
+        if not self._waiting and self._stream.totals is None and not self._goes_on:
+            self._find_start(time)
+        self._ledger.add(reading)
+        self._waiting.append(reading)
+        if not 0 <= self._next_totals - time <= TOTALS_INTERVAL:
+            self._next_totals = time + TOTALS_INTERVAL
+            self._note_totals()
+        else:
+            self._totals.append(self._totals[-1] if self._totals else self._numbers())
+
+    def _find_start(self, time: float) -> None:
+        """Go on from the gateway's totals where the recording begins after them."""
+        snapshot = self._database.load_ledgers().get(self.result.meter)
+        last = snapshot["last"][0] if snapshot and snapshot["last"] else None
+        self._goes_on = last is None or time > last
+        if not self._goes_on:
+            return
+        if snapshot:
+            self._ledger = Ledger.restore(snapshot, self._zone)
+        self._recorder.go_on(self._stream)
+
+    def _note_totals(self) -> None:
+        self._totals.append(self._numbers())
+
+    def _numbers(self) -> tuple[int, ...]:
+        totals = self._ledger.totals()
+        numbers = [round(getattr(totals, key) * SCALES[key]) for key in TOTALS]
+        return (*numbers, mask_of(totals.estimated))
+
+    def _flush(self) -> None:
+        self.result.skipped.update(self._clock.refused)
+        self._clock.refused.clear()
+        if not self._waiting:
+            return
+        self._totals[-1] = self._numbers()
+        batch = batch_of(self._waiting)
+        *totals, estimated = zip(*self._totals, strict=True)
+        for place, column in enumerate(totals, FIRST_TOTAL):
+            batch[place] = list(column)
+        batch[PLACES["estimated"]] = list(estimated)
+        self._write(batch)
+        self._waiting.clear()
+        self._totals.clear()
+
+    def _write(self, batch: Batch) -> None:
+        refused = self._recorder.record_streams([(self._stream, batch)], keep_since=self.keep_since)
+        result = self.result
+        result.kept += len(self._waiting) - refused
+        if refused:
+            result.skipped["there already"] += refused
+        if refused < len(self._waiting):
+            result.first = self._waiting[0].time if result.first is None else result.first
+            result.last = self._waiting[-1].time
+
+
+def read_log(path: Path, tell: Callable[[int, int], None] = lambda _done, _of: None) -> Iterator[list[Chunk]]:
+    """Yield the chunks of a recording, plain or compressed with gzip; `tell` hears how many of its bytes are read.
+
+    Raises RequestError where the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            magic = file.read(2)
+            file.seek(0)
+            source = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if magic == _GZIP else file
+            reader = ChunkReader()
+            while block := source.read(BLOCK):
+                yield reader.feed(block)
+                tell(file.tell(), size)
+            yield reader.finish()
+    except (OSError, EOFError) as error:
+        text = getattr(error, "strerror", None) or "its compressed data is damaged"
+        raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
+
+
+def import_logs(
+    job: LogImport, paths: Iterable[Path], tell: Callable[[int, int], None] = lambda _done, _of: None
+) -> Imported:
+    """Read recordings, in the order of time, to their end."""
+    for chunks in chain.from_iterable(read_log(path, tell) for path in paths):
+        job.add(chunks)
+    return job.finish()

@@ -1,0 +1,150 @@
+"""What the history can be asked; rule: it only reads, from any thread, and an answer is never larger than asked for.
+
+Times are s since 1970. A rollup answers wherever it can; readings themselves are unpacked only for short ranges.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, tzinfo
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from juntek.errors import RequestError
+from juntek.history.calendar import zone_of
+from juntek.history.connections import Connections
+from juntek.history.days import By, Day, read_days
+from juntek.history.rows import ROW_KEYS, rows_of
+from juntek.history.series import SERIES_KEYS, Column, Series, read_series
+
+__all__ = ["ROW_KEYS", "SERIES_KEYS", "Column", "Day", "HistoryReader", "Series"]
+
+CLOCK_TOLERANCE = 86_400.0
+"""s that a reading may lie ahead of the clock; further ahead the clock was wrong when it was written."""
+
+
+class HistoryReader:
+    """The history in a database file, which a gateway may be writing to; each answer is as of one moment.
+
+    Raises DatabaseError where there is no history or it cannot be read, RequestError for a meter, a quantity or a
+    range that cannot be.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        time_zone: tzinfo | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """The file is opened when it is first asked. Without a `time_zone` days are those of whoever wrote them."""
+        self._connections = Connections(Path(path))
+        self._zone = time_zone
+        self._clock = clock
+
+    def meters(self) -> list[str]:
+        """Return the names of all meters that have a history, sorted."""
+        with self._connections.reading() as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM meter ORDER BY name")]
+
+    @property
+    def time_zone(self) -> tzinfo:
+        """Whose midnight begins a day."""
+        if self._zone is not None:
+            return self._zone
+        with self._connections.reading() as connection:
+            row = connection.execute("SELECT value FROM note WHERE name = 'time_zone'").fetchone()
+        return zone_of(row[0] if row else "UTC")
+
+    def span(self, meter: str) -> tuple[float, float] | None:
+        """Return the times of the first and the last reading; None where there is none.
+
+        Readings that a wrong clock put further into the future than CLOCK_TOLERANCE do not count.
+        """
+        latest = int(self._clock() + CLOCK_TOLERANCE)
+        with self._connections.reading() as connection:
+            ends = []
+            for order, part in (("ASC", "first_time"), ("DESC", "last_time")):
+                row = connection.execute(
+                    f"SELECT time, {part} FROM minute"  # noqa: S608 - our own names
+                    f" WHERE meter = (SELECT id FROM meter WHERE name = ?) AND time <= ? ORDER BY time {order} LIMIT 1",
+                    (meter, latest),
+                ).fetchone()
+                if row is None:
+                    return None
+                ends.append(row[0] + row[1] / 1000)
+        return ends[0], ends[1]
+
+    def series(self, meter: str, quantities: Sequence[str], start: float, end: float, points: int) -> Series:
+        """Return the quantities from `start` up to, not including, `end`, in at most `points` points.
+
+        The points are readings where there are no more than that many, else equal stretches of time. `quantities`
+        are of SERIES_KEYS.
+        """
+        if unknown := [key for key in quantities if key not in SERIES_KEYS]:
+            raise RequestError(f"There is no history of {unknown[0]}; choose from {', '.join(SERIES_KEYS)}.")
+        if not start < end:
+            raise RequestError("The range ends before it begins; give an end after its start.")
+        if points < 1:
+            raise RequestError(f"{points} points make no chart; ask for 1 or more.")
+        with self._connections.reading() as connection:
+            return read_series(connection, self._number(connection, meter), quantities, start, end, points)
+
+    def days(self, meter: str, start_date: date, end_date: date, by: By = "day") -> list[Day]:
+        """Return what each local day, month or year was, from the first date up to and with the last."""
+        if by not in ("day", "month", "year"):
+            raise RequestError(f'Days can be told by "day", "month" or "year", not by "{by}".')
+        zone = self.time_zone
+        with self._connections.reading() as connection:
+            return read_days(connection, self._number(connection, meter), start_date, end_date, by, zone)
+
+    def readings(self, meter: str, start: float, end: float) -> Iterator[tuple[Any, ...]]:
+        """Yield the readings that are still kept, from `start` up to, not including, `end`, as rows of ROW_KEYS.
+
+        They are read hour by hour, so that any number of them takes little memory and holds nothing up.
+        """
+        first, last = round(start * 1000), round(end * 1000)
+        position = first - 3_600_000
+        while True:
+            with self._connections.reading() as connection:
+                blocks = connection.execute(
+                    "SELECT time, last, count, block FROM raw WHERE meter = ? AND time > ? AND time < ?"
+                    " ORDER BY time LIMIT 8",
+                    (self._number(connection, meter), position, last),
+                ).fetchall()
+            if not blocks:
+                return
+            for _, until, count, block in blocks:
+                if until >= first:
+                    yield from rows_of(block, count, first, last)
+            position = max(until for _, until, _, _ in blocks)
+
+    def count(self, meter: str) -> int:
+        """Return how many readings there ever were."""
+        with self._connections.reading() as connection:
+            row = connection.execute(
+                "SELECT sum(count) FROM day WHERE meter = ?", (self._number(connection, meter),)
+            ).fetchone()
+        return row[0] or 0
+
+    def close(self) -> None:
+        """Close the file; no other thread may be reading."""
+        self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @staticmethod
+    def _number(connection: Any, meter: str) -> int:  # noqa: ANN401
+        row = connection.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
+        if row is None:
+            raise RequestError(f'There is no history of a meter "{meter}".')
+        return int(row[0])

@@ -1,0 +1,295 @@
+"""Writes readings and their rollups; rule: one transaction holds both, and nothing is remembered between two of them.
+
+So a kill at any moment leaves rollups that are what the readings say. A reading is refused where the minute it falls
+into has readings before and after it: what is there is there, and nothing is doubled. Totals are kept as they were
+told; the rollups hold how much they grew from one reading of a stream to the next, so that streams whose totals began
+elsewhere stand side by side without a jump.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import accumulate, pairwise
+from operator import sub
+from typing import Any
+
+from juntek.history import Database
+from juntek.history.calendar import LocalDays, name_of
+from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, times_of
+from juntek.history.raw import keep_readings
+from juntek.history.rollups import INCREASES, LEVELS, Rollup, fold, minutes_of, nothing, row_of, upsert
+from juntek.history.turning import turn_days
+from juntek.reading import Reading
+
+LONGEST_STEP = 300_000
+"""ms between readings above which what flowed across midnight is shared out between the days."""
+MOST_DAYS = 400
+"""Days that such a gap is shared out over; a longer one is a clock that was set."""
+
+_UPSERTS = {level: upsert(level) for level in LEVELS}
+
+
+@dataclass(slots=True)
+class Stream:
+    """Readings of one meter in the order in which they came, and where their totals stood last.
+
+    `live` is what the gateway hears: it goes on where it was after a restart, and what a refused reading had counted
+    comes with the next. In what is read from a file a refused reading takes its count along: it was counted before.
+    """
+
+    meter: str
+    live: bool = True
+    time: int | None = None
+    totals: list[int | None] | None = None
+
+
+class Recorder:
+    """Writes the history of all meters into a database; `zone` says when a day begins.
+
+    Where the zone has changed all days are made anew from hours, or from minutes where its midnights are not on an
+    hour. Raises DatabaseError, and then nothing of the call has been written.
+    """
+
+    def __init__(self, database: Database, zone: tzinfo) -> None:
+        self._database = database
+        self._days = LocalDays(zone)
+        name = name_of(zone)
+        with database.transaction() as connection:
+            found = connection.execute("SELECT value FROM note WHERE name = 'time_zone'").fetchone()
+            if found != (name,):
+                if found is not None:
+                    turn_days(connection, self._days)
+                connection.execute("INSERT OR REPLACE INTO note VALUES ('time_zone', ?)", (name,))
+
+    def last_times(self) -> dict[str, float]:
+        """Return when each meter had its last live reading, s since 1970."""
+        with self._database.transaction() as connection:
+            rows = connection.execute("SELECT name, time FROM meter WHERE time IS NOT NULL").fetchall()
+        return {name: time / 1000 for name, time in rows}
+
+    def record(self, batches: Mapping[str, Sequence[Reading]]) -> int:
+        """Write what was heard live of each meter, in one commit; return how many were refused."""
+        streams = [(Stream(meter), batch_of(readings)) for meter, readings in batches.items() if readings]
+        return self.record_streams(streams)
+
+    def record_streams(self, streams: Iterable[tuple[Stream, Batch]], *, keep_since: float = 0.0) -> int:
+        """Write a batch of each stream in one commit; of readings before `keep_since` (s) only the rollups."""
+        refused = 0
+        with self._database.transaction() as connection:
+            for stream, batch in streams:
+                meter = _open_stream(connection, stream)
+                for run in _runs(batch):
+                    refused += self._record(connection, meter, stream, run, round(keep_since * 1000))
+                if stream.live:
+                    _close_stream(connection, meter, stream)
+        return refused
+
+    def go_on(self, stream: Stream) -> None:
+        """Let a stream that is not live begin where the totals of its meter stood last."""
+        with self._database.transaction() as connection:
+            _, stream.time, stream.totals = _find_meter(connection, stream.meter)
+
+    def conclude(self, stream: Stream, snapshot: dict[str, Any]) -> None:
+        """Let the gateway go on where a stream ended, with the ledger of this snapshot."""
+        if stream.time is None or snapshot["last"] is None:
+            return
+        with self._database.transaction() as connection:
+            meter, time, _ = _find_meter(connection, stream.meter)
+            if time is not None and time >= stream.time:
+                return
+            _close_stream(connection, meter, stream)
+            connection.execute(
+                "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)",
+                (stream.meter, json.dumps(snapshot, allow_nan=False), stream.time / 1000),
+            )
+
+    def drop_raw(self, before: float, limit: int) -> int:
+        """Drop at most so many blocks that ended before `before` (s), the oldest first; return how many."""
+        with self._database.transaction() as connection:
+            return connection.execute(
+                "DELETE FROM raw WHERE (meter, time) IN"
+                " (SELECT raw.meter, raw.time FROM meter JOIN raw ON raw.meter = meter.id"
+                " WHERE raw.time < ?1 AND raw.last < ?1 LIMIT ?2)",
+                (round(before * 1000), limit),
+            ).rowcount
+
+    def _record(self, connection: sqlite3.Connection, meter: int, stream: Stream, batch: Batch, keep_since: int) -> int:
+        """Write one run of times that only grow; return how many readings were refused."""
+        accepted = _choose(connection, meter, times_of(batch))
+        growth = _grow(stream, batch, accepted)
+        before, refused = stream.time, 0
+        if not stream.live:
+            stream.time = batch[TIME][-1]
+        if accepted is not None:
+            refused = len(accepted) - sum(accepted)
+            places = [place for place, good in enumerate(accepted) if good]
+            batch = [[column[place] for place in places] for column in batch]
+        times = times_of(batch)
+        if not times:
+            return refused
+        stream.time = times[-1] if stream.live else stream.time
+        self._roll_up(connection, meter, batch, growth, before)
+        keep_readings(connection, meter, batch, keep_since)
+        return refused
+
+    def _roll_up(
+        self,
+        connection: sqlite3.Connection,
+        meter: int,
+        batch: Batch,
+        growth: list[list[int]],
+        before: int | None,
+    ) -> None:
+        minutes = minutes_of(batch, growth)
+        hours: defaultdict[int, list[Rollup]] = defaultdict(list)
+        days: defaultdict[int, list[Rollup]] = defaultdict(list)
+        for time, rollup in minutes.items():
+            hours[time - time % 3600].append(rollup)
+        hourly = {time: fold(rollups) for time, rollups in hours.items()}
+        start_of = self._days.start_of
+        for time, rollup in hourly.items():
+            if start_of(time) == start_of(time + 3599):
+                days[start_of(time)].append(rollup)
+            else:
+                for minute in range(time, time + 3600, 60):
+                    if minute in minutes:
+                        days[start_of(minute)].append(minutes[minute])
+        daily = {time: fold(rollups) for time, rollups in days.items()}
+        self._share_out(daily, batch, growth, before)
+        for level, rollups in (("minute", minutes), ("hour", hourly), ("day", daily)):
+            connection.executemany(_UPSERTS[level], [row_of(meter, time, r) for time, r in rollups.items()])
+
+    def _share_out(self, daily: dict[int, Rollup], batch: Batch, growth: list[list[int]], before: int | None) -> None:
+        """Give each day its part, by time, of what the totals grew in a gap across midnight."""
+        times = times_of(batch)
+        gaps = [] if before is None or times[0] - before <= LONGEST_STEP else [(before, 0)]
+        if times[-1] - times[0] > LONGEST_STEP:
+            gaps += [(a, place) for place, (a, b) in enumerate(pairwise(times), 1) if b - a > LONGEST_STEP]
+        for start, place in gaps:
+            end = times[place]
+            if end - start > MOST_DAYS * 86_400_000:
+                continue
+            grown = [total[place] - (total[place - 1] if place else 0) for total in growth]
+            borders = [start, *(midnight * 1000 for midnight in self._days.midnights(start / 1000, end / 1000)), end]
+            target = self._days.start_of(end / 1000)
+            for first, second in pairwise(borders[:-1]):
+                day = self._days.start_of(first / 1000)
+                shares = [total * (second - first) // (end - start) for total in grown]
+                if day not in daily:
+                    daily[day] = nothing(shares)
+                else:
+                    _add(daily[day], shares)
+                _add(daily[target], [-share for share in shares])
+
+
+def _add(rollup: Rollup, increases: Sequence[int]) -> None:
+    for place, increase in zip(INCREASES, increases, strict=True):
+        rollup[place] = (rollup[place] or 0) + increase
+
+
+def _open_stream(connection: sqlite3.Connection, stream: Stream) -> int:
+    """Return the number of the meter, and let a live stream go on where it was."""
+    meter, time, totals = _find_meter(connection, stream.meter)
+    if stream.live:
+        stream.time, stream.totals = time, totals
+    return meter
+
+
+def _find_meter(connection: sqlite3.Connection, name: str) -> tuple[int, int | None, list[int | None] | None]:
+    """Return the number of the meter, made if it has none, and when its totals stood where at its last live reading."""
+    query = f"SELECT id, time, {', '.join(TOTALS)} FROM meter WHERE name = ?"  # noqa: S608 - our own names
+    row = connection.execute(query, (name,)).fetchone()
+    if row is None:
+        cursor = connection.execute("INSERT INTO meter (name) VALUES (?)", (name,))
+        assert cursor.lastrowid is not None  # noqa: S101 - a row was made
+        return cursor.lastrowid, None, None
+    meter, time, *totals = row
+    return meter, time, totals
+
+
+def _close_stream(connection: sqlite3.Connection, meter: int, stream: Stream) -> None:
+    assignments = ", ".join(f"{key} = ?" for key in TOTALS)
+    connection.execute(
+        f"UPDATE meter SET time = ?, {assignments} WHERE id = ?",  # noqa: S608 - our own names
+        (stream.time, *(stream.totals or [None] * len(TOTALS)), meter),
+    )
+
+
+def _runs(batch: Batch) -> list[Batch]:
+    """Return the batch in pieces whose times only grow: the clock may have stepped back."""
+    times = times_of(batch)
+    cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b <= a]
+    return [part_of(batch, start, end) for start, end in pairwise((0, *cuts, len(times)))]
+
+
+def _choose(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:
+    """Return which readings do not fall between the first and the last of their minute; None for all."""
+    rows = connection.execute(
+        "SELECT time * 1000, first_time, last_time FROM minute WHERE meter = ? AND time BETWEEN ? AND ?",
+        (meter, times[0] // 60_000 * 60, times[-1] // 1000),
+    ).fetchall()
+    taken = {minute: (minute + first, minute + last) for minute, first, last in rows}
+    if not taken or (len(taken) == 1 and times[0] > max(last for _, last in taken.values())):
+        return None
+    free = (0, -1)
+    chosen = []
+    for time in times:
+        first, last = taken.get(time - time % 60_000, free)
+        chosen.append(not first <= time <= last)
+    return None if all(chosen) else chosen
+
+
+def _grow(stream: Stream, batch: Batch, accepted: list[bool] | None) -> list[list[int]]:
+    """Return how much each total has grown at each accepted reading since before the batch; move the stream on."""
+    before = stream.totals or [None] * len(TOTALS)
+    later = stream.time is not None and (batch[TIME][0] or 0) > stream.time
+    after: list[int | None] = []
+    growth = []
+    for place, base in enumerate(before, FIRST_TOTAL):
+        values, last = _without_gaps(batch[place], base)
+        if later and last is not None and last < values[0]:
+            # Totals never step back, so these have begun anew.
+            values[0] = values[1]
+        steps = list(map(sub, values[1:], values))
+        if steps and min(steps) < 0:
+            # What comes a second time has counted nothing.
+            values = list(accumulate(values, max))
+            steps, last = list(map(sub, values[1:], values)), values[-1]
+        if accepted is not None:
+            steps, left = _accepted_steps(steps, accepted, carry=stream.live)
+            last = last - left if last is not None else None
+        growth.append(list(accumulate(steps)))
+        after.append(last)
+    stream.totals = after
+    return growth
+
+
+def _without_gaps(column: Sequence[int | None], base: int | None) -> tuple[list[int], int | None]:
+    """Return the total before the batch and at each reading, where it is not known as it was; and the last known."""
+    if None not in column:
+        values: list[int] = column  # type: ignore[assignment]
+        return [values[0] if base is None else base, *values], values[-1]
+    known = base
+    first = base if base is not None else next((value for value in column if value is not None), 0)
+    filled = [first]
+    for value in column:
+        known = value if value is not None else known
+        filled.append(first if known is None else known)
+    return filled, known
+
+
+def _accepted_steps(steps: list[int], accepted: list[bool], *, carry: bool) -> tuple[list[int], int]:
+    """Return the steps of the accepted readings, with `carry` those of refused ones added to the next; and the rest."""
+    kept, carried = [], 0
+    for step, good in zip(steps, accepted, strict=True):
+        if good:
+            kept.append(step + carried)
+            carried = 0
+        elif carry:
+            carried += step
+    return kept, carried

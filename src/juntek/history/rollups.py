@@ -1,0 +1,151 @@
+"""What the readings of a minute, an hour or a local day were together; rule: rollups add up, in any order.
+
+Two rollups of one bucket become one by minimum, maximum, sum and, by time, the last. So a rollup is never made anew
+from readings, which may have been dropped long ago, and the same statement keeps all levels.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from juntek.history.fields import INSTANTS, PLACES, TIME, TOTALS, Batch, times_of
+
+OPTIONAL = ("temperature", "internal_resistance")
+"""Instants that a reading may lack; they are counted by themselves."""
+
+
+class Part(NamedTuple):
+    """One column of a rollup, and how two of it become one."""
+
+    name: str
+    way: str
+    """"sum", "minimum", "maximum", or "last" by the time of the last reading."""
+
+
+def _parts() -> Iterator[Part]:
+    yield Part("count", "sum")
+    yield Part("first_time", "minimum")
+    yield Part("last_time", "maximum")
+    for key in INSTANTS:
+        if key in OPTIONAL:
+            yield Part(f"{key}_count", "sum")
+        yield Part(f"{key}_minimum", "minimum")
+        yield Part(f"{key}_maximum", "maximum")
+        yield Part(f"{key}_sum", "sum")
+        yield Part(f"{key}_last", "last")
+    for key in TOTALS:
+        yield Part(f"{key}_last", "last")
+        yield Part(f"{key}_increase", "sum")
+    yield Part("nominal_capacity_last", "last")
+
+
+PARTS = tuple(_parts())
+COUNT, FIRST_TIME, LAST_TIME = 0, 1, 2
+INCREASES = tuple(place for place, part in enumerate(PARTS) if part.name.endswith("_increase"))
+
+LEVELS = {"minute": 60, "hour": 3600, "day": 86_400}
+"""Tables and their seconds; a day is a local one and may be an hour shorter or longer."""
+
+Rollup = list[int | None]
+"""The parts of one bucket; times are ms since 1970."""
+
+
+def schema(level: str) -> str:
+    """Return the statement that makes the table of a level; times of readings are ms after `time`, its start."""
+    columns = ", ".join(f"{part.name} INTEGER" for part in PARTS)
+    return (
+        f"CREATE TABLE {level} (meter INTEGER NOT NULL, time INTEGER NOT NULL, {columns}, PRIMARY KEY (meter, time))"
+        " WITHOUT ROWID"
+    )
+
+
+def upsert(level: str) -> str:
+    """Return the statement that adds a rollup (see `row_of`) to the one that is there."""
+    names = ", ".join(part.name for part in PARTS)
+    marks = ", ".join("?" * (len(PARTS) + 2))
+    assignments = ", ".join(f"{part.name} = {_merged(part)}" for part in PARTS)
+    return (
+        f"INSERT INTO {level} AS old (meter, time, {names}) VALUES ({marks})"  # noqa: S608 - our own names
+        f" ON CONFLICT (meter, time) DO UPDATE SET {assignments}"
+    )
+
+
+def _merged(part: Part) -> str:
+    old, new = f"old.{part.name}", f"excluded.{part.name}"
+    either, other = f"coalesce({old}, {new})", f"coalesce({new}, {old})"
+    if part.way == "sum":
+        return f"{old} + {new}"
+    if part.way == "last":
+        later = "coalesce(excluded.last_time, -1) >= coalesce(old.last_time, -1)"
+        return f"CASE WHEN {later} THEN {other} ELSE {either} END"
+    return f"{part.way[:3]}({either}, {other})"
+
+
+def row_of(meter: int, time: int, rollup: Rollup) -> list[int | None]:
+    """Return the values for `upsert`. `time` is the start of the bucket, s since 1970."""
+    first, last = rollup[FIRST_TIME], rollup[LAST_TIME]
+    if first is None or last is None:
+        return [meter, time, *rollup]
+    return [meter, time, rollup[COUNT], first - time * 1000, last - time * 1000, *rollup[3:]]
+
+
+def nothing(increases: Sequence[int]) -> Rollup:
+    """Return a rollup without a reading, of a time about which only the increases of the totals are known."""
+    rollup: Rollup = [0 if part.way == "sum" else None for part in PARTS]
+    for place, increase in zip(INCREASES, increases, strict=True):
+        rollup[place] = increase
+    return rollup
+
+
+def minutes_of(batch: Batch, growth: Sequence[Sequence[int]]) -> dict[int, Rollup]:
+    """Return the rollups of a batch in the order of time, by the start of the minute (s since 1970).
+
+    `growth` has for each total how much it had grown, at each reading, since before the batch.
+    """
+    times = times_of(batch)
+    rollups: dict[int, Rollup] = {}
+    start, count = 0, len(times)
+    while start < count:
+        minute = times[start] // 60_000
+        end = bisect_left(times, (minute + 1) * 60_000, start)
+        rollups[minute * 60] = _roll_up(batch, growth, start, end)
+        start = end
+    return rollups
+
+
+def _roll_up(batch: Batch, growth: Sequence[Sequence[int]], start: int, end: int) -> Rollup:
+    times = batch[TIME]
+    rollup: Rollup = [end - start, times[start], times[end - 1]]
+    for key in INSTANTS:
+        values = batch[PLACES[key]][start:end]
+        if key in OPTIONAL:
+            values = [value for value in values if value is not None]
+            rollup.append(len(values))
+            if not values:
+                rollup += (None, None, 0, None)
+                continue
+        rollup += (min(values), max(values), sum(values), values[-1])  # type: ignore[type-var,arg-type]
+    for key, grown in zip(TOTALS, growth, strict=True):
+        rollup += (batch[PLACES[key]][end - 1], grown[end - 1] - (grown[start - 1] if start else 0))
+    rollup.append(batch[PLACES["nominal_capacity"]][end - 1])
+    return rollup
+
+
+def fold(rollups: Sequence[Rollup]) -> Rollup:
+    """Return one rollup of several in the order of time."""
+    if len(rollups) == 1:
+        return list(rollups[0])
+    whole: Rollup = []
+    for part, column in zip(PARTS, zip(*rollups, strict=True), strict=True):
+        values = [value for value in column if value is not None] if None in column else column
+        if part.way == "sum":
+            whole.append(sum(values))
+        elif not values:
+            whole.append(None)
+        elif part.way == "last":
+            whole.append(values[-1])
+        else:
+            whole.append(min(values) if part.way == "minimum" else max(values))
+    return whole

@@ -1,0 +1,205 @@
+"""Keeps every reading in the database; rule: few commits for all meters, and what fails is told and tried again.
+
+A clean stop writes what is held. A kill loses the readings of one commit interval and no energy: what they had
+counted is in the totals of the next. While the database cannot be written the sink is away like any other; what it
+held is written first when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from juntek.errors import ConfigurationError
+from juntek.history import Database
+from juntek.history.clock import Clock
+from juntek.history.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from juntek.outputs import Context
+    from juntek.reading import Reading
+    from juntek.update import Update
+
+__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
+
+log = logging.getLogger(__name__)
+
+SECTION = "history"
+EXTRA = ""
+LIBRARIES = ()
+"""It needs none."""
+
+MOST_HELD, MOST_OF_A_METER = 20_000, 100
+"""Readings that are held between two commits, of few meters and of each of many; beyond that a commit comes early."""
+METERS_A_COMMIT = 100
+"""Meters whose readings are written in one commit. One of a thousand would hold the others up who write here, the
+totals and the accounts of targets, for a second."""
+BLOCKS_DROPPED = 8
+"""Hours of readings that are dropped after one commit, so that no commit takes long; of many meters, twice as many as
+become too old from one commit to the next."""
+HOUR, DAY = 3600.0, 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is kept, and where; raises ConfigurationError where a value cannot be right.
+
+    `path`: the database file, for totals too; default: that of the service or the user.
+    `keep_raw_days`: days after which single readings are dropped; their minutes, hours and days stay for ever.
+    `commit_interval`: s between two writes to the disk, and so what a power cut may cost.
+    """
+
+    path: Path | None = None
+    keep_raw_days: float = 30.0
+    commit_interval: float = 10.0
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a reading may come late."""
+        return 0.1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.keep_raw_days <= 36_500:
+            raise ConfigurationError(f"history.keep_raw_days is 1 to 36500, not {self.keep_raw_days:g}.")
+        if not 0.1 <= self.commit_interval <= 3600:
+            raise ConfigurationError(f"history.commit_interval is 0.1 to 3600 seconds, not {self.commit_interval:g}.")
+
+
+@asynccontextmanager
+async def open_sink(options: Options, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+    """Open the database and yield `handle(update)`; leaving writes what is held.
+
+    Raises DatabaseError when the disk is full or cannot be written, also while the body only waits.
+    """
+    path = options.path or context.database
+    if path is None:
+        raise ConfigurationError("history.path is not known; give the path of the database file.")
+    # The gateway has checked the file when it started.
+    database = await asyncio.to_thread(Database, path, check=False, synchronous="NORMAL")
+    try:
+        keeper = _Keeper(options, context, database)
+        await keeper.open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                task = tasks.create_task(keeper.run())
+                try:
+                    yield keeper.handle
+                finally:
+                    task.cancel()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None  # a commit that failed ended the body
+        finally:
+            if not keeper.failed:
+                await keeper.commit()
+    finally:
+        await asyncio.to_thread(database.close)
+
+
+class _Keeper:
+    """Holds readings until the next commit."""
+
+    def __init__(self, options: Options, context: Context, database: Database) -> None:
+        self.failed = False
+        self._options = options
+        self._context = context
+        self._database = database
+        self._recorder: Recorder | None = None
+        self._clocks: dict[str, Clock] = {}
+        self._held: dict[str, list[Reading]] = {}
+        self._count = 0
+        self._most = max(MOST_HELD, MOST_OF_A_METER * len(context.meters))
+        self._full = asyncio.Event()
+
+    async def open(self) -> None:
+        self._recorder = await asyncio.to_thread(Recorder, self._database, self._context.time_zone)
+        last_times = await asyncio.to_thread(self._recorder.last_times)
+        self._clocks = {meter: Clock(time) for meter, time in last_times.items()}
+        self._held = self._context.left.pop(SECTION, {})
+        for meter, readings in self._held.items():
+            self._clocks.setdefault(meter, Clock()).admit(readings[-1].time or 0.0)
+        await self.commit()
+
+    async def handle(self, update: Update) -> None:
+        """Hold the reading of an update; one that was handed over before is not held again."""
+        reading = update.reading
+        if reading is None or reading.time is None:
+            return
+        clock = self._clocks.setdefault(update.meter, Clock())
+        if reading.time == clock.last:
+            return
+        if not clock.admit(reading.time):
+            self._tell(update.meter, clock)
+            return
+        if clock.refused:
+            clock.refused.clear()
+            self._context.troubles.pop(SECTION, None)
+            log.info("history: readings of %s are kept again.", update.meter)
+        self._held.setdefault(update.meter, []).append(reading)
+        self._count += 1
+        if self._count >= self._most:
+            self._full.set()
+
+    async def run(self) -> None:
+        """Commit every interval until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._options.commit_interval):
+                    await self._full.wait()
+            except TimeoutError:
+                pass
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Write what is held, then drop a little of what is old."""
+        held, self._held, self._count = self._held, {}, 0
+        self._full.clear()
+        if not held:
+            return
+        # A commit that was begun is waited for even when the gateway stops meanwhile.
+        work = asyncio.ensure_future(asyncio.to_thread(self._write, held))
+        stopped = False
+        while not work.done():
+            try:
+                await asyncio.wait((work,))
+            except asyncio.CancelledError:
+                stopped = True
+        if work.exception() is not None:
+            self._leave(held)
+        work.result()
+        if stopped:
+            raise asyncio.CancelledError
+
+    def _leave(self, held: dict[str, list[Reading]]) -> None:
+        """Leave what was not written, and what came meanwhile, to the next entry."""
+        self.failed = True
+        for meter, readings in self._held.items():
+            held.setdefault(meter, []).extend(readings)
+        self._context.left[SECTION] = held
+
+    def _write(self, held: dict[str, list[Reading]]) -> None:
+        assert self._recorder is not None  # noqa: S101 - made by open
+        while held:
+            part = dict(islice(held.items(), METERS_A_COMMIT))
+            self._recorder.record(part)
+            for meter in part:
+                del held[meter]  # what is left is written when the disk is back
+        steady = [clock.last for clock in self._clocks.values() if clock.is_steady and clock.last is not None]
+        if steady:
+            limit = max(BLOCKS_DROPPED, ceil(2 * len(steady) * self._options.commit_interval / HOUR))
+            self._recorder.drop_raw(min(steady) - self._options.keep_raw_days * DAY, limit)
+
+    def _tell(self, meter: str, clock: Clock) -> None:
+        """Say once why readings are not kept, and to whoever looks, for as long as it is so."""
+        for why, count in clock.refused.items():
+            sentence = f"Readings of {meter} are not kept at present, because {why}; set the clock of this computer."
+            self._context.troubles[SECTION] = sentence
+            if count == 1:
+                log.warning("history: %s", sentence)

@@ -1,0 +1,172 @@
+"""The page: made when somebody asks, in a thread; rule: whoever asks, and however often, the gateway goes on reading.
+
+A page of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, by one
+thread, for all who ask meanwhile; and no more often than leaves most of the time to others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import html
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest, gzip_accepted
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from juntek.listening.address import Address
+from juntek.listening.connection import Connection
+from juntek.listening.server import serve as listen
+from juntek.outputs import Context
+from juntek.outputs.metrics.present import Meters
+from juntek.update import Update
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/metrics"
+REST: Final = 4
+"""A page is shown again for that many times the time it took to write it."""
+_TEXT: Final = "text/plain; charset=utf-8"
+PIECE: Final = 64 * 1024
+"""Bytes that are handed to a connection at once: of a slow one no more than that waits in memory twice."""
+
+HEADERS: Final = (
+    ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cache-control", "no-store"),
+)
+_FOR_PEOPLE: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>juntek: {site}</title>
+<p>The gateway of {site} has its metrics for Prometheus at <a href="{path}">{path}</a>.</p></html>
+"""
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class ScraperConnection(Connection):
+    """Of those who ask for this page there are few, and one that takes it slowly holds a whole page in memory."""
+
+    most = 32
+
+
+class Form(NamedTuple):
+    """How a page is written."""
+
+    open_metrics: bool
+    packed: bool
+
+    @property
+    def content_type(self) -> str:
+        """What it is, for whoever reads it."""
+        return openmetrics.CONTENT_TYPE_LATEST if self.open_metrics else CONTENT_TYPE_PLAIN_0_0_4
+
+
+class Page:
+    """Writes the metrics of a registry, and answers with them."""
+
+    def __init__(self, registry: CollectorRegistry, site: str) -> None:
+        self._registry = registry
+        self._welcome = _FOR_PEOPLE.format(site=html.escape(site), path=PATH).encode()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="juntek-metrics")
+        self._written: dict[Form, asyncio.Future[tuple[bytes, float]]] = {}
+
+    async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] not in ("GET", "HEAD"):
+            await _answer(send, 405, _TEXT, b"This page can be read only.\n", {"allow": "GET, HEAD"})
+        elif scope["path"] == "/":
+            await _answer(send, 200, "text/html; charset=utf-8", self._welcome)
+        elif scope["path"] != PATH:
+            sentence = f"There is nothing at this address; the metrics are at {PATH}.\n"
+            await _answer(send, 404, _TEXT, sentence.encode())
+        else:
+            await self._show(send, _choose_form(scope["headers"]))
+
+    async def close(self) -> None:
+        """Wait for the page that is being written, and end the thread."""
+        await asyncio.to_thread(self._writer.shutdown, cancel_futures=True)
+
+    async def _show(self, send: Send, form: Form) -> None:
+        try:
+            body = await self._get(form)
+        except Exception:
+            log.exception("metrics: the page could not be written; please report this.")
+            await _answer(send, 500, _TEXT, b"Something unexpected happened; the gateway's log says what.\n")
+            return
+        coding = {"content-encoding": "gzip"} if form.packed else {}
+        await _answer(send, 200, form.content_type, body, {"vary": "accept, accept-encoding"} | coding)
+
+    async def _get(self, form: Form) -> bytes:
+        written = self._written.get(form)
+        if written is None or (written.done() and (written.exception() or time.monotonic() > written.result()[1])):
+            written = asyncio.get_running_loop().run_in_executor(self._writer, self._write, form)
+            self._written[form] = written
+        return (await asyncio.shield(written))[0]
+
+    def _write(self, form: Form) -> tuple[bytes, float]:
+        """Return a page, and until when it may be shown again."""
+        begun = time.monotonic()
+        write = openmetrics.generate_latest if form.open_metrics else generate_latest
+        body: bytes = write(self._registry)
+        if form.packed:
+            body = gzip.compress(body, 1)
+        now = time.monotonic()
+        return body, now + REST * (now - begun)
+
+
+def _choose_form(headers: list[tuple[bytes, bytes]]) -> Form:
+    """Return the first form that the headers of a request name; the plain one where they name none."""
+    accepted = [value.decode("latin-1").lower() for name, value in headers if name == b"accept"]
+    codings = [value.decode("latin-1").lower() for name, value in headers if name == b"accept-encoding"]
+    return Form(_wants_open_metrics(",".join(accepted)), gzip_accepted(",".join(codings)))
+
+
+def _wants_open_metrics(accepted: str) -> bool:
+    for part in accepted.replace(" ", "").split(","):
+        kind, *parameters = part.split(";")
+        if kind in ("text/plain", "text/*", "*/*"):
+            return False
+        versions = [parameter for parameter in parameters if parameter.startswith("version=")]
+        if kind == "application/openmetrics-text" and versions in ([], ["version=1.0.0"]):
+            return True
+    return False
+
+
+async def _answer(
+    send: Send, status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None
+) -> None:
+    values = {"content-type": content_type, "content-length": str(len(body))} | (headers or {})
+    encoded = [(name.encode(), value.encode()) for name, value in values.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    for start in range(0, len(body), PIECE):
+        await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@asynccontextmanager
+async def serve(address: Address, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+    """Do what `open_sink` promises."""
+    meters = Meters(context)
+    registry = CollectorRegistry()
+    registry.register(meters)
+    ProcessCollector(registry=registry)
+    page = Page(registry, context.site)
+
+    async def handle(update: Update) -> None:
+        meters.take(update)
+
+    try:
+        async with listen(page, address, "metrics.listen", headers=HEADERS, connection=ScraperConnection):
+            log.info("metrics: the page is at http://%s%s", address.seen_from(context.gateway), PATH)
+            yield handle
+    finally:
+        await page.close()

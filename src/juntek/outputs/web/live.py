@@ -1,0 +1,146 @@
+"""Updates pushed to browsers as server-sent events; rule: each waits for itself, and nobody waits for a browser.
+
+A browser that is slow finds the newest of each meter when it comes back, so what waits for it never grows. The
+text of an event is made once for all browsers, and only when somebody takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.types import Receive, Scope, Send
+
+from juntek.outputs.web.answers import NEVER_KEPT, Refusal, encode
+
+MOST_CLIENTS: Final = 128
+HEARTBEAT: Final = 15.0
+"""s after which a line is sent that says nothing, so that both sides notice when the other is gone."""
+SHORTEST_GAP: Final = 0.1
+"""s between two messages to one browser."""
+COME_BACK: Final = 3000
+"""ms after which a browser asks again when the connection broke."""
+
+Event = tuple[str, Any]
+"""Name and value."""
+
+
+class Hub:
+    """All browsers that look on. `describe(key)` gives the present event of a key: a meter's name, or "" for us."""
+
+    def __init__(self, describe: Callable[[str], Event | None]) -> None:
+        self._describe = describe
+        self._texts: dict[str, bytes] = {}
+        self._clients: set[Client] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def tell(self, key: str) -> None:
+        """Let every browser have the newest of a key; never waits."""
+        self._texts.pop(key, None)
+        for client in self._clients:
+            client.waiting[key] = None
+            client.news.set()
+
+    def renew(self, key: str) -> None:
+        """Let whoever comes next have the newest of a key that nobody is told of."""
+        self._texts.pop(key, None)
+
+    def join(self) -> Client:
+        """Return a new browser; raises Refusal where there are too many."""
+        if len(self._clients) >= MOST_CLIENTS:
+            raise Refusal(503, "Too many browsers look on; close one and try again.", {"retry-after": "5"})
+        client = Client()
+        if self._closed:
+            client.closing = True
+        self._clients.add(client)
+        return client
+
+    def leave(self, client: Client) -> None:
+        """Forget a browser."""
+        self._clients.discard(client)
+
+    def text_of(self, key: str) -> bytes:
+        """Return the event of a key as it is sent; empty where there is nothing to tell."""
+        text = self._texts.get(key)
+        if text is None:
+            event = self._describe(key)
+            text = b"" if event is None else b"event: %s\ndata: %s\n\n" % (event[0].encode(), encode(event[1]))
+            self._texts[key] = text
+        return text
+
+    def close(self) -> None:
+        """End every stream."""
+        self._closed = True
+        for client in self._clients:
+            client.closing = True
+            client.news.set()
+
+
+class Client:
+    """One browser: the keys that wait for it, in the order in which they became new."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, None] = {}
+        self.news = asyncio.Event()
+        self.closing = False
+
+    def hang_up(self) -> None:
+        """End the stream."""
+        self.closing = True
+        self.news.set()
+
+    def take(self) -> list[str]:
+        """Return the keys that wait, and begin again."""
+        keys, self.waiting = list(self.waiting), {}
+        self.news.clear()
+        return keys
+
+
+class Stream:
+    """The answer to one browser; ends when it goes, when `may_stay()` says no, or when the hub closes."""
+
+    def __init__(self, hub: Hub, keys: list[str], may_stay: Callable[[], bool]) -> None:
+        self._hub = hub
+        self._may_stay = may_stay
+        self._client = hub.join()
+        self._client.waiting.update(dict.fromkeys(keys))
+        self._client.news.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI application does."""
+        del scope
+        watcher = asyncio.ensure_future(self._watch(receive))
+        try:
+            await self._send(send)
+        finally:
+            watcher.cancel()
+            self._hub.leave(self._client)
+
+    async def _watch(self, receive: Receive) -> None:
+        # Whoever sends on and on instead of listening is not served either.
+        while (message := await receive())["type"] != "http.disconnect" and not message.get("more_body"):
+            pass
+        self._client.hang_up()
+
+    async def _send(self, send: Send) -> None:
+        headers = {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"} | NEVER_KEPT
+        encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": encoded})
+        text = b"retry: %d\n\n" % COME_BACK
+        while True:
+            text += b"".join(map(self._hub.text_of, self._client.take()))
+            await send({"type": "http.response.body", "body": text or b": still here\n\n", "more_body": True})
+            await asyncio.sleep(SHORTEST_GAP)
+            text = b""
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    await self._client.news.wait()
+            except TimeoutError:
+                pass
+            if self._client.closing or not self._may_stay():
+                break
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,169 @@
+"""The listener of one bus: bytes in, believed values and garbage out; rule: the same checks live and in a file.
+
+It joins `wire` and `station`, knows who was asked, keeps the order, and does no I/O.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from juntek.rs485.decode import Options
+from juntek.rs485.framing import Frame, Framer, Garbage
+from juntek.rs485.plausibility import CONFIRMATIONS
+from juntek.rs485.station import LONGEST_WAIT, Event, Slot, Station
+
+__all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
+
+PRESENCE = 64
+"""Replies of others after which an address has to prove again that it is there."""
+
+PROOF_WINDOW = 12
+"""Replies within which an unproven address must be heard CONFIRMATIONS times."""
+
+MOST_WAITING = 256
+"""Events that are held back at most."""
+
+
+class Bus:
+    """Turns the bytes of one bus into events.
+
+    With `options` by address only those addresses are listened to; without, all are, and an address that was not
+    asked must be heard several times before it is believed. With `check=False` nothing is held back as implausible.
+
+    Events come in the order of the wire. With `in_order=False` only those of each meter do: one whose readings wait
+    for others to agree with them then holds back nothing of its neighbours.
+    """
+
+    def __init__(self, options: dict[int, Options] | None = None, *, check: bool = True, in_order: bool = True) -> None:
+        self.stations: dict[int, Station] = {}
+        self.ignored = 0
+        """Replies of addresses that nobody asked for."""
+        self._framer = Framer()
+        self._options = options
+        self._check = check
+        self._in_order = in_order
+        self._asked: int | None = None
+        self._replies = 0
+        self._queues: dict[int, deque[Event | Slot]] = {}
+        """What is held back, by address; all at 0 where one order is kept for all. None of them is empty."""
+
+    def feed(self, data: bytes, time: float | None = None) -> list[Event]:
+        """Return what `data` decides, in order. `time` is when it was received, s since 1970.
+
+        A reading that waits for others to agree with it holds back what came after it, for LONGEST_WAIT at most.
+        """
+        return self.take(self._framer.feed(data), time)
+
+    def expect(self, address: int) -> None:
+        """Say that `address` was asked by this side, whose request the line may not show."""
+        self._asked = address
+
+    def finish(self, time: float | None = None) -> list[Event]:
+        """Return what stood unfinished or undecided at the end of the stream."""
+        events = self.take(self._framer.finish(), time)
+        for station in self.stations.values():
+            station.drop_waiting()
+        return events + self._decided()
+
+    def take(self, parts: list[Frame | Garbage], time: float | None = None) -> list[Event]:
+        """Return what is decided by frames and garbage that the caller has cut out of the bytes; else as `feed`."""
+        events: list[Event] = []
+        for part in parts:
+            if isinstance(part, Frame) and part.command[0] == "r":
+                event = self._take_reply(part, time)
+                self._asked = None
+                if event is None:
+                    continue
+            else:
+                event = self._take_other(part, time)
+            if event.__class__ is Slot or self._queues:
+                self._hold_back(part, event, events)
+            else:
+                events.append(event)  # type: ignore[arg-type]  # it is no Slot
+        if self._queues:
+            self._drop_what_waits_too_long(time)
+            events += self._decided()
+        return events
+
+    def _take_other(self, part: Frame | Garbage, time: float | None) -> Event:
+        if isinstance(part, Garbage):
+            return replace(part, time=time) if time is not None else part
+        if part.command[0] == "R":
+            self._asked = part.address
+        return part
+
+    def _hold_back(self, part: Frame | Garbage, event: Event | Slot, events: list[Event]) -> None:
+        """Queue an event behind the undecided ones that it must not overtake, else add it to `events`."""
+        place = 0
+        if not self._in_order:
+            place = part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
+        if isinstance(event, Slot):
+            self._queues.setdefault(place, deque()).append(event)
+        elif place in self._queues:
+            self._queues[place].append(event)
+        else:
+            events.append(event)
+
+    def _decided(self) -> list[Event]:
+        """Return the events before the first undecided one."""
+        events: list[Event] = []
+        for place, queue in list(self._queues.items()):
+            while queue:
+                event = queue[0].event if isinstance(queue[0], Slot) else queue[0]
+                if event is None:
+                    break
+                events.append(event)
+                queue.popleft()
+            if not queue:
+                del self._queues[place]
+        return events
+
+    def _drop_what_waits_too_long(self, time: float | None) -> None:
+        crowded = any(len(queue) > MOST_WAITING for queue in self._queues.values())
+        for station in self.stations.values():
+            if crowded or (time is not None and station.waits_too_long(time)):
+                station.drop_waiting()
+
+    def _take_reply(self, frame: Frame, time: float | None) -> Event | Slot | None:
+        station = self.stations.get(frame.address) or self._add_station(frame.address)
+        if station is None:
+            self.ignored += 1
+            return None
+        if self._check and (doubt := self._doubt_address(station)):
+            return Garbage("implausible", frame.raw, doubt, time)
+        command = frame.command
+        if command == "r50":
+            return station.take_reading(frame, time, check=self._check)
+        if command == "r51":
+            return station.take_settings(frame, time, check=self._check)
+        if command == "r00":
+            return station.take_identity(frame, time, check=self._check)
+        return Garbage("unknown_command", frame.raw, f"{command} is not known", time)
+
+    def _add_station(self, address: int) -> Station | None:
+        if self._options is None:
+            options = Options()
+        elif address in self._options:
+            options = self._options[address]
+        else:
+            return None
+        station = self.stations[address] = Station(address, options)
+        return station
+
+    def _doubt_address(self, station: Station) -> str | None:
+        """The checksum does not cover the address, so an address needs a reason to be believed."""
+        self._replies = number = self._replies + 1
+        asked = self._asked
+        heard = station.heard
+        if asked is not None and asked not in (0, station.address):
+            return f"address {asked} was asked, not {station.address}"
+        if station.proven and number - heard[-1] <= PRESENCE:
+            heard[-1] = number
+            return None
+        heard[:] = [at for at in heard if number - at <= PROOF_WINDOW] + [number]
+        alone = all(other is station or not other.proven for other in self.stations.values())
+        if asked == station.address or alone or len(heard) >= CONFIRMATIONS:
+            station.proven = True
+            return None
+        return f"address {station.address} was never heard before; believed when it is heard again"

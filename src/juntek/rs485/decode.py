@@ -1,0 +1,218 @@
+"""A frame and a model table in, an identity, settings or a reading out; rule: what no table explains is garbage.
+
+Nothing here remembers anything: what follows from earlier frames is `derive` and `bus`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from operator import itemgetter, truediv
+from typing import Any
+
+from juntek.reading import Identity, Reading, Settings
+from juntek.rs485.family import OUTPUT_STATE_OF_CODE, SENSOR_OF_SERIES, Field, Layout, Model, find_models
+from juntek.rs485.framing import Frame, Garbage
+
+IDLE_CURRENT = 0.05
+"""A; below it a battery is idle. Half a step of the meters that show 0.1 A."""
+
+CLOCK_NEVER_SET = 101
+"""Date of a KH-F whose clock was never set: 2000-01-01 without its leading zeros (SL, SC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the owner says about one meter; everything has a default that asks the meter."""
+
+    family: str | None = None
+    invert_current: bool = False
+    nominal_capacity: float | None = None
+    idle_current: float = IDLE_CURRENT
+
+
+def models_for(frame: Frame, *, family: str | None = None, series: int | None = None) -> list[Model]:
+    """Return the models that could have sent this `r50` or `r51`, best first.
+
+    The configured family decides, else the series digit of the meter's `r00`, else the number of fields alone.
+    """
+    models = find_models()
+    if family is not None:
+        models = tuple(model for model in models if model.family == family)
+    elif series is not None:
+        models = tuple(model for model in models if series in model.series)
+    return [model for model in models if len(frame.fields) in _layout(model, frame.command).counts]
+
+
+def _layout(model: Model, command: str) -> Layout:
+    return model.readings if command == "r50" else model.settings
+
+
+def decode_identity(frame: Frame, options: Options = Options(), *, time: float | None = None) -> Identity | Garbage:
+    """Return who the meter is. `r00` is the same for all families: model code `SVAA`, firmware x/100, serial."""
+    if len(frame.fields) != 3:
+        return Garbage("unknown_layout", frame.raw, f"r00 has 3 numbers, not {len(frame.fields)}", time)
+    code, firmware, serial = frame.fields
+    series, rest = divmod(code, 1000)
+    classes, tens = divmod(rest, 100)
+    models = [m for m in find_models() if series in m.series and options.family in (None, m.family)]
+    if not models or series not in SENSOR_OF_SERIES or classes == 0 or tens == 0:
+        return Garbage("unknown_layout", frame.raw, f"no model table knows the model code {code}", time)
+    model = models[0]
+    return Identity(
+        address=frame.address,
+        family=model.family,
+        model=f"{model.prefix}{rest}{'H' if SENSOR_OF_SERIES[series] == 'hall' else 'F'}",
+        sensor=SENSOR_OF_SERIES[series],
+        max_voltage=120 if classes == 1 else classes * 100,
+        max_current=tens * 10,
+        firmware=f"{firmware // 100}.{firmware % 100:02d}",
+        serial_number=serial,
+        raw=frame.raw,
+        time=time,
+    )
+
+
+def decode_settings(frame: Frame, model: Model, *, time: float | None = None) -> Settings | Garbage:
+    """Return how the meter is set, by the table of `model`."""
+    rows = model.settings.rows
+    if len(frame.fields) not in model.settings.counts:
+        return Garbage("unknown_layout", frame.raw, _count_text(frame, model), time)
+    values: dict[str, Any] = {}
+    for row, raw in zip(rows, frame.fields, strict=False):
+        if not row.low <= raw <= row.high:
+            return Garbage("implausible", frame.raw, f"{row.key or 'a reserved number'} cannot be {raw}", time)
+        if row.key:
+            values[row.key] = value_of(row, raw)
+    return Settings(address=frame.address, family=model.family, raw=frame.raw, time=time, **values)
+
+
+def value_of(row: Field, raw: int) -> float | int | str | None:
+    """Return the value of one raw number in the unit of its quantity; None when absent or switched off."""
+    if raw in (row.absent, row.off):
+        return None
+    if row.names:
+        return row.names[raw] if raw < len(row.names) else None
+    number = raw - row.offset
+    return number / row.scale if row.scale != 1 else number
+
+
+def raw_of(row: Field, value: float | str | None) -> int:
+    """Return the raw number of a value: the inverse of `value_of`. Raises ValueError where there is none."""
+    if value is None:
+        for raw in (row.absent, row.off):
+            if raw is not None:
+                return raw
+        raise ValueError(f"{row.key} has no raw number for nothing")
+    if isinstance(value, str):
+        return row.names.index(value)
+    return round(value * row.scale) + row.offset
+
+
+class ReadingDecoder:
+    """Turns `r50` frames of one layout into readings; the rows are laid out once, so that a frame costs little."""
+
+    __slots__ = (
+        "_clock",
+        "_current",
+        "_direction",
+        "_divisors",
+        "_output",
+        "_pick",
+        "_run_time",
+        "_temperature",
+        "layout",
+    )
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        rows = layout.rows
+        self._divisors = [row.scale if row.scale != 1 else 1.0 for row in rows]
+        place = {row.key: row.index - 2 for row in rows}
+        self._current, self._direction = place["current"], place["direction"]
+        self._output, self._temperature = place["output_state"], place["temperature"]
+        self._run_time, self._clock = place.get("run_time"), place.get("clock")
+        absent = len(rows)  # the place of a None behind the numbers
+        self._pick = itemgetter(*(place.get(key, absent) for key in _SCALED))
+
+    def decode(  # noqa: PLR0913, PLR0917
+        self,
+        frame: Frame,
+        family: str,
+        options: Options,
+        nominal_capacity: float | None,
+        message_count: int | None,
+        time: float | None,
+    ) -> Reading | Garbage:
+        """Return what the frame says; the caller has chosen the layout by its number of fields.
+
+        Garbage where the direction is neither 0 nor 1: a sign is never guessed.
+        """
+        fields = frame.fields
+        charging = fields[self._direction]
+        if charging > 1:
+            return Garbage("unknown_layout", frame.raw, "the direction is neither 0 nor 1", time)
+        voltage, current, remaining, resistance, out_ah, in_ah, out_wh, in_wh, any_ah, any_wh = self._pick(
+            (*map(truediv, fields, self._divisors), None)
+        )
+        if options.invert_current:  # the meter counts the other way, too
+            charging = not charging
+            out_ah, in_ah, out_wh, in_wh = in_ah, out_ah, in_wh, out_wh
+        if not charging:
+            current = 0.0 - current  # not -current, which makes -0.0 of no current
+        idle = options.idle_current
+        code = fields[self._output]
+        temperature = fields[self._temperature]
+        # All fields in their order, given to the tuple itself: Reading(...) takes three times as long.
+        return _new(
+            Reading,
+            (
+                time, frame.address, family, voltage, current, round(voltage * current, 2) + 0.0, remaining, resistance,
+                out_ah, in_ah, out_wh, in_wh, any_ah, any_wh,
+                fields[self._run_time] if self._run_time is not None else None,
+                None if temperature == 79 else temperature - 100,
+                code, OUTPUT_STATE_OF_CODE.get(code, "unknown"),
+                "idle" if -idle < current < idle else "charging" if current > 0 else "discharging",
+                _clock_text(fields[self._clock - 1], fields[self._clock]) if self._clock is not None else None,
+                nominal_capacity, message_count, frame.raw, None, None, (),
+            ),
+        )  # fmt: skip
+
+
+_new = tuple.__new__
+
+_SCALED = (
+    "voltage",
+    "current",
+    "remaining_capacity",
+    "internal_resistance",
+    "discharged_capacity",
+    "charged_capacity",
+    "discharged_energy",
+    "charged_energy",
+    "counted_capacity",
+    "counted_energy",
+)
+
+
+def _clock_text(day: int, clock: int) -> str | None:
+    date_text = _day_text(day)
+    if date_text is None or clock >= 240_000 or clock % 10_000 >= 6000 or clock % 100 >= 60:
+        return None
+    text = f"{clock:06d}"
+    return f"{date_text}T{text[:2]}:{text[2:4]}:{text[4:]}"
+
+
+@lru_cache(maxsize=16)
+def _day_text(day: int) -> str | None:
+    """Return YYMMDD as ISO 8601; None for a clock that was never set and for what is no date."""
+    year, rest = divmod(day, 10_000)
+    try:
+        return None if day == CLOCK_NEVER_SET or year > 99 else date(2000 + year, *divmod(rest, 100)).isoformat()
+    except ValueError:
+        return None
+
+
+def _count_text(frame: Frame, model: Model) -> str:
+    return f"{len(frame.fields)} numbers are not a {frame.command} of {model.family}"

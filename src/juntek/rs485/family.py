@@ -1,0 +1,132 @@
+"""What a table of a meter family is made of, and where the tables are found; rule: data and look-ups, no decoding.
+
+A family is one file of rows in `models/`; it is found by being there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
+
+Kind = Literal["level", "stock", "counter", "flag", "echo", "date", "clock", "free"]
+Risk = Literal["harmless", "accounting", "dangerous"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One number of a reply: `value = (raw - offset) / scale`, in the unit of `quantity.QUANTITIES[key]`.
+
+    `index` counts from the address (0) and the checksum (1), as the manuals' tables do, so data begin at 2.
+    An empty `key` is a number without a meaning of its own. `low` and `high` bound the raw number on any model.
+
+    `kind` says how the number may move from one reading to the next: a level may go anywhere in small steps, a
+    stock follows the current, a counter does not fall, a flag seldom changes, an echo (the time left) follows from
+    the others, and what is free is not watched.
+    `step` is the raw change that one reading may bring without being a surprise.
+
+    `absent` is the raw number that means "not fitted", `off` the one that means "switched off".
+    `write` is the number of the W command that sets it, `risk` what a wrong write can do.
+    `source` names where the row comes from; the tags are those of docs/protocol.md.
+    """
+
+    index: int
+    key: str
+    source: str
+    scale: int = 1
+    offset: int = 0
+    low: int = 0
+    high: int = 2**32
+    kind: Kind = "free"
+    step: int = 0
+    absent: int | None = None
+    off: int | None = None
+    names: tuple[str, ...] = ()
+    write: int | None = None
+    risk: Risk = "dangerous"
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The rows of one reply. Fields at the end may be missing where their row is optional."""
+
+    command: str
+    rows: tuple[Field, ...]
+
+    @property
+    def counts(self) -> range:
+        """Numbers after the checksum that a reply of this layout may have."""
+        return range(sum(not row.optional for row in self.rows), len(self.rows) + 1)
+
+    def place(self, key: str) -> int:
+        """Return where `key` stands among the numbers after the checksum. Raises KeyError where it does not."""
+        for row in self.rows:
+            if row.key == key:
+                return row.index - 2
+        raise KeyError(key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A W command that sets nothing which could be read back; `low` and `high` bound its operand."""
+
+    key: str
+    write: int
+    low: int
+    high: int
+    risk: Risk
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One family: which `r00` series digits it answers with, its layouts and its actions.
+
+    `counters_in_doubt` marks a family whose capacity and energy counters nobody has shown to count one direction.
+    """
+
+    family: str
+    prefix: str
+    series: tuple[int, ...]
+    readings: Layout
+    settings: Layout
+    actions: tuple[Action, ...] = ()
+    counters_in_doubt: bool = False
+    settable: dict[str, Field] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        for row in self.settings.rows:
+            if row.write is not None:
+                self.settable[row.key] = row
+
+
+SENSOR_OF_SERIES = {1: "hall", 2: "shunt", 4: "shunt"}
+"""First digit of the model code (KG-man p. 25, KH-man p. 29). A KH-F is sold with a shunt."""
+
+OUTPUT_STATE_OF_CODE = {
+    0: "on",
+    1: "over_voltage",
+    2: "over_current",
+    3: "low_voltage",
+    4: "negative_over_current",
+    5: "over_power",
+    6: "over_temperature",
+    99: "off",  # KH-man; seen on KG-F too (PO, MM)
+    255: "off",  # KG-man, KL-man; never seen
+}
+
+
+@cache
+def find_models() -> tuple[Model, ...]:
+    """Return the models of every file in `models/`, in the order of their names."""
+    package = importlib.import_module("juntek.rs485.families")
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    return tuple(importlib.import_module(f"juntek.rs485.families.{name}").MODEL for name in names)
+
+
+def model_of_family(family: str) -> Model | None:
+    """Return the table of `KG-F`, `KL-F`, ..., or None."""
+    return next((model for model in find_models() if model.family == family), None)

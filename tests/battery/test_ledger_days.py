@@ -1,0 +1,247 @@
+"""Today's energies: local midnight, days of 23 and 25 hours, and clocks that jump."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from juntek.battery.day import Day
+from juntek.battery.ledger import Ledger
+from metered import MeteredBattery, reading
+
+AMSTERDAM, NEW_YORK = ZoneInfo("Europe/Amsterdam"), ZoneInfo("America/New_York")
+BOOT = 40.0  # s since 1970 on a computer that has just started without a clock
+
+
+def at(zone: ZoneInfo, *parts: int) -> float:
+    return datetime(*parts, tzinfo=zone).timestamp()  # type: ignore[arg-type,misc]
+
+
+def drawn(ledger: Ledger, battery: MeteredBattery, time: float, seconds: int, current: float = -36.0) -> float:
+    """Let the current flow for some seconds, read each second; return the time after."""
+    battery.step(current)
+    for _ in range(seconds):
+        battery.flow(1, current)
+        time += 1
+        ledger.add(battery.reading(time))
+    return time
+
+
+def started(zone: ZoneInfo, time: float, family: str = "KG-F") -> tuple[Ledger, MeteredBattery]:
+    ledger, battery = Ledger(zone), MeteredBattery(family)
+    battery.step(-36.0)
+    ledger.add(battery.reading(time))
+    return ledger, battery
+
+
+def today(ledger: Ledger) -> float:
+    return ledger.totals().discharged_energy_today
+
+
+WATT_HOURS = 52.0 * 36 / 3600  # a second of the test's current
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        (AMSTERDAM, (2026, 3, 28), 24),
+        (AMSTERDAM, (2026, 3, 29), 23),
+        (AMSTERDAM, (2026, 10, 25), 25),
+        (NEW_YORK, (2026, 3, 8), 23),
+        (NEW_YORK, (2026, 11, 1), 25),
+        (ZoneInfo("America/Havana"), (2026, 3, 8), 23),  # the hour after midnight is skipped
+        (ZoneInfo("America/Havana"), (2026, 11, 1), 25),  # midnight comes twice
+        (ZoneInfo("Asia/Kathmandu"), (2026, 7, 1), 24),
+    ],
+)
+def test_a_day_lasts_from_local_midnight_to_local_midnight(
+    zone: ZoneInfo, day: tuple[int, int, int], hours: int
+) -> None:
+    start = at(zone, *day)
+    end = start + hours * 3600
+    local = Day(zone)
+    assert local.move(start)
+    assert (local.start, local.end) == (start, end)
+    assert not local.move(end - 0.001)
+    assert local.move(end)
+    assert local.start == end
+
+
+@pytest.mark.parametrize(("zone", "day"), [(AMSTERDAM, (2026, 10, 25)), (NEW_YORK, (2026, 3, 8))])
+def test_todays_energy_starts_again_at_local_midnight(zone: ZoneInfo, day: tuple[int, int, int]) -> None:
+    midnight = at(zone, *day)
+    ledger, battery = started(zone, midnight - 100)
+    drawn(ledger, battery, midnight - 100, 99)
+    assert today(ledger) == pytest.approx(99 * WATT_HOURS, abs=0.1)
+    drawn(ledger, battery, midnight - 1, 61)
+    assert today(ledger) == pytest.approx(60 * WATT_HOURS, abs=0.1)
+    assert ledger.totals().discharged_energy == pytest.approx(160 * WATT_HOURS, abs=0.1)
+    assert ledger.totals().estimated == ()
+
+
+@pytest.mark.parametrize(("day", "hours"), [((2026, 3, 29), 23), ((2026, 10, 25), 25), ((2026, 6, 1), 24)])
+def test_the_energy_of_a_gap_over_two_midnights_is_split_by_real_time(day: tuple[int, int, int], hours: int) -> None:
+    start = at(AMSTERDAM, *day)
+    ledger, battery = started(AMSTERDAM, start - 3600)
+    battery.flow((hours + 3) * 3600, -36.0)
+    ledger.add(battery.reading(start + (hours + 2) * 3600))
+    assert today(ledger) == pytest.approx(2 * 3600 * WATT_HOURS, abs=0.1)
+    assert ledger.totals().discharged_energy == pytest.approx((hours + 3) * 3600 * WATT_HOURS, abs=0.1)
+    assert "discharged_energy_today" in ledger.totals().estimated
+
+
+def test_a_short_interval_over_midnight_is_split_without_being_an_estimate() -> None:
+    midnight = at(AMSTERDAM, 2026, 6, 1)
+    ledger, battery = started(AMSTERDAM, midnight - 9)
+    battery.flow(30, -36.0)
+    ledger.add(battery.reading(midnight + 21))
+    assert today(ledger) == pytest.approx(21 * WATT_HOURS, abs=0.1)
+    assert ledger.totals().estimated == ()
+
+
+def test_what_was_estimated_today_is_forgotten_at_midnight_and_kept_in_the_totals() -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, noon)
+    battery.flow(3600, -36.0)
+    ledger.add(battery.reading(noon + 3600))
+    assert ledger.totals().estimated == ("discharged_energy", "discharged_energy_today")
+    time = at(AMSTERDAM, 2026, 6, 1, 23, 59, 30)
+    battery.step(0.0)
+    ledger.add(battery.reading(time))
+    drawn(ledger, battery, time, 60)
+    assert ledger.totals().estimated == ("discharged_energy",)
+
+
+def test_today_survives_a_restart_and_is_right_after_a_night_without_the_gateway() -> None:
+    evening = at(AMSTERDAM, 2026, 6, 1, 22)
+    ledger, battery = started(AMSTERDAM, evening)
+    time = drawn(ledger, battery, evening, 600)
+    ledger = Ledger.restore(ledger.snapshot(), AMSTERDAM)
+    ledger.add(battery.reading(time + 1))
+    assert today(ledger) == pytest.approx(600 * WATT_HOURS, abs=0.1)
+    ledger = Ledger.restore(ledger.snapshot(), AMSTERDAM)
+    morning = at(AMSTERDAM, 2026, 6, 2, 7)
+    battery.flow(morning - time - 1, -36.0)
+    ledger.add(battery.reading(morning))
+    assert today(ledger) == pytest.approx(7 * 3600 * WATT_HOURS, abs=1)
+
+
+def test_a_snapshot_is_read_in_another_zone() -> None:
+    time = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, time)
+    time = drawn(ledger, battery, time, 100)
+    moved = Ledger.restore(ledger.snapshot(), NEW_YORK)
+    drawn(moved, battery, at(NEW_YORK, 2026, 6, 1, 23, 59), 10)
+    assert today(moved) == pytest.approx(110 * WATT_HOURS, abs=0.2)
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("family", ["KG-F", "KH-F"])
+def test_a_clock_that_jumps_does_not_touch_the_totals(family: str) -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, noon, family)
+    for jump in (0.0, -3600.0, 30.0, 1e9, -2e9, 1.5e9, -7 * 86400.0, 5e8):
+        drawn(ledger, battery, max(noon + jump, BOOT), 100)
+    assert ledger.totals().discharged_energy == pytest.approx(800 * WATT_HOURS, abs=0.2)
+    assert ledger.totals().discharged_capacity == pytest.approx(8.0, abs=0.002)
+
+
+def test_without_trusted_counters_a_clock_that_jumps_costs_less_than_a_step_of_what_is_left() -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, noon, "unknown")
+    for jump in (0.0, -3600.0, 3600.0, 1e9, -2e9, 1.5e9):
+        drawn(ledger, battery, max(noon + jump, BOOT), 100)
+    assert ledger.totals().discharged_capacity == pytest.approx(6.0, abs=0.01)
+
+
+@pytest.mark.parametrize("time", [None, float("nan"), float("inf"), -5.0, 1e30])
+def test_a_reading_without_a_usable_time_is_counted(time: float | None) -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, noon)
+    battery.flow(10, -36.0)
+    ledger.add(battery.reading(time))
+    drawn(ledger, battery, noon + 10, 90)
+    assert today(ledger) == pytest.approx(100 * WATT_HOURS, abs=0.1)
+    first = Ledger(AMSTERDAM)
+    first.add(battery.reading(time))
+    assert first.totals().discharged_capacity == pytest.approx(1.0, abs=0.002)
+
+
+def test_a_computer_without_a_clock_boots_and_the_day_goes_on_when_it_is_set() -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, noon)
+    drawn(ledger, battery, noon, 100)
+    ledger = Ledger.restore(ledger.snapshot(), AMSTERDAM)
+    drawn(ledger, battery, BOOT, 100)
+    assert today(ledger) == pytest.approx(200 * WATT_HOURS, abs=0.1)
+    drawn(ledger, battery, noon + 500, 100)
+    assert today(ledger) == pytest.approx(300 * WATT_HOURS, abs=0.1)
+
+
+def test_a_clock_that_is_set_on_another_day_starts_today_again() -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, noon)
+    drawn(ledger, battery, noon, 100)
+    drawn(ledger, battery, BOOT, 100)
+    drawn(ledger, battery, noon + 86400, 100)
+    assert today(ledger) == pytest.approx(99 * WATT_HOURS, abs=0.6)
+
+
+def test_a_clock_that_is_never_set_still_has_a_midnight() -> None:
+    zone = ZoneInfo("UTC")
+    ledger, battery = started(zone, at(zone, 2026, 6, 1, 12))
+    time = drawn(ledger, battery, 86_400.0 - 50, 49)
+    assert today(ledger) == pytest.approx(49 * WATT_HOURS, abs=0.1)
+    drawn(ledger, battery, time, 31)
+    assert today(ledger) == pytest.approx(30 * WATT_HOURS, abs=0.1)
+
+
+def test_a_first_start_without_a_clock_keeps_what_was_counted_before_it_is_set() -> None:
+    ledger, battery = started(AMSTERDAM, BOOT)
+    drawn(ledger, battery, BOOT, 100)
+    drawn(ledger, battery, at(AMSTERDAM, 2026, 6, 1, 12), 100)
+    assert today(ledger) == pytest.approx(200 * WATT_HOURS, abs=0.1)
+
+
+def test_a_clock_that_steps_back_over_midnight_starts_no_day_twice() -> None:
+    midnight = at(AMSTERDAM, 2026, 6, 1)
+    ledger, battery = started(AMSTERDAM, midnight - 10)
+    drawn(ledger, battery, midnight - 10, 60)
+    drawn(ledger, battery, midnight - 300, 400)
+    assert today(ledger) == pytest.approx(450 * WATT_HOURS, abs=0.2)
+
+
+def test_a_clock_that_was_years_ahead_is_put_right() -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    ledger, battery = started(AMSTERDAM, noon + timedelta(days=3650).total_seconds())
+    drawn(ledger, battery, noon + timedelta(days=3650).total_seconds(), 50)
+    time = drawn(ledger, battery, noon, 51)
+    assert today(ledger) == pytest.approx(50 * WATT_HOURS, abs=0.1)
+    assert time < at(AMSTERDAM, 2026, 6, 2)
+    drawn(ledger, battery, at(AMSTERDAM, 2026, 6, 2) - 1, 11)
+    assert today(ledger) == pytest.approx(10 * WATT_HOURS, abs=0.6)
+
+
+@pytest.mark.parametrize("jump", [5.0, 90.0, -1800.0])
+def test_hours_off_on_a_computer_that_remembers_when_it_stopped_are_caught_up(jump: float) -> None:
+    noon = at(AMSTERDAM, 2026, 6, 1, 12)
+    for family in ("KG-F", "KH-F", "unknown"):
+        ledger, battery = started(AMSTERDAM, noon, family)
+        time = drawn(ledger, battery, noon, 100)
+        ledger = Ledger.restore(ledger.snapshot(), AMSTERDAM)
+        battery.flow(8 * 3600, -8.0)
+        ledger.add(battery.reading(time + jump))
+        assert ledger.totals().discharged_capacity == pytest.approx(battery.capacity[0], abs=0.01)
+        assert ledger.totals().discharged_energy == pytest.approx(battery.energy[0], rel=0.01)
+        assert "discharged_energy_today" in ledger.totals().estimated or family == "KH-F"
+
+
+def test_readings_of_the_past_after_the_end_of_the_calendar_are_no_trouble() -> None:
+    ledger = Ledger(NEW_YORK)
+    for time in (1.9e11, 0.0, 2.5e11, 1.0):
+        ledger.add(reading(time, discharged_capacity=1.0, charged_energy=1.0))
+    assert ledger.totals().discharged_capacity == 1.0

@@ -1,0 +1,99 @@
+"""Readings made by hand, and what the rollups of readings have to be, worked out without the code that is tested."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from juntek.history.queries import ROW_KEYS, HistoryReader
+from juntek.reading import Reading
+
+START = 1_790_000_000.0
+"""2026-09-21 14:13:20 UTC."""
+TOTALS = ("discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy")
+SCALES = {"voltage": 100, "current": 100, "power": 100, "remaining_capacity": 1000, "temperature": 10,
+          "internal_resistance": 100, "discharged_capacity": 1000, "charged_capacity": 1000, "discharged_energy": 100,
+          "charged_energy": 100}  # fmt: skip
+
+
+def reading_at(tick: int, *, time: float | None = None, **changes: Any) -> Reading:  # noqa: ANN401
+    """The reading of a tick of 1 s is always the same: a load that goes up and down, totals that only grow."""
+    dice = random.Random(tick)
+    current = round(30 * ((tick // 90) % 5 - 2) + dice.uniform(-1, 1), 2)
+    voltage = round(52 + current / 100 + dice.uniform(-0.02, 0.02), 2)
+    made = Reading(
+        START + tick + dice.randrange(40) / 1000 if time is None else time, 1, "KG-F", voltage, current,
+        round(voltage * current, 2), round(150 + (tick % 4000) / 100, 3), round(1 + tick % 7 / 100, 2),
+        round(tick * 0.004, 3), round(tick * 0.003, 3), round(tick * 0.21, 2), round(tick * 0.16, 2), None, None,
+        tick, float(18 + tick // 3600), 0, "on", "charging" if current > 0 else "discharging", None, 280.0, tick, b"",
+    )  # fmt: skip
+    return made._replace(**changes)
+
+
+def readings(first: int, count: int, **changes: Any) -> list[Reading]:  # noqa: ANN401
+    return [reading_at(tick, **changes) for tick in range(first, first + count)]
+
+
+def rows_in(path: Path, meter: str = "house") -> list[dict[str, Any]]:
+    """All readings that are kept, in the order in which they are told."""
+    with HistoryReader(path, clock=lambda: START) as reader:
+        return [dict(zip(ROW_KEYS, row, strict=True)) for row in reader.readings(meter, 0, 2.0**33)]
+
+
+def rollups_in(path: Path, level: str) -> dict[int, dict[str, Any]]:
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    rows = {row["time"]: dict(row) for row in connection.execute(f"SELECT * FROM {level} ORDER BY time")}  # noqa: S608
+    connection.close()
+    return rows
+
+
+def worked_out(rows: list[dict[str, Any]], start_of: Callable[[float], int]) -> dict[int, dict[str, Any]]:
+    """What one level of rollups says of the readings, in whole numbers; increases from reading to reading."""
+    buckets: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    before: dict[str, Any] | None = None
+    for row in rows:
+        numbers: dict[str, Any] = {
+            key: None if row[key] is None else round(row[key] * scale) for key, scale in SCALES.items()
+        }
+        numbers["time"] = round(row["time"] * 1000)
+        for key in TOTALS:
+            numbers[f"{key} step"] = numbers[key] - before[key] if before is not None else 0
+        buckets[start_of(row["time"])].append(numbers)
+        before = numbers
+    return {start: _told(start, inside) for start, inside in buckets.items()}
+
+
+def _told(start: int, inside: list[dict[str, Any]]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "count": len(inside),
+        "first_time": inside[0]["time"] - start * 1000,
+        "last_time": inside[-1]["time"] - start * 1000,
+    }
+    for key in SCALES:
+        values = [numbers[key] for numbers in inside if numbers[key] is not None]
+        told[f"{key}_last"] = values[-1] if values else None
+        if key in TOTALS:
+            told[f"{key}_increase"] = sum(numbers[f"{key} step"] for numbers in inside)
+        else:
+            told[f"{key}_minimum"], told[f"{key}_maximum"] = min(values, default=None), max(values, default=None)
+            told[f"{key}_sum"] = sum(values)
+    return told
+
+
+def assert_rollups_are_right(path: Path, start_of_day: Callable[[float], int]) -> None:
+    """Compare every rollup with what the readings say."""
+    rows = rows_in(path)
+    for level, start_of in (
+        ("minute", lambda time: int(time // 60) * 60),
+        ("hour", lambda time: int(time // 3600) * 3600),
+        ("day", start_of_day),
+    ):
+        kept, true = rollups_in(path, level), worked_out(rows, start_of)
+        assert kept.keys() == true.keys()
+        for time, told in true.items():
+            assert {key: kept[time][key] for key in told} == told, (level, time)

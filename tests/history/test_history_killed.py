@@ -1,0 +1,73 @@
+"""A gateway that is killed while it writes, a hundred times: the history is whole, and says the same at every level.
+
+Run as a program, this file is that gateway: it goes on from the last reading that is in the database, commits every
+ten readings as fast as it can, and says so at its first commit.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from history.made import START, TOTALS, assert_rollups_are_right, reading_at, readings, rows_in
+from juntek.history import Database
+from juntek.history.calendar import LocalDays
+from juntek.history.recorder import Recorder
+
+KILLS = 100
+ZONE = ZoneInfo("Asia/Kathmandu")
+"""Its midnight is at a quarter past an hour of UTC."""
+COMMIT_EVERY = 10
+
+
+def write(path: str, seed: int) -> None:
+    """Be the gateway."""
+    with Database(path, check=False, synchronous="NORMAL") as database:
+        recorder = Recorder(database, ZONE)
+        last = recorder.last_times().get("house", START - 1)
+        tick = int(last - START) + 1 + seed % 3 * 100
+        while True:
+            recorder.record({"house": readings(tick, COMMIT_EVERY)})
+            if tick % 7 == 0:
+                # What is there already may come again.
+                recorder.record({"house": readings(tick, COMMIT_EVERY)})
+            tick += COMMIT_EVERY
+            sys.stdout.write(".")
+            sys.stdout.flush()
+
+
+def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    path, dice, count = tmp_path / "history.db", random.Random(3), 0
+    for seed in range(KILLS):
+        with subprocess.Popen(
+            [sys.executable, __file__, str(path), str(seed)], stdout=subprocess.PIPE, env=environment
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.read(1) == b"."
+            time.sleep(dice.uniform(0, 0.03))
+            process.send_signal(signal.SIGKILL)
+        with Database(path):  # which looks through all of it
+            pass
+        rows = rows_in(path) if seed % 20 == 0 or seed == KILLS - 1 else None
+        if rows is not None:
+            assert len(rows) > count
+            count = len(rows)
+            assert all(a["time"] < b["time"] for a, b in pairwise(rows)), "a reading is doubled"
+            assert all(a[key] <= b[key] for a, b in pairwise(rows) for key in TOTALS), "a total steps back"
+            assert_rollups_are_right(path, LocalDays(ZONE).start_of)
+    assert count > 10 * KILLS
+    assert rows is not None
+    ticks = [row["run_time"] for row in rows]
+    assert [row["voltage"] for row in rows] == [reading_at(tick).voltage for tick in ticks]
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,134 @@
+"""History and time series as in a gateway, and what an engine has held against what the history has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from history.made import START, reading_at, rows_in
+from juntek.metric import READING_METRICS
+from juntek.outputs import Context, SinkHealth, history, timeseries
+from juntek.update import Health, Update
+from servers.engine import once_shown
+
+if TYPE_CHECKING:
+    from servers.engines import InfluxDB, VictoriaMetrics
+
+Points = Counter[tuple[int, str, float]]
+"""Time (ms since 1970), field and value, and how often it is there."""
+
+
+class Gateway:
+    """Hands readings of a meter to the sinks; a reading of a tick is always the same, one tick is a second."""
+
+    def __init__(self, path: Path, targets: Iterable[timeseries.Options]) -> None:
+        self.tick = 0
+        self.targets = tuple(targets)
+        self.context = Context(
+            version="1.2.3", gateway="pi", meters=("house",), database=path, time_zone=UTC,
+            time=lambda: START + self.tick, sections=("history", "timeseries"),
+            sinks={f"timeseries {options.label}": SinkHealth() for options in self.targets},
+        )  # fmt: skip
+        self._handles: list[Callable[[Update], object]] = []
+
+    async def hear(self, count: int) -> None:
+        for _ in range(count):
+            self.tick += 1
+            update = Update("house", True, reading_at(self.tick), None, None, Health())  # noqa: FBT003
+            for handle in self._handles:
+                await handle(update)  # type: ignore[misc]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            kept = history.Options(path=self.context.database, commit_interval=0.1, keep_raw_days=36_500)
+            self._handles = [await stack.enter_async_context(history.open_sink(kept, self.context))]
+            for options in self.targets:
+                self._handles.append(await stack.enter_async_context(timeseries.open_sink(options, self.context)))
+            yield
+
+
+@asynccontextmanager
+async def serving(
+    path: Path, *urls: str, tick: int = 0, rate: float = 100_000.0, interval: float = 0.1
+) -> AsyncIterator[Gateway]:
+    """A gateway with the history at `path` and a target at each URL, running while the context lasts."""
+    gateway = Gateway(path, [timeseries.Options(url=url, interval=interval, rate=rate) for url in urls])
+    gateway.tick = tick
+    async with gateway.running():
+        yield gateway
+
+
+def expected(path: Path) -> Points:
+    """What an engine has to have: every value of every reading of the history, once."""
+    points: Points = Counter()
+    for row in rows_in(path):
+        row["output_code"] = 0
+        for metric in READING_METRICS:
+            value = row[metric.key]
+            if value is not None:
+                points[round(row["time"] * 1000), metric.field, round(value * metric.factor / metric.divisor, 6)] += 1
+    return points
+
+
+def in_victoria_metrics(engine: VictoriaMetrics) -> Points:
+    points: Points = Counter()
+    for metric in READING_METRICS:
+        for values in engine.export(f'{metric.name}{{meter="house",site="home"}}').values():
+            points.update((time, metric.field, round(value, 6)) for time, value in values)
+    return points
+
+
+def in_influxdb(engine: InfluxDB) -> Points:
+    points: Points = Counter()
+    fields = ", ".join(metric.field for metric in READING_METRICS)
+    for row in engine.query(f"SELECT {fields} FROM juntek WHERE meter = 'house' AND site = 'home'", "juntek"):  # noqa: S608
+        points.update(
+            (row["time"], metric.field, round(row[metric.field], 6))
+            for metric in READING_METRICS
+            if row[metric.field] is not None
+        )
+    return points
+
+
+def check_all(points: Callable[[], Points], path: Path) -> None:
+    """Check that an engine has all that the history has, and nothing else or twice."""
+    check_same(points, expected(path))
+
+
+def check_same(points: Callable[[], Points], kept: Points) -> None:
+    """Check that an engine has these and nothing else or twice."""
+    found = differences(once_shown(points, kept), kept)
+    assert not found, found
+
+
+async def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    """Return once it is so; asked in a thread, as engines are."""
+    end = asyncio.get_running_loop().time() + 60
+    while not await asyncio.to_thread(is_so):
+        assert asyncio.get_running_loop().time() < end, f"this never happened: {what}"
+        await asyncio.sleep(0.1)
+
+
+async def wait_for_all(points: Callable[[], Points], path: Path) -> None:
+    """Return once an engine has all that the history has, and nothing else or twice."""
+    end = asyncio.get_running_loop().time() + 60
+    while (there := await asyncio.to_thread(points)) != (kept := expected(path)) or not kept:
+        assert asyncio.get_running_loop().time() < end, differences(there, kept)
+        await asyncio.sleep(0.1)
+
+
+def differences(there: Points, kept: Points) -> str:
+    """Say in a line what an engine does not have, or has twice; an empty text where it has all once."""
+    missing, more = sorted(kept - there), sorted(there - kept)
+    if not missing and not more:
+        return ""
+    return (
+        f"{len(kept)} values kept; {len(missing)} missing, {missing[:1]} to {missing[-1:]}; "
+        f"{len(more)} doubled or wrong, {more[:1]} to {more[-1:]}"
+    )

@@ -1,0 +1,72 @@
+"""The web sink, served on a free port of this computer, with a past made by hand, and browsers that look at it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from juntek.history import Database
+from juntek.history.recorder import Recorder
+from juntek.outputs import Context
+from juntek.outputs.web import Options, open_sink
+from juntek.outputs.web.passwords import hash_password
+from outputs.updates import kg_reading
+from servers.process import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from juntek.update import Update
+
+PASSWORD = "kilowatt hour"  # noqa: S105 - it is the test's
+HASH = hash_password(PASSWORD)
+NOW = 1_700_000_000.0
+ZONE = ZoneInfo("Europe/Berlin")
+
+
+def context(*meters: str, **changes: Any) -> Context:  # noqa: ANN401 - the fields of Context
+    values: dict[str, Any] = {"time": lambda: NOW, "time_zone": ZONE} | changes
+    return Context(version="1.2.3", gateway="pi", meters=meters or ("house", "boat"), **values)
+
+
+@dataclass
+class Served:
+    port: int
+    handle: Callable[[Update], Awaitable[None]]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def browser(self, **options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - those of the library
+        options["headers"] = {"accept-encoding": "gzip"} | options.get("headers", {})
+        return httpx.AsyncClient(base_url=self.url, timeout=20, trust_env=False, **options)
+
+
+@asynccontextmanager
+async def served(where: Context | None = None, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Served]:  # noqa: ANN401
+    port = free_port()
+    async with open_sink(Options(listen=f"{host}:{port}", **options), where or context()) as handle:
+        yield Served(port, handle)
+
+
+def write_past(path: Path, *, hours: float = 6.0, step: float = 10.0, meter: str = "house") -> None:
+    """Write a history that ends at NOW: the voltage rises by 0.01 V a minute, and 60 W flow out."""
+    count = int(hours * 3600 / step)
+    first = NOW - (count - 1) * step
+    readings = [
+        kg_reading(
+            time=first + index * step, voltage=round(12 + index * step / 6000, 2), current=-5.0, power=-60.0,
+            discharged_energy=round(1000 + index * step / 60, 2), raw=b"",
+        )
+        for index in range(count)
+    ]  # fmt: skip
+    with Database(path) as database:
+        recorder = Recorder(database, ZONE)
+        for start in range(0, count, 360):
+            recorder.record({meter: readings[start : start + 360]})

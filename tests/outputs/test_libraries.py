@@ -1,0 +1,49 @@
+"""What a sink says of its libraries is what its extra brings, and all that it imports."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from juntek.outputs import find_sinks
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SINKS = find_sinks()
+DISTRIBUTIONS = packages_distributions()
+
+IMPORTED = """
+import importlib, pathlib, pkgutil, sys
+import juntek.outputs.{section} as sink
+for module in pkgutil.iter_modules(getattr(sink, "__path__", ())):
+    importlib.import_module(sink.__name__ + "." + module.name)
+print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
+"""
+
+
+def names_in(requirements: list[str]) -> set[str]:
+    """Names of distributions without their versions, as they are compared."""
+    return {re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-") for requirement in requirements}
+
+
+@pytest.mark.parametrize("section", SINKS)
+def test_the_libraries_of_a_sink_are_those_that_its_extra_brings(section: str) -> None:
+    sink = SINKS[section]
+    assert all(find_spec(library) for library in sink.LIBRARIES)
+    brought = names_in(PROJECT["optional-dependencies"][sink.EXTRA]) if sink.EXTRA else set()
+    assert names_in([name for library in sink.LIBRARIES for name in DISTRIBUTIONS[library]]) == brought
+
+
+@pytest.mark.parametrize("section", SINKS)
+def test_the_modules_of_a_sink_import_its_libraries_and_none_of_another_sink(section: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED.format(section=section)], capture_output=True, text=True, check=True
+    )
+    of_all = {library for sink in SINKS.values() for library in sink.LIBRARIES}
+    assert of_all & set(done.stdout.split()) == set(SINKS[section].LIBRARIES)

@@ -1,0 +1,299 @@
+"""What the MQTT sink publishes, heard at the real Mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from juntek.errors import ConfigurationError
+from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
+from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_update, listening
+from servers.recorder import record
+
+if TYPE_CHECKING:
+    from servers.mosquitto import Mosquitto
+
+pytestmark = pytest.mark.broker
+
+
+# --- What is published, and how ----------------------------------------------------------------------------------
+
+
+async def test_first_reading_brings_discovery_then_availability_then_state(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update())
+        await next_on(recorder, STATE)
+    topics = [message.topic for message in recorder.messages]
+    own = [topic for topic in topics if "house" in topic]
+    assert own[0] == AVAILABILITY  # offline, until it is heard
+    assert own.index(CONFIG) < own.index(AVAILABILITY, 1) < own.index(STATE)
+    assert topics.index(GATEWAY) < topics.index(CONFIG)
+
+
+async def test_everything_is_kept_by_the_broker(mosquitto: Mosquitto) -> None:
+    async with sink(mosquitto) as handle:
+        await handle(kg_update())
+    async with record(mosquitto) as late:
+        await next_on(late, STATE)
+        await next_on(late, LINK)
+        await next_on(late, SETTINGS)
+        assert (await next_on(late, CONFIG))["device"]["model"] == "KG140F"
+        assert await next_on(late, AVAILABILITY) == "online"
+        assert await next_on(late, GATEWAY) == "offline"
+    assert {message.qos for message in late.on(CONFIG) + late.on(AVAILABILITY)} == {1}
+
+
+async def test_state_has_the_values_of_the_reading(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update())
+        state = await next_on(recorder, STATE)
+    assert state["voltage"] == 13.2
+    assert state["current"] == -12.5
+    assert state["state_of_charge"] == 75.0
+    assert state["time_to_empty"] == 1008
+    assert state["time"] == "2023-11-14T22:13:20.250+00:00"
+    assert state["estimated"] == ["charged_capacity"]
+
+
+async def test_discovery_goes_out_once_for_a_thousand_readings(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=0) as handle:
+        for number in range(1000):
+            await handle(kg_update(kg_reading(message_count=number)))
+        await recorder.wait_for(lambda message: message.topic == STATE and message.json()["message_count"] == 999)
+    assert len(recorder.on(STATE)) == 1000
+    assert len(recorder.on(CONFIG)) == 1
+    assert len(recorder.on(AVAILABILITY)) == 2
+
+
+async def test_interval_of_zero_publishes_every_reading_as_it_is(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=0) as handle:
+        for voltage in (13.0, 13.5, 14.0):
+            await handle(kg_update(kg_reading(voltage=voltage)))
+        await recorder.wait_for(lambda message: message.topic == STATE and message.json()["voltage"] == 14.0)
+    assert [message.json()["voltage"] for message in recorder.on(STATE)] == [13.0, 13.5, 14.0]
+
+
+async def test_readings_of_an_interval_are_averaged_exactly(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.5) as handle:
+        await handle(kg_update(kg_reading(voltage=11.0)))
+        await next_on(recorder, STATE)
+        for voltage, current, total in ((13.0, -10.0, 1.0), (13.2, -11.0, 2.0), (13.7, -9.0, 3.0)):
+            power = voltage * current
+            await handle(kg_update(kg_reading(voltage=voltage, current=current, power=power, discharged_energy=total)))
+        await count_on(recorder, STATE, 2)
+    first, second = (message.json() for message in recorder.on(STATE))
+    assert first["voltage"] == 11.0
+    assert (second["voltage"], second["current"]) == (13.3, -10.0)
+    assert second["power"] == -132.83  # of the products
+    assert second["discharged_energy"] == 3.0  # the last
+
+
+async def test_last_reading_before_a_silence_goes_out_too(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.3) as handle:
+        await handle(kg_update())
+        await next_on(recorder, STATE)
+        await handle(kg_update(kg_reading(message_count=99)))
+        await recorder.wait_for(lambda message: message.topic == STATE and message.json()["message_count"] == 99)
+
+
+async def test_what_is_held_goes_out_when_the_gateway_stops(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder:
+        async with sink(mosquitto, interval=3600.0) as handle:
+            await handle(kg_update())
+            await next_on(recorder, STATE)
+            await handle(kg_update(kg_reading(message_count=99)))
+        await next_on(recorder, GATEWAY, "offline")
+    assert [message.json()["message_count"] for message in recorder.on(STATE)] == [7, 99]
+
+
+async def test_meter_that_is_pulled_is_offline_at_once_and_keeps_its_last_state(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=3600.0) as handle:
+        await handle(kg_update())
+        await next_on(recorder, STATE)
+        await handle(kg_update(kg_reading(message_count=99)))
+        silent = listening(error="The meter does not answer.")
+        await handle(kg_update(None, available=False, health=silent))
+        await next_on(recorder, AVAILABILITY, "offline", since=5)
+        told = await recorder.wait_for(lambda message: message.topic == LINK and not message.json()["available"])
+        assert told.json()["error"] == "The meter does not answer."
+        await handle(kg_update(kg_reading(message_count=100)))
+        await count_on(recorder, AVAILABILITY, 4)
+    assert [message.text for message in recorder.on(AVAILABILITY)] == ["offline", "online", "offline", "online"]
+    last = [message.topic for message in recorder.messages].index(AVAILABILITY, 5)
+    before = [message.json() for message in recorder.messages[:last] if message.topic == STATE]
+    assert [state["message_count"] for state in before] == [7, 99]
+
+
+async def test_meters_do_not_share_topics(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update())
+        await handle(kh_update())
+        assert (await next_on(recorder, STATE))["family"] == "KG-F"
+        assert (await next_on(recorder, "juntek/boat/state"))["family"] == "KH-F"
+        assert (await next_on(recorder, "homeassistant/device/juntek_boat/config"))["device"]["name"] == "Boat"
+
+
+async def test_meter_that_was_never_heard_is_offline_and_not_discovered(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update(None, available=False, identity=None, settings=None))
+        assert not (await next_on(recorder, LINK))["available"]
+    assert [message.text for message in recorder.on(AVAILABILITY)][-1] == "offline"
+    assert not recorder.on(CONFIG)
+
+
+async def test_discovery_tells_of_the_model_once_things_have_settled(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("juntek.outputs.mqtt.session.SETTLE", 1.5)
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update(identity=None))
+        assert (await next_on(recorder, CONFIG))["device"]["model"] == "KG-F"
+        await handle(kg_update())
+        await count_on(recorder, CONFIG, 2)
+    first, second = recorder.on(CONFIG)
+    assert second.json()["device"]["model"] == "KG140F"
+    assert second.moment - first.moment > 1.4
+
+
+async def test_counts_of_the_link_are_told_now_and_then(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.outputs.mqtt.session.LINK_EVERY", 0.5)
+    health = listening()
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update(health=health))
+        assert (await next_on(recorder, LINK))["garbage_count"] == 0
+        health.garbage["checksum"] += 3
+        await recorder.wait_for(lambda message: message.topic == LINK and message.json()["garbage_count"] == 3)
+
+
+async def test_a_history_that_pauses_is_told_at_once_and_so_is_its_return(mosquitto: Mosquitto) -> None:
+    where = replace(context(), sections=("history", "mqtt"))
+    async with record(mosquitto) as recorder, sink(mosquitto, where) as handle:
+        await handle(kg_update())
+        assert "history" in (await next_on(recorder, CONFIG))["components"]
+        await next_on(recorder, LINK)
+        where.troubles["history"] = "The disk is full."
+        await count_on(recorder, LINK, 2)
+        where.troubles.clear()
+        await count_on(recorder, LINK, 3)
+    told = [(message.json()["history"], message.json()["history_error"]) for message in recorder.on(LINK)]
+    assert told == [("ok", None), ("paused", "The disk is full."), ("ok", None)]
+
+
+async def test_settings_are_told_when_they_change(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update(settings=None))
+        await handle(kg_update(settings=KG_SETTINGS))
+        await handle(kg_update())
+        settings = await next_on(recorder, SETTINGS)
+        await next_on(recorder, STATE)
+    assert settings["over_voltage_protection"] == 14.6
+    assert settings["under_voltage_protection"] is None
+    assert len(recorder.on(SETTINGS)) == 1
+
+
+async def test_without_discovery_nothing_is_written_under_its_prefix(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery=False) as handle:
+        await handle(kg_update())
+        await next_on(recorder, STATE)
+    assert not [message for message in recorder.messages if message.topic.startswith("homeassistant")]
+
+
+async def test_meter_may_not_be_named_gateway(mosquitto: Mosquitto) -> None:
+    with pytest.raises(ConfigurationError, match="give it another name"):
+        async with sink(mosquitto, context("gateway")):
+            pass
+
+
+# --- Home Assistant's birth --------------------------------------------------------------------------------------
+
+
+async def test_birth_of_home_assistant_brings_discovery_then_availability_then_state(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update())
+        await next_on(recorder, STATE)
+        since = len(recorder.messages)
+        await recorder.publish("homeassistant/status", "offline")
+        await recorder.publish("homeassistant/status", "online")
+        await next_on(recorder, STATE, since=since)
+    after = [message.topic for message in recorder.messages[since:]]
+    assert after.index(CONFIG) < after.index(AVAILABILITY) < after.index(STATE)
+    assert after.count(CONFIG) == 1
+
+
+async def test_old_birth_is_not_answered(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder:
+        await recorder.publish("homeassistant/status", "online", retain=True)
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await next_on(recorder, STATE)
+            await asyncio.sleep(0.8)
+    assert len(recorder.on(CONFIG)) == 1
+
+
+# --- Meters that are configured no more ------------------------------------------------------------------------------
+
+
+async def test_meter_that_is_configured_no_more_is_taken_offline(mosquitto: Mosquitto) -> None:
+    async with sink(mosquitto) as handle:
+        await handle(kg_update())
+        await handle(kh_update())
+    async with record(mosquitto) as recorder, sink(mosquitto, context("boat")) as handle:
+        await next_on(recorder, AVAILABILITY, "offline")
+        await handle(kh_update())
+        await next_on(recorder, "juntek/boat/availability", "online")
+    assert [message.text for message in recorder.on(AVAILABILITY)] == ["online", "offline"]
+
+
+async def test_meter_that_is_not_heard_after_a_crash_is_not_shown_as_connected(mosquitto: Mosquitto) -> None:
+    async with sink(mosquitto) as handle:
+        await handle(kg_update())
+    async with record(mosquitto) as recorder, sink(mosquitto):
+        await next_on(recorder, AVAILABILITY, "offline")
+        await recorder.wait_for(lambda message: message.topic == LINK and not message.json()["available"])
+    assert recorder.on(LINK)[-1].json()["history"] == "off"
+
+
+async def test_meter_of_another_gateway_is_left_alone(mosquitto: Mosquitto) -> None:
+    async with sink(mosquitto, context("house", gateway="other")) as handle:
+        await handle(kg_update())
+    async with record(mosquitto) as recorder, sink(mosquitto, context("boat")) as handle:
+        await handle(kh_update())
+        await next_on(recorder, "juntek/boat/state")
+    assert [message.text for message in recorder.on(AVAILABILITY)] == ["online"]
+
+
+# --- The topics of juntek_kg ---------------------------------------------------------------------------------------
+
+
+async def test_topics_of_juntek_kg_have_the_right_values(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, topic_layout="juntek_kg") as handle:
+        await handle(kg_update())
+        await next_on(recorder, "juntek/kg140f/time/state")
+        await next_on(recorder, STATE)
+    values = {
+        message.topic.split("/")[2]: message.text
+        for message in recorder.messages
+        if message.topic.startswith("juntek/kg140f/")
+    }
+    assert values["voltage"] == "13.2"
+    assert values["current"] == "-12.5"
+    assert values["capacity_Ah"] == "210.0"
+    assert values["cumulative_Ah"] == "1234.567"
+    assert values["charge_Wh"] == "17123.45"
+    assert values["direction"] == "0"
+    assert values["relay_state"] == "0"
+    assert values["battery_time_left"] == "1008"
+    assert values["SoC"] == values["capacity_pct"] == "75.0"
+
+
+async def test_second_meter_of_a_model_does_not_mix_with_the_first(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, topic_layout="juntek_kg", interval=0) as handle:
+        await handle(kg_update(kg_reading(voltage=13.0)))
+        await handle(kg_update(kg_reading(voltage=26.0), meter="boat"))
+        await handle(kg_update(kg_reading(voltage=13.1)))
+        await recorder.wait_for(lambda message: message.text == "13.1")
+        assert await next_on(recorder, "juntek/kg140f_juntek_boat/voltage/state") == "26.0"
+    assert {message.text for message in recorder.on("juntek/kg140f/voltage/state")} == {"13.0", "13.1"}

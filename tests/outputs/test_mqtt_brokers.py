@@ -1,0 +1,254 @@
+"""How the MQTT sink gets on with brokers: versions, TLS, logins, and what goes away; real brokers all."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import iotcore
+import pytest
+
+from juntek.outputs.mqtt import Options, open_sink
+from juntek.outputs.mqtt.connection import BrokerError
+from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
+from outputs.updates import kg_reading, kg_update
+from servers.certificates import CertificateAuthority, ServerCertificate
+from servers.mosquitto import Encryption, Mosquitto, User
+from servers.process import free_port
+from servers.recorder import Recorder, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.broker
+
+
+# --- Protocol versions, TLS, passwords -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("protocol", "spoken"), [("auto", "p5"), ("5", "p5"), ("3.1.1", "p2")])
+async def test_protocol_is_5_unless_told_otherwise(mosquitto: Mosquitto, protocol: str, spoken: str) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, protocol=protocol) as handle:
+        await handle(kg_update())
+        await next_on(recorder, STATE)
+    connected = [line for line in mosquitto.log_text.splitlines() if "as juntek_gateway" in line]
+    assert len(connected) == 1
+    assert f"({spoken}," in connected[0]
+
+
+@pytest.fixture
+def old_broker() -> Iterator[iotcore.Broker]:
+    """Speaks MQTT 3.1.1 only, and hangs up on others."""
+    with iotcore.Broker(port=free_port(), listen="127.0.0.1", max_payload_size=1_000_000) as broker:
+        yield broker
+
+
+async def test_broker_that_speaks_3_1_1_only_gets_it_without_waiting(old_broker: iotcore.Broker) -> None:
+    async with asyncio.timeout(5), open_sink(Options(port=old_broker.port), context()) as handle:
+        await handle(kg_update())
+        await handle(kg_update(kg_reading(message_count=8)))
+
+
+async def test_broker_that_speaks_3_1_1_only_is_told_of_where_5_is_wanted(old_broker: iotcore.Broker) -> None:
+    with pytest.raises(BrokerError, match="hangs up before it answers"):
+        async with open_sink(Options(port=old_broker.port, protocol="5"), context()):
+            pass
+
+
+async def test_tls_with_the_right_authority(start_mosquitto: Callable[..., Mosquitto]) -> None:
+    broker = start_mosquitto(encryption=Encryption())
+    async with (
+        record(broker) as recorder,
+        sink(broker, tls=True, ca_file=broker.authority_certificate, interval=0) as handle,
+    ):
+        for number in range(20):
+            await handle(kg_update(kg_reading(message_count=number)))
+        await count_on(recorder, STATE, 20)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "sentence"),
+    [
+        (ServerCertificate.EXPIRED, "out of date .*; renew it, or set this machine's clock"),
+        (ServerCertificate.WRONG_HOST, "of another name .*; set mqtt.host to the name in it"),
+    ],
+)
+async def test_bad_certificate_is_told_with_its_mend(
+    start_mosquitto: Callable[..., Mosquitto], certificate: ServerCertificate, sentence: str
+) -> None:
+    broker = start_mosquitto(encryption=Encryption(certificate))
+    with pytest.raises(BrokerError, match=sentence):
+        async with sink(broker, tls=True, ca_file=broker.authority_certificate):
+            pass
+
+
+async def test_unknown_authority_is_told_with_its_mend(
+    start_mosquitto: Callable[..., Mosquitto], tmp_path: Path
+) -> None:
+    broker = start_mosquitto(encryption=Encryption())
+    other = CertificateAuthority(tmp_path / "other").certificate
+    for trusted in (None, other):
+        with pytest.raises(BrokerError, match=r"not trusted .*; give its authority as mqtt\.ca_file"):
+            async with sink(broker, tls=True, ca_file=trusted):
+                pass
+
+
+async def test_client_certificate_is_shown(start_mosquitto: Callable[..., Mosquitto]) -> None:
+    broker = start_mosquitto(encryption=Encryption(client_certificate_required=True))
+    assert broker.client_key_pair
+    own: dict[str, Any] = {
+        "certificate_file": broker.client_key_pair.certificate,
+        "key_file": broker.client_key_pair.key,
+    }
+    async with record(broker) as recorder, sink(broker, tls=True, ca_file=broker.authority_certificate, **own):
+        await next_on(recorder, GATEWAY, "online")
+    with pytest.raises(BrokerError, match=r"set mqtt\.certificate_file and mqtt\.key_file"):
+        async with sink(broker, tls=True, ca_file=broker.authority_certificate):
+            pass
+
+
+async def test_port_with_tls_and_port_without_are_told_apart(
+    mosquitto: Mosquitto, start_mosquitto: Callable[..., Mosquitto]
+) -> None:
+    with pytest.raises(BrokerError, match=r"set mqtt\.tls = true"):
+        async with sink(start_mosquitto(encryption=Encryption())):
+            pass
+    with pytest.raises(BrokerError, match="TLS"):
+        async with sink(mosquitto, tls=True):
+            pass
+
+
+async def test_user_and_password(start_mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:
+    broker = start_mosquitto(user=User("house", "secret"))
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    async with record(broker) as recorder, sink(broker, username="house", password_file=file):
+        await next_on(recorder, GATEWAY, "online")
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_refused_login_names_the_user_and_the_mend(
+    start_mosquitto: Callable[..., Mosquitto], protocol: str
+) -> None:
+    broker = start_mosquitto(user=User("house", "secret"))
+    with pytest.raises(BrokerError, match=r'refuses the user "house"; check mqtt\.username and the password'):
+        async with sink(broker, username="house", password="guess", protocol=protocol):  # noqa: S106
+            pass
+    with pytest.raises(BrokerError, match=r"wants a user name; set mqtt\.username"):
+        async with sink(broker, protocol=protocol):
+            pass
+
+
+async def test_broker_that_is_not_there_is_told() -> None:
+    with pytest.raises(BrokerError, match="is not there; start it, or check"):
+        async with open_sink(Options(port=free_port()), context()):
+            pass
+    with pytest.raises(BrokerError, match=r'name "nowhere.invalid" is not known; check mqtt\.host'):
+        async with open_sink(Options(host="nowhere.invalid"), context()):
+            pass
+
+
+async def test_port_where_nobody_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.outputs.mqtt.connection.ANSWER_TIME", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(BrokerError, match="does not answer"):
+        async with open_sink(Options(port=mute.getsockname()[1]), context()):
+            pass
+
+
+# --- Brokers and gateways that go away -----------------------------------------------------------------------------
+
+
+async def test_broker_that_dies_ends_a_body_that_only_waits(mosquitto: Mosquitto) -> None:
+    async def wait_inside() -> None:
+        async with asyncio.timeout(20), sink(mosquitto) as handle:
+            await handle(kg_update())
+            await asyncio.to_thread(mosquitto.kill)
+            await asyncio.Event().wait()
+
+    with pytest.raises(BrokerError, match="broke; check that it runs"):
+        await wait_inside()
+
+
+async def test_after_a_restart_of_the_broker_everything_is_published_again(mosquitto: Mosquitto) -> None:
+    async def pass_on(recorder: Recorder) -> None:
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await next_on(recorder, STATE)
+            await asyncio.to_thread(mosquitto.restart)
+            for number in range(1000):
+                await handle(kg_update(kg_reading(message_count=number)))
+                await asyncio.sleep(0.01)
+
+    async with record(mosquitto) as recorder:
+        with pytest.raises(BrokerError):
+            await pass_on(recorder)
+        await recorder.wait_for_connection(2)
+        since = len(recorder.messages)
+        async with sink(mosquitto) as handle:
+            await handle(kg_update(kg_reading(message_count=2000)))
+            await recorder.wait_for(lambda message: message.topic == STATE and message.json()["message_count"] == 2000)
+    topics = {message.topic for message in recorder.messages[since:]}
+    assert {GATEWAY, CONFIG, AVAILABILITY, STATE, LINK, SETTINGS} <= topics
+
+
+async def test_gateway_that_is_killed_is_offline_by_its_last_will(mosquitto: Mosquitto) -> None:
+    program = f"""
+import asyncio
+from juntek.outputs.mqtt import Options, open_sink
+from outputs.opened import context
+from outputs.updates import kg_update
+
+async def main():
+    async with open_sink(Options(port={mosquitto.port}), context()) as handle:
+        await handle(kg_update())
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+    tests = str(Path(__file__).parents[1])
+    async with record(mosquitto) as recorder:
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=tests)
+        await next_on(recorder, STATE)
+        child.send_signal(signal.SIGKILL)
+        await child.wait()
+        await next_on(recorder, GATEWAY, "offline")
+    async with record(mosquitto) as late:
+        assert await next_on(late, GATEWAY) == "offline"
+
+
+async def test_clean_stop_says_offline(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder:
+        async with sink(mosquitto):
+            await next_on(recorder, GATEWAY, "online")
+        await next_on(recorder, GATEWAY, "offline")
+
+
+async def test_cancelled_gateway_says_offline(mosquitto: Mosquitto) -> None:
+    async def run() -> None:
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await asyncio.Event().wait()
+
+    async with record(mosquitto) as recorder:
+        task = asyncio.create_task(run())
+        await next_on(recorder, STATE)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await next_on(recorder, GATEWAY, "offline")
+
+
+async def test_second_gateway_with_the_same_base_topic_is_found_out(mosquitto: Mosquitto) -> None:
+    with pytest.raises(BrokerError, match='no other gateway uses the base topic "juntek"'):
+        async with asyncio.timeout(20), sink(mosquitto), sink(mosquitto):
+            await asyncio.Event().wait()
+
+
+async def test_error_of_the_body_comes_out_as_it_is(mosquitto: Mosquitto) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with sink(mosquitto):
+            raise ZeroDivisionError

@@ -1,0 +1,95 @@
+"""The keys of the [mqtt] section."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from juntek.errors import ConfigurationError
+from juntek.outputs.mqtt import Options
+from juntek.outputs.mqtt.connection import make_tls_context, read_password
+
+
+def test_defaults_reach_a_broker_on_this_machine() -> None:
+    options = Options()
+    assert (options.host, options.port, options.tls, options.interval) == ("127.0.0.1", 1883, False, 1.0)
+    assert (options.base_topic, options.discovery_prefix) == ("juntek", "homeassistant")
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"host": " "}, "mqtt.host is empty; give the name or address of the broker."),
+        ({"port": 70000}, "mqtt.port is 1 to 65535, not 70000."),
+        ({"port": 0}, "mqtt.port is 1 to 65535, not 0."),
+        ({"interval": -1.0}, "mqtt.interval is 0 to 3600 seconds, not -1.0."),
+        ({"interval": float("nan")}, "mqtt.interval is 0 to 3600 seconds, not nan."),
+        ({"protocol": "4"}, 'mqtt.protocol is "auto", "5" or "3.1.1", not "4".'),
+        ({"topic_layout": "x"}, 'mqtt.topic_layout is "juntek" or "juntek_kg", not "x".'),
+        ({"allow_control": ("output",)}, "Control over MQTT is not built yet; leave mqtt.allow_control empty."),
+        ({"base_topic": "a/#"}, "mqtt.base_topic is a topic without"),
+        ({"base_topic": ""}, "mqtt.base_topic is a topic without"),
+        ({"discovery_prefix": "homeassistant/"}, "mqtt.discovery_prefix is a topic without"),
+        ({"password": "x"}, "mqtt.password needs a user name; set mqtt.username too."),
+        ({"password_file": Path("x")}, "mqtt.password_file needs a user name; set mqtt.username too."),
+        ({"ca_file": Path("x")}, "mqtt.ca_file is for TLS only; set mqtt.tls = true too."),
+        ({"tls": True, "key_file": Path("x")}, "mqtt.key_file needs its certificate; set mqtt.certificate_file too."),
+    ],
+)
+def test_wrong_value_is_refused_with_the_key_and_the_mend(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        Options(**values)
+    assert str(refusal.value).startswith(sentence)
+
+
+def test_types_of_all_keys_can_be_asked_for() -> None:
+    types = get_type_hints(Options)
+    assert (types["port"], types["ca_file"], types["allow_control"]) == (int, Path | None, tuple[str, ...])
+
+
+def test_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("sécret\n")
+    assert read_password(Options(username="house", password_file=file)) == "sécret"
+
+
+def test_password_from_the_environment_goes_before_the_file() -> None:
+    assert read_password(Options(username="house", password="given", password_file=Path("/nowhere"))) == "given"  # noqa: S106
+
+
+def test_password_is_not_shown() -> None:
+    assert "given" not in repr(Options(username="house", password="given"))  # noqa: S106
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(ConfigurationError, match=r"mqtt.password_file .*missing does not exist"):
+        read_password(Options(username="house", password_file=missing))
+    with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .*missing does not exist"):
+        make_tls_context(Options(tls=True, ca_file=missing))
+    with pytest.raises(ConfigurationError, match=r"mqtt.certificate_file .*missing does not exist"):
+        make_tls_context(Options(tls=True, certificate_file=missing))
+
+
+def test_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
+    nonsense, nothing = tmp_path / "nonsense", tmp_path / "nothing"
+    nonsense.write_text("hello\n")
+    nothing.touch()
+    with pytest.raises(ConfigurationError, match=r"mqtt.password_file .*nothing holds no password"):
+        read_password(Options(username="house", password_file=nothing))
+    with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .*nonsense holds no certificate"):
+        make_tls_context(Options(tls=True, ca_file=nonsense))
+    with pytest.raises(ConfigurationError, match=r"nonsense are not a certificate and its key"):
+        make_tls_context(Options(tls=True, certificate_file=nonsense))
+    with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .* cannot be read"):
+        make_tls_context(Options(tls=True, ca_file=tmp_path))
+
+
+def test_importing_the_sink_loads_no_mqtt_library() -> None:
+    code = "import sys, juntek.outputs.mqtt; print([m for m in ('aiomqtt', 'paho') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

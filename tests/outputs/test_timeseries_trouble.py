@@ -1,0 +1,303 @@
+"""A target that takes nothing at present: what is said of it, whether lines may have arrived, and how long to wait.
+
+A strict server of our own; what real engines say stands in the files of their names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from juntek.outputs.timeseries import target as module
+from juntek.outputs.timeseries.options import Options
+from juntek.outputs.timeseries.target import TargetError, open_target
+from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
+from servers.certificates import CertificateAuthority, ServerCertificate
+from servers.process import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"] * 100
+USER: dict[str, Any] = {"username": "house", "password": "hunter2"}
+TOKEN: dict[str, Any] = {"token": "hunter2"}
+
+
+async def trouble(server: LineServer, path: str = "/write", **options: Any) -> TargetError:  # noqa: ANN401
+    """Return what is said when lines are written."""
+    async with open_target(Options(url=f"{server.url}{path}", name="workshop", **options), "1") as target:
+        with pytest.raises(TargetError) as said:
+            await target.write(LINES)
+    assert "workshop" in str(said.value)
+    assert str(said.value).endswith(".")
+    assert "hunter2" not in str(said.value)
+    return said.value
+
+
+# --- Answers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "reply", "sentence"),
+    [
+        ({}, Reply(401), "wants a login; set timeseries.username and timeseries.password_file, or timeseries.token"),
+        (USER, Reply(401), 'refuses the user "house"; check timeseries.username and timeseries.password.'),
+        (TOKEN, Reply(401), "refuses the token; check timeseries.token."),
+        ({}, Reply(403), "lets nobody write without a login (Forbidden); set timeseries.username or"),
+        (USER, Reply(403, b"read only"), 'does not let the user "house" write (read only); give it the right to.'),
+        (TOKEN, Reply(403, b"hunter2?"), "does not let the owner of the token write (…?); give it the right to."),
+        ({}, Reply(404, b"404 page not found"), "takes nothing at /write; check host, port and path in timeseries"),
+        ({}, Reply(404, b'{"message":"bucket \\"a\\" not found"}'), 'names (bucket "a" not found); create it there'),
+        ({}, Reply(404, b'{"error":"database not found: \\"a\\""}'), '(database not found: "a"); create it there, or'),
+        ({}, Reply(405), "takes nothing at /write; check host, port and path in timeseries.url (/write, /api/v2"),
+        ({}, Reply(400, b'unsupported path requested: "/write"'), "takes nothing at /write; check host, port and path"),
+        ({}, Reply(400, b'missing route for "/write"'), "takes nothing at /write; check host, port and path"),
+        ({}, Reply(400, b'{"error":"database is required"}'), "wants to know the database (database is required); add"),
+        ({}, Reply(400, b"serde error: missing field `db`"), "(serde error: missing field `db`); add ?db=... with its"),
+        (
+            {},
+            Reply(400, b"Client sent an HTTP request to an HTTPS server.\n"),
+            "speaks TLS there; begin timeseries.url",
+        ),
+        ({}, Reply(301, headers={"Location": "https://pi/write?p=hunter2"}), "sends us to https://pi/write (301);"),
+        ({}, Reply(302, headers={"Location": "//house:hunter2@pi/"}), "sends us to //pi/ (302); write into timeseries"),
+        ({}, Reply(307), "sends us elsewhere (307); write into timeseries.url where it is itself."),
+        (
+            {},
+            Reply(200, b"<html>", {"Content-Type": "text/html"}),
+            "answers with a web page; check host, port and path",
+        ),
+        ({}, Reply(418, b"tea"), "does not take what it is sent (418: tea); check timeseries.url."),
+        (
+            {},
+            Reply(429, b"slow down"),
+            "asks to be sent less (429: slow down); if that stays so, lower timeseries.rate.",
+        ),
+    ],
+)
+async def test_refusal_is_told_with_its_mend_and_nothing_has_arrived(
+    options: dict[str, Any], reply: Reply, sentence: str
+) -> None:
+    async with serve_lines(lambda _: reply) as server:
+        said = await trouble(server, **options)
+    assert sentence in str(said)
+    assert not said.uncertain
+    assert said.wait is None
+    assert {request.path for request in server.requests} == {"/write"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (Reply(500, b'{"error":"timeout"}'), "failed (500: timeout); look at its log."),
+        (Reply(502), "failed (502: Bad Gateway); look at its log."),
+        (Reply(503, b"starting"), "is not ready (503: starting); if that stays so, look at its log."),
+        (Reply(504), "failed (504: Gateway Timeout); look at its log."),
+        (Reply(599), "failed (599: no reason is given); look at its log."),
+    ],
+)
+async def test_failure_of_the_target_leaves_it_open_what_arrived(reply: Reply, sentence: str) -> None:
+    async with serve_lines(lambda _: reply) as server:
+        said = await trouble(server)
+    assert sentence in str(said)
+    assert said.uncertain
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "86400"}, 300.0),
+        ({"Retry-After": "9" * 5000}, 300.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 30.0),
+        ({"Retry-After": "Sun, 22 Nov 2026 11:00:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 0.0),
+        ({"Retry-After": "Sun, 22 Nov 2020 11:00:00 GMT"}, 0.0),
+        ({"Retry-After": "Sun, 99 Nov 2020 11:00:00 GMT"}, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_target_says_how_long_to_leave_it_alone(status: int, headers: dict[str, str], wait: float | None) -> None:
+    async with serve_lines(lambda _: Reply(status, headers=headers)) as server:
+        assert (await trouble(server)).wait == wait
+
+
+async def test_target_that_sends_us_elsewhere_does_not_get_the_password_carried_there() -> None:
+    async with serve_lines() as other, serve_lines(lambda _: Reply(307, headers={"Location": other.url})) as server:
+        await trouble(server, **USER)
+    assert other.requests == []
+
+
+# --- Connections --------------------------------------------------------------------------------------------------
+
+
+async def test_target_that_is_not_there_is_told() -> None:
+    said = await trouble(LineServer(port=free_port()))
+    assert str(said) == "The target workshop is not there; start it, or check host and port in timeseries.url."
+    assert not said.uncertain
+
+
+async def test_name_that_nobody_knows_is_told() -> None:
+    async with open_target(Options(url="http://nowhere.invalid/write"), "1") as target:
+        with pytest.raises(TargetError, match=r'name "nowhere.invalid" of the target .* is not known; check') as said:
+            await target.write(LINES)
+    assert not said.value.uncertain
+
+
+async def test_connection_that_is_cut_leaves_it_open_what_arrived() -> None:
+    async with serve_lines(cut_before_body=True) as server:
+        said = await trouble(server)
+    assert str(said).endswith(
+        "check that it runs, and that timeseries.url has its port, and https:// where it speaks TLS."
+    )
+    assert said.uncertain
+    async with serve_lines(lambda _: Reply(fault="cut")) as server:
+        said = await trouble(server)
+    assert str(said).startswith("The connection to the target workshop broke; check that it runs")
+    assert said.uncertain
+
+
+async def test_answer_that_is_cut_short_leaves_it_open_what_arrived() -> None:
+    async with serve_lines(lambda _: Reply(200, b"{", fault="short")) as server:
+        said = await trouble(server)
+    assert "broke" in str(said)
+    assert said.uncertain
+
+
+@pytest.mark.parametrize(("limit", "fault"), [("ANSWER_TIME", "mute"), ("REQUEST_TIME", "slow")])
+async def test_target_that_never_ends_its_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    fault: Any,  # noqa: ANN401 - a literal
+) -> None:
+    monkeypatch.setattr(module, limit, 0.3)
+    async with asyncio.timeout(15), serve_lines(lambda _: Reply(fault=fault)) as server:
+        said = await trouble(server)
+    assert "takes too long to answer; look at its log and its load." in str(said)
+    assert said.uncertain
+
+
+@pytest.mark.parametrize(
+    ("count", "in_order"),
+    [
+        (1, False),  # all of it or nothing has arrived, and nothing may arrive any more
+        (600_000, True),  # the target has to see that it is not all
+    ],
+)
+async def test_connection_that_is_given_up_takes_along_what_is_small_and_ends_in_order_otherwise(
+    monkeypatch: pytest.MonkeyPatch, count: int, *, in_order: bool
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_TIME", 0.5)
+    gave_up = asyncio.Event()
+    ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gave_up.wait()
+        try:
+            await reader.read()
+            ended.set_result(True)
+        except ConnectionError:
+            ended.set_result(False)
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    noise = random.Random(1)
+    some = [b"juntek voltage_volts=%r 1700000000000000000\n" % noise.random() for _ in range(count)]
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/write"
+    async with listener, open_target(Options(url=url), "1") as target:
+        with pytest.raises(TargetError, match="takes too long") as said:
+            await target.write(some)
+        gave_up.set()
+        assert await ended is in_order
+    assert said.value.uncertain
+
+
+async def test_something_else_than_http_is_told() -> None:
+    async with serve_lines(lambda _: Reply(fault="garbage")) as server:
+        said = await trouble(server)
+    assert "does not speak HTTP there; check host and port in timeseries.url." in str(said)
+
+
+async def test_target_that_comes_back_is_written_to_again() -> None:
+    replies = iter([Reply(503), Reply(fault="cut"), Reply(429), GOOD])
+    async with (
+        serve_lines(lambda _: next(replies)) as server,
+        open_target(Options(url=f"{server.url}/a"), "1") as target,
+    ):
+        for _ in range(3):
+            with pytest.raises(TargetError):
+                await target.write(LINES)
+        assert await target.write(LINES) == []
+    assert server.taken == LINES
+
+
+# --- TLS ----------------------------------------------------------------------------------------------------------
+
+
+def server_context(authority: CertificateAuthority, kind: ServerCertificate) -> ssl.SSLContext:
+    pair = authority.issue_server(kind)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    return context
+
+
+async def test_target_with_tls_is_known_by_its_authority(tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path)
+    async with (
+        serve_lines(tls=server_context(authority, ServerCertificate.GOOD)) as server,
+        open_target(Options(url=f"{server.url}/write", ca_file=authority.certificate, **USER), "1") as target,
+    ):
+        await target.write(LINES)
+        await asyncio.gather(*(target.write(LINES) for _ in range(3)))
+    assert server.taken == LINES * 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (ServerCertificate.EXPIRED, "certificate that is out of date (certificate has expired); renew it, or set"),
+        (ServerCertificate.WRONG_HOST, "certificate of another name (IP address mismatch, certificate is not valid"),
+    ],
+)
+async def test_bad_certificate_is_told_with_its_mend(tmp_path: Path, kind: ServerCertificate, sentence: str) -> None:
+    authority = CertificateAuthority(tmp_path)
+    async with serve_lines(tls=server_context(authority, kind)) as server:
+        said = await trouble(server, ca_file=authority.certificate, **USER)
+    assert sentence in str(said)
+    assert (said.uncertain, server.requests) == (False, [])
+
+
+async def test_unknown_authority_is_told_with_its_mend(tmp_path: Path) -> None:
+    other = CertificateAuthority(tmp_path / "other").certificate
+    async with serve_lines(tls=server_context(CertificateAuthority(tmp_path), ServerCertificate.GOOD)) as server:
+        for trusted in (None, other):
+            said = await trouble(server, ca_file=trusted)
+            assert "is not trusted" in str(said)
+            assert "; give its authority as timeseries.ca_file." in str(said)
+            assert not said.uncertain
+
+
+async def test_tls_where_there_is_none_is_told() -> None:
+    async with serve_lines() as server:
+        server.scheme = "https"
+        said = await trouble(server)
+    assert "does not speak TLS there; begin timeseries.url with http://, or correct its port." in str(said)
+    assert not said.uncertain
+
+
+async def test_request_is_judged_before_it_is_answered() -> None:
+    """The server of these tests says so when a request is none that every engine takes."""
+
+    def judge(request: Request) -> Reply:
+        assert not request.lines
+        return GOOD
+
+    with pytest.raises(AssertionError):
+        async with serve_lines(judge) as server:
+            await trouble(server)

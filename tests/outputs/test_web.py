@@ -1,0 +1,406 @@
+"""The API over real sockets: what every address answers, and what is asked wrongly gets one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pyarrow import parquet
+
+from juntek.errors import DatabaseError, JuntekError
+from juntek.history import exporting
+from juntek.history.queries import ROW_KEYS, HistoryReader
+from juntek.outputs.web import Options, open_sink
+from juntek.outputs.web.past import MOST_WAITING, THREADS
+from juntek.reading import Reading
+from outputs.served import NOW, ZONE, context, served, write_past
+from outputs.updates import kg_reading, kg_update, kh_update
+from servers.process import free_port
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("past") / "juntek.db"
+    write_past(path)
+    write_past(path, hours=0.5, meter="old boat")
+    return path
+
+
+async def ask(browser: httpx.AsyncClient, path: str, status: int = 200, query: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    answer = await browser.get(path, params=query)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    if status >= 400:
+        assert list(answer.json()) == ["error"]
+        assert answer.json()["error"].endswith((".", "?"))
+    return answer.json()
+
+
+async def test_meters_are_listed_before_they_said_anything() -> None:
+    async with served() as site, site.browser() as browser:
+        house, boat = await ask(browser, "/api/meters")
+        assert (house["name"], boat["name"]) == ("house", "boat")
+        assert house["available"] is False
+        assert (house["latest"], house["identity"], house["settings"], house["first"]) == (None,) * 4
+        assert house["health"]["mode"] == "starting"
+
+
+async def test_a_meter_is_listed_with_all_that_is_known_of_it(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        await site.handle(kg_update())
+        await site.handle(kg_update(None, available=False))
+        house, boat, old = await ask(browser, "/api/meters")
+        assert house["identity"]["model"] == "KG140F"
+        assert house["latest"] == kg_update().reading.as_dict()  # type: ignore[union-attr]
+        assert house["available"] is False
+        assert house["last"] == NOW
+        assert house["first"] == pytest.approx(NOW - 6 * 3600, abs=11)
+        assert boat["first"] is None
+        assert (old["name"], old["configured"], old["latest"]) == ("old boat", False, None)
+        assert old["last"] == NOW
+
+
+async def test_a_secret_setting_is_not_shown() -> None:
+    async with served() as site, site.browser() as browser:
+        await site.handle(kh_update())
+        boat = (await ask(browser, "/api/meters"))[1]
+        assert boat["settings"]["full_voltage"] == 14.4
+        assert "bluetooth_password" not in (await browser.get("/api/meters")).text
+
+
+async def test_the_latest_reading_is_the_newest() -> None:
+    async with served() as site, site.browser() as browser:
+        assert "nothing yet" in (await ask(browser, "/api/meters/house/latest", 404))["error"]
+        for voltage in (13.1, 13.2):
+            await site.handle(kg_update(kg_reading(voltage=voltage)))
+        assert (await ask(browser, "/api/meters/house/latest"))["voltage"] == 13.2
+
+
+async def test_a_chart_has_what_was_asked_for(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        chart = await ask(
+            browser,
+            "/api/meters/house/history",
+            query={"from": NOW - 3600, "to": NOW, "quantities": "voltage", "points": 30},
+        )
+        assert (chart["meter"], chart["from"], chart["to"]) == ("house", NOW - 3600, NOW)
+        assert chart["resolution"] == 300
+        assert 10 <= len(chart["time"]) <= 30
+        voltage = chart["quantities"]["voltage"]
+        assert list(chart["quantities"]) == ["voltage"]
+        assert {len(values) for values in voltage.values()} == {len(chart["time"])}
+        assert all(low < high for low, high in zip(voltage["minimum"], voltage["maximum"], strict=True))
+
+
+async def test_a_chart_over_a_short_time_is_of_readings(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        chart = await ask(browser, "/api/meters/house/history", query={"from": NOW - 60, "to": NOW + 1, "points": 1000})
+        assert chart["resolution"] == 0
+        assert chart["time"] == [NOW - 60 + 10 * index for index in range(7)]
+        assert chart["quantities"]["current"] == {"average": [-5.0] * 7}
+
+
+async def test_totals_have_their_last_value_and_what_they_grew(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        chart = await ask(
+            browser, "/api/meters/house/history", query={"quantities": "discharged_energy", "points": 100}
+        )
+        total = chart["quantities"]["discharged_energy"]
+        assert set(total) == {"last", "increase"}
+        assert sum(total["increase"]) == pytest.approx(6 * 60, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2023-11-14T22:00:00Z", "2023-11-14T22:13:00Z"),
+        ("2023-11-14T23:00:00+01:00", "2023-11-14T23:13:00+01:00"),
+        ("2023-11-14T23:00:00", "2023-11-14 23:13"),
+        ("1699999200", "1699999980.0"),
+    ],
+)
+async def test_times_are_iso_8601_or_seconds_and_local_without_an_offset(database: Path, first: str, last: str) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        chart = await ask(browser, "/api/meters/house/history", query={"from": first, "to": last})
+        assert (chart["from"], chart["to"]) == (1_699_999_200, 1_699_999_980)
+
+
+async def test_a_plus_that_the_address_made_a_blank_is_still_an_offset(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        chart = await ask(browser, "/api/meters/house/history?from=2023-11-14T23:00:00+01:00")
+        assert chart["from"] == 1_699_999_200
+
+
+async def test_a_meter_without_a_past_has_an_empty_chart(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        chart = await ask(browser, "/api/meters/boat/history")
+        assert (chart["time"], chart["quantities"]) == ([], {})
+        assert await ask(browser, "/api/meters/boat/days") == []
+        assert (await browser.get("/api/meters/boat/export")).text.splitlines() == [",".join(ROW_KEYS)]
+
+
+async def test_days_months_and_years_are_local(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        days = await ask(browser, "/api/meters/house/days")
+        assert [day["date"] for day in days] == [datetime.fromtimestamp(NOW, ZONE).date().isoformat()]
+        assert days[0]["discharged_energy"] == pytest.approx(6 * 60, rel=0.01)
+        assert days[0]["voltage"]["minimum"] == 12.0
+        query = {"from": "2020-01-01", "to": "2023-12-31"}
+        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "month"})] == [
+            "2023-11-01"
+        ]
+        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "year"})] == [
+            "2023-01-01"
+        ]
+
+
+async def test_an_export_holds_every_reading_and_is_sent_in_pieces(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        async with browser.stream("GET", "/api/meters/house/export") as answer:
+            assert answer.headers["transfer-encoding"] == "chunked"
+            assert answer.headers["content-disposition"] == 'attachment; filename="juntek-house.csv"'
+            text = (await answer.aread()).decode()
+        rows = list(csv.DictReader(io.StringIO(text)))
+        with HistoryReader(database) as reader:
+            expected = list(reader.readings("house", 0, NOW + 1))
+        assert len(rows) == len(expected) == 2160
+        assert rows[-1]["time"] == datetime.fromtimestamp(NOW, UTC).isoformat(timespec="milliseconds")
+        assert [float(row["voltage"]) for row in rows] == [row[1] for row in expected]
+        part = await browser.get("/api/meters/house/export", params={"from": NOW - 20, "to": NOW})
+        assert len(part.text.splitlines()) == 3
+
+
+async def test_an_export_in_parquet_holds_the_same_in_many_pieces(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "PARQUET_ROWS", 500)
+    async with served(context(database=database)) as site, site.browser() as browser:
+        answer = await browser.get("/api/meters/house/export?format=parquet")
+        assert answer.headers["content-disposition"] == 'attachment; filename="juntek-house.parquet"'
+        assert answer.headers["transfer-encoding"] == "chunked"
+        table = parquet.read_table(io.BytesIO(answer.content))
+    with HistoryReader(database) as reader:
+        rows = list(reader.readings("house", 0, NOW + 1))
+    assert table.column("voltage").to_pylist() == [row[1] for row in rows]
+    assert [moment.timestamp() for moment in table.column("time").to_pylist()] == [row[0] for row in rows]
+
+
+async def test_without_its_library_parquet_is_refused_with_the_mend(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    async with served(context(database=database)) as site, site.browser() as browser:
+        error = (await ask(browser, "/api/meters/house/export", 501, {"format": "parquet"}))["error"]
+        assert "pip install 'juntek[parquet]'" in error
+
+
+async def test_health_tells_of_the_gateway_its_links_and_its_history() -> None:
+    troubles = {"history": "The disk is full; make room on it."}
+    async with served(context(sections=("history", "web"), troubles=troubles)) as site, site.browser() as browser:
+        await site.handle(kg_update())
+        health = await ask(browser, "/api/health")
+        assert (health["version"], health["gateway"]) == ("1.2.3", "pi")
+        assert health["uptime"] >= 0
+        assert health["history"] == {"state": "paused", "reason": troubles.pop("history")}
+        assert health["meters"]["house"]["available"] is True
+        assert health["meters"]["house"]["frames"] == 9
+        assert (await ask(browser, "/api/health"))["history"] == {"state": "ok", "reason": None}
+
+
+async def test_without_a_history_the_present_is_still_there() -> None:
+    async with served() as site, site.browser() as browser:
+        assert len(await ask(browser, "/api/meters")) == 2
+        assert "add [history]" in (await ask(browser, "/api/meters/house/history", 503))["error"]
+        assert (await ask(browser, "/api/health"))["history"]["state"] == "off"
+
+
+async def test_a_damaged_history_is_one_sentence_and_the_present_is_still_there(tmp_path: Path) -> None:
+    path = tmp_path / "juntek.db"
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
+    async with served(context(database=path)) as site, site.browser() as browser:
+        assert "damaged" in (await ask(browser, "/api/meters/house/history", 503))["error"]
+        assert "damaged" in (await ask(browser, "/api/meters/house/export", 503))["error"]
+        assert len(await ask(browser, "/api/meters")) == 2
+
+
+WRONG = [
+    ("history", {"point": "3"}, 'did you mean "points"?'),
+    ("history", {"points": "1"}, "from 2 to 10000"),
+    ("history", {"points": "10001"}, "from 2 to 10000"),
+    ("history", {"points": "1e3"}, "from 2 to 10000"),
+    ("history", {"points": "٣٤"}, "from 2 to 10000"),
+    ("history", {"quantities": "volts"}, 'did you mean "voltage"?'),
+    ("history", {"quantities": ""}, "there are voltage"),
+    ("history", {"quantities": "voltage,"}, "there are voltage"),
+    ("history", {"from": "yesterday"}, "seconds since 1970"),
+    ("history", {"from": "nan"}, "seconds since 1970"),
+    ("history", {"from": "-1"}, "from 1970 to 9999"),
+    ("history", {"to": "1e400"}, "seconds since 1970"),
+    ("history", {"to": "9" * 15}, "from 1970 to 9999"),
+    ("history", {"from": "100", "to": "100"}, "from is before to"),
+    ("history", {"to": "0"}, "from is before to"),
+    ("days", {"from": "2023-13-01"}, "a date such as 2026-01-31"),
+    ("days", {"from": "20230101"}, "a date such as 2026-01-31"),
+    ("days", {"from": "0001-01-01"}, "from 1970-01-01"),
+    ("days", {"from": "2023-01-02", "to": "2023-01-01"}, "exchange them"),
+    ("days", {"from": "1970-01-01", "to": "9998-12-31"}, "at most 36600 days"),
+    ("days", {"by": "week"}, "day, month or year"),
+    ("export", {"format": "xls"}, "csv or parquet"),
+    ("export", {"from": "5", "to": "4"}, "from is before to"),
+    ("latest", {"x": "1"}, "there are none here"),
+]
+
+
+@pytest.mark.parametrize(("what", "query", "sentence"), WRONG)
+async def test_what_is_asked_wrongly_is_told_in_a_sentence(
+    database: Path, what: str, query: dict[str, str], sentence: str
+) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        assert sentence in (await ask(browser, f"/api/meters/house/{what}", 400, query))["error"]
+
+
+async def test_a_parameter_given_twice_is_refused(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        answer = await browser.get("/api/meters/house/history?points=10&points=20")
+        assert (answer.status_code, answer.json()["error"]) == (
+            400,
+            "The parameter points is there twice; give it once.",
+        )
+
+
+async def test_an_unknown_meter_or_address_is_not_found() -> None:
+    async with served() as site, site.browser() as browser:
+        for what in ("latest", "history", "days", "export"):
+            assert "there are house, boat" in (await ask(browser, f"/api/meters/attic/{what}", 404))["error"]
+        await ask(browser, "/api/meters/", 404)
+        await ask(browser, "/api/nothing", 404)
+        await ask(browser, "/nothing", 404)
+
+
+async def test_a_method_that_an_address_does_not_take_is_refused_and_the_others_are_named() -> None:
+    async with served() as site, site.browser() as browser:
+        answer = await browser.post("/api/health")
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+        answer = await browser.put("/api/session")
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST", "DELETE"}
+        assert "error" in answer.json()
+
+
+async def test_a_head_request_has_the_headers_and_no_body() -> None:
+    async with served() as site, site.browser() as browser:
+        for path in ("/api/meters", "/api/live", "/api/meters/house/export", "/api/session"):
+            answer = await browser.head(path)
+            assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_long_answers_are_compressed_for_who_takes_it(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        packed = await browser.get("/api/meters/house/history")
+        plain = await browser.get("/api/meters/house/history", headers={"accept-encoding": "gzip;q=0"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.json()["time"] == plain.json()["time"]
+
+
+async def test_too_many_questions_at_once_are_refused_and_the_rest_is_answered(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = httpx.Limits(max_connections=None)
+    async with served(context(database=database)) as site, site.browser(limits=limits) as browser:
+        at_once = 0
+        most = 0
+        series = HistoryReader.series
+
+        def slow_series(*arguments: Any) -> Any:  # noqa: ANN401
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            try:
+                return series(*arguments)
+            finally:
+                at_once -= 1
+
+        monkeypatch.setattr(HistoryReader, "series", slow_series)
+        questions = [browser.get("/api/meters/house/history") for _ in range(2 * MOST_WAITING)]
+        answers = await asyncio.gather(*questions)
+        statuses = [answer.status_code for answer in answers]
+        assert set(statuses) <= {200, 503}
+        assert 0 < most <= THREADS
+        assert statuses.count(200) >= MOST_WAITING
+        for answer in answers:
+            if answer.status_code == 503:
+                assert answer.headers["retry-after"] == "2"
+        assert (await browser.get("/api/meters/house/history")).status_code == 200
+
+
+async def test_a_fault_is_one_sentence_and_its_cause_is_in_the_log(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Reading:  # noqa: ANN401
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(HistoryReader, "series", fail)
+    async with served(context(database=database)) as site, site.browser() as browser:
+        assert "unexpected" in (await ask(browser, "/api/meters/house/history", 500))["error"]
+        assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_history_that_fails_in_the_middle_of_an_export_breaks_it_off(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = HistoryReader.readings
+
+    def fail_later(*arguments: Any) -> Any:  # noqa: ANN401
+        for number, row in enumerate(whole(*arguments)):
+            if number == 2100:
+                raise DatabaseError("The disk fails; check it.")
+            yield row
+
+    monkeypatch.setattr(HistoryReader, "readings", fail_later)
+    async with served(context(database=database)) as site, site.browser() as browser:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await browser.get("/api/meters/house/export")
+        assert (await browser.get("/api/health")).status_code == 200
+
+
+async def test_a_port_in_use_is_one_sentence_with_the_mend() -> None:
+    async with served() as site:
+        with pytest.raises(
+            JuntekError, match=rf"already listens at 127\.0\.0\.1:{site.port}; stop it, or give another"
+        ):
+            async with open_sink(Options(listen=f"127.0.0.1:{site.port}"), context()):
+                pass
+
+
+async def test_an_address_of_another_computer_is_one_sentence_with_the_mend() -> None:
+    with pytest.raises(JuntekError, match="is not an address of this computer"):
+        async with open_sink(Options(listen=f"192.0.2.1:{free_port()}", auth="none"), context()):
+            pass
+
+
+async def test_pages_that_look_on_are_let_go_and_the_port_is_free_when_the_sink_is_left() -> None:
+    async with AsyncExitStack() as stack:
+        site = await stack.enter_async_context(served())
+        async with site.browser() as browser, browser.stream("GET", "/api/live") as answer:
+            pieces = answer.aiter_bytes()
+            await anext(pieces)
+            await stack.aclose()
+            assert [piece async for piece in pieces if b"event" in piece] == []
+    async with open_sink(Options(listen=f"127.0.0.1:{site.port}"), context()):
+        pass
+
+
+async def test_it_serves_ipv6_too() -> None:
+    async with served(host="[::1]") as site, httpx.AsyncClient(trust_env=False) as browser:
+        answer = await browser.get(f"http://[::1]:{site.port}/api/health")
+        assert answer.status_code == 200

@@ -1,0 +1,337 @@
+"""Who is let in: passwords, sessions, tokens, hosts and pages of others; rule: over real sockets wherever it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from juntek.outputs.web.access import (
+    MOST_SESSIONS,
+    MOST_TRIES,
+    TRIES,
+    TRY_TIME,
+    HostCheck,
+    Sessions,
+    Tries,
+    is_own_origin,
+)
+from juntek.outputs.web.passwords import hash_token
+from outputs.served import HASH, PASSWORD, Served, context, served, write_past
+from outputs.updates import kg_update
+
+GUARDED = (
+    "/api/meters",
+    "/api/meters/house/latest",
+    "/api/meters/house/history",
+    "/api/meters/house/days",
+    "/api/meters/house/export",
+    "/api/health",
+)
+OPEN = ("/", "/api/session", "/api/openapi.json")
+TOKEN = "juntek_test"  # noqa: S105 - it is the test's
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("past") / "juntek.db"
+    write_past(path, hours=0.5)
+    return path
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Path:
+    path = tmp_path / "tokens"
+    path.write_text(f"# scripts\n\ngrafana {hash_token(TOKEN)}\n")
+    return path
+
+
+async def sign_in(browser: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
+    return await browser.post("/api/session", json={"password": password})
+
+
+async def status_of_stream(browser: httpx.AsyncClient, **options: Any) -> int:  # noqa: ANN401
+    async with browser.stream("GET", "/api/live", **options) as answer:
+        return answer.status_code
+
+
+async def test_without_a_password_everything_on_loopback_is_open(database: Path) -> None:
+    async with served(context(database=database)) as site, site.browser() as browser:
+        await site.handle(kg_update())
+        assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
+        assert await status_of_stream(browser) == 200
+        assert (await browser.get("/api/session")).json() == {"required": False, "signed_in": True}
+        answer = await sign_in(browser, "anything")
+        assert answer.json() == {"required": False, "signed_in": True}
+        assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("who", ["nobody", "guesser", "stale session", "bad token", "password as token", "basic"])
+async def test_who_has_not_signed_in_sees_nothing_but_the_empty_page(database: Path, tokens: Path, who: str) -> None:
+    headers = {
+        "stale session": {"cookie": "juntek_session=abc"},
+        "guesser": {"cookie": "juntek_session="},
+        "bad token": {"authorization": "Bearer juntek_guess"},
+        "password as token": {"authorization": f"Bearer {HASH}"},
+        "basic": {"authorization": f"Basic {TOKEN}"},
+    }.get(who, {})
+    where = context(database=database)
+    async with served(where, password_hash=HASH, tokens_file=tokens) as site, site.browser(headers=headers) as browser:
+        await site.handle(kg_update())
+        for path in GUARDED:
+            answer = await browser.get(path)
+            assert (answer.status_code, list(answer.json())) == (401, ["error"])
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert await status_of_stream(browser) == 401
+        assert [(await browser.get(path)).status_code for path in OPEN[1:]] == [200, 200]
+        assert (await browser.get("/api/session")).json() == {"required": True, "signed_in": False}
+
+
+async def test_who_signs_in_sees_everything_until_signing_out(database: Path) -> None:
+    async with served(context(database=database), password_hash=HASH) as site, site.browser() as browser:
+        await site.handle(kg_update())
+        assert (await sign_in(browser)).json() == {"required": True, "signed_in": True}
+        assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
+        session = browser.cookies["juntek_session"]
+        assert (await browser.delete("/api/session")).json() == {"required": True, "signed_in": False}
+        assert "juntek_session" not in browser.cookies
+        again = await browser.get("/api/meters", headers={"cookie": f"juntek_session={session}"})
+        assert again.status_code == 401
+
+
+async def test_a_password_in_a_file_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "hash"
+    path.write_text(f"{HASH}\n")
+    async with served(password_hash_file=path) as site, site.browser() as browser:
+        assert (await browser.get("/api/meters")).status_code == 401
+        assert (await sign_in(browser)).status_code == 200
+
+
+async def test_a_token_reads_and_changes_nothing(database: Path, tokens: Path) -> None:
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+    where = context(database=database)
+    async with served(where, password_hash=HASH, tokens_file=tokens) as site, site.browser(headers=bearer) as browser:
+        await site.handle(kg_update())
+        assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
+        assert await status_of_stream(browser) == 200
+        assert (await sign_in(browser, "wrong")).status_code == 401
+
+
+async def test_the_session_cookie_is_kept_from_scripts_and_other_sites() -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        cookie = (await sign_in(browser)).headers["set-cookie"]
+        parts = {part.strip().lower() for part in cookie.split(";")}
+        assert {"httponly", "samesite=strict", "path=/"} <= parts
+        assert "secure" not in parts
+        assert len(re.findall(r"juntek_session=([\w-]+)", cookie)[0]) >= 43
+        safe = await browser.post("/api/session", json={"password": PASSWORD}, headers={"x-forwarded-proto": "https"})
+        assert "secure" in safe.headers["set-cookie"].lower()
+
+
+async def test_a_new_session_has_a_new_id_and_ends_the_old_one() -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        await sign_in(browser)
+        first = browser.cookies["juntek_session"]
+        await sign_in(browser)
+        assert browser.cookies["juntek_session"] != first
+        old = await browser.get("/api/meters", headers={"cookie": f"juntek_session={first}"})
+        assert old.status_code == 401
+
+
+async def test_guessing_is_slowed_down_and_the_owner_gets_in_from_elsewhere() -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        for _ in range(TRIES):
+            answer = await sign_in(browser, "wrong")
+            assert (answer.status_code, answer.json()["error"]) == (401, "That is not the password.")
+        answer = await sign_in(browser)
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["retry-after"]) <= TRY_TIME + 1
+        elsewhere = await browser.post(
+            "/api/session", json={"password": PASSWORD}, headers={"x-forwarded-for": "192.168.1.7"}
+        )
+        assert elsewhere.status_code == 200
+
+
+async def test_many_guesses_at_once_do_not_slip_through() -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        answers = await asyncio.gather(*(sign_in(browser, f"guess {number}") for number in range(20)))
+        statuses = [answer.status_code for answer in answers]
+        assert statuses.count(401) <= TRIES
+        assert set(statuses) <= {401, 429, 503}
+        assert (await sign_in(browser, "guess")).status_code in {401, 429}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"password=x", {"content-type": "application/x-www-form-urlencoded"}, 415),
+        (b'{"password": "x"}', {"content-type": "text/plain"}, 415),
+        (b'{"password": "x"}', {}, 415),
+        (b"{", {"content-type": "application/json"}, 400),
+        (b"[" * 5000, {"content-type": "application/json"}, 400),
+        (b'"x"', {"content-type": "application/json"}, 400),
+        (b"{}", {"content-type": "application/json"}, 400),
+        (b'{"password": 1}', {"content-type": "application/json"}, 400),
+        (b'{"password": ""}', {"content-type": "application/json"}, 400),
+        (b'{"password": "x", "user": "y"}', {"content-type": "application/json"}, 400),
+        (b'{"password": "\xff"}', {"content-type": "application/json"}, 400),
+        (b'{"password": "' + b"x" * 1025 + b'"}', {"content-type": "application/json"}, 400),
+        (b'{"password": "\\ud800"}', {"content-type": "application/json"}, 401),
+        (b" " * 100_000, {"content-type": "application/json"}, 413),
+    ],
+)
+async def test_a_sign_in_that_is_none_is_refused(body: bytes, headers: dict[str, str], status: int) -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        answer = await browser.post("/api/session", content=body, headers=headers)
+        assert (answer.status_code, list(answer.json())) == (status, ["error"])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH"])
+async def test_nothing_but_post_signs_in_and_nothing_but_delete_signs_out(method: str) -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        answer = await browser.request(method, "/api/session", json={"password": PASSWORD})
+        assert "set-cookie" not in answer.headers
+        await sign_in(browser)
+        await browser.request(method, "/api/session")
+        assert (await browser.get("/api/meters")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:1"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+async def test_a_page_of_somebody_else_signs_nobody_in_or_out(headers: dict[str, str]) -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        answer = await browser.post("/api/session", json={"password": PASSWORD}, headers=headers)
+        assert answer.status_code == 403
+        assert (await browser.delete("/api/session", headers=headers)).status_code == 403
+
+
+async def test_our_own_page_signs_in() -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        headers = {"origin": site.url, "sec-fetch-site": "same-origin"}
+        answer = await browser.post("/api/session", json={"password": PASSWORD}, headers=headers)
+        assert answer.status_code == 200
+        assert is_own_origin({"origin": site.url, "host": site.url.removeprefix("http://")})
+
+
+async def test_nobody_else_may_read_answers_across_origins() -> None:
+    async with served() as site, site.browser() as browser:
+        answer = await browser.get("/api/meters", headers={"origin": "http://evil.example"})
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+        answer = await browser.options(
+            "/api/session", headers={"origin": "http://evil.example", "access-control-request-method": "POST"}
+        )
+        assert answer.status_code == 405
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+# Hosts --------------------------------------------------------------------------------------------------------
+
+
+def ports(site: Served, host: str) -> str:
+    return host.replace("PORT", str(site.port))
+
+
+OURS = (
+    "localhost:PORT", "LOCALHOST", "127.0.0.1:PORT", "[::1]:PORT", "192.168.1.5:PORT", "pi", "pi.local:PORT",
+    "PI.LOCAL.", "solar.example.org",
+)  # fmt: skip
+NOT_OURS = (
+    "evil.example", "evil.example:PORT", "localhost.evil.example", "127.0.0.1.evil.example", "pi.evil.example",
+    "evil.example#localhost", "user@localhost", "localhost:evil", "", "[::1", "local host", "127.0.0.1:PORT, evil",
+)  # fmt: skip
+
+
+async def test_names_of_this_computer_are_answered() -> None:
+    async with served(allowed_hosts=("Solar.Example.org",)) as site, site.browser() as browser:
+        for host in OURS:
+            assert (await browser.get("/api/meters", headers={"host": ports(site, host)})).status_code == 200, host
+
+
+async def test_any_other_name_is_refused_on_every_path() -> None:
+    async with served() as site, site.browser() as browser:
+        for host in NOT_OURS:
+            for path in ("/", "/api/meters", "/api/session", "/api/live"):
+                answer = await browser.get(path, headers={"host": ports(site, host)})
+                assert answer.status_code == 421, (host, path)
+                assert "web.allowed_hosts" in answer.json()["error"]
+                assert "content-security-policy" in answer.headers
+
+
+def test_a_machine_without_a_name_lets_no_empty_name_in() -> None:
+    check = HostCheck("", ())
+    assert not check.knows("")
+    assert not check.knows(".local")
+    assert check.knows("localhost")
+
+
+# Sessions and tries by a clock --------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_session_ends_when_nobody_visits_and_stays_while_somebody_does() -> None:
+    clock = Clock()
+    sessions = Sessions(100.0, clock)
+    visited, forgotten = sessions.open(), sessions.open()
+    clock.now += 99
+    assert sessions.visit(visited)
+    clock.now += 99
+    assert sessions.visit(visited)
+    assert not sessions.visit(forgotten)
+    assert not sessions.visit("")
+
+
+def test_sessions_are_kept_as_hashes_and_are_not_too_many() -> None:
+    sessions = Sessions(100.0, Clock())
+    opened = [sessions.open() for _ in range(MOST_SESSIONS + 1)]
+    assert not sessions.visit(opened[0])
+    assert sessions.visit(opened[1])
+    assert len(sessions._ends) == MOST_SESSIONS
+    assert not set(opened) & set(sessions._ends)
+
+
+def test_tries_are_forgotten_with_time_and_with_the_right_password() -> None:
+    clock = Clock()
+    tries = Tries(clock)
+    for _ in range(TRIES):
+        assert tries.wait("10.0.0.1") == 0
+        tries.note("10.0.0.1")
+    assert tries.wait("10.0.0.1") == TRY_TIME
+    assert tries.wait("10.0.0.2") == 0
+    tries.forgive("10.0.0.1")
+    assert tries.wait("10.0.0.1") == 0
+    for _ in range(TRIES):
+        tries.note("10.0.0.1")
+    clock.now += TRY_TIME + 1
+    assert tries.wait("10.0.0.1") == 0
+    assert tries._wrong == {}
+
+
+def test_one_ipv6_network_is_one_guesser_and_all_together_are_limited() -> None:
+    tries = Tries(Clock())
+    for number in range(TRIES):
+        tries.note(f"2001:db8::{number + 1:x}")
+    assert tries.wait("2001:db8::ffff") > 0
+    assert tries.wait("2001:db8:0:1::1") == 0
+    assert tries.wait("::ffff:10.0.0.1") == 0
+    for number in range(MOST_TRIES):
+        tries.note(f"10.0.{number}.1")
+    assert tries.wait("10.9.9.9") > 0

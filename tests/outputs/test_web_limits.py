@@ -1,0 +1,191 @@
+"""Connections that hold on without using what they hold; rule: raw sockets, and the owner still gets in."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from juntek.listening import connection
+from juntek.listening.address import Address
+from juntek.listening.server import listen
+from juntek.outputs.web import api
+from outputs.served import HASH, PASSWORD, context, served, write_past
+from outputs.sockets import connect, rest_of
+from outputs.updates import kg_update
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_TIME", 0.5)
+    monkeypatch.setattr(connection, "STALL_TIME", 0.5)
+    monkeypatch.setattr(api, "BODY_TIME", 0.5)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("text", [b"", b"GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: "])
+async def test_a_request_that_never_ends_is_cut(text: bytes) -> None:
+    async with served() as site:
+        assert await rest_of(await connect(site.port, text)) == b""
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_second_request_that_trickles_in_is_cut() -> None:
+    async with served() as site:
+        reader, writer = await connect(site.port, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        await reader.readuntil(b"}")
+
+        async def trickle() -> None:
+            for number in range(10_000):
+                writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: " if number == 0 else b"x")
+                await asyncio.sleep(0.05)
+
+        slow = asyncio.create_task(trickle())
+        assert await rest_of((reader, writer)) == b""
+        slow.cancel()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_browser_that_keeps_asking_is_not_cut() -> None:
+    async with served() as site:
+        reader, writer = await connect(site.port)
+        for _ in range(25):
+            writer.write(b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+            await asyncio.sleep(0.1)
+        writer.close()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_sign_in_that_never_ends_is_told_so() -> None:
+    head = b"POST /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    head += b"content-length: 99\r\n\r\n{"
+    async with served(password_hash=HASH) as site:
+        assert (await rest_of(await connect(site.port, head))).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_body_that_nobody_asked_for_is_not_taken_for_ever() -> None:
+    async with served() as site:
+        reader, writer = await connect(
+            site.port, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-length: 999999999\r\n\r\n"
+        )
+
+        async def pour() -> None:
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+        pouring = asyncio.create_task(pour())
+        assert (await rest_of((reader, writer))).startswith(b"HTTP/1.1 200")
+        pouring.cancel()
+        with pytest.raises((ConnectionError, asyncio.CancelledError)):
+            await pouring
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_export_that_nobody_takes_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "juntek.db"
+    write_past(path, hours=12, step=1.0)
+    async with served(context(database=path)) as site, site.browser() as browser:
+        request = b"GET /api/meters/house/export HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        pair = await connect(site.port, request, limit=1024)
+        await pair[0].readexactly(100)
+        await asyncio.sleep(3.5)
+        assert (await browser.get("/api/health")).status_code == 200
+        assert not (await rest_of(pair)).endswith(b"0\r\n\r\n")
+
+
+async def test_connections_too_many_are_turned_away_and_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection.Connection, "most", 20)
+    async with served() as site:
+        held = [await connect(site.port, b"GET / HTTP/1.1\r\n") for _ in range(20)]
+        refused = await rest_of(await connect(site.port))
+        assert refused.startswith(b"HTTP/1.1 503")
+        assert b'{"error":"Too many connections' in refused
+        await site.handle(kg_update())
+        for _, writer in held:
+            writer.close()
+        async with site.browser() as browser:
+            async with asyncio.timeout(20):
+                while (await browser.get("/api/health")).status_code != 200:  # noqa: ASYNC110 - only asking tells
+                    await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(20_000)) + b"\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        b"POST /api/session HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"GET \xff HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_refused_and_leaves_no_trace(text: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as site, site.browser() as browser:
+        answer = await rest_of(await connect(site.port, text))
+        assert answer.startswith(b"HTTP/1.1 4")
+        assert b'{"error":"' in answer
+        assert b"content-security-policy" in answer
+        assert (await browser.get("/api/session")).status_code == 200
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL", "WARNING")] == []
+
+
+async def test_a_request_to_another_host_through_us_is_refused() -> None:
+    async with served() as site:
+        text = b"GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        assert (await rest_of(await connect(site.port, text))).startswith(b"HTTP/1.1 404")
+        text = b"CONNECT evil.example:443 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        assert (await rest_of(await connect(site.port, text))).startswith(b"HTTP/1.1 40")
+
+
+async def test_a_websocket_is_not_taken_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as site:
+        text = (
+            b"GET /api/live HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        reader, writer = await connect(site.port, text)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert caplog.records == [record for record in caplog.records if record.levelname == "INFO"]
+
+
+async def test_passwords_are_checked_while_values_go_on() -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        check = asyncio.create_task(browser.post("/api/session", json={"password": PASSWORD}))
+        turns = 0
+        while not check.done():
+            await site.handle(kg_update())
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert (await check).status_code == 200
+        assert turns > 5
+
+
+async def test_an_answer_does_not_wait_for_the_client_to_say_that_it_has_the_piece_before() -> None:
+    """A socket that names its protocol is not made to wait: else each answer comes 40 ms late."""
+    listener = listen(Address("127.0.0.1", 0), "web.listen")
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), sock=listener)
+    async with server:
+        _, client = await asyncio.open_connection(*listener.getsockname()[:2])
+        async with asyncio.timeout(10):
+            while not writers:  # noqa: ASYNC110 - the server tells in its own time
+                await asyncio.sleep(0.01)
+        served = writers[0].get_extra_info("socket")
+        assert served.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        for writer in (client, *writers):
+            writer.close()
+            await writer.wait_closed()

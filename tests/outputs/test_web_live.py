@@ -1,0 +1,230 @@
+"""Live values: they change as they come, and no browser, slow or one of many, holds up the gateway or another one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from juntek.outputs.web import live
+from juntek.outputs.web.live import MOST_CLIENTS, Client, Hub
+from outputs.served import HASH, PASSWORD, Served, context, served
+from outputs.updates import kg_reading, kg_update, kh_update, listening
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+
+async def events(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    name = ""
+    async for line in answer.aiter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+async def next_of(stream: AsyncIterator[tuple[str, Any]], meter: str, voltage: float | None = None) -> Any:  # noqa: ANN401
+    async for name, data in stream:
+        latest = data.get("latest")
+        if (
+            name == "update"
+            and data["meter"] == meter
+            and (voltage is None or (latest or {}).get("voltage") == voltage)
+        ):
+            return data
+    raise AssertionError(meter)
+
+
+async def test_a_browser_first_hears_how_everything_is() -> None:
+    async with served() as site, site.browser() as browser:
+        await site.handle(kg_update())
+        async with browser.stream("GET", "/api/live") as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert answer.headers["cache-control"] == "no-store"
+            stream = events(answer)
+            name, data = await anext(stream)
+            assert (name, data["version"], data["history"]["state"]) == ("gateway", "1.2.3", "off")
+            house, boat = (await anext(stream))[1], (await anext(stream))[1]
+            assert (house["meter"], house["available"], house["latest"]["voltage"]) == ("house", True, 13.2)
+            assert (boat["meter"], boat["available"], boat["latest"]) == ("boat", False, None)
+
+
+async def test_values_change_while_a_browser_looks_on() -> None:
+    async with served() as site, site.browser() as browser, browser.stream("GET", "/api/live") as answer:
+        stream = events(answer)
+        for voltage in (13.1, 13.2, 13.3):
+            await site.handle(kg_update(kg_reading(voltage=voltage)))
+            assert (await next_of(stream, "house", voltage))["health"]["frames"] == 9
+        error = listening(error="The meter is silent; check its wires.")
+        await site.handle(kg_update(None, available=False, health=error))
+        silent = await next_of(stream, "house", 13.3)
+        assert (silent["available"], silent["health"]["error"]) == (False, "The meter is silent; check its wires.")
+        await site.handle(kh_update())
+        assert (await next_of(stream, "boat", 13.2))["identity"]["model"] == "KH140F"
+
+
+async def test_a_browser_hears_when_the_history_pauses_and_goes_on() -> None:
+    where = context(sections=("history",))
+    async with served(where) as site, site.browser() as browser, browser.stream("GET", "/api/live") as answer:
+        stream = events(answer)
+        await next_of(stream, "boat")
+        for state, trouble in (("paused", {"history": "The disk is full; make room."}), ("ok", {})):
+            where.troubles.clear()
+            where.troubles.update(trouble)
+            await site.handle(kg_update())
+            async for name, data in stream:
+                if name == "gateway":
+                    assert data["history"] == {"state": state, "reason": trouble.get("history")}
+                    break
+
+
+async def test_a_silent_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
+    async with served() as site, site.browser() as browser, browser.stream("GET", "/api/live") as answer:
+        beats = 0
+        async for line in answer.aiter_lines():
+            beats += line.startswith(":")
+            if beats == 3:
+                break
+
+
+async def test_a_hundred_browsers_all_see_the_newest_value() -> None:
+    async with served() as site, site.browser(limits=unlimited()) as browser:
+        ready = 0
+        all_ready = asyncio.Event()
+
+        async def look_on() -> float:
+            nonlocal ready
+            async with browser.stream("GET", "/api/live") as answer:
+                stream = events(answer)
+                await next_of(stream, "boat")
+                ready += 1
+                if ready == 100:
+                    all_ready.set()
+                voltage: float = (await next_of(stream, "house", 14.4))["latest"]["voltage"]
+                return voltage
+
+        browsers = [asyncio.create_task(look_on()) for _ in range(100)]
+        await all_ready.wait()
+        for number in range(200):
+            await site.handle(kg_update(kg_reading(voltage=10 + number / 100)))
+        await site.handle(kg_update(kg_reading(voltage=14.4)))
+        assert await asyncio.gather(*browsers) == [14.4] * 100
+        assert (await browser.get("/api/health")).status_code == 200
+
+
+async def test_a_browser_too_many_is_told_so_and_finds_a_place_when_another_leaves() -> None:
+    async with served() as site, site.browser(limits=unlimited()) as browser:
+        streams = [browser.stream("GET", "/api/live") for _ in range(MOST_CLIENTS)]
+        answers = await asyncio.gather(*(stream.__aenter__() for stream in streams))
+        assert {answer.status_code for answer in answers} == {200}
+        refused = await browser.get("/api/live")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        await streams.pop().__aexit__(None, None, None)
+        async with asyncio.timeout(20):
+            while (await status_of_stream(browser)) != 200:  # noqa: ASYNC110 - only asking tells
+                await asyncio.sleep(0.01)
+        await asyncio.gather(*(stream.__aexit__(None, None, None) for stream in streams))
+
+
+async def status_of_stream(browser: httpx.AsyncClient) -> int:
+    async with browser.stream("GET", "/api/live") as answer:
+        return answer.status_code
+
+
+async def test_a_browser_that_takes_nothing_holds_up_nobody_and_gets_the_newest_when_it_wakes_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "SHORTEST_GAP", 0.0)
+    async with served() as site, site.browser() as browser:
+        sleeper = await sleeping_browser(site)
+        async with browser.stream("GET", "/api/live") as answer:
+            stream = events(answer)
+            # Far more than all buffers between the two can hold: each update is some two kilobytes.
+            for number in range(4000):
+                await site.handle(kg_update(kg_reading(voltage=10.0, message_count=number)))
+                await asyncio.sleep(0)
+            await site.handle(kg_update(kg_reading(voltage=14.4)))
+            assert (await next_of(stream, "house", 14.4))["meter"] == "house"
+        text = await read_until(sleeper, b'"voltage":14.4')
+        counts = text.count(b"event: update")
+        assert counts < 4000
+        sleeper.close()
+
+
+async def sleeping_browser(site: Served) -> socket.socket:
+    """Return a connection that asked for live values, has small buffers and reads nothing."""
+    sleeper = socket.socket()
+    sleeper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sleeper.setblocking(False)  # noqa: FBT003 - the library's signature
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(sleeper, ("127.0.0.1", site.port))
+    await loop.sock_sendall(sleeper, b"GET /api/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    await read_until(sleeper, b'"meter":"boat"')
+    return sleeper
+
+
+async def read_until(connection: socket.socket, mark: bytes) -> bytes:
+    text = b""
+    while mark not in text:
+        piece = await asyncio.get_running_loop().sock_recv(connection, 65536)
+        assert piece, "the connection was closed"
+        text += piece
+    return text
+
+
+async def test_the_stream_of_a_browser_ends_when_it_signs_out() -> None:
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        await browser.post("/api/session", json={"password": PASSWORD})
+        async with browser.stream("GET", "/api/live") as answer:
+            stream = events(answer)
+            await next_of(stream, "boat")
+            await browser.delete("/api/session")
+            await site.handle(kg_update(kg_reading(voltage=9.9)))
+            assert [data for _, data in [event async for event in stream] if data.get("latest")] == []
+
+
+def test_what_waits_for_a_browser_never_grows() -> None:
+    hub = Hub(lambda key: ("update", {"meter": key}))
+    client = hub.join()
+    for _ in range(1000):
+        hub.tell("house")
+        hub.tell("boat")
+    assert client.take() == ["house", "boat"]
+    assert client.take() == []
+
+
+def test_the_text_of_an_event_is_made_once_for_all_browsers() -> None:
+    made = []
+
+    def describe(key: str) -> tuple[str, Any]:
+        made.append(key)
+        return "update", {"meter": key}
+
+    hub = Hub(describe)
+    assert hub.text_of("house") == hub.text_of("house") == b'event: update\ndata: {"meter":"house"}\n\n'
+    assert made == ["house"]
+    hub.tell("house")
+    hub.text_of("house")
+    assert made == ["house", "house"]
+
+
+def test_a_hub_that_is_closed_lets_nobody_stay() -> None:
+    hub = Hub(lambda _: None)
+    early = hub.join()
+    hub.close()
+    late: Client = hub.join()
+    assert early.closing
+    assert late.closing
+
+
+def unlimited() -> Any:  # noqa: ANN401 - the library's
+    import httpx  # noqa: PLC0415
+
+    return httpx.Limits(max_connections=None)
