@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from juntek.quantity import QUANTITIES, Quantity
+
 MEASUREMENT = "juntek"
 """The first word of every name."""
 
@@ -41,46 +43,37 @@ class Metric:
         return round(value * self.factor / self.divisor, DIGITS)
 
 
+_BASE_UNITS: dict[str, tuple[str, int, int]] = {
+    "voltage": ("volts", 1, 1),
+    "current": ("amperes", 1, 1),
+    "power": ("watts", 1, 1),
+    "temperature": ("celsius", 1, 1),
+    "charge": ("coulombs", 3600, 1),
+    "energy": ("joules", 3600, 1),
+    "ratio": ("ratio", 1, 100),
+    "resistance": ("ohms", 1, 1000),
+}
+"""Of each dimension the base unit, and by what a value of ours is multiplied and divided."""
+_SECONDS = {"s": 1, "min": 60}
+
+
+def metric_of(quantity: Quantity) -> Metric:
+    """Return the name that follows from a quantity: `juntek_charged_energy_joules_total`."""
+    suffix, factor, divisor = _BASE_UNITS.get(quantity.dimension, ("", 1, 1))
+    if quantity.dimension == "duration":
+        suffix, factor = "seconds", _SECONDS[quantity.unit]
+    grows = quantity.accumulation == "total"
+    name = "_".join(filter(None, (MEASUREMENT, quantity.key, suffix, "total" if grows else "")))
+    return Metric(name, "counter" if grows else "gauge", quantity.key, quantity.help, factor, divisor)
+
+
 READING_METRICS = (
-    Metric("juntek_voltage_volts", "gauge", "voltage", "Battery voltage."),
-    Metric("juntek_current_amperes", "gauge", "current", "Battery current, positive while charging."),
-    Metric("juntek_power_watts", "gauge", "power", "Battery power, positive while charging."),
-    Metric("juntek_state_of_charge_ratio", "gauge", "state_of_charge", "What is left, 0 to 1.", divisor=100),
-    Metric("juntek_remaining_capacity_coulombs", "gauge", "remaining_capacity", "What is left.", factor=3600),
-    Metric("juntek_temperature_celsius", "gauge", "temperature", "Temperature of the probe."),
-    Metric(
-        "juntek_internal_resistance_ohms", "gauge", "internal_resistance", "The meter's own estimate.", divisor=1000
-    ),
-    Metric("juntek_discharged_capacity_coulombs_total", "counter", "discharged_capacity", "Charge out.", factor=3600),
-    Metric("juntek_charged_capacity_coulombs_total", "counter", "charged_capacity", "Charge in.", factor=3600),
-    Metric("juntek_discharged_energy_joules_total", "counter", "discharged_energy", "Energy out.", factor=3600),
-    Metric("juntek_charged_energy_joules_total", "counter", "charged_energy", "Energy in.", factor=3600),
+    *(metric_of(row) for row in QUANTITIES.values() if row.help and row.accumulation != "setting"),
     Metric("juntek_output_code", "gauge", "output_code", "The meter's code for its output: 0 on, 1 to 6 protection."),
 )
 """What is said of every reading."""
 
-SETTING_METRICS = (
-    Metric("juntek_nominal_capacity_coulombs", "gauge", "nominal_capacity", "Capacity when full.", factor=3600),
-    Metric("juntek_over_voltage_protection_volts", "gauge", "over_voltage_protection", "Limit set in the meter."),
-    Metric("juntek_under_voltage_protection_volts", "gauge", "under_voltage_protection", "Limit set in the meter."),
-    Metric("juntek_over_current_protection_amperes", "gauge", "over_current_protection", "Limit set in the meter."),
-    Metric(
-        "juntek_negative_over_current_protection_amperes",
-        "gauge",
-        "negative_over_current_protection",
-        "Limit set in the meter, while charging.",
-    ),
-    Metric("juntek_over_power_protection_watts", "gauge", "over_power_protection", "Limit set in the meter."),
-    Metric(
-        "juntek_over_temperature_protection_celsius",
-        "gauge",
-        "over_temperature_protection",
-        "Limit set in the meter.",
-    ),
-    Metric(
-        "juntek_low_temperature_protection_celsius", "gauge", "low_temperature_protection", "Limit set in the meter."
-    ),
-)
+SETTING_METRICS = tuple(metric_of(row) for row in QUANTITIES.values() if row.help and row.accumulation == "setting")
 """What is said now and then of how a meter is set; nominal capacity is that of the configuration where it has one."""
 
 LINK_METRICS = (

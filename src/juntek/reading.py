@@ -5,11 +5,16 @@ What is absent is None, never 0 and never a guess. Charging is positive, dischar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from juntek.quantity import READING_KEYS, SETTING_KEYS
+from juntek.quantity import QUANTITIES, READING_KEYS, SETTING_KEYS
+
+NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
 LONGEST_TIME = 60 * 24 * 365
 """Minutes beyond which a time to empty or full says nothing; it is None then."""
@@ -32,7 +37,7 @@ class Identity:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
-        return _plain(self, [f.name for f in fields(self) if f.name not in ("raw", "time")])
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("raw", "time")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +74,16 @@ class Settings:
     log_interval: int | None = None
     raw: bytes = b""
     time: float | None = None
+    more: Mapping[str, Any] = field(default_factory=lambda: NOTHING_MORE)
+    """What a family of another package has more, by key."""
+
+    def value(self, key: str) -> Any:  # noqa: ANN401 - what the key says
+        """Return a setting by its key, or None."""
+        return self.more[key] if key in self.more else getattr(self, key, None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
-        return _plain(self, ["address", "family", *SETTING_KEYS])
+        return {"address": self.address, "family": self.family} | {key: self.value(key) for key in SETTING_KEYS}
 
 
 class Reading(NamedTuple):
@@ -114,6 +125,8 @@ class Reading(NamedTuple):
     charged_energy_today: float | None = None
     estimated: tuple[str, ...] = ()
     """Keys of totals that hold an estimated part."""
+    more: Mapping[str, Any] = NOTHING_MORE
+    """Quantities that are no field here, by key: those of other packages."""
 
     @property
     def charge_power(self) -> float:
@@ -156,12 +169,24 @@ class Reading(NamedTuple):
             "address": self.address,
             "family": self.family,
         }
-        for key in READING_KEYS:
-            values[key] = getattr(self, key)
+        for key, read in READERS.items():
+            values[key] = read(self)
         values["output_code"] = self.output_code
         values["clock"] = self.clock
         values["estimated"] = list(self.estimated)
         return values
+
+
+def _reader(key: str) -> Callable[[Reading], Any]:
+    """Return what reads a quantity out of a reading: worked out, or said by the meter; None where it is not."""
+    source = QUANTITIES[key].source
+    if source is not None:
+        return source
+    return attrgetter(key) if hasattr(Reading, key) else lambda reading: reading.more.get(key)
+
+
+READERS = {key: _reader(key) for key in READING_KEYS}
+"""How each quantity of a reading is read out of it, by its key."""
 
 
 def average(readings: list[Reading]) -> Reading:
@@ -198,7 +223,3 @@ def _minutes(capacity: float, current: float) -> int | None:
     if current <= 0 or capacity * 60 > current * LONGEST_TIME:
         return None
     return round(capacity * 60 / current)
-
-
-def _plain(value: object, keys: list[str]) -> dict[str, Any]:
-    return {key: getattr(value, key) for key in keys}

@@ -14,8 +14,6 @@ their defaults, where the configuration has none.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -26,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from juntek.discovery import find_modules
 from juntek.update import Update
 
 
@@ -106,5 +105,4 @@ def names_of(section: str, options: object) -> Mapping[str, Any]:
 @cache
 def find_sinks() -> dict[str, ModuleType]:
     """Return the sink modules by the name of their section; their libraries are not loaded by that."""
-    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
-    return {module.SECTION: module for module in modules}
+    return {module.SECTION: module for module in find_modules(__name__, __path__)}

@@ -6,10 +6,11 @@ A family is one file of rows in `models/`; it is found by being there.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
+
+from juntek.discovery import find_modules
 
 Kind = Literal["level", "stock", "counter", "flag", "echo", "date", "clock", "free"]
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -123,8 +124,7 @@ OUTPUT_STATE_OF_CODE = {
 def find_models() -> tuple[Model, ...]:
     """Return the models of every file in `models/`, in the order of their names."""
     package = importlib.import_module("juntek.rs485.families")
-    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-    return tuple(importlib.import_module(f"juntek.rs485.families.{name}").MODEL for name in names)
+    return tuple(module.MODEL for module in find_modules(package.__name__, package.__path__))
 
 
 def model_of_family(family: str) -> Model | None:

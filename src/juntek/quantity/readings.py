@@ -1,0 +1,49 @@
+"""What a meter says of its battery at one moment, and what follows from it."""
+
+from juntek.quantity.row import Chart, Quantity
+
+DIRECTIONS = ("charging", "discharging", "idle")
+OUTPUT_STATES = (
+    "on",
+    "off",
+    "over_voltage",
+    "over_current",
+    "low_voltage",
+    "negative_over_current",
+    "over_power",
+    "over_temperature",
+    "unknown",
+)
+
+ROWS = (
+    Quantity("voltage", "Voltage", "V", "voltage", "instant", 2, per_unit=100, help="Battery voltage.",
+             chart=Chart(0.5)),
+    Quantity("current", "Current", "A", "current", "instant", 2, per_unit=100,
+             help="Battery current, positive while charging.", chart=Chart(2, signed=True)),
+    Quantity("power", "Power", "W", "power", "instant", 1, per_unit=100,
+             help="Battery power, positive while charging.", chart=Chart(50, height=1.35, signed=True)),
+    Quantity("charge_power", "Charge power", "W", "power", "instant", 1),
+    Quantity("discharge_power", "Discharge power", "W", "power", "instant", 1),
+    Quantity("state_of_charge", "State of charge", "%", "ratio", "instant", 1, help="What is left, 0 to 1.",
+             chart=Chart(100, height=1.1, ends=(0, 100)), device_class="battery"),
+    Quantity("remaining_capacity", "Remaining capacity", "Ah", "charge", "instant", 3, per_unit=1000,
+             help="What is left.", icon="mdi:battery-medium"),
+    Quantity("temperature", "Temperature", "°C", "temperature", "instant", 0, per_unit=10,
+             help="Temperature of the probe.", chart=Chart(6, height=0.8)),
+    Quantity("internal_resistance", "Internal resistance", "mΩ", "resistance", "instant", 2, per_unit=100,
+             help="The meter's own estimate.", icon="mdi:omega", diagnostic=True),
+    Quantity("time_to_empty", "Time to empty", "min", "duration", "instant", 0),
+    Quantity("time_to_full", "Time to full", "min", "duration", "instant", 0),
+    Quantity("discharged_capacity", "Discharged capacity", "Ah", "charge", "total", 3, per_unit=1000,
+             help="Charge out.", icon="mdi:battery-arrow-down"),
+    Quantity("charged_capacity", "Charged capacity", "Ah", "charge", "total", 3, per_unit=1000,
+             help="Charge in.", icon="mdi:battery-arrow-up"),
+    Quantity("discharged_energy", "Discharged energy", "Wh", "energy", "total", 2, per_unit=100, help="Energy out."),
+    Quantity("charged_energy", "Charged energy", "Wh", "energy", "total", 2, per_unit=100, help="Energy in."),
+    Quantity("discharged_energy_today", "Discharged energy today", "Wh", "energy", "today", 2),
+    Quantity("charged_energy_today", "Charged energy today", "Wh", "energy", "today", 2),
+    Quantity("direction", "Direction", "", "", "state", words=DIRECTIONS),
+    Quantity("output_state", "Output state", "", "", "state", words=OUTPUT_STATES),
+    Quantity("run_time", "Run time", "s", "duration", "state", per_unit=1, diagnostic=True, enabled=False),
+    Quantity("message_count", "Messages", "", "", "state", icon="mdi:counter", diagnostic=True, enabled=False),
+)  # fmt: skip
