@@ -94,7 +94,7 @@ class Reading(NamedTuple):
     """
 
     time: float | None
-    """Seconds since 1970 when the frame was received; None when a file does not tell."""
+    """Seconds since 1970 when the frame was received; None when a file does not tell, or the clock is not set yet."""
     address: int
     family: str
     voltage: float
@@ -127,6 +127,8 @@ class Reading(NamedTuple):
     """Keys of totals that hold an estimated part."""
     more: Mapping[str, Any] = NOTHING_MORE
     """Quantities that are no field here, by key: those of other packages."""
+    elapsed: float | None = None
+    """Seconds since the meter's reading before, by a clock that nobody sets; None for the first, and in a file."""
 
     @property
     def charge_power(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 import juntek
 from history.made import START, rows_in
 from juntek import Reading
+from juntek.clock import SMALL_STEP, Clock
 from juntek.meter import MeterOptions
-from juntek.meter.state import SMALL_STEP, Meter
 from juntek.outputs import Context
 from juntek.outputs.history import Options, open_sink
 from juntek.rs485.framing import encode
@@ -48,8 +47,8 @@ async def kept(directory: Path, readings: Sequence[Reading]) -> list[int]:
 
 
 def told_times(times: Iterable[float | None]) -> list[float | None]:
-    meter = Meter(MeterOptions(name="house"), Counter())
-    return [meter.tell_apart(reading(time)).time for time in times]
+    clock = Clock()
+    return [clock.judge(time, None)[0] for time in times]
 
 
 async def test_readings_that_a_bridge_held_back_are_all_kept(tmp_path: Path) -> None:
@@ -81,10 +80,10 @@ def test_each_reading_of_a_meter_has_a_time_of_its_own(
 
 
 async def test_a_thousand_readings_and_more_that_were_held_back_are_all_kept(tmp_path: Path) -> None:
-    meter = Meter(MeterOptions(name="house"), Counter())
+    clock = Clock()
     held = [reading(START)._replace(run_time=number) for number in range(1500)]
     after = [reading(START + second)._replace(run_time=1500 + second) for second in range(1, 4)]
-    told = [meter.tell_apart(one) for one in (*held, *after)]
+    told = [one._replace(time=clock.judge(one.time, None)[0]) for one in (*held, *after)]
     assert await kept(tmp_path, told) == [*range(1500), 1501, 1502, 1503]
     assert [one.time for one in told[-2:]] == [START + 2, START + 3]
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from juntek import __version__
+from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError
 from juntek.gateway.supervisor import Supervisor
@@ -63,6 +64,7 @@ class Gateway:
         ]
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
+        self._clocks = {name: Clock() for name in names}
         self._told: dict[str, str] = {}
         self._in_trouble: set[str] = set()
 
@@ -86,8 +88,9 @@ class Gateway:
         """Put totals on a reading and hand it to every sink."""
         reading = update.reading
         if reading is not None:
-            if reading.time is None:
-                reading = reading._replace(time=time.time())
+            if reading.time is None and reading.elapsed is None:  # a recording without times is played now
+                now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
+                reading = reading._replace(time=now, elapsed=elapsed)
             update = update._replace(reading=self.totals.add(update.meter, reading))
             if update.meter in self._in_trouble:  # the reading ends it
                 self._log(update)

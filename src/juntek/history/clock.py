@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from juntek.battery.day import CLOCK_SET
+from juntek.clock import CLOCK_SET
 
 LARGEST_STEP_BACK = 86_400.0
 """s; a clock that stepped back further was wrong before."""

@@ -60,6 +60,8 @@ class Line:
         self._tap = tap
         self._room = room
         self._gather = gather
+        self._ahead: float | None = None
+        """s by which the computer's clock is ahead of the loop's, which nobody sets; None for a recording."""
         self._opened_before = False
         self._wait = SHORTEST_WAIT
 
@@ -125,6 +127,8 @@ class Line:
                 raise
             self._wait = SHORTEST_WAIT
             time = chunk.time
+            if time is not None and link.can_write:
+                self._ahead = time - asyncio.get_running_loop().time()
             if self._tap is not None:
                 self._tap(chunk)
             parts = framer.feed(chunk.data)
@@ -143,11 +147,16 @@ class Line:
 
     def _take_reading(self, reading: Reading) -> None:
         meter = self.meters[reading.address]
-        reading = meter.tell_apart(reading)
+        now = asyncio.get_running_loop().time()
+        moment = None
+        if reading.time is not None and self._ahead is not None:
+            # A reading may be told later than it came; then the clock may have been set in between.
+            moment = min(reading.time - self._ahead, now)
+        time, elapsed = meter.clock.judge(reading.time, moment)
         meter.health.frames += 1
-        meter.health.last_frame = reading.time
-        meter.hear(asyncio.get_running_loop().time())
-        self._handle(meter.update(reading))
+        meter.health.last_frame = time
+        meter.hear(now)
+        self._handle(meter.update(reading._replace(time=time, elapsed=elapsed)))
 
     def _take_description(self, event: Identity | Settings) -> None:
         meter = self.meters[event.address]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from juntek.clock import Clock
 from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options
@@ -33,10 +33,6 @@ class MeterOptions:
             raise RequestError(f"A meter's address is 1 to 99, not {self.address}; look for P01 at its display.")
 
 
-SMALL_STEP = 1.0
-"""s by which a clock may be set back without a reading that seems to come before the one before it."""
-
-
 class Meter:
     """What is known of one meter on a line; the line's `garbage` is counted for all its meters together."""
 
@@ -44,9 +40,8 @@ class Meter:
         "_before",
         "_heard",
         "_looked",
-        "_raw",
-        "_told",
         "available",
+        "clock",
         "health",
         "identity",
         "options",
@@ -60,32 +55,13 @@ class Meter:
         self.available = False
         self.health = Health(garbage=garbage)
         self._heard = self._looked = 0.0
-        self._raw, self._told = math.inf, 0  # the first time is taken as it comes
+        self.clock = Clock()
         self._before = Counter[str]()
 
     def begin(self, now: float) -> None:
         """Begin to be patient: the link was opened at `now`, by the loop's clock."""
         self._heard = self._looked = now
         self._before = self.health.garbage.copy()
-
-    def tell_apart(self, reading: Reading) -> Reading:
-        """Return the reading with a time of its own, after that of the one before.
-
-        Readings are known by their times in whole ms: of several with the same one the history would keep one. Those
-        that a bridge or a busy computer has held back arrive all at once, and a clock may be set back a little. A clock
-        that is set back by more than SMALL_STEP had been wrong, and its time is told as it is, as are those of most.
-        """
-        time = reading.time
-        if time is None:
-            return reading
-        # Held against the time as it came: what was told runs ahead of it in a long burst, and no clock stepped back.
-        has_stepped, self._raw = time < self._raw - SMALL_STEP, time
-        told = round(1000 * time)  # as the history keeps it
-        if told > self._told or has_stepped:
-            self._told = told
-            return reading
-        self._told += 1
-        return reading._replace(time=self._told / 1000)
 
     def hear(self, now: float) -> None:
         """Take note of a believed reading at `now`."""

@@ -186,7 +186,7 @@ class ReadingDecoder:
                 temperature, code, self._states.get(code, "unknown"),
                 "idle" if -idle < current < idle else "charging" if current > 0 else "discharging",
                 _clock_text(fields[clock[0]], fields[clock[1]]) if clock is not None else None,
-                nominal_capacity, message_count, frame.raw, None, None, (), self._read_more(fields),
+                nominal_capacity, message_count, frame.raw, None, None, (), self._read_more(fields), None,
             ),
         )  # fmt: skip
 
