@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from juntek.reading import Reading
@@ -23,10 +24,12 @@ class MeteredBattery:
         self.energy = [0.0, 0.0]
         self.cleared = [0.0, 0.0, 0.0, 0.0]
         self.remaining = remaining
+        self.run_time = 0.0
         self.voltage, self.current = 52.0, 0.0
 
     def flow(self, seconds: float, current: float, voltage: float | None = None) -> None:
         """Let the current go to `current`, and the voltage to `voltage`, within `seconds`."""
+        self.run_time += seconds
         start, low = self.current, self.voltage
         end, high = current, self.voltage if voltage is None else voltage
         turn = abs(start) / (abs(start) + abs(end)) if start * end < 0 else 1.0
@@ -47,7 +50,8 @@ class MeteredBattery:
         self.voltage = self.voltage if voltage is None else voltage
 
     def clear(self) -> None:
-        """Clear the counters, as at the display."""
+        """Clear the counters, as at the display, and the run time with them."""
+        self.run_time = 0.0
         self.cleared = [*self.capacity, *self.energy]
 
     def reading(self, time: float | None) -> Reading:
@@ -73,7 +77,8 @@ class MeteredBattery:
             current=current,
             power=round(voltage * current, 2),
             remaining_capacity=int(self.remaining * 1000) / 1000,
-            **dict(zip(_COUNTERS.get(self.family, ()), (first, second), strict=False)),
+            run_time=int(self.run_time),
+            counters=dict(zip(_COUNTERS.get(self.family, ()), (first, second), strict=False)),
         )
 
 
@@ -92,14 +97,15 @@ def reading(
     current: float = 0.0,
     power: float | None = None,
     remaining_capacity: float = 100.0,
-    discharged_capacity: float | None = None,
-    charged_capacity: float | None = None,
-    discharged_energy: float | None = None,
-    charged_energy: float | None = None,
-    counted_capacity: float | None = None,
-    counted_energy: float | None = None,
+    run_time: int | None = None,
+    output_state: str = "on",
+    nominal_capacity: float | None = None,
+    elapsed: float | None = None,
+    counters: Mapping[str, float] | None = None,
+    **more_counters: float,
 ) -> Reading:
-    """Return a believed reading with these numbers."""
+    """Return a believed reading with these numbers; what is left are counters."""
+    counted = {**(counters or {}), **more_counters}
     return Reading(
         time=time,
         address=1,
@@ -109,19 +115,20 @@ def reading(
         power=voltage * current if power is None else power,
         remaining_capacity=remaining_capacity,
         internal_resistance=None,
-        discharged_capacity=discharged_capacity,
-        charged_capacity=charged_capacity,
-        discharged_energy=discharged_energy,
-        charged_energy=charged_energy,
-        counted_capacity=counted_capacity,
-        counted_energy=counted_energy,
-        run_time=None,
+        discharged_capacity=counted.get("discharged_capacity"),
+        charged_capacity=counted.get("charged_capacity"),
+        discharged_energy=counted.get("discharged_energy"),
+        charged_energy=counted.get("charged_energy"),
+        counted_capacity=counted.get("counted_capacity"),
+        counted_energy=counted.get("counted_energy"),
+        run_time=run_time,
         temperature=None,
         output_code=0,
-        output_state="on",
+        output_state=output_state,
         direction="charging" if current > 0 else "discharging" if current < 0 else "idle",
         clock=None,
-        nominal_capacity=None,
+        nominal_capacity=nominal_capacity,
         message_count=None,
         raw=b"",
+        elapsed=elapsed,
     )

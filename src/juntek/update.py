@@ -27,6 +27,8 @@ class Health:
     """Seconds since 1970 of the last good frame of this meter."""
     error: str | None = None
     """Why the link is down or the meter silent, as a sentence; None when all is well."""
+    notice: str | None = None
+    """What an owner should know of a meter that answers, as a sentence: it is stuck, was replaced, or miscounts."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
@@ -39,6 +41,7 @@ class Health:
             "reconnects": self.reconnects,
             "last_frame": iso_time(self.last_frame),
             "error": self.error,
+            "notice": self.notice,
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -48,7 +49,7 @@ def assert_true(ledger: Ledger, battery: MeteredBattery, capacity: float = 0.002
         ("KG-F", None, "trusted"),
         ("KH-F", None, "trusted"),
         ("KL-F", "one way", "trusted"),
-        ("KL-F", "both", "distrusted"),
+        ("KL-F", "both", "trusted"),
         ("KL-F", "backwards", "trusted"),
         ("KL-F", "nothing", "distrusted"),
         ("unknown", "nothing", "distrusted"),
@@ -96,6 +97,8 @@ def test_how_often_the_meter_is_read_does_not_matter(seconds: float, readings: i
 def test_the_first_reading_takes_the_meters_counters_as_totals_and_the_rest_begins_at_zero() -> None:
     ledger = Ledger(ZONE)
     ledger.add(reading(NOON, discharged_capacity=24276.928, charged_energy=1320917.91))
+    assert ledger.totals().discharged_capacity == 0
+    ledger.add(reading(NOON + 1, discharged_capacity=24276.928, charged_energy=1320917.91))
     totals = ledger.totals()
     assert (totals.discharged_capacity, totals.charged_energy) == (24276.928, 1320917.91)
     assert (totals.charged_capacity, totals.discharged_energy) == (0, 0)
@@ -104,7 +107,8 @@ def test_the_first_reading_takes_the_meters_counters_as_totals_and_the_rest_begi
 
 def test_a_meter_in_doubt_begins_at_zero() -> None:
     ledger = Ledger(ZONE)
-    ledger.add(reading(NOON, "KL-F", counted_capacity=500.0, counted_energy=6000.0))
+    for second in (0, 1):
+        ledger.add(reading(NOON + second, "KL-F", counted_capacity=500.0, counted_energy=6000.0))
     assert ledger.totals().discharged_capacity == 0
     assert ledger.counters == "watched"
 
@@ -135,7 +139,7 @@ def test_a_counter_cleared_while_nobody_listened_goes_on_with_what_it_counted_si
     before = ledger.totals()
     battery.clear()
     battery.flow(3600, -2.0)
-    ledger.add(battery.reading(time + 7200))
+    confirmed(ledger, battery, time + 7200)
     after = ledger.totals()
     counted = battery.reading(time).discharged_capacity
     assert counted is not None
@@ -146,8 +150,10 @@ def test_a_counter_cleared_while_nobody_listened_goes_on_with_what_it_counted_si
 def test_another_meter_with_a_higher_counter_adds_nothing() -> None:
     ledger = Ledger(ZONE)
     ledger.limit(400)
-    ledger.add(reading(NOON, discharged_capacity=100.0, charged_energy=1000.0))
-    ledger.add(reading(NOON + 1, discharged_capacity=5000.0, charged_energy=99000.0))
+    for second in (-1, 0):
+        ledger.add(reading(NOON + second, discharged_capacity=100.0, charged_energy=1000.0))
+    for late in (1, 1.5):
+        ledger.add(reading(NOON + late, discharged_capacity=5000.0, charged_energy=99000.0))
     assert ledger.totals().discharged_capacity == 100.0
     assert ledger.totals().charged_energy == 1000.0
     ledger.add(reading(NOON + 2, discharged_capacity=5000.01, charged_energy=99000.5))
@@ -157,8 +163,10 @@ def test_another_meter_with_a_higher_counter_adds_nothing() -> None:
 
 def test_another_meter_with_a_lower_counter_adds_nothing() -> None:
     ledger = Ledger(ZONE)
-    ledger.add(reading(NOON, discharged_capacity=9000.0, charged_energy=500000.0))
-    ledger.add(reading(NOON + 3600, discharged_capacity=5000.0, charged_energy=300000.0))
+    for second in (-1, 0):
+        ledger.add(reading(NOON + second, discharged_capacity=9000.0, charged_energy=500000.0))
+    for second in (3600, 3601):
+        ledger.add(reading(NOON + second, discharged_capacity=5000.0, charged_energy=300000.0))
     assert ledger.totals().discharged_capacity == 9000.0
     assert ledger.totals().charged_energy == 500000.0
 
@@ -167,8 +175,8 @@ def test_the_larger_the_meter_the_more_it_can_have_counted() -> None:
     for max_current, added in ((100, 0.0), (400, 300.0)):
         ledger = Ledger(ZONE)
         ledger.limit(max_current)
-        ledger.add(reading(NOON, discharged_capacity=100.0, charged_energy=0.0))
-        ledger.add(reading(NOON + 3600, discharged_capacity=400.0, charged_energy=0.0))
+        for second, counted in ((-1, 100.0), (0, 100.0), (3600, 400.0), (3601, 400.0)):
+            ledger.add(reading(NOON + second, discharged_capacity=counted, charged_energy=0.0))
         assert ledger.totals().discharged_capacity == 100.0 + added
 
 
@@ -183,7 +191,8 @@ def test_readings_that_waited_in_a_buffer_and_come_at_once_are_all_counted() -> 
 def test_a_meter_of_another_family_continues_the_totals() -> None:
     ledger, battery, time = used("KG-F")
     before = ledger.totals()
-    ledger.add(reading(time + 1, "KH-F", discharged_energy=7.0, charged_energy=9.0))
+    for late in (1, 1.5):
+        ledger.add(reading(time + late, "KH-F", discharged_energy=7.0, charged_energy=9.0))
     assert ledger.totals() == before
     ledger.add(reading(time + 2, "KH-F", discharged_energy=7.5, charged_energy=9.0))
     assert ledger.totals().discharged_energy == pytest.approx(before.discharged_energy + 0.5)
@@ -205,8 +214,14 @@ def offline(family: str, counting: str | None = None, *, restart: bool = True) -
     battery.flow(2 * 3600, 0.0)
     if restart:
         ledger = Ledger.restore(saved, ZONE)
-    ledger.add(battery.reading(time + 8 * 3600))
+    confirmed(ledger, battery, time + 8 * 3600)
     return ledger, battery
+
+
+def confirmed(ledger: Ledger, battery: MeteredBattery, time: float) -> None:
+    """Read twice: what is read first after a start is believed when a second reading agrees."""
+    for late in (0.0, 0.1):
+        ledger.add(battery.reading(time + late))
 
 
 @pytest.mark.parametrize("restart", [True, False])
@@ -253,7 +268,7 @@ def test_a_state_of_charge_set_by_hand_does_not_count_as_a_charge() -> None:
 
 
 def test_without_counters_the_change_of_what_is_left_is_the_net_flow() -> None:
-    ledger, battery, time = used("KL-F", "both")
+    ledger, battery, time = used("unknown")
     before = ledger.totals()
     left = battery.remaining
     battery.step(-10.0)
@@ -287,18 +302,22 @@ def test_a_restart_within_seconds_changes_nothing(family: str, counting: str | N
         parted.add(battery.reading(time))
         if second == at:
             parted = Ledger.restore(parted.snapshot(), ZONE)
-    assert parted.totals() == whole.totals()
+    parts = zip(astuple(parted.totals())[:-1], astuple(whole.totals())[:-1], strict=True)
+    # Half of a counter's step may be rounded either way.
+    assert all(abs(one - other) <= (0.0101 if counting == "both" else 0) for one, other in parts)
+    assert parted.totals().estimated == whole.totals().estimated
     assert parted.counters == whole.counters
 
 
 def test_a_snapshot_of_nothing_is_a_new_ledger() -> None:
     ledger = Ledger.restore(Ledger(ZONE).snapshot(), ZONE)
-    ledger.add(reading(NOON, discharged_capacity=5.0, charged_energy=7.0))
+    for second in (0, 1):
+        ledger.add(reading(NOON + second, discharged_capacity=5.0, charged_energy=7.0))
     assert ledger.totals().discharged_capacity == 5.0
 
 
 def test_a_verdict_on_the_counters_survives_a_restart() -> None:
-    for counting, trust in (("one way", "trusted"), ("both", "distrusted")):
+    for counting, trust in (("one way", "trusted"), ("both", "trusted"), ("nothing", "distrusted")):
         ledger, battery, time = used("KL-F", counting)
         ledger = Ledger.restore(ledger.snapshot(), ZONE)
         ledger.add(battery.reading(time + 1))

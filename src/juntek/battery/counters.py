@@ -1,116 +1,126 @@
-"""The two counters of a meter, read from step to step; rule: a step is what the meter can have counted, or nothing."""
+"""Where the counters of a meter stand, and whether they can have got from there to here; rule: no state of its own.
+
+What they cannot have done is another meter's doing, or a damaged number's: whoever asks lets a second reading say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import NamedTuple
 
-from juntek.battery.watch import CounterWatch
+from juntek.battery.watch import BOTH_WAYS, COUNTERS, ENERGY_BOTH_WAYS, CounterWatch, Interval
 from juntek.reading import Reading
 
 LARGEST_CURRENT = 600
 """A; of the largest meter of any family."""
 
+MARGIN = 60.0
+"""s that a gap may have been longer than the clock says: readings that waited in a buffer arrive at once."""
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The two counters of a family: the fields of a Reading, and the channels that they count."""
+SLOWEST_CYCLE, MORE_THAN_FULL = 4.0, 1.2
+"""h in which a battery is not charged and discharged more than once, and what may flow at once, of its capacity."""
 
-    name: str
-    fields: tuple[str, str]
-    channels: tuple[int, int]
-    in_doubt: bool = False
+ENERGIES = (2, 3, ENERGY_BOTH_WAYS)
+"""Places of COUNTERS."""
 
-
-_PAIRS = (
-    Pair("capacity out, energy in", ("discharged_capacity", "charged_energy"), (0, 3)),
-    # The same counters behind a shunt that is fitted backwards.
-    Pair("capacity in, energy out", ("charged_capacity", "discharged_energy"), (1, 2)),
-    Pair("energy out, energy in", ("discharged_energy", "charged_energy"), (2, 3)),
-    Pair("in doubt", ("counted_capacity", "counted_energy"), (0, 3), in_doubt=True),
-)
-
-_NONE = ("discharged_capacity", "charged_energy")
+_read = itemgetter(*(Reading._fields.index(key) for key in COUNTERS))
 
 
-def find_pair(reading: Reading) -> Pair | None:
-    """Return the counters that the meter of this reading has, or None."""
-    for pair in _PAIRS:
-        if all(getattr(reading, key) is not None for key in pair.fields):
-            return pair
-    return None
+class Moment(NamedTuple):
+    """What is kept of a reading: `counts` by COUNTERS and `remaining` in µAh and µWh, `time` NaN where unknown.
 
+    `is_running` says that the run time goes: it stands still while the output is off.
+    """
 
-class Counters:
-    """What the counters of one meter said last (µAh, µWh); `watch` says what they count and how sure that is."""
-
-    __slots__ = ("counts", "max_current", "pair", "read", "values", "watch")
-
-    def __init__(self, pair: Pair | None) -> None:
-        self.pair = pair
-        self.read: Callable[[Reading], tuple[Any, Any]] = itemgetter(
-            *(Reading._fields.index(key) for key in (pair.fields if pair is not None else _NONE))
-        )
-        """Returns the values of the two counters (Ah, Wh) in a reading."""
-        self.max_current: float = LARGEST_CURRENT
-        self.values: list[float | None] = [None, None]
-        self.counts = [0, 0]
-        if pair is None:
-            self.watch = CounterWatch((0, 3), "distrusted")
-        else:
-            self.watch = CounterWatch(pair.channels, "watched" if pair.in_doubt else "trusted")
-
-    def start(self, reading: Reading) -> None:
-        """Take the counters as they stand."""
-        if self.pair is not None:
-            for which, value in enumerate(self.read(reading)):
-                self._take(which, value)
-
-    def step(self, which: int, value: float | None, seconds: float, voltage: float) -> int:
-        """Take a counter's value; return what it counted (µAh, µWh) in at most `seconds` at about `voltage`.
-
-        A counter that fell to less than half was cleared and has counted its new value since; one that fell by less
-        was read wrong before. One that moved by more than the meter could have counted belongs to another meter or
-        was preset: a new start, and nothing was counted.
-        """
-        before = self.counts[which]
-        self._take(which, value)
-        counted = self.counts[which]
-        moved = counted - before if counted >= before else counted if counted < before // 2 else 0
-        return moved if moved <= self.most(self.watch.channels[which], seconds, voltage) else 0
-
-    def fits(self, reading: Reading, seconds: float) -> bool:
-        """Whether the counters of the reading can have got there in `seconds`."""
-        counters = zip(self.watch.channels, self.read(reading), self.counts, strict=True)
-        return all(
-            value * 1e6 - count <= self.most(channel, seconds, reading.voltage) for channel, value, count in counters
-        )
-
-    def most(self, channel: int, seconds: float, voltage: float) -> float:
-        """Return the most that a channel can grow in `seconds`, µAh or µWh, with room for what a meter stands."""
-        most = self.max_current * seconds * 1.25e6 / 3600
-        return most * max(voltage * 1.25, 1.0) if channel >= 2 else most
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
-        return {
-            "pair": self.pair.name if self.pair is not None else None,
-            "counts": list(self.counts),
-            "watch": self.watch.snapshot(),
-        }
+    time: float
+    voltage: float
+    current: float
+    power: float
+    remaining: int
+    run_time: int | None
+    is_running: bool
+    counts: tuple[int | None, ...]
 
     @classmethod
-    def restore(cls, snapshot: dict[str, Any]) -> Counters:
-        """Return the counters of a snapshot."""
-        counters = cls(next((pair for pair in _PAIRS if pair.name == snapshot["pair"]), None))
-        first, second = snapshot["counts"]
-        counters.counts = [int(first), int(second)]
-        counters.watch = CounterWatch.restore(snapshot["watch"])
-        return counters
+    def of(cls, reading: Reading, time: float) -> Moment:
+        """Return the moment of a reading that came at `time`."""
+        counts = tuple([None if value is None else round(value * 1e6) for value in _read(reading)])
+        remaining = round(reading.remaining_capacity * 1e6)
+        is_running = reading.run_time is not None and reading.output_state == "on"
+        return cls(
+            time, reading.voltage, reading.current, reading.power, remaining, reading.run_time, is_running, counts
+        )  # fmt: skip
 
-    def _take(self, which: int, value: float | None) -> None:
-        self.values[which] = value
-        if value is not None:
-            self.counts[which] = round(value * 1e6)
+    def steps_from(self, before: Moment) -> list[int | None]:
+        """Return what each counter has moved since a moment; None for those that one of the two does not have."""
+        pairs = zip(self.counts, before.counts, strict=True)
+        return [None if new is None or old is None else new - old for new, old in pairs]
+
+    def ran_from(self, before: Moment) -> int | None:
+        """Return the s that the meter's recording has run since, None where it does not tell."""
+        return None if self.run_time is None or before.run_time is None else self.run_time - before.run_time
+
+    def is_still(self, before: Moment) -> bool:
+        """Whether nothing has moved that counts."""
+        return self[4:] == before[4:]
+
+    @property
+    def tells(self) -> bool:
+        """Whether something must move while a current flows."""
+        return self.is_running or any(count is not None for count in self.counts)
+
+
+@dataclass(slots=True)
+class Limits:
+    """What a meter can measure (A), and what its battery holds (Ah), as far as it is known."""
+
+    max_current: float = LARGEST_CURRENT
+    nominal_capacity: float | None = None
+
+    def most(self, place: int, seconds: float, voltage: float) -> float:
+        """Return the most that a counter can move in `seconds`, µAh or µWh, with room for what a meter stands."""
+        most = self.max_current * seconds * 1.25e6 / 3600
+        if self.nominal_capacity:
+            held = self.nominal_capacity * 1e6 * (MORE_THAN_FULL + seconds / 3600 / SLOWEST_CYCLE)
+            most = min(most, 2 * held if place >= BOTH_WAYS else held)
+        return most * max(voltage * 1.25, 1.0) if place in ENERGIES else most
+
+    def allow(self, before: Moment, after: Moment, seconds: float) -> bool:
+        """Whether a meter can have got from one moment to the other in at most `seconds`.
+
+        A counter may fall a little: it was read wrong, or wavers.
+        """
+        ran = after.ran_from(before)
+        if ran is not None and not 0 <= ran <= seconds:
+            return False
+        for place, (old, new) in enumerate(zip(before.counts, after.counts, strict=True)):
+            if old is None or new is None:
+                if old is not new:
+                    return False
+            elif new != old and (abs(new - old) > self.most(place, seconds, after.voltage) or 2 * new < old):
+                return False
+        return True
+
+    def explain(self, before: Moment, after: Moment, watch: CounterWatch, *, narrowly: bool) -> bool:
+        """Whether what the counters say and the change of what is left can both be true.
+
+        A meter takes its battery for full, or is told what is left: so by about what the battery holds, or `narrowly`.
+        """
+        steps = after.steps_from(before)
+        voltage = (before.voltage + after.voltage) / 2
+        error = watch.error(Interval(steps, after.remaining - before.remaining, voltage))
+        moved = max(
+            (abs(step) / (voltage or 1.0) if place in ENERGIES else abs(step))
+            for place, step in enumerate([*steps, 0])
+            if step is not None
+        )
+        if narrowly:
+            return error <= 0.1 * moved + 2e6
+        return not self.nominal_capacity or error <= 0.2 * moved + MORE_THAN_FULL * 1e6 * self.nominal_capacity
+
+
+def was_cleared(before: Moment, after: Moment) -> bool:
+    """Whether the counters may have been cleared, all of them as a meter does it."""
+    pairs = [(old, new) for old, new in zip(before.counts, after.counts, strict=True) if old and new is not None]
+    return bool(pairs) and all(2 * new < old for old, new in pairs)

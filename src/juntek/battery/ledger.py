@@ -1,30 +1,43 @@
-"""Charged and discharged capacity and energy of one meter; rule: a total never steps back.
+"""Charged and discharged capacity and energy of one meter; rule: a total never steps back, and nothing is made up.
 
 Where the meter's own counters are trusted they are the totals, and what they leave out follows from them and the
 voltage: V dQ for an energy, dE / V for a capacity. So neither the clock nor how often we read matters, and what
-happened while nobody listened is caught up. Where they are not (`derive.watch`), current and power are
+happened while nobody listened is caught up. Where they are not (`battery.watch`), current and power are
 integrated over short intervals, and over longer ones the change of the remaining capacity gives the net flow.
+
+What a meter cannot have done since it was heard last (`battery.counters`), and the first that is heard after a start,
+is believed when a second reading agrees. Then it is a new start: the totals go on from where they are.
 """
 
 from __future__ import annotations
 
 from datetime import tzinfo
-from math import nan
-from typing import Any
+from math import isnan, nan
+from typing import Any, Literal
 
-from juntek.battery.counters import Counters, find_pair
+from juntek.battery.counters import ENERGIES, MARGIN, Limits, Moment, was_cleared
 from juntek.battery.day import Day
-from juntek.battery.sums import Sums, Totals
-from juntek.battery.watch import CHANNELS, CLEAR_CURRENT, IN, LONGEST_EVIDENCE, OUT, Trust
+from juntek.battery.sums import Sums, Totals, integrate
+from juntek.battery.watch import (
+    BOTH_WAYS,
+    CHANNELS,
+    COUNTED,
+    COUNTERS,
+    ENERGY_BOTH_WAYS,
+    IN,
+    OUT,
+    CounterWatch,
+    Interval,
+    Trust,
+)
 from juntek.errors import DatabaseError
 from juntek.quantity import READING_KEYS
-from juntek.reading import Reading
+from juntek.reading import Identity, Reading
+
+Notice = Literal["stuck", "replaced", "doubted"]
 
 LONGEST_INTERVAL = 60.0
 """s between readings that is integrated; what is longer is caught up and estimated."""
-
-MARGIN = 60.0
-"""s that a gap may have been longer than the clock says: readings that waited in a buffer arrive at once."""
 
 UNKNOWN_GAP = 86_400.0
 """s that a gap may have been where the clock does not tell: it jumped back, or the computer has just started."""
@@ -35,54 +48,261 @@ BOOT_TIME = 600.0
 LONGEST_GAP = 400 * 86_400.0
 """s; a longer gap is a clock that was set."""
 
-_LAST_TIME = 200_000_000_000.0  # the year 8307: what calendars can still tell
+STUCK_TIME, STUCK_CHARGE = 15.0, 10_000.0
+"""s and µAh after which a meter is stuck if a current flows and nothing moves that counts."""
+
 _HALF = 1e6 / 7200  # s -> half of the millionths of an hour
-_ENERGIES = ((OUT, 2, "discharged_energy_today"), (IN, 3, "charged_energy_today"))
-_VERSION = 1
+_TODAY = ((OUT, 2, "discharged_energy_today"), (IN, 3, "charged_energy_today"))
+_VERSION = 2
+_COUNTERS_OF_VERSION_1 = {
+    "capacity out, energy in": (0, 3),
+    "capacity in, energy out": (1, 2),
+    "energy out, energy in": (2, 3),
+    "in doubt": (4, 5),
+}
 
 
 class Ledger:
     """A fold of the believed readings of one meter; `zone` says when its day begins."""
 
     __slots__ = (
-        "_counters", "_current", "_day", "_estimated", "_family", "_midnight", "_power", "_remaining", "_restored",
-        "_sums", "_time", "_voltage", "longest_interval",
+        "_base", "_candidate", "_day", "_estimated", "_gap", "_identity", "_is_other", "_is_stuck", "_limits",
+        "_midnight", "_own", "_replaced", "_restored", "_still", "_sums", "_watch", "longest_interval",
     )  # fmt: skip
 
     def __init__(self, zone: tzinfo, *, longest_interval: float = LONGEST_INTERVAL) -> None:
         self.longest_interval = longest_interval
-        self._counters = Counters(None)
+        self._limits = Limits()
+        self._watch = CounterWatch(())
         self._sums = Sums()
         self._day = Day(zone)
         self._midnight = [0, 0]
         self._estimated: set[str] = set()
-        self._family: str | None = None
-        self._time = nan
-        self._voltage = self._current = self._power = self._remaining = 0.0
-        self._restored = False
+        self._identity: str | None = None
+        self._base: Moment | None = None
+        """The last moment that was counted."""
+        self._candidate: tuple[Moment, float] | None = None
+        """A moment that waits for another to agree with it, and the s from the base to it."""
+        self._gap = 0.0
+        """s since the base, with all that was heard since."""
+        self._own = [0.0, 0.0, 0.0, 0.0]
+        """What we integrated ourselves since something moved that counts."""
+        self._still = 0.0
+        """s since something moved that counts."""
+        self._is_stuck = self._restored = False
+        self._is_other = False
+        """Whether another meter has told who it is, whose counters are still to come."""
+        self._replaced = False
 
     @property
     def counters(self) -> Trust:
         """What is thought of the meter's counters; a meter without any counts as distrusted."""
-        return self._counters.watch.trust
+        return self._watch.trust
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a first reading was believed; until then nothing is counted."""
+        return self._base is not None
+
+    @property
+    def notice(self) -> Notice | None:
+        """What an owner should know: the meter says the same for ever, is another one, or miscounts."""
+        if self._is_stuck:
+            return "stuck"
+        if self._replaced:
+            return "replaced"
+        counts = self._base is not None and any(count is not None for count in self._base.counts)
+        return "doubted" if counts and self._watch.rule == "nothing" else None
 
     def limit(self, max_current: float) -> None:
         """Say how much the meter can measure (A), once its identity is known."""
-        self._counters.max_current = max_current
+        self._limits.max_current = max_current
+
+    def identify(self, identity: Identity) -> None:
+        """Say who the meter is. Another one than before is a new start."""
+        self.limit(identity.max_current)
+        who = identity.raw.rpartition(b"=")[2].split(b",", 2)[-1].decode("ascii", "replace")
+        if who and self._identity not in (None, who):
+            self._is_other = True
+        self._identity = who or self._identity
 
     def add(self, reading: Reading) -> None:
-        """Count a reading. Its time is s since 1970; one without a time comes at an unknown time."""
-        time, day = reading.time, self._day
-        if (
-            time is not None
-            and 0.0 <= time - self._time <= self.longest_interval
-            and day.start <= time < day.end
-            and reading.family == self._family
-        ):
-            self._follow(reading, time - self._time)
-            self._time = time
+        """Count a reading. One without a time and without what has elapsed comes at an unknown time."""
+        last = self._candidate[0] if self._candidate is not None else self._base
+        time = nan if reading.time is None else reading.time
+        elapsed = reading.elapsed
+        if elapsed is None or (self._restored and self._candidate is None):
+            elapsed = time - last.time if last is not None and time >= last.time else nan
+        elif isnan(time) and last is not None:
+            time = last.time + elapsed
+        if reading.nominal_capacity is not None:
+            self._limits.nominal_capacity = reading.nominal_capacity
+        now, base = Moment.of(reading, time), self._base
+        gap = self._gap = self._gap + elapsed
+        if self._is_stuck:
+            gap += self._still
+        goes_on = base is not None and not self._is_other and self._goes_on(base, now, gap)
+        if base is not None and goes_on and (not self._restored or self._is_plain(base, now, gap)):
+            self._candidate, self._restored = None, False
+            self._count(base, now, gap)
+            return
+        candidate, self._candidate = self._candidate, (now, gap)
+        if candidate is not None and self._agrees(candidate[0], now, elapsed):
+            self._accept(*candidate)
+            self._candidate = None
+            self._count(candidate[0], now, elapsed)
+
+    def _goes_on(self, base: Moment, now: Moment, gap: float) -> bool:
+        """Whether the meter can have got here from the base, as far as the clock tells how long that was."""
+        limits, ran = self._limits, now.ran_from(base)
+        known = min(gap, LONGEST_GAP) * 1.25 + MARGIN if gap >= 0 else 0.0
+        if gap <= LONGEST_INTERVAL / 6 and ran and base.is_running and now.is_running and ran <= known:
+            known = min(known, ran * 1.1 + 2)
+        if limits.allow(base, now, known):
+            return gap <= self.longest_interval or limits.explain(base, now, self._watch, narrowly=False)
+        if gap > BOOT_TIME or (gap >= 0 and not self._restored) or (ran and ran <= known):
+            return False
+        # The clock does not tell how long it was; the meter's own may.
+        seconds = min(ran * 1.25 + MARGIN, UNKNOWN_GAP) if ran and ran > 0 else UNKNOWN_GAP
+        return limits.allow(base, now, seconds) and limits.explain(base, now, self._watch, narrowly=True)
+
+    def _is_plain(self, base: Moment, now: Moment, gap: float) -> bool:
+        """Whether the first reading after a restart fits into the short gap that the clock tells, by its current.
+
+        A computer without a clock starts with the time it stopped at, so hours may have gone by.
+        """
+        if not gap <= self.longest_interval:
+            return False
+        flowed = max(abs(base.current), abs(now.current)) * (gap + 2) * 4 * _HALF + 20_000
+        most = flowed * max(base.voltage, now.voltage, 1.0)
+        steps = now.steps_from(base)
+        return abs(now.remaining - base.remaining) <= flowed and all(
+            step is None or 0 <= step <= (most if place in ENERGIES else flowed) for place, step in enumerate(steps)
+        )
+
+    def _agrees(self, candidate: Moment, now: Moment, elapsed: float) -> bool:
+        """Whether a second reading bears out one that was not believed."""
+        seconds = max(elapsed * 1.25 if elapsed >= 0 else MARGIN, min(now.ran_from(candidate) or 0, MARGIN)) + 2
+        fell = any(step is not None and step < 0 for step in now.steps_from(candidate))
+        return not fell and self._limits.allow(candidate, now, seconds)
+
+    def _accept(self, candidate: Moment, gap: float) -> None:
+        """Take a candidate for the meter that it is: the one of before after a gap, a cleared one, or another one."""
+        base, known = self._base, gap if not self._restored or gap > BOOT_TIME else nan
+        if base is None or self._is_other:
+            self._begin(candidate, gap)
+        elif self._goes_on(base, candidate, gap):
+            self._count(base, candidate, known)
         else:
-            self._resume(reading)
+            zeros = tuple([None if count is None else 0 for count in base.counts])
+            cleared = base._replace(run_time=None if base.run_time is None else 0, counts=zeros)
+            seconds = known * 1.25 + (2 if known <= self.longest_interval else MARGIN) if known >= 0 else UNKNOWN_GAP
+            if was_cleared(base, candidate) and self._limits.allow(cleared, candidate, seconds):
+                self._count(cleared, candidate, known)
+                if not known <= self.longest_interval:
+                    self._turn_day(self._sums.settle(), {0, 1, 2, 3}, candidate.time, known)
+            else:
+                self._begin(candidate, gap)
+        self._restored = self._is_other = False
+
+    def _begin(self, now: Moment, gap: float) -> None:
+        """Take the counters as they stand; those of the very first meter are the totals, if they are trusted."""
+        self._watch = CounterWatch(now.counts)
+        if self._base is None:
+            if self._watch.rule == "named":
+                self._sums.wholes = [count or 0 for count in now.counts[:4]]
+            before, flagged = self._sums.settle(), set[int]()
+            self._midnight = [before[2], before[3]]
+        else:
+            self._replaced = True
+            before, flagged = self._sums.settle(), set() if gap <= self.longest_interval else {0, 1, 2, 3}
+        self._set_base(now)
+        self._turn_day(before, flagged, now.time, gap)
+
+    def _set_base(self, now: Moment) -> None:
+        self._base, self._gap = now, 0.0
+        self._own, self._still, self._is_stuck = [0.0] * 4, 0.0, False
+
+    def _count(self, base: Moment, now: Moment, gap: float) -> None:
+        """Count from the base to now; a `gap` that is NaN is of unknown length."""
+        time, day = now.time, self._day
+        short = gap <= self.longest_interval
+        if short and now.tells and now.is_still(base):
+            self._wait(base, now, gap)
+            if not (time < day.start or time >= day.end):
+                return
+            self._turn_day(self._sums.settle(), set(), time, gap)
+        elif short and not self._is_stuck and not (time < day.start or time >= day.end):
+            self._follow(base, now, gap)
+        else:
+            before = self._sums.settle()
+            flagged = self._catch_up(base, now, gap) if self._is_stuck or not short else self._follow(base, now, gap)
+            self._turn_day(before, flagged, time, gap)
+
+    def _wait(self, base: Moment, now: Moment, gap: float) -> None:
+        """Hold back what flows while nothing moves that counts: a line may say the same for ever."""
+        self._base, self._gap = now, 0.0
+        if self._is_stuck:
+            self._still += gap
+            return
+        integrate(self._own, gap * _HALF, (base.current, now.current), (base.power, now.power))
+        self._still += gap
+        if self._still >= STUCK_TIME and max(self._own[:2]) >= STUCK_CHARGE:
+            counted = {place for place, count in enumerate(now.counts) if count is not None}
+            ways = [w for w in (OUT, IN) if now.is_running or counted & {w, w + 2, BOTH_WAYS, ENERGY_BOTH_WAYS}]
+            self._is_stuck = any(self._own[way] >= STUCK_CHARGE for way in ways)
+
+    def _follow(self, base: Moment, now: Moment, gap: float) -> set[int]:
+        """Count a short interval; nothing of it is estimated."""
+        own = self._own
+        integrate(own, gap * _HALF, (base.current, now.current), (base.power, now.power))
+        net: float = now.remaining - base.remaining
+        nominal = self._limits.nominal_capacity
+        if not net and (now.remaining <= 0 or (nominal and now.remaining >= nominal * 1e6)):
+            net = own[IN] - own[OUT]  # what is left stands still at its ends
+        voltage = (base.voltage + now.voltage) / 2
+        self._sums.add(self._watch.count(Interval(now.steps_from(base), net, voltage, own)))
+        self._set_base(now)
+        return set()
+
+    def _catch_up(self, base: Moment, now: Moment, gap: float) -> set[int]:
+        """Count what went on while nobody listened; return the channels that have an estimated part of it."""
+        seconds = min(gap, LONGEST_GAP) * 1.25 + MARGIN if gap >= 0 else UNKNOWN_GAP
+        voltage = (base.voltage + now.voltage) / 2
+        net = now.remaining - base.remaining
+        change = net if abs(net) <= self._limits.most(BOTH_WAYS, seconds, voltage) else 0
+        out, in_ = max(-change, 0), max(change, 0)
+        steps = now.steps_from(base)
+        flow = self._watch.count(Interval(steps, net, voltage, (out, in_, out * voltage, in_ * voltage), gap=True))
+        self._sums.add(flow)
+        self._set_base(now)
+        rule = self._watch.rule
+        if rule is None or rule == "nothing":
+            # Without counters the net flow is all that is known: as much again may have gone out and in.
+            return {0, 1, 2, 3} if gap > 0 else {channel for channel in range(4) if flow[channel]}
+        exact = {channel for channel, step in zip(COUNTED[rule], steps, strict=True) if step is not None}
+        if BOTH_WAYS in exact:
+            exact |= {OUT, IN}
+        return {channel for channel in range(4) if flow[channel] and channel not in exact}
+
+    def _turn_day(self, before: list[int], flagged: set[int], time: float, gap: float) -> None:
+        """Flag what is estimated, and begin another day where the clock tells so.
+
+        What flowed in a gap across midnight is split in proportion to time.
+        """
+        after, had_day = self._sums.settle(), self._day.end > 0
+        begins = not isnan(time) and self._day.move(time) and had_day
+        share = self._day.share(gap, time) if begins else 1.0
+        short = gap <= self.longest_interval
+        self._estimated.update(CHANNELS[channel] for channel in flagged)
+        self._replaced &= not begins
+        for way, channel, key in _TODAY:
+            moved = after[channel] - before[channel]
+            if begins:
+                self._midnight[way] = after[channel] - round(share * moved)
+                self._estimated.discard(key)
+            if share > 0 and (channel in flagged or (begins and moved and not short)):
+                self._estimated.add(key)
 
     def totals(self) -> Totals:
         """Return the totals, to 0.001 Ah and 0.01 Wh."""
@@ -99,6 +319,7 @@ class Ledger:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
+        base = self._base
         return {
             "version": _VERSION,
             "sums": self._sums.settle(),
@@ -106,15 +327,16 @@ class Ledger:
             "midnight": list(self._midnight),
             "day": self._day.snapshot(),
             "estimated": sorted(self._estimated),
-            "counters": self._counters.snapshot(),
-            "last": [self._time, self._voltage, self._current, self._power, self._remaining]
-            if self._time == self._time
-            else None,
+            "watch": self._watch.snapshot(),
+            "identity": self._identity,
+            "limits": [self._limits.max_current, self._limits.nominal_capacity],
+            "own": list(self._own),
+            "last": None if base is None else [None if isnan(base.time) else base.time, *base[1:-1], list(base.counts)],
         }
 
     @classmethod
     def restore(cls, snapshot: dict[str, Any], zone: tzinfo, *, longest_interval: float = LONGEST_INTERVAL) -> Ledger:
-        """Return the ledger of a snapshot; raises DatabaseError when it is not one of this version."""
+        """Return the ledger of a snapshot; raises DatabaseError when it is not one of this version or before."""
         ledger = cls(zone, longest_interval=longest_interval)
         try:
             if snapshot["version"] > _VERSION:
@@ -134,134 +356,18 @@ class Ledger:
         self._midnight = [int(whole) for whole in snapshot["midnight"]]
         self._day = Day.restore(snapshot["day"], zone)
         self._estimated = set(snapshot["estimated"])
-        self._counters = Counters.restore(snapshot["counters"])
-        if snapshot["last"] is not None:
-            self._time, self._voltage, self._current, self._power, self._remaining = map(float, snapshot["last"])
+        last: list[Any] | None = snapshot["last"]
         self._restored = True
-
-    def _follow(self, reading: Reading, gap: float) -> None:
-        """Count a short interval of `gap` s."""
-        voltage, current, power = reading.voltage, reading.current, reading.power
-        before, half, counters = self._current, gap * _HALF, self._counters
-        watch, values = counters.watch, counters.values
-        trust = watch.trust
-        first = second = 0
-        if trust != "distrusted":
-            value, other = counters.read(reading)
-            if value != values[0]:
-                first = counters.step(0, value, gap + MARGIN, voltage)
-            if other != values[1]:
-                second = counters.step(1, other, gap + MARGIN, voltage)
-        if trust == "trusted":
-            if first:
-                self._sums.count(watch.channels[0], first, (self._voltage + voltage) / 2)
-            if second:
-                self._sums.count(watch.channels[1], second, (self._voltage + voltage) / 2)
-        else:
-            self._sums.integrate(half, (before, current), (self._power, power))
-        if trust != "distrusted" and gap <= LONGEST_EVIDENCE:
-            if before > CLEAR_CURRENT < current:
-                watch.add(IN, (before + current) * half, (self._power + power) * half, first, second)
-            elif before < -CLEAR_CURRENT > current:
-                watch.add(OUT, -(before + current) * half, -(self._power + power) * half, first, second)
-        self._voltage, self._current, self._power = voltage, current, power
-        self._remaining = reading.remaining_capacity
-
-    def _resume(self, reading: Reading) -> None:
-        """Count a reading that is the first, or comes after a gap, a jump of the clock, midnight or a restart."""
-        time, first = reading.time, self._time != self._time
-        known = time is not None and 0.0 <= time < _LAST_TIME
-        at = time if time is not None and known else 0.0 if first else self._time
-        gap = at - self._time if known else nan
-        short = 0.0 <= gap <= self.longest_interval
-        before = self._sums.settle()
-        flagged: set[int] = set()
-        pair = find_pair(reading)
-        if first or pair is not self._counters.pair:
-            self._begin(reading, first=first)
-        elif short and (not self._restored or self._is_plain(reading, gap)):
-            self._follow(reading, gap)
-        else:
-            flagged = self._catch_up(reading, gap)
-        self._turn_day(before, flagged, at, short=short)
-        self._voltage, self._current, self._power = reading.voltage, reading.current, reading.power
-        self._remaining = reading.remaining_capacity
-        self._family, self._time, self._restored = reading.family, at, False
-
-    def _begin(self, reading: Reading, *, first: bool) -> None:
-        """Take the counters as they stand; for the very first reading, trusted ones are the totals."""
-        counters = Counters(find_pair(reading))
-        counters.max_current = self._counters.max_current
-        counters.start(reading)
-        self._counters = counters
-        if first and counters.watch.trust == "trusted":
-            for channel, count in zip(counters.watch.channels, counters.counts, strict=True):
-                self._sums.wholes[channel] = count
-
-    def _is_plain(self, reading: Reading, gap: float) -> bool:
-        """Whether the first reading after a restart fits into the short gap that the clock tells.
-
-        A computer without a clock starts with the time it stopped at, so hours may have gone by.
-        """
-        if self._counters.watch.trust == "trusted":
-            return self._counters.fits(reading, gap + MARGIN)
-        change = (reading.remaining_capacity - self._remaining) * 1e6
-        expected = (self._current + reading.current) * gap * _HALF
-        # Remaining capacity stands still at 0 and at full.
-        return change == 0 or abs(change - expected) <= 50_000 + 0.2 * abs(expected)
-
-    def _catch_up(self, reading: Reading, gap: float) -> set[int]:
-        """Count what went on while nobody listened; return the channels that have an estimated part of it."""
-        if gap >= 0 and not (self._restored and gap <= BOOT_TIME):
-            seconds = min(gap, LONGEST_GAP) * 1.25 + MARGIN
-        else:
-            seconds = UNKNOWN_GAP
-        counters, sums = self._counters, self._sums
-        channels, before = counters.watch.channels, list(counters.counts)
-        voltage = (self._voltage + reading.voltage) / 2
-        change = round((reading.remaining_capacity - self._remaining) * 1e6)
-        if counters.watch.trust != "trusted":
-            counters.start(reading)
-            return self._count_net(change, voltage, counters.most(0, seconds, voltage), known=gap > 0)
-        moved = [counters.step(which, value, seconds, voltage) for which, value in enumerate(counters.read(reading))]
-        flagged: set[int] = set()
-        for which, channel in enumerate(channels):
-            if moved[which]:
-                sums.count(channel, moved[which], voltage)
-                flagged.add(channel ^ 2)
-            if moved[which] != counters.counts[which] - before[which]:
-                flagged |= {channel, channel ^ 2}
-        if channels[0] < 2 and moved[1]:
-            # Capacity one way is counted, so with the change of what is left the other way follows, if nothing
-            # else moved it: reaching full or empty, a setting.
-            followed = change + moved[0] if channels[0] == OUT else moved[0] - change
-            guessed = moved[1] / voltage if voltage > 0 else 0.0
-            if abs(followed - guessed) <= 0.05 * guessed + 50_000:
-                sums.fractions[channels[0] ^ 1] += max(followed, 0) - guessed
-        return flagged
-
-    def _count_net(self, change: int, voltage: float, most: float, *, known: bool) -> set[int]:
-        """Count the change of the remaining capacity (µAh), the net flow: all that is known without counters."""
-        way = IN if change > 0 else OUT
-        if 0 < abs(change) <= most:
-            self._sums.count(way, abs(change), voltage)
-        if known:  # as much again may have gone out and in
-            return {0, 1, 2, 3}
-        return {way, way + 2} if change else set()
-
-    def _turn_day(self, before: list[int], flagged: set[int], time: float, *, short: bool) -> None:
-        """Flag what is estimated, and begin another day where the clock tells so.
-
-        What flowed in a gap across midnight is split in proportion to time.
-        """
-        after = self._sums.settle()
-        begins = self._day.move(time)
-        share = self._day.share(self._time, time) if begins else 1.0
-        self._estimated.update(CHANNELS[channel] for channel in flagged)
-        for way, channel, key in _ENERGIES:
-            moved = after[channel] - before[channel]
-            if begins:
-                self._midnight[way] = after[channel] - round(share * moved)
-                self._estimated.discard(key)
-            if share > 0 and (channel in flagged or (begins and moved and not short)):
-                self._estimated.add(key)
+        if snapshot["version"] > 1:
+            self._identity = snapshot["identity"]
+            self._limits = Limits(*snapshot["limits"])
+            self._own = list(map(float, snapshot["own"]))
+        elif last is not None:
+            counts: list[int | None] = [None] * len(COUNTERS)
+            counters = snapshot["counters"]
+            for place, count in zip(_COUNTERS_OF_VERSION_1.get(counters["pair"], ()), counters["counts"], strict=False):
+                counts[place] = int(count)
+            last = [*last[:4], round(last[4] * 1e6), None, False, counts]
+        if last is not None:
+            self._base = Moment._make([nan if last[0] is None else last[0], *last[1:-1], tuple(last[-1])])
+            self._watch = CounterWatch.restore(snapshot.get("watch") or snapshot["counters"]["watch"], last[-1])

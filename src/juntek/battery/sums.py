@@ -37,7 +37,10 @@ class Totals:
 
 
 class Sums:
-    """The sums by channel (`derive.watch.CHANNELS`), in µAh and µWh."""
+    """The sums by channel (`battery.watch.CHANNELS`), in µAh and µWh.
+
+    What falls is a debt: it has to come again before a sum grows, so that nothing is counted twice.
+    """
 
     __slots__ = ("fractions", "wholes")
 
@@ -45,29 +48,11 @@ class Sums:
         self.wholes = [0, 0, 0, 0]
         self.fractions = [0.0, 0.0, 0.0, 0.0]
 
-    def count(self, channel: int, moved: int, voltage: float) -> None:
-        """Add what a counter counted, and at `voltage` the same flow to the other unit."""
-        self.wholes[channel] += moved
-        if channel < 2:
-            self.fractions[channel + 2] += moved * voltage
-        elif voltage > 0:
-            self.fractions[channel - 2] += moved / voltage
-
-    def integrate(self, half: float, currents: tuple[float, float], powers: tuple[float, float]) -> None:
-        """Add trapezoids between two readings; those across 0 are split where the line from end to end crosses it.
-
-        `half` is half of the time between, in millionths of an hour.
-        """
+    def add(self, flow: list[float]) -> None:
+        """Add what flowed by channel."""
         fractions = self.fractions
-        for unit, (start, end) in ((0, currents), (2, powers)):
-            if start >= 0 <= end:
-                fractions[unit + IN] += (start + end) * half
-            elif start <= 0 >= end:
-                fractions[unit + OUT] -= (start + end) * half
-            else:
-                part = half / (abs(start) + abs(end))
-                fractions[unit + (IN if start > 0 else OUT)] += start * start * part
-                fractions[unit + (IN if end > 0 else OUT)] += end * end * part
+        for channel, amount in enumerate(flow):
+            fractions[channel] += amount
 
     def settle(self) -> list[int]:
         """Move what is whole from the fractions; return a copy of the whole sums."""
@@ -78,3 +63,19 @@ class Sums:
                 wholes[channel] += whole
                 fractions[channel] = fraction - whole
         return list(wholes)
+
+
+def integrate(sums: list[float], half: float, currents: tuple[float, float], powers: tuple[float, float]) -> None:
+    """Add trapezoids between two readings by channel; those across 0 are split where the line crosses it.
+
+    `half` is half of the time between, in millionths of an hour.
+    """
+    for unit, (start, end) in ((0, currents), (2, powers)):
+        if start >= 0 <= end:
+            sums[unit + IN] += (start + end) * half
+        elif start <= 0 >= end:
+            sums[unit + OUT] -= (start + end) * half
+        else:
+            part = half / (abs(start) + abs(end))
+            sums[unit + (IN if start > 0 else OUT)] += start * start * part
+            sums[unit + (IN if end > 0 else OUT)] += end * end * part

@@ -1,134 +1,210 @@
-"""Whether the two counters of a meter count what they should; rule: evidence decides, not the name.
+"""What the counters of a meter count; rule: evidence decides, not the name.
 
-A KG-F counts discharged capacity and charged energy, a KH-F the two energies. What a KL-F counts is in doubt, and it
-looks like a KG-F on the wire. So each counter is held against the signed current: while a clear current flows one
-way, one counter has to move as our own integration does and the other has to stand still.
+A KG-F counts discharged capacity and charged energy, a KH-F the two energies. What a KL-F counts is in doubt. So what
+flowed by the counters is held against the change of what is left, which has to be the difference of in and out.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 Trust = Literal["trusted", "watched", "distrusted"]
+Rule = Literal["named", "one way", "backwards", "nothing"]
+Steps = Sequence[float | None]
+"""What each of COUNTERS counted, µAh or µWh; None for those that the meter does not have."""
 
 OUT, IN = 0, 1
 
 CHANNELS = ("discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy")
 """The totals. The place of one says what it is: an odd one counts what flows in, one from 2 on is an energy."""
 
-CLEAR_CURRENT = 0.2
-"""A; two steps of the meters that show 0.1 A. Below it a direction proves nothing."""
+COUNTERS = (*CHANNELS, "counted_capacity", "counted_energy")
+"""Fields of a Reading that may be counters of the meter; the last two are in doubt, and count both ways if as named."""
 
-LONGEST_EVIDENCE = 10.0
-"""s between readings; in a longer interval a load may have come and gone."""
+BOTH_WAYS, ENERGY_BOTH_WAYS = 4, 5
 
-WINDOW = 50_000.0
-"""µAh by our own integration after which a window of evidence is judged: 50 steps of a capacity counter."""
+COUNTED: dict[Rule, tuple[int, ...]] = {
+    "named": (0, 1, 2, 3, BOTH_WAYS, ENERGY_BOTH_WAYS),
+    "one way": (0, 1, 2, 3, 0, 3),
+    "backwards": (0, 1, 2, 3, 1, 2),
+    "nothing": (),
+}
+"""What each of COUNTERS counts by each rule; `one way` is as a KG-F does, `backwards` with its shunt turned round."""
 
-WINDOW_READINGS = 5
-"""Readings that a window must have, so that one interval with a load in between proves nothing."""
+WINDOW = 20_000.0
+"""µAh that have to flow before a window of evidence is judged: 20 steps of a capacity counter."""
 
-AGREEMENTS = 2
-"""Windows of each direction that must agree before counters in doubt are trusted."""
+TOLERANCE = 0.25
+"""Part of what flowed by which the counters may miss the change of what is left."""
 
-CONTRADICTIONS = 3
-"""Windows in a row that speak against a rule before the counters are distrusted for good."""
+AGREEMENTS = 3
+"""Windows in a row with the same verdict that are believed."""
 
-_STILL, _MOVING, _MOVING_MOST = 0.1, 0.5, 2.0  # of what we integrated ourselves; in between nothing is said
+TICKS = 2000.0
+"""µAh by which counters and what is left may seem to differ because they move in steps."""
+
+
+class Interval(NamedTuple):
+    """What moved between two readings, at about `voltage`.
+
+    `net` is the change of what is left (µAh), `own` what we integrated ourselves by channel: the flow where nothing is
+    counted. In a `gap` a capacity that is not counted may follow from the one that is and from what is left.
+    """
+
+    steps: Steps
+    net: float
+    voltage: float
+    own: Sequence[float] = (0.0, 0.0, 0.0, 0.0)
+    gap: bool = False
+
+
+def flows(rule: Rule, interval: Interval) -> tuple[list[float], float]:
+    """Return what flowed by channel (µAh, µWh), and by how much (µAh) the counters miss the change of what is left."""
+    steps, net, voltage, own, gap = interval
+    known = {channel: step for channel, step in zip(COUNTED[rule], steps, strict=False) if step is not None}
+    if not known:
+        return list(own), 0.0
+    per_volt = 1 / voltage if voltage > 0 else 0.0
+    energies = [known.get(2), known.get(3)]
+    if BOTH_WAYS in known or ENERGY_BOTH_WAYS in known:
+        energy = known.get(ENERGY_BOTH_WAYS)
+        through = known[BOTH_WAYS] if BOTH_WAYS in known else (energy or 0.0) * per_volt
+        error = max(abs(net) - through, 0.0)
+        if abs(net) > through + TICKS:  # it was set, not moved
+            net = min(max(own[IN] - own[OUT], -through), through)
+        capacities = [(through - net) / 2, (through + net) / 2]
+        if energy is not None:
+            error = max(error, abs(energy * per_volt - through))
+            energies = [(energy - net * voltage) / 2, (energy + net * voltage) / 2]
+    else:
+        capacities, error = _one_way(known, net, per_volt, gap=gap)
+    return [
+        *capacities,
+        *(amount * voltage if energy is None else energy for amount, energy in zip(capacities, energies, strict=True)),
+    ], error
+
+
+def _one_way(known: dict[int, float], net: float, per_volt: float, *, gap: bool) -> tuple[list[float], float]:
+    """Return the capacities out and in, and the error, of counters that count one way each."""
+    by_energy = {way: known[way + 2] * per_volt for way in (OUT, IN) if way + 2 in known}
+    amounts = by_energy | {way: known[way] for way in (OUT, IN) if way in known}
+    error = sum(abs(known[way] - amount) for way, amount in by_energy.items() if way in known)
+    for way, change in ((OUT, -net), (IN, net)):
+        other = amounts.get(way ^ 1, 0.0)
+        if way not in amounts:
+            amounts[way] = other + change
+            return [amounts[OUT], amounts[IN]], error + max(-amounts[way], 0.0)
+        if gap and way not in known and way ^ 1 in known:
+            # If nothing else moved what is left: reaching full or empty, a setting.
+            followed = other + change
+            if abs(followed - amounts[way]) <= 0.05 * amounts[way] + 50_000:
+                amounts[way] = max(followed, 0.0)
+    return [amounts[OUT], amounts[IN]], error + abs(amounts[IN] - amounts[OUT] - net)
 
 
 class CounterWatch:
-    """Holds two counters against the current; `channels` are the totals that they count as far as is known."""
+    """Says by which rule a meter's counters count: those of a meter in doubt, or what speaks against a name.
 
-    __slots__ = ("_agreed", "_contradicted", "_reversed", "_windows", "channels", "trust")
+    While nothing is decided, what is certain by all rules is counted, and the rest when it is.
+    """
 
-    def __init__(self, channels: tuple[int, int], trust: Trust) -> None:
-        self.channels = channels
-        self.trust = trust
-        self._windows: list[list[float]] = [[0.0] * 5, [0.0] * 5]
-        self._agreed = [0, 0]
-        self._reversed = [0, 0]
-        self._contradicted = 0
+    __slots__ = ("_agreed", "_pending", "_verdict", "_window", "rule", "rules")
 
-    def add(self, direction: int, capacity: float, energy: float, first: int, second: int) -> bool:
-        """Add one interval of a clear current; return whether the trust changed.
+    def __init__(self, counters: Steps) -> None:
+        has = [place for place, value in enumerate(counters) if value is not None]
+        self.rules: tuple[Rule, ...] = ("one way", "backwards", "named", "nothing")
+        self.rule: Rule | None = None
+        """None while nothing is decided."""
+        if not any(place >= BOTH_WAYS for place in has):
+            self.rules = ("named", "nothing") if has else ("nothing",)
+            self.rule = self.rules[0]
+        self._pending: dict[Rule, list[float]] = {rule: [0.0] * 4 for rule in self.rules}
+        self._verdict: Rule | None = None
+        self._agreed = 0
+        self._window = [0.0] * (len(COUNTERS) + 1)
 
-        `capacity` and `energy` are our own (µAh, µWh, positive), `first` and `second` the steps of the counters
-        (µAh or µWh).
-        """
-        window = self._windows[direction]
-        window[0] += capacity
-        window[1] += energy
-        window[2] += first
-        window[3] += second
-        window[4] += 1
-        if window[0] < WINDOW or window[4] < WINDOW_READINGS:
-            return False
-        self._windows[direction] = [0.0] * 5
-        trust = self.trust
-        self._judge(direction, window)
-        return self.trust != trust
+    @property
+    def trust(self) -> Trust:
+        """What is thought of the counters; a meter without any counts as distrusted."""
+        return "watched" if self.rule is None else "distrusted" if self.rule == "nothing" else "trusted"
 
-    def _judge(self, direction: int, window: list[float]) -> None:
-        first, second = (
-            _moves(window[place], window[1] if channel >= 2 else window[0])
-            for place, channel in zip((2, 3), self.channels, strict=True)
-        )
-        if first is None or second is None:
+    def count(self, interval: Interval) -> list[float]:
+        """Return what flowed by channel, as `flows`; where it is decided only now, with all that was pending."""
+        rule = self.rule
+        if rule is not None:
+            flow, _ = flows(rule, interval)
+            self._look(interval)
+            return flow
+        before = self._least()
+        for rule, sums in self._pending.items():
+            flow, _ = flows(rule, interval)
+            self._pending[rule] = [total + part for total, part in zip(sums, flow, strict=True)]
+        self._look(interval)
+        after = self._least() if self.rule is None else self._pending[self.rule]
+        return [new - old for new, old in zip(after, before, strict=True)]
+
+    def error(self, interval: Interval) -> float:
+        """Return by how much (µAh) the counters miss the change of what is left, by the rule that suits them best."""
+        rules = self.rules[:-1] if self.rule in (None, "nothing") else (self.rule,)
+        return min((flows(rule, interval)[1] for rule in rules if rule), default=0.0)
+
+    def _least(self) -> list[float]:
+        return [min(amounts) for amounts in zip(*self._pending.values(), strict=True)]
+
+    def _look(self, interval: Interval) -> None:
+        """Add what moved to the window of evidence, and judge it when enough has."""
+        steps, net, voltage = interval[:3]
+        per_volt = 1 / voltage if voltage > 0 else 0.0
+        window = self._window
+        for place, step in enumerate(steps):
+            if step:
+                window[place] += step * per_volt if place in (2, 3, ENERGY_BOTH_WAYS) else step
+        window[-1] += net
+        scale = max(map(abs, window))
+        if scale < WINDOW:
             return
-        moved = (first, second)
-        if moved == self._expected(direction):
-            self._contradicted = 0
-            self._agreed[direction] += 1
-        elif self.trust == "watched" and moved == self._expected(1 - direction):
-            self._reversed[direction] += 1
-        else:
-            self._contradicted += 1
-        if self._contradicted >= CONTRADICTIONS:
-            self.trust = "distrusted"
-        elif self.trust == "watched":
-            self._settle()
-
-    def _expected(self, direction: int) -> tuple[bool, bool]:
-        first, second = self.channels
-        return (first & 1) == direction, (second & 1) == direction
-
-    def _settle(self) -> None:
-        agreed, turned = sum(self._agreed), sum(self._reversed)
-        if min(self._agreed) >= AGREEMENTS and turned * 10 <= agreed:
-            self.trust = "trusted"
-        elif min(self._reversed) >= AGREEMENTS and agreed * 10 <= turned:
-            first, second = self.channels
-            self.channels = (first ^ 1, second ^ 1)
-            self.trust = "trusted"
-        elif min(agreed, turned) >= AGREEMENTS:
-            self.trust = "distrusted"
+        counted = [None if step is None else part for step, part in zip(steps, window, strict=False)]
+        self._window = [0.0] * len(window)
+        if abs(window[-1]) < TOLERANCE * scale:  # full, empty or to and fro: all rules say the same
+            return
+        fitting = [
+            rule for rule in self.rules[:-1] if flows(rule, Interval(counted, window[-1], 1.0))[1] <= TOLERANCE * scale
+        ]
+        if len(fitting) > 1:
+            return
+        verdict = fitting[0] if fitting else "nothing"
+        self._agreed = self._agreed + 1 if verdict == self._verdict else 1
+        self._verdict = verdict
+        if self._agreed >= AGREEMENTS:
+            self.rule = verdict
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         return {
-            "trust": self.trust,
-            "channels": list(self.channels),
-            "windows": [list(window) for window in self._windows],
-            "agreed": list(self._agreed),
-            "reversed": list(self._reversed),
-            "contradicted": self._contradicted,
+            "rule": self.rule,
+            "rules": list(self.rules),
+            "pending": [list(sums) for sums in self._pending.values()] if self.rule is None else [],
+            "verdict": [self._verdict, self._agreed],
+            "window": list(self._window),
         }
 
     @classmethod
-    def restore(cls, snapshot: dict[str, Any]) -> CounterWatch:
-        """Return the watch of a snapshot."""
-        first, second = snapshot["channels"]
-        watch = cls((first, second), snapshot["trust"])
-        watch._windows = [list(window) for window in snapshot["windows"]]
-        watch._agreed = list(snapshot["agreed"])
-        watch._reversed = list(snapshot["reversed"])
-        watch._contradicted = snapshot["contradicted"]
+    def restore(cls, snapshot: dict[str, Any], counters: Steps) -> CounterWatch:
+        """Return the watch of a snapshot, of a meter with these counters."""
+        watch = cls(counters)
+        if "trust" in snapshot:  # version 1
+            trusted: Rule = (
+                "named" if watch.rule is not None else "one way" if snapshot["channels"][0] == 0 else "backwards"
+            )
+            if snapshot["trust"] == "trusted":
+                watch.rule = trusted
+            elif watch.rule is not None and snapshot["trust"] == "distrusted":
+                watch.rule = "nothing"
+            return watch
+        watch.rule = snapshot["rule"]
+        if snapshot["pending"]:
+            watch._pending = dict(zip(watch.rules, map(list, snapshot["pending"]), strict=True))
+        watch._verdict, watch._agreed = snapshot["verdict"]
+        watch._window = list(map(float, snapshot["window"]))
         return watch
-
-
-def _moves(counted: float, own: float) -> bool | None:
-    """Return whether a counter moved as our integration did, or stood still; None when neither is clear."""
-    if counted < _STILL * own:
-        return False
-    return True if _MOVING * own <= counted <= _MOVING_MOST * own else None

@@ -92,6 +92,7 @@ class Gateway:
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
                 reading = reading._replace(time=now, elapsed=elapsed)
             update = update._replace(reading=self.totals.add(update.meter, reading))
+            update.health.notice = self.totals.notice(update.meter)
             if update.meter in self._in_trouble:  # the reading ends it
                 self._log(update)
         else:

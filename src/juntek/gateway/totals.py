@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any
 
-from juntek.battery.ledger import Ledger
+from juntek.battery.ledger import Ledger, Notice
 from juntek.battery.sums import Totals
 from juntek.errors import DatabaseError
 from juntek.history import Database
@@ -21,6 +21,15 @@ COMMIT_INTERVAL = 10.0
 
 AT_ONCE = 50
 """Ledgers that are looked at before the lines have their turn again: a thousand at once would take 20 ms."""
+
+_NOTICES: dict[Notice | None, str] = {
+    "stuck": "The meter says the same again and again though a current flows, so nothing is counted; "
+    "start the meter or its bridge again.",
+    "replaced": "The counters are those of another meter, or were set; the totals go on from where they were.",
+    "doubted": "The counters do not fit what is left in the battery, so the totals follow from the current; "
+    "check the model and how the shunt is wired.",
+    None: "The counters are right again.",
+}
 
 
 class TotalsKeeper:
@@ -44,7 +53,8 @@ class TotalsKeeper:
         self._time = time
         self._database: Database | None = None
         self._ledgers: dict[str, Ledger] = {}
-        self._limits: dict[str, float] = {}
+        self._identities: dict[str, Identity] = {}
+        self._notices: dict[str, Notice | None] = {}
         self._published: dict[str, Totals] = {}
         self._saved: dict[str, dict[str, Any]] = {}
         """What is on disk. It is not written again: a card lasts longer, and who hears nothing takes nothing back."""
@@ -75,8 +85,8 @@ class TotalsKeeper:
             ledger = Ledger(self._zone, longest_interval=longest)
         else:
             ledger = Ledger.restore(snapshot, self._zone, longest_interval=longest)
-        if meter in self._limits:
-            ledger.limit(self._limits[meter])
+        if meter in self._identities:
+            ledger.identify(self._identities[meter])
         return ledger
 
     def add(self, meter: str, reading: Reading) -> Reading:
@@ -96,10 +106,19 @@ class TotalsKeeper:
         return totals.put_on(reading)
 
     def identify(self, meter: str, identity: Identity) -> None:
-        """Tell how much the meter can measure."""
-        self._limits[meter] = identity.max_current
+        """Tell who the meter is: another one than before is a new start, and how much it can measure is known."""
+        self._identities[meter] = identity
         if meter in self._ledgers:
-            self._ledgers[meter].limit(identity.max_current)
+            self._ledgers[meter].identify(identity)
+
+    def notice(self, meter: str) -> str | None:
+        """Return what an owner should know of the meter's counters, as a sentence, or None; log it when it changes."""
+        ledger = self._ledgers.get(meter)
+        notice = ledger.notice if ledger is not None else None
+        if notice != self._notices.get(meter):
+            self._notices[meter] = notice
+            log.log(logging.WARNING if notice else logging.INFO, "%s: %s", meter, _NOTICES[notice])
+        return _NOTICES[notice] if notice else None
 
     async def run(self) -> None:
         """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""

@@ -122,7 +122,10 @@ class LogImport:
             return
         if not self._waiting and self._stream.totals is None and not self._goes_on:
             self._find_start(time)
+        begun = self._ledger.has_begun
         self._ledger.add(reading)
+        if self._ledger.has_begun and not begun:  # what came first was believed only now
+            self._totals = [self._numbers()] * len(self._totals)
         self._waiting.append(reading)
         if not 0 <= self._next_totals - time <= TOTALS_INTERVAL:
             self._next_totals = time + TOTALS_INTERVAL

@@ -40,7 +40,7 @@ class Published:
             update.available is not self.available
             or update.identity is not self.identity
             or update.settings is not self.settings
-            or (health.mode, health.connected, health.reconnects, health.error) != self.situation
+            or (health.mode, health.connected, health.reconnects, health.error, health.notice) != self.situation
             or (reading is not None and reading.family != self.family)
         )
 
@@ -55,4 +55,4 @@ class Published:
         self.identity = update.identity
         self.settings = update.settings
         self.health = health = update.health
-        self.situation = (health.mode, health.connected, health.reconnects, health.error)
+        self.situation = (health.mode, health.connected, health.reconnects, health.error, health.notice)

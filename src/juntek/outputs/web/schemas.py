@@ -104,7 +104,7 @@ def _link_health() -> Schema:
     health = record(
         mode={"enum": ["starting", "listen", "poll", "closed"]}, connected=_TRUTH, frames=_WHOLE,
         garbage={"type": "object", "additionalProperties": _WHOLE}, garbage_count=_WHOLE, reconnects=_WHOLE,
-        last_frame=_or_null(MOMENT), error=_or_null(TEXT),
+        last_frame=_or_null(MOMENT), error=_or_null(TEXT), notice=_or_null(TEXT),
     )  # fmt: skip
     health["properties"]["available"] = _TRUTH  # where it does not stand beside it
     return health
