@@ -139,9 +139,8 @@ class Ledger:
             self._limits.nominal_capacity = reading.nominal_capacity
         now, base = Moment.of(reading, time), self._base
         gap = self._gap = self._gap + elapsed
-        if self._is_stuck:
-            gap += self._still
-        goes_on = base is not None and not self._is_other and self._goes_on(base, now, gap)
+        silent = gap + (self._still if self._is_stuck else 0.0)
+        goes_on = base is not None and not self._is_other and self._goes_on(base, now, silent)
         if base is not None and goes_on and (not self._restored or self._is_plain(base, now, gap)):
             self._candidate, self._restored = None, False
             self._count(base, now, gap)
@@ -208,16 +207,17 @@ class Ledger:
     def _begin(self, now: Moment, gap: float) -> None:
         """Take the counters as they stand; those of the very first meter are the totals, if they are trusted."""
         self._watch = CounterWatch(now.counts)
-        if self._base is None:
-            if self._watch.rule == "named":
-                self._sums.wholes = [count or 0 for count in now.counts[:4]]
-            before, flagged = self._sums.settle(), set[int]()
-            self._midnight = [before[2], before[3]]
-        else:
-            self._replaced = True
-            before, flagged = self._sums.settle(), set() if gap <= self.longest_interval else {0, 1, 2, 3}
+        first, flagged = self._base is None, set[int]()
+        if first and self._watch.rule == "named":
+            self._sums.wholes = [count or 0 for count in now.counts[:4]]
+        elif not first and not gap <= self.longest_interval:
+            flagged = {0, 1, 2, 3}
+        before = self._sums.settle()
+        if first:
+            self._midnight = before[2:]
         self._set_base(now)
         self._turn_day(before, flagged, now.time, gap)
+        self._replaced = not first
 
     def _set_base(self, now: Moment) -> None:
         self._base, self._gap = now, 0.0
@@ -227,16 +227,19 @@ class Ledger:
         """Count from the base to now; a `gap` that is NaN is of unknown length."""
         time, day = now.time, self._day
         short = gap <= self.longest_interval
-        if short and now.tells and now.is_still(base):
+        still = short and now.tells and now.is_still(base)
+        if self._is_stuck and not still:
+            gap, short = gap + self._still, False
+        if still:
             self._wait(base, now, gap)
             if not (time < day.start or time >= day.end):
                 return
             self._turn_day(self._sums.settle(), set(), time, gap)
-        elif short and not self._is_stuck and not (time < day.start or time >= day.end):
+        elif short and not (time < day.start or time >= day.end):
             self._follow(base, now, gap)
         else:
             before = self._sums.settle()
-            flagged = self._catch_up(base, now, gap) if self._is_stuck or not short else self._follow(base, now, gap)
+            flagged = self._follow(base, now, gap) if short else self._catch_up(base, now, gap)
             self._turn_day(before, flagged, time, gap)
 
     def _wait(self, base: Moment, now: Moment, gap: float) -> None:
