@@ -336,7 +336,7 @@ def test_ten_years_of_small_steps_lose_nothing() -> None:
     ledger = Ledger(UTC)
     ledger.add(reading(NOON, "unknown", current=0.01, voltage=12.01))
     ledger._sums.wholes[:] = [10**12] * 4  # a million Ah and Wh
-    ledger._midnight[:] = [10**12] * 2
+    ledger._sums.midnight[:] = [10**12] * 2
     for second in range(1, 36_001):
         ledger.add(reading(NOON + second, "unknown", current=0.01, voltage=12.01, power=0.1201))
         if second % 10 == 0:

@@ -101,7 +101,8 @@ def test_a_frame_that_is_repeated_counts_nothing(family: str, current: float) ->
     for _ in range(20):
         gateway.time += 1
         gateway.add(battery)
-    assert gateway.ledger.notice == "stuck"
+    stuck = gateway.ledger.notice
+    assert stuck == "stuck"
     for _ in range(3600):
         gateway.time += 1
         gateway.add(battery)

@@ -18,6 +18,18 @@ LARGEST_CURRENT = 600
 MARGIN = 60.0
 """s that a gap may have been longer than the clock says: readings that waited in a buffer arrive at once."""
 
+LONGEST_INTERVAL = 60.0
+"""s between readings that is integrated; what is longer is caught up and estimated."""
+
+UNKNOWN_GAP = 86_400.0
+"""s that a gap may have been where the clock does not tell: it jumped back, or the computer has just started."""
+
+BOOT_TIME = 600.0
+"""s after a restart up to which the clock may be the one that a computer without a clock of its own remembered."""
+
+LONGEST_GAP = 400 * 86_400.0
+"""s; a longer gap is a clock that was set."""
+
 SLOWEST_CYCLE, MORE_THAN_FULL = 4.0, 1.2
 """h in which a battery is not charged and discharged more than once, and what may flow at once, of its capacity."""
 
@@ -118,6 +130,49 @@ class Limits:
         if narrowly:
             return error <= 0.1 * moved + 2e6
         return not self.nominal_capacity or error <= 0.2 * moved + MORE_THAN_FULL * 1e6 * self.nominal_capacity
+
+    def go_on(self, base: Moment, now: Moment, gap: float, watch: CounterWatch, *, restored: bool) -> bool:
+        """Whether the meter of the base can have got here in `gap` s, NaN where unknown.
+
+        The clock that tells it may be wrong after a restart.
+        """
+        ran = now.ran_from(base)
+        known = seconds_of(gap) if gap >= 0 else 0.0
+        if gap <= LONGEST_INTERVAL / 6 and ran and base.is_running and now.is_running and ran <= known:
+            known = min(known, ran * 1.1 + 2)
+        if self.allow(base, now, known):
+            return gap <= LONGEST_INTERVAL or self.explain(base, now, watch, narrowly=False)
+        if gap > BOOT_TIME or (gap >= 0 and not restored) or (ran and ran <= known):
+            return False
+        # The clock does not tell how long it was; the meter's own may.
+        seconds = min(ran * 1.25 + MARGIN, UNKNOWN_GAP) if ran and ran > 0 else UNKNOWN_GAP
+        return self.allow(base, now, seconds) and self.explain(base, now, watch, narrowly=True)
+
+    def agree(self, candidate: Moment, now: Moment, elapsed: float) -> bool:
+        """Whether a second reading bears out one that was not believed."""
+        seconds = max(elapsed * 1.25 if elapsed >= 0 else MARGIN, min(now.ran_from(candidate) or 0, MARGIN)) + 2
+        fell = any(step is not None and step < 0 for step in now.steps_from(candidate))
+        return not fell and self.allow(candidate, now, seconds)
+
+
+def seconds_of(gap: float) -> float:
+    """Return the most s that a gap can have been, by a clock that may be a little wrong; NaN is unknown."""
+    return min(gap, LONGEST_GAP) * 1.25 + MARGIN if gap >= 0 else UNKNOWN_GAP
+
+
+def is_plain(base: Moment, now: Moment, gap: float) -> bool:
+    """Whether the first reading after a restart fits into the short gap that the clock tells, by its current.
+
+    A computer without a clock starts with the time it stopped at, so hours may have gone by.
+    """
+    if not gap <= LONGEST_INTERVAL:
+        return False
+    flowed = max(abs(base.current), abs(now.current)) * (gap + 2) * 2e6 / 3600 + 20_000
+    most = flowed * max(base.voltage, now.voltage, 1.0)
+    return abs(now.remaining - base.remaining) <= flowed and all(
+        step is None or 0 <= step <= (most if place in ENERGIES else flowed)
+        for place, step in enumerate(now.steps_from(base))
+    )
 
 
 def was_cleared(before: Moment, after: Moment) -> bool:

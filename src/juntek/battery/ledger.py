@@ -15,12 +15,20 @@ from datetime import tzinfo
 from math import isnan, nan
 from typing import Any, Literal
 
-from juntek.battery.counters import ENERGIES, MARGIN, Limits, Moment, was_cleared
-from juntek.battery.day import Day
+from juntek.battery.counters import (
+    BOOT_TIME,
+    LONGEST_INTERVAL,
+    MARGIN,
+    UNKNOWN_GAP,
+    Limits,
+    Moment,
+    is_plain,
+    seconds_of,
+    was_cleared,
+)
 from juntek.battery.sums import Sums, Totals, integrate
 from juntek.battery.watch import (
     BOTH_WAYS,
-    CHANNELS,
     COUNTED,
     COUNTERS,
     ENERGY_BOTH_WAYS,
@@ -31,28 +39,14 @@ from juntek.battery.watch import (
     Trust,
 )
 from juntek.errors import DatabaseError
-from juntek.quantity import READING_KEYS
 from juntek.reading import Identity, Reading
 
 Notice = Literal["stuck", "replaced", "doubted"]
-
-LONGEST_INTERVAL = 60.0
-"""s between readings that is integrated; what is longer is caught up and estimated."""
-
-UNKNOWN_GAP = 86_400.0
-"""s that a gap may have been where the clock does not tell: it jumped back, or the computer has just started."""
-
-BOOT_TIME = 600.0
-"""s after a restart up to which the clock may be the one that a computer without a clock of its own remembered."""
-
-LONGEST_GAP = 400 * 86_400.0
-"""s; a longer gap is a clock that was set."""
 
 STUCK_TIME, STUCK_CHARGE = 15.0, 10_000.0
 """s and µAh after which a meter is stuck if a current flows and nothing moves that counts."""
 
 _HALF = 1e6 / 7200  # s -> half of the millionths of an hour
-_TODAY = ((OUT, 2, "discharged_energy_today"), (IN, 3, "charged_energy_today"))
 _VERSION = 2
 _COUNTERS_OF_VERSION_1 = {
     "capacity out, energy in": (0, 3),
@@ -66,18 +60,15 @@ class Ledger:
     """A fold of the believed readings of one meter; `zone` says when its day begins."""
 
     __slots__ = (
-        "_base", "_candidate", "_day", "_estimated", "_gap", "_identity", "_is_other", "_is_stuck", "_limits",
-        "_midnight", "_own", "_replaced", "_restored", "_still", "_sums", "_watch", "longest_interval",
+        "_base", "_candidate", "_gap", "_identity", "_is_other", "_is_stuck", "_limits", "_own", "_replaced",
+        "_restored", "_still", "_sums", "_watch", "longest_interval",
     )  # fmt: skip
 
     def __init__(self, zone: tzinfo, *, longest_interval: float = LONGEST_INTERVAL) -> None:
         self.longest_interval = longest_interval
         self._limits = Limits()
         self._watch = CounterWatch(())
-        self._sums = Sums()
-        self._day = Day(zone)
-        self._midnight = [0, 0]
-        self._estimated: set[str] = set()
+        self._sums = Sums(zone)
         self._identity: str | None = None
         self._base: Moment | None = None
         """The last moment that was counted."""
@@ -141,49 +132,18 @@ class Ledger:
         gap = self._gap = self._gap + elapsed
         silent = gap + (self._still if self._is_stuck else 0.0)
         goes_on = base is not None and not self._is_other and self._goes_on(base, now, silent)
-        if base is not None and goes_on and (not self._restored or self._is_plain(base, now, gap)):
+        if base is not None and goes_on and (not self._restored or is_plain(base, now, gap)):
             self._candidate, self._restored = None, False
             self._count(base, now, gap)
             return
         candidate, self._candidate = self._candidate, (now, gap)
-        if candidate is not None and self._agrees(candidate[0], now, elapsed):
+        if candidate is not None and self._limits.agree(candidate[0], now, elapsed):
             self._accept(*candidate)
             self._candidate = None
             self._count(candidate[0], now, elapsed)
 
     def _goes_on(self, base: Moment, now: Moment, gap: float) -> bool:
-        """Whether the meter can have got here from the base, as far as the clock tells how long that was."""
-        limits, ran = self._limits, now.ran_from(base)
-        known = min(gap, LONGEST_GAP) * 1.25 + MARGIN if gap >= 0 else 0.0
-        if gap <= LONGEST_INTERVAL / 6 and ran and base.is_running and now.is_running and ran <= known:
-            known = min(known, ran * 1.1 + 2)
-        if limits.allow(base, now, known):
-            return gap <= self.longest_interval or limits.explain(base, now, self._watch, narrowly=False)
-        if gap > BOOT_TIME or (gap >= 0 and not self._restored) or (ran and ran <= known):
-            return False
-        # The clock does not tell how long it was; the meter's own may.
-        seconds = min(ran * 1.25 + MARGIN, UNKNOWN_GAP) if ran and ran > 0 else UNKNOWN_GAP
-        return limits.allow(base, now, seconds) and limits.explain(base, now, self._watch, narrowly=True)
-
-    def _is_plain(self, base: Moment, now: Moment, gap: float) -> bool:
-        """Whether the first reading after a restart fits into the short gap that the clock tells, by its current.
-
-        A computer without a clock starts with the time it stopped at, so hours may have gone by.
-        """
-        if not gap <= self.longest_interval:
-            return False
-        flowed = max(abs(base.current), abs(now.current)) * (gap + 2) * 4 * _HALF + 20_000
-        most = flowed * max(base.voltage, now.voltage, 1.0)
-        steps = now.steps_from(base)
-        return abs(now.remaining - base.remaining) <= flowed and all(
-            step is None or 0 <= step <= (most if place in ENERGIES else flowed) for place, step in enumerate(steps)
-        )
-
-    def _agrees(self, candidate: Moment, now: Moment, elapsed: float) -> bool:
-        """Whether a second reading bears out one that was not believed."""
-        seconds = max(elapsed * 1.25 if elapsed >= 0 else MARGIN, min(now.ran_from(candidate) or 0, MARGIN)) + 2
-        fell = any(step is not None and step < 0 for step in now.steps_from(candidate))
-        return not fell and self._limits.allow(candidate, now, seconds)
+        return self._limits.go_on(base, now, gap, self._watch, restored=self._restored)
 
     def _accept(self, candidate: Moment, gap: float) -> None:
         """Take a candidate for the meter that it is: the one of before after a gap, a cleared one, or another one."""
@@ -208,16 +168,17 @@ class Ledger:
         """Take the counters as they stand; those of the very first meter are the totals, if they are trusted."""
         self._watch = CounterWatch(now.counts)
         first, flagged = self._base is None, set[int]()
+        replaced = self._base is not None and any(count is not None for count in self._base.counts)
         if first and self._watch.rule == "named":
             self._sums.wholes = [count or 0 for count in now.counts[:4]]
         elif not first and not gap <= self.longest_interval:
             flagged = {0, 1, 2, 3}
         before = self._sums.settle()
         if first:
-            self._midnight = before[2:]
+            self._sums.midnight = before[2:]
         self._set_base(now)
         self._turn_day(before, flagged, now.time, gap)
-        self._replaced = not first
+        self._replaced = replaced
 
     def _set_base(self, now: Moment) -> None:
         self._base, self._gap = now, 0.0
@@ -225,7 +186,7 @@ class Ledger:
 
     def _count(self, base: Moment, now: Moment, gap: float) -> None:
         """Count from the base to now; a `gap` that is NaN is of unknown length."""
-        time, day = now.time, self._day
+        time, day = now.time, self._sums.day
         short = gap <= self.longest_interval
         still = short and now.tells and now.is_still(base)
         if self._is_stuck and not still:
@@ -270,7 +231,7 @@ class Ledger:
 
     def _catch_up(self, base: Moment, now: Moment, gap: float) -> set[int]:
         """Count what went on while nobody listened; return the channels that have an estimated part of it."""
-        seconds = min(gap, LONGEST_GAP) * 1.25 + MARGIN if gap >= 0 else UNKNOWN_GAP
+        seconds = seconds_of(gap)
         voltage = (base.voltage + now.voltage) / 2
         net = now.remaining - base.remaining
         change = net if abs(net) <= self._limits.most(BOTH_WAYS, seconds, voltage) else 0
@@ -289,47 +250,19 @@ class Ledger:
         return {channel for channel in range(4) if flow[channel] and channel not in exact}
 
     def _turn_day(self, before: list[int], flagged: set[int], time: float, gap: float) -> None:
-        """Flag what is estimated, and begin another day where the clock tells so.
-
-        What flowed in a gap across midnight is split in proportion to time.
-        """
-        after, had_day = self._sums.settle(), self._day.end > 0
-        begins = not isnan(time) and self._day.move(time) and had_day
-        share = self._day.share(gap, time) if begins else 1.0
-        short = gap <= self.longest_interval
-        self._estimated.update(CHANNELS[channel] for channel in flagged)
-        self._replaced &= not begins
-        for way, channel, key in _TODAY:
-            moved = after[channel] - before[channel]
-            if begins:
-                self._midnight[way] = after[channel] - round(share * moved)
-                self._estimated.discard(key)
-            if share > 0 and (channel in flagged or (begins and moved and not short)):
-                self._estimated.add(key)
+        if self._sums.turn_day(before, flagged, time, gap, short=gap <= self.longest_interval):
+            self._replaced = False
 
     def totals(self) -> Totals:
         """Return the totals, to 0.001 Ah and 0.01 Wh."""
-        out_ah, in_ah, out_wh, in_wh = self._sums.settle()
-        return Totals(
-            round(out_ah / 1e6, 3),
-            round(in_ah / 1e6, 3),
-            round(out_wh / 1e6, 2),
-            round(in_wh / 1e6, 2),
-            round((out_wh - self._midnight[OUT]) / 1e6, 2),
-            round((in_wh - self._midnight[IN]) / 1e6, 2),
-            tuple(key for key in READING_KEYS if key in self._estimated) if self._estimated else (),
-        )
+        return self._sums.totals()
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         base = self._base
         return {
             "version": _VERSION,
-            "sums": self._sums.settle(),
-            "fractions": list(self._sums.fractions),
-            "midnight": list(self._midnight),
-            "day": self._day.snapshot(),
-            "estimated": sorted(self._estimated),
+            **self._sums.snapshot(),
             "watch": self._watch.snapshot(),
             "identity": self._identity,
             "limits": [self._limits.max_current, self._limits.nominal_capacity],
@@ -354,11 +287,7 @@ class Ledger:
         return ledger
 
     def _load(self, snapshot: dict[str, Any], zone: tzinfo) -> None:
-        self._sums.wholes = [int(whole) for whole in snapshot["sums"]]
-        self._sums.fractions = [float(fraction) for fraction in snapshot["fractions"]]
-        self._midnight = [int(whole) for whole in snapshot["midnight"]]
-        self._day = Day.restore(snapshot["day"], zone)
-        self._estimated = set(snapshot["estimated"])
+        self._sums = Sums.restore(snapshot, zone)
         last: list[Any] | None = snapshot["last"]
         self._restored = True
         if snapshot["version"] > 1:
@@ -368,8 +297,10 @@ class Ledger:
         elif last is not None:
             counts: list[int | None] = [None] * len(COUNTERS)
             counters = snapshot["counters"]
-            for place, count in zip(_COUNTERS_OF_VERSION_1.get(counters["pair"], ()), counters["counts"], strict=False):
-                counts[place] = int(count)
+            if counters["watch"]["trust"] != "distrusted":  # those were not followed
+                places = _COUNTERS_OF_VERSION_1.get(counters["pair"], ())
+                for place, count in zip(places, counters["counts"], strict=False):
+                    counts[place] = int(count)
             last = [*last[:4], round(last[4] * 1e6), None, False, counts]
         if last is not None:
             self._base = Moment._make([nan if last[0] is None else last[0], *last[1:-1], tuple(last[-1])])

@@ -6,8 +6,13 @@ A sum is a whole number of µAh or µWh, and a fraction that is added to until i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
+from math import isnan
+from typing import Any
 
-from juntek.battery.watch import IN, OUT
+from juntek.battery.day import Day
+from juntek.battery.watch import CHANNELS, IN, OUT
+from juntek.quantity import READING_KEYS
 from juntek.reading import Reading
 
 
@@ -42,11 +47,15 @@ class Sums:
     What falls is a debt: it has to come again before a sum grows, so that nothing is counted twice.
     """
 
-    __slots__ = ("fractions", "wholes")
+    __slots__ = ("day", "estimated", "fractions", "midnight", "wholes")
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo) -> None:
         self.wholes = [0, 0, 0, 0]
         self.fractions = [0.0, 0.0, 0.0, 0.0]
+        self.day = Day(zone)
+        self.midnight = [0, 0]
+        """The energies out and in with which the day began."""
+        self.estimated: set[str] = set()
 
     def add(self, flow: list[float]) -> None:
         """Add what flowed by channel."""
@@ -63,6 +72,59 @@ class Sums:
                 wholes[channel] += whole
                 fractions[channel] = fraction - whole
         return list(wholes)
+
+    def turn_day(self, before: list[int], flagged: set[int], time: float, gap: float, *, short: bool) -> bool:
+        """Flag what is estimated, and begin another day where the clock tells so; return whether one has begun.
+
+        What flowed in a gap across midnight is split in proportion to time.
+        """
+        after, had_day = self.settle(), self.day.end > 0
+        begins = not isnan(time) and self.day.move(time) and had_day
+        share = self.day.share(gap, time) if begins else 1.0
+        self.estimated.update(CHANNELS[channel] for channel in flagged)
+        for way, key in enumerate(("discharged_energy_today", "charged_energy_today")):
+            channel = way + 2
+            moved = after[channel] - before[channel]
+            if begins:
+                self.midnight[way] = after[channel] - round(share * moved)
+                self.estimated.discard(key)
+            if share > 0 and (channel in flagged or (begins and moved and not short)):
+                self.estimated.add(key)
+        return begins
+
+    def totals(self) -> Totals:
+        """Return the totals, to 0.001 Ah and 0.01 Wh."""
+        out_ah, in_ah, out_wh, in_wh = self.settle()
+        return Totals(
+            round(out_ah / 1e6, 3),
+            round(in_ah / 1e6, 3),
+            round(out_wh / 1e6, 2),
+            round(in_wh / 1e6, 2),
+            round((out_wh - self.midnight[OUT]) / 1e6, 2),
+            round((in_wh - self.midnight[IN]) / 1e6, 2),
+            tuple(key for key in READING_KEYS if key in self.estimated) if self.estimated else (),
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        return {
+            "sums": self.settle(),
+            "fractions": list(self.fractions),
+            "midnight": list(self.midnight),
+            "day": self.day.snapshot(),
+            "estimated": sorted(self.estimated),
+        }
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, Any], zone: tzinfo) -> Sums:
+        """Return the sums of a snapshot."""
+        sums = cls(zone)
+        sums.wholes = [int(whole) for whole in snapshot["sums"]]
+        sums.fractions = [float(fraction) for fraction in snapshot["fractions"]]
+        sums.midnight = [int(whole) for whole in snapshot["midnight"]]
+        sums.day = Day.restore(snapshot["day"], zone)
+        sums.estimated = set(snapshot["estimated"])
+        return sums
 
 
 def integrate(sums: list[float], half: float, currents: tuple[float, float], powers: tuple[float, float]) -> None:

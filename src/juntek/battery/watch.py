@@ -32,11 +32,11 @@ COUNTED: dict[Rule, tuple[int, ...]] = {
 }
 """What each of COUNTERS counts by each rule; `one way` is as a KG-F does, `backwards` with its shunt turned round."""
 
-WINDOW = 20_000.0
-"""µAh that have to flow before a window of evidence is judged: 20 steps of a capacity counter."""
+WINDOW = 40_000.0
+"""µAh that have to flow before a window of evidence is judged: 40 steps of a capacity counter."""
 
-TOLERANCE = 0.25
-"""Part of what flowed by which the counters may miss the change of what is left."""
+TOLERANCE, CLEAR = 0.25, 0.15
+"""Parts of what flowed: by which the counters may miss the change of what is left, and by which a rule suits better."""
 
 AGREEMENTS = 3
 """Windows in a row with the same verdict that are believed."""
@@ -156,7 +156,8 @@ class CounterWatch:
         """Add what moved to the window of evidence, and judge it when enough has."""
         steps, net, voltage = interval[:3]
         per_volt = 1 / voltage if voltage > 0 else 0.0
-        window = self._window
+        # A gap is evidence of its own: it would outweigh all that was seen.
+        window = [0.0] * len(self._window) if interval.gap else self._window
         for place, step in enumerate(steps):
             if step:
                 window[place] += step * per_volt if place in (2, 3, ENERGY_BOTH_WAYS) else step
@@ -165,15 +166,17 @@ class CounterWatch:
         if scale < WINDOW:
             return
         counted = [None if step is None else part for step, part in zip(steps, window, strict=False)]
-        self._window = [0.0] * len(window)
-        if abs(window[-1]) < TOLERANCE * scale:  # full, empty or to and fro: all rules say the same
+        if not interval.gap:
+            self._window = [0.0] * len(window)
+        evidence = Interval(counted, window[-1], 1.0)
+        errors = sorted((flows(rule, evidence)[1], rule) for rule in self.rules[:-1])
+        verdict: Rule = "nothing"
+        if errors and errors[0][0] <= TOLERANCE * scale:
+            if len(errors) > 1 and errors[1][0] - errors[0][0] < CLEAR * scale:
+                return
+            verdict = errors[0][1]
+        elif abs(window[-1]) < TOLERANCE * scale:  # full or empty, where what is left stands still
             return
-        fitting = [
-            rule for rule in self.rules[:-1] if flows(rule, Interval(counted, window[-1], 1.0))[1] <= TOLERANCE * scale
-        ]
-        if len(fitting) > 1:
-            return
-        verdict = fitting[0] if fitting else "nothing"
         self._agreed = self._agreed + 1 if verdict == self._verdict else 1
         self._verdict = verdict
         if self._agreed >= AGREEMENTS:
