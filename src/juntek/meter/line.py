@@ -171,6 +171,8 @@ class Line:
         meter.health.frames += 1
         meter.health.last_frame = reading.time
         meter.last_reading = reading
+        if self._decoder is not None:
+            meter.health.out_of_range = self._decoder.out_of_range(reading.address)
         meter.hear(asyncio.get_running_loop().time())
         self._handle(meter.update(reading))
 
