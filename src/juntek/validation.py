@@ -13,6 +13,7 @@ does not follow from the frame before waits for the next one, and that bears it 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import exp
 from operator import le, sub
 from typing import Literal
 
@@ -62,30 +63,27 @@ ANY = 2**40
 class Noise:
     """How much of a line is damaged: rejected frames among all, the latest counting most."""
 
-    __slots__ = ("_frames", "_rejected")
+    __slots__ = ("_at", "_rejected", "frames")
 
     def __init__(self) -> None:
-        self._frames = self._rejected = 0.0
-
-    def add_frame(self) -> None:
-        """Count a good frame."""
-        if self._rejected:
-            self._frames = self._frames * (1 - 1 / MEMORY) + 1
-            self._rejected *= 1 - 1 / MEMORY
-            if self._rejected < 0.5:
-                self._rejected = 0.0
-        elif self._frames < MEMORY:
-            self._frames += 1
+        self.frames = 0
+        """Good frames so far; who takes them counts them here."""
+        self._rejected = 0.0
+        self._at = 0
 
     def add_rejected(self) -> None:
         """Count a frame that was damaged."""
-        self._rejected += 1
-        self._frames += 1
+        self._rejected = self._remembered() + 1
+        self._at = self.frames
 
     @property
     def share(self) -> float:
         """Rejected frames among all, 0 to 1; 0 where none was rejected for long."""
-        return self._rejected / self._frames if self._rejected else 0.0
+        rejected = self._remembered()
+        return rejected / (rejected + min(self.frames, MEMORY)) if rejected >= 0.5 else 0.0
+
+    def _remembered(self) -> float:
+        return self._rejected * exp((self._at - self.frames) / MEMORY) if self._rejected else 0.0
 
 
 class Held:
