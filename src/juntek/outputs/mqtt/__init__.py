@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from juntek.homeassistant import slug
+from juntek.names import slug
 from juntek.outputs.mqtt.options import Options
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from juntek.errors import ConfigurationError, JuntekError
-from juntek.homeassistant import slug
+from juntek.names import slug
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from juntek.homeassistant import Topics
+    from juntek.outputs.mqtt.discovery import Topics
     from juntek.reading import Identity, Reading, Settings
     from juntek.update import Health, Update
 

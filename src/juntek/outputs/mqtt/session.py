@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 import aiomqtt
 
-from juntek import homeassistant
 from juntek.errors import ConfigurationError
-from juntek.homeassistant import OFFLINE, ONLINE, slug, topics_of
-from juntek.outputs.mqtt import juntek_kg
+from juntek.names import slug
+from juntek.outputs.mqtt import discovery, juntek_kg
 from juntek.outputs.mqtt.connection import BrokerError, connect
+from juntek.outputs.mqtt.discovery import OFFLINE, ONLINE, topics_of
 from juntek.outputs.mqtt.published import Published
 from juntek.outputs.mqtt.publisher import Publisher
 from juntek.reading import average
@@ -151,7 +151,7 @@ class Session:
             return
         meter.discovery_is_old = False
         message = _encode(
-            homeassistant.discovery(
+            discovery.discovery(
                 name,
                 meter.topics,
                 family=meter.family,
@@ -185,7 +185,7 @@ class Session:
             await self._publish_state(meter, average(readings))
 
     async def _publish_state(self, meter: Published, reading: Reading) -> None:
-        meter.state = _encode(homeassistant.state(reading))
+        meter.state = _encode(reading.as_dict())
         await self._publisher.publish(meter.topics.state, meter.state, qos=0)
         if self._options.topic_layout == "juntek_kg":
             place = self._place(meter, reading)
@@ -201,13 +201,13 @@ class Session:
 
     async def _publish_settings(self, meter: Published) -> None:
         if meter.settings is not None:
-            await self._publisher.publish(meter.topics.settings, _encode(homeassistant.settings(meter.settings)))
+            await self._publisher.publish(meter.topics.settings, _encode(meter.settings.as_dict(secrets=False)))
 
     async def _publish_link(self, meter: Published) -> None:
         if meter.health is None:
             return
         history, reason = self._history
-        values = homeassistant.link(
+        values = discovery.link(
             meter.health, available=meter.available is True, gateway=self._context.gateway,
             history=history, history_error=reason,
         )  # fmt: skip
@@ -270,7 +270,7 @@ class Session:
             now = {"available": False, "connected": False, "history": history, "history_error": reason}
             await self._publisher.publish(topics.link, _encode({**values, **now}))
 
-    def _topics(self, meter: str) -> homeassistant.Topics:
+    def _topics(self, meter: str) -> discovery.Topics:
         return topics_of(meter, base_topic=self._options.base_topic, discovery_prefix=self._options.discovery_prefix)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
