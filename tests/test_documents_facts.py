@@ -19,7 +19,7 @@ import pytest
 from cli.program import environment, simulator
 from documents import DOCUMENTS, README, ROOT, table, words
 from juntek.cli.status import STATUSES
-from juntek.links import kind_of
+from juntek.links import find_kinds, kind_of
 from juntek.outputs.mqtt import discovery, juntek_kg
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import Reading
@@ -102,8 +102,7 @@ def test_every_link_is_one(row: list[str]) -> None:
 
 
 def test_every_kind_of_link_is_told() -> None:
-    kinds = {path.stem for path in (ROOT / "src/juntek/links").glob("*.py")} - {"__init__"}
-    assert {kind_of(url) for row in table(README, "link") for url in words(row[0])} == kinds
+    assert {kind_of(url) for row in table(README, "link") for url in words(row[0])} == find_kinds()
 
 
 def test_the_sentences_in_the_troubles_are_those_of_the_program() -> None:

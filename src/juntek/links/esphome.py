@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import serialx
 
 from juntek.errors import LinkError, install_line
-from juntek.links import BAUD_RATE, Link, StreamLink, describe, network_trouble, parse_address
+from juntek.links import Link
+from juntek.links.network import describe, network_trouble, parse_address
+from juntek.links.stream import BAUD_RATE, StreamLink
 
 API_PORT = 6053
 # What it warns of is in the LinkError already, and would stand in the log twice at every attempt.

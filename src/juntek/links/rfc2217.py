@@ -7,14 +7,16 @@ import asyncio
 import serialx
 
 from juntek.errors import LinkError
-from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink, keep_alive, network_trouble, parse_address
+from juntek.links import Link
+from juntek.links.network import keep_alive, network_trouble, parse_address
+from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
 
 CONNECT_PATIENCE = 5.0
 """Seconds until a server that does not agree on the settings is given up."""
 
 
-async def open_link(url: str) -> Link:
-    """Connect and set the port to 115200 8N1; raises LinkError."""
+async def open_link(url: str, *, patience: float = CONNECT_PATIENCE) -> Link:
+    """Connect and set the port to 115200 8N1; raises LinkError, also when that takes more than `patience` s."""
     host, port = parse_address(url)
     link = StreamLink(
         url,
@@ -27,7 +29,7 @@ async def open_link(url: str) -> Link:
             lambda: link,
             url,
             baudrate=BAUD_RATE,
-            connect_timeout=CONNECT_PATIENCE,
+            connect_timeout=patience,
             transport_cls=serialx.get_serial_classes("rfc2217://")[1],
         )
     except TimeoutError as error:

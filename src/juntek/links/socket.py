@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 
-from juntek.links import Link, StreamLink, keep_alive, network_trouble, parse_address
+from juntek.links import Link
+from juntek.links.network import keep_alive, network_trouble, parse_address
+from juntek.links.stream import StreamLink
 
 CONNECT_PATIENCE = 10.0
 """Seconds until a connection that is not answered is given up."""
 
 
-async def open_link(url: str) -> Link:
-    """Connect; raises LinkError."""
+async def open_link(url: str, *, patience: float = CONNECT_PATIENCE) -> Link:
+    """Connect; raises LinkError, also when that takes more than `patience` s."""
     host, port = parse_address(url)
     link = StreamLink(url, mend=f"check that {host} is switched on and in the network")
     try:
-        async with asyncio.timeout(CONNECT_PATIENCE):
+        async with asyncio.timeout(patience):
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, host, port)
     except (OSError, UnicodeError) as error:
         raise network_trouble(url, host, port, error) from error
