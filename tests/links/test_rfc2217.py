@@ -98,7 +98,7 @@ async def test_a_server_without_the_option_is_named(is_sentence: Callable[[objec
 
 async def test_a_bridge_of_bare_bytes_is_not_taken_for_one(peer: Peer, is_sentence: Callable[[object], str]) -> None:
     with pytest.raises(LinkError) as error:
-        await open_rfc2217(f"rfc2217://127.0.0.1:{peer.port}", patience=0.1)
+        await open_rfc2217(f"rfc2217://127.0.0.1:{peer.port}", connect_timeout=0.1)
     assert f"use socket://127.0.0.1:{peer.port}" in is_sentence(error.value)
 
 

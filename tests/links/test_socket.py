@@ -134,7 +134,7 @@ async def test_a_slow_reader_holds_the_sender_back_and_loses_nothing(peer: Peer)
 async def test_a_bridge_that_takes_nothing_does_not_hinder_closing(peer: Peer) -> None:
     link = await open_link(f"socket://127.0.0.1:{peer.port}")
     assert isinstance(link, StreamLink)
-    link.close_patience = 0.1
+    link.close_timeout = 0.1
     await peer.accept()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
@@ -178,7 +178,7 @@ async def test_the_host_does_not_answer(is_sentence: Callable[[object], str]) ->
             client.settimeout(0)
             client.connect_ex(address)
         with pytest.raises(LinkError) as error:
-            await open_socket(f"socket://127.0.0.1:{address[1]}", patience=0.1)
+            await open_socket(f"socket://127.0.0.1:{address[1]}", connect_timeout=0.1)
         for client in waiting:
             client.close()
     assert "does not answer" in is_sentence(error.value)

@@ -47,7 +47,7 @@ async def test_protocol_is_5_unless_told_otherwise(mosquitto: Mosquitto, protoco
 
 @pytest.fixture
 def old_broker() -> Iterator[iotcore.Broker]:
-    """Speaks MQTT 3.1.1 only, and hangs up on others."""
+    """Speaks MQTT 3.1.1 only, and closes the connection of others."""
     with iotcore.Broker(port=free_port(), listen="127.0.0.1", max_payload_size=1_000_000) as broker:
         yield broker
 
@@ -59,7 +59,7 @@ async def test_broker_that_speaks_3_1_1_only_gets_it_without_waiting(old_broker:
 
 
 async def test_broker_that_speaks_3_1_1_only_is_told_of_where_5_is_wanted(old_broker: iotcore.Broker) -> None:
-    with pytest.raises(BrokerError, match="hangs up before it answers"):
+    with pytest.raises(BrokerError, match="closes the connection before it answers"):
         async with open_sink(Options(port=old_broker.port, protocol="5"), context()):
             pass
 

@@ -2,7 +2,7 @@
 
 `device` is the kind for a path without a scheme. A module offers `async def open_link(url: str) -> Link` and is
 imported when its scheme is first asked for, so that nobody pays for a library that is not used. What kinds share
-stands in `stream` and `network`.
+stands in `stream` and `bridge`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Chunk", "Link", "find_kinds", "kind_of", "open_link"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _ALIASES = {"tcp": "socket"}
-_SHARED = {"stream", "network"}
+_SHARED = {"stream", "bridge"}
 
 
 class Link(ABC):

@@ -14,7 +14,7 @@ from serialx.descriptor_transport import DescriptorTransport
 
 from juntek.errors import LinkError
 from juntek.links import Link
-from juntek.links.network import describe
+from juntek.links.bridge import describe
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
 
 try:

@@ -9,7 +9,7 @@ from typing import cast
 
 from juntek.errors import LinkLostError
 from juntek.links import Chunk, Link
-from juntek.links.network import describe
+from juntek.links.bridge import describe
 
 BAUD_RATE = 115200
 """Bits a second, with 8 data bits, no parity, 1 stop bit (all three manuals)."""
@@ -26,11 +26,11 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
     asyncio fills the buffer that it is given; the transports of serialx call `data_received`.
 
     `mend` says what an owner looks at when the link is lost. `write_errors` are what the transport raises when it
-    is gone. A transport that cannot be held back loses its oldest bytes to a slow reader. `close_patience` is the
+    is gone. A transport that cannot be held back loses its oldest bytes to a slow reader. `close_timeout` is the
     seconds that the last bytes have to leave before the link is closed without them.
     """
 
-    close_patience = 2.0
+    close_timeout = 2.0
 
     def __init__(
         self,
@@ -157,14 +157,14 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
             raise LinkLostError(self._loss)
 
     async def close(self) -> None:
-        """Let the last bytes leave for `close_patience` seconds, then wait for the end."""
+        """Let the last bytes leave for `close_timeout` seconds, then wait for the end."""
         self._loss = self._loss or f"The link {self.name} is closed; open it again to use it."
         self._wake()
         if self._gathering is not None:
             self._gathering.cancel()
         self._transport.close()
         try:
-            async with asyncio.timeout(self.close_patience):
+            async with asyncio.timeout(self.close_timeout):
                 await self._gone.wait()
         except TimeoutError:
             self._transport.abort()

@@ -56,7 +56,7 @@ async def connect(options: Options, will: aiomqtt.Will, timing: Timing) -> Async
     try:
         yield client
     finally:
-        with suppress(aiomqtt.MqttError, TimeoutError):  # what broke has been told where it broke
+        with suppress(aiomqtt.MqttError, TimeoutError):  # what broke was said where it broke
             async with asyncio.timeout(timing.answer):
                 await client.__aexit__(None, None, None)
 
@@ -92,27 +92,27 @@ async def _log_in(options: Options, will: aiomqtt.Will, timing: Timing) -> aiomq
     raise AssertionError  # pragma: no cover - the last version returns or raises
 
 
-async def _enter(client: aiomqtt.Client, patience: float) -> None:
+async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
     """Log in; the broker has its time from when the connection stands. Raises MqttError or TimeoutError."""
     paho, loop = paho_of(client), asyncio.get_running_loop()
     closed = False
     try:
         async with asyncio.timeout(None) as limit:
 
-            def leave(seconds: float) -> None:
+            def end_in(seconds: float) -> None:
                 with suppress(RuntimeError):  # it has answered meanwhile
                     limit.reschedule(loop.time() + seconds)
 
-            def hang_up() -> None:
+            def end() -> None:
                 nonlocal closed
                 closed = True
-                leave(0)
+                end_in(0)
 
-            told = paho.on_disconnect
-            paho.on_socket_open = _after(paho.on_socket_open, lambda: leave(patience))
-            paho.on_disconnect = _after(told, hang_up)
+            own = paho.on_disconnect
+            paho.on_socket_open = _after(paho.on_socket_open, lambda: end_in(answer_timeout))
+            paho.on_disconnect = _after(own, end)
             await client.__aenter__()
-            paho.on_disconnect = told
+            paho.on_disconnect = own
     except BaseException as error:
         paho.on_disconnect = None  # the library's own cannot bear that nobody waits for the login any more
         paho.disconnect()  # it leaves the socket open
@@ -148,11 +148,11 @@ def _write_at_once(paho: PahoClient) -> None:
 
     def write(client: PahoClient, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - those of the library
         # Called when nothing waits to be written, so nobody waits to be told what was; to tell it takes half the time.
-        told, client.on_publish = client.on_publish, None
+        own, client.on_publish = client.on_publish, None
         try:
             client.loop_write()
         finally:
-            client.on_publish = told
+            client.on_publish = own
         if wait is not None and client.want_write() and client.socket() is not None:
             wait(client, userdata, sock)
 
@@ -184,18 +184,18 @@ def explain_refusal(options: Options, error: Exception) -> str:
     if reason is not None:
         return f"{broker} refuses the connection: {error}; its log says more."
     if isinstance(error, ClosedUnansweredError):
-        return _explain_hang_up(options, broker)
+        return _explain_close(options, broker)
     # The library keeps the cause only as the context of its own error.
     return _explain_cause(options, broker, error if isinstance(error, TimeoutError) else error.__context__)
 
 
-def _explain_hang_up(options: Options, broker: str) -> str:
-    hung_up = f"{broker} hangs up before it answers"
+def _explain_close(options: Options, broker: str) -> str:
+    closed = f"{broker} closes the connection before it answers"
     if not options.tls:
-        return f"{hung_up}; if that is its TLS port, set mqtt.tls = true."
+        return f"{closed}; if that is its TLS port, set mqtt.tls = true."
     if options.certificate_file is None:
-        return f"{hung_up}; if it asks for a client certificate, set mqtt.certificate_file and mqtt.key_file."
-    return f"{hung_up}; check that it accepts the certificate in mqtt.certificate_file."
+        return f"{closed}; if it asks for a client certificate, set mqtt.certificate_file and mqtt.key_file."
+    return f"{closed}; check that it accepts the certificate in mqtt.certificate_file."
 
 
 def _explain_cause(options: Options, broker: str, cause: BaseException | None) -> str:  # noqa: PLR0911 - one a cause

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from juntek.outputs import Context
     from juntek.outputs.mqtt.mqtt_options import Options, Timing
     from juntek.outputs.mqtt.publisher import Publisher
-    from juntek.reading import Identity, Reading, Settings
-    from juntek.update import Health, Update
+    from juntek.reading import Reading
+    from juntek.update import Update
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -43,31 +43,27 @@ class MeterTopics:
     def __init__(self, name: str, topics: Topics, connection: Connection) -> None:
         self._name = name
         self._topics = topics
-        self._publish = connection.publisher.publish
+        self._connection = connection
         self._options = connection.options
-        self._context = connection.context
-        self._timing = connection.timing
-        self._places = connection.places
-        self._family: str | None = None
-        self._available: bool | None = None
-        self._identity: Identity | None = None
-        self._settings: Settings | None = None
-        self._health: Health | None = None
+        self._publish = connection.publisher.publish
+        self._latest: Update | None = None
         self._situation: tuple[object, ...] = ()  # what of the health is published at once when it changes
-        # The messages as they were sent, or empty, and when.
-        self._discovery, self._discovery_time, self._discovery_is_old = "", 0.0, True
-        self._link, self._link_time = "", 0.0
-        self._state = ""
+        self._family: str | None = None
+        self._described: tuple[object, ...] = (None, None)  # what the discovery message was made for
+        self._discovery_time = self._link_time = 0.0
+        self._sent: dict[str, str] = {}
+        """The messages that are on the broker, by topic."""
         self._pending: list[Reading] = []
         self._something_pending = asyncio.Event()
 
     def differs(self, update: Update) -> bool:
         """Return whether anything but the reading is new. Asked for every reading, so it must be cheap."""
-        health, reading = update.health, update.reading
+        latest, health, reading = self._latest, update.health, update.reading
         return (
-            update.available is not self._available
-            or update.identity is not self._identity
-            or update.settings is not self._settings
+            latest is None
+            or update.available is not latest.available
+            or update.identity is not latest.identity
+            or update.settings is not latest.settings
             or (health.mode, health.connected, health.reconnects, health.error) != self._situation
             or (reading is not None and reading.family != self._family)
         )
@@ -76,14 +72,14 @@ class MeterTopics:
         """Publish everything but the reading."""
         if not update.available:
             await self.flush()
-        settings_changed = self._settings is not update.settings
-        availability_changed = self._available is not update.available
-        self._remember(update)
+        self._latest, health = update, update.health
+        self._situation = (health.mode, health.connected, health.reconnects, health.error)
+        known = update.reading or update.identity
+        self._family = known.family if known else self._family
         await self.publish_discovery()
-        if availability_changed:
-            await self._publish_availability()
-        if settings_changed:
-            await self._publish_settings()
+        await self._publish_new(self._topics.availability, ONLINE if update.available else OFFLINE)
+        if update.settings is not None:
+            await self._publish_new(self._topics.settings, encode(update.settings.as_dict(secrets=False)))
         await self.publish_link()
 
     async def on_reading(self, reading: Reading) -> None:
@@ -93,20 +89,6 @@ class MeterTopics:
             self._something_pending.set()
         else:
             await self._publish_state(reading)
-
-    async def repeat_discovery(self) -> None:
-        """Publish discovery again, where it has been."""
-        if self._discovery:
-            await self._publish(self._topics.config, self._discovery)
-
-    async def repeat_values(self) -> None:
-        """Publish everything else again, for a Home Assistant that has just been told of the entities."""
-        if self._discovery:
-            await self._publish_availability()
-            await self._publish(self._topics.link, self._link)
-            await self._publish_settings()
-            if self._state:
-                await self._publish(self._topics.state, self._state)
 
     async def publish_states(self) -> None:
         """Publish at most one state every interval, and the last one before a silence too; never returns."""
@@ -131,64 +113,50 @@ class MeterTopics:
 
     async def publish_discovery(self) -> None:
         """Publish discovery when it has changed; soon after the last one it waits for the next check."""
-        if not self._options.discovery or self._family is None or not self._discovery_is_old:
+        identity = self._latest.identity if self._latest else None
+        if not self._options.discovery or self._family is None or self._described == (self._family, identity):
             return
         now = asyncio.get_running_loop().time()
-        if self._discovery and now < self._discovery_time + self._timing.settle:
+        if self._discovery_time and now < self._discovery_time + self._connection.timing.settle:
             return
-        self._discovery_is_old = False
-        history, _ = self._context.look_at_history()
-        message = encode(
-            discovery(
-                self._name,
-                self._topics,
-                family=self._family,
-                identity=self._identity,
-                version=self._context.version,
-                history=history != "off",
-            )
-        )
-        if message != self._discovery:
-            self._discovery, self._discovery_time = message, now
-            await self._publish(self._topics.config, message)
+        self._described, self._discovery_time = (self._family, identity), now
+        context = self._connection.context
+        history, _ = context.look_at_history()
+        message = discovery(
+            self._name, self._topics, family=self._family, identity=identity,
+            version=context.version, history=history != "off",
+        )  # fmt: skip
+        await self._publish_new(self._topics.config, encode(message))
 
     async def publish_link(self, *, older_than: float = 0.0) -> None:
         """Publish how the link does when that has changed, and the last message is so many seconds old."""
         now = asyncio.get_running_loop().time()
-        if self._health is None or now < self._link_time + older_than:
+        if self._latest is None or now < self._link_time + older_than:
             return
-        history, reason = self._context.look_at_history()
-        values = link(
-            self._health, available=self._available is True, gateway=self._context.gateway,
+        self._link_time = now
+        context = self._connection.context
+        history, reason = context.look_at_history()
+        message = link(
+            self._latest.health, available=self._latest.available, gateway=context.gateway,
             history=history, history_error=reason,
         )  # fmt: skip
-        message = encode(values)
-        if message != self._link:
-            self._link, self._link_time = message, now
-            await self._publish(self._topics.link, message)
+        await self._publish_new(self._topics.link, encode(message))
 
-    def _remember(self, update: Update) -> None:
-        known = update.reading or update.identity
-        family = known.family if known else self._family
-        if update.identity is not self._identity or family != self._family:
-            self._discovery_is_old = True
-        self._family = family
-        self._available = update.available
-        self._identity = update.identity
-        self._settings = update.settings
-        self._health = health = update.health
-        self._situation = (health.mode, health.connected, health.reconnects, health.error)
+    async def repeat(self, *, config: bool) -> None:
+        """Publish again the discovery of a meter that has had one, or all its other messages."""
+        if self._topics.config in self._sent:
+            for topic, message in list(self._sent.items()):
+                if (topic == self._topics.config) is config:
+                    await self._publish(topic, message)
 
-    async def _publish_availability(self) -> None:
-        await self._publish(self._topics.availability, ONLINE if self._available else OFFLINE)
-
-    async def _publish_settings(self) -> None:
-        if self._settings is not None:
-            await self._publish(self._topics.settings, encode(self._settings.as_dict(secrets=False)))
+    async def _publish_new(self, topic: str, message: str) -> None:
+        if self._sent.get(topic) != message:
+            self._sent[topic] = message
+            await self._publish(topic, message)
 
     async def _publish_state(self, reading: Reading) -> None:
-        self._state = encode(reading.as_dict())
-        await self._publish(self._topics.state, self._state, qos=0)
+        self._sent[self._topics.state] = message = encode(reading.as_dict())
+        await self._publish(self._topics.state, message, qos=0)
         if self._options.topic_layout == "juntek_kg":
             place = self._place(reading)
             for name, value in juntek_kg.values_of(reading):
@@ -196,7 +164,8 @@ class MeterTopics:
 
     def _place(self, reading: Reading) -> str:
         """Of two meters of one model the second has its name added, so that their values do not mix."""
-        place = juntek_kg.place_of(self._options.base_topic, reading, self._identity)
-        if self._places.setdefault(place, self._topics.device) != self._topics.device:
+        identity = self._latest.identity if self._latest else None
+        place = juntek_kg.place_of(self._options.base_topic, reading, identity)
+        if self._connection.places.setdefault(place, self._topics.device) != self._topics.device:
             return f"{place}_{self._topics.device}"
         return place

@@ -138,10 +138,10 @@ class Session:
             self._born.clear()
             meters = list(self._meters.values())
             for meter in meters:
-                await meter.repeat_discovery()
+                await meter.repeat(config=True)
             await self._publisher.publish(self._gateway, ONLINE)
             for meter in meters:
-                await meter.repeat_values()
+                await meter.repeat(config=False)
 
     async def _correct_retained(self, meter: str, message: bytes) -> None:
         """Correct what an earlier run left of a meter that was not heard yet, or that is configured no more.

@@ -24,17 +24,20 @@ MOST_UNCONFIRMED: Final = 10
 
 
 class Publisher:
-    """Publishes over one connection; a message that is not confirmed in `patience` s ends the group with a BrokerError.
+    """Publishes over one connection.
 
-    With QoS 0 there is nothing to confirm: a broker that takes nothing more is found out by the next other message.
+    A message that is not confirmed in `confirm_timeout` seconds ends the group of tasks with a BrokerError. With QoS 0
+    there is nothing to confirm: a broker that takes nothing more is found out by the next other message.
     """
 
-    def __init__(self, client: aiomqtt.Client, options: Options, patience: float, group: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, client: aiomqtt.Client, options: Options, confirm_timeout: float, group: asyncio.TaskGroup
+    ) -> None:
         self.broken = False
         """Whether the connection is."""
         self._client = client
         self._options = options
-        self._patience = patience
+        self._confirm_timeout = confirm_timeout
         self._group = group
         self._room = asyncio.Semaphore(MOST_UNCONFIRMED)
         self._unconfirmed: set[asyncio.Task[None]] = set()
@@ -42,7 +45,7 @@ class Publisher:
     async def subscribe(self, topic: str) -> None:
         """Subscribe with QoS 1 and wait for the confirmation. Raises BrokerError."""
         with self.explained():
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._confirm_timeout):
                 await self._client.subscribe(topic, qos=1)
 
     async def publish(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = True) -> None:
@@ -81,7 +84,7 @@ class Publisher:
     async def _send(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         try:
             with self.explained():
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(self._confirm_timeout):
                     await self._client.publish(topic, payload, qos=1, retain=retain)
         finally:
             self._room.release()

@@ -1,4 +1,4 @@
-"""What links over a network share: addresses, and what is wrong with them; rule: every failure is one sentence."""
+"""What links to a bridge in the network share: its address, and what is wrong with it; rule: it says how to mend it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parse_address(url: str, *, default_port: int | None = None) -> tuple[str, in
     return host, port
 
 
-def network_trouble(name: str, host: str, port: int, error: Exception) -> LinkError:
+def connection_error(name: str, host: str, port: int, error: Exception) -> LinkError:
     """Make of a failed connection a sentence with its mend."""
     # Where a host has several addresses, asyncio joins the errors of all of them into one text.
     refused = isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
