@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.names import slug
-from juntek.outputs.mqtt.discovery import discovery, link, topics_of
+from juntek.outputs.mqtt.messages import discovery, link, topics_of
 from juntek.rs485.family import find_models
 from outputs.updates import KG140F, KG_SETTINGS, KH140F, KH_SETTINGS, kg_reading, kh_reading, listening
 
@@ -174,7 +174,7 @@ ROWS = (
 """,
     "look.py": """
 import json
-from juntek.outputs.mqtt.discovery import discovery, topics_of
+from juntek.outputs.mqtt.messages import discovery, topics_of
 from outputs.updates import KG_SETTINGS, kg_reading
 
 print(json.dumps({

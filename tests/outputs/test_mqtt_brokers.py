@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from paho.mqtt.client import Client as PahoClient
 
 from juntek.outputs.mqtt import Options, Timing, open_sink
-from juntek.outputs.mqtt.broker import BrokerError, paho_of
+from juntek.outputs.mqtt.mqtt_connection import BrokerError, paho_of
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import kg_reading, kg_update
 from servers.certificates import CertificateAuthority, ServerCertificate

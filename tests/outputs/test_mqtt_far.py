@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from juntek.outputs.mqtt import Options, Timing, open_sink
-from juntek.outputs.mqtt.broker import BrokerError
+from juntek.outputs.mqtt.mqtt_connection import BrokerError
 from juntek.outputs.mqtt.publisher import MOST_UNCONFIRMED
 from outputs.opened import context, next_on
 from outputs.updates import kg_update

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from juntek.outputs.mqtt import juntek_kg
-from juntek.outputs.mqtt.discovery import OFFLINE, ONLINE, Topics, discovery, link
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, link
 from juntek.reading import average
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import aiomqtt
 
 from juntek.errors import ConfigurationError
 from juntek.names import slug
-from juntek.outputs.mqtt.broker import BrokerError, connect
-from juntek.outputs.mqtt.discovery import OFFLINE, ONLINE, Topics, topics_of
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, topics_of
 from juntek.outputs.mqtt.meter_topics import Connection, MeterTopics, encode
+from juntek.outputs.mqtt.mqtt_connection import BrokerError, connect
 from juntek.outputs.mqtt.publisher import Publisher
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiomqtt
 
-from juntek.outputs.mqtt.broker import BrokerError, explain_loss
+from juntek.outputs.mqtt.mqtt_connection import BrokerError, explain_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
