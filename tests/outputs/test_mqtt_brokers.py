@@ -169,6 +169,25 @@ async def test_port_where_nobody_answers_is_told_and_left() -> None:
             await asyncio.to_thread(_read_to_the_end, connection)
 
 
+async def test_gateway_that_is_stopped_while_it_logs_in_leaves() -> None:
+    async def run(port: int) -> None:
+        async with open_sink(Options(port=port), context()):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(5)
+        running = asyncio.create_task(run(mute.getsockname()[1]))
+        connection, _ = await asyncio.to_thread(mute.accept)
+        with connection:
+            connection.settimeout(5)
+            assert await asyncio.to_thread(connection.recv, 1024)
+            await asyncio.sleep(0.01)  # for the thread that has connected to come back
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            await asyncio.to_thread(_read_to_the_end, connection)
+
+
 def _read_to_the_end(connection: socket.socket) -> None:
     while connection.recv(1024):
         pass
