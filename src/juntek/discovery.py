@@ -9,16 +9,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 from types import ModuleType
 
 
-def find_modules(package: str, path: Iterable[str]) -> list[ModuleType]:
-    """Return the modules of a package in the order of their names; `path` is its `__path__`, which is extended."""
-    # pkgutil.extend_path would look below the folder of `juntek` only, as that is a package with a file of its own.
-    folders = [str(Path(entry, *package.split("."))) for entry in sys.path]
-    extended = list(dict.fromkeys([*path, *(folder for folder in folders if Path(folder).is_dir())]))
-    names = sorted({info.name for info in pkgutil.iter_modules(extended)})
-    importlib.import_module(package).__path__ = extended
+def find_modules(package: str) -> list[ModuleType]:
+    """Return the modules of a package, which has been imported, in the order of their names."""
+    parts = package.split(".")
+    for count in range(1, len(parts) + 1):
+        name = ".".join(parts[:count])
+        folder = sys.modules[name]
+        folder.__path__ = pkgutil.extend_path(folder.__path__, name)
+    names = sorted({info.name for info in pkgutil.iter_modules(sys.modules[package].__path__)})
     return [importlib.import_module(f"{package}.{name}") for name in names]

@@ -291,12 +291,13 @@ class Rules:
 
         A bridge gives frames out late and in bursts; a run time may stand still, or be damaged itself.
         """
+        gap = time - since if time is not None and since is not None else None
         ran = after[self._run_time] - before[self._run_time] if self._run_time is not None else 0
-        if time is not None and since is not None:
-            gap = time - since
-            gap = ran if 0 < ran <= 1.5 * gap + 2 else gap
-        else:
-            gap = ran if ran <= SHORT_GAP or self._has_flowed(before, after, ran) else 1.0
+        credible = SHORT_GAP if gap is None else 1.5 * gap + 2
+        if ran > 0 and (ran <= credible or self._has_flowed(before, after, ran)):
+            gap = float(ran)
+        elif gap is None:
+            gap = 0.0 if ran == 0 and self._run_time is not None else 1.0
         return max(0.0, min(gap, LONGEST_GAP))
 
     def _has_flowed(self, before: Numbers, after: Numbers, gap: float) -> bool:
