@@ -169,7 +169,20 @@ ROWS = (
     Quantity("cycle_count", "Cycles", "", "", "total", 1, icon="mdi:sync", source=lambda reading: 2.5),
     Quantity("midpoint", "Midpoint", "V", "voltage", "instant", 3),
     Quantity("mood", "Mood", "", "", "state", words=("good", "bad"), diagnostic=True, enabled=False),
+    Quantity("ripple", "Ripple", "mV", "", "instant", icon="mdi:sine-wave"),
+    Quantity("beeper", "Beeper", "", "", "setting"),
     Quantity("owner_code", "Owner code", "", "", "setting", secret=True),
+)
+""",
+    "rs485/families/zz_f.py": """
+from juntek.rs485.family import Field, Layout, Model
+
+MODEL = Model(
+    family="ZZ-F", prefix="ZZ", series={9: "shunt"},
+    readings=Layout("r50", (Field(index=2, key="voltage", source=""), Field(index=3, key="ripple", source=""))),
+    settings=Layout("r51", (
+        Field(index=2, key="beeper", names=("off", "on"), source=""), Field(index=3, key="owner_code", source=""),
+    )),
 )
 """,
     "look.py": """
@@ -179,6 +192,7 @@ from outputs.updates import KG_SETTINGS, kg_reading
 
 print(json.dumps({
     "components": discovery("house", topics_of("house"), family="KG-F", version="1")["components"],
+    "of_zz": discovery("house", topics_of("house"), family="ZZ-F", version="1")["components"],
     "state": kg_reading(more={"midpoint": 6.5}).as_dict(),
     "settings": KG_SETTINGS.as_dict(secrets=False),
 }))
@@ -186,7 +200,7 @@ print(json.dumps({
 }
 
 
-def test_quantity_of_another_package_is_an_entity_and_in_the_message(tmp_path: Path) -> None:
+def test_quantity_and_family_of_another_package_have_their_entities(tmp_path: Path) -> None:
     for name, text in MADE_UP.items():
         (tmp_path / "juntek" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "juntek" / name).write_text(text)
@@ -206,7 +220,12 @@ def test_quantity_of_another_package_is_an_entity_and_in_the_message(tmp_path: P
     assert seen["components"]["mood"]["options"] == ["good", "bad"]
     assert seen["components"]["mood"]["enabled_by_default"] is False
     assert (seen["state"]["cycle_count"], seen["state"]["midpoint"], seen["state"]["mood"]) == (2.5, 6.5, None)
-    assert "owner_code" not in seen["components"] | seen["settings"]
+    assert "owner_code" not in seen["components"] | seen["settings"] | seen["of_zz"]
+    assert "ripple" not in seen["components"]  # which only the other family says
+    assert seen["of_zz"]["ripple"]["icon"] == "mdi:sine-wave"
+    assert (seen["of_zz"]["beeper"]["options"], seen["of_zz"]["beeper"]["device_class"]) == (["off", "on"], "enum")
+    assert "internal_resistance" not in seen["of_zz"]
+    assert {"midpoint", "cycle_count", "charged_energy", "power", "direction", "protection"} <= set(seen["of_zz"])
 
 
 def test_unknown_family_is_refused() -> None:
