@@ -50,10 +50,9 @@ def entities_of(model: Model, *, history: bool = False) -> Iterator[Entity]:
 
 @cache
 def _said_by_some_families() -> frozenset[str]:
-    """Return what a family has only where it says so; totals and two words are worked out for those that do not."""
+    """Return what a family has only where it says so; totals are counted here for those that do not."""
     keys = {row.key for model in find_models() for row in model.readings.rows if row.key in QUANTITIES}
-    totals = {key for key in keys if QUANTITIES[key].accumulation in ("total", "today")}
-    return frozenset(keys - totals - {"direction", "output_state"})
+    return frozenset(key for key in keys if QUANTITIES[key].accumulation not in ("total", "today"))
 
 
 def _reading(row: Quantity) -> Entity:
