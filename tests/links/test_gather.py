@@ -27,7 +27,7 @@ async def test_pieces_that_come_soon_after_the_first_are_taken_together(peer: Pe
         assert (await link.read()).data == b"first"
         for piece in PIECES:
             writer.write(piece)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
         assert (await link.read()).data == b"".join(PIECES)
 
 
@@ -38,7 +38,7 @@ async def test_a_serial_port_gathers_too(pty: Pty) -> None:
         assert (await link.read()).data == b"first"
         for piece in PIECES:
             os.write(pty.master, piece)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
         assert (await link.read()).data == b"".join(PIECES)
 
 

@@ -77,7 +77,7 @@ async def test_interval_of_zero_publishes_every_reading_as_it_is(mosquitto: Mosq
 
 
 async def test_readings_of_an_interval_are_averaged_exactly(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.2) as handle:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.4) as handle:
         await handle(kg_update(kg_reading(voltage=11.0)))
         await next_on(recorder, STATE)
         for voltage, current, total in ((13.0, -10.0, 1.0), (13.2, -11.0, 2.0), (13.7, -9.0, 3.0)):
@@ -234,7 +234,7 @@ async def test_births_that_pile_up_are_answered_once(mosquitto: Mosquitto) -> No
     async with record(mosquitto) as recorder, sink(mosquitto, timing=replace(HURRY, birth=(0.2, 0.2))) as handle:
         await handle(kg_update())
         await next_on(recorder, STATE)
-        for _ in range(20):
+        for _ in range(5):
             await recorder.publish("homeassistant/status", "online")
         await count_on(recorder, STATE, 2)
         await recorder.publish("homeassistant/status", "online")
