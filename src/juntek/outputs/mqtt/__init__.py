@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from juntek.names import slug
-from juntek.outputs.mqtt.mqtt_options import TIMING, Options, Timing
+from juntek.outputs.mqtt.mqtt_options import Options
+from juntek.outputs.mqtt.mqtt_timing import TIMING, Timing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

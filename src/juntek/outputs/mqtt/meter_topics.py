@@ -17,7 +17,8 @@ from juntek.reading import average
 
 if TYPE_CHECKING:
     from juntek.outputs import Context
-    from juntek.outputs.mqtt.mqtt_options import Options, Timing
+    from juntek.outputs.mqtt.mqtt_options import Options
+    from juntek.outputs.mqtt.mqtt_timing import Timing
     from juntek.outputs.mqtt.publisher import Publisher
     from juntek.reading import Reading
     from juntek.update import Update

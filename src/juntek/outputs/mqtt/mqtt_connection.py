@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from paho.mqtt.client import Client as PahoClient
 
-    from juntek.outputs.mqtt.mqtt_options import Options, Timing
+    from juntek.outputs.mqtt.mqtt_options import Options
+    from juntek.outputs.mqtt.mqtt_timing import Timing
 
 KEEP_ALIVE: Final = 30
 """Seconds: after one and a half times this the broker speaks the last will of a machine that lost its power."""

@@ -1,4 +1,4 @@
-"""The keys of the [mqtt] section, and its timing; rule: checks values only, opens no file and no connection."""
+"""The keys of the [mqtt] section; rule: checks values only, opens no file and no connection."""
 
 from __future__ import annotations
 
@@ -13,27 +13,6 @@ if TYPE_CHECKING:
 
 LONGEST_INTERVAL = 3600.0
 PORTS = range(1, 65536)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """Seconds of what happens by the clock; only tests have others.
-
-    `answer`: what a broker has for an answer. `check`: between two looks at what may be due. `link`: between two
-    messages about a link whose counts go on and which is otherwise as it was. `settle`: between two discovery messages
-    of one meter, as Home Assistant drops parts of one that follows too soon. `birth`: from a birth of Home Assistant to
-    our answer, so that not all gateways answer at once. `goodbye`: what a clean leave may take.
-    """
-
-    answer: float = 10.0
-    check: float = 1.0
-    link: float = 30.0
-    settle: float = 5.0
-    birth: tuple[float, float] = (0.1, 0.6)
-    goodbye: float = 3.0
-
-
-TIMING = Timing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +46,15 @@ class Options:
     allow_control: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for error in self._errors():
-            raise ConfigurationError(error)
+        for complaint in self._complaints():
+            raise ConfigurationError(complaint)
 
     @property
     def patience(self) -> float:
         """Seconds that a reading may come late: a tenth of what is averaged."""
         return self.interval / 10
 
-    def _errors(self) -> Iterator[str]:
+    def _complaints(self) -> Iterator[str]:
         if not self.host.strip():
             yield "mqtt.host is empty; give the name or address of the broker."
         if self.port not in PORTS:
@@ -88,11 +67,11 @@ class Options:
             yield f'mqtt.topic_layout is "juntek" or "juntek_kg", not "{self.topic_layout}".'
         if self.allow_control:
             yield "Control over MQTT is not built yet; leave mqtt.allow_control empty."
-        yield from _topic_error("mqtt.base_topic", self.base_topic)
-        yield from _topic_error("mqtt.discovery_prefix", self.discovery_prefix)
-        yield from self._login_errors()
+        yield from _topic_complaint("mqtt.base_topic", self.base_topic)
+        yield from _topic_complaint("mqtt.discovery_prefix", self.discovery_prefix)
+        yield from self._login_complaints()
 
-    def _login_errors(self) -> Iterator[str]:
+    def _login_complaints(self) -> Iterator[str]:
         for key, value in (("password", self.password), ("password_file", self.password_file)):
             if value is not None and self.username is None:
                 yield f"mqtt.{key} needs a user name; set mqtt.username too."
@@ -108,6 +87,6 @@ class Options:
             yield "mqtt.key_file needs its certificate; set mqtt.certificate_file too."
 
 
-def _topic_error(key: str, topic: str) -> Iterator[str]:
+def _topic_complaint(key: str, topic: str) -> Iterator[str]:
     if not topic or topic != topic.strip("/") or any(character in topic for character in "+#\0") or topic[0] == "$":
         yield f'{key} is a topic without +, #, a leading $ and a slash at its ends, not "{topic}".'

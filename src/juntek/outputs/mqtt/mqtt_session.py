@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from juntek.outputs import Context
-    from juntek.outputs.mqtt.mqtt_options import Options, Timing
+    from juntek.outputs.mqtt.mqtt_options import Options
+    from juntek.outputs.mqtt.mqtt_timing import Timing
     from juntek.update import Update
 
 
