@@ -20,7 +20,7 @@ class Options:
     """How to reach the broker and what to publish; raises ConfigurationError where a value cannot be right.
 
     `interval`: s between two states of one meter, averaged; 0 publishes every reading at once.
-    `password` comes from the environment only and takes precedence over `password_file`.
+    `password` comes from the environment only and goes before `password_file`.
     `client_id`: empty means one made of the base topic, so that a restarted gateway takes its old session over.
     `site_topic`: the site follows the base topic, so that gateways of many sites share a broker.
     `topic_layout`: "juntek_kg" publishes the topics of the older program beside our own.
