@@ -122,7 +122,7 @@ class Model:
 def find_models() -> tuple[Model, ...]:
     """Return the models of every file in `models/`, in the order of their names."""
     package = importlib.import_module("juntek.rs485.families")
-    return tuple(module.MODEL for module in find_modules(package.__name__, package.__path__))
+    return tuple(module.MODEL for module in find_modules(package.__name__))
 
 
 def model_of_family(family: str) -> Model | None:
