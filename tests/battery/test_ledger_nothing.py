@@ -192,3 +192,14 @@ def test_a_counter_that_cannot_be_moves_nothing_and_goes_on() -> None:
     for second, counted in enumerate((1.0, 1.0, 900.0, 1.001, 1.002)):
         ledger.add(reading(NOON + second, discharged_capacity=counted, charged_energy=0.0))
     assert ledger.totals().discharged_capacity == 1.002
+
+
+def test_an_engine_that_is_started_is_no_other_meter() -> None:
+    battery, gateway = MeteredBattery("KG-F"), Gateway()
+    gateway.ledger.limit(100)
+    for _ in range(50):
+        for seconds, current in ((10, -2.0), (2, -400.0), (30, 60.0)):
+            battery.step(current)
+            gateway.read(battery, seconds, current)
+    assert gateway.ledger.notice is None
+    assert gateway.ledger.totals().discharged_capacity == pytest.approx(battery.capacity[0], abs=0.002)

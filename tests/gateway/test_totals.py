@@ -138,3 +138,18 @@ async def test_the_lines_have_their_turn_while_the_ledgers_of_many_meters_are_lo
     await committing
     assert turns >= 10
     assert {totals.add(name, reading(1)).discharged_capacity for name in names} == {5.0}
+
+
+async def test_another_meter_in_the_place_of_one_is_told_and_counts_nothing(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    totals = await keeper(database)
+    first(totals)
+    await totals.commit()
+    assert totals.notice("house") is None
+    for second in (1, 2):
+        totals.add("house", reading(second)._replace(discharged_capacity=900.0 + second / 100, run_time=7))
+    await totals.commit()
+    assert totals.add("house", reading(3)).discharged_capacity == 5.01
+    assert totals.notice("house") is not None
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

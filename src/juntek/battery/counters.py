@@ -18,6 +18,12 @@ LARGEST_CURRENT = 600
 MARGIN = 60.0
 """s that a gap may have been longer than the clock says: readings that waited in a buffer arrive at once."""
 
+RUN_MARGIN = 3600.0
+"""s by which a run time may be ahead of the clock: what it runs for too long, the counters have to make up for."""
+
+PEAK, LONGEST_PEAK = 4.0, 10.0
+"""Times the current that a meter can measure which may flow for so many s."""
+
 LONGEST_INTERVAL = 60.0
 """s between readings that is integrated; what is longer is caught up and estimated."""
 
@@ -90,27 +96,30 @@ class Limits:
     max_current: float = LARGEST_CURRENT
     nominal_capacity: float | None = None
 
-    def most(self, place: int, seconds: float, voltage: float) -> float:
-        """Return the most that a counter can move in `seconds`, µAh or µWh, with room for what a meter stands."""
-        most = self.max_current * seconds * 1.25e6 / 3600
+    def most(self, place: int, seconds: float, voltage: float, peak: float = PEAK) -> float:
+        """Return the most that a counter can move in `seconds`, µAh or µWh, with room for what a meter stands.
+
+        For a moment that is `peak` times what it can measure: an inverter or an engine is started.
+        """
+        most = self.max_current * seconds * (peak if seconds <= LONGEST_PEAK else 1.25) * 1e6 / 3600
         if self.nominal_capacity:
             held = self.nominal_capacity * 1e6 * (MORE_THAN_FULL + seconds / 3600 / SLOWEST_CYCLE)
             most = min(most, 2 * held if place >= BOTH_WAYS else held)
         return most * max(voltage * 1.25, 1.0) if place in ENERGIES else most
 
-    def allow(self, before: Moment, after: Moment, seconds: float) -> bool:
+    def allow(self, before: Moment, after: Moment, seconds: float, peak: float = PEAK) -> bool:
         """Whether a meter can have got from one moment to the other in at most `seconds`.
 
         A counter may fall a little: it was read wrong, or wavers.
         """
         ran = after.ran_from(before)
-        if ran is not None and not 0 <= ran <= seconds:
+        if ran is not None and not 0 <= ran <= seconds + RUN_MARGIN:
             return False
         for place, (old, new) in enumerate(zip(before.counts, after.counts, strict=True)):
             if old is None or new is None:
                 if old is not new:
                     return False
-            elif new != old and (abs(new - old) > self.most(place, seconds, after.voltage) or 2 * new < old):
+            elif new != old and (abs(new - old) > self.most(place, seconds, after.voltage, peak) or 2 * new < old):
                 return False
         return True
 
@@ -152,7 +161,7 @@ class Limits:
         """Whether a second reading bears out one that was not believed."""
         seconds = max(elapsed * 1.25 if elapsed >= 0 else MARGIN, min(now.ran_from(candidate) or 0, MARGIN)) + 2
         fell = any(step is not None and step < 0 for step in now.steps_from(candidate))
-        return not fell and self.allow(candidate, now, seconds)
+        return not fell and self.allow(candidate, now, seconds, peak=1.25)
 
 
 def seconds_of(gap: float) -> float:
