@@ -79,17 +79,24 @@ def flows(rule: Rule, interval: Interval) -> tuple[list[float], float]:
             energies = [(energy - net * voltage) / 2, (energy + net * voltage) / 2]
     else:
         capacities, error = _one_way(known, net, per_volt, gap=gap)
+    (out, in_), (out_energy, in_energy) = capacities, energies
     return [
-        *capacities,
-        *(amount * voltage if energy is None else energy for amount, energy in zip(capacities, energies, strict=True)),
+        out,
+        in_,
+        out * voltage if out_energy is None else out_energy,
+        in_ * voltage if in_energy is None else in_energy,
     ], error
 
 
 def _one_way(known: dict[int, float], net: float, per_volt: float, *, gap: bool) -> tuple[list[float], float]:
     """Return the capacities out and in, and the error, of counters that count one way each."""
     by_energy = {way: known[way + 2] * per_volt for way in (OUT, IN) if way + 2 in known}
-    amounts = by_energy | {way: known[way] for way in (OUT, IN) if way in known}
-    error = sum(abs(known[way] - amount) for way, amount in by_energy.items() if way in known)
+    amounts, error = by_energy, 0.0
+    for way in (OUT, IN):
+        if way in known:
+            if way in by_energy:
+                error += abs(known[way] - by_energy[way])
+            amounts[way] = known[way]
     for way, change in ((OUT, -net), (IN, net)):
         other = amounts.get(way ^ 1, 0.0)
         if way not in amounts:
@@ -109,10 +116,10 @@ class CounterWatch:
     While nothing is decided, what is certain by all rules is counted, and the rest when it is.
     """
 
-    __slots__ = ("_agreed", "_pending", "_verdict", "_window", "rule", "rules")
+    __slots__ = ("_agreed", "_has", "_pending", "_verdict", "_window", "rule", "rules")
 
     def __init__(self, counters: Steps) -> None:
-        has = [place for place, value in enumerate(counters) if value is not None]
+        self._has = has = [place for place, value in enumerate(counters) if value is not None]
         self.rules: tuple[Rule, ...] = ("one way", "backwards", "named", "nothing")
         self.rule: Rule | None = None
         """None while nothing is decided."""
@@ -158,11 +165,13 @@ class CounterWatch:
         per_volt = 1 / voltage if voltage > 0 else 0.0
         # A gap is evidence of its own: it would outweigh all that was seen.
         window = [0.0] * len(self._window) if interval.gap else self._window
-        for place, step in enumerate(steps):
-            if step:
+        scale = 0.0
+        for place in self._has:
+            if step := steps[place]:
                 window[place] += step * per_volt if place in (2, 3, ENERGY_BOTH_WAYS) else step
+            scale = max(scale, abs(window[place]))
         window[-1] += net
-        scale = max(map(abs, window))
+        scale = max(scale, abs(window[-1]))
         if scale < WINDOW:
             return
         counted = [None if step is None else part for step, part in zip(steps, window, strict=False)]
