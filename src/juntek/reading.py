@@ -91,7 +91,7 @@ class Reading(NamedTuple):
     """What the meter says at one moment, and what follows from it.
 
     A named tuple, because it is built for every frame: a frozen data class takes five times as long to make.
-    Totals and today's energies are the meter's own, or those of `derive.ledger` in the gateway.
+    Totals and today's energies are the meter's own, or those of `battery.ledger` in the gateway.
     """
 
     time: float | None

@@ -201,6 +201,9 @@ async def test_a_reading_has_the_time_at_which_its_bytes_came(port: Path | None)
     assert set(times) <= {chunk.time for chunk in chunks}
     assert all(isinstance(moment, float) and start <= moment <= time.time() for moment in times)
     assert told.last["meter 1"].health.last_frame == times[-1]
+    first, *others = (reading.elapsed for reading in told.readings)
+    assert first is None
+    assert all(elapsed is not None and 0 <= elapsed <= time.time() - start for elapsed in others)
 
 
 async def test_the_recorded_times_of_a_recording_are_kept_and_none_are_made_up(tmp_path: Path) -> None:

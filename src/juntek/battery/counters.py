@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from juntek.battery.watch import BOTH_WAYS, COUNTERS, ENERGY_BOTH_WAYS, CounterWatch, Interval
 from juntek.reading import Reading
@@ -188,3 +188,20 @@ def was_cleared(before: Moment, after: Moment) -> bool:
     """Whether the counters may have been cleared, all of them as a meter does it."""
     pairs = [(old, new) for old, new in zip(before.counts, after.counts, strict=True) if old and new is not None]
     return bool(pairs) and all(2 * new < old for old, new in pairs)
+
+
+_PLACES_OF_VERSION_1 = {
+    "capacity out, energy in": (0, 3),
+    "capacity in, energy out": (1, 2),
+    "energy out, energy in": (2, 3),
+    "in doubt": (4, 5),
+}
+
+
+def last_of_version_1(last: list[Any], counters: dict[str, Any]) -> list[Any]:
+    """Return the values of the last moment of a snapshot of version 1."""
+    counts: list[int | None] = [None] * len(COUNTERS)
+    if counters["watch"]["trust"] != "distrusted":  # those were not followed
+        for place, count in zip(_PLACES_OF_VERSION_1.get(counters["pair"], ()), counters["counts"], strict=False):
+            counts[place] = int(count)
+    return [*last[:4], round(last[4] * 1e6), None, False, counts]

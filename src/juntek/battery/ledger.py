@@ -23,6 +23,7 @@ from juntek.battery.counters import (
     Limits,
     Moment,
     is_plain,
+    last_of_version_1,
     seconds_of,
     was_cleared,
 )
@@ -30,7 +31,6 @@ from juntek.battery.sums import Sums, Totals, integrate
 from juntek.battery.watch import (
     BOTH_WAYS,
     COUNTED,
-    COUNTERS,
     ENERGY_BOTH_WAYS,
     IN,
     OUT,
@@ -48,12 +48,6 @@ STUCK_TIME, STUCK_CHARGE = 15.0, 10_000.0
 
 _HALF = 1e6 / 7200  # s -> half of the millionths of an hour
 _VERSION = 2
-_COUNTERS_OF_VERSION_1 = {
-    "capacity out, energy in": (0, 3),
-    "capacity in, energy out": (1, 2),
-    "energy out, energy in": (2, 3),
-    "in doubt": (4, 5),
-}
 
 
 class Ledger:
@@ -295,13 +289,7 @@ class Ledger:
             self._limits = Limits(*snapshot["limits"])
             self._own = list(map(float, snapshot["own"]))
         elif last is not None:
-            counts: list[int | None] = [None] * len(COUNTERS)
-            counters = snapshot["counters"]
-            if counters["watch"]["trust"] != "distrusted":  # those were not followed
-                places = _COUNTERS_OF_VERSION_1.get(counters["pair"], ())
-                for place, count in zip(places, counters["counts"], strict=False):
-                    counts[place] = int(count)
-            last = [*last[:4], round(last[4] * 1e6), None, False, counts]
+            last = last_of_version_1(last, snapshot["counters"])
         if last is not None:
             self._base = Moment._make([nan if last[0] is None else last[0], *last[1:-1], tuple(last[-1])])
             self._watch = CounterWatch.restore(snapshot.get("watch") or snapshot["counters"]["watch"], last[-1])
