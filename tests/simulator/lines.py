@@ -3,8 +3,7 @@
 from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Meter
-from juntek.simulator.settings import MeterSettings
-from juntek.simulator.variant import parse_variant
+from juntek.simulator.settings import MeterSettings, parse_variant
 
 
 def make_meter(name: str = "KG140F", address: int = 1, *, capacity: float = 280.0, left: float = 100.0) -> Meter:
