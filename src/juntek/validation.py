@@ -30,6 +30,9 @@ MEMORY = 20_000
 NOISY = 0.2
 """Share of rejected frames from which on a switched load needs something that speaks for it."""
 
+FIRST = 10
+"""Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
+
 UNEASY = 0.03
 """Share from which on nothing may speak against it."""
 
@@ -80,7 +83,7 @@ class Noise:
     def share(self) -> float:
         """Rejected frames among all, 0 to 1; 0 where none was rejected for long."""
         rejected = self._remembered()
-        return rejected / (rejected + min(self.frames, MEMORY)) if rejected >= 0.5 else 0.0
+        return rejected / (rejected + min(self.frames, MEMORY) + FIRST) if rejected >= 0.5 else 0.0
 
     def _remembered(self) -> float:
         return self._rejected * exp((self._at - self.frames) / MEMORY) if self._rejected else 0.0
@@ -377,8 +380,8 @@ class Rules:
         """How much further a level may go because a load was switched."""
         smaller = min(after[place], before[place])
         push = self.signed(after) - self.signed(before)
-        if place == self._voltage:  # beyond a quarter it is another battery
-            return smaller / 4
+        if place == self._voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
+            return smaller / 4 + (abs(push) / 10 if push * (after[place] - before[place]) > 0 else 0)
         if self._rows[place].key == "internal_resistance" and abs(push) > 50:
             return 3 * smaller + 1000  # estimated anew when a load is switched
         return 0
