@@ -102,11 +102,11 @@ def _one_way(known: dict[int, float], net: float, per_volt: float, *, gap: bool)
         if way not in amounts:
             amounts[way] = other + change
             return [amounts[OUT], amounts[IN]], error + max(-amounts[way], 0.0)
-        if gap and way not in known and way ^ 1 in known:
+        if gap and way not in known and way ^ 1 in known and amounts[way] > 100 * TICKS:
             # If nothing else moved what is left: reaching full or empty, a setting.
             followed = other + change
             if abs(followed - amounts[way]) <= 0.05 * amounts[way] + 50_000:
-                amounts[way] = max(followed, 0.0)
+                amounts[way] = followed
     return [amounts[OUT], amounts[IN]], error + abs(amounts[IN] - amounts[OUT] - net)
 
 
