@@ -74,6 +74,32 @@ def test_readings_come_back_as_they_were(hours: Path) -> None:
     assert [round(row["time"], 3) for row in rows] == [round(reading.time or 0, 3) for reading in made]
 
 
+@pytest.mark.parametrize("limit", [1, 7, 999, 5000, 20_000])
+def test_readings_after_a_time_are_read_piece_by_piece(hours: Path, limit: int) -> None:
+    times: list[int] = []
+    after, most = -1, 10 if limit < 100 else 20_000
+    with HistoryReader(hours) as reader:
+        while len(times) < most and (some := reader.read_after("house", after, limit)[0]):
+            assert len(some) <= limit
+            times += [time or 0 for time in some]
+            after = times[-1]
+    told = [round(row["time"] * 1000) for row in rows_in(hours)]
+    assert times == (told[: len(times)] if most == 10 else told)
+
+
+def test_readings_after_a_time_pass_over_a_damaged_block(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    write(path, readings(0, 6000))
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE raw SET block = x'09' WHERE time = (SELECT min(time) FROM raw)")
+    connection.commit()
+    connection.close()
+    with HistoryReader(path) as reader:
+        some = reader.read_after("house", 0, 10)[0]
+    assert len(some) == 10
+    assert (some[0] or 0) % 3_600_000 < 1000
+
+
 def test_a_chart_of_few_readings_is_the_readings(hours: Path) -> None:
     with HistoryReader(hours) as reader:
         series = reader.series("house", KEYS, START + 100, START + 400, 400)

@@ -17,6 +17,8 @@ from juntek.errors import RequestError
 from juntek.history.calendar import zone_of
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
+from juntek.history.fields import Batch
+from juntek.history.raw import read_batch_after
 from juntek.history.rows import ROW_KEYS, rows_of
 from juntek.history.series import SERIES_KEYS, Column, Series, read_series
 
@@ -121,6 +123,15 @@ class HistoryReader:
                 if until >= first:
                     yield from rows_of(block, count, first, last)
             position = max(until for _, until, _, _ in blocks)
+
+    def read_after(self, meter: str, time_ms: int, limit: int) -> Batch:
+        """Return the first `limit` readings that are kept of those strictly after `time_ms` (ms since 1970).
+
+        They are in the order of time; without any, each column is empty. A block that a failing card has altered is
+        passed over.
+        """
+        with self._connections.reading() as connection:
+            return read_batch_after(connection, self._number(connection, meter), time_ms, limit)
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""

@@ -7,14 +7,18 @@ an hour all of it does. So a reading is written a few times over, and an hour is
 from __future__ import annotations
 
 import sqlite3
+import zlib
+from bisect import bisect_right
 from itertools import pairwise
 
 from juntek.history.blocks import pack, unpack
-from juntek.history.fields import TIME, Batch, join, part_of, times_of
+from juntek.history.fields import FIELDS, TIME, Batch, join, part_of, times_of
 
 HOUR = 3_600_000
 """ms."""
 ALIKE = 4
+DAMAGE = (ValueError, LookupError, OverflowError, zlib.error)
+"""What comes of unpacking a block that a failing card has altered."""
 
 
 def keep_readings(connection: sqlite3.Connection, meter: int, batch: Batch, since: int) -> None:
@@ -89,3 +93,25 @@ def _merge(connection: sqlite3.Connection, meter: int, times: list[int], batch: 
         "INSERT INTO raw (meter, time, last, count, block) VALUES (?, ?, ?, ?, ?)",
         (meter, column[0], column[-1], len(column), pack(whole)),
     )
+
+
+def read_batch_after(connection: sqlite3.Connection, meter: int, after: int, limit: int) -> Batch:
+    """Return the first `limit` readings after a time (ms since 1970); blocks that are damaged are passed over."""
+    batches: list[Batch] = []
+    missing = limit
+    # No block crosses an hour.
+    blocks = connection.execute(
+        "SELECT count, block FROM raw WHERE meter = ? AND time > ? AND last > ? ORDER BY time",
+        (meter, after - HOUR, after),
+    )
+    while missing > 0 and (row := blocks.fetchone()) is not None:
+        count, block = row
+        try:
+            batch = unpack(block, count)
+        except DAMAGE:
+            continue
+        start = bisect_right(times_of(batch), after)
+        batches.append(part_of(batch, start, min(start + missing, count)))
+        missing -= len(batches[-1][TIME])
+    blocks.close()
+    return join(batches) if batches else [[] for _ in FIELDS]
