@@ -76,5 +76,5 @@ def _field(arrow: Any, key: str) -> Any:  # noqa: ANN401 - a module, and a field
     if key in _WORDS:
         return arrow.field(key, arrow.string())
     quantity = QUANTITIES[key]
-    kind = arrow.int64() if key == "run_time" else arrow.float64()
+    kind = arrow.int64() if quantity.per_unit == 1 else arrow.float64()
     return arrow.field(key, kind, metadata={"unit": quantity.unit, "label": quantity.label})

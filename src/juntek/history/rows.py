@@ -6,39 +6,23 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
-from juntek.history.blocks import unpack
-from juntek.history.fields import PLACES, SCALES, Column, estimated_keys, times_of
+from juntek.history.fields import PLACES, QUANTITY_KEYS, SCALES, Batch, Column, estimated_keys, percent_of, times_of
 from juntek.quantity import DIRECTIONS
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
-_PLAIN = (
-    "voltage",
-    "current",
-    "power",
-    "remaining_capacity",
-    "temperature",
-    "internal_resistance",
-    "discharged_capacity",
-    "charged_capacity",
-    "discharged_energy",
-    "charged_energy",
-    "nominal_capacity",
-    "run_time",
-)
-ROW_KEYS = ("time", *_PLAIN[:4], "state_of_charge", *_PLAIN[4:], "direction", "output_state", "estimated")
+ROW_KEYS = ("time", *QUANTITY_KEYS[:4], "state_of_charge", *QUANTITY_KEYS[4:], "direction", "output_state", "estimated")
 """Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between."""
 
 
-def rows_of(block: bytes, count: int, first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a block from `first` up to, not including, `last` (ms since 1970)."""
-    batch = unpack(block, count)
+def rows_of(batch: Batch, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a batch from `first` up to, not including, `last` (ms since 1970)."""
     times = times_of(batch)
     start, end = bisect_left(times, first), bisect_left(times, last)
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", *_PLAIN)
+        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", *QUANTITY_KEYS)
     }
     columns["state_of_charge"] = [
-        None if not nominal or left is None else round(min(max(100 * left / nominal, 0.0), 100.0), 2)
+        percent_of(left, nominal)
         for left, nominal in zip(columns["remaining_capacity"], columns["nominal_capacity"], strict=True)
     ]
     columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]][start:end]]

@@ -10,14 +10,29 @@ import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from datetime import tzinfo
+from itertools import groupby, pairwise
 from operator import itemgetter, mul
 from statistics import median
 from typing import Any
 
 from juntek.history.blocks import unpack
-from juntek.history.fields import CURRENT, INSTANTS, NOMINAL, PLACES, SCALES, TIME, TOTALS, VOLTAGE, Batch, times_of
-from juntek.history.rollups import OPTIONAL
+from juntek.history.columns import read_columns
+from juntek.history.day_rollups import read_day_rollups
+from juntek.history.fields import (
+    CURRENT,
+    INSTANTS,
+    NOMINAL,
+    PLACES,
+    SCALES,
+    TIME,
+    TOTALS,
+    VOLTAGE,
+    Batch,
+    percent_of,
+    times_of,
+)  # fmt: skip
+from juntek.history.rollups import OPTIONAL, PART_NAMED, fold
 
 SERIES_KEYS = ("voltage", "current", "power", "state_of_charge", *INSTANTS[3:], *TOTALS)
 WIDTHS = (
@@ -32,6 +47,7 @@ MOST_READINGS = 36_000
 
 Values = list[float | None]
 Numbers = Sequence[float | None]
+_DAY = 86_400
 _SOURCES = {"state_of_charge": ("remaining_capacity", "nominal_capacity"), "power": ("voltage", "current")}
 
 
@@ -62,21 +78,29 @@ class Series:
 
 
 def read_series(  # noqa: PLR0913, PLR0917 - what a chart is
-    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], start: float, end: float, points: int
+    connection: sqlite3.Connection,
+    meter: int,
+    quantities: Sequence[str],
+    between: tuple[float, float],
+    points: int,
+    zone: tzinfo,
 ) -> Series:
     """Return at most `points` points of the range; the meter is its number."""
+    start, end = between
     span = end - start
     # The first point begins before the range, so there is one more of them than fit into it.
     width = next((width for width in WIDTHS if span / width + 1 <= points), None)
     if width is None:
-        width = -int(-span // (max(points - 1, 1) * 86_400)) * 86_400
+        width = -int(-span // (max(points - 1, 1) * _DAY)) * _DAY
     count = _count(connection, meter, start, end) if width < 3600 else MOST_READINGS
     if (count <= points or (width < 60 and count <= MOST_READINGS)) and _are_kept(connection, meter, start, end):
         batch = _read_batch(connection, meter, quantities, start, end)
         if len(batch[TIME]) <= points:
             return _with_gaps(_plain(batch, quantities), points)
         return _with_gaps(_bucketed(batch, quantities, width), points)
-    return _with_gaps(_rolled_up(connection, meter, quantities, (start, end), max(width, 60)), points)
+    if width >= _DAY:
+        return _with_gaps(_daily(connection, meter, quantities, between, width, zone), points)
+    return _with_gaps(_rolled_up(connection, meter, quantities, between, max(width, 60)), points)
 
 
 def _count(connection: sqlite3.Connection, meter: int, start: float, end: float) -> int:
@@ -112,11 +136,12 @@ def _read_batch(
     wanted = {TIME, *(PLACES[source] for key in quantities for source in _SOURCES.get(key, (key,)))}
     first, last = start * 1000, end * 1000
     whole: Batch = [[] for _ in PLACES]
+    columns = read_columns(connection)
     for count, block in connection.execute(
         "SELECT count, block FROM raw WHERE meter = ? AND time > ? AND time < ? AND last >= ? ORDER BY time",
         (meter, first - 3_600_000, last, first),
     ):
-        batch = unpack(block, count, wanted)
+        batch = unpack(block, count, wanted, columns)
         times = times_of(batch)
         begin, stop = bisect_left(times, first), bisect_left(times, last)
         for place in wanted:
@@ -197,43 +222,57 @@ def _scaled(numbers: Numbers, scale: int) -> Values:
 
 
 def _percents(values: Values, nominals: Sequence[int | None]) -> Values:
-    """Return what is left (Ah) as percent of the nominal capacity (0.1 Ah)."""
-    return [
-        None if value is None or not nominal else round(min(max(1000 * value / nominal, 0.0), 100.0), 4)
-        for value, nominal in zip(values, nominals, strict=True)
-    ]
+    """Return what is left (Ah) as percent of the nominal capacity, which is in its whole numbers."""
+    scale = SCALES["nominal_capacity"]
+    return [percent_of(*pair, scale=scale, digits=4) for pair in zip(values, nominals, strict=True)]
 
 
 # Rollups ----------------------------------------------------------------------------------------------------
 
 
-def _rolled_up(
-    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], span: tuple[float, float], width: int
+def _daily(  # noqa: PLR0913, PLR0917 - what a chart is
+    connection: sqlite3.Connection,
+    meter: int,
+    quantities: Sequence[str],
+    between: tuple[float, float],
+    width: int,
+    zone: tzinfo,
 ) -> Series:
-    level, unit = next(
-        (level, unit) for level, unit in (("day", 86_400), ("hour", 3600), ("minute", 60)) if width >= unit
-    )
+    """Return points of one or more local days."""
+    parts = [PART_NAMED[name] for name in dict.fromkeys(("count", *(n for key in quantities for n, _ in _names(key))))]
+    days = read_day_rollups(connection, parts, meter, between[0] - _DAY, between[1], zone)
+    # A local day begins within half a day of that of UTC.
+    groups = groupby((day for day in days if day[1][0]), lambda day: (day[0] + _DAY // 2) // width)
+    points = [list(group) for _, group in groups]
+    folded = [fold([rollup for _, rollup in point], parts) for point in points]
+    data = dict(zip((part.name for part in parts), zip(*folded, strict=True), strict=True)) if folded else {}
+    times = [float(point[0][0]) for point in points]
+    return Series(float(width), times, {key: _rolled_column(key, data) for key in quantities})
+
+
+def _rolled_up(
+    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], between: tuple[float, float], width: int
+) -> Series:
+    level, unit = ("hour", 3600) if width >= 3600 else ("minute", 60)
     names = [name for key in quantities for name in _names(key)]
-    start = span[0] - (span[0] % width if unit < 86_400 else unit)
+    start = between[0] - between[0] % width
     if width == unit:
         query = (
             f"SELECT time, {', '.join(f'{name}' for name, _ in names)} FROM {level}"  # noqa: S608 - our own names
-            " WHERE meter = ?1 AND time >= ?2 AND time < ?3 AND count > 0 ORDER BY time"
+            " WHERE meter = ?1 AND time >= ?2 AND time < ?3 ORDER BY time"
         )
     else:
-        # A local day begins within half a day of that of UTC.
-        bucket = f"(time + {43_200 if unit == 86_400 else 0}) / {width}"
         grouped = ", ".join(f"{way}({name}) AS {name}" for name, way in names if way)
         lasts = ", ".join(f"at_end.{name}" if not way else f"points.{name}" for name, way in names)
         query = (
             f"SELECT points.start, {lasts} FROM"  # noqa: S608 - our own names
             f" (SELECT min(time) AS start, max(time) AS finish{', ' if grouped else ''}{grouped} FROM {level}"
-            f" WHERE meter = ?1 AND time >= ?2 AND time < ?3 AND count > 0 GROUP BY {bucket}) AS points"
+            f" WHERE meter = ?1 AND time >= ?2 AND time < ?3 GROUP BY time / {width}) AS points"
             f" JOIN {level} AS at_end ON at_end.meter = ?1 AND at_end.time = points.finish ORDER BY points.start"
         )
-    rows = connection.execute(query, (meter, start, span[1])).fetchall()
+    rows = connection.execute(query, (meter, start, between[1])).fetchall()
     data = dict(zip((name for name, _ in names), list(zip(*rows, strict=True))[1:], strict=True)) if rows else {}
-    times = [float(row[0] if unit == 86_400 else row[0] - row[0] % width) for row in rows]
+    times = [float(row[0] - row[0] % width) for row in rows]
     return Series(float(width), times, {key: _rolled_column(key, data) for key in quantities})
 
 
