@@ -23,8 +23,17 @@ class Field(NamedTuple):
     scale: int
 
 
-KEPT = tuple(QUANTITIES[key] for key in READING_KEYS if QUANTITIES[key].per_unit)
-"""The quantities that are kept."""
+FIRST_FIELDS = (
+    "time", "voltage", "current", "power", "remaining_capacity", "temperature", "internal_resistance",
+    "discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy", "nominal_capacity", "run_time",
+    "output_code", "direction", "estimated",
+)  # fmt: skip
+"""In the order of their numbers, 0 and up, in every database; further fields get further numbers."""
+
+KEPT = sorted(
+    (QUANTITIES[key] for key in READING_KEYS if QUANTITIES[key].per_unit), key=lambda row: row.key not in FIRST_FIELDS
+)
+"""The quantities that are kept; those of other packages come last."""
 INSTANTS = tuple(
     row.key for row in KEPT if row.accumulation == "instant" or (row.accumulation == "state" and row.chart is not None)
 )
@@ -49,13 +58,6 @@ FIELDS = (
 )
 PLACES = {field.key: place for place, field in enumerate(FIELDS)}
 SCALES = {field.key: field.scale for field in FIELDS}
-
-FIRST_FIELDS = (
-    "time", "voltage", "current", "power", "remaining_capacity", "temperature", "internal_resistance",
-    "discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy", "nominal_capacity", "run_time",
-    "output_code", "direction", "estimated",
-)  # fmt: skip
-"""In the order of their numbers, 0 and up, in every database; further fields get further numbers."""
 
 TIME, VOLTAGE, CURRENT, POWER = (PLACES[key] for key in ("time", "voltage", "current", "power"))
 NOMINAL = PLACES["nominal_capacity"]
