@@ -86,10 +86,11 @@ SMALL_COMMITS = """
 import sys
 from datetime import UTC
 from pathlib import Path
-from juntek.history import Database, logs
-logs.BATCH = 300
+from juntek import importing
+from juntek.history import Database
+importing.BATCH = 300
 with Database(sys.argv[1]) as database:
-    logs.import_logs(logs.LogImport(database, "house", UTC), [Path(sys.argv[2])])
+    importing.import_logs(importing.LogImport(database, "house", UTC), [Path(sys.argv[2])])
 """
 
 

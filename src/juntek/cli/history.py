@@ -22,8 +22,8 @@ from juntek.config import Configuration, MeterConfiguration, default_database, f
 from juntek.errors import DatabaseError, RequestError
 
 if TYPE_CHECKING:
-    from juntek.history.logs import Imported
     from juntek.history.queries import HistoryReader
+    from juntek.importing import Imported
 
 KEEP_RAW_DAYS = 30.0
 
@@ -148,7 +148,7 @@ def import_(
     """
     from juntek.history import Database  # noqa: PLC0415
     from juntek.history.calendar import system_zone  # noqa: PLC0415
-    from juntek.history.logs import LogImport, import_logs  # noqa: PLC0415
+    from juntek.importing import LogImport, import_logs  # noqa: PLC0415
 
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None

@@ -19,10 +19,11 @@ from juntek.history.calendar import system_zone
 from juntek.history.columns import read_columns
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
+from juntek.history.exporting import ROW_KEYS, rows_of
 from juntek.history.fields import Batch
+from juntek.history.points import Column, Series
 from juntek.history.raw import read_batch_after
-from juntek.history.rows import ROW_KEYS, rows_of
-from juntek.history.series import SERIES_KEYS, Column, Series, read_series
+from juntek.history.series import SERIES_KEYS, read_series
 
 __all__ = ["ROW_KEYS", "SERIES_KEYS", "Column", "Day", "HistoryReader", "Series"]
 

@@ -14,6 +14,21 @@ by themselves (see `columns`), in `minute`, `hour`, `meter` and `gap`.
 
 from __future__ import annotations
 
+_ROLLUP = """
+    meter INTEGER NOT NULL, time INTEGER NOT NULL, count INTEGER, first_time INTEGER, last_time
+    INTEGER, voltage_minimum INTEGER, voltage_maximum INTEGER, voltage_sum INTEGER, voltage_last
+    INTEGER, current_minimum INTEGER, current_maximum INTEGER, current_sum INTEGER, current_last
+    INTEGER, power_minimum INTEGER, power_maximum INTEGER, power_sum INTEGER, power_last INTEGER,
+    remaining_capacity_minimum INTEGER, remaining_capacity_maximum INTEGER, remaining_capacity_sum
+    INTEGER, remaining_capacity_last INTEGER, temperature_count INTEGER, temperature_minimum INTEGER,
+    temperature_maximum INTEGER, temperature_sum INTEGER, temperature_last INTEGER,
+    internal_resistance_count INTEGER, internal_resistance_minimum INTEGER,
+    internal_resistance_maximum INTEGER, internal_resistance_sum INTEGER, internal_resistance_last
+    INTEGER, discharged_capacity_last INTEGER, discharged_capacity_increase INTEGER,
+    charged_capacity_last INTEGER, charged_capacity_increase INTEGER, discharged_energy_last INTEGER,
+    discharged_energy_increase INTEGER, charged_energy_last INTEGER, charged_energy_increase INTEGER,
+    nominal_capacity_last INTEGER, PRIMARY KEY (meter, time)
+"""
 HISTORY = (
     """CREATE TABLE meter (
         id INTEGER PRIMARY KEY,
@@ -32,51 +47,9 @@ HISTORY = (
         block BLOB NOT NULL,
         PRIMARY KEY (meter, time)
     ) WITHOUT ROWID""",
-    """CREATE TABLE minute (
-        meter INTEGER NOT NULL, time INTEGER NOT NULL, count INTEGER, first_time INTEGER, last_time
-        INTEGER, voltage_minimum INTEGER, voltage_maximum INTEGER, voltage_sum INTEGER, voltage_last
-        INTEGER, current_minimum INTEGER, current_maximum INTEGER, current_sum INTEGER, current_last
-        INTEGER, power_minimum INTEGER, power_maximum INTEGER, power_sum INTEGER, power_last INTEGER,
-        remaining_capacity_minimum INTEGER, remaining_capacity_maximum INTEGER, remaining_capacity_sum
-        INTEGER, remaining_capacity_last INTEGER, temperature_count INTEGER, temperature_minimum INTEGER,
-        temperature_maximum INTEGER, temperature_sum INTEGER, temperature_last INTEGER,
-        internal_resistance_count INTEGER, internal_resistance_minimum INTEGER,
-        internal_resistance_maximum INTEGER, internal_resistance_sum INTEGER, internal_resistance_last
-        INTEGER, discharged_capacity_last INTEGER, discharged_capacity_increase INTEGER,
-        charged_capacity_last INTEGER, charged_capacity_increase INTEGER, discharged_energy_last INTEGER,
-        discharged_energy_increase INTEGER, charged_energy_last INTEGER, charged_energy_increase INTEGER,
-        nominal_capacity_last INTEGER, PRIMARY KEY (meter, time)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE hour (
-        meter INTEGER NOT NULL, time INTEGER NOT NULL, count INTEGER, first_time INTEGER, last_time
-        INTEGER, voltage_minimum INTEGER, voltage_maximum INTEGER, voltage_sum INTEGER, voltage_last
-        INTEGER, current_minimum INTEGER, current_maximum INTEGER, current_sum INTEGER, current_last
-        INTEGER, power_minimum INTEGER, power_maximum INTEGER, power_sum INTEGER, power_last INTEGER,
-        remaining_capacity_minimum INTEGER, remaining_capacity_maximum INTEGER, remaining_capacity_sum
-        INTEGER, remaining_capacity_last INTEGER, temperature_count INTEGER, temperature_minimum INTEGER,
-        temperature_maximum INTEGER, temperature_sum INTEGER, temperature_last INTEGER,
-        internal_resistance_count INTEGER, internal_resistance_minimum INTEGER,
-        internal_resistance_maximum INTEGER, internal_resistance_sum INTEGER, internal_resistance_last
-        INTEGER, discharged_capacity_last INTEGER, discharged_capacity_increase INTEGER,
-        charged_capacity_last INTEGER, charged_capacity_increase INTEGER, discharged_energy_last INTEGER,
-        discharged_energy_increase INTEGER, charged_energy_last INTEGER, charged_energy_increase INTEGER,
-        nominal_capacity_last INTEGER, PRIMARY KEY (meter, time)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE day (
-        meter INTEGER NOT NULL, time INTEGER NOT NULL, count INTEGER, first_time INTEGER, last_time
-        INTEGER, voltage_minimum INTEGER, voltage_maximum INTEGER, voltage_sum INTEGER, voltage_last
-        INTEGER, current_minimum INTEGER, current_maximum INTEGER, current_sum INTEGER, current_last
-        INTEGER, power_minimum INTEGER, power_maximum INTEGER, power_sum INTEGER, power_last INTEGER,
-        remaining_capacity_minimum INTEGER, remaining_capacity_maximum INTEGER, remaining_capacity_sum
-        INTEGER, remaining_capacity_last INTEGER, temperature_count INTEGER, temperature_minimum INTEGER,
-        temperature_maximum INTEGER, temperature_sum INTEGER, temperature_last INTEGER,
-        internal_resistance_count INTEGER, internal_resistance_minimum INTEGER,
-        internal_resistance_maximum INTEGER, internal_resistance_sum INTEGER, internal_resistance_last
-        INTEGER, discharged_capacity_last INTEGER, discharged_capacity_increase INTEGER,
-        charged_capacity_last INTEGER, charged_capacity_increase INTEGER, discharged_energy_last INTEGER,
-        discharged_energy_increase INTEGER, charged_energy_last INTEGER, charged_energy_increase INTEGER,
-        nominal_capacity_last INTEGER, PRIMARY KEY (meter, time)
-    ) WITHOUT ROWID""",
+    f"CREATE TABLE minute ({_ROLLUP}) WITHOUT ROWID",
+    f"CREATE TABLE hour ({_ROLLUP}) WITHOUT ROWID",
+    f"CREATE TABLE day ({_ROLLUP}) WITHOUT ROWID",
     "CREATE TABLE note (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
 )
 """`time` and `last` of `raw` are ms since 1970, of the first and the last reading of the block."""

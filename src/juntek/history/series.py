@@ -7,30 +7,26 @@ of less than a minute are made of readings, where they are still kept; all other
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import groupby, pairwise
-from operator import itemgetter, mul
 from statistics import median
-from typing import Any
 
-from juntek.history.blocks import unpack
-from juntek.history.columns import read_columns
 from juntek.history.day_rollups import read_day_rollups
 from juntek.history.fields import (
-    CURRENT,
     INSTANTS,
-    NOMINAL,
-    PLACES,
     SCALES,
     TIME,
     TOTALS,
-    VOLTAGE,
-    Batch,
-    percent_of,
-    times_of,
+)  # fmt: skip
+from juntek.history.points import (
+    Column,
+    Series,
+    percents_of,
+    points_of_buckets,
+    points_of_readings,
+    read_batch,
+    scaled,
 )  # fmt: skip
 from juntek.history.rollups import OPTIONAL, PART_NAMED, fold
 
@@ -45,36 +41,7 @@ WIDTHS = (
 MOST_READINGS = 36_000
 """Readings that are unpacked for one answer; more of them are answered by minutes."""
 
-Values = list[float | None]
-Numbers = Sequence[float | None]
 _DAY = 86_400
-_SOURCES = {"state_of_charge": ("remaining_capacity", "nominal_capacity"), "power": ("voltage", "current")}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One quantity, a value for each point; lists that make no sense for it are empty.
-
-    Readings themselves have an average only. Totals have their last value, and how much they grew.
-    """
-
-    minimum: Values = field(default_factory=list)
-    average: Values = field(default_factory=list)
-    maximum: Values = field(default_factory=list)
-    last: Values = field(default_factory=list)
-    increase: Values = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """`time` has the start of each point, s since 1970; `resolution` is the s that a point stands for, 0 for readings.
-
-    In a gap there is one point without values.
-    """
-
-    resolution: float
-    time: list[float]
-    columns: dict[str, Column]
 
 
 def read_series(  # noqa: PLR0913, PLR0917 - what a chart is
@@ -94,10 +61,10 @@ def read_series(  # noqa: PLR0913, PLR0917 - what a chart is
         width = -int(-span // (max(points - 1, 1) * _DAY)) * _DAY
     count = _count(connection, meter, start, end) if width < 3600 else MOST_READINGS
     if (count <= points or (width < 60 and count <= MOST_READINGS)) and _are_kept(connection, meter, start, end):
-        batch = _read_batch(connection, meter, quantities, start, end)
+        batch = read_batch(connection, meter, quantities, start, end)
         if len(batch[TIME]) <= points:
-            return _with_gaps(_plain(batch, quantities), points)
-        return _with_gaps(_bucketed(batch, quantities, width), points)
+            return _with_gaps(points_of_readings(batch, quantities), points)
+        return _with_gaps(points_of_buckets(batch, quantities, width), points)
     if width >= _DAY:
         return _with_gaps(_daily(connection, meter, quantities, between, width, zone), points)
     return _with_gaps(_rolled_up(connection, meter, quantities, between, max(width, 60)), points)
@@ -125,106 +92,6 @@ def _are_kept(connection: sqlite3.Connection, meter: int, start: float, end: flo
         (meter, rolled[0] * 1000, (rolled[0] + 3600) * 1000),
     ).fetchone()
     return kept is not None
-
-
-# Readings ---------------------------------------------------------------------------------------------------
-
-
-def _read_batch(
-    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], start: float, end: float
-) -> Batch:
-    wanted = {TIME, *(PLACES[source] for key in quantities for source in _SOURCES.get(key, (key,)))}
-    first, last = start * 1000, end * 1000
-    whole: Batch = [[] for _ in PLACES]
-    columns = read_columns(connection)
-    for count, block in connection.execute(
-        "SELECT count, block FROM raw WHERE meter = ? AND time > ? AND time < ? AND last >= ? ORDER BY time",
-        (meter, first - 3_600_000, last, first),
-    ):
-        batch = unpack(block, count, wanted, columns)
-        times = times_of(batch)
-        begin, stop = bisect_left(times, first), bisect_left(times, last)
-        for place in wanted:
-            whole[place] += batch[place][begin:stop]
-    return whole
-
-
-def _numbers_of(batch: Batch, key: str) -> tuple[Numbers, int]:
-    """Return the numbers of a quantity and how many of them are one unit; of a state of charge, what is left."""
-    if key == "power":
-        # More digits than the reading had, and a third of the time.
-        powers: Numbers = list(map(mul, batch[VOLTAGE], batch[CURRENT]))
-        return powers, SCALES["voltage"] * SCALES["current"]
-    source = "remaining_capacity" if key == "state_of_charge" else key
-    return batch[PLACES[source]], SCALES[source]
-
-
-def _plain(batch: Batch, quantities: Sequence[str]) -> Series:
-    columns: dict[str, Column] = {}
-    for key in quantities:
-        numbers, scale = _numbers_of(batch, key)
-        values = _scaled(numbers, scale)
-        if key == "state_of_charge":
-            values = _percents(values, batch[NOMINAL])
-        columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
-    return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
-
-
-def _bucketed(batch: Batch, quantities: Sequence[str], width: int) -> Series:
-    times = times_of(batch)
-    starts: list[float] = []
-    places = [0]
-    while places[-1] < len(times):
-        bucket = times[places[-1]] // (width * 1000) * width
-        starts.append(float(bucket))
-        places.append(bisect_left(times, (bucket + width) * 1000, places[-1]))
-    spans = list(pairwise(places))
-    columns: dict[str, Column] = {}
-    for key in quantities:
-        numbers, scale = _numbers_of(batch, key)
-        pieces = [numbers[start:end] for start, end in spans]
-        if None in numbers:
-            pieces = [[number for number in piece if number is not None] for piece in pieces]
-        if key in TOTALS:
-            columns[key] = _grown(pieces, scale)
-            continue
-        parts = [_scaled([way(piece) if piece else None for piece in pieces], scale) for way in _WAYS]
-        if key == "state_of_charge":
-            nominals = [batch[NOMINAL][end - 1] for _, end in spans]
-            parts = [_percents(part, nominals) for part in parts]
-        columns[key] = Column(*parts)
-    return Series(float(width), starts, columns)
-
-
-def _average(numbers: Sequence[Any]) -> float:
-    return float(sum(numbers) / len(numbers))
-
-
-_WAYS: tuple[Callable[[Sequence[Any]], float], ...] = (min, _average, max, itemgetter(-1))
-
-
-def _grown(pieces: Sequence[Sequence[Any]], scale: int) -> Column:
-    column = Column()
-    before: int | None = None
-    for piece in pieces:
-        if not piece:
-            column.last.append(None)
-            column.increase.append(None)
-            continue
-        column.last.append(piece[-1] / scale)
-        column.increase.append(max(piece[-1] - (piece[0] if before is None else before), 0) / scale)
-        before = piece[-1]
-    return column
-
-
-def _scaled(numbers: Numbers, scale: int) -> Values:
-    return [None if number is None else round(number / scale, 4) for number in numbers]
-
-
-def _percents(values: Values, nominals: Sequence[int | None]) -> Values:
-    """Return what is left (Ah) as percent of the nominal capacity, which is in its whole numbers."""
-    scale = SCALES["nominal_capacity"]
-    return [percent_of(*pair, scale=scale, digits=4) for pair in zip(values, nominals, strict=True)]
 
 
 # Rollups ----------------------------------------------------------------------------------------------------
@@ -308,10 +175,10 @@ def _rolled_column(key: str, data: Mapping[str, Sequence[int | None]]) -> Column
         for total, count in zip(data[f"{source}_sum"], counts, strict=True)
     ]
     parts = (data[f"{source}_minimum"], averages, data[f"{source}_maximum"], data[f"{source}_last"])
-    scaled = [_scaled(part, SCALES[source]) for part in parts]
+    columns = [scaled(part, SCALES[source]) for part in parts]
     if key == "state_of_charge":
-        scaled = [_percents(part, data["nominal_capacity_last"]) for part in scaled]
-    return Column(*scaled)
+        columns = [percents_of(part, data["nominal_capacity_last"]) for part in columns]
+    return Column(*columns)
 
 
 # Gaps -------------------------------------------------------------------------------------------------------
