@@ -214,7 +214,9 @@ def _address(meter: MeterConfiguration | None) -> int | None:
 def _open(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
     from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
-    with HistoryReader(database or database_of(find_configuration(config))) as reader:
+    configuration = find_configuration(config)
+    zone = configuration.time_zone if configuration else None
+    with HistoryReader(database or database_of(configuration), time_zone=zone) as reader:
         yield reader
 
 

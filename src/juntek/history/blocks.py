@@ -31,7 +31,7 @@ DEFLATED, HAS_ABSENT = 0x10, 0x20
 _LEVEL = 6
 _RAW_DEFLATE = -15
 _SWAPPED = sys.byteorder == "big"
-DAMAGE = (ValueError, LookupError, OverflowError, zlib.error)
+DAMAGE = (ValueError, LookupError, OverflowError, TypeError, zlib.error)
 """What comes of unpacking a block that a failing card has altered."""
 
 
