@@ -7,14 +7,13 @@ in a gap across midnight is shared out between the days by time.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from itertools import pairwise
 
 from juntek.history.calendar import LocalDays
 from juntek.history.fields import TOTALS
-from juntek.history.rollups import Part, Rollup, fold
+from juntek.history.rollups import Part, Rollup, fold_spans
 
 _HOUR = 3600
 
@@ -28,32 +27,36 @@ def read_day_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, from whe
     """
     days = LocalDays(zone)
     first, last = days.next_start(start), days.next_start(end)
-    pieces: defaultdict[int, list[Rollup]] = defaultdict(list)
+    rows, starts = [], []
     midnight = next_midnight = 0
-    for time, rollup in _read(connection, "hour", parts, meter, first - _HOUR + 1, last):
+    for row in _read(connection, "hour", parts, meter, first - _HOUR + 1, last):
+        time = row[0]
         if not midnight <= time < next_midnight:
             midnight, next_midnight = days.span_of(time)
         if first <= time and time + _HOUR <= next_midnight:
-            pieces[midnight].append(rollup)
+            rows.append(row)
+            starts.append(midnight)
         else:
-            for minute, part in _read(connection, "minute", parts, meter, max(time, first), min(time + _HOUR, last)):
-                pieces[days.start_of(minute)].append(part)
-    rollups = {day: fold(group, parts) for day, group in pieces.items()}
+            minutes = list(_read(connection, "minute", parts, meter, max(time, first), min(time + _HOUR, last)))
+            rows += minutes
+            starts += [days.start_of(minute[0]) for minute in minutes]
+    places = [place for place, day in enumerate(starts) if not place or day != starts[place - 1]]
+    columns = list(zip(*rows, strict=True))[1:]
+    folded = fold_spans(columns, list(pairwise((*places, len(rows)))), parts) if rows else []
+    rollups = {starts[place]: rollup for place, rollup in zip(places, folded, strict=True)}
     _share_out(connection, parts, meter, rollups, (first, last), days)
     return sorted(rollups.items())
 
 
 def _read(  # noqa: PLR0913, PLR0917 - what, of which meter, from when to when
     connection: sqlite3.Connection, level: str, parts: Sequence[Part], meter: int, start: int, end: int
-) -> Iterable[tuple[int, Rollup]]:
-    names = ", ".join(part.name for part in parts)
-    rows = connection.execute(
-        f"SELECT time, {names} FROM {level}"  # noqa: S608 - our own names
+) -> Iterable[tuple[int, ...]]:
+    """Return the time and the parts of each rollup."""
+    return connection.execute(
+        f"SELECT time, {', '.join(part.name for part in parts)} FROM {level}"  # noqa: S608 - our own names
         " WHERE meter = ? AND time >= ? AND time < ? ORDER BY time",
         (meter, start, end),
     )
-    for time, *rollup in rows:
-        yield time, rollup
 
 
 def _share_out(  # noqa: PLR0913, PLR0917 - where from, where to
