@@ -7,9 +7,8 @@ from readings, which may have been dropped long ago, and the same statement keep
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from juntek.history.fields import INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, times_of
 
@@ -123,29 +122,15 @@ def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:
     """Return one rollup of several in the order of time, each of these parts."""
     if len(rollups) == 1:
         return list(rollups[0])
-    return fold_spans(list(zip(*rollups, strict=True)), [(0, len(rollups))], parts)[0]
-
-
-def fold_spans(
-    columns: Sequence[Sequence[int | None]], spans: Sequence[tuple[int, int]], parts: Sequence[Part]
-) -> list[Rollup]:
-    """Return one rollup of these parts for each span of places; `columns` has a part each, in the order of time."""
-    return [
-        list(rollup)
-        for rollup in zip(
-            *(_fold_part(part, column, spans) for part, column in zip(parts, columns, strict=True)), strict=True
-        )
-    ]
-
-
-def _fold_part(part: Part, column: Sequence[int | None], spans: Sequence[tuple[int, int]]) -> list[int | None]:
-    pieces: list[Sequence[Any]] = [column[start:end] for start, end in spans]
-    if None in column:
-        pieces = [[value for value in piece if value is not None] for piece in pieces]
-    if part.way == "sum":
-        return [sum(piece) for piece in pieces]
-    way = _WAYS[part.way]
-    return [way(piece) if piece else None for piece in pieces]
-
-
-_WAYS: dict[str, Callable[[Sequence[Any]], Any]] = {"minimum": min, "maximum": max, "last": itemgetter(-1)}
+    whole: Rollup = []
+    for part, column in zip(parts, zip(*rollups, strict=True), strict=True):
+        values = [value for value in column if value is not None] if None in column else column
+        if part.way == "sum":
+            whole.append(sum(values))
+        elif not values:
+            whole.append(None)
+        elif part.way == "last":
+            whole.append(values[-1])
+        else:
+            whole.append(min(values) if part.way == "minimum" else max(values))
+    return whole
