@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history.schema import DELIVERIES, HISTORY
+from juntek.history.schema import CURSORS, DELIVERIES, HISTORY
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
@@ -31,6 +31,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     ),
     "0002 history": HISTORY,
     "0003 deliveries": DELIVERIES,
+    "0004 cursors": CURSORS,
 }
 """Name and statements of each step from an empty file to the present schema, in order; each is one transaction."""
 
