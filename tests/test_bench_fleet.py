@@ -23,9 +23,10 @@ import juntek
 from history.made import START
 from juntek import Reading
 from juntek.history import Database
+from juntek.history.fields import batch_of
 from juntek.history.recorder import Recorder
 from juntek.metric import READING_METRICS
-from juntek.outputs.timeseries.lines import lines_of_all
+from juntek.outputs.timeseries.lines import lines_of
 from servers.engine import once_shown
 from servers.engines import VictoriaMetrics
 
@@ -120,6 +121,7 @@ def test_a_fault_in_the_engine_is_found(
     readings: dict[str, list[Reading]], wrong: int, victoria_metrics: VictoriaMetrics
 ) -> None:
     in_engine = {"meter1": GOOD, "meter2": GOOD} | readings
-    victoria_metrics.write(b"".join(lines_of_all("home", in_engine)).decode())
+    for meter, those in in_engine.items():
+        victoria_metrics.write(b"".join(lines_of("home", meter, batch_of(those))).decode())
     states = read_states(states_of(meter1=GOOD, meter2=GOOD))
     assert once_shown(lambda: count_wrong_points(states, victoria_metrics), wrong) == wrong

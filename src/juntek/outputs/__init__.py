@@ -105,4 +105,4 @@ def names_of(section: str, options: object) -> Mapping[str, Any]:
 @cache
 def find_sinks() -> dict[str, ModuleType]:
     """Return the sink modules by the name of their section; their libraries are not loaded by that."""
-    return {module.SECTION: module for module in find_modules(__name__, __path__)}
+    return {module.SECTION: module for module in find_modules(__name__)}

@@ -45,9 +45,12 @@ class Timings(NamedTuple):
     longest_wait: float = LONGEST_WAIT
 
 
+USUAL: Final = Timings()
+
+
 @asynccontextmanager
 async def serve(
-    options: Options, context: Context, name: str, timings: Timings = Timings()
+    options: Options, context: Context, name: str, timings: Timings = USUAL
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Do what `open_sink` promises; `name` is that of the sink."""
     database = context.database
