@@ -21,6 +21,7 @@ from juntek.outputs.timeseries.options import HIGHEST_RATE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
 
     from juntek.config import Configuration
     from juntek.history.queries import HistoryReader
@@ -66,11 +67,12 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
     path = database or database_of(configuration)
     place = site or (configuration.site if configuration else "home")
+    zone = configuration.time_zone if configuration else None
     failures: list[JuntekError] = []
     with _told_as_typed(all_of_it=url is not None):
         for target in _find_targets(configuration, url, {key: value for key, value in given.items() if value}):
             try:
-                pushed = _push(_with_rate(target, rate), path, place, meters, start, end)
+                pushed = _push(_with_rate(target, rate), path, zone, place, meters, start, end)
             except (DatabaseError, RequestError):
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
@@ -124,7 +126,13 @@ def _with_rate(options: Options, rate: float | None) -> Options:
 
 
 def _push(  # noqa: PLR0913, PLR0917 - what, from where and to whom
-    options: Options, path: Path, site: str, meters: list[str] | None, start: str | None, end: str | None
+    options: Options,
+    path: Path,
+    time_zone: tzinfo | None,
+    site: str,
+    meters: list[str] | None,
+    start: str | None,
+    end: str | None,
 ) -> Pushed:
     from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
@@ -134,7 +142,7 @@ def _push(  # noqa: PLR0913, PLR0917 - what, from where and to whom
         raise JuntekError(
             f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
         ) from error
-    with HistoryReader(path) as reader:
+    with HistoryReader(path, time_zone=time_zone) as reader:
         names = _choose_meters(reader, meters)
         zone = reader.time_zone
     first = round(1000 * moment_of(start, zone)) if start else 0
