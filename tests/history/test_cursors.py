@@ -109,4 +109,4 @@ def test_the_accounts_of_an_older_version_become_cursors(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     assert not tables & {"target", "delivered", "owed"}
-    assert list(MIGRATIONS)[-1] == "0004 cursors"
+    assert "0004 cursors" in MIGRATIONS
