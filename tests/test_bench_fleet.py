@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -94,7 +93,7 @@ def test_readings_of_a_meter_that_nobody_knows_are_found(tmp_path: Path) -> None
 def rows_wrong(directory: Path, **readings: list[Reading]) -> int:
     path = directory / "juntek.db"
     with closing(Database(path)) as database:
-        assert Recorder(database, UTC).record(readings) == 0
+        assert Recorder(database).record(readings) == 0
     return count_wrong_rows(SENT, SAID, path)
 
 

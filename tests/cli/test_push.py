@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def engine(start_victoria_metrics: Callable[..., VictoriaMetrics]) -> VictoriaMe
 def database(tmp_path: Path) -> Path:
     path = tmp_path / "juntek.db"
     with Database(path, synchronous="NORMAL") as opened:
-        Recorder(opened, UTC).record({"house": readings(0, COUNT)})
+        Recorder(opened).record({"house": readings(0, COUNT)})
     return path
 
 
@@ -104,7 +103,7 @@ def test_readings_that_an_engine_refuses_hold_up_no_others(tmp_path: Path, influ
     """InfluxDB takes no number into a field that has text in the same week."""
     path = tmp_path / "juntek.db"
     with Database(path, synchronous="NORMAL") as opened:
-        recorder = Recorder(opened, UTC)
+        recorder = Recorder(opened)
         recorder.record({"house": readings(0, 600)})
         recorder.record({"house": readings(2 * WEEK, 600)})
     influxdb.create_database("juntek")
@@ -121,7 +120,7 @@ def test_readings_that_an_engine_refuses_hold_up_no_others(tmp_path: Path, influ
 def test_an_engine_that_refuses_all_is_told_and_has_all_once_it_is_mended(tmp_path: Path, influxdb: InfluxDB) -> None:
     path = tmp_path / "juntek.db"
     with Database(path, synchronous="NORMAL") as opened:
-        Recorder(opened, UTC).record({"house": readings(0, 3000)})
+        Recorder(opened).record({"house": readings(0, 3000)})
     influxdb.create_database("juntek")
     influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START)}', "s")
     for _ in range(2):
@@ -136,7 +135,7 @@ def test_an_engine_that_refuses_all_is_told_and_has_all_once_it_is_mended(tmp_pa
 def test_readings_that_an_engine_refuses_are_told_though_they_are_the_last(tmp_path: Path, influxdb: InfluxDB) -> None:
     path = tmp_path / "juntek.db"
     with Database(path, synchronous="NORMAL") as opened:
-        recorder = Recorder(opened, UTC)
+        recorder = Recorder(opened)
         recorder.record({"house": readings(0, 5000)})
         recorder.record({"house": readings(2 * WEEK, 600)})
     influxdb.create_database("juntek")
@@ -177,7 +176,7 @@ def test_what_is_too_old_for_an_engine_is_counted_and_the_rest_arrives(tmp_path:
     path = tmp_path / "juntek.db"
     newest = int(time.time() - START) - 1000
     with Database(path, synchronous="NORMAL") as opened:
-        recorder = Recorder(opened, UTC)
+        recorder = Recorder(opened)
         recorder.record({"house": readings(newest - 40 * 86_400, 5 * BATCH)})
         recorder.record({"house": readings(newest, 100)})
     influxdb.query('CREATE DATABASE "juntek" WITH DURATION 7d')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 def record(path: Path, first: int, count: int, shift: float = 0.0) -> None:
     with Database(path, check=False) as database:
         made = [reading_at(tick, time=START + tick + shift) for tick in range(first, first + count)]
-        Recorder(database, UTC).record({"house": made})
+        Recorder(database).record({"house": made})
 
 
 def cursor_of(path: Path, target: str = "engine") -> Cursor:

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ async def arrive(server: LineServer, *ticks: int) -> None:
 
 def write_history(path: Path, first: int, count: int) -> None:
     with Database(path, check=False, synchronous="NORMAL") as database:
-        Recorder(database, UTC).record({"house": readings(first, count)})
+        Recorder(database).record({"house": readings(first, count)})
 
 
 def introduce(path: Path, url: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -188,7 +187,7 @@ async def test_readings_that_are_dropped_before_they_are_sent_are_counted(path: 
         introduce(path, url)
         write_history(path, 1, 7200)
         with Database(path) as database:
-            Recorder(database, UTC).drop_raw(START + 3600, 1000)
+            Recorder(database).drop_raw(START + 3600, 1000)
         async with delivering(path, url) as delivery:
             await send_all(delivery)
         assert delivery.health.lost == pytest.approx(7200 - len(ticks_of(server.taken)), abs=60)
@@ -200,7 +199,7 @@ async def test_a_meter_that_comes_later_is_sent_from_its_first_reading(path: Pat
         write_history(path, 1, 10)
         introduce(path, url)
         with Database(path, check=False) as database:
-            Recorder(database, UTC).record({"van": readings(1, 10), "house": readings(11, 1)})
+            Recorder(database).record({"van": readings(1, 10), "house": readings(11, 1)})
         async with delivering(path, url) as delivery:
             await send_all(delivery)
         assert set(ticks_of(server.taken)) == {11}, "a new target gets of the others what comes from now on"

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC
 from pathlib import Path
 
 from history.made import START, reading_at
@@ -140,7 +139,7 @@ async def test_a_database_that_was_away_for_a_month_gets_all_of_it(engine: Victo
     with closing(Cursors(Database(path), timeseries.Options(url=url).label)):
         pass  # it was known before
     with Database(path, check=False, synchronous="NORMAL") as database:
-        recorder = Recorder(database, UTC)
+        recorder = Recorder(database)
         for day in range(0, MONTH, 86_400):
             ticks = range(day, day + 86_400, 120)
             recorder.record({"house": [reading_at(tick, time=START + tick) for tick in ticks]})

@@ -10,7 +10,6 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -102,7 +101,7 @@ class World:
 
     async def start(self) -> None:
         self.database = Database(self.path, check=False, synchronous="NORMAL")
-        self.recorder = Recorder(self.database, UTC)
+        self.recorder = Recorder(self.database)
         self.unwritten: dict[str, list[Reading]] = {}
         self.target.connect_anew()
         played: Any = self.target
