@@ -13,6 +13,7 @@ does not follow from the frame before waits for the next one, and that bears it 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import exp
 from operator import le, sub
 from typing import Literal
 
@@ -28,6 +29,9 @@ MEMORY = 20_000
 
 NOISY = 0.2
 """Share of rejected frames from which on a switched load needs something that speaks for it."""
+
+FIRST = 10
+"""Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
 
 UNEASY = 0.03
 """Share from which on nothing may speak against it."""
@@ -62,30 +66,27 @@ ANY = 2**40
 class Noise:
     """How much of a line is damaged: rejected frames among all, the latest counting most."""
 
-    __slots__ = ("_frames", "_rejected")
+    __slots__ = ("_at", "_rejected", "frames")
 
     def __init__(self) -> None:
-        self._frames = self._rejected = 0.0
-
-    def add_frame(self) -> None:
-        """Count a good frame."""
-        if self._rejected:
-            self._frames = self._frames * (1 - 1 / MEMORY) + 1
-            self._rejected *= 1 - 1 / MEMORY
-            if self._rejected < 0.5:
-                self._rejected = 0.0
-        elif self._frames < MEMORY:
-            self._frames += 1
+        self.frames = 0
+        """Good frames so far; who takes them counts them here."""
+        self._rejected = 0.0
+        self._at = 0
 
     def add_rejected(self) -> None:
         """Count a frame that was damaged."""
-        self._rejected += 1
-        self._frames += 1
+        self._rejected = self._remembered() + 1
+        self._at = self.frames
 
     @property
     def share(self) -> float:
         """Rejected frames among all, 0 to 1; 0 where none was rejected for long."""
-        return self._rejected / self._frames if self._rejected else 0.0
+        rejected = self._remembered()
+        return rejected / (rejected + min(self.frames, MEMORY) + FIRST) if rejected >= 0.5 else 0.0
+
+    def _remembered(self) -> float:
+        return self._rejected * exp((self._at - self.frames) / MEMORY) if self._rejected else 0.0
 
 
 class Held:
@@ -379,8 +380,8 @@ class Rules:
         """How much further a level may go because a load was switched."""
         smaller = min(after[place], before[place])
         push = self.signed(after) - self.signed(before)
-        if place == self._voltage:  # beyond a quarter it is another battery
-            return smaller / 4
+        if place == self._voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
+            return smaller / 4 + (abs(push) / 10 if push * (after[place] - before[place]) > 0 else 0)
         if self._rows[place].key == "internal_resistance" and abs(push) > 50:
             return 3 * smaller + 1000  # estimated anew when a load is switched
         return 0
