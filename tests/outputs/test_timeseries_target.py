@@ -15,7 +15,7 @@ import pytest
 from juntek.outputs.timeseries import target as module
 from juntek.outputs.timeseries.options import Options
 from juntek.outputs.timeseries.responses import TargetError
-from juntek.outputs.timeseries.target import Target, open_target
+from juntek.outputs.timeseries.target import HABIT, Target, open_target
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.process import free_port
 
@@ -168,6 +168,17 @@ async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
         with pytest.raises(TargetError) as said:
             await target.write(lines(1))
     assert str(said.value) == "The connection to the target workshop broke; look at its log and the network."
+
+
+async def test_target_that_lets_go_of_every_connection_has_the_habit() -> None:
+    async with serve_lines() as server, opened(server) as target:
+        news = []
+        for _ in range(HABIT + 3):
+            await target.write(lines(1))
+            news.append(target.take_new_connection())
+            server.hang_up()
+            await asyncio.sleep(0.02)  # until it has come here
+    assert news == [False] + [True] * (HABIT - 1) + [False] * 3
 
 
 async def test_connection_that_is_let_go_unseen_is_told_by_the_next_one() -> None:

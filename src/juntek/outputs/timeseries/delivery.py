@@ -41,7 +41,7 @@ GROWS_AFTER: Final = 600.0
 """s after which a larger one is tried again."""
 
 
-class Batch(NamedTuple):
+class Request(NamedTuple):
     """Lines for one request, the cursors before and after it, and what there is to count."""
 
     lines: list[bytes]
@@ -165,21 +165,21 @@ class Delivery:
         return await self._send("past", self._collect_past, {meter: gaps[meter]}, min(limit, self._limit))
 
     async def _send(
-        self, what: str, collect: Callable[[dict[str, Cursor], int], Batch], cursors: dict[str, Cursor], limit: int
+        self, what: str, collect: Callable[[dict[str, Cursor], int], Request], cursors: dict[str, Cursor], limit: int
     ) -> int:
-        batch = await self._run(collect, cursors, limit)
-        if batch.oldest is not None:
-            self._show(what, batch.oldest / 1000)
+        request = await self._run(collect, cursors, limit)
+        if request.oldest is not None:
+            self._show(what, request.oldest / 1000)
         try:
-            await self._hand_over(batch.lines)
+            await self._hand_over(request.lines)
         except BaseException:
             self.progress.go_back()
             raise
         if self._target.take_new_connection():
             self.progress.go_back()
-        self.progress.advance(batch.before, batch.after)
-        self.health.lost += batch.lost
-        return len(batch.lines)
+        self.progress.advance(request.before, request.after)
+        self.health.lost += request.lost
+        return len(request.lines)
 
     def _show(self, what: str, since: float | None) -> None:
         self._behind[what] = since
@@ -187,7 +187,7 @@ class Delivery:
 
     # Out of the history, in the thread ----------------------------------------------------------------------
 
-    def _collect_new(self, cursors: dict[str, Cursor], limit: int) -> Batch:
+    def _collect_new(self, cursors: dict[str, Cursor], limit: int) -> Request:
         lines: list[bytes] = []
         after: dict[str, Cursor] = {}
         times: list[int] = []
@@ -199,16 +199,16 @@ class Delivery:
                 lines += lines_of(self._site, meter, batch)
                 times.append(found[0])
                 after[meter] = cursor._replace(head=found[-1])
-        return Batch(lines, cursors, after, min(times, default=None))
+        return Request(lines, cursors, after, min(times, default=None))
 
-    def _collect_past(self, cursors: dict[str, Cursor], limit: int) -> Batch:
+    def _collect_past(self, cursors: dict[str, Cursor], limit: int) -> Request:
         ((meter, cursor),) = cursors.items()
         batch = self._reader.read_after(meter, cursor.past, limit)
         times = [time for time in times_of(batch) if time <= cursor.until]
         lines = lines_of(self._site, meter, [column[: len(times)] for column in batch])
         past = times[-1] if len(times) == limit else cursor.until
         lost = self._store.count(meter, cursor.past, times[0] - 1 if times else cursor.until)
-        return Batch(lines, cursors, {meter: cursor._replace(past=past)}, times[0] if times else None, lost)
+        return Request(lines, cursors, {meter: cursor._replace(past=past)}, times[0] if times else None, lost)
 
     def _newest_line(self) -> list[bytes]:
         newest = {meter: max(self._newest[meter], cursor.head) for meter, cursor in self.progress.now.items()}

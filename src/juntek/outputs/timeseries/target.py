@@ -11,6 +11,8 @@ import gzip
 import logging
 import re
 import ssl
+import time
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -35,6 +37,9 @@ REQUEST_TIME: Final = 120.0
 """s for a whole request, whatever signs of life there are."""
 IDLE_TIME: Final = 3700.0
 """s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
+
+HABIT, HABIT_TIME = 5, 60.0
+"""Who lets go of a connection so often in so many s does it with everybody, as Telegraf where it is idle."""
 
 _SMALL: Final = 1_000
 """Bytes that are not worth compressing."""
@@ -87,6 +92,7 @@ class Target:
         self._decompresses: bool | None = None
         """Whether it understands gzip, once that is known."""
         self._has_responded = self._is_connected = self._is_new = False
+        self._let_go: deque[float] = deque(maxlen=HABIT)
 
     def take_new_connection(self) -> bool:
         """Return whether the target let go of a connection unseen since this was last asked, as in a restart."""
@@ -134,12 +140,16 @@ class Target:
             is_slow = isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError))
             raise TargetError(self._explain(error), is_slow=is_slow) from None
         self._has_responded = True
-        self._is_connected = stream.headers.get("connection", "").lower() != "close"
+        stays = stream.http_version == "HTTP/1.1" and stream.headers.get("connection", "").lower() != "close"
+        self._is_connected = stays
         return response
 
     async def _trace(self, event: str, _: dict[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
-            self._is_new |= self._is_connected
+            if self._is_connected:
+                self._let_go.append(time.monotonic())
+                is_habit = len(self._let_go) == HABIT and self._let_go[-1] - self._let_go[0] < HABIT_TIME
+                self._is_new |= not is_habit
             self._is_connected = True
 
     def _explain(self, error: BaseException) -> str:
