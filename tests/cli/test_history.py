@@ -7,10 +7,12 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pyarrow import parquet
@@ -262,3 +264,13 @@ def test_the_database_of_the_configuration_is_taken(imported: Path) -> None:
     file.write_text('[[meters]]\nname = "house"\nlink = "/dev/null"\n[history]\npath = "history.db"\n')
     ended = run("history", "summary", "--config", file)
     assert ended.output.startswith("house: ")
+
+
+def test_days_are_those_of_the_configured_time_zone(imported: Path) -> None:
+    zone = ZoneInfo("Asia/Kathmandu")
+    file = imported.parent / "juntek.toml"
+    text = f'time_zone = "{zone}"\n[[meters]]\nname = "house"\nlink = "/dev/null"\n[history]\npath = "history.db"\n'
+    file.write_text(text)
+    ended = run("history", "summary", "--by", "day", "--format", "json", "--config", file)
+    told = {day["date"]: day["count"] for day in map(json.loads, ended.output.splitlines())}
+    assert told == Counter(f"{datetime.fromtimestamp(row['time'], zone):%Y-%m-%d}" for row in rows_in(imported))

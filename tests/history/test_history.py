@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Thread
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from history.made import START, assert_rollups_are_right, days_in, reading_at, r
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
 from juntek.history import Database
 from juntek.history.blocks import pack, unpack
+from juntek.history.calendar import LocalDays
 from juntek.history.fields import FIELDS, PLACES, Batch
 from juntek.history.queries import SERIES_KEYS, HistoryReader
 from juntek.history.recorder import Recorder
@@ -223,6 +225,32 @@ def test_days_are_those_of_whoever_asks(tmp_path: Path) -> None:
     write(path, some)
     for zone in (tokyo, nepal, BERLIN):
         assert_rollups_are_right(path, zone)
+
+
+@given(st.lists(st.sampled_from([1, 30, 280, 700, 5000, 40_000, 200_000]), min_size=2, max_size=40), st.integers(0, 90))
+@settings(max_examples=40, deadline=None)
+def test_gaps_are_shared_out_between_the_days_of_any_zone(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[int], quarter: int
+) -> None:
+    path = tmp_path_factory.mktemp("gaps") / "history.db"
+    times = list(accumulate(steps, initial=START // 900 * 900 + 900 * quarter))
+    write(path, [reading_at(0, time=time, charged_energy=n * 100.0) for n, time in enumerate(times)])
+    for zone in (BERLIN, ZoneInfo("Asia/Kathmandu"), ZoneInfo("Australia/Lord_Howe")):
+        days = LocalDays(zone)
+        expected: dict[int, float] = defaultdict(float)
+        for earlier, later in pairwise(times):
+            # Of a short step all is counted at its end.
+            borders = [earlier, *days.midnights(earlier, later), later] if later - earlier > 300 else [later, later]
+            for start, end in pairwise(borders):
+                expected[days.start_of(start)] += 100 * (end - start) / (later - earlier) if start < end else 0
+            if borders[0] == later:
+                expected[days.start_of(later)] += 100
+        with HistoryReader(path, time_zone=zone) as reader:
+            told = reader.days("house", date(2026, 9, 1), date(2027, 9, 1))
+        assert sum(day.charged_energy for day in told) == pytest.approx(100 * len(steps))
+        for day in told:
+            start = datetime(day.date.year, day.date.month, day.date.day, tzinfo=zone).timestamp()
+            assert day.charged_energy == pytest.approx(expected[int(start)], abs=0.5)
 
 
 def test_efficiency_counts_what_is_still_in_the_battery(tmp_path: Path) -> None:

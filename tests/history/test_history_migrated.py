@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from history.made import reading_at, rows_in
 from juntek import history as database_module
 from juntek.errors import DatabaseError
 from juntek.history import Database
@@ -84,11 +85,20 @@ def test_in_another_zone_nothing_is_lost(old: Path) -> None:
 
 
 def test_it_goes_on(old: Path) -> None:
+    told = TOLD["meters"]["house"]
+    more = [reading_at(tick, time=NOW + 10 * tick) for tick in range(720)]
     with Database(old) as database:
-        assert Recorder(database).last_times() == {
-            meter: pytest.approx(TOLD["meters"][meter]["span"][1]) for meter in METERS
-        }
+        recorder = Recorder(database)
+        assert recorder.last_times() == {meter: TOLD["meters"][meter]["span"][1] for meter in METERS}
         assert set(database.load_ledgers()) == set(METERS)
+        for start in range(0, len(more), 6):
+            recorder.record({"house": more[start : start + 6]})
+    rows = rows_in(old)
+    assert (
+        hashlib.sha256(json.dumps([list(row.values()) for row in rows[: -len(more)]]).encode()).hexdigest()
+        == (told["digest"])
+    )
+    assert [row["voltage"] for row in rows[-len(more) :]] == [reading.voltage for reading in more]
 
 
 def test_it_is_migrated_as_a_whole_or_not_at_all(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

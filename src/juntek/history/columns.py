@@ -27,7 +27,9 @@ def read_columns(connection: sqlite3.Connection) -> Columns:
 
 def are_complete(connection: sqlite3.Connection) -> bool:
     """Return whether the database has a column for every field."""
-    return len(read_columns(connection)) == len(FIELDS)
+    return len(read_columns(connection)) == len(FIELDS) and {part.name for part in PARTS} <= _names(
+        connection, "minute"
+    )
 
 
 def add_columns(connection: sqlite3.Connection) -> None:
@@ -37,7 +39,11 @@ def add_columns(connection: sqlite3.Connection) -> None:
     connection.executemany("INSERT OR IGNORE INTO field (key) VALUES (?)", [(field.key,) for field in FIELDS])
     wanted = {level: [part.name for part in PARTS] for level in LEVELS}
     for table, names in (wanted | {"meter": list(TOTALS), "gap": list(TOTALS)}).items():
-        there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+        there = _names(connection, table)
         for name in names:
             if name not in there:
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} INTEGER")
+
+
+def _names(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}

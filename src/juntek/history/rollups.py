@@ -119,7 +119,7 @@ def _roll_up(batch: Batch, growth: Sequence[Sequence[int]], start: int, end: int
 
 
 def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:
-    """Return one rollup of several in the order of time, each with these parts."""
+    """Return one rollup of several in the order of time, each of these parts."""
     if len(rollups) == 1:
         return list(rollups[0])
     whole: Rollup = []
