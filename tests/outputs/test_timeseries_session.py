@@ -66,7 +66,8 @@ async def test_what_was_missed_before_a_restart_is_told(path: Path, caplog: pyte
         write_history(path, 1, 3000)
         mood.judge = lambda _: Reply(503)
         async with serving(path, url, tick=5000) as gateway:
-            await wait_until(lambda: gateway.health.lag(gateway.context.time()) > 4900, "the lag tells of it")
+            await wait_until(lambda: not gateway.health.connected, "it is away")
+            assert gateway.health.lag(gateway.context.time()) > 4900
         mood.judge = lambda _: GOOD
         async with serving(path, url, tick=5000, rate=4000):
             await arrive(server, *range(1, 3001))
