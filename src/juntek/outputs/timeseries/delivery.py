@@ -141,11 +141,6 @@ class Delivery:
         await self._run(self._store.save, dict(self.progress.saved), dict(self.progress.now))
         self.progress.saved = dict(self.progress.now)
 
-    async def count(self) -> int:
-        """Return about how many readings lie in gaps."""
-        gaps = [(meter, cursor.past, cursor.until) for meter, cursor in self.progress.now.items() if cursor.has_gap]
-        return sum([await self._run(self._store.count, *gap) for gap in gaps])
-
     async def send_new(self) -> int:
         """Send what is after the heads, as far as it fits into one request; return how many readings that were."""
         now = self.progress.now

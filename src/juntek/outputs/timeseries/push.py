@@ -64,15 +64,15 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
         is_alone = stack.enter_context(hold(lock_of(database, options.label)))
         if not is_alone and stack.enter_context(hold(lock_of(database))):
             raise JuntekError(f"Another push to {options.label} is running; let it end, then run this again.")
-        count = _move_cursors(database, options.label, meters, again)
+        total = _move_cursors(database, options.label, meters, again)
         if not is_alone:
-            return Pushed(left_to_gateway=count)
+            return Pushed(left_to_gateway=total)
         health = SinkHealth()
         async with (
             open_target(options, version) as target,
             Delivery(options, database, target, site, health, ends=True) as delivery,
         ):
-            await _send_all(delivery, options.rate, tell)
+            await _send_all(delivery, options.rate, total, tell)
         return Pushed(delivery.sent, health.refused, health.lost, delivery.reason)
 
 
@@ -97,11 +97,10 @@ def _move_cursors(database: Path, label: str, meters: Sequence[str], again: Span
         store.close()
 
 
-async def _send_all(delivery: Delivery, rate: float, tell: Callable[[int, int], None]) -> None:
+async def _send_all(delivery: Delivery, rate: float, total: int, tell: Callable[[int, int], None]) -> None:
     loop = asyncio.get_running_loop()
     began, done = loop.time(), 0
     await delivery.look()
-    total = await delivery.count()
     while True:
         count = await delivery.send_past(min(BATCH, round(rate)))
         new = 0 if count else await delivery.send_new()
