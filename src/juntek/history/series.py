@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import groupby, pairwise
-from statistics import median
 
 from juntek.history.day_rollups import read_day_rollups
 from juntek.history.fields import (
@@ -190,7 +189,9 @@ def _with_gaps(series: Series, points: int) -> Series:
     if len(times) < 3:
         return series
     steps = [later - earlier for earlier, later in pairwise(times)]
-    usual = max(median(steps), series.resolution, 1.0)
+    ordered = sorted(steps)
+    median = (ordered[(len(steps) - 1) // 2] + ordered[len(steps) // 2]) / 2
+    usual = max(median, series.resolution, 1.0)
     gaps = [place for place, step in enumerate(steps, 1) if step > 2.5 * usual]
     room = points - len(times)
     if len(gaps) > room:
