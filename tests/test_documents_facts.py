@@ -19,7 +19,7 @@ import pytest
 from cli.program import environment, simulator
 from documents import DOCUMENTS, README, ROOT, table, words
 from juntek import homeassistant
-from juntek.cli.status import STATUSES
+from juntek.cli.stopping import STATUSES
 from juntek.links import kind_of
 from juntek.outputs.mqtt import juntek_kg
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES

@@ -193,7 +193,7 @@ async def test_a_history_that_was_away_says_so_and_goes_on_by_itself(
     folder = tmp_path / "disk"
     folder.write_text("in the way: no folder can be made")
     where = context(folder / "history.db")
-    supervisor = Supervisor(history, Options(commit_interval=0.1), where)
+    supervisor = Supervisor(history.OUTPUT, Options(commit_interval=0.1), where)
     task = asyncio.create_task(supervisor.run())
     for reading in readings(0, 5):
         supervisor.offer(update(reading))

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import itemgetter, mul
-from statistics import median
 from typing import Any
 
 from juntek.history.blocks import unpack
@@ -284,7 +283,7 @@ def _with_gaps(series: Series, points: int) -> Series:
     if len(times) < 3:
         return series
     steps = [later - earlier for earlier, later in pairwise(times)]
-    usual = max(median(steps), series.resolution, 1.0)
+    usual = max(sorted(steps)[len(steps) // 2], series.resolution, 1.0)
     gaps = [place for place, step in enumerate(steps, 1) if step > 2.5 * usual]
     room = points - len(times)
     if len(gaps) > room:

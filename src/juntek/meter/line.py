@@ -6,10 +6,10 @@ One `Line` serves one link and all meters on it. It never gives up: what goes wr
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from juntek.backoff import Backoff
 from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
@@ -61,7 +61,7 @@ class Line:
         self._room = room
         self._gather = gather
         self._opened_before = False
-        self._wait = SHORTEST_WAIT
+        self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
 
     async def run(self, link: Link | None = None) -> None:
         """Serve the link until cancelled, or until the end of a replay. A `link` that is open already is used first."""
@@ -85,8 +85,7 @@ class Line:
 
     async def _rest(self) -> None:
         # Many links that are lost together are not opened together, nor are their meters asked together then.
-        await asyncio.sleep(self._wait * random.uniform(0.7, 1.0))  # noqa: S311 - no secret
-        self._wait = min(2 * self._wait, LONGEST_WAIT)
+        await asyncio.sleep(self._backoff.wait())
 
     async def _serve(self, link: Link) -> LinkLostError:
         """Read, poll and watch until the link is lost; return how."""
@@ -123,7 +122,7 @@ class Line:
             except LinkLostError:
                 self._take([*bus.take(framer.finish(), time), *bus.finish(time)])
                 raise
-            self._wait = SHORTEST_WAIT
+            self._backoff.reset()
             time = chunk.time
             if self._tap is not None:
                 self._tap(chunk)
