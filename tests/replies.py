@@ -114,12 +114,14 @@ class Shown:
         return [event.reason for event in self.events if isinstance(event, Garbage)]
 
 
-def settled(meter: Meter, *, timed: bool = True, identity: bool = True) -> Shown:
-    """Return a bus that knows the meter and has heard it for a while."""
+def settled(meter: Meter, *, timed: bool = True, identity: bool = True, noisy: bool = False) -> Shown:
+    """Return a bus that knows the meter and has heard it for a while, on a noisy line with much that was damaged."""
     shown = Shown(time=1_750_000_000.0 if timed else None)
     if identity:
         shown.feed(meter.identity())
     shown.feed(meter.settings())
     assert shown.feed_all(meter.tick() for _ in range(10)) == [1] * 10
+    for _ in range(10 if noisy else 0):
+        shown.feed(meter.reply().replace(b",", b",9", 3), 0.0)
     shown.events.clear()
     return shown

@@ -256,5 +256,5 @@ def test_type_checkers_are_told_that_the_package_is_typed(tmp_path: Path) -> Non
         [sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True, check=True, timeout=60
     ).stdout
     assert "juntek/py.typed" in listing
-    assert "juntek/models/kg_f.py" in listing
+    assert "juntek/rs485/families/kg_f.py" in listing
     assert "tests/" not in listing

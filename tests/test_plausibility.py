@@ -27,11 +27,16 @@ SPOILED: dict[str, Spoil] = {
 
 
 def spikes() -> list[tuple[str, int, str]]:
-    """Every number of the layouts, and every way to spoil it that is more than what a second may bring."""
+    """Every number of the layouts, and every way to spoil it that is more than what a second may bring.
+
+    The time left is not among them: it is not shown, so that a wrong one takes nothing from a reading.
+    """
     cases = []
     for family in FAMILIES:
         numbers = Meter(family).numbers()
         for row in layout(family).rows:
+            if row.kind == "echo":
+                continue
             true = numbers[row.index - 2]
             ways = [way for way, spoil in SPOILED.items() if abs(spoil(true) - true) > 2 * row.step]
             cases += [(family, row.index - 2, way) for way in ways]
@@ -44,7 +49,8 @@ def test_a_spike_in_any_number_is_not_shown_and_costs_nothing_else(
     family: str, place: int, way: str, *, timed: bool
 ) -> None:
     meter = Meter(family)
-    shown = settled(meter, timed=timed)
+    # What the current did is believed where nothing was ever damaged.
+    shown = settled(meter, timed=timed, noisy=layout(family).rows[place].key == "current")
     meter.tick()
     spoiled = SPOILED[way](meter.numbers()[place])
     shown.feed(meter.spike(place, spoiled))
@@ -119,7 +125,7 @@ UNEXPLAINED = [set_capacity, trip, unplug_probe, clear_counters, change_battery]
 @pytest.mark.parametrize("seconds", [1, 10, 60])
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("change", UNEXPLAINED)
-def test_a_real_step_is_shown_by_the_third_reading_with_none_lost(
+def test_a_real_step_is_shown_by_the_next_reading_with_none_lost(
     family: str, change: Callable[[Meter], None], seconds: int, *, timed: bool
 ) -> None:
     meter = Meter(family)
@@ -130,12 +136,12 @@ def test_a_real_step_is_shown_by_the_third_reading_with_none_lost(
     counts = shown.feed_all([*before, *after], seconds)
     assert shown.raws == [*before, *after]
     assert shown.reasons == []
-    assert sum(counts[:7]) == 7, "told by the third"
+    assert sum(counts[:6]) == 6, "told by the next one"
     times = [reading.time for reading in shown.readings if reading.time is not None]
     assert times == sorted(times)
 
 
-def test_a_clock_that_is_set_back_is_shown_by_the_third_reading_with_none_lost() -> None:
+def test_a_clock_that_is_set_back_is_shown_by_the_next_reading_with_none_lost() -> None:
     meter = Meter("KH-F")
     shown = settled(meter)
     set_clock(meter)
@@ -212,7 +218,7 @@ def test_a_day_that_is_polled_seldom_is_shown_whole(model: str, step: int, *, ti
 @pytest.mark.parametrize("timed", [True, False], ids=["timed", "untimed"])
 @pytest.mark.parametrize("hours", [0.1, 1, 8, 72])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_after_a_gap_all_is_shown_by_the_third_reading(family: str, hours: float, *, timed: bool) -> None:
+def test_after_a_gap_all_is_shown_by_the_next_reading(family: str, hours: float, *, timed: bool) -> None:
     meter = Meter(family)
     shown = settled(meter, timed=timed)
     meter.current, meter.voltage, meter.temperature = 12.0, 53.6, 27
@@ -239,7 +245,7 @@ def test_replies_with_checksum_0_are_shown_when_three_agree() -> None:
     meter = Meter()
     shown = Shown()
     replies = [unverified(meter.tick()) for _ in range(9)]
-    assert shown.feed_all(replies) == [0, 0, 3] * 3
+    assert shown.feed_all(replies) == [0, 0, 3, 1, 1, 1, 1, 1, 1]
     assert shown.raws == replies
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+import sys
 from types import ModuleType
 
 
-def find_modules(package: str, path: Iterable[str]) -> list[ModuleType]:
-    """Return the modules of a package in the order of their names; `path` is its `__path__`, which is extended."""
-    extended = pkgutil.extend_path(list(path), package)
-    names = sorted({info.name for info in pkgutil.iter_modules(extended)})
-    importlib.import_module(package).__path__ = extended
+def find_modules(package: str) -> list[ModuleType]:
+    """Return the modules of a package, which has been imported, in the order of their names."""
+    parts = package.split(".")
+    for count in range(1, len(parts) + 1):
+        name = ".".join(parts[:count])
+        folder = sys.modules[name]
+        folder.__path__ = pkgutil.extend_path(folder.__path__, name)
+    names = sorted({info.name for info in pkgutil.iter_modules(sys.modules[package].__path__)})
     return [importlib.import_module(f"{package}.{name}") for name in names]

@@ -22,6 +22,8 @@ class Health:
     connected: bool = False
     frames: int = 0
     garbage: Counter[str] = field(default_factory=Counter)
+    out_of_range: Counter[str] = field(default_factory=Counter)
+    """How often a number was out of its range and is null in a reading, by key."""
     reconnects: int = 0
     last_frame: float | None = None
     """Seconds since 1970 of the last good frame of this meter."""
@@ -36,6 +38,7 @@ class Health:
             "frames": self.frames,
             "garbage": dict(self.garbage),
             "garbage_count": sum(self.garbage.values()),
+            "out_of_range": dict(self.out_of_range),
             "reconnects": self.reconnects,
             "last_frame": iso_time(self.last_frame),
             "error": self.error,

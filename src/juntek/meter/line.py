@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from juntek.backoff import Backoff
 from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
 from juntek.meter.poller import Poller
-from juntek.meter.state import Meter, MeterOptions, Mode
+from juntek.meter.state import Meter, MeterOptions, Mode, Outcome
+from juntek.protocol import Decoder, Event, Language
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.bus import Bus, Event
-from juntek.rs485.framing import Frame, Framer, Garbage
+from juntek.rs485.framing import Frame, Garbage
+from juntek.rs485.language import Rs485
 from juntek.update import Mode as Activity
 from juntek.update import Update
 
@@ -35,7 +37,8 @@ class Line:
 
     `handle` is called with every update, `tap` with every chunk of bytes. `room` is awaited before each chunk of a
     recording, which can wait for a slow reader; a wire cannot. `gather` is the seconds for which the bytes of a line
-    that is listened to may be gathered; readings and their times are late by up to that.
+    that is listened to may be gathered; readings and their times are late by up to that. `language` is RS485 unless
+    another one is given.
     """
 
     def __init__(  # noqa: PLR0913 - two doors and two manners, all by name
@@ -47,6 +50,7 @@ class Line:
         tap: Callable[[Chunk], None] | None = None,
         room: Callable[[], Awaitable[None]] | None = None,
         gather: float = 0.0,
+        language: Language[Any] | None = None,
     ) -> None:
         if len({options.address for options in meters}) < len(meters):
             raise RequestError(f"Two meters on {_bare(url)} have the same address; give each its own.")
@@ -60,6 +64,9 @@ class Line:
         self._tap = tap
         self._room = room
         self._gather = gather
+        self._language: Language[Any] = language if language is not None else Rs485()
+        self._decoder: Decoder[Any] | None = None
+        self._poller: Poller | None = None
         self._opened_before = False
         self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
 
@@ -89,7 +96,7 @@ class Line:
 
     async def _serve(self, link: Link) -> LinkLostError:
         """Read, poll and watch until the link is lost; return how."""
-        bus = Bus({address: meter.options.options for address, meter in self.meters.items()}, in_order=False)
+        decoder = self._language.decoder({address: meter.options.options for address, meter in self.meters.items()})
         intervals = {address: meter.options.interval for address, meter in self.meters.items()}
 
         def tell(activity: Activity) -> None:
@@ -97,22 +104,39 @@ class Line:
             link.gather = self._gather if activity == "listen" else 0.0
             self._tell_activity(activity)
 
-        poller = Poller(intervals, link, bus, self._mode, tell)
+        poller = Poller(intervals, link, self._language, decoder, self._mode, tell)
+        self._decoder, self._poller = decoder, poller if link.can_write else None
         async with asyncio.TaskGroup() as tasks:
             helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link.name))]
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
             try:
-                await self._read(link, bus, poller)
+                await self._read(link, decoder, poller)
             except Exception as error:  # noqa: BLE001 - raised again below
                 failure = error
             for helper in helpers:
                 helper.cancel()
+        self._decoder = self._poller = None
+        poller.close()
         if not isinstance(failure, LinkLostError):
             raise failure
         return failure
 
-    async def _read(self, link: Link, bus: Bus, poller: Poller) -> None:
-        framer = Framer()
+    async def send(self, address: int, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
+        """Set a setting, or act (`clear_totals`, `output`), when the line is free; then ask whether it was obeyed.
+
+        Raises RequestError for what the meter has not or cannot take, and where nothing may be written, and LinkError
+        when the link is down or is lost.
+        """
+        meter, decoder, poller = self.meters[address], self._decoder, self._poller
+        if self._mode == "listen":
+            raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
+        if decoder is None or poller is None:
+            raise LinkLostError(meter.health.error or f"{_bare(self.url)} is a recording, which takes no commands.")
+        command = decoder.command(address, key, value)
+        obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
+        return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
+
+    async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller) -> None:
         time = None
         while True:
             if self._room is not None and not link.can_write:
@@ -120,18 +144,18 @@ class Line:
             try:
                 chunk = await link.read()
             except LinkLostError:
-                self._take([*bus.take(framer.finish(), time), *bus.finish(time)])
+                self._take([*decoder.take(decoder.rest(), time), *decoder.finish(time)])
                 raise
             self._backoff.reset()
             time = chunk.time
             if self._tap is not None:
                 self._tap(chunk)
-            parts = framer.feed(chunk.data)
-            for part in parts:
-                poller.hear(part)
-            self._take(bus.take(parts, time))
+            parts = decoder.cut(chunk.data)
+            for heard in filter(None, map(decoder.hear, parts)):
+                poller.hear(heard)
+            self._take(decoder.take(parts, time))
 
-    def _take(self, events: list[Event]) -> None:
+    def _take(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Reading):
                 self._take_reading(event)
@@ -145,6 +169,9 @@ class Line:
         reading = meter.tell_apart(reading)
         meter.health.frames += 1
         meter.health.last_frame = reading.time
+        meter.last_reading = reading
+        if self._decoder is not None:
+            meter.health.out_of_range = self._decoder.out_of_range(reading.address)
         meter.hear(asyncio.get_running_loop().time())
         self._handle(meter.update(reading))
 

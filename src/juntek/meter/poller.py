@@ -1,20 +1,21 @@
 """Decides who asks the meters; rule: while somebody else asks (a display), this side only listens.
 
-It is told what passes on the line and writes requests; it reads nothing itself.
+It is told what passes on the line and writes requests; it reads nothing itself. A command takes its turn between two
+requests of this side, or right behind a reply to somebody else's, and is asked about afterwards.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from juntek.errors import LinkLostError
 from juntek.links import Link
-from juntek.rs485.bus import Bus
-from juntek.rs485.framing import Frame, Garbage, encode
+from juntek.protocol import Command, Decoder, Heard, Language, Query
 from juntek.update import Mode as Activity
 
 LISTEN_FIRST = 3.0
@@ -35,6 +36,12 @@ RETRY_INTERVAL = 2.0
 LONGEST_REST = 5.0
 """s between polls of a meter that does not answer, so that it costs its neighbours little."""
 
+ASK_AGAIN = 2
+"""How often a meter is asked again about a command, since a change is believed when it is told twice."""
+
+TRIES = 3
+"""How often a command is written at most."""
+
 FEW_MISSES = 3
 """Requests without an answer after which a meter is asked more seldom."""
 
@@ -50,6 +57,16 @@ class _Turn:
     misses: int = 0
 
 
+@dataclass(slots=True)
+class _Job:
+    """A command that waits for its turn; `obeyed` tells after a question whether it was."""
+
+    address: int
+    command: Command
+    obeyed: Callable[[], bool | None]
+    outcome: asyncio.Future[bool | None]
+
+
 class Poller:
     """Asks the meters of one link in turns, unless another master does.
 
@@ -57,10 +74,19 @@ class Poller:
     whenever that changes.
     """
 
-    def __init__(self, intervals: Mapping[int, float], link: Link, bus: Bus, mode: str, tell: Tell) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - one line and its manners
+        self,
+        intervals: Mapping[int, float],
+        link: Link,
+        language: Language[Any],
+        decoder: Decoder[Any],
+        mode: str,
+        tell: Tell,
+    ) -> None:
         self._turns = {address: _Turn(interval) for address, interval in intervals.items()}
         self._link = link
-        self._bus = bus
+        self._language = language
+        self._decoder = decoder
         self._mode = mode
         self._tell = tell
         self._activity: Activity = "starting"
@@ -69,8 +95,11 @@ class Poller:
         self._foreign: list[float] = []
         self._echo: bytes | None = None
         self._damaged = False
-        self._awaited: tuple[str, int] | None = None
+        self._awaited: tuple[Query | None, int] | None = None
         self._reply: asyncio.Future[None] | None = None
+        self._jobs: deque[_Job] = deque()
+        self._gap = asyncio.Event()
+        """Somebody else's request has just been answered, so that the line is free for a moment."""
 
     async def run(self) -> None:
         """Ask or be silent until cancelled, or until the link is lost: why, says whoever reads it."""
@@ -87,34 +116,49 @@ class Poller:
                 self._set("listen")
                 await self._wait_for_silence(SILENCE)
 
-    def hear(self, part: Frame | Garbage) -> None:
-        """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
-        if isinstance(part, Garbage):
-            self._hear_garbage(part)
-        elif part.command[0] == "r":
-            self._hear_reply(part)
-        elif part.command[0] in "RW":
-            self._hear_request(part)
+    async def send(self, address: int, command: Command, obeyed: Callable[[], bool | None]) -> bool | None:
+        """Write a command when the line is free; return what `obeyed` says once the meter was asked, None: unknown."""
+        outcome: asyncio.Future[bool | None] = self._loop.create_future()
+        self._jobs.append(_Job(address, command, obeyed, outcome))
+        return await outcome
 
-    def _hear_request(self, frame: Frame) -> None:
-        if frame.raw == self._echo:
+    def close(self) -> None:
+        """Give up what waits for its turn: the link is lost."""
+        for job in self._jobs:
+            if not job.outcome.done():
+                job.outcome.set_exception(LinkLostError("The link was lost before the command had its turn."))
+        self._jobs.clear()
+
+    def hear(self, heard: Heard) -> None:
+        """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
+        self._gap.clear()
+        if heard.kind == "request":
+            self._hear_request(heard)
+        elif heard.kind == "damaged":
+            self._hear_damaged(heard)
+        else:
+            self._hear_reply(heard)
+
+    def _hear_request(self, heard: Heard) -> None:
+        if heard.raw == self._echo:
             self._echo = None
-        elif len(frame.fields) <= 1:  # longer ones are damaged replies
+        else:
             now = self._loop.time()
             self._heard = now
             self._foreign = [*(at for at in self._foreign[-1:] if now - at < SILENCE), now]  # two are enough
 
-    def _hear_reply(self, frame: Frame) -> None:
-        if frame.address in self._turns:
-            self._turns[frame.address].misses = 0
-        if self._awaited == (frame.command, frame.address):
+    def _hear_reply(self, heard: Heard) -> None:
+        if heard.address in self._turns:
+            self._turns[heard.address].misses = 0
+        if self._awaited == (heard.query, heard.address):
             self._end_waiting()
         elif self._activity != "poll":
             self._heard = self._loop.time()
+            self._gap.set()
 
-    def _hear_garbage(self, garbage: Garbage) -> None:
+    def _hear_damaged(self, heard: Heard) -> None:
         """A damaged reply is a reply, too: nothing better will come."""
-        if self._awaited is not None and garbage.raw.startswith(b":" + self._awaited[0].encode("ascii")):
+        if self._awaited is not None and heard.query == self._awaited[0]:
             self._turns[self._awaited[1]].misses = 0
             self._damaged = True
             self._end_waiting()
@@ -141,15 +185,49 @@ class Poller:
             if rest <= 0:
                 self._foreign.clear()
                 return
-            await asyncio.sleep(min(rest, 0.5))
+            if not self._jobs:
+                await asyncio.sleep(min(rest, 0.5))
+            elif await self._has_gap(min(rest, 0.5)):
+                await self._do(self._jobs.popleft())
+
+    async def _has_gap(self, patience: float) -> bool:
+        """Wait until the line is free for a moment: at once where nobody else asks."""
+        if self._activity == "poll":
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._gap.wait()
+        return self._gap.is_set()
+
+    async def _do(self, job: _Job) -> None:
+        """Write a command and ask what has become of it, until it was obeyed or nothing helps."""
+        obeyed: bool | None = None
+        turn, query = self._turns[job.address], job.command.query
+        for _ in range(TRIES):
+            await self._exchange(None, job.address, job.command.line)
+            if query is None:
+                break
+            for _ in range(1 + ASK_AGAIN):  # what surprises is believed when it is said again
+                await self._has_gap(SILENCE)
+                await self._ask(query, job.address, turn)
+                obeyed = job.obeyed()
+                if obeyed:
+                    break
+            if obeyed:
+                break
+        if not job.outcome.done():
+            job.outcome.set_result(obeyed)
 
     async def _poll(self) -> None:
         """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
         while self._mode == "poll" or len(self._foreign) < 2:
+            if self._jobs:
+                await self._do(self._jobs.popleft())
+                continue
             address, turn = min(self._turns.items(), key=lambda item: item[1].reading)
             wait = turn.reading - self._loop.time()
             if wait > 0:
-                await asyncio.sleep(min(wait, 0.5))
+                await asyncio.sleep(min(wait, 0.5 if not self._jobs else 0.0))
                 continue
             await self._take_turn(address, turn)
 
@@ -158,27 +236,29 @@ class Poller:
         interval = turn.interval if turn.misses < FEW_MISSES else max(turn.interval, LONGEST_REST)
         # Keep the beat; after a pause begin a new one.
         turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
-        station = self._bus.stations.get(address)
-        known = station is not None and station.identity is not None
+        wants = self._decoder.wants(address)
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
-        if not turn.misses and (station.doubts_identity if station and known else now >= turn.identity):
-            damaged = await self._ask("00", address, turn)
+        if not turn.misses and ("identity" in wants or (not self._decoder.knows(address) and now >= turn.identity)):
+            damaged = await self._ask("identity", address, turn)
             turn.identity = now + (RETRY_INTERVAL if damaged else IDENTITY_INTERVAL)
-        if not turn.misses and (now >= turn.settings or (station is not None and station.doubts_settings)):
-            damaged = await self._ask("51", address, turn)
+        if not turn.misses and ("settings" in wants or now >= turn.settings):
+            damaged = await self._ask("settings", address, turn)
             turn.settings = now + (RETRY_INTERVAL if damaged else SETTINGS_INTERVAL)
-        await self._ask("50", address, turn)
+        await self._ask("reading", address, turn)
 
-    async def _ask(self, number: str, address: int, turn: _Turn) -> bool:
+    async def _ask(self, query: Query, address: int, turn: _Turn) -> bool:
         """Ask and wait; return whether the reply came damaged."""
-        self._damaged = False
-        request = encode(f"R{number}", address, (1,))
-        self._echo = request[:-2]
-        self._awaited = (f"r{number}", address)
-        self._reply = self._loop.create_future()
-        self._bus.expect(address)
         turn.misses += 1  # until the reply comes
-        await self._link.write(request)
+        self._decoder.expect(address)
+        return await self._exchange(query, address, self._language.ask(query, address))
+
+    async def _exchange(self, query: Query | None, address: int, line: bytes) -> bool:
+        """Write a request, or a command, and wait for the reply; return whether it came damaged."""
+        self._damaged = False
+        self._echo = line.rstrip()
+        self._awaited = (query, address)
+        self._reply = self._loop.create_future()
+        await self._link.write(line)
         with suppress(TimeoutError):
             async with asyncio.timeout(REPLY_TIMEOUT):
                 await self._reply

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError
+from juntek.protocol import Command
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options
 from juntek.update import Health, Update
 
 Mode = Literal["auto", "listen", "poll"]
+Outcome = Literal["obeyed", "refused", "unknown"]
+"""What became of a command, by what the meter says afterwards; unknown where it says nothing of it."""
 
 PATIENCE = 10.0
 """s without a believed reading after which a meter counts as silent, or four polls if that is longer."""
@@ -49,6 +52,7 @@ class Meter:
         "available",
         "health",
         "identity",
+        "last_reading",
         "options",
         "settings",
     )
@@ -57,6 +61,7 @@ class Meter:
         self.options = options
         self.identity: Identity | None = None
         self.settings: Settings | None = None
+        self.last_reading: Reading | None = None
         self.available = False
         self.health = Health(garbage=garbage)
         self._heard = self._looked = 0.0
@@ -110,6 +115,17 @@ class Meter:
         else:
             self.settings = event
         return True
+
+    def has_obeyed(self, command: Command) -> bool | None:
+        """Whether the meter says now what a command was to bring about; None where it has said nothing."""
+        told: float | str | None = None
+        if command.query == "settings" and self.settings is not None:
+            return bool(self.settings.value(command.key) == command.value)
+        if command.query == "reading" and self.last_reading is not None:
+            told = getattr(self.last_reading, command.key)
+        if isinstance(told, float):
+            return abs(told - float(command.value)) <= 1.0
+        return None if told is None else bool(told == command.value)
 
     def explain_silence(self, link: str, *, line_is_good: bool = False) -> JuntekError:
         """Return why there may be no reading, with the mend; `line_is_good` where others on it are heard."""

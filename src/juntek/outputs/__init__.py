@@ -140,5 +140,5 @@ class Context:
 @cache
 def find_outputs() -> dict[str, Output[Any]]:
     """Return every kind of output by the name of its section; their libraries are not loaded by that."""
-    outputs = (module.OUTPUT for module in find_modules(__name__, __path__))
+    outputs = (module.OUTPUT for module in find_modules(__name__))
     return {output.section: output for output in outputs}

@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 QUANTITIES: dict[str, Quantity] = {
-    row.key: row for module in find_modules(__name__, __path__) for row in getattr(module, "ROWS", ())
+    row.key: row for module in find_modules(__name__) for row in getattr(module, "ROWS", ())
 }
 """All quantities by key, in the order in which they are shown."""
 

@@ -10,10 +10,13 @@ from dataclasses import replace
 
 from juntek.rs485.decode import Options
 from juntek.rs485.framing import Frame, Framer, Garbage
-from juntek.rs485.plausibility import CONFIRMATIONS
-from juntek.rs485.station import LONGEST_WAIT, Event, Slot, Station
+from juntek.rs485.station import Event, Station
+from juntek.validation import LONGEST_WAIT, Held, Noise
 
 __all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
+
+CONFIRMATIONS = 3
+"""Replies after which an address that nobody asked is believed to be there."""
 
 PRESENCE = 64
 """Replies of others after which an address has to prove again that it is there."""
@@ -31,27 +34,28 @@ class Bus:
     With `options` by address only those addresses are listened to; without, all are, and an address that was not
     asked must be heard several times before it is believed. With `check=False` nothing is held back as implausible.
 
-    Events come in the order of the wire. With `in_order=False` only those of each meter do: one whose readings wait
-    for others to agree with them then holds back nothing of its neighbours.
+    Events come in the order of the wire. With `in_order=False` only those of each meter do: one whose reading waits
+    for the next one then holds back nothing of its neighbours.
     """
 
     def __init__(self, options: dict[int, Options] | None = None, *, check: bool = True, in_order: bool = True) -> None:
         self.stations: dict[int, Station] = {}
         self.ignored = 0
         """Replies of addresses that nobody asked for."""
+        self.noise = Noise()
         self._framer = Framer()
         self._options = options
         self._check = check
         self._in_order = in_order
         self._asked: int | None = None
         self._replies = 0
-        self._queues: dict[int, deque[Event | Slot]] = {}
+        self._queues: dict[int, deque[Event | Held]] = {}
         """What is held back, by address; all at 0 where one order is kept for all. None of them is empty."""
 
     def feed(self, data: bytes, time: float | None = None) -> list[Event]:
         """Return what `data` decides, in order. `time` is when it was received, s since 1970.
 
-        A reading that waits for others to agree with it holds back what came after it, for LONGEST_WAIT at most.
+        A reading that waits for the next one holds back what came after it, for LONGEST_WAIT at most.
         """
         return self.take(self._framer.feed(data), time)
 
@@ -63,7 +67,7 @@ class Bus:
         """Return what stood unfinished or undecided at the end of the stream."""
         events = self.take(self._framer.finish(), time)
         for station in self.stations.values():
-            station.drop_waiting()
+            station.give_up()
         return events + self._decided()
 
     def take(self, parts: list[Frame | Garbage], time: float | None = None) -> list[Event]:
@@ -77,10 +81,10 @@ class Bus:
                     continue
             else:
                 event = self._take_other(part, time)
-            if event.__class__ is Slot or self._queues:
+            if event.__class__ is Held or self._queues:
                 self._hold_back(part, event, events)
             else:
-                events.append(event)  # type: ignore[arg-type]  # it is no Slot
+                events.append(event)  # type: ignore[arg-type]  # it is no Held
         if self._queues:
             self._drop_what_waits_too_long(time)
             events += self._decided()
@@ -88,17 +92,19 @@ class Bus:
 
     def _take_other(self, part: Frame | Garbage, time: float | None) -> Event:
         if isinstance(part, Garbage):
+            if part.raw.startswith(b":r"):
+                self.noise.add_rejected()
             return replace(part, time=time) if time is not None else part
         if part.command[0] == "R":
             self._asked = part.address
         return part
 
-    def _hold_back(self, part: Frame | Garbage, event: Event | Slot, events: list[Event]) -> None:
+    def _hold_back(self, part: Frame | Garbage, event: Event | Held, events: list[Event]) -> None:
         """Queue an event behind the undecided ones that it must not overtake, else add it to `events`."""
         place = 0
         if not self._in_order:
             place = part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
-        if isinstance(event, Slot):
+        if isinstance(event, Held):
             self._queues.setdefault(place, deque()).append(event)
         elif place in self._queues:
             self._queues[place].append(event)
@@ -110,7 +116,7 @@ class Bus:
         events: list[Event] = []
         for place, queue in list(self._queues.items()):
             while queue:
-                event = queue[0].event if isinstance(queue[0], Slot) else queue[0]
+                event = queue[0].event if isinstance(queue[0], Held) else queue[0]
                 if event is None:
                     break
                 events.append(event)
@@ -123,9 +129,10 @@ class Bus:
         crowded = any(len(queue) > MOST_WAITING for queue in self._queues.values())
         for station in self.stations.values():
             if crowded or (time is not None and station.waits_too_long(time)):
-                station.drop_waiting()
+                station.give_up()
 
-    def _take_reply(self, frame: Frame, time: float | None) -> Event | Slot | None:
+    def _take_reply(self, frame: Frame, time: float | None) -> Event | Held | None:
+        self.noise.add_frame()
         station = self.stations.get(frame.address) or self._add_station(frame.address)
         if station is None:
             self.ignored += 1
@@ -148,7 +155,7 @@ class Bus:
             options = self._options[address]
         else:
             return None
-        station = self.stations[address] = Station(address, options)
+        station = self.stations[address] = Station(address, options, self.noise)
         return station
 
     def _doubt_address(self, station: Station) -> str | None:

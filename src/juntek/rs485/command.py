@@ -6,21 +6,14 @@ Each command says what a wrong one can do: "harmless", "accounting" (what is cou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from juntek.errors import RequestError
+from juntek.protocol import Command
 from juntek.rs485.decode import raw_of, value_of
-from juntek.rs485.family import Action, Field, Model, Risk
+from juntek.rs485.family import Action, Field, Model
 from juntek.rs485.framing import encode
 
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One write: `line` is ready for the wire, `risk` is what a wrong one can do."""
-
-    key: str
-    line: bytes
-    risk: Risk
+_TELLS = {"output": "output_state", "state_of_charge": "state_of_charge"}
+"""What a reading says after an action, by the action; of the others nothing can be read back."""
 
 
 def set_value(model: Model, address: int, key: str, value: float | str | None) -> Command:
@@ -39,7 +32,9 @@ def set_value(model: Model, address: int, key: str, value: float | str | None) -
     if raw != row.off and not row.low <= raw <= row.high:
         raise RequestError(f"{key} cannot be {value}; it takes {_limits(row)}.")
     assert row.write is not None  # noqa: S101 - only rows with a write are settable
-    return Command(key, encode(f"W{row.write:02d}", address, (raw,)), row.risk)
+    # What is read back is compared as the meter rounds it.
+    line = encode(f"W{row.write:02d}", address, (raw,))
+    return Command(key, line, row.risk, "settings", value_of(row, raw))
 
 
 def act(model: Model, address: int, key: str, operand: int = 1) -> Command:
@@ -53,7 +48,10 @@ def act(model: Model, address: int, key: str, operand: int = 1) -> Command:
         raise RequestError(f"A {model.family} has no action '{key}'; it has {known}.")
     if not action.low <= operand <= action.high:
         raise RequestError(f"{key} takes {_operands(action)}, not {operand}.")
-    return Command(key, encode(f"W{action.write:02d}", address, (operand,)), action.risk)
+    line = encode(f"W{action.write:02d}", address, (operand,))
+    told = _TELLS.get(key)
+    value = ("off", "on")[operand] if key == "output" else operand
+    return Command(told or key, line, action.risk, "reading" if told else None, value)
 
 
 def _limits(row: Field) -> str:

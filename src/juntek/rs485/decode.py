@@ -5,14 +5,17 @@ Nothing here remembers anything: what follows from earlier frames is `derive` an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
 from operator import itemgetter, truediv
 from typing import Any
 
-from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.family import OUTPUT_STATE_OF_CODE, SENSOR_OF_SERIES, Field, Layout, Model, find_models
+from juntek.quantity import READING_KEYS
+from juntek.reading import NOTHING_MORE, Identity, Reading, Settings
+from juntek.rs485.family import Field, Layout, Model, find_models
 from juntek.rs485.framing import Frame, Garbage
 
 IDLE_CURRENT = 0.05
@@ -35,14 +38,12 @@ class Options:
 def models_for(frame: Frame, *, family: str | None = None, series: int | None = None) -> list[Model]:
     """Return the models that could have sent this `r50` or `r51`, best first.
 
-    The configured family decides, else the series digit of the meter's `r00`, else the number of fields alone.
+    The configured family decides, else the series digit of the meter's `r00`, else the number of fields alone: also
+    where another meter, which has not said yet who it is, has taken the place of the one that did.
     """
-    models = find_models()
-    if family is not None:
-        models = tuple(model for model in models if model.family == family)
-    elif series is not None:
-        models = tuple(model for model in models if series in model.series)
-    return [model for model in models if len(frame.fields) in _layout(model, frame.command).counts]
+    models = [m for m in find_models() if family in (None, m.family)]
+    models = [m for m in models if len(frame.fields) in _layout(m, frame.command).counts]
+    return [m for m in models if series in m.series] or models
 
 
 def _layout(model: Model, command: str) -> Layout:
@@ -57,14 +58,15 @@ def decode_identity(frame: Frame, options: Options = Options(), *, time: float |
     series, rest = divmod(code, 1000)
     classes, tens = divmod(rest, 100)
     models = [m for m in find_models() if series in m.series and options.family in (None, m.family)]
-    if not models or series not in SENSOR_OF_SERIES or classes == 0 or tens == 0:
+    if not models or classes == 0 or tens == 0:
         return Garbage("unknown_layout", frame.raw, f"no model table knows the model code {code}", time)
     model = models[0]
+    sensor = model.series[series]
     return Identity(
         address=frame.address,
         family=model.family,
-        model=f"{model.prefix}{rest}{'H' if SENSOR_OF_SERIES[series] == 'hall' else 'F'}",
-        sensor=SENSOR_OF_SERIES[series],
+        model=f"{model.prefix}{rest}{'H' if sensor == 'hall' else 'F'}",
+        sensor=sensor,
         max_voltage=120 if classes == 1 else classes * 100,
         max_current=tens * 10,
         firmware=f"{firmware // 100}.{firmware % 100:02d}",
@@ -85,7 +87,8 @@ def decode_settings(frame: Frame, model: Model, *, time: float | None = None) ->
             return Garbage("implausible", frame.raw, f"{row.key or 'a reserved number'} cannot be {raw}", time)
         if row.key:
             values[row.key] = value_of(row, raw)
-    return Settings(address=frame.address, family=model.family, raw=frame.raw, time=time, **values)
+    more = {key: values.pop(key) for key in list(values) if key not in _SETTINGS}
+    return Settings(address=frame.address, family=model.family, raw=frame.raw, time=time, more=more, **values)
 
 
 def value_of(row: Field, raw: int) -> float | int | str | None:
@@ -111,35 +114,35 @@ def raw_of(row: Field, value: float | str | None) -> int:
 
 
 class ReadingDecoder:
-    """Turns `r50` frames of one layout into readings; the rows are laid out once, so that a frame costs little."""
+    """Turns `r50` frames of one family into readings; the rows are laid out once, so that a frame costs little.
+
+    A number out of its range that a reading can do without becomes None and is counted in `out_of_range`, by key.
+    """
 
     __slots__ = (
-        "_clock",
-        "_current",
-        "_direction",
-        "_divisors",
-        "_output",
-        "_pick",
-        "_run_time",
-        "_temperature",
-        "layout",
-    )
+        "_clock", "_current", "_direction", "_divisors", "_levels", "_more", "_output", "_pick", "_run_time", "_states",
+        "_temperature", "family", "out_of_range",
+    )  # fmt: skip
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        rows = layout.rows
+    def __init__(self, model: Model) -> None:
+        self.family = model.family
+        self.out_of_range = Counter[str]()
+        self._states = model.output_states
+        rows = model.readings.rows
         self._divisors = [row.scale if row.scale != 1 else 1.0 for row in rows]
         place = {row.key: row.index - 2 for row in rows}
         self._current, self._direction = place["current"], place["direction"]
-        self._output, self._temperature = place["output_state"], place["temperature"]
-        self._run_time, self._clock = place.get("run_time"), place.get("clock")
+        self._output, self._temperature = place["output_state"], place.get("temperature")
+        self._run_time = place.get("run_time")
+        self._clock = (place["date"], place["clock"]) if "clock" in place else None
         absent = len(rows)  # the place of a None behind the numbers
         self._pick = itemgetter(*(place.get(key, absent) for key in _SCALED))
+        self._levels = [(row.index - 2, row) for row in rows if row.kind == "level" and row.key not in _NEEDED]
+        self._more = [(row.index - 2, row) for row in rows if row.key in READING_KEYS and row.key not in _FIELDS]
 
-    def decode(  # noqa: PLR0913, PLR0917
+    def decode(
         self,
         frame: Frame,
-        family: str,
         options: Options,
         nominal_capacity: float | None,
         message_count: int | None,
@@ -156,6 +159,15 @@ class ReadingDecoder:
         voltage, current, remaining, resistance, out_ah, in_ah, out_wh, in_wh, any_ah, any_wh = self._pick(
             (*map(truediv, fields, self._divisors), None)
         )
+        temperature = None
+        for place, row in self._levels:
+            raw = fields[place]
+            if not row.low <= raw <= row.high:
+                self.out_of_range[row.key] += 1
+                if row.key == "internal_resistance":
+                    resistance = None
+            elif place == self._temperature and raw != row.absent:
+                temperature = raw - row.offset
         if options.invert_current:  # the meter counts the other way, too
             charging = not charging
             out_ah, in_ah, out_wh, in_wh = in_ah, out_ah, in_wh, out_wh
@@ -163,25 +175,35 @@ class ReadingDecoder:
             current = 0.0 - current  # not -current, which makes -0.0 of no current
         idle = options.idle_current
         code = fields[self._output]
-        temperature = fields[self._temperature]
+        clock = self._clock
         # All fields in their order, given to the tuple itself: Reading(...) takes three times as long.
         return _new(
             Reading,
             (
-                time, frame.address, family, voltage, current, round(voltage * current, 2) + 0.0, remaining, resistance,
-                out_ah, in_ah, out_wh, in_wh, any_ah, any_wh,
+                time, frame.address, self.family, voltage, current, round(voltage * current, 2) + 0.0, remaining,
+                resistance, out_ah, in_ah, out_wh, in_wh, any_ah, any_wh,
                 fields[self._run_time] if self._run_time is not None else None,
-                None if temperature == 79 else temperature - 100,
-                code, OUTPUT_STATE_OF_CODE.get(code, "unknown"),
+                temperature, code, self._states.get(code, "unknown"),
                 "idle" if -idle < current < idle else "charging" if current > 0 else "discharging",
-                _clock_text(fields[self._clock - 1], fields[self._clock]) if self._clock is not None else None,
-                nominal_capacity, message_count, frame.raw, None, None, (),
+                _clock_text(fields[clock[0]], fields[clock[1]]) if clock is not None else None,
+                nominal_capacity, message_count, frame.raw, None, None, (), self._read_more(fields),
             ),
         )  # fmt: skip
+
+    def _read_more(self, fields: tuple[int, ...]) -> Mapping[str, Any]:
+        if not self._more:
+            return NOTHING_MORE
+        return {
+            row.key: value_of(row, fields[place]) if row.low <= fields[place] <= row.high else None
+            for place, row in self._more
+        }
 
 
 _new = tuple.__new__
 
+_FIELDS = frozenset(Reading._fields)
+_NEEDED = ("voltage", "current")
+_SETTINGS = frozenset(field.name for field in fields(Settings))
 _SCALED = (
     "voltage",
     "current",

@@ -82,31 +82,6 @@ class Action:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """One family: which `r00` series digits it answers with, its layouts and its actions.
-
-    `counters_in_doubt` marks a family whose capacity and energy counters nobody has shown to count one direction.
-    """
-
-    family: str
-    prefix: str
-    series: tuple[int, ...]
-    readings: Layout
-    settings: Layout
-    actions: tuple[Action, ...] = ()
-    counters_in_doubt: bool = False
-    settable: dict[str, Field] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        for row in self.settings.rows:
-            if row.write is not None:
-                self.settable[row.key] = row
-
-
-SENSOR_OF_SERIES = {1: "hall", 2: "shunt", 4: "shunt"}
-"""First digit of the model code (KG-man p. 25, KH-man p. 29). A KH-F is sold with a shunt."""
-
 OUTPUT_STATE_OF_CODE = {
     0: "on",
     1: "over_voltage",
@@ -118,13 +93,36 @@ OUTPUT_STATE_OF_CODE = {
     99: "off",  # KH-man; seen on KG-F too (PO, MM)
     255: "off",  # KG-man, KL-man; never seen
 }
+"""The codes that the manuals of all families print."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One family: its layouts, its actions, and how its `r00` and its output codes are to be read.
+
+    `series` has the sensor of each first digit of the model code that the family answers with.
+    """
+
+    family: str
+    prefix: str
+    series: dict[int, str]
+    readings: Layout
+    settings: Layout
+    actions: tuple[Action, ...] = ()
+    output_states: dict[int, str] = field(default_factory=lambda: OUTPUT_STATE_OF_CODE)
+    settable: dict[str, Field] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        for row in self.settings.rows:
+            if row.write is not None:
+                self.settable[row.key] = row
 
 
 @cache
 def find_models() -> tuple[Model, ...]:
     """Return the models of every file in `models/`, in the order of their names."""
     package = importlib.import_module("juntek.rs485.families")
-    return tuple(module.MODEL for module in find_modules(package.__name__, package.__path__))
+    return tuple(module.MODEL for module in find_modules(package.__name__))
 
 
 def model_of_family(family: str) -> Model | None:

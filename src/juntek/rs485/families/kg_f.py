@@ -71,4 +71,6 @@ ACTIONS = (
     Action(key="clear_totals", write=62, low=1, high=1, risk="accounting", source="KG-man p. 25"),
 )
 
-MODEL = Model(family="KG-F", prefix="KG", series=(1, 2), readings=READINGS, settings=SETTINGS, actions=ACTIONS)
+MODEL = Model(
+    family="KG-F", prefix="KG", series={1: "hall", 2: "shunt"}, readings=READINGS, settings=SETTINGS, actions=ACTIONS
+)

@@ -80,4 +80,4 @@ ACTIONS = (
     Action(key="clear_totals", write=62, low=1, high=1, risk="accounting", source="KG-man p. 25"),
 )
 
-MODEL = Model(family="KH-F", prefix="KH", series=(4,), readings=READINGS, settings=SETTINGS, actions=ACTIONS)
+MODEL = Model(family="KH-F", prefix="KH", series={4: "shunt"}, readings=READINGS, settings=SETTINGS, actions=ACTIONS)

@@ -66,6 +66,5 @@ ACTIONS = (
 )
 
 MODEL = Model(
-    family="KL-F", prefix="KL", series=(1, 2), readings=READINGS, settings=SETTINGS, actions=ACTIONS,
-    counters_in_doubt=True,
+    family="KL-F", prefix="KL", series={1: "hall", 2: "shunt"}, readings=READINGS, settings=SETTINGS, actions=ACTIONS,
 )  # fmt: skip

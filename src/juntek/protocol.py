@@ -1,0 +1,93 @@
+"""What the language of a meter has to offer to the loop that serves its link; rule: no I/O, time is an argument.
+
+RS485 is the first one (`rs485.language`). Another one, such as Bluetooth's, is a `Language` beside it: it cuts bytes
+into parts, turns parts into events, tells what passes on a shared line, says how to ask, and encodes commands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from juntek.reading import Identity, Reading, Settings
+from juntek.rs485.decode import Options
+from juntek.rs485.framing import Frame, Garbage
+
+Query = Literal["identity", "settings", "reading"]
+Risk = Literal["harmless", "accounting", "dangerous"]
+Event = Frame | Garbage | Identity | Settings | Reading
+
+Part = TypeVar("Part")
+
+
+class Heard(NamedTuple):
+    """What a part of the line is: who said it, about what (None: neither of the queries), and of which address.
+
+    "damaged" is a reply that cannot be read.
+    """
+
+    kind: Literal["request", "reply", "acknowledgement", "damaged"]
+    query: Query | None
+    address: int | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One write to a meter: `line` is ready for the wire, `risk` is what a wrong one can do.
+
+    Whether it was obeyed is seen when `query` is asked again and `key` is `value` then; where there is no `query`, only
+    the acknowledgement tells.
+    """
+
+    key: str
+    line: bytes
+    risk: Risk
+    query: Query | None = None
+    value: Any = None
+
+
+class Decoder(Protocol[Part]):
+    """The state of one link: bytes in, events out."""
+
+    def cut(self, data: bytes) -> list[Part]:
+        """Return the parts that bytes complete."""
+
+    def rest(self) -> list[Part]:
+        """Return what stood unfinished at the end of the stream."""
+
+    def take(self, parts: list[Part], time: float | None) -> Sequence[Event]:
+        """Return what parts that came at `time` (s since 1970) decide."""
+
+    def finish(self, time: float | None) -> Sequence[Event]:
+        """Return what waited for more at the end of the stream."""
+
+    def hear(self, part: Part) -> Heard | None:
+        """Return what a part is, before it is decided whether it is believed; None for noise."""
+
+    def expect(self, address: int) -> None:
+        """Say that this side asks an address now."""
+
+    def wants(self, address: int) -> frozenset[Query]:
+        """Return what has to be asked of an address because it is in doubt."""
+
+    def knows(self, address: int) -> bool:
+        """Whether an address has said who it is."""
+
+    def out_of_range(self, address: int) -> Counter[str]:
+        """Return how often each number was out of its range and is missing in a reading, by key."""
+
+    def command(self, address: int, key: str, value: Any) -> Command:  # noqa: ANN401 - what the key takes
+        """Return the command that sets a setting or acts; raises RequestError for what the meter has not."""
+
+
+class Language(Protocol[Part]):
+    """A protocol of meters."""
+
+    def decoder(self, options: Mapping[int, Options]) -> Decoder[Part]:
+        """Return a decoder for the meters of one link, by address."""
+
+    def ask(self, query: Query, address: int) -> bytes:
+        """Return the bytes that ask a meter."""
