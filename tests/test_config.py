@@ -15,6 +15,7 @@ from juntek.config.keys import keys_at
 from juntek.config.lines import find_lines
 from juntek.errors import ConfigurationError
 from juntek.outputs.mqtt import MqttOptions
+from juntek.outputs.web import WebOptions
 
 HOUSE = '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n'
 VAN = '[[meters]]\nname = "van"\nlink = "socket://10.0.0.9:4001"\n'
@@ -188,6 +189,32 @@ def test_paths_count_from_the_folder_of_the_file(file: Path) -> None:
     assert mqtt(load_text(file, text)).password_file == file.parent / "password"
 
 
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        ('port = "1884"', "port", 1884),
+        ("port = 1884.0", "port", 1884),
+        ("interval = 2", "interval", 2.0),
+        ('interval = " 0.5 "', "interval", 0.5),
+        ('tls = "Yes"', "tls", True),
+        ("tls = 0", "tls", False),
+        ('protocol = "3.1.1"', "protocol", "3.1.1"),
+    ],
+)
+def test_a_value_may_be_written_as_people_and_the_environment_write_it(
+    file: Path, line: str, key: str, value: object
+) -> None:
+    read = getattr(mqtt(load_text(file, f"{HOUSE}[mqtt]\n{line}")), key)
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("hosts", ['["a", "b"]', '"a, b"', '" a ,b,"'])
+def test_a_list_may_be_written_as_one_text(file: Path, hosts: str) -> None:
+    options = load_text(file, f"{HOUSE}[web]\nallowed_hosts = {hosts}").sinks["web"]
+    assert isinstance(options, WebOptions)
+    assert options.allowed_hosts == ("a", "b")
+
+
 def test_a_file_of_a_windows_editor_is_read(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + HOUSE.replace("\n", "\r\n").encode())
     assert load(file, {}).meters[0].options.name == "house"
@@ -313,6 +340,19 @@ WRONG_FILES = {
         f'{HOUSE}[[timeseries]]\nurl = "http://pi/write"\nsite = "cabin"',
         'line 6: [[timeseries]] has no key "site"; it goes to the top of the file, above the first [section].',
     ),
+    "a number in a list of text": (
+        f"{HOUSE}[web]\nallowed_hosts = [3]",
+        "line 5: web.allowed_hosts is text in quotes, not 3.",
+    ),
+    "a number for a list": (
+        f"{HOUSE}[web]\nallowed_hosts = 3",
+        'line 5: web.allowed_hosts is a list such as ["a", "b"], not 3.',
+    ),
+    "a number in place of a table": (
+        f"timeseries = [3]\n{HOUSE}",
+        "line 1: [[timeseries]] is a table, not 3; write [[timeseries]] on a line and its keys below.",
+    ),
+    "half of a whole number": (f"{HOUSE}[mqtt]\nport = 1883.5", "line 5: mqtt.port is a whole number, not 1883.5."),
     "a section below a section": (f"{HOUSE}[metrics.web]", 'line 4: [metrics] has no key "web"; there is only listen.'),
     "an unknown key where there is one": (
         f"{HOUSE}[metrics]\nx = 1",

@@ -80,7 +80,7 @@ def show_configuration(configuration: Configuration) -> str:
         )
         for meter in configuration.meters
     ]
-    sinks = [
+    outputs = [
         (name, _show_options(options))
         for section, configured in configuration.sinks.items()
         for name, options in find_outputs()[section].names(configured).items()
@@ -88,8 +88,8 @@ def show_configuration(configuration: Configuration) -> str:
     parts = [
         f"{configuration.file or 'The environment'} is right.",
         draw_table(("meter", "link", "address", "mode", "model", "interval"), meters),
-        draw_table(("sink", "keys that are not the default"), sinks)
-        if sinks
+        draw_table(("output", "keys that are not the default"), outputs)
+        if outputs
         else "Nothing is published: there is no section such as [mqtt].",
         f"The site is {configuration.site}. Totals are kept in {configuration.database}.",
     ]

@@ -6,7 +6,7 @@ All are looked through before the first sentence is chosen: one about an unknown
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_origin
@@ -95,12 +95,17 @@ def _convert(key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
     if value is None and not key.required and key.default is None:
         return None
     kind = get_origin(key.kind) or key.kind
+    made: Any
     if kind is tuple:
         return tuple(_read_words(value))
     if kind is Literal:
         made = value if isinstance(value, str) and value in key.choices else None
+    elif kind in (str, Path):
+        made = kind(value) if isinstance(value, str) else None
     else:
-        made = _READERS[kind](value)
+        made = _read_truth(value) if kind is bool else _read_number(value)
+        if kind is int and made is not None:
+            made = int(made) if made.is_integer() else None
     if made is None:
         raise ValueError(value)
     return made
@@ -113,7 +118,7 @@ def _read_words(value: Any) -> list[str]:  # noqa: ANN401
     wrong = [word for word in value if not isinstance(word, str)] if isinstance(value, list) else [value]
     if wrong:
         raise ValueError(wrong[0])
-    return value  # type: ignore[no-any-return]  # looked through above
+    return list(value)
 
 
 def _read_truth(value: Any) -> bool | None:  # noqa: ANN401
@@ -123,34 +128,13 @@ def _read_truth(value: Any) -> bool | None:  # noqa: ANN401
 
 
 def _read_number(value: Any) -> float | None:  # noqa: ANN401
+    """True is not taken for the number 1."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     with suppress(ValueError, OverflowError):
         number = float(value)
         return number if math.isfinite(number) else None
     return None
-
-
-def _read_whole(value: Any) -> int | None:  # noqa: ANN401
-    number = _read_number(value)
-    return int(number) if number is not None and number.is_integer() else None
-
-
-def _read_text(value: Any) -> str | None:  # noqa: ANN401
-    return value if isinstance(value, str) else None
-
-
-def _read_path(value: Any) -> Path | None:  # noqa: ANN401
-    return Path(value) if isinstance(value, str) else None
-
-
-_READERS: Mapping[Any, Callable[[Any], Any]] = {
-    bool: _read_truth,
-    int: _read_whole,
-    float: _read_number,
-    str: _read_text,
-    Path: _read_path,
-}
 
 
 # Sentences --------------------------------------------------------------------------------------------------
