@@ -16,8 +16,8 @@ from juntek.config.lines import Place
 from juntek.config.values import Values, read_values
 from juntek.errors import ConfigurationError
 from juntek.files import explain_unreadable
-from juntek.homeassistant import slug
 from juntek.meter.line import MeterOptions
+from juntek.names import slug
 from juntek.option import keys_of
 from juntek.outputs import Output, find_outputs
 from juntek.rs485.decode import Options as DecodeOptions

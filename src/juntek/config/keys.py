@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 
 from juntek.config.lines import Place
 from juntek.errors import LinkError
-from juntek.homeassistant import slug
 from juntek.links import kind_of
 from juntek.meter import Mode
+from juntek.names import slug
 from juntek.option import Option, check_options, find_close, keys_of
 from juntek.outputs import find_outputs
 from juntek.rs485.decode import IDLE_CURRENT

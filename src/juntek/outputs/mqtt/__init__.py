@@ -6,31 +6,32 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from juntek.homeassistant import slug
+from juntek.names import slug
 from juntek.outputs import Context, Handle, Output
-from juntek.outputs.mqtt.options import MqttOptions
+from juntek.outputs.mqtt.mqtt_options import MqttOptions
+from juntek.outputs.mqtt.mqtt_timing import TIMING, Timing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["OUTPUT", "MqttOptions", "Options", "open_sink"]
+__all__ = ["OUTPUT", "MqttOptions", "Options", "Timing", "open_sink"]
 
 Options = MqttOptions
 
 
 @asynccontextmanager
-async def open_sink(options: MqttOptions, context: Context) -> AsyncIterator[Handle]:
+async def open_sink(options: MqttOptions, context: Context, timing: Timing = TIMING) -> AsyncIterator[Handle]:
     """Connect and yield `handle(update)`; leaving says that the gateway is offline.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, BrokerError for a
     broker that refuses, cannot be reached or goes away; the latter also while the body only waits. Raises
     ModuleNotFoundError where the library is missing.
     """
-    from juntek.outputs.mqtt.session import open_session  # noqa: PLC0415 - only whoever publishes needs the library
+    from juntek.outputs.mqtt.mqtt_session import open_session  # noqa: PLC0415 - only whoever publishes needs the library
 
     if options.site_topic:
         options = replace(options, base_topic=f"{options.base_topic}/{slug(context.site)}")
-    async with open_session(options, context) as handle:
+    async with open_session(options, context, timing) as handle:
         yield handle
 
 

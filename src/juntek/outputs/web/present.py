@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from juntek.homeassistant import settings as public_settings
 from juntek.outputs import Context
 from juntek.outputs.web.health import show_sinks
 from juntek.outputs.web.live import Event
@@ -67,7 +66,7 @@ class Meters:
             "configured": name in self._context.meters,
             "available": meter.available,
             "identity": meter.identity.as_dict() if meter.identity is not None else None,
-            "settings": public_settings(meter.settings) if meter.settings is not None else None,
+            "settings": meter.settings.as_dict(secrets=False) if meter.settings is not None else None,
             "health": meter.health.as_dict(),
             "latest": meter.latest(),
             "first": first,
@@ -102,5 +101,5 @@ class Meters:
             "latest": meter.latest(),
             "health": meter.health.as_dict(),
             "identity": meter.identity.as_dict() if meter.identity is not None else None,
-            "settings": public_settings(meter.settings) if meter.settings is not None else None,
+            "settings": meter.settings.as_dict(secrets=False) if meter.settings is not None else None,
         }
