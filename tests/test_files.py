@@ -7,20 +7,19 @@ from pathlib import Path
 import pytest
 
 from juntek.errors import ConfigurationError
-from juntek.files import explain_unreadable, read_text
+from juntek.files import explain_unreadable, read_bytes
 
 
-def test_the_text_of_a_file_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    file.write_text("sécret\n", encoding="utf-8")
-    assert read_text(file, "mqtt.password_file") == "sécret\n"
+def test_a_file_of_the_user_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "password").write_bytes(b"secret\n")
+    assert read_bytes(Path("~/password"), "mqtt.password_file") == b"secret\n"
 
 
 def test_what_cannot_be_read_is_named_with_its_key_and_the_mend(tmp_path: Path) -> None:
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\xfa")
-    for name in ("missing", "binary", "."):
+    for name in ("missing", "."):
         with pytest.raises(ConfigurationError) as refusal:
-            read_text(tmp_path / name, "mqtt.password_file")
+            read_bytes(tmp_path / name, "mqtt.password_file")
         assert str(refusal.value).startswith(f"mqtt.password_file {tmp_path / name} ")
 
 

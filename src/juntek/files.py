@@ -20,11 +20,9 @@ def explain_unreadable(error: OSError) -> str:
             return f"cannot be read ({error.strerror}); correct the path."
 
 
-def read_text(path: Path, name: str) -> str:
-    """Return the text of a file that a key or option `name` gives; raises ConfigurationError with what to do."""
+def read_bytes(path: Path, name: str) -> bytes:
+    """Return what is in the file that a key `name` gives; raises ConfigurationError, which names both."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.expanduser().read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{name} {path} {explain_unreadable(error)}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{name} {path} is not text; write it again or correct the path.") from None

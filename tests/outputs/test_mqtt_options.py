@@ -84,7 +84,7 @@ def test_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
         make_tls_context(Options(tls=True, ca_file=nonsense))
     with pytest.raises(ConfigurationError, match=r"nonsense are not a certificate and its key"):
         make_tls_context(Options(tls=True, certificate_file=nonsense))
-    with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .* cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .* is a folder"):
         make_tls_context(Options(tls=True, ca_file=tmp_path))
 
 
