@@ -19,7 +19,7 @@ SECTION = "timeseries"
 
 @asynccontextmanager
 async def open_sink(options: TimeseriesOptions, context: Context) -> AsyncIterator[Handle]:
-    """Yield `handle(update)`, which never waits for the target: what that does not take is owed to it.
+    """Yield `handle(update)`, which never waits for the target: readings come out of the history.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, and ModuleNotFoundError
     where the library is missing. A target that is away or refuses is told of in `context.errors`.
