@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
+"""s between two attempts, where nothing else is said."""
+
 LEAST_SHARE = 0.5
 """Of a wait: all that a server has lost at once do not come back at once."""
 
