@@ -18,7 +18,7 @@ import pytest
 
 from cli.program import environment, simulator
 from documents import DOCUMENTS, README, ROOT, table, words
-from juntek.cli.status import STATUSES
+from juntek.cli.stopping import STATUSES
 from juntek.links import find_kinds, kind_of
 from juntek.outputs.mqtt import juntek_kg, messages
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES

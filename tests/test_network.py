@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from juntek.network import Backoff, explain_no_connection
+from juntek.network import explain_no_connection
 
 
 def explain(error: BaseException) -> str:
@@ -44,11 +44,3 @@ def test_each_kind_has_its_sentence(error: BaseException, part: str) -> None:
     sentence = explain(error)
     assert sentence.startswith("The broker ")
     assert part in sentence
-
-
-def test_each_wait_is_twice_the_last_up_to_the_longest_and_begins_anew_when_it_went_well() -> None:
-    backoff = Backoff(1.0, 5.0, chance=lambda: 1.0)
-    assert [backoff.next() for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
-    backoff.reset()
-    assert backoff.next() == 1.0
-    assert Backoff(8.0, 8.0, chance=lambda: 0.0).next() == 4.0

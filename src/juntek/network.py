@@ -1,41 +1,10 @@
-"""Trouble of a network in one sentence, and how long to wait after it; rule: pure, the same for whoever connects."""
+"""Trouble of a network in one sentence; rule: pure, the same for whoever connects."""
 
 from __future__ import annotations
 
-import random
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
-"""s between two attempts; it doubles from the first to the second."""
-
-
-class Backoff:
-    """How long to wait after each failure in a row.
-
-    Each wait is shortened by chance, so that all who lost the same server do not come back at once.
-    """
-
-    def __init__(
-        self,
-        shortest: float = SHORTEST_WAIT,
-        longest: float = LONGEST_WAIT,
-        *,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
-        self._shortest, self._longest = shortest, longest
-        self._chance = chance
-        self._wait = shortest
-
-    def next(self) -> float:
-        """Return the s to wait after one more failure."""
-        wait, self._wait = self._wait, min(2 * self._wait, self._longest)
-        return wait * (0.5 + self._chance() / 2)
-
-    def reset(self) -> None:
-        """It went well."""
-        self._wait = self._shortest
+from collections.abc import Iterator
 
 
 def explain_no_connection(error: BaseException, who: str, *, host: str, key: str, authority: str) -> str:  # noqa: PLR0911 - one a cause

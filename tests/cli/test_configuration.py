@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from syrupy.assertion import SnapshotAssertion
 
 from cli.program import PATIENCE, Ended, environment, run
+from juntek.cli import app
+from juntek.cli.service import FLAGS, read_arguments
 from juntek.errors import install_line
 
 SECRET = "hunter2"  # noqa: S105 - it opens nothing
@@ -164,10 +167,41 @@ def test_run_without_a_configuration_says_how_to_write_one(tmp_path: Path) -> No
     assert result.talk.endswith("write one with: juntek config init\n")
 
 
-def test_the_library_that_checks_the_configuration_is_not_loaded_with_the_commands() -> None:
-    """It is large, and a gateway lets a child process check."""
-    code = (
-        "import sys, juntek.cli, juntek.gateway; print([name for name in sys.modules if name.startswith('pydantic')])"
-    )
+def test_a_gateway_keeps_no_library_of_the_command_line_in_memory(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    code = f"""
+import sys, juntek.gateway
+async def run_gateway(configuration):
+    assert configuration.meters[1].options.address == 12
+    print({{"typer", "click", "rich", "pydantic"}} & set(sys.modules))
+juntek.gateway.run_gateway = run_gateway
+sys.argv = ["juntek", "run", "--config", {str(path)!r}]
+from juntek.cli import main
+main()
+"""
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout == "[]\n"
+    assert ended.stdout == "set()\n"
+
+
+def test_plain_flags_of_run_are_all_that_its_command_has() -> None:
+    command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
+    assert {name for option in command.params for name in option.opts} == set(FLAGS)
+    assert read_arguments([word for flag in FLAGS for word in (flag, "1")]) == dict.fromkeys(FLAGS, "1")
+    assert read_arguments(["--port=1884", "--host", "pi"]) == {"--port": "1884", "--host": "pi"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["-h"],
+        ["--prot", "1"],
+        ["--port"],
+        ["--port", "x"],
+        ["--address", "100"],
+        ["--host", "--port"],
+        ["x"],
+    ],
+)
+def test_flags_that_are_not_plain_are_left_to_the_command(arguments: list[str]) -> None:
+    assert read_arguments(arguments) is None

@@ -145,8 +145,8 @@ def test_a_pipe_that_closes_early_is_a_quiet_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("/no/such", "There is no file /no/such; check the name and the folder.\n"),
-        ("/", "/ is a folder; name a file in it.\n"),
+        ("/no/such", "/no/such does not exist; write it or correct the path.\n"),
+        ("/", "/ is a folder; name the file in it.\n"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(path: str, sentence: str) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import juntek
 from cli.program import run
 from juntek.cli import app, main
-from juntek.cli.status import STATUSES, status_of
+from juntek.cli.stopping import STATUSES, status_of
 from juntek.errors import (
     ConfigurationError,
     DatabaseError,
@@ -118,7 +118,7 @@ def test_debug_shows_where_an_error_came_from(
     talk = capsys.readouterr().err
     assert ended.value.code == 2
     assert talk.startswith("Traceback")
-    assert talk.endswith("There is no file /no/such; check the name and the folder.\n")
+    assert talk.endswith("/no/such does not exist; write it or correct the path.\n")
 
 
 def test_wrong_use_says_what_is_right() -> None:

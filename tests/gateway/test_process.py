@@ -5,20 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-FIT = """
+TUNE = """
 import gc, logging, resource, sys
-from juntek.gateway.process import fit
+from juntek.gateway.process import tune_process
 logging.basicConfig(level="INFO", format="%(message)s")
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 before = gc.get_threshold()
-fit({meters}, {meters})
+tune_process({meters}, {meters})
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], gc.get_threshold()[0] - before[0])
 """
 
 
 def fit(*, soft: int, hard: int, meters: int) -> tuple[int, int, str]:
     """Return open files and new objects that are allowed afterwards, the latter beyond Python's own, and the log."""
-    code = FIT.format(soft=soft, hard=hard, meters=meters)
+    code = TUNE.format(soft=soft, hard=hard, meters=meters)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     files, objects = map(int, done.stdout.split())
     return files, objects, done.stderr

@@ -1,17 +1,18 @@
-"""The supervisor of a sink: what fails in one costs nobody else anything."""
+"""The supervisor of an output: what fails in one costs nobody else anything."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import ModuleType
+from typing import Any
 
 import pytest
 
-from juntek.gateway import supervisor
-from juntek.outputs import Context
+from juntek.backoff import Backoff
+from juntek.gateway.supervisor import Supervisor
+from juntek.outputs import Context, Handle, Output
 from juntek.update import Health, Update
 
 
@@ -19,75 +20,113 @@ def update(meter: str) -> Update:
     return Update(meter, available=True, reading=None, identity=None, settings=None, health=Health())
 
 
-async def test_a_sink_that_fails_in_a_way_that_nobody_foresaw_is_told_of_and_entered_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(supervisor, "SHORTEST_WAIT", 0.01)
-    caplog.set_level(logging.WARNING)
-    entered: list[int] = []
-    handled = asyncio.get_running_loop().create_future()
+class Files:
+    """An output that keeps what it is handed over; `refuse` raises what goes wrong."""
+
+    def __init__(self, refuse: Callable[[Update], None] = lambda _: None, **about: Any) -> None:  # noqa: ANN401
+        self.output = Output(section="files", options=object, open=self.open, **about)
+        self.entered = 0
+        self.handled: list[Update] = []
+        self._refuse = refuse
+        self._changed = asyncio.Event()
 
     @asynccontextmanager
-    async def open_sink(options: object, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+    async def open(self, options: object, context: Context) -> AsyncIterator[Handle]:
         del options, context
-        entered.append(1)
+        self.entered += 1
+        yield self.handle
 
-        async def handle(update: Update) -> None:
-            if len(entered) < 3:
-                raise OSError(28, "No space left on device")
-            handled.set_result(update.meter)
+    async def handle(self, given: Update) -> None:
+        self._refuse(given)
+        self.handled.append(given)
+        self._changed.set()
 
-        yield handle
+    async def wait_for(self, count: int) -> None:
+        async with asyncio.timeout(30):
+            while len(self.handled) < count:
+                self._changed.clear()
+                await self._changed.wait()
 
-    sink = ModuleType("sink")
-    sink.__dict__.update(SECTION="files", EXTRA="", open_sink=open_sink)
-    context = Context(version="1", gateway="here", meters=("house",))
-    served = supervisor.Supervisor(sink, None, context)
-    served.offer(update("house"))
+
+@asynccontextmanager
+async def supervised(files: Files, *meters: str) -> AsyncIterator[tuple[Supervisor, Context]]:
+    """Run the supervisor, without any wait between attempts, while the context lasts."""
+    context = Context(version="1", gateway="here", meters=meters)
+    served = Supervisor(files.output, None, context, backoff=Backoff(0.0, 30.0))
     running = asyncio.create_task(served.run())
-    async with asyncio.timeout(30):
-        assert await handled == "house"
-    running.cancel()
-    await asyncio.wait([running])
+    try:
+        yield served, context
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
     assert running.cancelled()
-    assert context.troubles == {}
+
+
+async def test_an_output_that_fails_in_a_way_that_nobody_foresaw_is_told_of_and_entered_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    def refuse(_: Update) -> None:
+        if files.entered < 3:
+            raise OSError(28, "No space left on device")
+
+    files = Files(refuse)
+    async with supervised(files, "house") as (served, context):
+        served.offer(update("house"))
+        await files.wait_for(1)
+        assert context.errors == {}
+        assert served.health.failures == 2
     (message,) = caplog.messages
     assert message.startswith("files: Something unexpected happened (OSError: [Errno 28] No space left on device)")
 
 
-async def test_an_update_that_always_fails_does_not_block_the_sink_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "SHORTEST_WAIT", 0.01)
-    handled = asyncio.get_running_loop().create_future()
+async def test_an_update_that_always_fails_does_not_block_the_output_for_ever() -> None:
+    def refuse(given: Update) -> None:
+        if given.meter == "poison":
+            raise ValueError("nobody knows why")
 
-    @asynccontextmanager
-    async def open_sink(options: object, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
-        del options, context
+    files = Files(refuse)
+    async with supervised(files, "poison", "house") as (served, context):
+        for meter in ("poison", "house"):
+            context.latest[meter] = update(meter)
+            served.offer(context.latest[meter])
+        await files.wait_for(1)
+        entered = files.entered
+        assert [given.meter for given in files.handled] == ["house"]
+        served.offer(update("house"))
+        await files.wait_for(2)
+        assert files.entered == entered, "what is in quarantine is not handed over again"
 
-        async def handle(update: Update) -> None:
-            if update.meter == "poison":
-                raise ValueError("nobody knows why")
-            if not handled.done():
-                handled.set_result(update.meter)
 
-        yield handle
+async def test_an_output_that_is_entered_again_hears_the_latest_of_each_meter_and_then_what_waits() -> None:
+    away = False
 
-    sink = ModuleType("sink")
-    sink.__dict__.update(SECTION="files", EXTRA="", open_sink=open_sink)
-    served = supervisor.Supervisor(sink, None, Context(version="1", gateway="here", meters=("poison", "house")))
-    served.offer(update("poison"))
-    served.offer(update("house"))
-    running = asyncio.create_task(served.run())
-    async with asyncio.timeout(30):
-        assert await handled == "house"
-    running.cancel()
-    await asyncio.wait([running])
+    def refuse(_: Update) -> None:
+        nonlocal away
+        if away:
+            away = False
+            raise OSError
+
+    files = Files(refuse)
+    async with supervised(files, "house", "van") as (served, context):
+        first, second, third = update("van"), update("house"), update("house")
+        for given in (first, second):
+            context.latest[given.meter] = given
+            served.offer(given)
+        await files.wait_for(2)
+        away = True
+        context.latest["house"] = third
+        served.offer(third)
+        await files.wait_for(4)
+        assert all(heard is given for heard, given in zip(files.handled, (first, second, first, third), strict=True))
 
 
 @pytest.mark.parametrize(("meters", "room"), [(1, 2000), (1000, 20_000)])
-def test_the_queue_of_a_sink_has_room_for_what_all_meters_tell_while_it_is_entered(meters: int, room: int) -> None:
+def test_the_queue_of_an_output_has_room_for_what_all_meters_tell_while_it_is_entered(meters: int, room: int) -> None:
     names = tuple(f"meter{number}" for number in range(meters))
     context = Context(version="1", gateway="here", meters=names)
-    served = supervisor.Supervisor(ModuleType("sink"), None, context, "files")
+    served = Supervisor(Files().output, None, context)
     for number in range(room):
         served.offer(update(names[number % meters]))
     assert context.sinks["files"].lost == 0
@@ -96,29 +135,13 @@ def test_the_queue_of_a_sink_has_room_for_what_all_meters_tell_while_it_is_enter
     assert context.sinks["files"].waiting == room
 
 
-@pytest.mark.parametrize(("entered", "said"), [({}, "files: connected."), ({"ENTERED": "ready"}, "files: ready.")])
-async def test_a_sink_that_connects_later_does_not_say_that_it_is_connected(
-    caplog: pytest.LogCaptureFixture, entered: dict[str, str], said: str
+@pytest.mark.parametrize(("about", "said"), [({}, "files: connected."), ({"ready": "ready"}, "files: ready.")])
+async def test_an_output_that_connects_later_does_not_say_that_it_is_connected(
+    caplog: pytest.LogCaptureFixture, about: dict[str, Any], said: str
 ) -> None:
     caplog.set_level(logging.INFO)
-    handled = asyncio.get_running_loop().create_future()
-
-    @asynccontextmanager
-    async def open_sink(options: object, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
-        del options, context
-
-        async def handle(update: Update) -> None:
-            handled.set_result(update.meter)
-
-        yield handle
-
-    sink = ModuleType("sink")
-    sink.__dict__.update(SECTION="files", EXTRA="", open_sink=open_sink, **entered)
-    served = supervisor.Supervisor(sink, None, Context(version="1", gateway="here", meters=("house",)))
-    served.offer(update("house"))
-    running = asyncio.create_task(served.run())
-    async with asyncio.timeout(30):
-        await handled
-    running.cancel()
-    await asyncio.wait([running])
+    files = Files(**about)
+    async with supervised(files, "house") as (served, _):
+        served.offer(update("house"))
+        await files.wait_for(1)
     assert caplog.messages == [said]

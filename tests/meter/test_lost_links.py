@@ -60,7 +60,7 @@ class Waiting(Line):
         self.waits: list[float] = []
 
     async def _rest(self) -> None:
-        self.waits.append(self._wait)
+        self.waits.append(self._backoff.next)
         await super()._rest()
 
 

@@ -192,7 +192,7 @@ async def test_a_history_that_was_away_says_so_and_goes_on_by_itself(
     folder = tmp_path / "disk"
     folder.write_text("in the way: no folder can be made")
     where = context(folder / "history.db")
-    supervisor = Supervisor(history, Options(commit_interval=0.1), where)
+    supervisor = Supervisor(history.OUTPUT, Options(commit_interval=0.1), where)
     task = asyncio.create_task(supervisor.run())
     for reading in readings(0, 5):
         supervisor.offer(update(reading))
@@ -252,8 +252,8 @@ async def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path)
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"keep_raw_days": 0.5}, "history.keep_raw_days is 1 to 36500, not 0.5."),
-        ({"commit_interval": 0}, "history.commit_interval is 0.1 to 3600 seconds, not 0."),
+        ({"keep_raw_days": 0.5}, "history.keep_raw_days is 1 to 36500 days, not 0.5."),
+        ({"commit_interval": 0}, "history.commit_interval is 0.1 to 3600 s, not 0."),
     ],
 )
 def test_a_wrong_value_is_one_sentence(wrong: dict[str, float], sentence: str) -> None:

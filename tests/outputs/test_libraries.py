@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from juntek.outputs import find_sinks
+from juntek.outputs import find_outputs
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-SINKS = find_sinks()
+OUTPUTS = find_outputs()
 DISTRIBUTIONS = packages_distributions()
 
 IMPORTED = """
@@ -32,18 +32,18 @@ def names_in(requirements: list[str]) -> set[str]:
     return {re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-") for requirement in requirements}
 
 
-@pytest.mark.parametrize("section", SINKS)
+@pytest.mark.parametrize("section", OUTPUTS)
 def test_the_libraries_of_a_sink_are_those_that_its_extra_brings(section: str) -> None:
-    sink = SINKS[section]
-    assert all(find_spec(library) for library in sink.LIBRARIES)
-    brought = names_in(PROJECT["optional-dependencies"][sink.EXTRA]) if sink.EXTRA else set()
-    assert names_in([name for library in sink.LIBRARIES for name in DISTRIBUTIONS[library]]) == brought
+    output = OUTPUTS[section]
+    assert all(find_spec(library) for library in output.requires)
+    brought = names_in(PROJECT["optional-dependencies"][output.extra]) if output.extra else set()
+    assert names_in([name for library in output.requires for name in DISTRIBUTIONS[library]]) == brought
 
 
-@pytest.mark.parametrize("section", SINKS)
+@pytest.mark.parametrize("section", OUTPUTS)
 def test_the_modules_of_a_sink_import_its_libraries_and_none_of_another_sink(section: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED.format(section=section)], capture_output=True, text=True, check=True
     )
-    of_all = {library for sink in SINKS.values() for library in sink.LIBRARIES}
-    assert of_all & set(done.stdout.split()) == set(SINKS[section].LIBRARIES)
+    of_all = {library for output in OUTPUTS.values() for library in output.requires}
+    assert of_all & set(done.stdout.split()) == set(OUTPUTS[section].requires)

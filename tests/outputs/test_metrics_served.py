@@ -260,4 +260,4 @@ async def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pyt
     for name in ("page", "present"):
         monkeypatch.delitem(sys.modules, f"juntek.outputs.metrics.{name}", raising=False)
     with pytest.raises(JuntekError, match=re.escape(f"{sys.executable} -m pip install 'juntek[metrics]'")):
-        await Supervisor(metrics, Options(listen=f"127.0.0.1:{free_port()}"), context()).run()
+        await Supervisor(metrics.OUTPUT, Options(listen=f"127.0.0.1:{free_port()}"), context()).run()

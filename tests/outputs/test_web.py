@@ -205,7 +205,7 @@ async def test_without_its_library_parquet_is_refused_with_the_mend(
 
 async def test_health_tells_of_the_gateway_its_links_and_its_history() -> None:
     troubles = {"history": "The disk is full; make room on it."}
-    async with served(context(sections=("history", "web"), troubles=troubles)) as site, site.browser() as browser:
+    async with served(context(sections=("history", "web"), errors=troubles)) as site, site.browser() as browser:
         await site.handle(kg_update())
         health = await ask(browser, "/api/health")
         assert (health["version"], health["gateway"]) == ("1.2.3", "pi")

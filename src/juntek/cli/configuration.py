@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from juntek.cli.formats import draw_table
 from juntek.cli.run import ConfigFile
-from juntek.cli.tables import draw_table
 from juntek.config import Configuration, load, search_paths
 from juntek.config.example import write_example
+from juntek.config.keys import header_of
 from juntek.errors import ConfigurationError, JuntekError, install_line
-from juntek.outputs import find_sinks, names_of
+from juntek.option import keys_of, show
+from juntek.outputs import find_outputs
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -79,16 +80,16 @@ def show_configuration(configuration: Configuration) -> str:
         )
         for meter in configuration.meters
     ]
-    sinks = [
+    outputs = [
         (name, _show_options(options))
         for section, configured in configuration.sinks.items()
-        for name, options in names_of(section, configured).items()
+        for name, options in find_outputs()[section].names(configured).items()
     ]
     parts = [
         f"{configuration.file or 'The environment'} is right.",
         draw_table(("meter", "link", "address", "mode", "model", "interval"), meters),
-        draw_table(("sink", "keys that are not the default"), sinks)
-        if sinks
+        draw_table(("output", "keys that are not the default"), outputs)
+        if outputs
         else "Nothing is published: there is no section such as [mqtt].",
         f"The site is {configuration.site}. Totals are kept in {configuration.database}.",
     ]
@@ -96,14 +97,12 @@ def show_configuration(configuration: Configuration) -> str:
 
 
 def _look_for_libraries(sections: Iterable[str]) -> None:
-    """Raise JuntekError, as the gateway would, where a sink lacks a library; one sentence for all of them."""
-    from juntek.config.complaints import header_of  # noqa: PLC0415 - its library costs memory that only checking needs
-
+    """Raise JuntekError, as the gateway would, where an output lacks a library; one sentence for all of them."""
     extras, missing = [], []
     for section in sections:
-        sink = find_sinks()[section]
-        if libraries := [name for name in sink.LIBRARIES if find_spec(name) is None]:
-            extras.append(sink.EXTRA)
+        output = find_outputs()[section]
+        if libraries := [name for name in output.requires if find_spec(name) is None]:
+            extras.append(output.extra)
             missing.append(f"{' and '.join(libraries)} for {header_of((section,))}")
     if missing:
         raise JuntekError(
@@ -114,10 +113,11 @@ def _look_for_libraries(sections: Iterable[str]) -> None:
 
 def _show_options(options: object) -> str:
     shown = []
-    for field in fields(options):  # type: ignore[arg-type]
-        value = getattr(options, field.name)
-        if not field.repr and value is not None:
-            shown.append(f"{field.name}=(set)")
-        elif field.repr and (value != field.default or field.name in ("host", "port")):
-            shown.append(f"{field.name}={str(value).lower() if isinstance(value, bool) else value}")
+    kind: type = type(options)
+    for name, key in keys_of(kind).items():
+        value = getattr(options, name)
+        if key.secret and value is not None:
+            shown.append(f"{name}=(set)")
+        elif not key.secret and (value != key.default or name in ("host", "port")):
+            shown.append(f"{name}={show(value) if isinstance(value, bool) else value}")
     return " ".join(shown)

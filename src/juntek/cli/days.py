@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
-from juntek.cli.tables import draw_table
+from juntek.cli.formats import draw_table
 from juntek.errors import RequestError
 
 if TYPE_CHECKING:

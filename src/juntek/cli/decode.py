@@ -15,6 +15,7 @@ from juntek.capture import ChunkReader
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError
+from juntek.files import explain_unreadable
 from juntek.rs485.bus import Bus
 
 BLOCK = 64 * 1024
@@ -51,7 +52,7 @@ def _open(file: str) -> AbstractContextManager[BinaryIO]:
     try:
         return Path(file).open("rb")
     except OSError as error:
-        raise RequestError(_explain(file, error)) from None
+        raise RequestError(f"{file} {explain_unreadable(error)}") from None
 
 
 def _read_blocks(file: str, descriptor: int) -> Iterator[bytes]:
@@ -61,17 +62,5 @@ def _read_blocks(file: str, descriptor: int) -> Iterator[bytes]:
         try:
             block = os.read(descriptor, BLOCK)
         except OSError as error:
-            raise RequestError(_explain(file, error)) from None
+            raise RequestError(f"{file} {explain_unreadable(error)}") from None
         yield block
-
-
-def _explain(file: str, error: OSError) -> str:
-    match error:
-        case FileNotFoundError():
-            return f"There is no file {file}; check the name and the folder."
-        case PermissionError():
-            return f"{file} may not be read; check who may."
-        case IsADirectoryError():
-            return f"{file} is a folder; name a file in it."
-        case _:
-            return f"{file} cannot be read ({error.strerror}); try a copy of it."

@@ -173,3 +173,12 @@ def _heading() -> str:
 
 
 _LINES = {Format.JSON: _json_line, Format.CSV: _csv_event, Format.TABLE: _table_line}
+
+
+def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows below their headings in columns as wide as they need to be, without colour, fit for a pipe."""
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    lines = [headings, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

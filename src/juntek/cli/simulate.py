@@ -1,4 +1,4 @@
-"""`juntek simulate`: a battery and its meter without either of them; rule: the first line is the link URL."""
+"""`juntek simulate` and `juntek demo`: meters without any hardware; rule: the work is in their rooms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from juntek.cli.stopping import run_until_stopped
+
+PORT = 8140
 
 if TYPE_CHECKING:
     from juntek.simulator import Options
@@ -62,3 +64,18 @@ async def _serve(options: Options) -> None:
         for url in simulation.urls:
             print(url, flush=True)  # noqa: T201 - it is data: scripts read it
         await simulation.run()
+
+
+def demo(
+    duration: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="End after so long; 0: when stopped.")
+    ] = 0.0,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="N", help="Port of the page, on this computer only.")
+    ] = PORT,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,  # noqa: FBT002
+) -> None:
+    """Show it all with two simulated meters."""
+    from juntek.demo import run_demo  # noqa: PLC0415 - it needs all there is
+
+    run_until_stopped(run_demo(duration=duration or None, port=port, open_page=not no_open))

@@ -56,10 +56,8 @@ def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, .
 
     With that of the service goes what the service has in its environment, where that may be read, and its database,
     where that may be written: so a command run by root finds the same as the service. Raises ConfigurationError.
-
-    Takes 10 MB of memory for its library: see `call_apart`.
     """
-    from juntek.config.assembly import assemble  # noqa: PLC0415 - the library costs memory that only loading needs
+    from juntek.config.assembly import assemble  # noqa: PLC0415 - it imports what is above
 
     file = path or find_file(environment)
     if file is not None and file.absolute() == SYSTEM_FILE:

@@ -1,54 +1,76 @@
-"""Checked keys made into a `Configuration`; rule: every complaint names where the value came from."""
+"""Checked values made into a `Configuration`; rule: every problem names where the value came from."""
 
 from __future__ import annotations
 
+import logging
 import re
-import zoneinfo
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
-from juntek.config.complaints import complain, name_of
 from juntek.config.document import Document, Flag, read_document
-from juntek.config.keys import MeterKeys, RootKeys, find_keys, is_repeated, secrets_of
+from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
 from juntek.config.lines import Place
-from juntek.errors import ConfigurationError, LinkError
-from juntek.links import kind_of
+from juntek.config.values import Values, read_values
+from juntek.errors import ConfigurationError
+from juntek.files import explain_unreadable
 from juntek.meter.line import MeterOptions
 from juntek.names import slug
-from juntek.outputs import find_sinks
+from juntek.option import keys_of
+from juntek.outputs import Output, find_outputs
 from juntek.rs485.decode import Options as DecodeOptions
 
-_UNFIT_FOR_A_TOPIC = re.compile(r"[/+#\0]")
-_TAKEN_NAMES = {"gateway": "the gateway's own topics have this name"}
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+RETIRED: Mapping[Place, str] = {("mqtt", "allow_control"): "nothing can be written over MQTT"}
+"""Keys that did nothing: an empty one is left out with a warning, until the version after this one."""
 
 
 def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...]) -> Configuration:
     """Return what file, environment and flags say together; raises ConfigurationError."""
-    model = find_keys()
-    document = read_document(path, environment, flags, set(model.model_fields))
-    try:
-        keys = model.model_validate(document.values)
-    except ValidationError as error:
-        raise ConfigurationError(complain(document, error.errors(include_url=False))) from None
-    if not keys.meters:
+    document = read_document(path, environment, flags, set(keys_at(())))
+    _drop_retired(document)
+    top, tables = read_values(document)
+    gateway = _make(document, (), GatewayKeys, top)
+    if not tables.get("meters"):
         raise ConfigurationError(_say_no_meters(document, environment))
+    outputs = _make_outputs(document, tables)
     return Configuration(
-        meters=_make_meters(document, keys.meters),
-        sinks=_make_sinks(document, keys),
-        database=_resolve(document, ("history", "path"), keys.history.path) or default_database(environment),
-        site=_check_site(document, keys.site),
-        time_zone=_find_zone(document, keys.time_zone),
-        log_level=keys.log_level,
+        meters=_make_meters(document, tables["meters"]),
+        sinks=outputs,
+        database=getattr(outputs.get("history"), "path", None) or default_database(environment),
+        site=gateway.site,
+        time_zone=ZoneInfo(gateway.time_zone) if gateway.time_zone else None,
+        log_level=gateway.log_level,
         file=document.file,
     )
+
+
+def _drop_retired(document: Document) -> None:
+    for place, reason in RETIRED.items():
+        if not document.has(place):
+            continue
+        *table, key = place
+        value = document.values[str(table[0])].pop(key)
+        sentence = f"{document.origin(place)}: {name_of(place)} has no effect, as {reason}; remove it."
+        if value not in ([], ""):
+            raise ConfigurationError(sentence)
+        log.warning(sentence)
+
+
+def _make(document: Document, place: Place, options: type[T], values: Values) -> T:
+    """Return options, which check their values; their problems name the key, but not where it was written."""
+    try:
+        return options(**values)
+    except ConfigurationError as error:
+        keys = re.findall(rf"\b{name_of(place)}\.(\w+)" if place else r"^(\w+)", str(error))
+        places: list[Place] = [(*place, key) for key in keys]
+        origin = document.origin(next((place for place in places if document.has(place)), place))
+        raise ConfigurationError(f"{origin}: {error}") from None
 
 
 def _say_no_meters(document: Document, environment: Mapping[str, str]) -> str:
@@ -61,13 +83,14 @@ def _say_no_meters(document: Document, environment: Mapping[str, str]) -> str:
 # Meters -----------------------------------------------------------------------------------------------------
 
 
-def _make_meters(document: Document, meters: list[MeterKeys]) -> tuple[MeterConfiguration, ...]:
+def _make_meters(document: Document, tables: list[Values]) -> tuple[MeterConfiguration, ...]:
     names: dict[str, str] = {}
     lines: dict[str, dict[int, MeterKeys]] = {}
-    for index, keys in enumerate(meters):
+    meters = []
+    for index, values in enumerate(tables):
         place = ("meters", index)
-        _check_name(document, (*place, "name"), keys.name, names)
-        _check_link(document, (*place, "link"), keys.link)
+        keys = _make(document, place, MeterKeys, values)
+        _refuse_same_name(document, (*place, "name"), keys.name, names)
         neighbours = lines.setdefault(keys.link, {})
         if keys.address in neighbours:
             raise ConfigurationError(
@@ -81,7 +104,8 @@ def _make_meters(document: Document, meters: list[MeterKeys]) -> tuple[MeterConf
                     "give them the same mode."
                 )
         neighbours[keys.address] = keys
-    return tuple(_make_meter(keys) for keys in meters)
+        meters.append(_make_meter(keys))
+    return tuple(meters)
 
 
 def _make_meter(keys: MeterKeys) -> MeterConfiguration:
@@ -102,78 +126,50 @@ def _make_meter(keys: MeterKeys) -> MeterConfiguration:
     )
 
 
-def _check_name(document: Document, place: Place, name: str, names: dict[str, str]) -> None:
-    origin, plain = document.origin(place), slug(name)
-    if not name.strip() or name != name.strip() or not name.isprintable():
-        raise ConfigurationError(
-            f"{origin}: meters.name is empty, or has blanks around it or signs that nobody sees; name it like house."
-        )
-    if found := _UNFIT_FOR_A_TOPIC.search(name):
-        raise ConfigurationError(
-            f'{origin}: meters.name "{name}" has a {found[0]!r}, which MQTT topics may not have; leave it out.'
-        )
-    if plain.lower() in _TAKEN_NAMES:
-        raise ConfigurationError(f'{origin}: meters.name cannot be "{name}", as {_TAKEN_NAMES[plain.lower()]}.')
+def _refuse_same_name(document: Document, place: Place, name: str, names: dict[str, str]) -> None:
+    plain = slug(name)
     if plain in names:
+        other = (
+            f'is as good as "{names[plain]}" above in a topic ({plain})' if name != names[plain] else "is there twice"
+        )
         raise ConfigurationError(
-            f'{origin}: meters.name "{name}" is as good as "{names[plain]}" above in a topic ({plain}); '
-            "give each meter its own name."
-            if name != names[plain]
-            else f'{origin}: meters.name "{name}" is there twice; give each meter its own name.'
+            f'{document.origin(place)}: meters.name "{name}" {other}; give each meter its own name.'
         )
     names[plain] = name
 
 
-def _check_link(document: Document, place: Place, link: str) -> None:
-    with suppress(LinkError):
-        kind_of(link)
-        return
-    # Only here: it loads whatever kinds of links there are, for 0.2 s.
-    from serialx import redact_uri  # noqa: PLC0415
-
-    try:
-        kind_of(redact_uri(link))
-    except LinkError as error:
-        raise ConfigurationError(f"{document.origin(place)}: meters.link {error}") from None
+# Outputs ----------------------------------------------------------------------------------------------------
 
 
-# Sinks ------------------------------------------------------------------------------------------------------
-
-
-def _make_sinks(document: Document, keys: RootKeys) -> dict[str, object]:
-    sinks: dict[str, object] = {}
-    found = find_sinks()
-    for section, module in found.items():
-        if not document.has((section,)):
+def _make_outputs(document: Document, tables: Mapping[str, list[Values]]) -> dict[str, object]:
+    made: dict[str, object] = {}
+    found = find_outputs()
+    for section, output in found.items():
+        if section not in tables:
             continue
-        values = getattr(keys, section)
-        if is_repeated(module.Options):
-            several = [_make_sink(document, (section, number), module, one) for number, one in enumerate(values)]
-            _refuse_same_labels(document, section, several)
-            sinks[section] = tuple(several)
+        if output.label is None:
+            made[section] = _make_output(document, (section,), output, tables[section][0])
         else:
-            sinks[section] = _make_sink(document, (section,), module, values)
-    _refuse_same_listen(document, sinks)
-    for needed in [needed for section in sinks for needed in getattr(found[section], "NEEDS", ())]:
-        sinks.setdefault(needed, found[needed].Options())
-    return sinks
+            several = [
+                _make_output(document, (section, number), output, values)
+                for number, values in enumerate(tables[section])
+            ]
+            _refuse_same_labels(document, section, [output.label(one) for one in several])
+            made[section] = tuple(several)
+    _refuse_same_listen(document, made)
+    for needed in [needed for section in made for needed in found[section].depends_on]:
+        made.setdefault(needed, found[needed].options())
+    return made
 
 
-def _make_sink(document: Document, place: Place, module: ModuleType, values: BaseModel) -> Any:  # noqa: ANN401
-    _refuse_secrets(document, place, module.Options)
-    given: dict[str, Any] = {}
-    for field in fields(module.Options):
-        if field.name in values.model_fields_set:
-            given[field.name] = _resolve(document, (*place, field.name), getattr(values, field.name))
+def _make_output(document: Document, place: Place, output: Output[T], values: Values) -> T:
+    _refuse_secrets(document, place, output.options)
+    given = {key: _resolve(document, (*place, key), value) for key, value in values.items()}
     _check_files(document, place, given)
-    try:
-        return module.Options(**given)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{_origin_of_sentence(document, place, str(error))}: {error}") from None
+    return _make(document, place, output.options, given)
 
 
-def _refuse_same_labels(document: Document, section: str, several: Sequence[Any]) -> None:
-    labels = [one.label for one in several]
+def _refuse_same_labels(document: Document, section: str, labels: Sequence[str]) -> None:
     for number, label in enumerate(labels):
         if label in labels[:number]:
             raise ConfigurationError(
@@ -196,15 +192,15 @@ def _refuse_same_listen(document: Document, sinks: Mapping[str, object]) -> None
 
 
 def _refuse_secrets(document: Document, place: Place, options: type) -> None:
-    for key in sorted(secrets_of(options)):
+    keys = keys_of(options)
+    for key in sorted(name for name, key in keys.items() if key.secret):
         if document.is_from_file((*place, key)):
             name = name_of((*place, key))
             variable = "__".join(str(part).upper() for part in (*place, key))
             mend = f"write it as one line into a file of its own and name that in {name}_file, or set "
             raise ConfigurationError(
                 f"{document.origin((*place, key))}: {name} does not belong in this file; "
-                f"{mend if f'{key}_file' in {field.name for field in fields(options)} else 'set '}"
-                f"JUNTEK_{variable}."
+                f"{mend if f'{key}_file' in keys else 'set '}JUNTEK_{variable}."
             )
 
 
@@ -226,44 +222,5 @@ def _check_files(document: Document, section: Place, given: Mapping[str, object]
             except OSError as error:
                 place = (*section, key)
                 raise ConfigurationError(
-                    f"{document.origin(place)}: {name_of(place)} {path} {_explain(error)}"
+                    f"{document.origin(place)}: {name_of(place)} {path} {explain_unreadable(error)}"
                 ) from None
-
-
-def _explain(error: OSError) -> str:
-    match error:
-        case FileNotFoundError():
-            return "does not exist; write it or correct the path."
-        case PermissionError():
-            return "may not be read; give this user the right to read it."
-        case IsADirectoryError():
-            return "is a folder; name the file in it."
-        case _:
-            return f"cannot be read ({error.strerror}); correct the path."
-
-
-def _origin_of_sentence(document: Document, section: Place, sentence: str) -> str:
-    """A sink names the key that is wrong, but cannot know where it was written."""
-    keys = re.findall(rf"\b{name_of(section)}\.(\w+)", sentence)
-    places: list[Place] = [(*section, key) for key in keys]
-    return document.origin(next((place for place in places if document.has(place)), section))
-
-
-def _check_site(document: Document, site: str) -> str:
-    if not site.strip() or site != site.strip() or _UNFIT_FOR_A_TOPIC.search(site) or not site.isprintable():
-        raise ConfigurationError(
-            f"{document.origin(('site',))}: site is empty, or has blanks around it, a /, + or #, or signs that nobody "
-            "sees; write it like home."
-        )
-    return site
-
-
-def _find_zone(document: Document, name: str | None) -> zoneinfo.ZoneInfo | None:
-    if name is None:
-        return None
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        close = get_close_matches(name, sorted(zoneinfo.available_timezones()), n=1)
-        mend = f'did you mean "{close[0]}"?' if close else 'write one such as "Europe/Berlin".'
-        raise ConfigurationError(f'{document.origin(("time_zone",))}: there is no time zone "{name}"; {mend}') from None

@@ -1,6 +1,6 @@
 """The file, the environment and the flags made one; rule: it knows where each value came from, and checks none.
 
-Flags go before the environment, the environment before the file. An empty variable counts as not set.
+Flags take precedence over the environment, and that over the file. An empty variable counts as not set.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from juntek.config.lines import Place, find_lines
 from juntek.errors import ConfigurationError
+from juntek.files import explain_unreadable
+from juntek.option import find_close
 
 PREFIX = "JUNTEK_"
 FILE_VARIABLE = "JUNTEK_CONFIG"
@@ -140,38 +141,34 @@ def read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         raise ConfigurationError(f"{path} does not exist; write it with: juntek config init {path}") from None
-    except IsADirectoryError:
-        raise ConfigurationError(f"{path} is a folder; give the file in it, such as {path / 'juntek.toml'}.") from None
-    except PermissionError:
-        raise ConfigurationError(f"{path} may not be read; give this user the right to read it.") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from None
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); give another file.") from None
+        raise ConfigurationError(f"{path} {explain_unreadable(error)}") from None
 
 
 def _explain_syntax(path: Path, text: str, message: str) -> str:
     found = _AT.search(message)
-    complaint = _AT.sub("", message)
-    complaint = complaint[:1].lower() + complaint[1:]
+    problem = _AT.sub("", message)
+    problem = problem[:1].lower() + problem[1:]
     lines = text.splitlines()
     number = int(found[1]) if found and found[1] else len(lines)
     line = lines[number - 1] if 0 < number <= len(lines) else ""
-    if "overwrite" in complaint or "declare" in complaint or "mutate" in complaint:
+    if "overwrite" in problem or "declare" in problem or "mutate" in problem:
         mend = "it is there twice; keep one"
-    elif "value" in complaint and _BARE_WORD.match(line):
+    elif "value" in problem and _BARE_WORD.match(line):
         mend = 'put text in quotes, such as name = "house"'
     else:
         mend = 'write it like key = "text", key = 12 or [section]'
-    return f"{path}, line {number}: this is not TOML ({complaint}); {mend}."
+    return f"{path}, line {number}: this is not TOML ({problem}); {mend}."
 
 
 def _read_variable(document: Document, name: str, text: str, known: set[str]) -> None:
     words = name[len(PREFIX) :].lower().split(NESTING)
     if words[0] not in known:
-        close = get_close_matches(words[0], sorted(known), n=1, cutoff=0.75)
-        right = NESTING.join([close[0] if close else "", *words[1:]]).upper()
+        close = find_close(words[0], sorted(known))
+        right = NESTING.join([close or "", *words[1:]]).upper()
         if close:
             raise ConfigurationError(f"{name}: there is no such key; did you mean {PREFIX}{right}?")
         if len(words) > 1:

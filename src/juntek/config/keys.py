@@ -1,114 +1,168 @@
-"""Which keys there are and of which kind; rule: a sink's keys are its own, read off its `Options`.
-
-A field of `Options` that is left out of its repr is a secret: it is never shown, and a file may not hold it.
-"""
+"""Which tables and keys there are; rule: an output's keys are its own, read off its options."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, fields
+import re
+import zoneinfo
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 
-import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, create_model, field_validator
-from pydantic_core import PydanticCustomError
-
+from juntek.config.lines import Place
+from juntek.errors import LinkError
+from juntek.links import kind_of
 from juntek.meter import Mode
-from juntek.outputs import find_sinks
+from juntek.names import slug
+from juntek.option import Option, check_options, find_close, keys_of
+from juntek.outputs import find_outputs
 from juntek.rs485.decode import IDLE_CURRENT
+from juntek.rs485.family import find_models
 
-LONGEST_INTERVAL = 3600.0
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class Table(BaseModel):
-    """A table whose keys are all known, and where true is not taken for the number 1."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_true_for_one(cls, value: object, info: ValidationInfo) -> object:
-        kind = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and not {int, float}.isdisjoint((kind, *get_args(kind))):
-            raise PydanticCustomError("float_type", "not a number")
-        return value
+_UNFIT_FOR_A_TOPIC = re.compile(r"[/+#\0]")
+_TAKEN_NAMES = {"gateway": "the gateway's own topics have this name"}
 
 
-class MeterKeys(Table):
-    """The keys of one `[[meters]]` table."""
-
-    name: str
-    link: str
-    address: int = pydantic.Field(1, ge=1, le=99)
-    mode: Mode = "auto"
-    interval: float = pydantic.Field(1.0, ge=0.05, le=LONGEST_INTERVAL)
-    model: Literal["auto", "KG-F", "KL-F", "KH-F"] = "auto"
-    invert_current: bool = False
-    nominal_capacity: float | None = pydantic.Field(None, gt=0, le=100_000)
-    idle_current: float = pydantic.Field(IDLE_CURRENT, ge=0, le=100)
+def _site_problem(site: str) -> str | None:
+    if not site.strip() or site != site.strip() or _UNFIT_FOR_A_TOPIC.search(site) or not site.isprintable():
+        return "is empty, or has spaces around it, a /, + or #, or characters that nobody sees; write it like home."
+    return None
 
 
-class HistoryKeys(Table):
-    """The keys of `[history]` that the gateway needs itself."""
+def _zone_problem(name: str) -> str | None:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        close = find_close(name, sorted(zoneinfo.available_timezones()))
+        mend = f'did you mean "{close}"?' if close else 'write one such as "Europe/Berlin".'
+        return f'is no time zone: "{name}"; {mend}'
+    return None
 
-    path: Path | None = None
+
+def _name_problem(name: str) -> str | None:
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        return "is empty, or has spaces around it or characters that nobody sees; name it like house."
+    if found := _UNFIT_FOR_A_TOPIC.search(name):
+        return f'"{name}" has a {found[0]!r}, which MQTT topics may not have; leave it out.'
+    if slug(name).lower() in _TAKEN_NAMES:
+        return f'cannot be "{name}", as {_TAKEN_NAMES[slug(name).lower()]}.'
+    return None
 
 
-class RootKeys(Table):
-    """The keys at the top; `find_keys` adds the sections of the sinks."""
+def _link_problem(link: str) -> str | None:
+    with suppress(LinkError):
+        kind_of(link)
+        return None
+    # Only here: it loads whatever kinds of links there are, for 0.2 s.
+    from serialx import redact_uri  # noqa: PLC0415
 
-    log_level: LogLevel = "info"
-    site: str = "home"
-    time_zone: str | None = None
-    meters: list[MeterKeys] = []
-    history: HistoryKeys = HistoryKeys()
+    try:
+        kind_of(redact_uri(link))
+    except LinkError as error:
+        return str(error)
+    return None
+
+
+def _families() -> tuple[str, ...]:
+    return ("auto", *(model.family for model in find_models()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayKeys:
+    """The keys at the top of the file."""
+
+    log_level: Annotated[LogLevel, Option("debug, info, warning, error")] = "info"
+    site: Annotated[str, Option("tells these meters from those of the same name elsewhere", check=_site_problem)] = (
+        "home"
+    )
+    time_zone: Annotated[
+        str | None,
+        Option(
+            "whose midnight begins a day; default: that of the system", check=_zone_problem, example="Europe/Berlin"
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_options("", self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterKeys:
+    """The keys of one [[meters]] table."""
+
+    name: Annotated[
+        str,
+        Option(
+            "becomes the topic and the name in Home Assistant; unique",
+            check=_name_problem,
+            example="house",
+            written=True,
+        ),
+    ]
+    link: Annotated[
+        str,
+        Option(
+            'or "socket://192.168.1.20:4001", "rfc2217://…", "esphome://…"',
+            check=_link_problem,
+            example="/dev/ttyUSB0",
+            written=True,
+        ),
+    ]
+    address: Annotated[int, Option("1 to 99: P01 at the display", low=1, high=99, written=True)] = 1
+    mode: Annotated[Mode, Option("auto: listen first, poll when no display does; or listen, poll")] = "auto"
+    interval: Annotated[float, Option("between polls", unit="s", low=0.05, high=3600)] = 1.0
+    model: Annotated[str, Option("", choices=_families)] = "auto"
+    invert_current: Annotated[bool, Option("true when charging is shown as discharging")] = False
+    nominal_capacity: Annotated[
+        float | None,
+        Option("default: what the meter is set to", unit="Ah", low=0.001, high=100_000, example=280.0),
+    ] = None
+    idle_current: Annotated[float, Option("below it the battery is idle", unit="A", low=0, high=100)] = IDLE_CURRENT
+
+    def __post_init__(self) -> None:
+        check_options("meters", self)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One kind of table: its keys, and whether there may be several."""
+
+    options: type
+    repeated: bool = False
+    about: str = ""
 
 
 @cache
-def find_keys() -> type[RootKeys]:
-    """Return all keys there are."""
-    sections: dict[str, Any] = {}
-    for section, module in find_sinks().items():
-        root = RootKeys.model_fields.get(section)
-        keys = _section_keys(section, module.Options, HistoryKeys if root else Table)
-        if is_repeated(module.Options):
-            sections[section] = (list[keys], [])  # type: ignore[valid-type]  # made here
-        else:
-            sections[section] = (keys, keys()) if root else (keys | None, None)
-    return create_model("Keys", __base__=RootKeys, **sections)
+def find_tables() -> Mapping[str, Table]:
+    """Return every kind of table by its name."""
+    about = "One [[meters]] for each meter. Several meters on one bus have the same link and different addresses."
+    outputs = {
+        section: Table(output.options, output.label is not None, output.about)
+        for section, output in find_outputs().items()
+    }
+    return {"meters": Table(MeterKeys, repeated=True, about=about), **outputs}
 
 
-def is_repeated(options: type) -> bool:
-    """Whether there may be several sections of this kind."""
-    return hasattr(options, "label")
+def keys_at(place: Place) -> list[str]:
+    """Return the names of the keys in the table at a place."""
+    names = [part for part in place if isinstance(part, str)]
+    if not names:
+        return [*keys_of(GatewayKeys), *find_tables()]
+    table = find_tables().get(names[0]) if len(names) == 1 else None
+    return list(keys_of(table.options)) if table is not None else []
 
 
-def secrets_of(options: object) -> set[str]:
-    """Return the names of the keys whose values are never shown."""
-    return {field.name for field in fields(options) if not field.repr}  # type: ignore[arg-type]
+def name_of(place: Place) -> str:
+    """Return a key as it is written in messages: `mqtt.port`, `meters.link`."""
+    return ".".join(part for part in place if isinstance(part, str))
 
 
-def _section_keys(section: str, options: Any, base: type[Table]) -> type[BaseModel]:  # noqa: ANN401
-    # Sinks import Path for their types only; here the types are looked at.
-    hints = get_type_hints(options, localns={"Path": Path}, include_extras=True)
-    keys: dict[str, Any] = {field.name: (_kind(hints[field.name]), _default(field)) for field in fields(options)}
-    return create_model(section, __base__=base, **keys)
-
-
-def _kind(hint: Any) -> Any:  # noqa: ANN401
-    """Let lists be written as `a, b` too, which is how they come from the environment."""
-    return Annotated[hint, BeforeValidator(_split)] if get_origin(hint) in (tuple, list) else hint
-
-
-def _split(value: object) -> object:
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
-
-
-def _default(field: Field[Any]) -> Any:  # noqa: ANN401
-    if field.default is not MISSING:
-        return field.default
-    if field.default_factory is not MISSING:
-        return pydantic.Field(default_factory=field.default_factory)
-    return ...
+def header_of(place: Place) -> str:
+    """Return the line that a table begins with: `[mqtt]`, `[[meters]]`."""
+    name = name_of(place)
+    table = find_tables().get(name)
+    return f"[[{name}]]" if table is not None and table.repeated else f"[{name}]"

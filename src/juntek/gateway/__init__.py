@@ -1,4 +1,4 @@
-"""The composition root: meters, totals and one supervised queue per sink; rule: joins what others do, and no more."""
+"""The composition root: meters, totals and one supervised queue per output; rule: joins what others do, and no more."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from juntek.history import Database
 from juntek.history.calendar import system_zone
 from juntek.history.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
-from juntek.outputs import Context, find_sinks, names_of
+from juntek.outputs import Context, find_outputs
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
 
 LONGEST_GATHER = 0.1
-"""s for which the bytes of a busy line are gathered while the processor sleeps; less where a sink cannot wait."""
+"""s for which the bytes of a busy line are gathered while the processor sleeps; less where an output cannot wait."""
 
 APART, TOGETHER = 0.001, 10
 """s between the first openings of two links, and how many are opened at once: so the meters of a thousand are asked
@@ -38,7 +38,7 @@ _DOING = {"listen": "listening", "poll": "polling"}
 
 
 class Gateway:
-    """All meters of a configuration, read for ever, and handed to all its sinks."""
+    """All meters of a configuration, read for ever, and handed to all its outputs."""
 
     def __init__(self, configuration: Configuration) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
@@ -52,20 +52,21 @@ class Gateway:
             time_zone=zone,
             sections=tuple(configuration.sinks),
         )
-        sinks = find_sinks()
+        self._latest = context.latest
+        found = find_outputs()
         self.supervisors = [
-            Supervisor(sinks[section], options, context, name)
+            Supervisor(found[section], options, context, name)
             for section, configured in configuration.sinks.items()
-            for name, options in names_of(section, configured).items()
+            for name, options in found[section].names(configured).items()
         ]
-        gather = min([LONGEST_GATHER, *(supervisor.patience for supervisor in self.supervisors)])
+        gather = min([LONGEST_GATHER, *(supervisor.max_latency for supervisor in self.supervisors)])
         self._lines = [
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
         self._clocks = {name: Clock() for name in names}
-        self._told: dict[str, str] = {}
+        self._last_logged: dict[str, str] = {}
         self._in_trouble: set[str] = set()
 
     async def run(self) -> None:
@@ -81,11 +82,11 @@ class Gateway:
                 tasks.create_task(self.totals.run())
                 tasks.create_task(notifier.run())
         finally:
-            notifier.tell("STOPPING=1")
+            notifier.notify("STOPPING=1")
             await self.totals.close()
 
     def _take(self, update: Update) -> None:
-        """Put totals on a reading and hand it to every sink."""
+        """Put totals on a reading and hand it to every output."""
         reading = update.reading
         if reading is not None:
             if reading.time is None and reading.elapsed is None:  # a recording without times is played now
@@ -99,6 +100,7 @@ class Gateway:
             if update.identity is not None:
                 self.totals.identify(update.meter, update.identity)
             self._log(update)
+        self._latest[update.meter] = update
         for supervisor in self.supervisors:
             supervisor.offer(update)
 
@@ -107,8 +109,8 @@ class Gateway:
         health = update.health
         (self._in_trouble.add if health.error else self._in_trouble.discard)(update.meter)
         text = health.error or _DOING.get(health.mode)
-        if text and self._told.get(update.meter) != text:
-            self._told[update.meter] = text
+        if text and self._last_logged.get(update.meter) != text:
+            self._last_logged[update.meter] = text
             log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
 
 
@@ -121,7 +123,7 @@ async def run_gateway(configuration: Configuration) -> None:
     """Run the gateway until cancelled.
 
     Raises ConfigurationError when the path of the database cannot be or another gateway uses it, and JuntekError when
-    the library of a sink is missing.
+    the library of an output is missing.
     """
     with _alone(configuration.database):
         gateway = Gateway(configuration)
@@ -164,7 +166,7 @@ class _Notifier:
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._interval = int(environment.get("WATCHDOG_USEC", "0")) / 2e6
 
-    def tell(self, state: str) -> None:
+    def notify(self, state: str) -> None:
         """Send a state; without a service manager nothing happens."""
         if not self._address:
             return
@@ -174,7 +176,7 @@ class _Notifier:
 
     async def run(self) -> None:
         """Say that all is up, then that it still is, as often as the watchdog wants."""
-        self.tell("READY=1")
+        self.notify("READY=1")
         while self._address and self._interval:
             await asyncio.sleep(self._interval)
-            self.tell("WATCHDOG=1")
+            self.notify("WATCHDOG=1")

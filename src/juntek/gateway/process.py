@@ -1,4 +1,4 @@
-"""Fits the process to the number of its meters: open files, garbage, threads; rule: once, before the first link.
+"""Tunes the process to the number of its meters: open files, garbage, threads; rule: once, before the first link.
 
 A gateway of a few meters is left nearly as Python makes it. With a thousand, Python's own measures stop everything for
 a third of a second now and then.
@@ -23,8 +23,8 @@ SWITCH_INTERVAL = 0.0002
 """s for which a thread at work, such as one that commits, lets the line wait; by default 0.005, each time anew."""
 
 
-def fit(links: int, meters: int) -> None:
-    """Fit this process to so many links and meters; logs where the system does not let it have enough open files."""
+def tune_process(links: int, meters: int) -> None:
+    """Tune this process to so many links and meters; logs where the system does not let it have enough open files."""
     _allow_files(links + OTHER_FILES)
     # Nothing here makes garbage that the counting of references does not find at once, but for what fails. To look
     # for it among a thousand meters' readings takes up to 0.3 s; by default Python looks after every 700 new objects.

@@ -1,58 +1,60 @@
-"""Runs one sink: enters it, drains its queue, and enters again after a failure; rule: the same for every sink.
+"""Runs one output: enters it, drains its queue, and enters again after a failure; rule: the same for every output.
 
-Each sink has a bounded queue of its own, so one that is slow or away costs the others nothing.
+Each output has a bounded queue of its own, so one that is slow or away costs the others nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import Counter
-from types import ModuleType
 from typing import Any
 
+from juntek.backoff import Backoff
 from juntek.errors import JuntekError, install_line
-from juntek.outputs import Context, SinkHealth
+from juntek.outputs import Context, Handle, Output, SinkHealth
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 2000
 MOST_OF_A_METER = 20
-"""Updates that wait for one sink, of few meters and of each of many; the oldest are dropped then and counted."""
+"""Updates that wait for one output, of few meters and of each of many; the oldest are dropped then and counted."""
 
-MOST_STRIKES = 3
-"""Unforeseen failures over one meter's update after which it is not told again."""
+MOST_FAILURES = 3
+"""Unforeseen failures over one meter's update after which it is not handed over again."""
 
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
-"""s between attempts to enter a sink; it doubles from the first to the second."""
+"""s between attempts to enter an output; it doubles from the first to the second."""
 
 
 class Supervisor:
-    """One sink module with its options; `offer` hands it an update, `run` serves it until cancelled."""
+    """One output with its options; `offer` hands it an update, `run` serves it until cancelled."""
 
     def __init__(
         self,
-        sink: ModuleType,
-        options: Any,  # noqa: ANN401 - the sink's own type
+        output: Output[Any],
+        options: Any,  # noqa: ANN401 - the output's own type
         context: Context,
         name: str = "",
+        backoff: Backoff | None = None,
     ) -> None:
-        self.name: str = name or sink.SECTION
+        self.name: str = name or output.section
         self.health = context.sinks[self.name] = SinkHealth()
-        self.patience: float = getattr(options, "patience", 0.0)
+        self.max_latency = output.max_latency(options)
         """s that a reading may come late."""
-        self._sink = sink
+        self._output = output
         self._options = options
         self._context = context
         self._queue = self.health.queue
+        self._backoff = backoff or Backoff(SHORTEST_WAIT, LONGEST_WAIT)
+        self._last_logged = ""
         self._most_waiting = max(MOST_WAITING, MOST_OF_A_METER * len(context.meters))
         self._lost_before = 0
-        self._news = asyncio.Event()
-        self._latest: dict[str, Update] = {}
-        self._handled = ""
-        self._strikes: Counter[str] = Counter()
+        self._offered = asyncio.Event()
+        self._handled: Update | None = None
+        self._failures: Counter[str] = Counter()
+        self._quarantined: dict[str, Update] = {}
 
     def offer(self, update: Update) -> None:
         """Queue an update; never waits."""
@@ -60,12 +62,10 @@ class Supervisor:
             self._queue.popleft()
             self.health.lost += 1
         self._queue.append(update)
-        self._news.set()
+        self._offered.set()
 
     async def run(self) -> None:
-        """Serve the sink for ever. Raises JuntekError when its library is missing: no waiting mends that."""
-        wait = SHORTEST_WAIT
-        told = ""
+        """Serve the output for ever. Raises JuntekError when its library is missing: no waiting mends that."""
         while True:
             entered = asyncio.get_running_loop().time()
             try:
@@ -73,51 +73,63 @@ class Supervisor:
             except ModuleNotFoundError as error:
                 raise JuntekError(
                     f"[{self.name}] needs a library that is not installed ({error.name}); install it with: "
-                    f"{install_line(self._sink.EXTRA)}"
+                    f"{install_line(self._output.extra)}"
                 ) from error
-            except Exception as error:  # whatever it is, it must not cost another sink a reading
-                sentence = str(error)
-                if not isinstance(error, JuntekError):
-                    sentence = f"Something unexpected happened ({type(error).__name__}: {error}); please report this."
-                    self._blame(self._handled)
-                self.health.connected = False
-                self.health.failures += 1
-                self._context.troubles[self.name] = sentence
-                if asyncio.get_running_loop().time() - entered > LONGEST_WAIT:
-                    wait, told = SHORTEST_WAIT, ""
-                if sentence != told:
-                    log.warning("%s: %s Trying again.", self.name, sentence)
-                    log.debug("%s: where it came from:", self.name, exc_info=error)
-                    told = sentence
-            # All gateways that a broker has lost at once do not come back at once.
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            wait = min(2 * wait, LONGEST_WAIT)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost another output a reading
+                if asyncio.get_running_loop().time() - entered > self._backoff.longest:
+                    self._backoff.reset()
+                    self._last_logged = ""
+                self._take_failure(error)
+            await asyncio.sleep(self._backoff.wait())
 
-    def _blame(self, meter: str) -> None:
-        """Tell an update no more that comes with one unforeseen failure after the other: it would block the sink."""
-        self._strikes[meter] += 1
-        if self._strikes[meter] >= MOST_STRIKES:
-            self._latest.pop(meter, None)
-            self._strikes[meter] = 0
+    def _take_failure(self, error: Exception) -> None:
+        """Say once what failed, to the log and to whoever looks."""
+        sentence = str(error)
+        if not isinstance(error, JuntekError):
+            sentence = f"Something unexpected happened ({type(error).__name__}: {error}); please report this."
+            self._suspect(self._handled)
+        self.health.connected = False
+        self.health.failures += 1
+        self._context.errors[self.name] = sentence
+        if sentence != self._last_logged:
+            log.warning("%s: %s Trying again.", self.name, sentence)
+            log.debug("%s: where it came from:", self.name, exc_info=error)
+            self._last_logged = sentence
+
+    def _suspect(self, update: Update | None) -> None:
+        """Hand an update over no more that comes with one unforeseen failure after the other: it would block all."""
+        if update is None:
+            return
+        self._failures[update.meter] += 1
+        if self._failures[update.meter] >= MOST_FAILURES:
+            self._failures[update.meter] = 0
+            self._quarantined[update.meter] = update
+            if self._queue and self._queue[0] is update:
+                self._queue.popleft()
 
     async def _serve(self) -> None:
-        async with self._sink.open_sink(self._options, self._context) as handle:
-            log.info("%s: %s.", self.name, getattr(self._sink, "ENTERED", "connected"))
+        async with self._output.open(self._options, self._context) as handle:
+            log.info("%s: %s.", self.name, self._output.ready)
             if lost := self.health.lost - self._lost_before:
                 log.warning("%s: %d updates were lost while it was away.", self.name, lost)
                 self._lost_before += lost
             self.health.connected = True
-            self._context.troubles.pop(self.name, None)
-            # What was told before the sink failed is told again: it knows only what it has heard since.
-            for update in list(self._latest.values()):
-                self._handled = update.meter
-                await handle(update)
-            queue, news = self._queue, self._news
+            self._context.errors.pop(self.name, None)
+            # It knows only what it has heard since it was entered, so the latest of every meter is handed over again.
+            waiting = {update.meter for update in self._queue}
+            for meter, update in list(self._context.latest.items()):
+                if meter not in waiting and self._quarantined.get(meter) is not update:
+                    await self._hand_over(handle, update)
             while True:
-                while queue:
-                    update = queue.popleft()
-                    self._handled = update.meter
-                    self._latest[update.meter] = update
-                    await handle(update)
-                news.clear()
-                await news.wait()
+                while self._queue:
+                    await self._hand_over(handle, self._queue.popleft())
+                self._offered.clear()
+                await self._offered.wait()
+
+    async def _hand_over(self, handle: Handle, update: Update) -> None:
+        self._handled = update
+        try:
+            await handle(update)
+        except BaseException:
+            self._queue.appendleft(update)  # it is the first when the output is entered again
+            raise

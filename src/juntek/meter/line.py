@@ -6,11 +6,11 @@ One `Line` serves one link and all meters on it. It never gives up: what goes wr
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from juntek.backoff import Backoff
 from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
@@ -70,7 +70,7 @@ class Line:
         self._decoder: Decoder[Any] | None = None
         self._poller: Poller | None = None
         self._opened_before = False
-        self._wait = SHORTEST_WAIT
+        self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
 
     async def run(self, link: Link | None = None) -> None:
         """Serve the link until cancelled, or until the end of a replay. A `link` that is open already is used first."""
@@ -94,8 +94,7 @@ class Line:
 
     async def _rest(self) -> None:
         # Many links that are lost together are not opened together, nor are their meters asked together then.
-        await asyncio.sleep(self._wait * random.uniform(0.7, 1.0))  # noqa: S311 - no secret
-        self._wait = min(2 * self._wait, LONGEST_WAIT)
+        await asyncio.sleep(self._backoff.wait())
 
     async def _serve(self, link: Link) -> LinkLostError:
         """Read, poll and watch until the link is lost; return how."""
@@ -149,7 +148,7 @@ class Line:
             except LinkLostError:
                 self._take([*decoder.take(decoder.rest(), time), *decoder.finish(time)])
                 raise
-            self._wait = SHORTEST_WAIT
+            self._backoff.reset()
             time = chunk.time
             if time is not None and link.can_write:
                 self._ahead = time - asyncio.get_running_loop().time()

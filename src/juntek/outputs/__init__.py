@@ -1,31 +1,61 @@
 """Where readings go: leaves that know only the vocabulary; rule: found by being here, and no sibling imports another.
 
-A sink module offers `SECTION` (its part of the configuration), `LIBRARIES` (names of what it imports when it is
-entered, so that whoever checks a configuration can look whether they are there), `EXTRA` (what to install when one is
-missing), `Options` (its keys, checked by itself; where it has a `patience`, a reading may come so many seconds late)
-and `open_sink(options, context)`, an asynchronous context manager that yields `handle(update)`. When its far end goes
-away it raises a JuntekError, also out of a body that is only waiting; whoever runs it enters again later and hands over
-the latest update of each meter once more. `ENTERED` is what is said once it is entered, where that is not `connected`.
-
-Where there may be several of a kind, each with a section and a queue of its own, its `Options` have a `label` that
-tells one from the other. A module with `NEEDS` names the sections that it cannot do without: they are there then, with
-their defaults, where the configuration has none.
+An output is a module here, or in a `juntek/outputs` of another package, with an `OUTPUT` that says all that others need
+to know of it. Importing it loads no library.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from juntek.discovery import find_modules
 from juntek.update import Update
+
+O = TypeVar("O")  # noqa: E741 - options
+Handle = Callable[[Update], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(Generic[O]):
+    """One kind of output.
+
+    `section`: its part of the configuration. `options`: its keys (see `juntek.option`), checked by themselves.
+    `open`: an asynchronous context manager that yields `handle(update)`. When its far end goes away it raises a
+    JuntekError, also out of a body that is only waiting; whoever runs it enters again later and hands over the latest
+    update of each meter once more. It raises ModuleNotFoundError where a library is missing.
+    `about`: what it is for, in one or two lines, above its section in the file of `juntek config init`.
+    """
+
+    section: str
+    options: type[O]
+    open: Callable[[O, Context], AbstractAsyncContextManager[Handle]]
+    about: str = ""
+    requires: tuple[str, ...] = ()
+    """Names of the libraries that it imports when it is entered."""
+    extra: str = ""
+    """What to install when one of them is missing."""
+    depends_on: tuple[str, ...] = ()
+    """Sections that it cannot do without: where the configuration has none they are there with their defaults."""
+    ready: str = "connected"
+    """What is logged once it is entered."""
+    max_latency: Callable[[O], float] = lambda _: 0.0
+    """Seconds that a reading may come late."""
+    label: Callable[[O], str] | None = None
+    """Where there may be several of a kind, each with its own section and queue: what tells one from the other."""
+
+    def names(self, configured: O | tuple[O, ...]) -> dict[str, O]:
+        """Return the options of each output of this kind by its name: the section, or section and label."""
+        if isinstance(configured, tuple):
+            return {f"{self.section} {self.label(one) if self.label else ''}": one for one in configured}
+        return {self.section: configured}
 
 
 @dataclass(slots=True)
@@ -78,31 +108,37 @@ class Context:
     """The file of totals and history."""
     time_zone: tzinfo = UTC
     """Whose midnight begins a day."""
-    troubles: dict[str, str] = field(default_factory=dict)
-    """Why a sink is away at present, as a sentence, by its name; each supervisor keeps its own part up to date."""
-    left: dict[str, Any] = field(default_factory=dict)
-    """What a sink that failed has left for its next entry, by its name; nobody else looks at it."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Why an output is away at present, as a sentence, by its name; each supervisor keeps its own part up to date."""
+    carry_over: dict[str, Any] = field(default_factory=dict)
+    """What an output that failed has left for its next entry, by its name; nobody else looks at it."""
+    latest: dict[str, Update] = field(default_factory=dict)
+    """The latest update of each meter; the gateway keeps it up to date."""
     sections: tuple[str, ...] = ()
     """Sections of all configured sinks."""
     sinks: dict[str, SinkHealth] = field(default_factory=dict)
     """How each sink does, by its name."""
 
+    @property
+    def troubles(self) -> dict[str, str]:
+        """The older name of `errors`."""
+        return self.errors
+
+    @property
+    def left(self) -> dict[str, Any]:
+        """The older name of `carry_over`."""
+        return self.carry_over
+
     def look_at_history(self) -> tuple[Literal["ok", "paused", "off"], str | None]:
         """Return whether readings are kept at present, and why not where they should be."""
         if "history" not in self.sections:
             return "off", None
-        reason = self.troubles.get("history")
+        reason = self.errors.get("history")
         return ("paused" if reason else "ok"), reason
 
 
-def names_of(section: str, options: object) -> Mapping[str, Any]:
-    """Return the options of each sink of a section by the name of the sink: the section, or section and label."""
-    if isinstance(options, tuple):
-        return {f"{section} {one.label}": one for one in options}
-    return {section: options}
-
-
 @cache
-def find_sinks() -> dict[str, ModuleType]:
-    """Return the sink modules by the name of their section; their libraries are not loaded by that."""
-    return {module.SECTION: module for module in find_modules(__name__)}
+def find_outputs() -> dict[str, Output[Any]]:
+    """Return every kind of output by the name of its section; their libraries are not loaded by that."""
+    outputs = (module.OUTPUT for module in find_modules(__name__))
+    return {output.section: output for output in outputs}

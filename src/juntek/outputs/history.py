@@ -14,28 +14,26 @@ from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from juntek.errors import ConfigurationError
 from juntek.history import Database
 from juntek.history.clock import Clock
 from juntek.history.recorder import Recorder
+from juntek.option import Option, check_options
+from juntek.outputs import Context, Handle, Output
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from juntek.outputs import Context
     from juntek.reading import Reading
     from juntek.update import Update
 
-__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
+__all__ = ["OUTPUT", "HistoryOptions", "Options", "open_sink"]
 
 log = logging.getLogger(__name__)
 
 SECTION = "history"
-EXTRA = ""
-LIBRARIES = ()
-"""It needs none."""
 
 MOST_HELD, MOST_OF_A_METER = 20_000, 100
 """Readings that are held between two commits, of few meters and of each of many; beyond that a commit comes early."""
@@ -49,32 +47,28 @@ HOUR, DAY = 3600.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What is kept, and where; raises ConfigurationError where a value cannot be right.
+class HistoryOptions:
+    """What is kept, and where; raises ConfigurationError where a value cannot be right."""
 
-    `path`: the database file, for totals too; default: that of the service or the user.
-    `keep_raw_days`: days after which single readings are dropped; their minutes, hours and days stay for ever.
-    `commit_interval`: s between two writes to the disk, and so what a power cut may cost.
-    """
-
-    path: Path | None = None
-    keep_raw_days: float = 30.0
-    commit_interval: float = 10.0
-
-    @property
-    def patience(self) -> float:
-        """Seconds that a reading may come late."""
-        return 0.1
+    path: Annotated[
+        Path | None, Option("for totals too; default: ~/.local/state/juntek/juntek.db", example="juntek.db")
+    ] = None
+    keep_raw_days: Annotated[
+        float, Option("after which single readings are dropped", unit="days", low=1, high=36_500)
+    ] = 30.0
+    commit_interval: Annotated[
+        float, Option("between two writes to the disk: what a power cut may cost", unit="s", low=0.1, high=3600)
+    ] = 10.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.keep_raw_days <= 36_500:
-            raise ConfigurationError(f"history.keep_raw_days is 1 to 36500, not {self.keep_raw_days:g}.")
-        if not 0.1 <= self.commit_interval <= 3600:
-            raise ConfigurationError(f"history.commit_interval is 0.1 to 3600 seconds, not {self.commit_interval:g}.")
+        check_options(SECTION, self)
+
+
+Options = HistoryOptions
 
 
 @asynccontextmanager
-async def open_sink(options: Options, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def open_sink(options: HistoryOptions, context: Context) -> AsyncIterator[Handle]:
     """Open the database and yield `handle(update)`; leaving writes what is held.
 
     Raises DatabaseError when the disk is full or cannot be written, also while the body only waits.
@@ -106,7 +100,7 @@ async def open_sink(options: Options, context: Context) -> AsyncIterator[Callabl
 class _Keeper:
     """Holds readings until the next commit."""
 
-    def __init__(self, options: Options, context: Context, database: Database) -> None:
+    def __init__(self, options: HistoryOptions, context: Context, database: Database) -> None:
         self.failed = False
         self._options = options
         self._context = context
@@ -122,7 +116,7 @@ class _Keeper:
         self._recorder = await asyncio.to_thread(Recorder, self._database, self._context.time_zone)
         last_times = await asyncio.to_thread(self._recorder.last_times)
         self._clocks = {meter: Clock(time) for meter, time in last_times.items()}
-        self._held = self._context.left.pop(SECTION, {})
+        self._held = self._context.carry_over.pop(SECTION, {})
         for meter, readings in self._held.items():
             self._clocks.setdefault(meter, Clock()).admit(readings[-1].time or 0.0)
         await self.commit()
@@ -140,7 +134,7 @@ class _Keeper:
             return
         if clock.refused:
             clock.refused.clear()
-            self._context.troubles.pop(SECTION, None)
+            self._context.errors.pop(SECTION, None)
             log.info("history: readings of %s are kept again.", update.meter)
         self._held.setdefault(update.meter, []).append(reading)
         self._count += 1
@@ -182,7 +176,7 @@ class _Keeper:
         self.failed = True
         for meter, readings in self._held.items():
             held.setdefault(meter, []).extend(readings)
-        self._context.left[SECTION] = held
+        self._context.carry_over[SECTION] = held
 
     def _write(self, held: dict[str, list[Reading]]) -> None:
         assert self._recorder is not None  # noqa: S101 - made by open
@@ -200,6 +194,15 @@ class _Keeper:
         """Say once why readings are not kept, and to whoever looks, for as long as it is so."""
         for why, count in clock.refused.items():
             sentence = f"Readings of {meter} are not kept at present, because {why}; set the clock of this computer."
-            self._context.troubles[SECTION] = sentence
+            self._context.errors[SECTION] = sentence
             if count == 1:
                 log.warning("history: %s", sentence)
+
+
+OUTPUT = Output(
+    section=SECTION,
+    options=HistoryOptions,
+    open=open_sink,
+    about="Every reading is kept for a month, and its minutes, hours and days for ever.",
+    max_latency=lambda _: 0.1,
+)

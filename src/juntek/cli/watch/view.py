@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from juntek.cli.watch.digits import HEIGHT, draw_number
+from juntek.cli.watch.text import HEIGHT, amount, draw_number, duration, short, spread, wrap
 from juntek.cli.watch.trend import Trend, draw_bars
-from juntek.cli.watch.words import amount, duration, short, spread, wrap
 from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
 from juntek.update import Update

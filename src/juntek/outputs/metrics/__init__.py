@@ -4,39 +4,29 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from juntek.listening.address import Address, parse_address
+from juntek.option import Option
+from juntek.outputs import Context, Handle, Output
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from juntek.outputs import Context
-    from juntek.update import Update
-
-__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
-
-SECTION = "metrics"
-EXTRA = "metrics"
-LIBRARIES = ("prometheus_client", "uvicorn")
+__all__ = ["OUTPUT", "MetricsOptions", "Options", "open_sink"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Where the page is, at /metrics; raises ConfigurationError where a value cannot be right.
+class MetricsOptions:
+    """Where the endpoint is, at /metrics; raises ConfigurationError where a value cannot be right.
 
-    `listen`: IP address and port; `localhost` is 127.0.0.1. Whoever reaches it may look: the format knows no password.
+    Whoever reaches it may look: the format knows no password.
     """
 
-    listen: str = "127.0.0.1:9485"
+    listen: Annotated[str, Option('"0.0.0.0:9485": all addresses of this computer')] = "127.0.0.1:9485"
 
     def __post_init__(self) -> None:
         _ = self.address
-
-    @property
-    def patience(self) -> float:
-        """Seconds that a reading may come late; who looks comes every few seconds at most."""
-        return 1.0
 
     @property
     def address(self) -> Address:
@@ -44,13 +34,27 @@ class Options:
         return parse_address(self.listen, "metrics.listen", 9485)
 
 
+Options = MetricsOptions
+
+
 @asynccontextmanager
-async def open_sink(options: Options, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def open_sink(options: MetricsOptions, context: Context) -> AsyncIterator[Handle]:
     """Serve the page at `options.listen` and yield `handle(update)`; leaving closes every connection.
 
-    Raises ListenError where the address cannot be listened at, ModuleNotFoundError where a library of EXTRA is missing.
+    Raises ListenError where the address cannot be listened at, ModuleNotFoundError where a library is missing.
     """
     from juntek.outputs.metrics.page import serve  # noqa: PLC0415 - only whoever serves the page needs the library
 
     async with serve(options.address, context) as handle:
         yield handle
+
+
+OUTPUT = Output(
+    section="metrics",
+    options=MetricsOptions,
+    open=open_sink,
+    about="Metrics for Prometheus, of the meters and of the gateway itself: http://127.0.0.1:9485/metrics",
+    requires=("prometheus_client", "uvicorn"),
+    extra="metrics",
+    max_latency=lambda _: 1.0,  # who looks comes every few seconds at most
+)

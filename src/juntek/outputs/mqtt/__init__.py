@@ -7,31 +7,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from juntek.names import slug
-from juntek.outputs.mqtt.mqtt_options import Options
+from juntek.outputs import Context, Handle, Output
+from juntek.outputs.mqtt.mqtt_options import MqttOptions
 from juntek.outputs.mqtt.mqtt_timing import TIMING, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from juntek.outputs import Context
-    from juntek.update import Update
+__all__ = ["OUTPUT", "MqttOptions", "Options", "Timing", "open_sink"]
 
-__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "Timing", "open_sink"]
-
-SECTION = "mqtt"
-EXTRA = "mqtt"
-LIBRARIES = ("aiomqtt",)
+Options = MqttOptions
 
 
 @asynccontextmanager
-async def open_sink(
-    options: Options, context: Context, timing: Timing = TIMING
-) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def open_sink(options: MqttOptions, context: Context, timing: Timing = TIMING) -> AsyncIterator[Handle]:
     """Connect and yield `handle(update)`; leaving says that the gateway is offline.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, BrokerError for a
     broker that refuses, cannot be reached or goes away; the latter also while the body only waits. Raises
-    ModuleNotFoundError where the library of EXTRA is missing.
+    ModuleNotFoundError where the library is missing.
     """
     from juntek.outputs.mqtt.mqtt_session import open_session  # noqa: PLC0415 - only whoever publishes needs the library
 
@@ -39,3 +33,14 @@ async def open_sink(
         options = replace(options, base_topic=f"{options.base_topic}/{slug(context.site)}")
     async with open_session(options, context, timing) as handle:
         yield handle
+
+
+OUTPUT = Output(
+    section="mqtt",
+    options=MqttOptions,
+    open=open_sink,
+    about="Home Assistant finds the meters by itself through its MQTT broker.",
+    requires=("aiomqtt",),
+    extra="mqtt",
+    max_latency=lambda options: options.interval / 10,
+)

@@ -6,10 +6,9 @@ import ssl
 from typing import TYPE_CHECKING
 
 from juntek.errors import ConfigurationError
+from juntek.files import read_bytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from juntek.outputs.mqtt.mqtt_options import Options
 
 
@@ -28,7 +27,7 @@ def read_password(options: Options) -> str | None:
     """Return the password from the environment or its file; raises ConfigurationError for a file that is no use."""
     if options.password is not None or options.password_file is None:
         return options.password
-    lines = _read("password_file", options.password_file).splitlines()
+    lines = read_bytes(options.password_file, "mqtt.password_file").splitlines()
     try:
         return lines[0].decode()
     except (IndexError, UnicodeDecodeError):
@@ -42,7 +41,7 @@ def make_tls_context(options: Options) -> ssl.SSLContext | None:
     if not options.tls:
         return None
     if options.ca_file is not None:
-        _read("ca_file", options.ca_file)
+        read_bytes(options.ca_file, "mqtt.ca_file")
     try:
         context = ssl.create_default_context(cafile=options.ca_file and options.ca_file.expanduser())
     except ssl.SSLError:
@@ -50,8 +49,8 @@ def make_tls_context(options: Options) -> ssl.SSLContext | None:
     context.sslsocket_class = _TidySocket
     if options.certificate_file is not None:
         key_file = options.key_file or options.certificate_file
-        _read("certificate_file", options.certificate_file)
-        _read("key_file", key_file)
+        read_bytes(options.certificate_file, "mqtt.certificate_file")
+        read_bytes(key_file, "mqtt.key_file")
         try:
             # An empty password: with none at all, a key that needs one would be asked for on the terminal.
             context.load_cert_chain(options.certificate_file.expanduser(), key_file.expanduser(), password="")
@@ -61,14 +60,3 @@ def make_tls_context(options: Options) -> ssl.SSLContext | None:
                 "and its key in PEM form."
             ) from None
     return context
-
-
-def _read(key: str, path: Path) -> bytes:
-    try:
-        return path.expanduser().read_bytes()
-    except FileNotFoundError:
-        raise ConfigurationError(f"mqtt.{key} {path} does not exist; write it or correct the key.") from None
-    except PermissionError:
-        raise ConfigurationError(f"mqtt.{key} {path} may not be read; give its user the right to.") from None
-    except OSError as error:
-        raise ConfigurationError(f"mqtt.{key} {path} cannot be read ({error.strerror}); correct the key.") from None

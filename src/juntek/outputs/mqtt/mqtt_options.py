@@ -4,74 +4,65 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from juntek.errors import ConfigurationError
+from juntek.option import Option, check_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST_INTERVAL = 3600.0
-PORTS = range(1, 65536)
+
+def _topic_problem(topic: str) -> str | None:
+    if not topic or topic != topic.strip("/") or any(character in topic for character in "+#\0") or topic[0] == "$":
+        return f'is a topic without +, #, a leading $ and a slash at its ends, not "{topic}".'
+    return None
+
+
+def _host_problem(host: str) -> str | None:
+    return None if host.strip() else "is empty; give the name or address of the broker."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class MqttOptions:
     """How to reach the broker and what to publish; raises ConfigurationError where a value cannot be right.
 
-    `interval`: s between two states of one meter, averaged; 0 publishes every reading at once.
-    `password` comes from the environment only and goes before `password_file`.
-    `client_id`: empty means one made of the base topic, so that a restarted gateway takes its old session over.
-    `site_topic`: the site follows the base topic, so that gateways of many sites share a broker.
-    `topic_layout`: "juntek_kg" publishes the topics of the older program beside our own.
+    `password` comes from the environment only and takes precedence over `password_file`. An empty `client_id` means one
+    made of the base topic, so that a restarted gateway takes its old session over.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 1883
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    password_file: Path | None = None
-    tls: bool = False
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    client_id: str = ""
-    protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    base_topic: str = "juntek"
-    site_topic: bool = False
-    topic_layout: Literal["juntek", "juntek_kg"] = "juntek"
-    discovery: bool = True
-    discovery_prefix: str = "homeassistant"
-    interval: float = 1.0
-    allow_control: tuple[str, ...] = ()
+    host: Annotated[str, Option("", check=_host_problem, written=True)] = "127.0.0.1"
+    port: Annotated[int, Option("with TLS usually 8883", low=1, high=65535)] = 1883
+    username: Annotated[str | None, Option("", example="juntek")] = None
+    password: Annotated[str | None, Option("")] = field(default=None, repr=False)
+    password_file: Annotated[
+        Path | None,
+        Option("a file with the password as its only line; or set JUNTEK_MQTT__PASSWORD", example="mqtt-password"),
+    ] = None
+    tls: Annotated[bool, Option("")] = False
+    ca_file: Annotated[Path | None, Option("default: the authorities that the system trusts", example="ca.pem")] = None
+    certificate_file: Annotated[Path | None, Option("", example="client.pem")] = None
+    key_file: Annotated[Path | None, Option("", example="client.key")] = None
+    client_id: Annotated[str, Option("default: made of the base topic")] = ""
+    protocol: Annotated[Literal["auto", "5", "3.1.1"], Option("auto, 5, 3.1.1")] = "auto"
+    base_topic: Annotated[str, Option("", check=_topic_problem)] = "juntek"
+    site_topic: Annotated[bool, Option("put the site after the base topic: juntek/SITE/house/state")] = False
+    topic_layout: Annotated[
+        Literal["juntek", "juntek_kg"], Option("juntek_kg: the topics of the older program beside our own")
+    ] = "juntek"
+    discovery: Annotated[bool, Option("tell Home Assistant")] = True
+    discovery_prefix: Annotated[str, Option("", check=_topic_problem)] = "homeassistant"
+    interval: Annotated[
+        float,
+        Option("between two states of a meter, averaged; 0: every reading at once", unit="s", low=0, high=3600),
+    ] = 1.0
 
     def __post_init__(self) -> None:
-        for complaint in self._complaints():
-            raise ConfigurationError(complaint)
+        check_options("mqtt", self)
+        for problem in self._problems():
+            raise ConfigurationError(problem)
 
-    @property
-    def patience(self) -> float:
-        """Seconds that a reading may come late: a tenth of what is averaged."""
-        return self.interval / 10
-
-    def _complaints(self) -> Iterator[str]:
-        if not self.host.strip():
-            yield "mqtt.host is empty; give the name or address of the broker."
-        if self.port not in PORTS:
-            yield f"mqtt.port is 1 to 65535, not {self.port}."
-        if not 0 <= self.interval <= LONGEST_INTERVAL:
-            yield f"mqtt.interval is 0 to {LONGEST_INTERVAL:.0f} seconds, not {self.interval}."
-        if self.protocol not in ("auto", "5", "3.1.1"):
-            yield f'mqtt.protocol is "auto", "5" or "3.1.1", not "{self.protocol}".'
-        if self.topic_layout not in ("juntek", "juntek_kg"):
-            yield f'mqtt.topic_layout is "juntek" or "juntek_kg", not "{self.topic_layout}".'
-        if self.allow_control:
-            yield "Control over MQTT is not built yet; leave mqtt.allow_control empty."
-        yield from _topic_complaint("mqtt.base_topic", self.base_topic)
-        yield from _topic_complaint("mqtt.discovery_prefix", self.discovery_prefix)
-        yield from self._login_complaints()
-
-    def _login_complaints(self) -> Iterator[str]:
+    def _problems(self) -> Iterator[str]:
         for key, value in (("password", self.password), ("password_file", self.password_file)):
             if value is not None and self.username is None:
                 yield f"mqtt.{key} needs a user name; set mqtt.username too."
@@ -87,6 +78,4 @@ class Options:
             yield "mqtt.key_file needs its certificate; set mqtt.certificate_file too."
 
 
-def _topic_complaint(key: str, topic: str) -> Iterator[str]:
-    if not topic or topic != topic.strip("/") or any(character in topic for character in "+#\0") or topic[0] == "$":
-        yield f'{key} is a topic without +, #, a leading $ and a slash at its ends, not "{topic}".'
+Options = MqttOptions

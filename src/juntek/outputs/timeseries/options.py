@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from juntek.errors import ConfigurationError
+from juntek.option import Option, check_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from urllib.parse import SplitResult
 
-SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
-LOWEST_RATE, HIGHEST_RATE = 10.0, 1_000_000.0
+HIGHEST_RATE = 1_000_000.0
 PORTS: Final = {"http": 80, "https": 443}
 """What is spoken, with the port it has where the URL names none."""
 
-_FORM = 'timeseries.url is a URL such as "http://127.0.0.1:8428/write"'
+EXAMPLE_URL = "http://127.0.0.1:8428/write"
+_FORM = f'timeseries.url is a URL such as "{EXAMPLE_URL}"'
 _PATHS = (
     "/write for VictoriaMetrics, QuestDB and InfluxDB 1 (?db=...), /api/v2/write?org=...&bucket=... for InfluxDB 2, "
     "/api/v3/write_lp?db=... for InfluxDB 3"
@@ -32,30 +33,41 @@ _SECRET_PARAMETERS = frozenset({"u", "p", "user", "username", "password", "token
 """`u` and `p` are those of InfluxDB 1, `authKey` that of VictoriaMetrics."""
 
 
+def _name_problem(name: str) -> str | None:
+    if name == name.strip() and name.isprintable():
+        return None
+    return "has spaces around it or characters that cannot be shown; name it like workshop."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class TimeseriesOptions:
     """Where line protocol goes over HTTP, and how often; raises ConfigurationError where a value cannot be right.
 
-    `name`: what this target is called everywhere; empty means host and port of the URL.
-    `password` and `token` come from the environment only and go before their files.
-    `interval`: s between two batches of readings.
-    `rate`: readings of the past that are sent a second, beside the new ones.
+    `password` and `token` come from the environment only and take precedence over their files.
     """
 
-    url: str
-    name: str = ""
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    password_file: Path | None = None
-    token: str | None = field(default=None, repr=False)
-    token_file: Path | None = None
-    ca_file: Path | None = None
-    interval: float = 1.0
-    rate: float = 10_000.0
+    url: Annotated[str, Option("VictoriaMetrics; docs/timeseries.md has the others", example=EXAMPLE_URL)]
+    name: Annotated[str, Option("default: host and port of the URL", check=_name_problem)] = ""
+    username: Annotated[str | None, Option("", example="juntek")] = None
+    password: Annotated[str | None, Option("")] = field(default=None, repr=False)
+    password_file: Annotated[
+        Path | None, Option("a file with the password as its only line", example="database-password")
+    ] = None
+    token: Annotated[str | None, Option("")] = field(default=None, repr=False)
+    token_file: Annotated[Path | None, Option("in place of user and password", example="database-token")] = None
+    ca_file: Annotated[Path | None, Option("default: the authorities that the system trusts", example="ca.pem")] = None
+    interval: Annotated[float, Option("between two batches", unit="s", low=0.1, high=3600)] = 1.0
+    rate: Annotated[
+        float,
+        Option("of the past, beside the new ones", unit="readings a second", low=10, high=HIGHEST_RATE),
+    ] = 10_000.0
 
     def __post_init__(self) -> None:
-        for complaint in self._complaints():
-            raise ConfigurationError(complaint)
+        for problem in _url_problems(self.url):
+            raise ConfigurationError(problem)
+        check_options("timeseries", self)
+        for problem in self._problems():
+            raise ConfigurationError(problem)
 
     @property
     def label(self) -> str:
@@ -69,26 +81,9 @@ class Options:
         host = url.hostname or ""
         return f"{f'[{host}]' if ':' in host else host}:{url.port or PORTS[url.scheme]}"
 
-    @property
-    def patience(self) -> float:
-        """Seconds that a reading may come late: a tenth of what goes in one batch."""
-        return self.interval / 10
-
-    def _complaints(self) -> Iterator[str]:
-        yield from _url_complaints(self.url)
-        if self.name != self.name.strip() or not self.name.isprintable():
-            yield "timeseries.name has blanks around it or signs that cannot be shown; name it like workshop."
-        if not SHORTEST_INTERVAL <= self.interval <= LONGEST_INTERVAL:
-            yield (
-                f"timeseries.interval is {SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:.0f} seconds, not {self.interval}."
-            )
-        if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
-            yield (f"timeseries.rate is {LOWEST_RATE:.0f} to {HIGHEST_RATE:.0f} readings a second, not {self.rate:g}.")
+    def _problems(self) -> Iterator[str]:
         if self.ca_file is not None and urlsplit(self.url).scheme != "https":
             yield "timeseries.ca_file is for TLS only; begin timeseries.url with https:// too."
-        yield from self._login_complaints()
-
-    def _login_complaints(self) -> Iterator[str]:
         has_password = self.password is not None or self.password_file is not None
         has_token = self.token is not None or self.token_file is not None
         if has_token and (has_password or self.username is not None):
@@ -102,10 +97,10 @@ class Options:
             yield "timeseries.username has a colon, which HTTP does not allow; give this user another name."
 
 
-def _url_complaints(text: str) -> Iterator[str]:
+def _url_problems(text: str) -> Iterator[str]:
     # A URL that holds a password, or may hold one, is never shown.
     if not text.isprintable() or any(character.isspace() for character in text):
-        yield "timeseries.url has blanks in it; write %20 for each."
+        yield "timeseries.url has spaces in it; write %20 for each."
     try:
         url = urlsplit(text)
         port = url.port
@@ -119,10 +114,10 @@ def _url_complaints(text: str) -> Iterator[str]:
         )
     if url.scheme not in PORTS or not url.hostname or port == 0:
         yield f'{_FORM}, not "{text}".' if "@" not in text else f"{_FORM}; correct it."
-    yield from _path_complaints(url)
+    yield from _path_problems(url)
 
 
-def _path_complaints(url: SplitResult) -> Iterator[str]:
+def _path_problems(url: SplitResult) -> Iterator[str]:
     if url.path in ("", "/"):
         yield f'timeseries.url "{url.scheme}://{url.netloc}" lacks a path; add {_PATHS}.'
     elif other := _OTHER_PATHS.search(url.path.rstrip("/")):
@@ -137,3 +132,6 @@ def _path_complaints(url: SplitResult) -> Iterator[str]:
             f'timeseries.url has "{parameter}" in it, which would be shown; set timeseries.username and '
             "timeseries.password_file, or timeseries.token_file, instead."
         )
+
+
+Options = TimeseriesOptions

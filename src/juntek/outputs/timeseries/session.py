@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.history.lock import hold, lock_of
-from juntek.network import LONGEST_WAIT, SHORTEST_WAIT, Backoff
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.lines import lines_of_samples
 from juntek.outputs.timeseries.responses import TargetError
@@ -178,7 +178,7 @@ class Session:
             log.warning("%s: %s", self._name, trouble)
         self._health.connected = False
         self._context.troubles[self._name] = trouble
-        return max(error.wait or 0.0, self._backoff.next())
+        return max(error.wait or 0.0, self._backoff.wait())
 
     def _succeed(self) -> None:
         """The target has taken something."""

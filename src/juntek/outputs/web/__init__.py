@@ -5,29 +5,36 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from juntek.outputs.web.options import Options
+from juntek.outputs import Context, Handle, Output
+from juntek.outputs.web.options import WebOptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from juntek.outputs import Context
-    from juntek.update import Update
+__all__ = ["OUTPUT", "Options", "WebOptions", "open_sink"]
 
-__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
-
-SECTION = "web"
-EXTRA = "web"
-LIBRARIES = ("starlette", "uvicorn")
+Options = WebOptions
 
 
 @asynccontextmanager
-async def open_sink(options: Options, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def open_sink(options: WebOptions, context: Context) -> AsyncIterator[Handle]:
     """Serve the page at `options.listen` and yield `handle(update)`; leaving closes every connection.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, ListenError where the
-    address cannot be listened at. Raises ModuleNotFoundError where the library of EXTRA is missing.
+    address cannot be listened at. Raises ModuleNotFoundError where the library is missing.
     """
     from juntek.outputs.web.serving import serve  # noqa: PLC0415 - only whoever serves a page needs the library
 
     async with serve(options, context) as handle:
         yield handle
+
+
+OUTPUT = Output(
+    section="web",
+    options=WebOptions,
+    open=open_sink,
+    about="A page with the battery now and its past, and an API for scripts: http://127.0.0.1:8140",
+    requires=("starlette", "uvicorn"),
+    extra="web",
+    max_latency=lambda _: 0.1,
+)

@@ -5,48 +5,63 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from juntek.errors import ConfigurationError
 from juntek.listening.address import Address, parse_address
+from juntek.option import Option, check_options
 from juntek.outputs.web.passwords import is_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST_SESSION = 3650
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")
 
 
+def _hash_problem(text: str) -> str | None:
+    return None if is_hash(text) else "is not what juntek web password writes; make it with: juntek web password"
+
+
+def _hosts_problem(hosts: tuple[str, ...]) -> str | None:
+    wrong = next((host for host in hosts if not _HOST.fullmatch(host)), None)
+    return None if wrong is None else f'has "{wrong}"; write names without http:// and without a port.'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class WebOptions:
     """Where to serve the page and who may see it; raises ConfigurationError where a value cannot be right.
 
-    `listen`: IP address and port; `localhost` is 127.0.0.1.
-    `auth`: "password", "none", or left out: a password is asked for where one is set, and any address but loopback
-    needs one.
-    `password_hash`: what `juntek web password` writes; from the environment only, and it goes before the file.
-    `tokens_file`: one line `NAME HASH` for each token of a script, as `juntek web token` writes it.
-    `allowed_hosts`: names beside those of this computer under which a browser may ask for the page.
-    `session_days`: days without a visit after which a browser has to sign in again.
+    Without `auth` a password is asked for where one is set, and any address but loopback needs one. `password_hash` is
+    what `juntek web password` writes; it comes from the environment only and takes precedence over the file.
     """
 
-    listen: str = "127.0.0.1:8140"
-    auth: Literal["password", "none"] | None = None
-    password_hash: str | None = field(default=None, repr=False)
-    password_hash_file: Path | None = None
-    tokens_file: Path | None = None
-    allowed_hosts: tuple[str, ...] = ()
-    session_days: int = 30
+    listen: Annotated[str, Option('"0.0.0.0:8140": all addresses of this computer; needs a password')] = (
+        "127.0.0.1:8140"
+    )
+    auth: Annotated[
+        Literal["password", "none"] | None,
+        Option("none: nobody is asked; default: a password, where one is set", example="password"),
+    ] = None
+    password_hash: Annotated[str | None, Option("", check=_hash_problem)] = field(default=None, repr=False)
+    password_hash_file: Annotated[
+        Path | None, Option("write it with: juntek web password -o web-password", example="web-password")
+    ] = None
+    tokens_file: Annotated[
+        Path | None, Option("for scripts; write it with: juntek web token NAME -o web-tokens", example="web-tokens")
+    ] = None
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Option("other names that this page has in browsers", check=_hosts_problem, example=["battery.example.org"]),
+    ] = ()
+    session_days: Annotated[
+        int, Option("without a visit, until a browser has to sign in again", unit="days", low=1, high=3650)
+    ] = 30
 
     def __post_init__(self) -> None:
-        for complaint in self._complaints():
-            raise ConfigurationError(complaint)
-
-    @property
-    def patience(self) -> float:
-        """Seconds that a reading may come late."""
-        return 0.1
+        _ = self.address
+        check_options("web", self)
+        for problem in self._problems():
+            raise ConfigurationError(problem)
 
     @property
     def address(self) -> Address:
@@ -62,12 +77,8 @@ class Options:
     def _has_password(self) -> bool:
         return self.password_hash is not None or self.password_hash_file is not None
 
-    def _complaints(self) -> Iterator[str]:
+    def _problems(self) -> Iterator[str]:
         address = self.address
-        if self.auth not in (None, "password", "none"):
-            yield f'web.auth is "password" or "none", not "{self.auth}".'
-        if self.password_hash is not None and not is_hash(self.password_hash):
-            yield "web.password_hash is not what juntek web password writes; make it with: juntek web password"
         if self.auth == "none" and (self._has_password or self.tokens_file is not None):
             yield 'web.auth = "none" asks for no password; leave it out, or the password and the tokens.'
         if self.auth == "password" and not self._has_password:
@@ -79,8 +90,6 @@ class Options:
             )
         if self.auth is None and not self._has_password and self.tokens_file is not None:
             yield "web.tokens_file is for a page with a password; set web.password_hash_file too, or leave it out."
-        for host in self.allowed_hosts:
-            if not _HOST.fullmatch(host):
-                yield f'web.allowed_hosts has "{host}"; write names without http:// and without a port.'
-        if not 1 <= self.session_days <= LONGEST_SESSION:
-            yield f"web.session_days is 1 to {LONGEST_SESSION}, not {self.session_days}."
+
+
+Options = WebOptions

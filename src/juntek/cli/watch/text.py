@@ -1,8 +1,33 @@
-"""Numbers, times and sentences as short text; rule: made for a screen, not to be read back."""
+"""Numbers, times and sentences as text for a screen; rule: only characters that a Linux console has too."""
 
 from __future__ import annotations
 
 from rich.text import Text
+
+HEIGHT = 3
+"""Lines of a large number."""
+
+_GLYPHS = {
+    "0": ("┌─┐", "│ │", "└─┘"),
+    "1": (" ┐ ", " │ ", " ┴ "),
+    "2": ("╶─┐", "┌─┘", "└─╴"),
+    "3": ("╶─┐", "╶─┤", "╶─┘"),
+    "4": ("╷ ╷", "└─┤", "  ╵"),
+    "5": ("┌─╴", "└─┐", "╶─┘"),
+    "6": ("┌─╴", "├─┐", "└─┘"),
+    "7": ("╶─┐", "  │", "  ╵"),
+    "8": ("┌─┐", "├─┤", "└─┘"),
+    "9": ("┌─┐", "└─┤", "╶─┘"),
+    "-": ("   ", "╶─╴", "   "),
+    ".": (" ", " ", "."),
+    " ": (" ", " ", " "),
+}
+
+
+def draw_number(text: str) -> list[str]:
+    """Return the lines of a number; anything but digits, point and minus becomes a blank."""
+    glyphs = [_GLYPHS.get(character, _GLYPHS[" "]) for character in text]
+    return ["".join(glyph[row] for glyph in glyphs) for row in range(HEIGHT)]
 
 
 def short(value: float, digits: int) -> str:

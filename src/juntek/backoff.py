@@ -1,0 +1,35 @@
+"""How long to wait before the next attempt; rule: the same for links and outputs, and no two of them together."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
+"""s between two attempts, where nothing else is said."""
+
+LEAST_SHARE = 0.5
+"""Of a wait: all that a server has lost at once do not come back at once."""
+
+
+class Backoff:
+    """Seconds to wait between attempts: they double from `shortest` to `longest` until one succeeds.
+
+    `share` gives the part of each that is waited, by default LEAST_SHARE to 1, evenly.
+    """
+
+    def __init__(self, shortest: float, longest: float, share: Callable[[], float] | None = None) -> None:
+        self.longest = longest
+        self._shortest = shortest
+        self.next = shortest
+        """Seconds of the next wait, at most."""
+        self._share = share or (lambda: random.uniform(LEAST_SHARE, 1.0))  # noqa: S311 - no secret
+
+    def wait(self) -> float:
+        """Return the seconds to wait now, and wait longer the next time."""
+        wait, self.next = self.next * self._share(), min(2 * self.next, self.longest)
+        return wait
+
+    def reset(self) -> None:
+        """Begin again with the shortest wait, as an attempt succeeded."""
+        self.next = self._shortest

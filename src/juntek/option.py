@@ -1,0 +1,122 @@
+"""What a key of the configuration is: one declaration, beside its type and default; rule: everything else follows.
+
+A class of options is a frozen data class with fields `name: Annotated[type, Option("what it is")] = default`. The
+checks, the sentences about what is wrong, and the file that `juntek config init` writes come from that. A field that is
+left out of the repr is a secret: it is never shown, and a file may not hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from juntek.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a key means, as a short `help` that follows it in the file, and what its value may be.
+
+    `low` and `high` are the least and the most, in `unit`. `choices` are asked when they are needed, for words that the
+    type does not list. `check` returns what is wrong with a value, as the end of a sentence that begins with the key.
+    `example` stands in the file where the default says nothing; with `written` the key is not commented out there.
+    """
+
+    help: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: Callable[[], Sequence[str]] | None = None
+    check: Callable[[Any], str | None] | None = None
+    example: Any = None
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a class of options. `kind` is its type, without None where it may be left out."""
+
+    name: str
+    kind: Any
+    default: Any
+    required: bool
+    secret: bool
+    option: Option
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """All words that it may be; empty where it is no choice."""
+        if self.option.choices is not None:
+            return self.option.choices()
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
+
+    def find_problem(self, value: Any) -> str | None:  # noqa: ANN401 - what the key says
+        """Return what is wrong with a value of the right type, as the end of a sentence; None where it is right."""
+        option = self.option
+        if option.low is not None and option.high is not None and not option.low <= value <= option.high:
+            unit = f" {option.unit}" if option.unit else ""
+            return f"is {_number(option.low)} to {_number(option.high)}{unit}, not {_number(value)}."
+        if self.choices and value not in self.choices:
+            return f"is {list_choices(self.choices)}, not {show(value, secret=self.secret)}."
+        return option.check(value) if option.check is not None else None
+
+
+@cache
+def keys_of(options: type) -> dict[str, Key]:
+    """Return the keys of a class of options, by name."""
+    hints = get_type_hints(options, include_extras=True)
+    keys = {}
+    for field in fields(options):
+        hint, option = hints[field.name], Option("")
+        if hasattr(hint, "__metadata__"):
+            option = next(found for found in hint.__metadata__ if isinstance(found, Option))
+            hint = hint.__origin__
+        if get_origin(hint) in (Union, UnionType):
+            (hint,) = (kind for kind in get_args(hint) if kind is not NoneType)
+        required = field.default is MISSING
+        default = None if required else field.default
+        keys[field.name] = Key(field.name, hint, default, required, not field.repr, option)
+    return keys
+
+
+def check_options(section: str, options: object) -> None:
+    """Check every key by itself; raises ConfigurationError, which names the key as `section.key`."""
+    kind: type = type(options)
+    for key in keys_of(kind).values():
+        value = getattr(options, key.name)
+        problem = key.find_problem(value) if value is not None else None
+        if problem is not None:
+            raise ConfigurationError(f"{section}.{key.name} {problem}" if section else f"{key.name} {problem}")
+
+
+def list_choices(choices: Sequence[str]) -> str:
+    """Return words as a sentence has them: "a", "b" or "c"."""
+    *most, last = (f'"{choice}"' for choice in choices)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def find_close(word: str, known: Sequence[str], least: float = 0.7) -> str | None:
+    """Return the known word that was probably meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
+
+    return next(iter(get_close_matches(word, known, n=1, cutoff=least)), None)
+
+
+def show(value: object, *, secret: bool = False) -> str:
+    """Return a value as it is written in TOML, shortened; nothing of a secret."""
+    if secret:
+        return "this one"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list | tuple):
+        return "a table" if isinstance(value, dict) else "a list"
+    text = str(value)
+    text = text if len(text) <= 40 else f"{text[:37]}…"
+    return f'"{text}"' if isinstance(value, str) else text
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"
