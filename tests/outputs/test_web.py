@@ -20,7 +20,8 @@ from juntek.errors import DatabaseError, JuntekError
 from juntek.history import exporting
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.outputs.web import Options, open_sink
-from juntek.outputs.web.past import MOST_WAITING, THREADS
+from juntek.outputs.web.history_queries import MOST_WAITING, THREADS
+from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
 from outputs.served import NOW, ZONE, context, served, write_past
 from outputs.updates import kg_reading, kg_update, kh_update
@@ -83,6 +84,19 @@ async def test_the_latest_reading_is_the_newest() -> None:
         for voltage in (13.1, 13.2):
             await site.handle(kg_update(kg_reading(voltage=voltage)))
         assert (await ask(browser, "/api/meters/house/latest"))["voltage"] == 13.2
+
+
+async def test_every_quantity_is_told_as_its_row_says_and_no_secret() -> None:
+    async with served() as site, site.browser() as browser:
+        told = {facts["key"]: facts for facts in await ask(browser, "/api/quantities")}
+        assert list(told) == [key for key, row in QUANTITIES.items() if not row.secret]
+        power = QUANTITIES["power"]
+        assert (told["power"]["label"], told["power"]["unit"]) == (power.label, power.unit)
+        assert told["power"]["digits"] == power.digits
+        assert told["power"]["history"]
+        assert told["state_of_charge"]["chart"]["ends"] == [0, 100]
+        assert told["direction"]["chart"] is None
+        assert told["low_temperature_protection"]["families"] == ["KH-F"]
 
 
 async def test_a_chart_has_what_was_asked_for(database: Path) -> None:

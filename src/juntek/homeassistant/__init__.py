@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from juntek.homeassistant.entities import SECRETS, entities_of
-from juntek.rs485.family import model_of_family
+from juntek.rs485.family import find_models, model_of_family
 
 if TYPE_CHECKING:
     from juntek.homeassistant.entities import Source
@@ -121,6 +121,11 @@ def link(
 def settings(values: Settings) -> dict[str, Any]:
     """Return the settings message: every key is always there, null where the family has none or it is off."""
     return {key: value for key, value in values.as_dict().items() if key not in SECRETS}
+
+
+def families_with(setting: str) -> list[str]:
+    """Return the families of meters that have a setting, by its key."""
+    return [model.family for model in find_models() if any(row.key == setting for row in model.settings.rows)]
 
 
 def _device(meter: str, device: str, family: str, identity: Identity | None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ async def open_sink(options: Options, context: Context) -> AsyncIterator[Callabl
     Raises ConfigurationError for what the owner must mend in the configuration or its files, ListenError where the
     address cannot be listened at. Raises ModuleNotFoundError where the library of EXTRA is missing.
     """
-    from juntek.outputs.web.serving import serve  # noqa: PLC0415 - only whoever serves a page needs the library
+    from juntek.outputs.web.app import serve  # noqa: PLC0415 - only whoever serves a page needs the library
 
     async with serve(options, context) as handle:
         yield handle

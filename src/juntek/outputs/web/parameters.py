@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from juntek.history.queries import SERIES_KEYS
-from juntek.outputs.web.answers import Refusal
+from juntek.outputs.web.api_types import Date, Moment
+from juntek.outputs.web.responses import Refusal
 
 By = Literal["day", "month", "year"]
 Format = Literal["csv", "parquet"]
@@ -30,6 +31,41 @@ CHARTED = SERIES_KEYS
 USUAL = ("voltage", "current", "power", "state_of_charge", "temperature")
 _OFFSET_IN_ADDRESS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
 """A plus sign in an address is read as a blank."""
+
+
+_SINCE_1970: Final = ("pattern", r"^(19[7-9]\d|[2-9]\d{3})-")
+_Time = Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST)]
+_Day = Annotated[Date, _SINCE_1970]
+_Quantity = Annotated[str, ("enum", CHARTED)]
+_Points = Annotated[int, ("minimum", 2), ("maximum", MOST_POINTS)]
+
+
+class Parameter(NamedTuple):
+    """One word of an address: its name, what it means, its type, and what holds without it."""
+
+    name: str
+    text: str
+    type: Any
+    default: Any = None
+
+
+CHART: Final = (
+    Parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _Time),
+    Parameter("to", "Last time. Default: now.", _Time),
+    Parameter("quantities", "What to draw, with commas between.", Annotated[list[_Quantity], ("minItems", 1)],
+              list(USUAL)),
+    Parameter("points", "At most this many points.", _Points, FEW_POINTS),
+)  # fmt: skip
+CALENDAR: Final = (
+    Parameter("from", "First date. Default: 29 days before `to`.", _Day),
+    Parameter("to", "Last date. Default: today.", _Day),
+    Parameter("by", "What one row stands for.", By, "day"),
+)
+EXPORT: Final = (
+    Parameter("from", "First time. Default: the first of all.", _Time),
+    Parameter("to", "Last time. Default: the last of all.", _Time),
+    Parameter("format", "Kind of file.", Format, "csv"),
+)
 
 
 class Range(NamedTuple):
@@ -65,7 +101,7 @@ class Export(NamedTuple):
 
 def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Chart:
     """Return what a chart asks for; the last day where no time is given. Raises Refusal."""
-    values = _collect(query, ("from", "to", "quantities", "points"))
+    values = _collect(query, CHART)
     start, end = _read_range(values, zone)
     if end is None:
         end = now if start is None or start < now else start + DAY
@@ -76,7 +112,7 @@ def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Ch
 
 def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Calendar:
     """Return which days are asked for; the last thirty where none are given. Raises Refusal."""
-    values = _collect(query, ("from", "to", "by"))
+    values = _collect(query, CALENDAR)
     today = datetime.fromtimestamp(now, zone).date()
     first = _read_date("from", values["from"]) if "from" in values else None
     last = _read_date("to", values["to"]) if "to" in values else max(today, first or today)
@@ -90,7 +126,7 @@ def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) ->
 
 def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
     """Return what is to be exported. Raises Refusal."""
-    values = _collect(query, ("from", "to", "format"))
+    values = _collect(query, EXPORT)
     start, end = _read_range(values, zone)
     if start is not None and end is not None:
         _ordered(start, end)
@@ -102,7 +138,8 @@ def refuse_any(query: Iterable[tuple[str, str]]) -> None:
     _collect(query, ())
 
 
-def _collect(query: Iterable[tuple[str, str]], known: tuple[str, ...]) -> dict[str, str]:
+def _collect(query: Iterable[tuple[str, str]], parameters: tuple[Parameter, ...]) -> dict[str, str]:
+    known = tuple(parameter.name for parameter in parameters)
     values: dict[str, str] = {}
     for key, value in query:
         if key not in known:
