@@ -3,17 +3,17 @@
 import { element, fill } from "./dom.ts";
 import { measure, number, point, span as spanText } from "./format.ts";
 import type { Points } from "./points.ts";
-import { CHARTED } from "./quantities.ts";
+import type { Charted } from "./quantities.ts";
 import type { Span } from "./span.ts";
 import { TEXT } from "./strings.ts";
 
 const MOST = 48;
 
-export function drawTable(place: HTMLElement, points: Points, span: Span, first: number, last: number): void {
+export function drawTable(place: HTMLElement, quantities: readonly Charted[], points: Points, span: Span, first: number, last: number): void {
   const step = Math.max(1, Math.ceil((last - first + 1) / MOST));
   const rows: HTMLElement[] = [];
   for (let index = first; index <= last && index < points.time.length; index += step) {
-    const cells = CHARTED.map(({ key, digits, unit }) => {
+    const cells = quantities.map(({ key, digits, unit }) => {
       const line = points.lines[key];
       const value = line?.average[index] ?? null;
       const [low, high] = [line?.minimum[index] ?? null, line?.maximum[index] ?? null];
@@ -37,7 +37,7 @@ export function drawTable(place: HTMLElement, points: Points, span: Span, first:
       element(
         "thead",
         {},
-        element("tr", {}, ...[TEXT.time, ...CHARTED.map(({ label }) => label)].map((label) => element("th", { scope: "col" }, label))),
+        element("tr", {}, ...[TEXT.time, ...quantities.map(({ label }) => label)].map((label) => element("th", { scope: "col" }, label))),
       ),
       element("tbody", {}, ...rows),
     ),

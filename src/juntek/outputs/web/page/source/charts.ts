@@ -5,10 +5,10 @@ import { GatewayError, exportAddress, getHistory, now } from "./api.ts";
 import { drawTable } from "./chart_table.ts";
 import { chartControls } from "./chart_controls.ts";
 import { element, say } from "./dom.ts";
-import { measure, point, seconds, span as spanText } from "./format.ts";
+import { averages, measure, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
 import { type Points, join, nearest } from "./points.ts";
-import { CHARTED, CHARTED_KEYS } from "./quantities.ts";
+import { type Charted, charted } from "./quantities.ts";
 import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import { AXIS, RIGHT, Strip } from "./strip.ts";
@@ -34,7 +34,8 @@ export class Charts {
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
   private readonly controls: ReturnType<typeof chartControls>;
   private readonly exports: Record<"csv" | "parquet", HTMLAnchorElement>;
-  private readonly strips: Strip[];
+  private readonly strips: Strip[] = [];
+  private quantities: readonly Charted[] = [];
   private tiles: Tiles;
   private points: Points = { time: [], lines: {}, resolution: 0 };
   private meter = "";
@@ -47,7 +48,7 @@ export class Charts {
   private frame = 0;
   private timer = 0;
   private ticked = 0;
-  private width = 0;
+  private laidOut = "";
   private isMarked = false;
 
   constructor(
@@ -55,7 +56,6 @@ export class Charts {
     private readonly seen: (seen: Seen) => void,
   ) {
     this.tiles = this.makeTiles();
-    this.strips = CHARTED.map((quantity) => new Strip(quantity, this.span, palette()));
     this.area = element(
       "div",
       {
@@ -66,7 +66,6 @@ export class Charts {
         "aria-label": TEXT.charts,
         "aria-describedby": "charts-help charts-span",
       },
-      ...this.strips.map((strip) => strip.element),
       this.cursorLabel,
     );
     this.details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, TEXT.asTable), this.table);
@@ -102,6 +101,7 @@ export class Charts {
 
   /** Shows another meter, at a stretch or a range that ends now. */
   setMeter(meter: string, first: number | null, seen: { range: Range | null; span?: Span }): void {
+    if (this.strips.length === 0) this.makeStrips();
     if (meter !== this.meter) {
       this.tiles.stop();
       this.tiles = this.makeTiles();
@@ -115,6 +115,12 @@ export class Charts {
     this.follows = this.range !== null;
     this.span = this.range ? spanOf(this.range, this.limits()) : (seen.span ?? this.span);
     this.update(0);
+  }
+
+  private makeStrips(): void {
+    this.quantities = charted();
+    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity, this.span, palette())));
+    this.area.prepend(...this.strips.map((strip) => strip.element));
   }
 
   /** Tells when the history begins; the gateway may learn it after the page. */
@@ -197,7 +203,7 @@ export class Charts {
 
   private draw(): void {
     this.frame = 0;
-    this.points = join(this.tiles.pieces(this.span), CHARTED_KEYS, this.recent(this.meter));
+    this.points = join(this.tiles.pieces(this.span), this.quantities.map(({ key }) => key), this.recent(this.meter));
     if (this.cursor !== null && this.cursor >= this.points.time.length) this.cursor = null;
     for (const strip of this.strips) {
       strip.setSpan(this.span);
@@ -212,20 +218,19 @@ export class Charts {
     }
   }
 
-  /** Gives every chart its height; without a value a temperature has no chart. */
+  /** Gives every chart its height; what no point has, as the temperature of a meter without a probe, has no chart. */
   private layOut(): void {
     const width = this.area.clientWidth;
     if (width === 0) return;
-    const last = this.strips.length - 1;
-    const hasProbe = this.strips[last]!.hasValues() || this.points.time.length === 0;
-    const shown = hasProbe ? this.strips : this.strips.slice(0, last);
-    const state = width * 2 + (hasProbe ? 1 : 0);
-    if (state === this.width) return;
-    this.width = state;
-    this.strips[last]!.element.hidden = !hasProbe;
+    const filled = this.strips.filter((strip) => strip.hasValues());
+    const shown = filled.length === 0 ? this.strips : filled;
+    const state = [width, ...shown.map(({ quantity }) => quantity.key)].join();
+    if (state === this.laidOut) return;
+    this.laidOut = state;
+    for (const strip of this.strips) strip.element.hidden = !shown.includes(strip);
     const unit = width < 600 ? 96 : 112;
     shown.forEach((strip, index) => {
-      strip.setSize(width, Math.round(unit * strip.quantity.height), index === shown.length - 1);
+      strip.setSize(width, Math.round(unit * strip.quantity.chart.height), index === shown.length - 1);
     });
   }
 
@@ -233,7 +238,7 @@ export class Charts {
     say(this.title, spanText(this.span.from, this.span.to));
     this.controls.show(this.range, this.follows, isWidest(this.span, this.limits()));
     const { resolution, time } = this.points;
-    let text: string = resolution > 0 ? TEXT.onePoint(seconds(resolution)) : TEXT.everyReading;
+    let text: string = resolution > 0 ? TEXT.averages(averages(resolution)) : TEXT.singleReadings;
     if (this.failed !== "") text = TEXT.notice.historyFailed(this.failed);
     else if (time.length === 0) text = this.tiles.isBusy ? TEXT.loadingFiner : TEXT.notice.noHistory;
     else if (this.first !== null && now() - this.first < 600) text = TEXT.notice.young(point(this.first, 60));
@@ -324,13 +329,14 @@ export class Charts {
   private drawTable(): void {
     if (!this.details.open) return;
     this.table.setAttribute("aria-label", TEXT.chartTable(spanText(this.span.from, this.span.to)));
-    drawTable(this.table, this.points, this.span, this.firstShown(), this.lastShown());
+    drawTable(this.table, this.quantities, this.points, this.span, this.firstShown(), this.lastShown());
   }
 
   private makeTiles(): Tiles {
     const fetch = (tile: Tile, signal: AbortSignal): Promise<Series> => {
       const points = this.area.clientWidth > 700 ? 1200 : 600;
-      return getHistory(this.meter, CHARTED_KEYS, tile.from, tile.to, points, signal);
+      const kept = this.quantities.filter(({ history }) => history).map(({ key }) => key);
+      return getHistory(this.meter, kept, tile.from, tile.to, points, signal);
     };
     const tiles: Tiles = new Tiles(fetch, now, (error) => {
       if (tiles !== this.tiles) return;

@@ -39,8 +39,8 @@ export class Energy {
       const click = (): void => this.choose(this.period, Math.max(0, this.back + by));
       return element("button", { type: "button", class: "round", "aria-label": label, title: label, click }, icon(shape));
     };
-    this.earlier = round(TEXT.earlierDays, "left", 1);
-    this.later = round(TEXT.laterDays, "right", -1);
+    this.earlier = round(TEXT.earlier, "left", 1);
+    this.later = round(TEXT.later, "right", -1);
     this.element = element(
       "section",
       { class: "card energy", id: "energy", "aria-labelledby": "energy-title" },

@@ -1,10 +1,11 @@
 /** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
 
-import type { Health, Meter, Reading, Values } from "./api.ts";
+import type { Health, Meter, QuantityFacts, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
 import { NOTHING, energy, joined, measure, moment, number, seconds } from "./format.ts";
-import { SETTINGS, TEXT } from "./strings.ts";
+import { labelOf, measureOf, settings as settingsOf } from "./quantities.ts";
+import { TEXT } from "./strings.ts";
 
 const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
 
@@ -19,6 +20,7 @@ export class MeterCard {
     charged: element("dd"),
     discharged: element("dd"),
   };
+  private readonly latest = element("dl", { class: "facts" });
   private readonly settings = element("div");
   private readonly link = element("dl", { class: "facts" });
   private readonly garbage = element("div");
@@ -35,16 +37,7 @@ export class MeterCard {
         { class: "card" },
         element("h3", {}, TEXT.meter),
         this.identity,
-        element(
-          "dl",
-          { class: "facts" },
-          ...facts([
-            [TEXT.outputState, this.lately.output],
-            [TEXT.resistance, this.lately.resistance],
-            [TEXT.chargedInAll, this.lately.charged],
-            [TEXT.dischargedInAll, this.lately.discharged],
-          ]),
-        ),
+        this.latest,
       ),
       element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
       element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
@@ -69,9 +62,13 @@ export class MeterCard {
   }
 
   private showLately(reading: Reading | null): void {
+    if (this.latest.children.length === 0) {
+      const labels = { output: TEXT.outputState, resistance: labelOf("internal_resistance"), charged: TEXT.chargedTotal, discharged: TEXT.dischargedTotal };
+      fill(this.latest, ...facts(Object.entries(labels).map(([name, label]) => [label, this.lately[name as Lately]])));
+    }
     const output = reading?.output_state;
     say(this.lately.output, output ? (TEXT.output[output] ?? output) : NOTHING);
-    say(this.lately.resistance, measure(reading?.internal_resistance, 2, "mΩ"));
+    say(this.lately.resistance, measureOf("internal_resistance", reading?.internal_resistance));
     say(this.lately.charged, joined(energy(reading?.charged_energy)));
     say(this.lately.discharged, joined(energy(reading?.discharged_energy)));
   }
@@ -84,9 +81,9 @@ export class MeterCard {
 
   private showSettings(settings: Values | null): void {
     if (!settings) return fill(this.settings, element("p", {}, TEXT.noSettings));
-    const rows = SETTINGS.filter(([key]) => key in settings)
-      .filter(([key]) => settings[key] !== null || canBeOff(key, settings["family"] ?? null))
-      .map(([key, label, unit, digits]): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
+    const rows = settingsOf()
+      .filter((quantity) => (settings[quantity.key] ?? null) !== null || canBeOff(quantity, settings["family"]))
+      .map(({ key, label, unit, digits }): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
     fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
   }
 
@@ -106,8 +103,8 @@ export class MeterCard {
 }
 
 /** A protection without a value is switched off, where the family has it at all. */
-function canBeOff(key: string, family: string | number | null): boolean {
-  return key.endsWith("_protection") && (key !== "low_temperature_protection" || family === "KH-F");
+function canBeOff({ key, families }: QuantityFacts, family: unknown): boolean {
+  return key.endsWith("_protection") && families.includes(String(family));
 }
 
 function facts(rows: readonly [string, string | HTMLElement][]): HTMLElement[] {
