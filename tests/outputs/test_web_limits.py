@@ -17,7 +17,7 @@ from documents import ROOT
 from juntek.listening import http_server
 from juntek.listening.address import Address
 from juntek.listening.http_server import listen
-from juntek.outputs.web import api
+from juntek.outputs.web import parameters
 from outputs.served import HASH, PASSWORD, context, served, write_past
 from outputs.sockets import connect, rest_of
 from outputs.updates import kg_update
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "REQUEST_TIME", 0.5)
     monkeypatch.setattr(http_server, "STALL_TIME", 0.5)
-    monkeypatch.setattr(api, "BODY_TIME", 0.5)
+    monkeypatch.setattr(parameters, "BODY_TIME", 0.5)
 
 
 @pytest.mark.usefixtures("impatient")

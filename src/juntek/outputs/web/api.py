@@ -5,15 +5,13 @@ An operation is what its handler is: its answer is the type that the handler ret
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import tzinfo
 from functools import cache, partial
 from typing import Any, Final, Generic, TypeVar, cast
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -33,14 +31,11 @@ from juntek.outputs.web.parameters import (
     read_calendar,
     read_chart,
     read_export,
+    read_password,
     refuse_any,
 )
-from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.outputs.web.responses import NEVER_KEPT, Refusal, compress, encode
 from juntek.quantity import QUANTITIES, Quantity
-
-LARGEST_BODY: Final = 8 * LONGEST_PASSWORD
-BODY_TIME: Final = 10.0
 
 T = TypeVar("T")
 
@@ -196,7 +191,7 @@ class Api:
     async def sign_in(self, request: Request) -> WithCookie[types.Session]:
         """Begin a session, and end the one before it."""
         _refuse_foreign(request)
-        password = await _read_password(request)
+        password = await read_password(request)
         cookie = None
         if self.authenticator.is_needed:
             await self.authenticator.check(request.client.host if request.client else "", password)
@@ -280,31 +275,3 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
 def _refuse_foreign(request: Request) -> None:
     if not is_own_origin(request.headers):
         raise Refusal(403, "Only the gateway's own page may do this.")
-
-
-async def _read_password(request: Request) -> str:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
-    try:
-        value = json.loads(await _read_body(request))
-    except (ValueError, RecursionError):
-        raise Refusal(400, 'Send JSON such as {"password": "…"}.') from None
-    password = value.get("password") if isinstance(value, dict) else None
-    if not isinstance(password, str) or len(value) != 1 or not 0 < len(password) <= LONGEST_PASSWORD:
-        raise Refusal(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
-    return password
-
-
-async def _read_body(request: Request) -> bytes:
-    body = b""
-    try:
-        async with asyncio.timeout(BODY_TIME):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_BODY:
-                    raise Refusal(413, f"Send at most {LARGEST_BODY} bytes.", {"connection": "close"})
-    except TimeoutError:
-        raise Refusal(408, "The request did not come in time; send it again.", {"connection": "close"}) from None
-    except ClientDisconnect:
-        raise Refusal(400, "The request ended too early.") from None
-    return body

@@ -1,10 +1,12 @@
-"""What a request asks for, read from its address; rule: a wrong word is refused with a sentence, never guessed at.
+"""What a request asks for, read from its address or body; rule: a wrong word is refused with a sentence, never guessed.
 
 Times are ISO 8601 or seconds since 1970; a time without an offset is in the time zone of the gateway.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
@@ -12,8 +14,11 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
+from starlette.requests import ClientDisconnect, Request
+
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web.api_types import Date, Moment
+from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.outputs.web.responses import Refusal
 
 By = Literal["day", "month", "year"]
@@ -25,6 +30,9 @@ LATEST: Final = 253_402_214_400.0
 MOST_POINTS: Final = 10_000
 FEW_POINTS: Final = 1000
 MOST_DAYS: Final = 36_600
+LARGEST_BODY: Final = 8 * LONGEST_PASSWORD
+BODY_TIME: Final = 10.0
+"""s in which what a browser signs in with has to come."""
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
 CHARTED = SERIES_KEYS
 """Quantities of which there is a history."""
@@ -131,6 +139,35 @@ def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
     if start is not None and end is not None:
         _ordered(start, end)
     return Export(start, end, _read_choice("format", values.get("format", "csv"), get_args(Format)))
+
+
+async def read_password(request: Request) -> str:
+    """Return the password that a browser signs in with. Raises Refusal."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
+    try:
+        value = json.loads(await _read_body(request))
+    except (ValueError, RecursionError):
+        raise Refusal(400, 'Send JSON such as {"password": "…"}.') from None
+    password = value.get("password") if isinstance(value, dict) else None
+    if not isinstance(password, str) or len(value) != 1 or not 0 < len(password) <= LONGEST_PASSWORD:
+        raise Refusal(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
+    return password
+
+
+async def _read_body(request: Request) -> bytes:
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > LARGEST_BODY:
+                    raise Refusal(413, f"Send at most {LARGEST_BODY} bytes.", {"connection": "close"})
+    except TimeoutError:
+        raise Refusal(408, "The request did not come in time; send it again.", {"connection": "close"}) from None
+    except ClientDisconnect:
+        raise Refusal(400, "The request ended too early.") from None
+    return body
 
 
 def refuse_any(query: Iterable[tuple[str, str]]) -> None:

@@ -45,6 +45,7 @@ export class MeterCard {
   }
 
   show(meter: Meter | undefined): void {
+    if (meter && this.latest.children.length === 0) this.nameLatest();
     this.showAge(meter?.health ?? null);
     this.showLately(meter?.latest ?? null);
     const { identity = null, settings = null, health = null } = meter ?? {};
@@ -61,11 +62,13 @@ export class MeterCard {
     if (health) this.showHealth(health);
   }
 
+  /** Labels are known once there is a meter. */
+  private nameLatest(): void {
+    const labels = { output: TEXT.outputState, resistance: labelOf("internal_resistance"), charged: TEXT.chargedTotal, discharged: TEXT.dischargedTotal };
+    fill(this.latest, ...facts(Object.entries(labels).map(([name, label]) => [label, this.lately[name as Lately]])));
+  }
+
   private showLately(reading: Reading | null): void {
-    if (this.latest.children.length === 0) {
-      const labels = { output: TEXT.outputState, resistance: labelOf("internal_resistance"), charged: TEXT.chargedTotal, discharged: TEXT.dischargedTotal };
-      fill(this.latest, ...facts(Object.entries(labels).map(([name, label]) => [label, this.lately[name as Lately]])));
-    }
     const output = reading?.output_state;
     say(this.lately.output, output ? (TEXT.output[output] ?? output) : NOTHING);
     say(this.lately.resistance, measureOf("internal_resistance", reading?.internal_resistance));
