@@ -90,6 +90,28 @@ def run(frames: Iterable[bytes], seed: int) -> Outcome:
     return outcome
 
 
+def run_share(frames: Iterable[bytes], seed: int, share: float) -> Outcome:
+    """Send every frame clean, and so many damaged copies of it behind that they are this share of all."""
+    dice = random.Random(seed)
+    bus, outcome = Bus(), Outcome()
+    judge = _Judge(outcome)
+    each = share / (1 - share)
+
+    def hear(events: Iterable[object]) -> None:
+        for event in events:
+            if isinstance(event, Reading | Settings):
+                judge.take(event)
+
+    for frame in frames:
+        judge.expect(frame)
+        hear(bus.feed(frame))
+        for _ in range(int(each) + (dice.random() < each % 1)):
+            outcome.damaged += 1
+            hear(bus.feed(damage(frame, dice.choice(judge.sent) + b"\r\n", dice.choice(KINDS), dice) + b"\r\n"))
+    hear(bus.finish())
+    return outcome
+
+
 class _Judge:
     """Compares what arrives with what was sent shortly before."""
 

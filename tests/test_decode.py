@@ -9,7 +9,6 @@ import pytest
 
 import juntek
 from juntek import Garbage, Identity, Options, Reading, Settings
-from juntek.homeassistant import state
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import average
 from juntek.rs485.decode import raw_of, value_of
@@ -115,7 +114,7 @@ def test_zero_has_no_sign_in_what_is_published(
     frame = encode("r50", 1, (raw_voltage, raw_current, 109337, 0, 0, 1, 100, 0, 0, direction, 0, 9117))
     (reading,) = juntek.Bus({1: Options(invert_current=invert)}).feed(frame)
     assert isinstance(reading, Reading)
-    text = json.dumps(state(reading))
+    text = json.dumps(reading.as_dict())
     assert '"charge_power": 0.0' in text
     assert '"discharge_power": 0.0' in text
     assert "-0.0" not in text
@@ -126,7 +125,7 @@ def test_zero_has_no_sign_where_an_average_is_rounded_to_it(sign: int) -> None:
     (still,) = juntek.decode(encode("r50", 1, (5166, 0, 109337, 0, 0, 1, 100, 0, 0, 1, 0, 9117)))
     assert isinstance(still, Reading)
     least = still._replace(current=0.01 * sign, power=0.01 * sign, temperature=sign)
-    text = json.dumps(state(average([least, *[still] * 29])))
+    text = json.dumps(average([least, *[still] * 29]).as_dict())
     assert '"current": 0.0,' in text
     assert "-0.0" not in text
 

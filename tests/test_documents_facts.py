@@ -18,10 +18,9 @@ import pytest
 
 from cli.program import environment, simulator
 from documents import DOCUMENTS, README, ROOT, table, words
-from juntek import homeassistant
 from juntek.cli.status import STATUSES
-from juntek.links import kind_of
-from juntek.outputs.mqtt import juntek_kg
+from juntek.links import find_kinds, kind_of
+from juntek.outputs.mqtt import juntek_kg, messages
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import Reading
 from juntek.rs485.family import find_models
@@ -72,11 +71,11 @@ def test_the_words_of_a_state_are_those_of_the_program() -> None:
 
 def test_the_keys_of_a_link_are_all_there() -> None:
     (row,) = (row for row in table(README, "topic, below the base topic `juntek`") if row[0] == "`house/link`")
-    assert words(row[2]) == list(homeassistant.link(Health(), available=True, gateway=""))
+    assert words(row[2]) == list(messages.link(Health(), available=True, gateway=""))
 
 
 def test_the_topics_are_those_that_are_published() -> None:
-    topics = homeassistant.topics_of("house")
+    topics = messages.topics_of("house")
     told = {f"juntek/{words(row[0])[0]}" for row in table(README, "topic, below the base topic `juntek`")}
     assert told == {topics.state, topics.availability, topics.link, topics.settings, topics.gateway}
     assert f"`{topics.config}`" in README.read_text()
@@ -103,8 +102,7 @@ def test_every_link_is_one(row: list[str]) -> None:
 
 
 def test_every_kind_of_link_is_told() -> None:
-    kinds = {path.stem for path in (ROOT / "src/juntek/links").glob("*.py")} - {"__init__"}
-    assert {kind_of(url) for row in table(README, "link") for url in words(row[0])} == kinds
+    assert {kind_of(url) for row in table(README, "link") for url in words(row[0])} == find_kinds()
 
 
 def test_the_sentences_in_the_troubles_are_those_of_the_program() -> None:

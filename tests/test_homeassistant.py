@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from juntek.homeassistant import discovery, link, settings, slug, state, topics_of
+from juntek.names import slug
+from juntek.outputs.mqtt.messages import discovery, link, topics_of
 from juntek.rs485.family import find_models
 from outputs.updates import KG140F, KG_SETTINGS, KH140F, KH_SETTINGS, kg_reading, kh_reading, listening
 
@@ -32,9 +38,9 @@ def messages() -> dict[str, dict[str, Any]]:
     """One message of each topic, by topic."""
     topics = topics_of("house")
     return {
-        topics.state: state(kg_reading()),
+        topics.state: kg_reading().as_dict(),
         topics.link: link(listening(), available=True, gateway="pi"),
-        topics.settings: settings(KG_SETTINGS),
+        topics.settings: KG_SETTINGS.as_dict(secrets=False),
     }
 
 
@@ -114,7 +120,7 @@ def test_settings_are_off_until_the_owner_wants_them() -> None:
 
 def test_password_of_the_meter_is_not_published() -> None:
     assert KH_SETTINGS.bluetooth_password
-    assert "bluetooth_password" not in settings(KH_SETTINGS)
+    assert "bluetooth_password" not in KH_SETTINGS.as_dict(secrets=False)
     assert "bluetooth_password" not in discover("KH-F")["components"]
 
 
@@ -150,9 +156,76 @@ def test_name_of_the_device_is_for_people_and_that_of_the_topic_for_machines() -
 
 
 def test_state_has_every_key_and_null_where_nothing_is_known() -> None:
-    assert set(state(kg_reading())) == set(state(kh_reading()))
-    assert state(kh_reading())["internal_resistance"] is None
-    assert state(kh_reading())["temperature"] is None
+    assert set(kg_reading().as_dict()) == set(kh_reading().as_dict())
+    assert kh_reading().as_dict()["internal_resistance"] is None
+    assert kh_reading().as_dict()["temperature"] is None
+
+
+MADE_UP = {
+    "quantity/zz_made_up.py": """
+from juntek.quantity import Quantity
+
+ROWS = (
+    Quantity("cycle_count", "Cycles", "", "", "total", 1, icon="mdi:sync", source=lambda reading: 2.5),
+    Quantity("midpoint", "Midpoint", "V", "voltage", "instant", 3),
+    Quantity("mood", "Mood", "", "", "state", words=("good", "bad"), diagnostic=True, enabled=False),
+    Quantity("ripple", "Ripple", "mV", "", "instant", icon="mdi:sine-wave"),
+    Quantity("beeper", "Beeper", "", "", "setting"),
+    Quantity("owner_code", "Owner code", "", "", "setting", secret=True),
+)
+""",
+    "rs485/families/zz_f.py": """
+from juntek.rs485.family import Field, Layout, Model
+
+MODEL = Model(
+    family="ZZ-F", prefix="ZZ", series={9: "shunt"},
+    readings=Layout("r50", (Field(index=2, key="voltage", source=""), Field(index=3, key="ripple", source=""))),
+    settings=Layout("r51", (
+        Field(index=2, key="beeper", names=("off", "on"), source=""), Field(index=3, key="owner_code", source=""),
+    )),
+)
+""",
+    "look.py": """
+import json
+from juntek.outputs.mqtt.messages import discovery, topics_of
+from outputs.updates import KG_SETTINGS, kg_reading
+
+print(json.dumps({
+    "components": discovery("house", topics_of("house"), family="KG-F", version="1")["components"],
+    "of_zz": discovery("house", topics_of("house"), family="ZZ-F", version="1")["components"],
+    "state": kg_reading(more={"midpoint": 6.5}).as_dict(),
+    "settings": KG_SETTINGS.as_dict(secrets=False),
+}))
+""",
+}
+
+
+def test_quantity_and_family_of_another_package_have_their_entities(tmp_path: Path) -> None:
+    for name, text in MADE_UP.items():
+        (tmp_path / "juntek" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "juntek" / name).write_text(text)
+    paths = [Path(__file__).parents[1] / "src", Path(__file__).parent, tmp_path]
+    done = subprocess.run(
+        [sys.executable, tmp_path / "juntek/look.py"],
+        env={"PYTHONPATH": os.pathsep.join(map(str, paths))}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    seen = json.loads(done.stdout)
+    assert seen["components"]["midpoint"] == {
+        "platform": "sensor", "unique_id": "juntek_house_midpoint", "name": "Midpoint",
+        "value_template": "{{ value_json.midpoint }}", "device_class": "voltage", "unit_of_measurement": "V",
+        "state_class": "measurement", "suggested_display_precision": 3,
+    }  # fmt: skip
+    assert seen["components"]["cycle_count"]["state_class"] == "total_increasing"
+    assert seen["components"]["cycle_count"]["icon"] == "mdi:sync"
+    assert seen["components"]["mood"]["options"] == ["good", "bad"]
+    assert seen["components"]["mood"]["enabled_by_default"] is False
+    assert (seen["state"]["cycle_count"], seen["state"]["midpoint"], seen["state"]["mood"]) == (2.5, 6.5, None)
+    assert "owner_code" not in seen["components"] | seen["settings"] | seen["of_zz"]
+    assert "ripple" not in seen["components"]  # which only the other family says
+    assert seen["of_zz"]["ripple"]["icon"] == "mdi:sine-wave"
+    assert (seen["of_zz"]["beeper"]["options"], seen["of_zz"]["beeper"]["device_class"]) == (["off", "on"], "enum")
+    assert "internal_resistance" not in seen["of_zz"]
+    assert {"midpoint", "cycle_count", "charged_energy", "power"} <= set(seen["of_zz"])
 
 
 def test_unknown_family_is_refused() -> None:

@@ -81,9 +81,10 @@ class Settings:
         """Return a setting by its key, or None."""
         return self.more[key] if key in self.more else getattr(self, key, None)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the public keys and values, ready for JSON."""
-        return {"address": self.address, "family": self.family} | {key: self.value(key) for key in SETTING_KEYS}
+    def as_dict(self, *, secrets: bool = True) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON; without `secrets` what others may see of them."""
+        keys = (key for key in SETTING_KEYS if secrets or not QUANTITIES[key].secret)
+        return {"address": self.address, "family": self.family} | {key: self.value(key) for key in keys}
 
 
 class Reading(NamedTuple):

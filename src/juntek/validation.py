@@ -13,6 +13,7 @@ does not follow from the frame before waits for the next one, and that bears it 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import exp
 from operator import le, sub
 from typing import Literal
 
@@ -26,11 +27,17 @@ Verdict = Literal["believed", "rejected"]
 MEMORY = 20_000
 """Frames over which the noise of a line is counted: a rejected one in a thousand has to show."""
 
-NOISY = 0.1
+NOISY = 0.2
 """Share of rejected frames from which on a switched load needs something that speaks for it."""
 
+FIRST = 10
+"""Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
+
+UNEASY = 0.03
+"""Share from which on nothing may speak against it."""
+
 DOUBTFUL = 0.004
-"""Share from which on a change that looks like damage needs something that speaks for it."""
+"""Share from which on one that looks like damage needs something that speaks for it."""
 
 CLEAN = 10.0
 """How many times further a number may move where no frame was rejected."""
@@ -59,30 +66,27 @@ ANY = 2**40
 class Noise:
     """How much of a line is damaged: rejected frames among all, the latest counting most."""
 
-    __slots__ = ("_frames", "_rejected")
+    __slots__ = ("_at", "_rejected", "frames")
 
     def __init__(self) -> None:
-        self._frames = self._rejected = 0.0
-
-    def add_frame(self) -> None:
-        """Count a good frame."""
-        if self._rejected:
-            self._frames = self._frames * (1 - 1 / MEMORY) + 1
-            self._rejected *= 1 - 1 / MEMORY
-            if self._rejected < 0.5:
-                self._rejected = 0.0
-        elif self._frames < MEMORY:
-            self._frames += 1
+        self.frames = 0
+        """Good frames so far; who takes them counts them here."""
+        self._rejected = 0.0
+        self._at = 0
 
     def add_rejected(self) -> None:
         """Count a frame that was damaged."""
-        self._rejected += 1
-        self._frames += 1
+        self._rejected = self._remembered() + 1
+        self._at = self.frames
 
     @property
     def share(self) -> float:
         """Rejected frames among all, 0 to 1; 0 where none was rejected for long."""
-        return self._rejected / self._frames if self._rejected else 0.0
+        rejected = self._remembered()
+        return rejected / (rejected + min(self.frames, MEMORY) + FIRST) if rejected >= 0.5 else 0.0
+
+    def _remembered(self) -> float:
+        return self._rejected * exp((self._at - self.frames) / MEMORY) if self._rejected else 0.0
 
 
 class Held:
@@ -168,9 +172,7 @@ class Validator:
             return self._count_agreeing(first, others, 2) if share else "believed"
         gap = rules.gap(last, first.numbers, self._last_time, first.time)
         surprise = rules.jump(last, first.numbers, gap if share else CLEAN * gap)
-        if surprise is None and not share:
-            return "believed"
-        if surprise is None and rules.is_quiet(last, first.numbers, gap):
+        if surprise is None and (not share or rules.is_quiet(last, first.numbers, gap)):
             rules.learn(last, first.numbers)
             return "believed"
         first.doubt = _doubt(surprise or rules.current_row, last, first.numbers)
@@ -216,7 +218,7 @@ class Validator:
         )
         evidence = rules.evidence(last, first.numbers, after.numbers, gaps)
         suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
-        least = 1 if share >= NOISY or (share >= DOUBTFUL and suspect) else -1 if suspect else -2
+        least = 1 if share >= (DOUBTFUL if suspect else NOISY) else 0 if share >= UNEASY else -1
         if evidence < least:
             return "rejected"
         rules.learn(last, first.numbers)
@@ -243,12 +245,30 @@ class Validator:
         return "rejected" if len(others) > needed else None
 
 
+class Habit:
+    """How often something was as it should be; the latest times count most."""
+
+    __slots__ = ("_not", "_was")
+
+    def __init__(self) -> None:
+        self._was = self._not = 0.0
+
+    def add(self, was: bool) -> None:  # noqa: FBT001 - it is what is counted
+        """Count one time."""
+        self._was, self._not = 0.98 * self._was + was, 0.98 * self._not + (not was)
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether it was so often enough, and hardly ever not."""
+        return self._was >= 8 and self._not * 8 <= self._was
+
+
 class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_current", "_direction", "_least", "_limits", "_needed", "_rows", "_run_time", "_stock", "_time",
-        "_time_left", "_voltage", "current_row", "highs", "lows",
+        "_counters", "_current", "_direction", "_gave_way", "_least", "_limits", "_needed", "_resistance", "_rows",
+        "_run_time", "_stock", "_time_left", "_told_at_once", "_voltage", "current_row", "highs", "lows",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
@@ -267,8 +287,9 @@ class Rules:
         self._limits = [row.high for row in layout.rows]
         self._least = [row.low for row in layout.rows]
         self._needed = {self._voltage, self._current, self._stock, self._direction, layout.place("output_state")}
-        self._time = [0, 0]
-        """How often the time left followed a switched load at once, and how often not."""
+        self._told_at_once, self._gave_way = Habit(), Habit()
+        """Whether the time left follows a switched load at once, and the voltage as it did before."""
+        self._resistance = 0.0
 
     def limit(self, voltage: int, current: int) -> None:
         """Narrow the ranges of two raw numbers."""
@@ -305,8 +326,7 @@ class Rules:
         least, most = (way(before[self._current], after[self._current]) / 360 * gap for way in (min, max))
         moved = self._moved(before, after)
         return self.signed(before) * self.signed(after) < 0 or (
-            abs(moved[0] if moved else 0.0) >= least / 10
-            and all(abs(change) <= 10 * (most + gap / 10) for change in moved)
+            bool(moved or not least) and all(least / 10 <= abs(change) <= 10 * (most + gap / 10) for change in moved)
         )
 
     def signed(self, numbers: Numbers) -> int:
@@ -360,8 +380,8 @@ class Rules:
         """How much further a level may go because a load was switched."""
         smaller = min(after[place], before[place])
         push = self.signed(after) - self.signed(before)
-        if place == self._voltage:  # beyond a quarter it is another battery
-            return smaller / 4
+        if place == self._voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
+            return smaller / 4 + (abs(push) / 10 if push * (after[place] - before[place]) > 0 else 0)
         if self._rows[place].key == "internal_resistance" and abs(push) > 50:
             return 3 * smaller + 1000  # estimated anew when a load is switched
         return 0
@@ -380,15 +400,21 @@ class Rules:
         )
 
     def _by_voltage(self, last: Numbers, first: Numbers) -> int:
-        rise = first[self._voltage] - last[self._voltage]
-        push = self.signed(first) - self.signed(last)
+        """Compare how the voltage gave way with how it does at this battery, if it is known by now."""
+        push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
+        expected = self._resistance * push
+        if self._gave_way.is_reliable and abs(expected) >= 6:
+            part = rise / expected
+            return 2 if 0.5 <= part <= 2 else -2 if part < 0.25 else 0
         if abs(rise) < 2:
             return 0
-        # It gives way by 0.1 ohm at most, and never the other way.
+        # 0.1 ohm at most, and never the other way.
         return 1 if 0 < rise * push <= push * push / 10 else -2 if abs(rise) > 3 * self.highs[self._voltage] else 0
 
     def _by_charge(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> int:
         """Compare what has moved with what the currents with and without `first` would have moved, 0.001 Ah."""
+        if not gaps[0]:
+            return 0
         currents = [self.signed(numbers) / 360 for numbers in (last, first, after)]
         without = (currents[0] + currents[2]) / 2 * sum(gaps)
         with_it = (currents[0] + currents[1]) / 2 * gaps[0] + (currents[1] + currents[2]) / 2 * gaps[1]
@@ -412,16 +438,20 @@ class Rules:
         return [change for change in moved if change]
 
     def learn(self, before: Numbers, after: Numbers) -> None:
-        """Remember whether this meter's time left follows a load at once."""
+        """Remember from a believed step how the voltage gives way, and whether the time left follows at once."""
         told = self._time_follows(before, after)
         if told is not None:
-            self._time[not told] += 1
-            if sum(self._time) > 64:
-                self._time = [count // 2 for count in self._time]
+            self._told_at_once.add(told)
+        push, rise = self.signed(after) - self.signed(before), after[self._voltage] - before[self._voltage]
+        if abs(push) >= 200:
+            resistance = rise / push
+            known = self._resistance
+            if abs(known * push) >= 4 or abs(rise) >= 4:
+                self._gave_way.add(0.5 * known <= resistance <= 2 * known)
+            self._resistance += (resistance - known) / 8
 
     def _by_time_left(self, last: Numbers, first: Numbers) -> int:
-        follows, not_at_once = self._time
-        if follows < 8 or not_at_once * 8 > follows:
+        if not self._told_at_once.is_reliable:
             return 0
         told = self._time_follows(last, first)
         return 0 if told is None else 2 if told else -2

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from serialx.descriptor_transport import DescriptorTransport
 
 from juntek.errors import LinkError, LinkLostError
 from juntek.links import Link, device, open_link
+from juntek.links.stream import READ_BLOCK, StreamLink
 from links.peers import PATIENCE
 
 if TYPE_CHECKING:
@@ -211,3 +213,10 @@ def test_the_lock_is_the_one_other_programs_look_at(pty: Pty) -> None:
                 os.close(other)
 
     asyncio.run(hold_and_try())
+
+
+async def test_the_reads_of_a_port_are_small(pty: Pty) -> None:
+    async with await open_link(pty.path) as link:
+        assert isinstance(link, StreamLink)
+        assert isinstance(link._transport, DescriptorTransport)
+        assert link._transport.max_size == READ_BLOCK

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from juntek.errors import LinkError, LinkLostError
-from juntek.links import READ_LIMIT, open_link
+from juntek.links import open_link
+from juntek.links.stream import READ_LIMIT
 from links.esphome_server import PORT_IN_USE, EsphomeServer, running
 from links.peers import PATIENCE
 
@@ -64,7 +65,7 @@ async def test_a_reader_too_slow_for_a_proxy_that_cannot_wait_loses_the_oldest_a
         server.send(b"the end")
         received = b""
         while not received.endswith(b"the end"):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.05)
             received = (await link.read()).data
             assert len(received) <= READ_LIMIT
         assert link.dropped_bytes > 0

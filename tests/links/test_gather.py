@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from juntek.errors import LinkLostError
-from juntek.links import READ_LIMIT, open_link
+from juntek.links import open_link
+from juntek.links.stream import READ_LIMIT
 from links.peers import PATIENCE
 
 if TYPE_CHECKING:
@@ -20,24 +21,24 @@ PIECES = [b":r50=2,215,", b"2056,200,5408,", b"4592,9437,14353,", b"134,0,0,0,16
 
 async def test_pieces_that_come_soon_after_the_first_are_taken_together(peer: Peer) -> None:
     async with await open_link(f"socket://127.0.0.1:{peer.port}") as link:
-        link.gather = 1.0
+        link.gather = 0.3
         _, writer = await peer.accept()
         writer.write(b"first")
         assert (await link.read()).data == b"first"
         for piece in PIECES:
             writer.write(piece)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
         assert (await link.read()).data == b"".join(PIECES)
 
 
 async def test_a_serial_port_gathers_too(pty: Pty) -> None:
     async with await open_link(pty.path) as link:
-        link.gather = 1.0
+        link.gather = 0.3
         os.write(pty.master, b"first")
         assert (await link.read()).data == b"first"
         for piece in PIECES:
             os.write(pty.master, piece)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
         assert (await link.read()).data == b"".join(PIECES)
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
 from juntek.errors import LinkError, LinkLostError
 from juntek.links import open_link
+from juntek.links.rfc2217 import open_link as open_rfc2217
 from links.peers import PATIENCE
 from links.rfc2217_server import (
     BINARY,
@@ -74,6 +79,16 @@ async def test_the_kernel_looks_after_a_silent_connection(server: Rfc2217Server)
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
+def test_version_of_the_library_is_bounded_while_private_names_are_used() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["esphome"]]
+    needed = [Requirement(line) for line in lines if line.startswith("serialx")]
+    assert len(needed) == 2
+    for each in needed:
+        assert each.specifier.contains(version("serialx"))
+        assert not each.specifier.contains("2.0", prereleases=True)
+
+
 async def test_a_server_without_the_option_is_named(is_sentence: Callable[[object], str]) -> None:
     async with running(Rfc2217Server(options=(BINARY,))) as server:
         with pytest.raises(LinkError) as error:
@@ -81,12 +96,9 @@ async def test_a_server_without_the_option_is_named(is_sentence: Callable[[objec
     assert "allow RFC 2217" in is_sentence(error.value)
 
 
-async def test_a_bridge_of_bare_bytes_is_not_taken_for_one(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch, is_sentence: Callable[[object], str]
-) -> None:
-    monkeypatch.setattr("juntek.links.rfc2217.CONNECT_PATIENCE", 0.3)
+async def test_a_bridge_of_bare_bytes_is_not_taken_for_one(peer: Peer, is_sentence: Callable[[object], str]) -> None:
     with pytest.raises(LinkError) as error:
-        await open_link(f"rfc2217://127.0.0.1:{peer.port}")
+        await open_rfc2217(f"rfc2217://127.0.0.1:{peer.port}", connect_timeout=0.1)
     assert f"use socket://127.0.0.1:{peer.port}" in is_sentence(error.value)
 
 

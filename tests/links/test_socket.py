@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from juntek.errors import LinkError, LinkLostError
-from juntek.links import READ_LIMIT, open_link
+from juntek.links import open_link
+from juntek.links.socket import open_link as open_socket
+from juntek.links.stream import READ_LIMIT, StreamLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +120,7 @@ async def test_a_slow_reader_holds_the_sender_back_and_loses_nothing(peer: Peer)
         total = 8_000_000
         writer.write(b"x" * total)
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
+            async with asyncio.timeout(0.1):
                 await writer.drain()
         largest = received = 0
         while received < total:
@@ -131,9 +133,11 @@ async def test_a_slow_reader_holds_the_sender_back_and_loses_nothing(peer: Peer)
 
 async def test_a_bridge_that_takes_nothing_does_not_hinder_closing(peer: Peer) -> None:
     link = await open_link(f"socket://127.0.0.1:{peer.port}")
+    assert isinstance(link, StreamLink)
+    link.close_timeout = 0.1
     await peer.accept()
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(0.1):
             await link.write(b"x" * 30_000_000)
     await link.close()
 
@@ -163,8 +167,7 @@ async def test_the_host_is_not_known(is_sentence: Callable[[object], str]) -> No
     assert "host name 'no-such-host.invalid' is not known" in is_sentence(error.value)
 
 
-async def test_the_host_does_not_answer(monkeypatch: pytest.MonkeyPatch, is_sentence: Callable[[object], str]) -> None:
-    monkeypatch.setattr("juntek.links.socket.CONNECT_PATIENCE", 0.2)
+async def test_the_host_does_not_answer(is_sentence: Callable[[object], str]) -> None:
     # A listener whose queue is full answers no more.
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -175,7 +178,7 @@ async def test_the_host_does_not_answer(monkeypatch: pytest.MonkeyPatch, is_sent
             client.settimeout(0)
             client.connect_ex(address)
         with pytest.raises(LinkError) as error:
-            await open_link(f"socket://127.0.0.1:{address[1]}")
+            await open_socket(f"socket://127.0.0.1:{address[1]}", connect_timeout=0.1)
         for client in waiting:
             client.close()
     assert "does not answer" in is_sentence(error.value)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from juntek.outputs import Context
-from juntek.outputs.mqtt import Options, open_sink
+from juntek.outputs.mqtt import Options, Timing, open_sink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +19,8 @@ CONFIG, STATE = "homeassistant/device/juntek_house/config", "juntek/house/state"
 LINK, AVAILABILITY = "juntek/house/link", "juntek/house/availability"
 SETTINGS, GATEWAY = "juntek/house/settings", "juntek/gateway/availability"
 
+HURRY = Timing(check=0.05, birth=(0.01, 0.02))
+
 
 def context(*meters: str, gateway: str = "pi") -> Context:
     return Context(version="1.2.3", gateway=gateway, meters=meters or ("house", "boat"))
@@ -28,9 +30,10 @@ def context(*meters: str, gateway: str = "pi") -> Context:
 async def sink(
     broker: Mosquitto,
     where: Context | None = None,
+    timing: Timing = HURRY,
     **options: Any,  # noqa: ANN401 - those of Options
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
-    async with open_sink(Options(port=broker.port, **options), where or context()) as handle:
+    async with open_sink(Options(port=broker.port, **options), where or context(), timing) as handle:
         yield handle
 
 

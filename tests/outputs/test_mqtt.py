@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from juntek.errors import ConfigurationError
-from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
+from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_update, listening
 from servers.recorder import record
 
@@ -77,7 +77,7 @@ async def test_interval_of_zero_publishes_every_reading_as_it_is(mosquitto: Mosq
 
 
 async def test_readings_of_an_interval_are_averaged_exactly(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.5) as handle:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.4) as handle:
         await handle(kg_update(kg_reading(voltage=11.0)))
         await next_on(recorder, STATE)
         for voltage, current, total in ((13.0, -10.0, 1.0), (13.2, -11.0, 2.0), (13.7, -9.0, 3.0)):
@@ -92,7 +92,7 @@ async def test_readings_of_an_interval_are_averaged_exactly(mosquitto: Mosquitto
 
 
 async def test_last_reading_before_a_silence_goes_out_too(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.3) as handle:
+    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.1) as handle:
         await handle(kg_update())
         await next_on(recorder, STATE)
         await handle(kg_update(kg_reading(message_count=99)))
@@ -144,24 +144,21 @@ async def test_meter_that_was_never_heard_is_offline_and_not_discovered(mosquitt
     assert not recorder.on(CONFIG)
 
 
-async def test_discovery_tells_of_the_model_once_things_have_settled(
-    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("juntek.outputs.mqtt.session.SETTLE", 1.5)
-    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+async def test_discovery_tells_of_the_model_once_things_have_settled(mosquitto: Mosquitto) -> None:
+    timing = replace(HURRY, settle=0.4)
+    async with record(mosquitto) as recorder, sink(mosquitto, timing=timing) as handle:
         await handle(kg_update(identity=None))
         assert (await next_on(recorder, CONFIG))["device"]["model"] == "KG-F"
         await handle(kg_update())
         await count_on(recorder, CONFIG, 2)
     first, second = recorder.on(CONFIG)
     assert second.json()["device"]["model"] == "KG140F"
-    assert second.moment - first.moment > 1.4
+    assert second.moment - first.moment > 0.2
 
 
-async def test_counts_of_the_link_are_told_now_and_then(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.outputs.mqtt.session.LINK_EVERY", 0.5)
+async def test_counts_of_the_link_are_told_now_and_then(mosquitto: Mosquitto) -> None:
     health = listening()
-    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+    async with record(mosquitto) as recorder, sink(mosquitto, timing=replace(HURRY, link=0.1)) as handle:
         await handle(kg_update(health=health))
         assert (await next_on(recorder, LINK))["garbage_count"] == 0
         health.garbage["checksum"] += 3
@@ -229,8 +226,20 @@ async def test_old_birth_is_not_answered(mosquitto: Mosquitto) -> None:
         async with sink(mosquitto) as handle:
             await handle(kg_update())
             await next_on(recorder, STATE)
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(0.1)
     assert len(recorder.on(CONFIG)) == 1
+
+
+async def test_births_that_pile_up_are_answered_once(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, timing=replace(HURRY, birth=(0.2, 0.2))) as handle:
+        await handle(kg_update())
+        await next_on(recorder, STATE)
+        for _ in range(5):
+            await recorder.publish("homeassistant/status", "online")
+        await count_on(recorder, STATE, 2)
+        await recorder.publish("homeassistant/status", "online")
+        await count_on(recorder, STATE, 3)
+    assert len(recorder.on(CONFIG)) == 3
 
 
 # --- Meters that are configured no more ------------------------------------------------------------------------------
@@ -263,6 +272,33 @@ async def test_meter_of_another_gateway_is_left_alone(mosquitto: Mosquitto) -> N
         await handle(kh_update())
         await next_on(recorder, "juntek/boat/state")
     assert [message.text for message in recorder.on(AVAILABILITY)] == ["online"]
+
+
+DEEP = 100_000
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"[" * DEEP,
+        b'{"gateway": "pi", "error": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"gateway": "pi", "error": "\\ud800"}',
+        b"\xff",
+        b"[]",
+        b'"pi"',
+        b"9" * 5000,
+    ],
+    ids=["endless", "deep", "half a surrogate", "no text", "list", "word", "huge"],
+)
+async def test_retained_message_that_makes_no_sense_stops_nothing(mosquitto: Mosquitto, message: bytes) -> None:
+    async with sink(mosquitto, context("old")) as handle:
+        await handle(kg_update(meter="old"))
+    async with record(mosquitto) as recorder:
+        await recorder.publish("juntek/nonsense/link", message, retain=True)
+        async with sink(mosquitto, context("house")) as handle:
+            await next_on(recorder, "juntek/old/availability", "offline")
+            await handle(kg_update())
+            await next_on(recorder, STATE)
 
 
 # --- The topics of juntek_kg ---------------------------------------------------------------------------------------

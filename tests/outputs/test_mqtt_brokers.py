@@ -6,14 +6,19 @@ import asyncio
 import signal
 import socket
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiomqtt
 import iotcore
 import pytest
+from packaging.requirements import Requirement
+from paho.mqtt.client import Client as PahoClient
 
-from juntek.outputs.mqtt import Options, open_sink
-from juntek.outputs.mqtt.connection import BrokerError
+from juntek.outputs.mqtt import Options, Timing, open_sink
+from juntek.outputs.mqtt.mqtt_connection import BrokerError, paho_of
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import kg_reading, kg_update
 from servers.certificates import CertificateAuthority, ServerCertificate
@@ -42,7 +47,7 @@ async def test_protocol_is_5_unless_told_otherwise(mosquitto: Mosquitto, protoco
 
 @pytest.fixture
 def old_broker() -> Iterator[iotcore.Broker]:
-    """Speaks MQTT 3.1.1 only, and hangs up on others."""
+    """Speaks MQTT 3.1.1 only, and closes the connection of others."""
     with iotcore.Broker(port=free_port(), listen="127.0.0.1", max_payload_size=1_000_000) as broker:
         yield broker
 
@@ -54,7 +59,7 @@ async def test_broker_that_speaks_3_1_1_only_gets_it_without_waiting(old_broker:
 
 
 async def test_broker_that_speaks_3_1_1_only_is_told_of_where_5_is_wanted(old_broker: iotcore.Broker) -> None:
-    with pytest.raises(BrokerError, match="hangs up before it answers"):
+    with pytest.raises(BrokerError, match="closes the connection before it answers"):
         async with open_sink(Options(port=old_broker.port, protocol="5"), context()):
             pass
 
@@ -152,11 +157,56 @@ async def test_broker_that_is_not_there_is_told() -> None:
             pass
 
 
-async def test_port_where_nobody_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.outputs.mqtt.connection.ANSWER_TIME", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(BrokerError, match="does not answer"):
-        async with open_sink(Options(port=mute.getsockname()[1]), context()):
+async def test_port_where_nobody_answers_is_told_and_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        with pytest.raises(BrokerError, match="does not answer"):
+            async with open_sink(Options(port=mute.getsockname()[1]), context(), Timing(answer=0.1)):
+                pass
+        mute.settimeout(5)
+        connection, _ = mute.accept()
+        with connection:
+            connection.settimeout(5)
+            await asyncio.to_thread(_read_to_the_end, connection)
+
+
+async def test_gateway_that_is_stopped_while_it_logs_in_leaves() -> None:
+    async def run(port: int) -> None:
+        async with open_sink(Options(port=port), context()):
             pass
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(5)
+        running = asyncio.create_task(run(mute.getsockname()[1]))
+        connection, _ = await asyncio.to_thread(mute.accept)
+        with connection:
+            connection.settimeout(5)
+            assert await asyncio.to_thread(connection.recv, 1024)
+            await asyncio.sleep(0.01)  # for the thread that has connected to come back
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            await asyncio.to_thread(_read_to_the_end, connection)
+
+
+def _read_to_the_end(connection: socket.socket) -> None:
+    while connection.recv(1024):
+        pass
+
+
+def test_version_of_the_library_is_bounded_while_a_private_name_is_used() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    (needed,) = (Requirement(line) for line in project["optional-dependencies"]["mqtt"] if line.startswith("aiomqtt"))
+    assert needed.specifier.contains(version("aiomqtt"))
+    assert not needed.specifier.contains("3.0", prereleases=True)
+
+
+async def test_private_name_of_the_library_is_there() -> None:
+    paho = paho_of(aiomqtt.Client("nowhere.invalid"))
+    assert isinstance(paho, PahoClient)
+    assert callable(paho.on_disconnect)
+    assert callable(paho.on_socket_open)
+    assert callable(paho.on_socket_register_write)
+    assert callable(paho.on_publish)
 
 
 # --- Brokers and gateways that go away -----------------------------------------------------------------------------

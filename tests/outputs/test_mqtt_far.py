@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.mqtt import Options, open_sink
-from juntek.outputs.mqtt.connection import BrokerError
+from juntek.outputs.mqtt import Options, Timing, open_sink
+from juntek.outputs.mqtt.mqtt_connection import BrokerError
 from juntek.outputs.mqtt.publisher import MOST_UNCONFIRMED
 from outputs.opened import context, next_on
 from outputs.updates import kg_update
@@ -122,13 +122,11 @@ async def test_a_broker_far_away_is_not_waited_for_at_each_message(mosquitto: Mo
             assert await next_on(recorder, f"juntek/{name}/availability", "online") == "online"
 
 
-async def test_a_broker_that_confirms_nothing_is_given_up_and_told(
-    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("juntek.outputs.mqtt.connection.ANSWER_TIME", 0.5)
+async def test_a_broker_that_confirms_nothing_is_given_up_and_told(mosquitto: Mosquitto) -> None:
+    hurry = Timing(answer=0.5)
 
     async def wait_inside(port: int) -> None:
-        async with asyncio.timeout(20), open_sink(Options(port=port), context("house")) as handle:
+        async with asyncio.timeout(20), open_sink(Options(port=port), context("house"), hurry) as handle:
             await handle(kg_update())
             await asyncio.Event().wait()
 

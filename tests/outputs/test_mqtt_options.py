@@ -11,7 +11,7 @@ import pytest
 
 from juntek.errors import ConfigurationError
 from juntek.outputs.mqtt import Options
-from juntek.outputs.mqtt.connection import make_tls_context, read_password
+from juntek.outputs.mqtt.credentials import make_tls_context, read_password
 
 
 def test_defaults_reach_a_broker_on_this_machine() -> None:

@@ -87,7 +87,7 @@ class ServerProcess:
             if time.monotonic() > end:
                 self.kill()
                 raise ServerFailedError(f"{self.name} was not ready in {timeout} s:\n{self.last_lines()}")
-            time.sleep(0.02)
+            time.sleep(0.005)
 
     def stop(self, timeout: float = 30) -> None:
         """Ask the process to end, and end it by force after `timeout` s; harmless when it has ended."""

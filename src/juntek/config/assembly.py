@@ -20,9 +20,9 @@ from juntek.config.document import Document, Flag, read_document
 from juntek.config.keys import MeterKeys, RootKeys, find_keys, is_repeated, secrets_of
 from juntek.config.lines import Place
 from juntek.errors import ConfigurationError, LinkError
-from juntek.homeassistant import slug
 from juntek.links import kind_of
 from juntek.meter.line import MeterOptions
+from juntek.names import slug
 from juntek.outputs import find_sinks
 from juntek.rs485.decode import Options as DecodeOptions
 

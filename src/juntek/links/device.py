@@ -13,7 +13,9 @@ import serialx
 from serialx.descriptor_transport import DescriptorTransport
 
 from juntek.errors import LinkError
-from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink, describe
+from juntek.links import Link
+from juntek.links.bridge import describe
+from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
 
 try:
     import grp

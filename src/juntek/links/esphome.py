@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import serialx
 
 from juntek.errors import LinkError, install_line
-from juntek.links import BAUD_RATE, Link, StreamLink, describe, network_trouble, parse_address
+from juntek.links import Link
+from juntek.links.bridge import connection_error, describe, parse_address
+from juntek.links.stream import BAUD_RATE, StreamLink
 
 API_PORT = 6053
 # What it warns of is in the LinkError already, and would stand in the log twice at every attempt.
@@ -59,7 +61,7 @@ def _explain(name: str, host: str, port: int, error: Exception) -> LinkError:
     # serialx makes plain connection errors of what the library says; the cause still tells them apart.
     reason = type(error.__cause__).__name__
     if reason.startswith("Resolve"):
-        return network_trouble(name, host, port, gaierror())
+        return connection_error(name, host, port, gaierror())
     if isinstance(error, TimeoutError) or reason == "SocketAPIError":
-        return network_trouble(name, host, port, error)
+        return connection_error(name, host, port, error)
     return LinkError(f"Cannot open {name}: {describe(error)}; compare port_name and key with the device's YAML file.")

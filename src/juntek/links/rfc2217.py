@@ -7,14 +7,16 @@ import asyncio
 import serialx
 
 from juntek.errors import LinkError
-from juntek.links import BAUD_RATE, READ_BLOCK, Link, StreamLink, keep_alive, network_trouble, parse_address
+from juntek.links import Link
+from juntek.links.bridge import connection_error, keep_alive, parse_address
+from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
 
-CONNECT_PATIENCE = 5.0
+CONNECT_TIMEOUT = 5.0
 """Seconds until a server that does not agree on the settings is given up."""
 
 
-async def open_link(url: str) -> Link:
-    """Connect and set the port to 115200 8N1; raises LinkError."""
+async def open_link(url: str, *, connect_timeout: float = CONNECT_TIMEOUT) -> Link:
+    """Connect and set the port to 115200 8N1; raises LinkError, also when that takes more than `connect_timeout` s."""
     host, port = parse_address(url)
     link = StreamLink(
         url,
@@ -27,7 +29,7 @@ async def open_link(url: str) -> Link:
             lambda: link,
             url,
             baudrate=BAUD_RATE,
-            connect_timeout=CONNECT_PATIENCE,
+            connect_timeout=connect_timeout,
             transport_cls=serialx.get_serial_classes("rfc2217://")[1],
         )
     except TimeoutError as error:
@@ -40,7 +42,7 @@ async def open_link(url: str) -> Link:
             f"Cannot open {url}: {error}; allow RFC 2217 for this port on the server, or use socket://."
         ) from error
     except (OSError, UnicodeError) as error:
-        raise network_trouble(url, host, port, error) from error
+        raise connection_error(url, host, port, error) from error
     # serialx keeps its socket to itself; where this stops working, a bridge without power is only noticed by writing.
     connection = getattr(transport, "_tcp_transport", None)
     if connection is not None:

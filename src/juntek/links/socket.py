@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 
-from juntek.links import Link, StreamLink, keep_alive, network_trouble, parse_address
+from juntek.links import Link
+from juntek.links.bridge import connection_error, keep_alive, parse_address
+from juntek.links.stream import StreamLink
 
-CONNECT_PATIENCE = 10.0
+CONNECT_TIMEOUT = 10.0
 """Seconds until a connection that is not answered is given up."""
 
 
-async def open_link(url: str) -> Link:
-    """Connect; raises LinkError."""
+async def open_link(url: str, *, connect_timeout: float = CONNECT_TIMEOUT) -> Link:
+    """Connect; raises LinkError, also when that takes more than `connect_timeout` s."""
     host, port = parse_address(url)
     link = StreamLink(url, mend=f"check that {host} is switched on and in the network")
     try:
-        async with asyncio.timeout(CONNECT_PATIENCE):
+        async with asyncio.timeout(connect_timeout):
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, host, port)
     except (OSError, UnicodeError) as error:
-        raise network_trouble(url, host, port, error) from error
+        raise connection_error(url, host, port, error) from error
     keep_alive(transport.get_extra_info("socket"))
     return link

@@ -48,7 +48,6 @@ class Bus:
         self._check = check
         self._in_order = in_order
         self._asked: int | None = None
-        self._replies = 0
         self._queues: dict[int, deque[Event | Held]] = {}
         """What is held back, by address; all at 0 where one order is kept for all. None of them is empty."""
 
@@ -132,7 +131,7 @@ class Bus:
                 station.give_up()
 
     def _take_reply(self, frame: Frame, time: float | None) -> Event | Held | None:
-        self.noise.add_frame()
+        self.noise.frames += 1
         station = self.stations.get(frame.address) or self._add_station(frame.address)
         if station is None:
             self.ignored += 1
@@ -160,7 +159,7 @@ class Bus:
 
     def _doubt_address(self, station: Station) -> str | None:
         """The checksum does not cover the address, so an address needs a reason to be believed."""
-        self._replies = number = self._replies + 1
+        number = self.noise.frames
         asked = self._asked
         heard = station.heard
         if asked is not None and asked not in (0, station.address):

@@ -21,6 +21,9 @@ from juntek.rs485.framing import Frame, Garbage
 IDLE_CURRENT = 0.05
 """A; below it a battery is idle. Half a step of the meters that show 0.1 A."""
 
+LARGEST_RESISTANCE = 655.35
+"""mΩ; what 16 bits can say."""
+
 CLOCK_NEVER_SET = 101
 """Date of a KH-F whose clock was never set: 2000-01-01 without its leading zeros (SL, SC)."""
 
@@ -120,7 +123,7 @@ class ReadingDecoder:
     """
 
     __slots__ = (
-        "_clock", "_current", "_direction", "_divisors", "_levels", "_more", "_output", "_pick", "_run_time", "_states",
+        "_clock", "_current", "_direction", "_divisors", "_more", "_output", "_pick", "_run_time", "_states",
         "_temperature", "family", "out_of_range",
     )  # fmt: skip
 
@@ -132,12 +135,12 @@ class ReadingDecoder:
         self._divisors = [row.scale if row.scale != 1 else 1.0 for row in rows]
         place = {row.key: row.index - 2 for row in rows}
         self._current, self._direction = place["current"], place["direction"]
-        self._output, self._temperature = place["output_state"], place.get("temperature")
+        self._output = place["output_state"]
+        self._temperature = next((row for row in rows if row.key == "temperature"), None)
         self._run_time = place.get("run_time")
         self._clock = (place["date"], place["clock"]) if "clock" in place else None
         absent = len(rows)  # the place of a None behind the numbers
         self._pick = itemgetter(*(place.get(key, absent) for key in _SCALED))
-        self._levels = [(row.index - 2, row) for row in rows if row.kind == "level" and row.key not in _NEEDED]
         self._more = [(row.index - 2, row) for row in rows if row.key in READING_KEYS and row.key not in _FIELDS]
 
     def decode(
@@ -159,15 +162,16 @@ class ReadingDecoder:
         voltage, current, remaining, resistance, out_ah, in_ah, out_wh, in_wh, any_ah, any_wh = self._pick(
             (*map(truediv, fields, self._divisors), None)
         )
-        temperature = None
-        for place, row in self._levels:
-            raw = fields[place]
+        row, temperature = self._temperature, None
+        if row is not None:
+            raw = fields[row.index - 2]
             if not row.low <= raw <= row.high:
                 self.out_of_range[row.key] += 1
-                if row.key == "internal_resistance":
-                    resistance = None
-            elif place == self._temperature and raw != row.absent:
+            elif raw != row.absent:
                 temperature = raw - row.offset
+        if resistance is not None and resistance > LARGEST_RESISTANCE:
+            self.out_of_range["internal_resistance"] += 1
+            resistance = None
         if options.invert_current:  # the meter counts the other way, too
             charging = not charging
             out_ah, in_ah, out_wh, in_wh = in_ah, out_ah, in_wh, out_wh
@@ -186,13 +190,12 @@ class ReadingDecoder:
                 temperature, code, self._states.get(code, "unknown"),
                 "idle" if -idle < current < idle else "charging" if current > 0 else "discharging",
                 _clock_text(fields[clock[0]], fields[clock[1]]) if clock is not None else None,
-                nominal_capacity, message_count, frame.raw, None, None, (), self._read_more(fields),
+                nominal_capacity, message_count, frame.raw, None, None, (),
+                self._read_more(fields) if self._more else NOTHING_MORE,
             ),
         )  # fmt: skip
 
     def _read_more(self, fields: tuple[int, ...]) -> Mapping[str, Any]:
-        if not self._more:
-            return NOTHING_MORE
         return {
             row.key: value_of(row, fields[place]) if row.low <= fields[place] <= row.high else None
             for place, row in self._more
@@ -202,7 +205,6 @@ class ReadingDecoder:
 _new = tuple.__new__
 
 _FIELDS = frozenset(Reading._fields)
-_NEEDED = ("voltage", "current")
 _SETTINGS = frozenset(field.name for field in fields(Settings))
 _SCALED = (
     "voltage",

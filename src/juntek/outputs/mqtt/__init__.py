@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from juntek.homeassistant import slug
-from juntek.outputs.mqtt.options import Options
+from juntek.names import slug
+from juntek.outputs.mqtt.mqtt_options import Options
+from juntek.outputs.mqtt.mqtt_timing import TIMING, Timing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from juntek.outputs import Context
     from juntek.update import Update
 
-__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "open_sink"]
+__all__ = ["EXTRA", "LIBRARIES", "SECTION", "Options", "Timing", "open_sink"]
 
 SECTION = "mqtt"
 EXTRA = "mqtt"
@@ -23,16 +24,18 @@ LIBRARIES = ("aiomqtt",)
 
 
 @asynccontextmanager
-async def open_sink(options: Options, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def open_sink(
+    options: Options, context: Context, timing: Timing = TIMING
+) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Connect and yield `handle(update)`; leaving says that the gateway is offline.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, BrokerError for a
     broker that refuses, cannot be reached or goes away; the latter also while the body only waits. Raises
     ModuleNotFoundError where the library of EXTRA is missing.
     """
-    from juntek.outputs.mqtt.session import open_session  # noqa: PLC0415 - only whoever publishes needs the library
+    from juntek.outputs.mqtt.mqtt_session import open_session  # noqa: PLC0415 - only whoever publishes needs the library
 
     if options.site_topic:
         options = replace(options, base_topic=f"{options.base_topic}/{slug(context.site)}")
-    async with open_session(options, context) as handle:
+    async with open_session(options, context, timing) as handle:
         yield handle

@@ -12,30 +12,43 @@ from typing import TYPE_CHECKING, Final
 
 import aiomqtt
 
-from juntek.outputs.mqtt.connection import BrokerError, explain_loss
+from juntek.outputs.mqtt.mqtt_connection import BrokerError, explain_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from juntek.outputs.mqtt.options import Options
+    from juntek.outputs.mqtt.mqtt_options import Options
 
 MOST_UNCONFIRMED: Final = 10
 """Messages on their way that the broker has not confirmed; some brokers take no more (MQTT 5, Receive Maximum)."""
 
 
 class Publisher:
-    """Publishes over one connection; a message that cannot be confirmed ends the group with a BrokerError."""
+    """Publishes over one connection.
 
-    def __init__(self, client: aiomqtt.Client, options: Options, group: asyncio.TaskGroup) -> None:
+    A message that is not confirmed in `confirm_timeout` seconds ends the group of tasks with a BrokerError. With QoS 0
+    there is nothing to confirm: a broker that takes nothing more is found out by the next other message.
+    """
+
+    def __init__(
+        self, client: aiomqtt.Client, options: Options, confirm_timeout: float, group: asyncio.TaskGroup
+    ) -> None:
         self.broken = False
         """Whether the connection is."""
         self._client = client
         self._options = options
+        self._confirm_timeout = confirm_timeout
         self._group = group
         self._room = asyncio.Semaphore(MOST_UNCONFIRMED)
         self._unconfirmed: set[asyncio.Task[None]] = set()
 
-    async def publish(self, topic: str, payload: str, *, qos: int = 1, retain: bool = True) -> None:
+    async def subscribe(self, topic: str) -> None:
+        """Subscribe with QoS 1 and wait for the confirmation. Raises BrokerError."""
+        with self.explained():
+            async with asyncio.timeout(self._confirm_timeout):
+                await self._client.subscribe(topic, qos=1)
+
+    async def publish(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = True) -> None:
         """Send a message after all that were given before; with QoS 1 it is confirmed later. Raises BrokerError."""
         if qos == 0:
             with self.explained():
@@ -64,13 +77,14 @@ class Publisher:
         """Turn what the library says of a connection that broke into a BrokerError."""
         try:
             yield
-        except aiomqtt.MqttError:
+        except (aiomqtt.MqttError, OSError):  # a TimeoutError is one
             self.broken = True
             raise BrokerError(explain_loss(self._options)) from None
 
-    async def _send(self, topic: str, payload: str, *, retain: bool) -> None:
+    async def _send(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         try:
             with self.explained():
-                await self._client.publish(topic, payload, qos=1, retain=retain)
+                async with asyncio.timeout(self._confirm_timeout):
+                    await self._client.publish(topic, payload, qos=1, retain=retain)
         finally:
             self._room.release()

@@ -17,7 +17,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from juntek.history.queries import SERIES_KEYS
-from juntek.homeassistant import families_with
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.authentication import COOKIE, Authenticator, is_own_origin, session_of
 from juntek.outputs.web.broadcast import Broadcaster, Stream
@@ -36,6 +35,7 @@ from juntek.outputs.web.parameters import (
 )
 from juntek.outputs.web.responses import NEVER_KEPT, Refusal, compress, encode
 from juntek.quantity import QUANTITIES, Quantity
+from juntek.rs485.family import find_models
 
 T = TypeVar("T")
 
@@ -268,7 +268,7 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "accumulation": row.accumulation,
         "history": row.key in SERIES_KEYS,
         "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
-        "families": families_with(row.key),
+        "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from juntek.homeassistant import settings as public_settings
 from juntek.outputs import Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.broadcast import Event
@@ -79,7 +78,7 @@ class LatestState:
 
     def _state(self, name: str) -> types.MeterState:
         update = self._updates.get(name) or _unheard(name)
-        settings = public_settings(update.settings) if update.settings is not None else None
+        settings = update.settings.as_dict(secrets=False) if update.settings is not None else None
         return {
             "available": update.available,
             "identity": cast("types.Identity", update.identity.as_dict()) if update.identity is not None else None,

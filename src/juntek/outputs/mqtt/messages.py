@@ -7,36 +7,25 @@ discovery message are those of the oldest Home Assistant that we answer for: one
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from juntek.homeassistant.entities import SECRETS, entities_of
-from juntek.rs485.family import find_models, model_of_family
+from juntek.names import slug
+from juntek.outputs.mqtt.entities import entities_of
+from juntek.rs485.family import model_of_family
 
 if TYPE_CHECKING:
-    from juntek.homeassistant.entities import Source
-    from juntek.reading import Identity, Reading, Settings
+    from juntek.outputs.mqtt.entities import Entity
+    from juntek.reading import Identity
     from juntek.update import Health
-
-__all__ = [
-    "OFFLINE",
-    "ONLINE",
-    "HistoryState",
-    "Topics",
-    "discovery",
-    "link",
-    "settings",
-    "slug",
-    "state",
-    "topics_of",
-]
 
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""
 
 HistoryState = Literal["ok", "paused", "off"]
 """Off: no history is configured. Paused: the disk is full or read-only, or the clock is wrong."""
+
+_OWN_KEYS = ("key", "template", "source", "attributes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +40,6 @@ class Topics:
     availability: str
     gateway: str
     """The availability of the gateway, which all meters share."""
-
-
-def slug(name: str) -> str:
-    """Return the name with everything but letters, digits, `_` and `-` replaced by `_`."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
 def topics_of(meter: str, *, base_topic: str = "juntek", discovery_prefix: str = "homeassistant") -> Topics:
@@ -88,23 +72,14 @@ def discovery(  # noqa: PLR0913 - what a device is made of
     model = model_of_family(family)
     if model is None:
         raise KeyError(family)
-    sources: dict[Source, str] = {"state": topics.state, "link": topics.link, "settings": topics.settings}
     return {
         "device": _device(meter, topics.device, family, identity),
         "origin": {"name": "juntek", "sw_version": version},
         "availability": [{"topic": topics.gateway}, {"topic": topics.availability}],
         "availability_mode": "all",
         "state_topic": topics.state,
-        "components": {
-            entity.key: entity.component(topics.device, sources, topics.gateway)
-            for entity in entities_of(model, history=history)
-        },
+        "components": {entity["key"]: _component(entity, topics) for entity in entities_of(model, history=history)},
     }
-
-
-def state(reading: Reading) -> dict[str, Any]:
-    """Return the state message: every key is always there, null where nothing is known."""
-    return reading.as_dict()
 
 
 def link(
@@ -114,18 +89,34 @@ def link(
 
     `history`: whether readings are kept at present; `history_error`: why they are not.
     """
-    own = {"gateway": gateway, "history": history, "history_error": history_error}
-    return {"available": available, **health.as_dict(), **own}
+    values = health.as_dict()
+    return {
+        "available": available,
+        **values,
+        "rejected": values["garbage"],
+        "gateway": gateway,
+        "history": history,
+        "history_error": history_error,
+    }
 
 
-def settings(values: Settings) -> dict[str, Any]:
-    """Return the settings message: every key is always there, null where the family has none or it is off."""
-    return {key: value for key, value in values.as_dict().items() if key not in SECRETS}
+def _component(entity: Entity, topics: Topics) -> dict[str, Any]:
+    """Return an entity as Home Assistant wants it, without what it inherits from the device's message.
 
-
-def families_with(setting: str) -> list[str]:
-    """Return the families of meters that have a setting, by its key."""
-    return [model.family for model in find_models() if any(row.key == setting for row in model.settings.rows)]
+    What tells about the link lives on while the meter is silent: it depends on the gateway only.
+    """
+    values: dict[str, Any] = {"platform": "sensor", "unique_id": f"{topics.device}_{entity['key']}"}
+    values |= {key: value for key, value in entity.items() if value is not None and key not in _OWN_KEYS}
+    values["value_template"] = "{{ " + entity["template"] + " }}"
+    source = entity.get("source", "state")
+    if source != "state":
+        values["state_topic"] = getattr(topics, source)
+    if source == "link":
+        values["availability"] = [{"topic": topics.gateway}]
+    if "attributes" in entity:
+        values["json_attributes_topic"] = getattr(topics, source)
+        values["json_attributes_template"] = "{{ " + entity["attributes"] + " | tojson }}"
+    return values
 
 
 def _device(meter: str, device: str, family: str, identity: Identity | None) -> dict[str, Any]:

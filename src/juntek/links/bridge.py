@@ -1,0 +1,58 @@
+"""What links to a bridge in the network share: its address, and what is wrong with it; rule: it says how to mend it."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+from urllib.parse import urlsplit
+
+from juntek.errors import LinkError
+
+# Seconds of silence before the kernel asks the other end, seconds between questions, questions without answer,
+# and milliseconds that sent bytes may stay unconfirmed: a bridge without power is noticed within 40 s.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 40_000}
+_SYSTEM_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
+
+
+def parse_address(url: str, *, default_port: int | None = None) -> tuple[str, int]:
+    """Take host and port from a URL; raises LinkError with an example of a right one."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError:
+        host, port = None, None
+    if not host or not port:
+        scheme = url.partition(":")[0]
+        example = f"{scheme}://192.168.1.20" + (":4001" if default_port is None else "")
+        raise LinkError(f"'{url}' lacks a host or a right port; write it like {example}.")
+    return host, port
+
+
+def connection_error(name: str, host: str, port: int, error: Exception) -> LinkError:
+    """Make of a failed connection a sentence with its mend."""
+    # Where a host has several addresses, asyncio joins the errors of all of them into one text.
+    refused = isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
+    if refused:
+        reason = f"nothing listens on port {port} of {host}; start the bridge there or correct the port"
+    elif isinstance(error, socket.gaierror):
+        reason = f"the host name '{host}' is not known; check its spelling or give its IP address"
+    elif isinstance(error, TimeoutError):
+        reason = f"{host} does not answer; check that it is switched on and in this network"
+    else:
+        reason = f"{describe(error)}; check the address {host}:{port} and the network"
+    return LinkError(f"Cannot open {name}: {reason}.")
+
+
+def describe(error: Exception) -> str:
+    """Say what the system said, without its numbers."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return _SYSTEM_NUMBER.sub("", text).rstrip(".")
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Let the kernel find out when the other end of a silent TCP connection is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -1,0 +1,171 @@
+"""A link over an asyncio transport, as its protocol; rule: bytes go straight into a small bounded buffer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import cast
+
+from juntek.errors import LinkLostError
+from juntek.links import Chunk, Link
+from juntek.links.bridge import describe
+
+BAUD_RATE = 115200
+"""Bits a second, with 8 data bits, no parity, 1 stop bit (all three manuals)."""
+READ_LIMIT = 16 * 1024
+"""Bytes that wait for a slow reader, 1.4 s of a full line, before the other end is held back."""
+READ_BLOCK = 2048
+"""Bytes taken from the system at a time. By default asyncio asks for 256 KiB, and for each read the memory is mapped
+and given back, which takes longer than the read itself (80 us instead of 45 us here)."""
+
+
+class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
+    """A link over any asyncio transport, as its protocol: bytes go straight into a small bounded buffer.
+
+    asyncio fills the buffer that it is given; the transports of serialx call `data_received`.
+
+    `mend` says what an owner looks at when the link is lost. `write_errors` are what the transport raises when it
+    is gone. A transport that cannot be held back loses its oldest bytes to a slow reader. `close_timeout` is the
+    seconds that the last bytes have to leave before the link is closed without them.
+    """
+
+    close_timeout = 2.0
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        mend: str,
+        name: str | None = None,
+        write_errors: tuple[type[Exception], ...] = (OSError,),
+    ) -> None:
+        super().__init__(url, name=name)
+        self._mend = mend
+        self._write_errors = write_errors
+        self._transport: asyncio.Transport
+        self._block = memoryview(bytearray(READ_BLOCK))
+        self._buffer = bytearray()
+        self._time = 0.0
+        self._paused = False
+        self._gathering: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._can_send = asyncio.Event()
+        self._can_send.set()
+        self._gone = asyncio.Event()
+        self._loss: str | None = None
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport; the link is open."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the hint is about far larger reads
+        """Lend the place for the next bytes."""
+        return self._block
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Keep the bytes that were filled in."""
+        self.data_received(self._block[:nbytes])
+
+    def data_received(self, data: bytes | memoryview) -> None:
+        """Keep bytes for the reader, with the time of the last of them."""
+        self._buffer += data
+        self._time = time.time()
+        self._wake()
+        if len(self._buffer) > READ_LIMIT and not self._paused:
+            self._hold_back()
+        elif self.gather and len(data) < READ_BLOCK:
+            self._begin_to_gather()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note why; the reader still gets what came before."""
+        self._lose(exc)
+        self._gone.set()
+        self._can_send.set()
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """Let writers wait: too much is on its way."""
+        self._can_send.clear()
+
+    def resume_writing(self) -> None:
+        """Let writers go on."""
+        self._can_send.set()
+
+    def _lose(self, error: Exception | None) -> None:
+        reason = describe(error) if error is not None else "closed by the other end"
+        self._loss = self._loss or f"The link {self.name} was lost ({reason}); {self._mend}."
+
+    def _wake(self) -> None:
+        # The bytes stay in the buffer until the reader runs, so a reader cancelled in between loses none.
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _hold_back(self) -> None:
+        try:
+            self._transport.pause_reading()
+            self._paused = True
+        except NotImplementedError:
+            excess = len(self._buffer) - READ_LIMIT
+            self.dropped_bytes += excess
+            del self._buffer[:excess]
+
+    def _begin_to_gather(self) -> None:
+        """Leave what comes next to the system for a while, which keeps it."""
+        with suppress(NotImplementedError):
+            self._transport.pause_reading()
+            self._gathering = asyncio.get_running_loop().call_later(self.gather, self._end_gathering)
+
+    def _end_gathering(self) -> None:
+        self._gathering = None
+        if not self._paused and self._loss is None:
+            self._transport.resume_reading()
+
+    # What the meter calls
+
+    async def read(self) -> Chunk:
+        """Return all that has come, and let a transport that was held back go on."""
+        buffer = self._buffer
+        while not buffer:
+            if self._loss is not None:
+                raise LinkLostError(self._loss)
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        chunk = Chunk(self._time, bytes(buffer))
+        buffer.clear()
+        if self._paused:
+            self._paused = False
+            if self._loss is None and self._gathering is None:
+                self._transport.resume_reading()
+        return chunk
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes; what the transport raises means that the link is lost."""
+        if self._loss is None:
+            try:
+                self._transport.write(data)
+            except self._write_errors as error:
+                self._lose(error)
+                self._wake()
+            else:
+                # A transport that fails to write says so only later, and why.
+                await (self._gone if self._transport.is_closing() else self._can_send).wait()
+        if self._loss is not None:
+            raise LinkLostError(self._loss)
+
+    async def close(self) -> None:
+        """Let the last bytes leave for `close_timeout` seconds, then wait for the end."""
+        self._loss = self._loss or f"The link {self.name} is closed; open it again to use it."
+        self._wake()
+        if self._gathering is not None:
+            self._gathering.cancel()
+        self._transport.close()
+        try:
+            async with asyncio.timeout(self.close_timeout):
+                await self._gone.wait()
+        except TimeoutError:
+            self._transport.abort()
+            await self._gone.wait()

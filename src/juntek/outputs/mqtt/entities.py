@@ -1,0 +1,133 @@
+"""The entities of a meter, made from the rows of the vocabulary and of its family; rule: pure.
+
+Each is legal in every Home Assistant that we answer for: `DEVICE_CLASS_UNITS` and `DEVICE_CLASS_STATE_CLASSES` of its
+sensor component. Energies are Wh in our messages and kWh here, as the energy dashboard shows them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args
+
+from juntek.quantity import QUANTITIES, READING_KEYS, Quantity
+from juntek.rs485.family import find_models
+from juntek.update import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from juntek.rs485.family import Field, Model
+
+Entity = dict[str, Any]
+"""Keys as Home Assistant names them, but for `key`; `template` and `attributes`, which read `value_json`; and `source`,
+which of a meter's messages that is: "link", "settings", or the state where it is absent."""
+
+_DEVICE_CLASSES = frozenset({"voltage", "current", "power", "energy", "temperature", "duration"})
+"""Dimensions that are a device class of the same name; charge (Ah), resistance and ratio have none."""
+
+_STATE_CLASSES = {"instant": "measurement", "state": "measurement", "total": "total_increasing"}
+_STATE_CLASSES["today"] = _STATE_CLASSES["total"]
+
+_DIAGNOSTIC = {"entity_category": "diagnostic"}
+_DISABLED = {"enabled_by_default": False}
+
+
+def entities_of(model: Model, *, history: bool = False) -> Iterator[Entity]:
+    """Yield the entities of a family; its settings are there but off until the owner wants them."""
+    said = {row.key for row in model.readings.rows}
+    for key in READING_KEYS:
+        if key in said or key not in _said_by_some_families():
+            yield _reading(QUANTITIES[key])
+        if key == "output_state":
+            yield _PROTECTION
+    yield from _LINK
+    if history:
+        yield _HISTORY
+    for row in model.settings.rows:
+        if row.key and row.key not in READING_KEYS and not QUANTITIES[row.key].secret:
+            yield _setting(QUANTITIES[row.key], row)
+
+
+@cache
+def _said_by_some_families() -> frozenset[str]:
+    """Return what a family has only where it says so; totals are counted here for those that do not."""
+    keys = {row.key for model in find_models() for row in model.readings.rows if row.key in QUANTITIES}
+    return frozenset(key for key in keys if QUANTITIES[key].accumulation not in ("total", "today"))
+
+
+def _reading(row: Quantity) -> Entity:
+    entity = _facts(row, f"value_json.{row.key}", row.words)
+    if row.diagnostic:
+        entity |= _DIAGNOSTIC
+    if not row.enabled:
+        entity |= _DISABLED
+    if row.icon:
+        entity["icon"] = row.icon
+    if not row.words:
+        entity["state_class"] = _STATE_CLASSES.get(row.accumulation)
+        # An averaged temperature has more to say than a single one, the more so in °F.
+        entity["suggested_display_precision"] = max(row.digits, 1) if row.dimension == "temperature" else row.digits
+    if row.accumulation in ("total", "today"):
+        entity["attributes"] = f"{{'estimated': '{row.key}' in value_json.estimated}}"
+        if row.dimension == "energy":  # to five places, which is what our Wh have
+            scaled = f"(value_json.{row.key} / 1000) | round(5) if value_json.{row.key} is not none else none"
+            entity |= {"template": scaled, "unit_of_measurement": "kWh", "suggested_display_precision": 3}
+    return entity
+
+
+def _setting(row: Quantity, field: Field) -> Entity:
+    entity = _facts(row, f"value_json.{row.key}", field.names) | {"source": "settings"} | _DIAGNOSTIC | _DISABLED
+    if row.unit:
+        entity["suggested_display_precision"] = row.digits
+    if not entity["device_class"]:
+        entity["icon"] = row.icon or "mdi:cog-outline"
+    return entity
+
+
+def _facts(row: Quantity, template: str, words: tuple[str, ...]) -> Entity:
+    of_dimension = row.dimension if row.dimension in _DEVICE_CLASSES else None
+    return {
+        "key": row.key,
+        "name": row.label,
+        "template": template,
+        "device_class": "enum" if words else row.device_class or of_dimension,
+        "unit_of_measurement": row.unit or None,
+        "options": list(words) or None,
+    }
+
+
+def _of_link(key: str, name: str, **facts: Any) -> Entity:  # noqa: ANN401 - keys of Home Assistant
+    return {"key": key, "name": name, "template": f"value_json.{key}", "source": "link"} | _DIAGNOSTIC | facts
+
+
+def _count(key: str, name: str, icon: str) -> Entity:
+    # Not total_increasing: these start at 0 with the gateway, and Home Assistant complains of a counter that
+    # comes back slightly lower than it was.
+    return _of_link(key, name, state_class="measurement", suggested_display_precision=0, icon=icon)
+
+
+_PROTECTION: Entity = {
+    "key": "protection", "name": "Protection", "platform": "binary_sensor", "device_class": "problem",
+    "template": "'OFF' if value_json.output_state in ['on', 'off'] "
+    "else none if value_json.output_state == 'unknown' else 'ON'",
+}  # fmt: skip
+
+_LINK = (
+    _of_link(
+        "link", "Link", platform="binary_sensor", device_class="connectivity",
+        template="'ON' if value_json.available else 'OFF'",
+        attributes="{'connected': value_json.connected, 'error': value_json.error}",
+    ),
+    _of_link("mode", "Link mode", device_class="enum", options=list(get_args(Mode))),
+    _count("garbage_count", "Rejected frames", "mdi:alert-circle-outline"),
+    _count("reconnects", "Reconnects", "mdi:connection"),
+    _count("frames", "Frames", "mdi:counter") | _DISABLED,
+    _of_link("last_frame", "Last frame", device_class="timestamp") | _DISABLED,
+)  # fmt: skip
+
+_HISTORY = _of_link(
+    "history", "History", platform="binary_sensor", device_class="problem",
+    template="'ON' if value_json.history == 'paused' else 'OFF' if value_json.history == 'ok' else none",
+    attributes="{'error': value_json.history_error}",
+)  # fmt: skip
+"""There where a history is kept; unknown when it is configured no more."""

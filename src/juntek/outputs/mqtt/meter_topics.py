@@ -1,0 +1,172 @@
+"""What is on the broker of one meter, and what waits to go there; rule: written only when what it says has changed.
+
+States go out with QoS 0: the next one is near. All else is small and rare and goes out with QoS 1. Everything is
+retained, so that whoever comes later finds it; nothing is taken over from the connection before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from juntek.outputs.mqtt import juntek_kg
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, link
+from juntek.reading import average
+
+if TYPE_CHECKING:
+    from juntek.outputs import Context
+    from juntek.outputs.mqtt.mqtt_options import Options
+    from juntek.outputs.mqtt.mqtt_timing import Timing
+    from juntek.outputs.mqtt.publisher import Publisher
+    from juntek.reading import Reading
+    from juntek.update import Update
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What all meters share."""
+
+    publisher: Publisher
+    options: Options
+    context: Context
+    timing: Timing
+    places: dict[str, str] = field(default_factory=dict)
+    """Which meter has each place of the older layout, by its device."""
+
+
+class MeterTopics:
+    """The topics of one meter over one connection; every method that publishes raises BrokerError."""
+
+    def __init__(self, name: str, topics: Topics, connection: Connection) -> None:
+        self._name = name
+        self._topics = topics
+        self._connection = connection
+        self._options = connection.options
+        self._publish = connection.publisher.publish
+        self._latest: Update | None = None
+        self._situation: tuple[object, ...] = ()  # what of the health is published at once when it changes
+        self._family: str | None = None
+        self._described: tuple[object, ...] = (None, None)  # what the discovery message was made for
+        self._discovery_time = self._link_time = 0.0
+        self._sent: dict[str, str] = {}
+        """The messages that are on the broker, by topic."""
+        self._pending: list[Reading] = []
+        self._something_pending = asyncio.Event()
+
+    def differs(self, update: Update) -> bool:
+        """Return whether anything but the reading is new. Asked for every reading, so it must be cheap."""
+        latest, health, reading = self._latest, update.health, update.reading
+        return (
+            latest is None
+            or update.available is not latest.available
+            or update.identity is not latest.identity
+            or update.settings is not latest.settings
+            or (health.mode, health.connected, health.reconnects, health.error) != self._situation
+            or (reading is not None and reading.family != self._family)
+        )
+
+    async def on_change(self, update: Update) -> None:
+        """Publish everything but the reading."""
+        if not update.available:
+            await self.flush()
+        self._latest, health = update, update.health
+        self._situation = (health.mode, health.connected, health.reconnects, health.error)
+        known = update.reading or update.identity
+        self._family = known.family if known else self._family
+        await self.publish_discovery()
+        await self._publish_new(self._topics.availability, ONLINE if update.available else OFFLINE)
+        if update.settings is not None:
+            await self._publish_new(self._topics.settings, encode(update.settings.as_dict(secrets=False)))
+        await self.publish_link()
+
+    async def on_reading(self, reading: Reading) -> None:
+        """Publish a reading, or keep it until its interval is over."""
+        if self._options.interval:
+            self._pending.append(reading)
+            self._something_pending.set()
+        else:
+            await self._publish_state(reading)
+
+    async def publish_states(self) -> None:
+        """Publish at most one state every interval, and the last one before a silence too; never returns."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await self._something_pending.wait()
+            now = loop.time()
+            if now < due:
+                await asyncio.sleep(due - now)
+            else:
+                due = now
+            await self.flush()
+            due += self._options.interval
+
+    async def flush(self) -> None:
+        """Publish what is kept until its interval is over."""
+        self._something_pending.clear()
+        if self._pending:
+            readings, self._pending = self._pending, []
+            await self._publish_state(average(readings))
+
+    async def publish_discovery(self) -> None:
+        """Publish discovery when it has changed; soon after the last one it waits for the next check."""
+        identity = self._latest.identity if self._latest else None
+        if not self._options.discovery or self._family is None or self._described == (self._family, identity):
+            return
+        now = asyncio.get_running_loop().time()
+        if self._discovery_time and now < self._discovery_time + self._connection.timing.settle:
+            return
+        self._described, self._discovery_time = (self._family, identity), now
+        context = self._connection.context
+        history, _ = context.look_at_history()
+        message = discovery(
+            self._name, self._topics, family=self._family, identity=identity,
+            version=context.version, history=history != "off",
+        )  # fmt: skip
+        await self._publish_new(self._topics.config, encode(message))
+
+    async def publish_link(self, *, older_than: float = 0.0) -> None:
+        """Publish how the link does when that has changed, and the last message is so many seconds old."""
+        now = asyncio.get_running_loop().time()
+        if self._latest is None or now < self._link_time + older_than:
+            return
+        self._link_time = now
+        context = self._connection.context
+        history, reason = context.look_at_history()
+        message = link(
+            self._latest.health, available=self._latest.available, gateway=context.gateway,
+            history=history, history_error=reason,
+        )  # fmt: skip
+        await self._publish_new(self._topics.link, encode(message))
+
+    async def repeat(self, *, config: bool) -> None:
+        """Publish again the discovery of a meter that has had one, or all its other messages."""
+        if self._topics.config in self._sent:
+            for topic, message in list(self._sent.items()):
+                if (topic == self._topics.config) is config:
+                    await self._publish(topic, message)
+
+    async def _publish_new(self, topic: str, message: str) -> None:
+        if self._sent.get(topic) != message:
+            self._sent[topic] = message
+            await self._publish(topic, message)
+
+    async def _publish_state(self, reading: Reading) -> None:
+        self._sent[self._topics.state] = message = encode(reading.as_dict())
+        await self._publish(self._topics.state, message, qos=0)
+        if self._options.topic_layout == "juntek_kg":
+            place = self._place(reading)
+            for name, value in juntek_kg.values_of(reading):
+                await self._publish(f"{place}/{name}/state", value, qos=0, retain=False)
+
+    def _place(self, reading: Reading) -> str:
+        """Of two meters of one model the second has its name added, so that their values do not mix."""
+        identity = self._latest.identity if self._latest else None
+        place = juntek_kg.place_of(self._options.base_topic, reading, identity)
+        if self._connection.places.setdefault(place, self._topics.device) != self._topics.device:
+            return f"{place}_{self._topics.device}"
+        return place

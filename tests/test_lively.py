@@ -1,0 +1,59 @@
+"""Lively loads: on a clean line every right reading is told at once; on a noisy one nearly all, and hardly a wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from damage import run_share
+from juntek import Bus, Reading
+from lively import PROFILES, WAYS, Lively
+
+COUNT = 1200
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_on_a_clean_line_every_right_reading_is_told_at_once(profile: str, way: str, seed: int) -> None:
+    bus = Bus()
+    settings, *frames = Lively(profile, way, seed).frames(COUNT)
+    bus.feed(settings)
+    told = [bus.feed(frame) for frame in frames]
+    assert all(len(events) == 1 and isinstance(events[0], Reading) for events in told)
+    assert [events[0].raw + b"\r\n" for events in told] == frames
+
+
+@pytest.mark.parametrize("timed", [True, False], ids=["timed", "untimed"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_after_a_damaged_frame_a_right_reading_is_told_one_reading_late_at_most(profile: str, *, timed: bool) -> None:
+    """The line is known to bring damage, which no frame here has."""
+    bus = Bus()
+    bus.feed(b":r50=1,9,9,9,9,\r\n")
+    _, *frames = Lively(profile, "late").frames(COUNT)
+    places = {frame[:-2]: number for number, frame in enumerate(frames)}
+    late = []
+    for number, frame in enumerate(frames):
+        events = bus.feed(frame, float(number) if timed else None)
+        late += [number - places[event.raw] for event in events if isinstance(event, Reading)]
+    assert max(late) <= 1
+    assert len(late) >= 0.99 * COUNT
+
+
+LEVELS = [(0.75, 2000, 0.98), (0.5, 2000, 0.98), (0.1, 4000, 0.995), (0.01, 4000, 0.9995), (0.001, 4000, 0.9999)]
+"""Share of damaged frames, frames of each stream, and the share of the clean ones that must be told."""
+
+
+@pytest.mark.parametrize(("share", "count", "told"), LEVELS)
+def test_damage_among_lively_loads_neither_gets_through_nor_keeps_the_truth_out(
+    share: float, count: int, told: float
+) -> None:
+    clean = damaged = arrived = 0
+    wrong = []
+    for seed, (profile, way) in enumerate((profile, way) for profile in PROFILES for way in WAYS):
+        outcome = run_share(Lively(profile, way, seed).frames(count), seed, share)
+        clean, damaged, arrived = clean + outcome.clean, damaged + outcome.damaged, arrived + outcome.arrived
+        wrong += outcome.wrong
+    assert damaged >= 0.8 * clean * share
+    assert arrived >= told * clean
+    # Of a million ten may get through; of fewer two, which so few can bring by chance.
+    assert len(wrong) <= max(2, 10 * damaged / 1e6 + 2), wrong
