@@ -4,14 +4,15 @@ import type { Reading, Series } from "./api.ts";
 import { GatewayError, exportAddress, getHistory, now } from "./api.ts";
 import { drawTable } from "./chart_table.ts";
 import { chartControls } from "./chart_controls.ts";
+import { ChartCursor } from "./chart_cursor.ts";
 import { element, say } from "./dom.ts";
-import { averages, measure, point, span as spanText } from "./format.ts";
+import { averages, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
-import { type Points, join, nearest } from "./points.ts";
+import { type Points, firstIn, join, lastIn, nearest } from "./points.ts";
 import { type Charted, charted } from "./quantities.ts";
 import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { TEXT } from "./strings.ts";
-import { AXIS, RIGHT, Strip } from "./strip.ts";
+import { AXIS, Strip, plotWidth } from "./strip.ts";
 import { palette } from "./theme.ts";
 import { type Tile, Tiles } from "./tiles.ts";
 
@@ -28,13 +29,17 @@ export class Charts {
   private readonly area: HTMLElement;
   private readonly title = element("p", { class: "charts__span", id: "charts-span" });
   private readonly note = element("p", { class: "charts__note" });
-  private readonly spoken = element("p", { class: "only-read", role: "status", "aria-live": "polite" });
-  private readonly cursorLabel = element("span", { class: "charts__cursor" });
   private readonly details: HTMLDetailsElement;
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
   private readonly controls: ReturnType<typeof chartControls>;
   private readonly exports: Record<"csv" | "parquet", HTMLAnchorElement>;
   private readonly strips: Strip[] = [];
+  private readonly cursor = new ChartCursor(() => ({
+    strips: this.strips,
+    points: this.points,
+    span: this.span,
+    width: this.area.clientWidth,
+  }));
   private quantities: readonly Charted[] = [];
   private tiles: Tiles;
   private points: Points = { time: [], lines: {}, resolution: 0 };
@@ -43,7 +48,6 @@ export class Charts {
   private span: Span = spanOf("day", { from: now() - 86_400, to: now() });
   private range: Range | null = "day";
   private follows = true;
-  private cursor: number | null = null;
   private failed = "";
   private frame = 0;
   private timer = 0;
@@ -66,7 +70,7 @@ export class Charts {
         "aria-label": TEXT.charts,
         "aria-describedby": "charts-help charts-span",
       },
-      this.cursorLabel,
+      this.cursor.label,
     );
     this.details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, TEXT.asTable), this.table);
     this.exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
@@ -88,7 +92,7 @@ export class Charts {
       ),
       element("p", { class: "only-read", id: "charts-help" }, TEXT.chartsHelp),
       this.area,
-      this.spoken,
+      this.cursor.spoken,
       element(
         "div",
         { class: "charts__foot" },
@@ -107,7 +111,7 @@ export class Charts {
       this.tiles = this.makeTiles();
       this.points = { time: [], lines: {}, resolution: 0 };
       this.failed = "";
-      this.cursor = null;
+      this.cursor.index = null;
     }
     this.meter = meter;
     this.first = first;
@@ -179,10 +183,8 @@ export class Charts {
   }
 
   private zoomHere(factor: number): void {
-    const cursor = this.cursor === null ? null : (this.points.time[this.cursor] ?? null);
-    const isInside = cursor !== null && cursor >= this.span.from && cursor <= this.span.to;
     // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
-    const around = isInside ? cursor : this.follows ? this.span.to : (this.span.from + this.span.to) / 2;
+    const around = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
     this.move(zoom(this.span, factor, around, this.limits()));
   }
 
@@ -204,13 +206,12 @@ export class Charts {
   private draw(): void {
     this.frame = 0;
     this.points = join(this.tiles.pieces(this.span), this.quantities.map(({ key }) => key), this.recent(this.meter));
-    if (this.cursor !== null && this.cursor >= this.points.time.length) this.cursor = null;
     for (const strip of this.strips) {
       strip.setSpan(this.span);
       strip.setPoints(this.points);
     }
     this.layOut();
-    this.showCursor();
+    this.cursor.show();
     this.tell();
     if (!this.isMarked && this.points.time.length > 0) {
       this.isMarked = true;
@@ -251,85 +252,32 @@ export class Charts {
     }
   }
 
-  private showCursor(): void {
-    const index = this.cursor ?? -1;
-    for (const strip of this.strips) strip.setCursor(index);
-    const time = this.points.time[index];
-    const isShown = time !== undefined && time >= this.span.from && time <= this.span.to;
-    this.cursorLabel.hidden = !isShown;
-    if (!isShown) return;
-    say(this.cursorLabel, point(time, this.points.resolution));
-    const left = AXIS + ((time - this.span.from) / (this.span.to - this.span.from)) * this.plotWidth();
-    const half = this.cursorLabel.offsetWidth / 2;
-    const inside = Math.min(Math.max(left, half), this.area.clientWidth - half);
-    this.cursorLabel.style.transform = `translateX(${Math.round(inside - half)}px)`;
-  }
-
   private listen(): void {
-    const timeAt = (left: number): number =>
-      this.span.from + (left / this.plotWidth()) * (this.span.to - this.span.from);
+    const secondsIn = (pixels: number): number => (pixels / plotWidth(this.area.clientWidth)) * (this.span.to - this.span.from);
+    const timeAt = (left: number): number => this.span.from + secondsIn(left);
     listen(this.area, (clientX) => clientX - this.area.getBoundingClientRect().left - AXIS, {
       zoom: (factor, left) => this.move(zoom(this.span, factor, timeAt(left), this.limits())),
-      pan: (pixels) => {
-        const by = (-pixels / this.plotWidth()) * (this.span.to - this.span.from);
-        this.move(pan(this.span, by, this.limits()));
-      },
+      pan: (pixels) => this.move(pan(this.span, secondsIn(-pixels), this.limits())),
       point: (left) => {
-        this.cursor = left === null ? null : nearest(this.points, timeAt(left));
-        this.showCursor();
+        this.cursor.index = left === null ? null : nearest(this.points, timeAt(left));
+        this.cursor.show();
       },
-      step: (count) => this.step(count),
-      edge: (side) => this.setCursor(side < 0 ? this.firstShown() : this.lastShown()),
+      step: (count) => this.cursor.step(count),
+      edge: (side) => this.cursor.edge(side),
       page: (parts) => this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits())),
       zoomHere: (factor) => {
         this.zoomHere(factor);
-        say(this.spoken, spanText(this.span.from, this.span.to));
+        say(this.cursor.spoken, spanText(this.span.from, this.span.to));
       },
       isWidest: () => isWidest(this.span, this.limits()),
     });
     new ResizeObserver(() => this.update()).observe(this.area);
   }
 
-  private step(count: number): void {
-    if (this.points.time.length === 0) return;
-    const shown = this.cursor ?? -1;
-    const isInside = shown >= this.firstShown() && shown <= this.lastShown();
-    this.setCursor(isInside ? shown + count : count < 0 ? this.lastShown() : this.firstShown());
-  }
-
-  private setCursor(index: number): void {
-    this.cursor = Math.min(Math.max(index, this.firstShown()), this.lastShown());
-    this.showCursor();
-    const time = this.points.time[this.cursor];
-    if (time === undefined) return;
-    const values = this.strips
-      .filter((strip) => !strip.element.hidden)
-      .map(({ quantity }) => {
-        const value = this.points.lines[quantity.key]?.average[this.cursor as number] ?? null;
-        return `${quantity.label} ${value === null ? TEXT.noReading : measure(value, quantity.digits, quantity.unit)}`;
-      });
-    say(this.spoken, `${point(time, this.points.resolution)}: ${values.join(", ")}`);
-  }
-
-  private firstShown(): number {
-    const index = this.points.time.findIndex((time) => time >= this.span.from);
-    return index < 0 ? 0 : index;
-  }
-
-  private lastShown(): number {
-    let index = this.points.time.length - 1;
-    while (index > 0 && (this.points.time[index] as number) > this.span.to) index--;
-    return Math.max(index, 0);
-  }
-
-  private plotWidth(): number {
-    return Math.max(1, this.area.clientWidth - AXIS - RIGHT);
-  }
-
   private drawTable(): void {
     if (!this.details.open) return;
     this.table.setAttribute("aria-label", TEXT.chartTable(spanText(this.span.from, this.span.to)));
-    drawTable(this.table, this.quantities, this.points, this.span, this.firstShown(), this.lastShown());
+    drawTable(this.table, this.quantities, this.points, this.span, firstIn(this.points, this.span), lastIn(this.points, this.span));
   }
 
   private makeTiles(): Tiles {

@@ -11,7 +11,12 @@ import type { Palette } from "./theme.ts";
 
 /** Pixels left of every chart for its numbers, so that all share one axis of time. */
 export const AXIS = 48;
-export const RIGHT = 10;
+const RIGHT = 10;
+
+/** Pixels of the axis of time in an area so wide. */
+export function plotWidth(width: number): number {
+  return Math.max(1, width - AXIS - RIGHT);
+}
 
 /** Pixels that a letter of a label takes at most, most of them digits. */
 const LETTER = 7.5;
