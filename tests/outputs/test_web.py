@@ -110,7 +110,9 @@ def test_a_quantity_of_another_package_is_told_with_its_chart(tmp_path: Path) ->
         'ROWS = (Quantity("cell_spread", "Cell spread", "mV", "voltage", "instant", 1, chart=Chart(10)),)\n'
     )
     code = (
-        "import json; from juntek.quantity import QUANTITIES; from juntek.outputs.web.api import description, facts_of\n"
+        "import json\n"
+        "from juntek.quantity import QUANTITIES\n"
+        "from juntek.outputs.web.api import description, facts_of\n"
         'print(json.dumps(facts_of(QUANTITIES["cell_spread"])))\n'
         'print(json.dumps(description("1")["components"]["schemas"]["Reading"]["properties"]["cell_spread"]))'
     )
