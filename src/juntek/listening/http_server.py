@@ -87,7 +87,7 @@ def _configure(application: Callable[..., Any], headers: list[tuple[str, str]], 
         headers=headers,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=STOP_TIME,
-        timeout_notify=0,
+        timeout_notify=-(10**10),  # at every look, also when the clock was set back
         limit_concurrency=most + 1,  # a connection more is refused before it asks for anything
         h11_max_incomplete_event_size=LARGEST_HEAD,
         forwarded_allow_ips="127.0.0.1,::1",

@@ -103,7 +103,7 @@ export interface SinkHealth {
   readonly error: string | null;
 }
 
-export interface HistoryState {
+interface HistoryState {
   readonly state: string;
   readonly reason?: string | null;
 }

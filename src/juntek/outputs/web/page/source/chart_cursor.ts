@@ -7,7 +7,7 @@ import type { Span } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import { AXIS, type Strip, plotWidth } from "./strip.ts";
 
-export interface Shown {
+interface Shown {
   readonly strips: readonly Strip[];
   readonly points: Points;
   readonly span: Span;

@@ -19,7 +19,7 @@ import { type Tile, Tiles } from "./tiles.ts";
 /** Milliseconds that hands must rest before finer points are asked for. */
 const REST = 140;
 
-export interface Seen {
+interface Seen {
   readonly range: Range | null;
   readonly span: Span;
 }

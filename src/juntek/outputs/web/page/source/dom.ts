@@ -1,6 +1,6 @@
 /** Makes elements; rule: text is always text, never markup, so that nothing from the gateway can become part of the page. */
 
-export type Child = Node | string | null | undefined | false;
+type Child = Node | string | null | undefined | false;
 
 type Properties = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
 
