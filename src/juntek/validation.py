@@ -324,10 +324,10 @@ class Rules:
     def _has_flowed(self, before: Numbers, after: Numbers, gap: float) -> bool:
         """Whether the charge that has moved can belong to a gap that only the run time tells."""
         least, most = (way(before[self._current], after[self._current]) / 360 * gap for way in (min, max))
-        moved = self._moved(before, after)
-        return self.signed(before) * self.signed(after) < 0 or (
-            bool(moved or not least) and all(least / 10 <= abs(change) <= 10 * (most + gap / 10) for change in moved)
-        )
+        if self.signed(before) * self.signed(after) < 0:
+            return True
+        moved = [float(after[self._stock] - before[self._stock]), *self._moved(before, after)]
+        return all(least / 10 <= abs(change) <= 10 * (most + gap / 10) for change in moved)
 
     def signed(self, numbers: Numbers) -> int:
         """Return the current, 0.01 A, positive when charging."""
