@@ -30,6 +30,20 @@ export function drawn<K extends keyof SVGElementTagNameMap>(
   return made;
 }
 
+/** Returns a table; of each row the first cell is its head. */
+export function table(caption: HTMLElement, heads: readonly HTMLElement[], rows: readonly (readonly HTMLElement[])[]): HTMLTableElement {
+  const body = rows.map((cells) => element("tr", {}, ...cells));
+  return element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body));
+}
+
+export function columnHead(label: string, title: string | null = null): HTMLElement {
+  return element("th", { scope: "col", title }, label);
+}
+
+export function rowHead(label: string): HTMLElement {
+  return element("th", { scope: "row" }, label);
+}
+
 /** Replaces the children of an element. */
 export function fill(parent: Element, ...children: Child[]): void {
   parent.textContent = "";

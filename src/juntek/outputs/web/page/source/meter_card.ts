@@ -2,7 +2,7 @@
 
 import type { Health, Meter, QuantityFacts, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
-import { element, fill, say } from "./dom.ts";
+import { columnHead, element, fill, rowHead, say, table } from "./dom.ts";
 import { NOTHING, energy, joined, measure, moment, number, seconds } from "./format.ts";
 import { labelOf, measureOf, settings as settingsOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
@@ -139,19 +139,10 @@ function share(health: Health): string {
 }
 
 function garbageTable(reasons: readonly [string, number][]): HTMLElement {
-  return element(
-    "table",
-    { class: "garbage" },
+  const rows = [...reasons].sort((a, b) => b[1] - a[1]);
+  return table(
     element("caption", {}, TEXT.garbageTable),
-    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, TEXT.reason), element("th", { scope: "col" }, TEXT.count))),
-    element(
-      "tbody",
-      {},
-      ...[...reasons]
-        .sort((a, b) => b[1] - a[1])
-        .map(([reason, count]) =>
-          element("tr", {}, element("th", { scope: "row" }, TEXT.reasons[reason] ?? reason), element("td", {}, number(count, 0))),
-        ),
-    ),
+    [columnHead(TEXT.reason), columnHead(TEXT.count)],
+    rows.map(([reason, count]) => [rowHead(TEXT.reasons[reason] ?? reason), element("td", {}, number(count, 0))]),
   );
 }
