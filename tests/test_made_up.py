@@ -118,3 +118,31 @@ def test_a_program_without_the_package_knows_neither() -> None:
         print(len(find_models()), "cycle_count" in QUANTITIES)
     """
     assert run(Path("/nowhere"), code).split() == ["3", "False"]
+
+
+def test_the_simulator_makes_its_numbers_from_the_rows(package: Path) -> None:
+    code = """
+        from datetime import UTC, datetime, timedelta
+        from juntek import Bus, Reading
+        from juntek.simulator import Options, history
+        start = datetime(2025, 6, 21, tzinfo=UTC)
+        bus = Bus()
+        replies = history(Options(models=("KA140F",)), start, start + timedelta(minutes=10), 10, settings_every=60)
+        for time, reply in replies:
+            for event in bus.feed(reply, time):
+                if isinstance(event, Reading):
+                    print(event.family, event.voltage, event.more["cycle_count"], event.discharged_capacity)
+    """
+    readings = [line.split() for line in run(package, code).splitlines()]
+    assert len(readings) == 60
+    assert {(family, cycles) for family, _, cycles, _ in readings} == {("KA-F", "0.0")}
+    assert all(45 < float(voltage) < 56 for _, voltage, _, _ in readings)
+    assert float(readings[-1][3]) > float(readings[0][3])
+
+
+def test_the_command_simulates_the_family(package: Path) -> None:
+    code = """
+        from juntek.simulator.settings import parse_variant
+        print(parse_variant("ka140f").code, parse_variant("KA110F").max_current)
+    """
+    assert run(package, code).split() == ["7140", "100"]

@@ -145,6 +145,8 @@ class Validator:
         while self.held and (verdict := self._judge_first()) is not None:
             held = self.held.pop(0)
             if verdict == "believed":
+                if self._last is not None:
+                    self._rules.pace = self._rules.gap(self._last, held.numbers, self._last_time, held.time)
                 self._last, self._last_time = held.numbers, held.time
             decided.append((held, verdict))
         return decided
@@ -268,7 +270,7 @@ class Rules:
 
     __slots__ = (
         "_counters", "_current", "_direction", "_gave_way", "_least", "_limits", "_needed", "_resistance", "_rows",
-        "_run_time", "_stock", "_time_left", "_told_at_once", "_voltage", "current_row", "highs", "lows",
+        "_run_time", "_stock", "_time_left", "_told_at_once", "_voltage", "current_row", "highs", "lows", "pace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
@@ -290,6 +292,8 @@ class Rules:
         self._told_at_once, self._gave_way = Habit(), Habit()
         """Whether the time left follows a switched load at once, and the voltage as it did before."""
         self._resistance = 0.0
+        self.pace = 1.0
+        """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
 
     def limit(self, voltage: int, current: int) -> None:
         """Narrow the ranges of two raw numbers."""
@@ -314,7 +318,7 @@ class Rules:
         """
         gap = time - since if time is not None and since is not None else None
         ran = after[self._run_time] - before[self._run_time] if self._run_time is not None else 0
-        credible = SHORT_GAP if gap is None else 1.5 * gap + 2
+        credible = max(SHORT_GAP, 2 * self.pace) if gap is None else 1.5 * gap + 2
         if ran > 0 and (ran <= credible or self._has_flowed(before, after, ran)):
             gap = float(ran)
         elif gap is None:

@@ -3,13 +3,20 @@
 from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Meter
-from juntek.simulator.settings import MeterSettings
-from juntek.simulator.variant import parse_variant
+from juntek.simulator.registers import TimeLeft
+from juntek.simulator.settings import MeterSettings, parse_variant
 
 
-def make_meter(name: str = "KG140F", address: int = 1, *, capacity: float = 280.0, left: float = 100.0) -> Meter:
+def make_meter(
+    name: str = "KG140F",
+    address: int = 1,
+    *,
+    capacity: float = 280.0,
+    left: float = 100.0,
+    time_left: TimeLeft = "finer",
+) -> Meter:
     settings = MeterSettings(parse_variant(name), capacity=capacity, cells=16)
-    return Meter(address, settings, remaining=left)
+    return Meter(address, settings, remaining=left, time_left=time_left)
 
 
 def parse_one(line: bytes) -> Frame:

@@ -35,7 +35,7 @@ def test_the_counters_are_the_integrals_of_the_current_and_the_power(seed: int, 
 
 
 def test_at_the_charge_voltage_the_current_tapers_to_nothing_and_nothing_overshoots() -> None:
-    site = make_site(Options(seed=2, state_of_charge=97), MIDNIGHT + timedelta(hours=12))
+    site = make_site(Options(seed=2, state_of_charge=97, load="steady"), MIDNIGHT + timedelta(hours=12))
     held: list[float] = []
     for _ in range(3 * 3600):
         site.advance(1)

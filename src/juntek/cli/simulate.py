@@ -29,6 +29,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     speed: Annotated[float, typer.Option(metavar="X", help="Simulated seconds in one second.")] = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="The same number gives the same day.")] = 1,
     noise: Annotated[float, typer.Option(metavar="P", help="Probability, 0 to 1, that a frame is damaged.")] = 0.0,
+    load: Annotated[
+        str, typer.Option(metavar="NAME", help="mixed, steady, spikes, pump, inverter, starter and the like.")
+    ] = "mixed",
 ) -> None:
     """Simulate a battery with its meter.
 
@@ -47,6 +50,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         speed=speed,
         seed=seed,
         noise=noise,
+        load=load,
     )
     run_until_stopped(_serve(options))
 

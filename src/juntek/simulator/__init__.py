@@ -5,8 +5,8 @@
 
 from juntek.simulator.battery import Battery
 from juntek.simulator.day import Day
+from juntek.simulator.line import Noise
 from juntek.simulator.meter import Meter, Sample
-from juntek.simulator.noise import Noise
 from juntek.simulator.options import Display, Options
 from juntek.simulator.past import history, make_site
 from juntek.simulator.simulation import Simulation

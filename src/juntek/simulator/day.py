@@ -1,10 +1,12 @@
 """One day of sun and loads at a house with solar panels; rule: the same seed and date are the same day, to the watt.
 
 Time is seconds since local midnight. The sun knows no latitude and no season: it rises and sets at the same hours.
+What a house draws stands still for ten seconds; what is shorter are the pulses of a load profile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from math import cos, pi
 from random import Random
 from typing import NamedTuple
@@ -30,12 +32,95 @@ class Flow(NamedTuple):
     surroundings: float
 
 
+class Pulse(NamedTuple):
+    """A load from second `start` for `length` seconds, at a battery of 280 Ah; negative amperes charge.
+
+    `shade` is the part of the sun that is hidden meanwhile, and a `starter` draws its current from any battery.
+    """
+
+    start: int
+    length: int
+    amperes: float = 0.0
+    shade: float = 0.0
+    starter: bool = False
+
+
+Maker = Callable[[Random, int], Iterator[Pulse]]
+
+
+def _spikes(dice: Random, start: int) -> Iterator[Pulse]:
+    yield Pulse(start, 1, dice.uniform(20, 150))
+
+
+def _pump(dice: Random, start: int) -> Iterator[Pulse]:
+    yield Pulse(start, dice.randint(3, 20), dice.uniform(8, 20))
+
+
+def _microwave(dice: Random, start: int) -> Iterator[Pulse]:
+    amperes = dice.uniform(20, 32)
+    for cycle in range(dice.randint(3, 8)):
+        yield Pulse(start + 22 * cycle, 12, amperes)
+
+
+def _inverter(dice: Random, start: int) -> Iterator[Pulse]:
+    rated = dice.uniform(40, 110)
+    yield Pulse(start, 1, 3 * rated)
+    yield Pulse(start + 1, dice.randint(5, 25), rated)
+
+
+def _compressor(dice: Random, start: int) -> Iterator[Pulse]:
+    yield Pulse(start, 1, 25)
+    yield Pulse(start + 1, dice.randint(30, 60), 5)
+
+
+def _starter(_: Random, start: int) -> Iterator[Pulse]:
+    yield Pulse(start, 2, STARTER_CURRENT, starter=True)
+
+
+def _clouds(dice: Random, start: int) -> Iterator[Pulse]:
+    yield Pulse(start, dice.randint(2, 30), shade=dice.uniform(0.3, 0.9))
+
+
+def _regeneration(dice: Random, start: int) -> Iterator[Pulse]:
+    drive = dice.randint(5, 15)
+    yield Pulse(start, drive, dice.uniform(30, 90))
+    yield Pulse(start + drive, dice.randint(2, 6), -dice.uniform(30, 90))
+
+
+STARTER_CURRENT = 400.0
+STARTER_SAG = 0.22
+"""Part of the voltage that breaks down while a starter or bow thruster turns; with the cells' own, 12.6 V become 9."""
+
+LOADS: dict[str, tuple[tuple[Maker, int], ...]] = {
+    "steady": (),
+    "spikes": ((_spikes, 25),),
+    "pump": ((_pump, 80),),
+    "microwave": ((_microwave, 240),),
+    "inverter": ((_inverter, 100),),
+    "compressor": ((_compressor, 110),),
+    "starter": ((_starter, 150),),
+    "clouds": ((_clouds, 40),),
+    "regeneration": ((_regeneration, 45),),
+    "mixed": (
+        (_spikes, 150),
+        (_pump, 500),
+        (_microwave, 3600),
+        (_inverter, 2400),
+        (_compressor, 1200),
+        (_starter, 3600),
+        (_clouds, 400),
+        (_regeneration, 1800),
+    ),
+}
+"""The load profiles: what comes, and the mean seconds from one to the next."""
+
+
 class Day:
     """The day number `ordinal` (of the proleptic Gregorian calendar); `size` scales the panels and the loads."""
 
-    __slots__ = ("_clouds", "_flicker", "_loads", "_size", "_warmth", "ordinal")
+    __slots__ = ("_clouds", "_flicker", "_loads", "_pulses", "_size", "_warmth", "ordinal")
 
-    def __init__(self, seed: int, ordinal: int, size: float = 1.0) -> None:
+    def __init__(self, seed: int, ordinal: int, size: float = 1.0, load: str = "steady") -> None:
         dice = Random(f"{seed}/{ordinal}")
         self.ordinal = ordinal
         self._size = size
@@ -43,6 +128,7 @@ class Day:
         self._clouds = _draw_clouds(dice)
         self._loads = _draw_loads(dice)
         self._flicker = [dice.gauss(1.0, 0.006) for _ in range(_FLICKER)]
+        self._pulses = _draw_pulses(dice, load)
 
     def flow(self, second: float) -> Flow:
         """Return what flows at `second`, 0 to 86400."""
@@ -51,6 +137,17 @@ class Day:
             self._size * self._loads[int(second) // _SLOT] * self._flicker[int(second) % _FLICKER],
             self._warmth - 5.0 * cos(2 * pi * (second - 3 * 3600) / DAY),
         )
+
+    def pulses(self, second: float, seconds: float) -> Iterator[tuple[Pulse, float]]:
+        """Yield each pulse of the `seconds` that end at `second`, and the part of them that it takes, 0 to 1."""
+        begin = max(second - seconds, 0.0)
+        for slot in range(int(begin) // _SLOT, int(second) // _SLOT + 1):
+            for pulse in self._pulses.get(slot, ()):
+                # A pulse stands in all its slots: each gives what of it lies there.
+                left = max(begin, pulse.start, slot * _SLOT)
+                right = min(second, pulse.start + pulse.length, (slot + 1) * _SLOT)
+                if right > left:
+                    yield pulse, (right - left) / seconds
 
     def _clearness(self, second: float) -> float:
         place = second / _CLOUD
@@ -94,6 +191,20 @@ def _draw_loads(dice: Random) -> list[float]:
     _add(loads, dice.gauss(12.3, 0.3), dice.uniform(0.25, 0.5), 1400)  # lunch
     _add(loads, dice.gauss(19.0, 0.3), dice.uniform(0.3, 0.6), 1600)  # dinner
     return loads
+
+
+def _draw_pulses(dice: Random, load: str) -> dict[int, list[Pulse]]:
+    """Return the pulses of a profile by the slots that they touch."""
+    pulses: dict[int, list[Pulse]] = {}
+    for make, pause in LOADS[load]:
+        second = dice.randint(1, pause)
+        while second < DAY:
+            for pulse in make(dice, second):
+                for slot in range(pulse.start // _SLOT, (pulse.start + pulse.length - 1) // _SLOT + 1):
+                    pulses.setdefault(slot, []).append(pulse)
+                second = pulse.start + pulse.length
+            second += dice.randint(pause // 2, pause * 3 // 2)
+    return pulses
 
 
 def _add(loads: list[float], start: float, duration: float, watts: float) -> None:

@@ -12,15 +12,12 @@ from math import inf
 from typing import NamedTuple
 
 from juntek.rs485.framing import Frame, encode
-from juntek.simulator.counters import Counters
-from juntek.simulator.encoding import Value, make_encoder
-from juntek.simulator.protection import Protection
-from juntek.simulator.settings import RESET_CAPACITY, MeterSettings
+from juntek.simulator.registers import Counters, Estimate, Protection, TimeLeft
+from juntek.simulator.settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
 
 OFF = 99
-_TIME_LEFT = 12  # index in `r50` of every family
-_RUN_TIME = 7  # index in `r50` where a KH-F has its operation record value; on a KH140F it ticks once a second (CK)
-_TIME_ADJUST = 13  # index in `r50` of a KH-F; 100 is none
+_NONE = 100  # what an unnamed adjustment has when there is none, as far as its row allows
+_UNNAMED = ("echo", "counter", "flag")
 _LOAD_STEP = 1 / 100  # of the current range: a change of current that is enough to tell the resistance
 
 
@@ -37,7 +34,7 @@ class Sample(NamedTuple):
 class Meter:
     """One meter; `sample` it once a second of its time, `answer` gives its reply to a request or None for silence."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two have a usual value
         self,
         address: int,
         settings: MeterSettings,
@@ -45,6 +42,7 @@ class Meter:
         remaining: float,
         serial_number: int = 1,
         relay: bool = True,
+        time_left: TimeLeft = "finer",
     ) -> None:
         self.variant = settings.variant
         self.address = address
@@ -58,15 +56,18 @@ class Meter:
         self._zero = 0.0
         self._resistance = 0.0
         self._full_seconds = 0.0
+        self._estimate = Estimate(time_left, self.variant.fine_resolution, serial_number)
+        rows = self.variant.model.readings.rows
         self._encode = make_encoder(self.variant.model.readings)
+        self._unnamed = {kind: [row.index for row in rows if not row.key and row.kind == kind] for kind in _UNNAMED}
         self._calibrate()
-        self._actions: dict[int, Callable[[int], None]] = {
-            1: self._set_address,
-            10: self._switch,
-            35: self._reset,
-            60: self._set_percent,
-            61: self._set_zero,
-            62: self._clear,
+        self._actions: dict[str, Callable[[int], None]] = {
+            "set_address": self._set_address,
+            "output": self._switch,
+            "factory_reset": self._reset,
+            "state_of_charge": self._set_percent,
+            "zero_current": self._set_zero,
+            "clear_totals": self._clear,
         }
 
     @property
@@ -97,6 +98,8 @@ class Meter:
             violation = limits.find_violation(voltage, current, 0.0 if temperature is None else temperature)
             self._protection.watch(limits, seconds, violation)
         self._synchronise(seconds, voltage, current)
+        shown = round(current / self._resolution) * self._resolution
+        self._estimate.watch(seconds, current, shown, self.counters.remaining)
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the reply to a request of any spelling, or None for the silence that follows what is not obeyed.
@@ -108,7 +111,7 @@ class Meter:
             return None
         match request.command:
             case "R00":
-                numbers = [self.variant.code, self.variant.firmware, self._serial_number]
+                numbers = [self.variant.code, FIRMWARE, self._serial_number]
                 return encode("r00", self.address, numbers)
             case "R50":
                 return encode("r50", self.address, self.numbers())
@@ -129,6 +132,7 @@ class Meter:
             "current": abs(steps_shown) * self._resolution,
             "remaining_capacity": counters.remaining,
             "discharged_capacity": counters.discharged_capacity,
+            "charged_capacity": counters.charged_capacity,
             "charged_energy": counters.charged_energy,
             "discharged_energy": counters.discharged_energy,
             "counted_capacity": counters.counted_capacity,
@@ -140,22 +144,16 @@ class Meter:
             "internal_resistance": self._resistance,
             "date": _date_number(sample.ordinal),
             "clock": _clock_number(int(sample.second)),
-            _RUN_TIME: int(counters.run_time),
-            _TIME_LEFT: self._time_left(),
         }
-        if "clock" in self._keys:
-            values[_TIME_ADJUST] = 100
+        # What an unnamed number means is known from its kind: the time left, a record of the run time (CK), or nothing.
+        unnamed = {
+            "echo": self._estimate.minutes(self._nominal_capacity),
+            "counter": int(counters.run_time),
+            "flag": _NONE,
+        }
+        for kind, places in self._unnamed.items():
+            values.update(dict.fromkeys(places, unnamed[kind]))
         return self._encode(values)
-
-    def _time_left(self) -> int:
-        """Minutes to empty or full: 16 bit that wrap, from a finer current than the one shown (JK)."""
-        steps = round(self._sample.current / self.variant.fine_resolution)
-        if not steps:
-            return 0
-        amount = self.counters.remaining
-        if steps > 0:
-            amount = self._nominal_capacity - amount
-        return int(amount * 60 / abs(steps * self.variant.fine_resolution)) & 0xFFFF
 
     def _estimate_resistance(self, voltage: float, current: float) -> None:
         """Guess milliohms from a step of the load, as a meter must; poor where the voltage moved by itself."""
@@ -171,8 +169,8 @@ class Meter:
 
     def _write(self, number: int, value: int) -> bool:
         for action in self.variant.model.actions:
-            if action.write == number and action.low <= value <= action.high and number in self._actions:
-                self._actions[number](value)
+            if action.write == number and action.low <= value <= action.high and action.key in self._actions:
+                self._actions[action.key](value)
                 return True
         if not self.settings.write(number, value):
             return False
@@ -182,7 +180,6 @@ class Meter:
     def _calibrate(self) -> None:
         """Take over the settings that a sample needs; a calibration is a percentage, of temperature degrees."""
         value = self.settings.value
-        self._keys = {row.key for row in self.variant.model.readings.rows}
         self._resolution = self.variant.resolution
         self._nominal_capacity = value("nominal_capacity") or RESET_CAPACITY
         self._voltage_factor = 1 + (value("voltage_calibration") or 0) / 100

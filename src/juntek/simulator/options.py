@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Literal
 
 from juntek.errors import RequestError
-from juntek.simulator.variant import Variant, parse_variant
+from juntek.simulator.day import LOADS
+from juntek.simulator.registers import TIMES_LEFT, TimeLeft
+from juntek.simulator.settings import Variant, parse_variant
 
 Display = Literal["none", "newer", "older"]
 LONGEST_STEP = 30.0
@@ -24,7 +27,8 @@ class Options:
     `noise` is the probability that a frame is damaged, `latency` the seconds a meter takes to answer, `speed` the
     simulated seconds in one second. `start` is the date and the local time of day at which the simulation begins.
     `capacity` in Ah, `state_of_charge` in percent. Without a `relay` the output's state switches nothing, as with
-    many owners. Raises RequestError for what cannot be.
+    many owners. `load` is one of `day.LOADS`. `time_left` is how the meters make their time left; by default each has
+    its way by the seed. Raises RequestError for what cannot be.
     """
 
     models: tuple[str, ...] = ("KG140F",)
@@ -43,6 +47,8 @@ class Options:
     output: bool = True
     relay: bool = True
     probe: bool = True
+    load: str = "mixed"
+    time_left: TimeLeft | None = None
 
     def __post_init__(self) -> None:
         for wrong, sentence in (
@@ -68,6 +74,11 @@ class Options:
                 not 1 <= self.capacity <= 9999.9,
                 f"The capacity is 1 to 9999.9 Ah, not {self.capacity}.",
             ),
+            (self.load not in LOADS, f"There is no load {self.load!r}; choose one of {', '.join(LOADS)}."),
+            (
+                self.time_left not in (None, *TIMES_LEFT),
+                f"There is no way {self.time_left!r} to make the time left; choose one of {', '.join(TIMES_LEFT)}.",
+            ),
         ):
             if wrong:
                 raise RequestError(sentence)
@@ -82,3 +93,9 @@ class Options:
     def variants(self) -> tuple[Variant, ...]:
         """The meters by their names."""
         return tuple(parse_variant(model) for model in self.models)
+
+    def time_left_of(self, index: int) -> TimeLeft:
+        """Return how the meter number `index` makes its time left."""
+        if self.time_left is not None:
+            return self.time_left
+        return Random(f"time left/{self.seed}/{index}").choice(TIMES_LEFT)

@@ -1,14 +1,83 @@
-"""The settings that a simulated meter keeps, as raw numbers of `r51`; rule: the model's rows say what is allowed."""
+"""What a meter is and how it is set, as numbers of its family's rows; rule: the rows alone say what there is.
+
+Encoding is the inverse of decoding, from the same table.
+"""
 
 from __future__ import annotations
 
-from juntek.rs485.decode import value_of
-from juntek.simulator.encoding import Value, make_encoder
-from juntek.simulator.protection import Limits
-from juntek.simulator.variant import Variant
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
+from juntek.errors import RequestError
+from juntek.rs485.decode import raw_of, value_of
+from juntek.rs485.family import Field, Layout, Model, find_models
+from juntek.simulator.registers import Limits
+
+Value = float | str | None
+Encoder = Callable[[Mapping[str | int, Value]], list[int]]
+_NAME = re.compile(r"([A-Z]+)([1-9])([0-9]{2})F")
+FIRMWARE = 139
+"""In hundredths, as one captured meter has it (SC)."""
 RESET_CAPACITY = 100.0
 """Ah after a factory reset. No manual page at hand names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One meter of a family, such as KG140F: the second digit is its voltage in 100 V, the last two in 10 A."""
+
+    name: str
+    model: Model
+    max_voltage: int
+    max_current: int
+
+    @property
+    def code(self) -> int:
+        """The model code of `r00`: series, voltage class and current range (protocol: r00)."""
+        # The highest series of a family is its shunt; 1 is the Hall sensor.
+        return max(self.model.series) * 1000 + int(self.name[-4:-1])
+
+    @property
+    def resolution(self) -> float:
+        """Amperes of the last digit shown: 0.01 up to 200 A, 0.1 above (KG-man p. 4)."""
+        return 0.01 if self.max_current <= 200 else 0.1
+
+    @property
+    def fine_resolution(self) -> float:
+        """Amperes of the step that the meter computes its time left with: 6.25 mA at 400 A (JK)."""
+        return self.max_current / 64_000
+
+
+def parse_variant(name: str) -> Variant:
+    """Return the meter of that name; raises RequestError for a name that is not a meter's."""
+    match = _NAME.fullmatch(name.strip().upper())
+    model = match and next((model for model in find_models() if model.prefix == match[1]), None)
+    if not match or not model or match[3] == "00":
+        known = ", ".join(f"{model.prefix}140F" for model in find_models())
+        raise RequestError(f"There is no meter {name!r} to simulate; write a name such as {known}.")
+    # The 100 V class really takes 0-120 V (protocol: r00).
+    voltage = 120 if match[2] == "1" else int(match[2]) * 100
+    return Variant(match[0], model, voltage, int(match[3]) * 10)
+
+
+def make_encoder(layout: Layout) -> Encoder:
+    """Return a function that turns values into the numbers after the checksum, within the limits of the rows.
+
+    Values are found by the row's key, or by its index where the row has none, and are 0 where nothing is found.
+    """
+    return partial(_encode, tuple((row.key or row.index, row) for row in layout.rows))
+
+
+def _encode(rows: tuple[tuple[str | int, Field], ...], values: Mapping[str | int, Value]) -> list[int]:
+    numbers = []
+    for key, row in rows:
+        value = values.get(key, 0)
+        # The short way for nearly all numbers, as this is done for every reading of a long past.
+        raw = round(value * row.scale) + row.offset if isinstance(value, (int, float)) else raw_of(row, value)
+        numbers.append(raw if row.low <= raw <= row.high else min(max(raw, row.low), row.high))
+    return numbers
 
 
 class MeterSettings:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from juntek.simulator.battery import Battery
-from juntek.simulator.day import DAY, Day
+from juntek.simulator.day import DAY, STARTER_CURRENT, STARTER_SAG, Day, Flow
 from juntek.simulator.meter import Meter, Sample
 from juntek.simulator.options import LONGEST_STEP, Options
 from juntek.simulator.settings import MeterSettings
 
-_USUAL_ENERGY = 16 * 280.0  # cells times Ah of the pack that the day's panels and loads are made for
+_USUAL_CAPACITY = 280.0
+_USUAL_ENERGY = 16 * _USUAL_CAPACITY  # cells times Ah of the pack that the day's panels and loads are made for
 _LARGEST_CHARGE = 0.35  # of the capacity, in amperes: what the charge controller gives at most
 _INVERTER_OFF, _INVERTER_ON = 4.0, 12.0  # percent of charge at which the loads go off and come back
+_STARTED_CELLS = 8  # packs of more than 24 V start no engine, unless they are asked to
 _MANY = 100  # samples after which a catching up takes longer steps
 
 
@@ -32,6 +34,7 @@ class Site:
             remaining=self.battery.remaining,
             serial_number=index + 1,
             relay=options.relay,
+            time_left=options.time_left_of(index),
         )
         self.meter.output = options.output
         start = options.start
@@ -40,7 +43,9 @@ class Site:
         self._seed = options.seed * 100 + index
         self._size = options.cells * options.capacity / _USUAL_ENERGY
         self._probe = options.probe
-        self._day = Day(self._seed, self.ordinal, self._size)
+        self._load = options.load
+        self._starts = options.load == "starter" or options.cells <= _STARTED_CELLS
+        self._day = self._new_day()
         self._starved = False
         self._due = 0.0
         self.step(0.0)
@@ -65,24 +70,43 @@ class Site:
         while self.second >= DAY:
             self.second -= DAY
             self.ordinal += 1
-            self._day = Day(self._seed, self.ordinal, self._size)
-        sun, load, surroundings = self._day.flow(self.second)
+            self._day = self._new_day()
+        flow = self._day.flow(self.second)
         battery = self.battery
-        current = self._current(sun, load) if self.meter.connected else 0.0
-        battery.step(seconds, current, surroundings)
+        current, sag = self._current(flow, seconds) if self.meter.connected else (0.0, 0.0)
+        battery.step(seconds, current, flow.surroundings)
+        voltage = battery.voltage * (1 - sag)
         temperature = battery.temperature if self._probe else None
-        self.meter.sample(seconds, Sample(battery.voltage, battery.current, temperature, self.ordinal, self.second))
+        self.meter.sample(seconds, Sample(voltage, battery.current, temperature, self.ordinal, self.second))
 
-    def _current(self, sun: float, load: float) -> float:
-        """Return the battery's current: the charger gives at most a constant current, then a constant voltage."""
+    def _new_day(self) -> Day:
+        return Day(self._seed, self.ordinal, self._size, self._load)
+
+    def _current(self, flow: Flow, seconds: float) -> tuple[float, float]:
+        """Return the battery's current, and the part of its voltage that is lost to a starter.
+
+        The charger gives at most a constant current, then a constant voltage; a starter runs beside the inverter.
+        """
         battery = self.battery
         charge = battery.state_of_charge
         self._starved = charge < (_INVERTER_ON if self._starved else _INVERTER_OFF)
+        sun = flow.sun
+        drawn = started = 0.0
+        for pulse, part in self._day.pulses(self.second, seconds):
+            sun *= 1 - part * pulse.shade
+            if not pulse.starter:
+                drawn += part * pulse.amperes * battery.capacity / _USUAL_CAPACITY
+            elif self._starts:
+                started += part
         if self._starved:
-            load = 0.0
-        current = (sun - load) / max(battery.voltage, 1.0)
+            return self._charge(sun / max(battery.voltage, 1.0)), 0.0
+        current = self._charge((sun - flow.load) / max(battery.voltage, 1.0) - drawn)
+        return current - started * min(STARTER_CURRENT, self.meter.variant.max_current), started * STARTER_SAG
+
+    def _charge(self, current: float) -> float:
         if current <= 0:
             return current
+        battery = self.battery
         taper = max(battery.current_at(battery.charge_voltage), 0.0)
         return min(current, taper, _LARGEST_CHARGE * battery.capacity)
 
