@@ -20,9 +20,9 @@ from juntek.battery.ledger import Ledger
 from juntek.capture import HEADER, format_chunk, read_chunks
 from juntek.history import Database
 from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of
-from juntek.history.logs import LogImport, import_logs
 from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder, Stream
+from juntek.importing import LogImport, import_logs
 from juntek.reading import Reading
 from juntek.rs485.bus import Bus
 from juntek.simulator import Options

@@ -85,7 +85,14 @@ def test_migrations_are_recorded_and_done_once(tmp_path: Path, monkeypatch: pyte
         with Database(path) as database:
             assert database.load_ledgers() == {"house": HOUSE}
             names = [name for (name,) in database._connection.execute("SELECT name FROM migration ORDER BY name")]
-            assert names == ["0001 ledgers", "0002 history", "0003 deliveries", "9998 more"]
+            assert names == [
+                "0001 ledgers",
+                "0002 history",
+                "0003 deliveries",
+                "0005 columns",
+                "0006 days",
+                "9998 more",
+            ]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

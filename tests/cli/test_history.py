@@ -7,10 +7,12 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pyarrow import parquet
@@ -19,7 +21,6 @@ from cli.program import run
 from history.made import TOTALS, assert_rollups_are_right, rollups_in, rows_in
 from juntek.capture import HEADER, format_chunk
 from juntek.history import Database
-from juntek.history.calendar import LocalDays
 from juntek.simulator import Options
 from juntek.simulator.past import history
 
@@ -68,17 +69,17 @@ def test_a_recording_becomes_history_and_says_what_was_skipped(recording: Path, 
     assert len(rows) == READINGS
     assert {row["nominal_capacity"] for row in rows[10:]} == {280.0}
     assert all(a[key] <= b[key] for a, b in pairwise(rows) for key in TOTALS)
-    assert_rollups_are_right(path, LocalDays(UTC).start_of)
+    assert_rollups_are_right(path, UTC)
 
 
 def test_a_second_time_changes_nothing(imported: Path, recording: Path) -> None:
-    before = [rollups_in(imported, level) for level in ("minute", "hour", "day")], rows_in(imported)
+    before = [rollups_in(imported, level) for level in ("minute", "hour")], rows_in(imported)
     with Database(imported) as database:
         ledgers = database.load_ledgers()
     said = bring(recording, "--meter", "house", "--database", imported)
     assert f"{READINGS} there already" in said
     assert said.startswith("No reading of house is new.")
-    assert ([rollups_in(imported, level) for level in ("minute", "hour", "day")], rows_in(imported)) == before
+    assert ([rollups_in(imported, level) for level in ("minute", "hour")], rows_in(imported)) == before
     with Database(imported) as database:
         assert database.load_ledgers() == ledgers
 
@@ -87,10 +88,11 @@ SMALL_COMMITS = """
 import sys
 from datetime import UTC
 from pathlib import Path
-from juntek.history import Database, logs
-logs.BATCH = 300
+from juntek import importing
+from juntek.history import Database
+importing.BATCH = 300
 with Database(sys.argv[1]) as database:
-    logs.import_logs(logs.LogImport(database, "house", UTC), [Path(sys.argv[2])])
+    importing.import_logs(importing.LogImport(database, "house", UTC), [Path(sys.argv[2])])
 """
 
 
@@ -106,7 +108,7 @@ def test_an_import_that_was_killed_can_be_done_again(recording: Path, imported: 
         assert count < count_in(path) < READINGS, "it was killed on its way"
         count = count_in(path)
     bring(recording, "--meter", "house", "--database", path)
-    for level in ("minute", "hour", "day"):
+    for level in ("minute", "hour"):
         assert whole(rollups_in(path, level)) == whole(rollups_in(imported, level))
     assert len(rows_in(path)) == READINGS
     with Database(path) as killed, Database(imported) as never:
@@ -262,3 +264,13 @@ def test_the_database_of_the_configuration_is_taken(imported: Path) -> None:
     file.write_text('[[meters]]\nname = "house"\nlink = "/dev/null"\n[history]\npath = "history.db"\n')
     ended = run("history", "summary", "--config", file)
     assert ended.output.startswith("house: ")
+
+
+def test_days_are_those_of_the_configured_time_zone(imported: Path) -> None:
+    zone = ZoneInfo("Asia/Kathmandu")
+    file = imported.parent / "juntek.toml"
+    text = f'time_zone = "{zone}"\n[[meters]]\nname = "house"\nlink = "/dev/null"\n[history]\npath = "history.db"\n'
+    file.write_text(text)
+    ended = run("history", "summary", "--by", "day", "--format", "json", "--config", file)
+    told = {day["date"]: day["count"] for day in map(json.loads, ended.output.splitlines())}
+    assert told == Counter(f"{datetime.fromtimestamp(row['time'], zone):%Y-%m-%d}" for row in rows_in(imported))

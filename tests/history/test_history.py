@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Thread
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from history.made import START, assert_rollups_are_right, reading_at, readings, rollups_in, rows_in
+from history.made import START, assert_rollups_are_right, days_in, reading_at, readings, rollups_in, rows_in
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
 from juntek.history import Database
 from juntek.history.blocks import pack, unpack
@@ -74,6 +75,32 @@ def test_readings_come_back_as_they_were(hours: Path) -> None:
     assert [round(row["time"], 3) for row in rows] == [round(reading.time or 0, 3) for reading in made]
 
 
+@pytest.mark.parametrize("limit", [1, 7, 999, 5000, 20_000])
+def test_readings_after_a_time_are_read_piece_by_piece(hours: Path, limit: int) -> None:
+    times: list[int] = []
+    after, most = -1, 10 if limit < 100 else 20_000
+    with HistoryReader(hours) as reader:
+        while len(times) < most and (some := reader.read_after("house", after, limit)[0]):
+            assert len(some) <= limit
+            times += [time or 0 for time in some]
+            after = times[-1]
+    told = [round(row["time"] * 1000) for row in rows_in(hours)]
+    assert times == (told[: len(times)] if most == 10 else told)
+
+
+def test_readings_after_a_time_pass_over_a_damaged_block(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    write(path, readings(0, 6000))
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE raw SET block = x'09' WHERE time = (SELECT min(time) FROM raw)")
+    connection.commit()
+    connection.close()
+    with HistoryReader(path, time_zone=BERLIN) as reader:
+        some = reader.read_after("house", 0, 10)[0]
+    assert len(some) == 10
+    assert (some[0] or 0) % 3_600_000 < 1000
+
+
 def test_a_chart_of_few_readings_is_the_readings(hours: Path) -> None:
     with HistoryReader(hours) as reader:
         series = reader.series("house", KEYS, START + 100, START + 400, 400)
@@ -128,13 +155,13 @@ def test_totals_grow_in_a_chart_by_what_they_grew(hours: Path) -> None:
 
 
 def test_rollups_are_what_the_readings_say(hours: Path) -> None:
-    assert_rollups_are_right(hours, LocalDays(BERLIN).start_of)
+    assert_rollups_are_right(hours, BERLIN)
 
 
 def test_it_is_the_same_in_one_commit_or_in_many(tmp_path: Path) -> None:
     write(tmp_path / "one.db", readings(0, 7600))
     write(tmp_path / "many.db", *(readings(tick, 19) for tick in range(0, 7600, 19)))
-    for level in ("minute", "hour", "day"):
+    for level in ("minute", "hour"):
         assert rollups_in(tmp_path / "one.db", level) == rollups_in(tmp_path / "many.db", level)
     assert rows_in(tmp_path / "one.db") == rows_in(tmp_path / "many.db")
 
@@ -143,7 +170,7 @@ def test_what_comes_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     assert write(path, readings(0, 500), readings(0, 500), readings(100, 420)) == 900
     assert [row["run_time"] for row in rows_in(path)] == list(range(520))
-    assert_rollups_are_right(path, LocalDays(BERLIN).start_of)
+    assert_rollups_are_right(path, BERLIN)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +180,7 @@ def test_a_local_day_is_as_long_as_it_is(tmp_path: Path, day: str, length: int) 
     path = tmp_path / "history.db"
     first = moment(f"{day}T00:00") - 3600
     write(path, [reading_at(tick, time=first + 600 * tick) for tick in range(6 * 27)])
-    with HistoryReader(path) as reader:
+    with HistoryReader(path, time_zone=BERLIN) as reader:
         (told,) = reader.days("house", date.fromisoformat(day), date.fromisoformat(day))
         chart = reader.series("house", ["voltage"], first - 86_400 * 9, first + 86_400 * 9, 20)
     assert told.count == length * 6
@@ -165,7 +192,7 @@ def test_days_add_up_to_months_and_years(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     first = moment("2025-11-15T00:00")
     write(path, [reading_at(tick, time=first + 3600 * tick) for tick in range(24 * 100)])
-    with HistoryReader(path) as reader:
+    with HistoryReader(path, time_zone=BERLIN) as reader:
         span = date(2025, 1, 1), date(2026, 12, 31)
         days, months, years = (reader.days("house", *span, by=by) for by in ("day", "month", "year"))
     assert [month.date for month in months] == [
@@ -185,24 +212,45 @@ def test_what_flowed_while_nobody_listened_is_shared_out_between_the_days(tmp_pa
     path = tmp_path / "history.db"
     noon = moment("2026-05-01T12:00")
     write(path, [reading_at(0, time=noon), reading_at(10_000, time=noon + 2 * 86_400)])
-    with HistoryReader(path) as reader:
+    with HistoryReader(path, time_zone=BERLIN) as reader:
         days = reader.days("house", date(2026, 5, 1), date(2026, 5, 9))
     assert [day.count for day in days] == [1, 0, 1]
     assert [day.charged_energy for day in days] == pytest.approx([400, 800, 400])
     assert days[1].voltage.minimum is None
 
 
-def test_another_time_zone_makes_the_days_anew(tmp_path: Path) -> None:
+def test_days_are_those_of_whoever_asks(tmp_path: Path) -> None:
     path, tokyo, nepal = tmp_path / "history.db", ZoneInfo("Asia/Tokyo"), ZoneInfo("Asia/Kathmandu")
     some = [reading_at(tick, time=START + 300 * tick) for tick in range(1000)]
     write(path, some)
     for zone in (tokyo, nepal, BERLIN):
+        assert_rollups_are_right(path, zone)
+
+
+@given(st.lists(st.sampled_from([1, 30, 280, 700, 5000, 40_000, 200_000]), min_size=2, max_size=40), st.integers(0, 90))
+@settings(max_examples=40, deadline=None)
+def test_gaps_are_shared_out_between_the_days_of_any_zone(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[int], quarter: int
+) -> None:
+    path = tmp_path_factory.mktemp("gaps") / "history.db"
+    times = list(accumulate(steps, initial=START // 900 * 900 + 900 * quarter))
+    write(path, [reading_at(0, time=time, charged_energy=n * 100.0) for n, time in enumerate(times)])
+    for zone in (BERLIN, ZoneInfo("Asia/Kathmandu"), ZoneInfo("Australia/Lord_Howe")):
+        days = LocalDays(zone)
+        expected: dict[int, float] = defaultdict(float)
+        for earlier, later in pairwise(times):
+            # Of a short step all is counted at its end.
+            borders = [earlier, *days.midnights(earlier, later), later] if later - earlier > 300 else [later, later]
+            for start, end in pairwise(borders):
+                expected[days.start_of(start)] += 100 * (end - start) / (later - earlier) if start < end else 0
+            if borders[0] == later:
+                expected[days.start_of(later)] += 100
         with HistoryReader(path, time_zone=zone) as reader:
-            asked = reader.days("house", date(2026, 1, 1), date(2027, 1, 1))
-        write(path, zone=zone)
-        with HistoryReader(path) as reader:
-            assert reader.days("house", date(2026, 1, 1), date(2027, 1, 1)) == asked
-        assert_rollups_are_right(path, LocalDays(zone).start_of)
+            told = reader.days("house", date(2026, 9, 1), date(2027, 9, 1))
+        assert sum(day.charged_energy for day in told) == pytest.approx(100 * len(steps))
+        for day in told:
+            start = datetime(day.date.year, day.date.month, day.date.day, tzinfo=zone).timestamp()
+            assert day.charged_energy == pytest.approx(expected[int(start)], abs=0.5)
 
 
 def test_efficiency_counts_what_is_still_in_the_battery(tmp_path: Path) -> None:
@@ -216,7 +264,7 @@ def test_efficiency_counts_what_is_still_in_the_battery(tmp_path: Path) -> None:
         )  # fmt: skip
 
     write(path, [at(0, 100, 0, 0), at(12, 260, 8000, 0), at(23, 200, 8000, 2600)])
-    with HistoryReader(path) as reader:
+    with HistoryReader(path, time_zone=BERLIN) as reader:
         (day,) = reader.days("house", date(2026, 5, 1), date(2026, 5, 1))
     assert day.efficiency == pytest.approx((2600 + 100 * 50) / 8000, abs=0.001)
 
@@ -224,7 +272,7 @@ def test_efficiency_counts_what_is_still_in_the_battery(tmp_path: Path) -> None:
 def test_a_meter_without_a_probe_or_a_nominal_capacity_has_none(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     write(path, readings(0, 300, temperature=None, nominal_capacity=None, internal_resistance=None))
-    with HistoryReader(path) as reader:
+    with HistoryReader(path, time_zone=BERLIN) as reader:
         for points in (10, 100, 1000):
             series = reader.series("house", ["temperature", "state_of_charge"], START, START + 300, points)
             assert set(series.columns["temperature"].average) == {None}
@@ -284,7 +332,7 @@ def test_a_file_without_a_history_is_one_sentence(tmp_path: Path) -> None:
         (other, "has no history yet"),
         (tmp_path / "text.db", "is damaged or not a database"),
     ):
-        with HistoryReader(path) as reader, pytest.raises(DatabaseError, match=sentence):
+        with HistoryReader(path, time_zone=BERLIN) as reader, pytest.raises(DatabaseError, match=sentence):
             reader.meters()
 
 
@@ -307,9 +355,8 @@ def test_in_whatever_order_it_comes_rollups_are_what_the_readings_say(
     write(path, *(readings(first, count) for first, count in batches))
     rows = rows_in(path)
     assert all(a["time"] < b["time"] for a, b in pairwise(rows))
-    counts = {level: sum(r["count"] for r in rollups_in(path, level).values()) for level in ("minute", "hour", "day")}
-    assert set(counts.values()) == {len(rows)}
-    sums = {
-        level: sum(r["voltage_sum"] for r in rollups_in(path, level).values()) for level in ("minute", "hour", "day")
+    rollups = rollups_in(path, "minute"), rollups_in(path, "hour"), days_in(path, BERLIN)
+    assert {sum(rollup["count"] for rollup in level.values()) for level in rollups} == {len(rows)}
+    assert {sum(rollup["voltage_sum"] for rollup in level.values()) for level in rollups} == {
+        sum(round(row["voltage"] * 100) for row in rows)
     }
-    assert set(sums.values()) == {sum(round(row["voltage"] * 100) for row in rows)}

@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-from history.made import START, assert_rollups_are_right, reading_at, readings, rollups_in, rows_in
+from history.made import START, assert_rollups_are_right, days_in, reading_at, readings, rollups_in, rows_in
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError
 from juntek.gateway.supervisor import Supervisor
-from juntek.history.calendar import LocalDays
 from juntek.outputs import Context, history
 from juntek.outputs.history import Options, open_sink
 from juntek.reading import Reading
@@ -102,10 +101,10 @@ async def test_an_unset_clock_writes_nothing_and_costs_no_energy(
         assert where.troubles == {}
     rows = rows_in(path)
     assert [row["run_time"] for row in rows] == [*range(10), *range(500, 510)]
-    (day,) = rollups_in(path, "day").values()
+    (day,) = days_in(path, UTC).values()
     assert day["charged_energy_increase"] == 509 * 16
     assert len([message for message in caplog.messages if "the clock was not set" in message]) == 1
-    assert_rollups_are_right(path, LocalDays(UTC).start_of)
+    assert_rollups_are_right(path, UTC)
 
 
 async def test_a_clock_that_steps_back_an_hour_doubles_nothing(tmp_path: Path) -> None:
@@ -115,9 +114,9 @@ async def test_a_clock_that_steps_back_an_hour_doubles_nothing(tmp_path: Path) -
         await tell(handle, [reading_at(tick, time=START + tick - 3600) for tick in range(4000, 8000)])
     rows = rows_in(path)
     assert [row["run_time"] for row in rows] == [*range(4000), *range(7600, 8000)]
-    (day,) = rollups_in(path, "day").values()
+    (day,) = days_in(path, UTC).values()
     assert day["charged_energy_increase"] == 7999 * 16
-    assert_rollups_are_right(path, LocalDays(UTC).start_of)
+    assert_rollups_are_right(path, UTC)
 
 
 async def test_a_clock_that_had_been_years_ahead_is_followed_when_it_is_set_right(tmp_path: Path) -> None:
@@ -129,7 +128,7 @@ async def test_a_clock_that_had_been_years_ahead_is_followed_when_it_is_set_righ
         await tell(handle, readings(100, 50))
     present = [row["run_time"] for row in rows_in(path) if row["time"] < START + ahead / 2]
     assert present == list(range(50, 150))
-    days = rollups_in(path, "day")
+    days = days_in(path, UTC)
     assert sum(day["charged_energy_increase"] for day in days.values()) == 149 * 16
 
 
@@ -244,7 +243,7 @@ async def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path)
     )
     assert "make room on it" in process.stdout or "is full" in process.stdout
     assert len(rows_in(path)) > 500
-    assert_rollups_are_right(path, LocalDays(UTC).start_of)
+    assert_rollups_are_right(path, UTC)
     async with sink(path, commit_interval=NEVER) as handle:
         await tell(handle, readings(1_000_000, 3))
     assert rows_in(path)[-1]["run_time"] == 1_000_002

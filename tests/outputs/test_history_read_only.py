@@ -14,7 +14,7 @@ import asyncio, json, logging, resource, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from history.made import readings
-from juntek import supervisor
+from juntek.gateway import supervisor
 from juntek.outputs import history
 from outputs.test_history import context, ends_with, until, update
 

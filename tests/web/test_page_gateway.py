@@ -19,7 +19,7 @@ import pytest
 
 from juntek.capture import Chunk
 from juntek.history import Database
-from juntek.history.logs import LogImport
+from juntek.importing import LogImport
 from juntek.simulator import Options
 from juntek.simulator.past import history
 from servers.engines import VictoriaMetrics

@@ -22,8 +22,8 @@ from juntek.config import Configuration, MeterConfiguration, default_database, f
 from juntek.errors import DatabaseError, RequestError
 
 if TYPE_CHECKING:
-    from juntek.history.logs import Imported
     from juntek.history.queries import HistoryReader
+    from juntek.importing import Imported
 
 KEEP_RAW_DAYS = 30.0
 
@@ -148,7 +148,7 @@ def import_(
     """
     from juntek.history import Database  # noqa: PLC0415
     from juntek.history.calendar import system_zone  # noqa: PLC0415
-    from juntek.history.logs import LogImport, import_logs  # noqa: PLC0415
+    from juntek.importing import LogImport, import_logs  # noqa: PLC0415
 
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
@@ -214,7 +214,9 @@ def _address(meter: MeterConfiguration | None) -> int | None:
 def _open(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
     from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
-    with HistoryReader(database or database_of(find_configuration(config))) as reader:
+    configuration = find_configuration(config)
+    zone = configuration.time_zone if configuration else None
+    with HistoryReader(database or database_of(configuration), time_zone=zone) as reader:
         yield reader
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from juntek import Bus
 from juntek.config import Configuration, MeterConfiguration
 from juntek.demo.broker import BrokerPlace, find_broker
-from juntek.demo.past import fill_past
+from juntek.demo.sample_history import fill_past
 from juntek.demo.screen import Screen, show
 from juntek.errors import JuntekError
 from juntek.gateway import run_gateway

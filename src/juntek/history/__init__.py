@@ -1,6 +1,7 @@
 """The SQLite file in which totals and history live; rule: what was committed survives a kill and a power cut.
 
-Write-ahead log, one transaction a call, and each commit is on the disk before the call returns.
+Write-ahead log, one transaction a call, and each commit is on the disk before the call returns. Opening a file brings
+it to the present schema, in one transaction too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history.schema import DELIVERIES, HISTORY
+from juntek.history.columns import add_columns, are_complete
+from juntek.history.schema import COLUMNS, DAYS, DELIVERIES, HISTORY
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
@@ -31,8 +33,10 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     ),
     "0002 history": HISTORY,
     "0003 deliveries": DELIVERIES,
+    "0005 columns": COLUMNS,
+    "0006 days": DAYS,
 }
-"""Name and statements of each step from an empty file to the present schema, in order; each is one transaction."""
+"""Name and statements of each step from an empty file to the present schema, in order."""
 
 
 class Database:
@@ -136,18 +140,18 @@ class Database:
             connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY NOT NULL)")
             if empty:
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            done = {name for (name,) in connection.execute("SELECT name FROM migration")}
-        if unknown := done - MIGRATIONS.keys():
-            raise DatabaseError(
-                f"{self.path} was written by a newer version of juntek ({max(unknown)}): install that version again, "
-                "or give another path."
-            )
-        for name, statements in MIGRATIONS.items():
-            if name not in done:
-                with self.transaction() as connection:
+            done = _read_migrations(connection)
+            if unknown := done - MIGRATIONS.keys():
+                raise DatabaseError(
+                    f"{self.path} was written by a newer version of juntek ({max(unknown)}): install that version "
+                    "again, or give another path."
+                )
+            for name, statements in MIGRATIONS.items():
+                if name not in done:
                     for statement in statements:
                         connection.execute(statement)
                     connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
+            add_columns(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -162,6 +166,15 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+
+def _read_migrations(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM migration")}
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Return whether a database has the present schema, or a newer one."""
+    return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
 
 
 _MENDS = {

@@ -1,13 +1,14 @@
 """A batch of readings as bytes; rule: every field stands alone, so that a chart unpacks only what it draws.
 
-A block begins with its version. Then comes each field in the order of FIELDS: a tag, and what the tag says:
+A block begins with its version, the number of its fields and their numbers in the database (see `columns`); one of
+the first version has FIRST_FIELDS. Then comes each field in that order: a tag, and what the tag says:
 
 - NOTHING: the field is absent throughout; of the power, it is voltage times current.
 - CONSTANT: the one value.
 - otherwise the first value, the number that stands for an absent one (with HAS_ABSENT), the number of bytes, and the
   steps from value to value as little-endian numbers of 1, 2, 4 or 8 bytes, deflated (with DEFLATED).
 
-Numbers in front of the steps are zigzag and of variable length, seven bits a byte.
+Numbers that are no steps are zigzag and of variable length, seven bits a byte.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from __future__ import annotations
 import sys
 import zlib
 from array import array
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from itertools import accumulate, chain, islice
 from operator import sub
 
-from juntek.history.fields import CURRENT, FIELDS, POWER, TIME, VOLTAGE, Batch, Column, power_of
+from juntek.history.columns import FIRST_COLUMNS, Columns
+from juntek.history.fields import CURRENT, FIELDS, FIRST_FIELDS, POWER, VOLTAGE, Batch, Column, power_of
 
-VERSION = 1
+VERSION = 2
 NOTHING, CONSTANT = 0, 1
 _WIDTHS = ((2, "b", 2**7), (3, "h", 2**15), (4, "i", 2**31), (5, "q", 2**63))
 _CODES = {tag: code for tag, code, _ in _WIDTHS}
@@ -29,44 +31,58 @@ DEFLATED, HAS_ABSENT = 0x10, 0x20
 _LEVEL = 6
 _RAW_DEFLATE = -15
 _SWAPPED = sys.byteorder == "big"
+DAMAGE = (ValueError, LookupError, OverflowError, TypeError, zlib.error)
+"""What comes of unpacking a block that a failing card has altered."""
 
 
-def pack(batch: Batch) -> bytes:
-    """Return the block of a batch, which has at least one reading."""
+def pack(batch: Batch, columns: Columns = FIRST_COLUMNS) -> bytes:
+    """Return the block of a batch, which has at least one reading, for a database with these columns."""
     block = bytearray((VERSION,))
+    _append_number(block, len(columns))
+    for number in columns:
+        _append_number(block, number)
     derived = power_of(batch[VOLTAGE], batch[CURRENT]) == batch[POWER]
-    for place, column in enumerate(batch):
+    for place in columns.values():
         if place == POWER and derived:
             block.append(NOTHING)
         else:
-            _pack_column(block, column)
+            _pack_column(block, batch[place])
     return bytes(block)
 
 
-def unpack(block: bytes, count: int, wanted: Container[int] = range(len(FIELDS))) -> Batch:
-    """Return the batch of `count` readings of a block, with empty columns in the places that are not wanted."""
-    if block[0] != VERSION:
-        raise ValueError(f"block of version {block[0]}")
+def unpack(
+    block: bytes, count: int, wanted: Container[int] = range(len(FIELDS)), columns: Columns = FIRST_COLUMNS
+) -> Batch:
+    """Return the batch of `count` readings of a block, with empty columns in the places that are not wanted.
+
+    What the block has no field for is absent; a field that `columns` has no place for is passed over.
+    """
+    numbers, position = _read_head(block)
     power_wanted = POWER in wanted
-    batch: Batch = []
-    position, power_absent = 1, False
-    for place in range(len(FIELDS)):
-        needed = place in wanted or (power_wanted and place in (VOLTAGE, CURRENT))
+    batch: Batch = [[None] * count if place in wanted else [] for place in range(len(FIELDS))]
+    for number in numbers:
+        place = columns.get(number)
+        needed = place is not None and (place in wanted or (power_wanted and place in (VOLTAGE, CURRENT)))
         column, position = _unpack_column(block, position, count, needed=needed)
-        batch.append(column)
-        if place == POWER:
-            power_absent = power_wanted and column[0] is None
-    if power_absent:
+        if place is not None:
+            batch[place] = column
+    if power_wanted and batch[POWER][0] is None:
         batch[POWER] = power_of(batch[VOLTAGE], batch[CURRENT])
     return batch
 
 
-def unpack_times(block: bytes, count: int) -> list[int]:
-    """Return only the times, ms since 1970."""
-    return _unpack_column(block, 1, count, needed=True)[0]  # type: ignore[return-value]  # a time is never absent
-
-
-assert TIME == 0  # noqa: S101 - what unpack_times relies on
+def _read_head(block: bytes) -> tuple[Sequence[int], int]:
+    """Return the numbers of the fields in the block, and where the first of them begins."""
+    if block[0] == 1:
+        return range(len(FIRST_FIELDS)), 1
+    if block[0] != VERSION:
+        raise ValueError(f"block of version {block[0]}")
+    size, position = _read_number(block, 1)
+    numbers = []
+    for _ in range(size):
+        number, position = _read_number(block, position)
+        numbers.append(number)
+    return numbers, position
 
 
 def _pack_column(block: bytearray, column: Column) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -30,12 +30,21 @@ class LocalDays:
         self.zone = zone
         self._start = self._end = 0
 
-    def start_of(self, time: float) -> int:
-        """Return when the day of `time` begins, s since 1970."""
+    def span_of(self, time: float) -> tuple[int, int]:
+        """Return when the day of `time` begins and the next one does, s since 1970."""
         if not self._start <= time < self._end:
             day = date_of(time, self.zone)
             self._start, self._end = start_of(day, self.zone), start_of(day + timedelta(days=1), self.zone)
-        return self._start
+        return self._start, self._end
+
+    def start_of(self, time: float) -> int:
+        """Return when the day of `time` begins, s since 1970."""
+        return self.span_of(time)[0]
+
+    def next_start(self, time: float) -> int:
+        """Return the first beginning of a day that is not before `time`."""
+        start, end = self.span_of(time)
+        return start if start >= time else end
 
     def midnights(self, start: float, end: float) -> list[int]:
         """Return the beginnings of days after `start` up to `end`."""
@@ -45,24 +54,6 @@ class LocalDays:
             midnights.append(midnight)
             day += timedelta(days=1)
         return midnights
-
-
-def name_of(zone: tzinfo) -> str:
-    """Return what `zone_of` makes the zone of again."""
-    if isinstance(zone, ZoneInfo):
-        return zone.key
-    offset = zone.utcoffset(datetime.now(UTC))
-    return f"{(offset or timedelta()).total_seconds():+.0f}"
-
-
-def zone_of(name: str) -> tzinfo:
-    """Return the zone of a name, UTC for one that this computer does not know."""
-    try:
-        if name[:1] in "+-":
-            return timezone(timedelta(seconds=int(name)))
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
 
 
 def system_zone() -> tzinfo:

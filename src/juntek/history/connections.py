@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from juntek.errors import DatabaseError
-from juntek.history import explain
+from juntek.history import Database, explain, is_current
 
 
 class Connections:
@@ -56,6 +56,15 @@ class Connections:
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():
             raise DatabaseError(f"There is no database {self.path}: give the path of one, or start the gateway first.")
+        connection = self._open_as_it_is()
+        if not is_current(connection):
+            connection.close()
+            # Whoever opens it for writing brings it to the present schema.
+            Database(self.path, check=False).close()
+            connection = self._open_as_it_is()
+        return connection
+
+    def _open_as_it_is(self) -> sqlite3.Connection:
         try:
             return self._try("mode=ro")
         except sqlite3.OperationalError as error:

@@ -7,21 +7,27 @@ as much as a third of the battery went in: of less, the error of what is left is
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from itertools import groupby
 from typing import Any, Literal
 
-from juntek.history.calendar import LocalDays, date_of, name_of, start_of
-from juntek.history.fields import SCALES, TOTALS
-from juntek.history.rollups import PARTS, Rollup, fold
-from juntek.history.turning import make_days, read_rollups
+from juntek.history.calendar import date_of, start_of
+from juntek.history.day_rollups import read_day_rollups
+from juntek.history.fields import SCALES, percent_of
+from juntek.history.rollups import PART_NAMED, Rollup, fold
 
 By = Literal["day", "month", "year"]
 ENOUGH = 0.33
 """Part of the nominal capacity that has to be charged before an efficiency is told."""
-_PLACES = {part.name: place for place, part in enumerate(PARTS)}
+_EXTREMES = ("voltage", "current", "power", "temperature", "remaining_capacity")
+_ENERGIES = ("charged_energy", "discharged_energy", "charged_capacity", "discharged_capacity")
+_NAMES = (
+    "count", "voltage_sum", "remaining_capacity_last", "nominal_capacity_last",
+    *(f"{key}_{end}" for key in _EXTREMES for end in ("minimum", "maximum")), *(f"{key}_increase" for key in _ENERGIES),
+)  # fmt: skip
+_PARTS = tuple(PART_NAMED[name] for name in _NAMES)
+_PLACES = {name: place for place, name in enumerate(_NAMES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Day:
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
         values: dict[str, Any] = {"date": self.date.isoformat(), "count": self.count}
-        for key in ("charged_energy", "discharged_energy", "charged_capacity", "discharged_capacity", "efficiency"):
+        for key in (*_ENERGIES, "efficiency"):
             values[key] = getattr(self, key)
         for key in ("voltage", "current", "power", "temperature", "state_of_charge"):
             extremes: Extremes = getattr(self, key)
@@ -69,11 +75,12 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
 ) -> list[Day]:
     """Return the days from the first date to the last that there is anything of; the meter is its number."""
     start, end = start_of(first, zone), start_of(last + timedelta(days=1), zone)
-    rows = [(date_of(time, zone), rollup) for time, rollup in _read(connection, meter, start, end, zone)]
+    rollups = read_day_rollups(connection, _PARTS, meter, start, end, zone)
+    rows = [(date_of(time, zone), rollup) for time, rollup in rollups]
     left = _left_before(connection, meter, start)
     days = []
     for name, group in groupby(rows, key=lambda row: _begin(row[0], by)):
-        rollup = fold([rollup for _, rollup in group])
+        rollup = fold([rollup for _, rollup in group], _PARTS)
         days.append(_day_of(name, rollup, left))
         now = rollup[_PLACES["remaining_capacity_last"]]
         left = now if now is not None else left
@@ -84,7 +91,7 @@ def _left_before(connection: sqlite3.Connection, meter: int, start: int) -> int 
     """Return what was left (0.001 Ah) when a range begins, or at the very first reading."""
     row = (
         connection.execute(
-            "SELECT remaining_capacity_last FROM hour WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
+            "SELECT remaining_capacity_last FROM minute WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
             (meter, start),
         ).fetchone()
         or connection.execute(
@@ -94,16 +101,6 @@ def _left_before(connection: sqlite3.Connection, meter: int, start: int) -> int 
     return row[0] if row else None
 
 
-def _read(
-    connection: sqlite3.Connection, meter: int, start: int, end: int, zone: tzinfo
-) -> Iterable[tuple[int, Rollup]]:
-    """Yield the days that begin from `start` up to, not including, `end`."""
-    written = connection.execute("SELECT value FROM note WHERE name = 'time_zone'").fetchone()
-    if written == (name_of(zone),):
-        return read_rollups(connection, "day", meter, start, end - 1)
-    return make_days(connection, meter, start, end - 1, LocalDays(zone))
-
-
 def _begin(day: date, by: By) -> date:
     if by == "day":
         return day
@@ -111,7 +108,7 @@ def _begin(day: date, by: By) -> date:
 
 
 def _day_of(name: date, rollup: Rollup, left: int | None) -> Day:
-    totals = {key: (rollup[_PLACES[f"{key}_increase"]] or 0) / SCALES[key] for key in TOTALS}
+    totals = {key: (rollup[_PLACES[f"{key}_increase"]] or 0) / SCALES[key] for key in _ENERGIES}
     nominal = rollup[_PLACES["nominal_capacity_last"]]
     return Day(
         date=name,
@@ -135,10 +132,8 @@ def _extremes(rollup: Rollup, key: str) -> Extremes:
 
 def _charge(rollup: Rollup, nominal: int | None) -> Extremes:
     left = _extremes(rollup, "remaining_capacity")
-    if not nominal or left.minimum is None or left.maximum is None:
-        return Extremes()
-    low, high = (round(min(max(1000 * value / nominal, 0.0), 100.0), 2) for value in (left.minimum, left.maximum))
-    return Extremes(low, high)
+    scale = SCALES["nominal_capacity"]
+    return Extremes(*(percent_of(value, nominal, scale=scale) for value in (left.minimum, left.maximum)))
 
 
 def _efficiency(totals: dict[str, float], rollup: Rollup, left: int | None) -> float | None:

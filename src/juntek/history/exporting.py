@@ -7,19 +7,49 @@ from __future__ import annotations
 
 import csv
 import io
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from juntek.errors import ConfigurationError, install_line
-from juntek.history.rows import ROW_KEYS
-from juntek.quantity import QUANTITIES
+from juntek.history.fields import PLACES, QUANTITY_KEYS, SCALES, Batch, Column, estimated_keys, percent_of, times_of
+from juntek.quantity import DIRECTIONS, QUANTITIES
 from juntek.reading import iso_time
+from juntek.rs485.family import OUTPUT_STATE_OF_CODE
+
+ROW_KEYS = ("time", *QUANTITY_KEYS[:4], "state_of_charge", *QUANTITY_KEYS[4:], "direction", "output_state", "estimated")
+"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between."""
 
 CSV_ROWS = 2000
 PARQUET_ROWS = 100_000
 """Readings in a piece; in Parquet it is a row group."""
 _WORDS = ("direction", "output_state", "estimated")
+
+
+def rows_of(batch: Batch, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a batch from `first` up to, not including, `last` (ms since 1970)."""
+    times = times_of(batch)
+    start, end = bisect_left(times, first), bisect_left(times, last)
+    columns: dict[str, list[Any]] = {
+        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", *QUANTITY_KEYS)
+    }
+    columns["state_of_charge"] = [
+        percent_of(left, nominal)
+        for left, nominal in zip(columns["remaining_capacity"], columns["nominal_capacity"], strict=True)
+    ]
+    columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]][start:end]]
+    columns["output_state"] = [
+        OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]][start:end]
+    ]
+    columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch[PLACES["estimated"]][start:end]]
+    yield from zip(*(columns[key] for key in ROW_KEYS), strict=True)
+
+
+def _scaled(column: Column, scale: int) -> list[Any]:
+    if scale == 1:
+        return column
+    return [None if value is None else value / scale for value in column]
 
 
 def csv_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
@@ -76,5 +106,5 @@ def _field(arrow: Any, key: str) -> Any:  # noqa: ANN401 - a module, and a field
     if key in _WORDS:
         return arrow.field(key, arrow.string())
     quantity = QUANTITIES[key]
-    kind = arrow.int64() if key == "run_time" else arrow.float64()
+    kind = arrow.int64() if quantity.per_unit == 1 else arrow.float64()
     return arrow.field(key, kind, metadata={"unit": quantity.unit, "label": quantity.label})

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from juntek.quantity import DIRECTIONS
-from juntek.reading import Reading
+from juntek.quantity import DIRECTIONS, QUANTITIES, READING_KEYS
+from juntek.reading import READERS, Reading
 
 Column = list[int | None]
 Batch = list[Column]
@@ -23,20 +23,35 @@ class Field(NamedTuple):
     scale: int
 
 
+FIRST_FIELDS = (
+    "time", "voltage", "current", "power", "remaining_capacity", "temperature", "internal_resistance",
+    "discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy", "nominal_capacity", "run_time",
+    "output_code", "direction", "estimated",
+)  # fmt: skip
+"""In the order of their numbers, 0 and up, in every database; further fields get further numbers."""
+
+KEPT = sorted(
+    (QUANTITIES[key] for key in READING_KEYS if QUANTITIES[key].per_unit), key=lambda row: row.key not in FIRST_FIELDS
+)
+"""The quantities that are kept; those of other packages come last."""
+INSTANTS = tuple(
+    row.key for row in KEPT if row.accumulation == "instant" or (row.accumulation == "state" and row.chart is not None)
+)
+"""Fields with a minimum, average, maximum and last value in each rollup."""
+TOTALS = tuple(row.key for row in KEPT if row.accumulation == "total")
+"""Fields with a last value and an increase in each rollup."""
+SETTINGS = tuple(row.key for row in KEPT if row.accumulation == "setting")
+"""Fields with a last value in each rollup."""
+QUANTITY_KEYS = (
+    *INSTANTS,
+    *TOTALS,
+    *SETTINGS,
+    *(row.key for row in KEPT if row.key not in INSTANTS + TOTALS + SETTINGS),
+)
+
 FIELDS = (
     Field("time", 1000),
-    Field("voltage", 100),
-    Field("current", 100),
-    Field("power", 100),
-    Field("remaining_capacity", 1000),
-    Field("temperature", 10),
-    Field("internal_resistance", 100),
-    Field("discharged_capacity", 1000),
-    Field("charged_capacity", 1000),
-    Field("discharged_energy", 100),
-    Field("charged_energy", 100),
-    Field("nominal_capacity", 10),
-    Field("run_time", 1),
+    *(Field(key, QUANTITIES[key].per_unit) for key in QUANTITY_KEYS),
     Field("output_code", 1),
     Field("direction", 1),
     Field("estimated", 1),
@@ -44,31 +59,29 @@ FIELDS = (
 PLACES = {field.key: place for place, field in enumerate(FIELDS)}
 SCALES = {field.key: field.scale for field in FIELDS}
 
-INSTANTS = ("voltage", "current", "power", "remaining_capacity", "temperature", "internal_resistance")
-"""Fields with a minimum, average, maximum and last value in each rollup."""
-TOTALS = ("discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy")
-"""Fields with a last value and an increase in each rollup."""
-
 TIME, VOLTAGE, CURRENT, POWER = (PLACES[key] for key in ("time", "voltage", "current", "power"))
 NOMINAL = PLACES["nominal_capacity"]
-FIRST_TOTAL, END_OF_TOTALS = PLACES[TOTALS[0]], PLACES[TOTALS[-1]] + 1
+FIRST_TOTAL = PLACES[TOTALS[0]]
 
-_NUMBERS = tuple(
-    (place, Reading._fields.index(field.key), field.scale)
-    for place, field in enumerate(FIELDS)
-    if field.key not in ("direction", "estimated")
-)
 _DIRECTION, _ESTIMATED = Reading._fields.index("direction"), Reading._fields.index("estimated")
+_PLAIN = {
+    PLACES[key]: Reading._fields.index(key) for key in (*QUANTITY_KEYS, "time", "output_code") if key in Reading._fields
+}
+"""Where in a Reading the values of a place are as they are; all others are read out of it."""
 _DIRECTION_NUMBERS = {name: number for number, name in enumerate(DIRECTIONS)}
-ESTIMATED_KEYS = (*TOTALS, "discharged_energy_today", "charged_energy_today")
+COUNTED = ("discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy")
+"""Totals that the gateway counts, and may estimate."""
+ESTIMATED_KEYS = (*COUNTED, "discharged_energy_today", "charged_energy_today")
 
 
 def batch_of(readings: Sequence[Reading]) -> Batch:
     """Return the readings, each of which has a time, as a batch in the same order."""
     columns = list(zip(*readings, strict=True))
     batch: Batch = [[] for _ in FIELDS]
-    for place, source, scale in _NUMBERS:
-        batch[place] = _whole_numbers(columns[source], scale)
+    for place, (key, scale) in enumerate(FIELDS[:-2]):
+        source = _PLAIN.get(place)
+        values = [READERS[key](reading) for reading in readings] if source is None else columns[source]
+        batch[place] = _whole_numbers(values, scale)
     batch[PLACES["direction"]] = [_DIRECTION_NUMBERS[name] for name in columns[_DIRECTION]]
     masks = {keys: mask_of(keys) for keys in set(columns[_ESTIMATED])}
     batch[PLACES["estimated"]] = [masks[keys] for keys in columns[_ESTIMATED]]
@@ -123,3 +136,10 @@ def estimated_keys(mask: int) -> tuple[str, ...]:
 def mask_of(keys: tuple[str, ...]) -> int:
     """Return the number that `estimated_keys` makes these keys of again."""
     return sum(1 << bit for bit, key in enumerate(ESTIMATED_KEYS) if key in keys)
+
+
+def percent_of(left: float | None, nominal: float | None, *, scale: int = 1, digits: int = 2) -> float | None:
+    """Return the state of charge, 0 to 100, of what is left (Ah); `scale` of the nominal capacity are 1 Ah."""
+    if left is None or not nominal:
+        return None
+    return round(min(max(100 * scale * left / nominal, 0.0), 100.0), digits)

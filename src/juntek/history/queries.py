@@ -14,11 +14,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from juntek.errors import RequestError
-from juntek.history.calendar import zone_of
+from juntek.history.blocks import unpack
+from juntek.history.calendar import system_zone
+from juntek.history.columns import read_columns
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
-from juntek.history.rows import ROW_KEYS, rows_of
-from juntek.history.series import SERIES_KEYS, Column, Series, read_series
+from juntek.history.exporting import ROW_KEYS, rows_of
+from juntek.history.fields import Batch
+from juntek.history.points import Column, Series
+from juntek.history.raw import read_batch_after
+from juntek.history.series import SERIES_KEYS, read_series
 
 __all__ = ["ROW_KEYS", "SERIES_KEYS", "Column", "Day", "HistoryReader", "Series"]
 
@@ -40,9 +45,9 @@ class HistoryReader:
         time_zone: tzinfo | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """The file is opened when it is first asked. Without a `time_zone` days are those of whoever wrote them."""
+        """The file is opened when it is first asked. Without a `time_zone` days are those of this computer."""
         self._connections = Connections(Path(path))
-        self._zone = time_zone
+        self._zone = time_zone or system_zone()
         self._clock = clock
 
     def meters(self) -> list[str]:
@@ -53,11 +58,7 @@ class HistoryReader:
     @property
     def time_zone(self) -> tzinfo:
         """Whose midnight begins a day."""
-        if self._zone is not None:
-            return self._zone
-        with self._connections.reading() as connection:
-            row = connection.execute("SELECT value FROM note WHERE name = 'time_zone'").fetchone()
-        return zone_of(row[0] if row else "UTC")
+        return self._zone
 
     def span(self, meter: str) -> tuple[float, float] | None:
         """Return the times of the first and the last reading; None where there is none.
@@ -91,15 +92,15 @@ class HistoryReader:
         if points < 1:
             raise RequestError(f"{points} points make no chart; ask for 1 or more.")
         with self._connections.reading() as connection:
-            return read_series(connection, self._number(connection, meter), quantities, start, end, points)
+            meter_id = self._number(connection, meter)
+            return read_series(connection, meter_id, quantities, (start, end), points, self._zone)
 
     def days(self, meter: str, start_date: date, end_date: date, by: By = "day") -> list[Day]:
         """Return what each local day, month or year was, from the first date up to and with the last."""
         if by not in ("day", "month", "year"):
             raise RequestError(f'Days can be told by "day", "month" or "year", not by "{by}".')
-        zone = self.time_zone
         with self._connections.reading() as connection:
-            return read_days(connection, self._number(connection, meter), start_date, end_date, by, zone)
+            return read_days(connection, self._number(connection, meter), start_date, end_date, by, self._zone)
 
     def readings(self, meter: str, start: float, end: float) -> Iterator[tuple[Any, ...]]:
         """Yield the readings that are still kept, from `start` up to, not including, `end`, as rows of ROW_KEYS.
@@ -110,6 +111,7 @@ class HistoryReader:
         position = first - 3_600_000
         while True:
             with self._connections.reading() as connection:
+                columns = read_columns(connection)
                 blocks = connection.execute(
                     "SELECT time, last, count, block FROM raw WHERE meter = ? AND time > ? AND time < ?"
                     " ORDER BY time LIMIT 8",
@@ -119,14 +121,23 @@ class HistoryReader:
                 return
             for _, until, count, block in blocks:
                 if until >= first:
-                    yield from rows_of(block, count, first, last)
+                    yield from rows_of(unpack(block, count, columns=columns), first, last)
             position = max(until for _, until, _, _ in blocks)
+
+    def read_after(self, meter: str, time_ms: int, limit: int) -> Batch:
+        """Return the first `limit` readings that are kept of those strictly after `time_ms` (ms since 1970).
+
+        They are in the order of time; without any, each column is empty. A block that a failing card has altered is
+        passed over.
+        """
+        with self._connections.reading() as connection:
+            return read_batch_after(connection, self._number(connection, meter), time_ms, limit)
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""
         with self._connections.reading() as connection:
             row = connection.execute(
-                "SELECT sum(count) FROM day WHERE meter = ?", (self._number(connection, meter),)
+                "SELECT sum(count) FROM hour WHERE meter = ?", (self._number(connection, meter),)
             ).fetchone()
         return row[0] or 0
 

@@ -19,19 +19,22 @@ from operator import sub
 from typing import Any
 
 from juntek.history import Database
-from juntek.history.calendar import LocalDays, name_of
+from juntek.history.columns import read_columns
 from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, times_of
 from juntek.history.raw import keep_readings
-from juntek.history.rollups import INCREASES, LEVELS, Rollup, fold, minutes_of, nothing, row_of, upsert
-from juntek.history.turning import turn_days
+from juntek.history.rollups import LEVELS, Rollup, fold, minutes_of, row_of, upsert
 from juntek.reading import Reading
 
-LONGEST_STEP = 300_000
-"""ms between readings above which what flowed across midnight is shared out between the days."""
-MOST_DAYS = 400
-"""Days that such a gap is shared out over; a longer one is a clock that was set."""
+SHORTEST_GAP, LONGEST_GAP = 300_000, 400 * 86_400_000
+"""ms between readings whose increase is shared out where midnight lies within; a longer gap is a clock that was set."""
+QUARTER = 900_000
+"""ms; midnight is at a quarter of an hour everywhere."""
 
 _UPSERTS = {level: upsert(level) for level in LEVELS}
+_INSERT_GAP = (
+    f"INSERT OR REPLACE INTO gap (meter, finish, start, until, {', '.join(TOTALS)})"  # noqa: S608 - our own names
+    f" VALUES (?, ?, ?, ?{', ?' * len(TOTALS)})"
+)
 
 
 @dataclass(slots=True)
@@ -49,22 +52,13 @@ class Stream:
 
 
 class Recorder:
-    """Writes the history of all meters into a database; `zone` says when a day begins.
+    """Writes the history of all meters into a database. Raises DatabaseError, and then nothing has been written."""
 
-    Where the zone has changed all days are made anew from hours, or from minutes where its midnights are not on an
-    hour. Raises DatabaseError, and then nothing of the call has been written.
-    """
-
-    def __init__(self, database: Database, zone: tzinfo) -> None:
+    def __init__(self, database: Database, zone: tzinfo | None = None) -> None:  # noqa: ARG002
+        """`zone` is not needed any more: days are those of whoever asks."""
         self._database = database
-        self._days = LocalDays(zone)
-        name = name_of(zone)
         with database.transaction() as connection:
-            found = connection.execute("SELECT value FROM note WHERE name = 'time_zone'").fetchone()
-            if found != (name,):
-                if found is not None:
-                    turn_days(connection, self._days)
-                connection.execute("INSERT OR REPLACE INTO note VALUES ('time_zone', ?)", (name,))
+            self._columns = read_columns(connection)
 
     def last_times(self) -> dict[str, float]:
         """Return when each meter had its last live reading, s since 1970."""
@@ -133,63 +127,42 @@ class Recorder:
         if not times:
             return refused
         stream.time = times[-1] if stream.live else stream.time
-        self._roll_up(connection, meter, batch, growth, before)
-        keep_readings(connection, meter, batch, keep_since)
+        _roll_up(connection, meter, batch, growth)
+        _keep_gaps(connection, meter, batch, growth, before)
+        keep_readings(connection, meter, batch, keep_since, self._columns)
         return refused
 
-    def _roll_up(
-        self,
-        connection: sqlite3.Connection,
-        meter: int,
-        batch: Batch,
-        growth: list[list[int]],
-        before: int | None,
-    ) -> None:
-        minutes = minutes_of(batch, growth)
-        hours: defaultdict[int, list[Rollup]] = defaultdict(list)
-        days: defaultdict[int, list[Rollup]] = defaultdict(list)
-        for time, rollup in minutes.items():
-            hours[time - time % 3600].append(rollup)
-        hourly = {time: fold(rollups) for time, rollups in hours.items()}
-        start_of = self._days.start_of
-        for time, rollup in hourly.items():
-            if start_of(time) == start_of(time + 3599):
-                days[start_of(time)].append(rollup)
-            else:
-                for minute in range(time, time + 3600, 60):
-                    if minute in minutes:
-                        days[start_of(minute)].append(minutes[minute])
-        daily = {time: fold(rollups) for time, rollups in days.items()}
-        self._share_out(daily, batch, growth, before)
-        for level, rollups in (("minute", minutes), ("hour", hourly), ("day", daily)):
-            connection.executemany(_UPSERTS[level], [row_of(meter, time, r) for time, r in rollups.items()])
 
-    def _share_out(self, daily: dict[int, Rollup], batch: Batch, growth: list[list[int]], before: int | None) -> None:
-        """Give each day its part, by time, of what the totals grew in a gap across midnight."""
-        times = times_of(batch)
-        gaps = [] if before is None or times[0] - before <= LONGEST_STEP else [(before, 0)]
-        if times[-1] - times[0] > LONGEST_STEP:
-            gaps += [(a, place) for place, (a, b) in enumerate(pairwise(times), 1) if b - a > LONGEST_STEP]
-        for start, place in gaps:
-            end = times[place]
-            if end - start > MOST_DAYS * 86_400_000:
-                continue
-            grown = [total[place] - (total[place - 1] if place else 0) for total in growth]
-            borders = [start, *(midnight * 1000 for midnight in self._days.midnights(start / 1000, end / 1000)), end]
-            target = self._days.start_of(end / 1000)
-            for first, second in pairwise(borders[:-1]):
-                day = self._days.start_of(first / 1000)
-                shares = [total * (second - first) // (end - start) for total in grown]
-                if day not in daily:
-                    daily[day] = nothing(shares)
-                else:
-                    _add(daily[day], shares)
-                _add(daily[target], [-share for share in shares])
+def _roll_up(connection: sqlite3.Connection, meter: int, batch: Batch, growth: list[list[int]]) -> None:
+    minutes = minutes_of(batch, growth)
+    hours: defaultdict[int, list[Rollup]] = defaultdict(list)
+    for time, rollup in minutes.items():
+        hours[time - time % 3600].append(rollup)
+    hourly = {time: fold(rollups) for time, rollups in hours.items()}
+    for level, rollups in (("minute", minutes), ("hour", hourly)):
+        connection.executemany(_UPSERTS[level], [row_of(meter, time, r) for time, r in rollups.items()])
 
 
-def _add(rollup: Rollup, increases: Sequence[int]) -> None:
-    for place, increase in zip(INCREASES, increases, strict=True):
-        rollup[place] = (rollup[place] or 0) + increase
+def _keep_gaps(
+    connection: sqlite3.Connection, meter: int, batch: Batch, growth: list[list[int]], before: int | None
+) -> None:
+    """Keep what the totals grew where no reading was for a while; `before` is when the stream had its last one, ms."""
+    times = times_of(batch)
+    gaps = [] if before is None or times[0] - before <= SHORTEST_GAP else [(before, 0)]
+    if times[-1] - times[0] > SHORTEST_GAP:
+        gaps += [(a, place) for place, (a, b) in enumerate(pairwise(times), 1) if b - a > SHORTEST_GAP]
+    rows = [
+        (
+            meter,
+            times[place],
+            start,
+            times[place],
+            *(total[place] - (total[place - 1] if place else 0) for total in growth),
+        )
+        for start, place in gaps
+        if times[place] - start <= LONGEST_GAP and start // QUARTER != times[place] // QUARTER
+    ]
+    connection.executemany(_INSERT_GAP, rows)
 
 
 def _open_stream(connection: sqlite3.Connection, stream: Stream) -> int:

@@ -1,7 +1,7 @@
-"""What the readings of a minute, an hour or a local day were together; rule: rollups add up, in any order.
+"""What the readings of a minute or an hour were together; rule: rollups add up, in any order.
 
 Two rollups of one bucket become one by minimum, maximum, sum and, by time, the last. So a rollup is never made anew
-from readings, which may have been dropped long ago, and the same statement keeps all levels.
+from readings, which may have been dropped long ago, and the same statement keeps both levels.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from juntek.history.fields import INSTANTS, PLACES, TIME, TOTALS, Batch, times_of
+from juntek.history.fields import INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, times_of
 
-OPTIONAL = ("temperature", "internal_resistance")
+OPTIONAL = tuple(key for key in INSTANTS if key not in ("voltage", "current", "power", "remaining_capacity"))
 """Instants that a reading may lack; they are counted by themselves."""
 
 
@@ -38,27 +38,19 @@ def _parts() -> Iterator[Part]:
     for key in TOTALS:
         yield Part(f"{key}_last", "last")
         yield Part(f"{key}_increase", "sum")
-    yield Part("nominal_capacity_last", "last")
+    for key in SETTINGS:
+        yield Part(f"{key}_last", "last")
 
 
 PARTS = tuple(_parts())
+PART_NAMED = {part.name: part for part in PARTS}
 COUNT, FIRST_TIME, LAST_TIME = 0, 1, 2
-INCREASES = tuple(place for place, part in enumerate(PARTS) if part.name.endswith("_increase"))
 
-LEVELS = {"minute": 60, "hour": 3600, "day": 86_400}
-"""Tables and their seconds; a day is a local one and may be an hour shorter or longer."""
+LEVELS = {"minute": 60, "hour": 3600}
+"""Tables and their seconds."""
 
 Rollup = list[int | None]
 """The parts of one bucket; times are ms since 1970."""
-
-
-def schema(level: str) -> str:
-    """Return the statement that makes the table of a level; times of readings are ms after `time`, its start."""
-    columns = ", ".join(f"{part.name} INTEGER" for part in PARTS)
-    return (
-        f"CREATE TABLE {level} (meter INTEGER NOT NULL, time INTEGER NOT NULL, {columns}, PRIMARY KEY (meter, time))"
-        " WITHOUT ROWID"
-    )
 
 
 def upsert(level: str) -> str:
@@ -76,7 +68,7 @@ def _merged(part: Part) -> str:
     old, new = f"old.{part.name}", f"excluded.{part.name}"
     either, other = f"coalesce({old}, {new})", f"coalesce({new}, {old})"
     if part.way == "sum":
-        return f"{old} + {new}"
+        return f"coalesce({old}, 0) + {new}"
     if part.way == "last":
         later = "coalesce(excluded.last_time, -1) >= coalesce(old.last_time, -1)"
         return f"CASE WHEN {later} THEN {other} ELSE {either} END"
@@ -84,19 +76,12 @@ def _merged(part: Part) -> str:
 
 
 def row_of(meter: int, time: int, rollup: Rollup) -> list[int | None]:
-    """Return the values for `upsert`. `time` is the start of the bucket, s since 1970."""
-    first, last = rollup[FIRST_TIME], rollup[LAST_TIME]
-    if first is None or last is None:
-        return [meter, time, *rollup]
+    """Return the values for `upsert`. `time` is the start of the bucket, s since 1970.
+
+    Times of readings stand in the tables as ms after it.
+    """
+    first, last = rollup[FIRST_TIME] or 0, rollup[LAST_TIME] or 0
     return [meter, time, rollup[COUNT], first - time * 1000, last - time * 1000, *rollup[3:]]
-
-
-def nothing(increases: Sequence[int]) -> Rollup:
-    """Return a rollup without a reading, of a time about which only the increases of the totals are known."""
-    rollup: Rollup = [0 if part.way == "sum" else None for part in PARTS]
-    for place, increase in zip(INCREASES, increases, strict=True):
-        rollup[place] = increase
-    return rollup
 
 
 def minutes_of(batch: Batch, growth: Sequence[Sequence[int]]) -> dict[int, Rollup]:
@@ -129,16 +114,16 @@ def _roll_up(batch: Batch, growth: Sequence[Sequence[int]], start: int, end: int
         rollup += (min(values), max(values), sum(values), values[-1])  # type: ignore[type-var,arg-type]
     for key, grown in zip(TOTALS, growth, strict=True):
         rollup += (batch[PLACES[key]][end - 1], grown[end - 1] - (grown[start - 1] if start else 0))
-    rollup.append(batch[PLACES["nominal_capacity"]][end - 1])
+    rollup += (batch[PLACES[key]][end - 1] for key in SETTINGS)
     return rollup
 
 
-def fold(rollups: Sequence[Rollup]) -> Rollup:
-    """Return one rollup of several in the order of time."""
+def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:
+    """Return one rollup of several in the order of time, each of these parts."""
     if len(rollups) == 1:
         return list(rollups[0])
     whole: Rollup = []
-    for part, column in zip(PARTS, zip(*rollups, strict=True), strict=True):
+    for part, column in zip(parts, zip(*rollups, strict=True), strict=True):
         values = [value for value in column if value is not None] if None in column else column
         if part.way == "sum":
             whole.append(sum(values))

@@ -1,17 +1,34 @@
-"""The tables of the history; rule: a table is changed only by a further named migration.
+"""The tables of the history; rule: what stands here is never changed; a table is changed by a further migration.
+
+Each migration is frozen text, as files that were made by it are out there. Only columns of further quantities come
+by themselves (see `columns`), in `minute`, `hour`, `meter` and `gap`.
 
 - `meter`: the names, and where the totals of each stood at its last live reading.
 - `raw`: blocks of readings; none crosses an hour, and those of one meter never overlap.
-- `minute`, `hour`, `day`: rollups, kept for ever.
-- `note`: single facts, such as whose midnight begins a day.
+- `field`: the number of each field in the blocks, for ever.
+- `minute`, `hour`: rollups, kept for ever. Days are made of them when they are asked for.
+- `gap`: how much the totals grew where no reading was for a while, to be shared out between days.
 - `target`, `delivered`, `owed`: to whom the readings are sent, from when up to when they were handed over, and the
   ranges of time that are still owed or were sent a moment ago.
 """
 
 from __future__ import annotations
 
-from juntek.history.rollups import LEVELS, schema
-
+_ROLLUP = """
+    meter INTEGER NOT NULL, time INTEGER NOT NULL, count INTEGER, first_time INTEGER, last_time
+    INTEGER, voltage_minimum INTEGER, voltage_maximum INTEGER, voltage_sum INTEGER, voltage_last
+    INTEGER, current_minimum INTEGER, current_maximum INTEGER, current_sum INTEGER, current_last
+    INTEGER, power_minimum INTEGER, power_maximum INTEGER, power_sum INTEGER, power_last INTEGER,
+    remaining_capacity_minimum INTEGER, remaining_capacity_maximum INTEGER, remaining_capacity_sum
+    INTEGER, remaining_capacity_last INTEGER, temperature_count INTEGER, temperature_minimum INTEGER,
+    temperature_maximum INTEGER, temperature_sum INTEGER, temperature_last INTEGER,
+    internal_resistance_count INTEGER, internal_resistance_minimum INTEGER,
+    internal_resistance_maximum INTEGER, internal_resistance_sum INTEGER, internal_resistance_last
+    INTEGER, discharged_capacity_last INTEGER, discharged_capacity_increase INTEGER,
+    charged_capacity_last INTEGER, charged_capacity_increase INTEGER, discharged_energy_last INTEGER,
+    discharged_energy_increase INTEGER, charged_energy_last INTEGER, charged_energy_increase INTEGER,
+    nominal_capacity_last INTEGER, PRIMARY KEY (meter, time)
+"""
 HISTORY = (
     """CREATE TABLE meter (
         id INTEGER PRIMARY KEY,
@@ -30,7 +47,9 @@ HISTORY = (
         block BLOB NOT NULL,
         PRIMARY KEY (meter, time)
     ) WITHOUT ROWID""",
-    *(schema(level) for level in LEVELS),
+    f"CREATE TABLE minute ({_ROLLUP}) WITHOUT ROWID",
+    f"CREATE TABLE hour ({_ROLLUP}) WITHOUT ROWID",
+    f"CREATE TABLE day ({_ROLLUP}) WITHOUT ROWID",
     "CREATE TABLE note (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
 )
 """`time` and `last` of `raw` are ms since 1970, of the first and the last reading of the block."""
@@ -60,3 +79,59 @@ DELIVERIES = (
     "CREATE INDEX owed_by_sent ON owed (target, sent) WHERE state = 2",
 )
 """`since`, `settled`, `until`, `start` and `last` are ms since 1970, all included, `sent` s."""
+
+COLUMNS = (
+    "CREATE TABLE field (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE)",
+    """INSERT INTO field (id, key) VALUES (0, 'time'), (1, 'voltage'), (2, 'current'), (3, 'power'),
+        (4, 'remaining_capacity'), (5, 'temperature'), (6, 'internal_resistance'), (7, 'discharged_capacity'),
+        (8, 'charged_capacity'), (9, 'discharged_energy'), (10, 'charged_energy'), (11, 'nominal_capacity'),
+        (12, 'run_time'), (13, 'output_code'), (14, 'direction'), (15, 'estimated')""",
+)
+
+DAYS = (
+    """CREATE TABLE gap (
+        meter INTEGER NOT NULL,
+        finish INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        discharged_capacity INTEGER,
+        charged_capacity INTEGER,
+        discharged_energy INTEGER,
+        charged_energy INTEGER,
+        PRIMARY KEY (meter, finish, start)
+    ) WITHOUT ROWID""",
+    """INSERT INTO gap
+        WITH span AS (
+            SELECT meter, time, lead(time) OVER one AS next, count, lead(count) OVER one AS next_count,
+                discharged_capacity_increase AS a, charged_capacity_increase AS b,
+                discharged_energy_increase AS c, charged_energy_increase AS d
+            FROM day WINDOW one AS (PARTITION BY meter ORDER BY time)
+        ), counted AS (
+            SELECT span.*, sum(discharged_capacity_increase) AS e, sum(charged_capacity_increase) AS f,
+                sum(discharged_energy_increase) AS g, sum(charged_energy_increase) AS h
+            FROM span LEFT JOIN hour ON hour.meter = span.meter AND hour.time >= span.time AND hour.time < next
+            WHERE span.time % 3600 = 0 AND next % 3600 = 0 GROUP BY span.meter, span.time
+            UNION ALL
+            SELECT span.*, sum(discharged_capacity_increase), sum(charged_capacity_increase),
+                sum(discharged_energy_increase), sum(charged_energy_increase)
+            FROM span LEFT JOIN minute ON minute.meter = span.meter AND minute.time >= span.time AND minute.time < next
+            WHERE NOT (span.time % 3600 = 0 AND next % 3600 = 0) GROUP BY span.meter, span.time
+        ), moved AS (
+            SELECT meter, next, next_count, time, count,
+                sum(a - coalesce(e, 0)) OVER one AS a, sum(b - coalesce(f, 0)) OVER one AS b,
+                sum(c - coalesce(g, 0)) OVER one AS c, sum(d - coalesce(h, 0)) OVER one AS d
+            FROM counted WINDOW one AS (PARTITION BY meter ORDER BY time)
+        )
+        SELECT meter,
+            CASE WHEN next_count = 0 THEN next * 1000
+                ELSE (SELECT minute.time * 1000 + first_time FROM minute
+                    WHERE minute.meter = moved.meter AND minute.time >= next ORDER BY minute.time LIMIT 1) END,
+            time * 1000, next * 1000, a, b, c, d
+        FROM moved WHERE count = 0 OR a != 0 OR b != 0 OR c != 0 OR d != 0""",
+    "DROP TABLE day",
+    "DROP TABLE note",
+)
+"""What the totals grew from `start` up to `until` was counted at `finish`, ms since 1970.
+
+Days were written for one time zone. What each held that was counted later becomes a gap from it to the next one.
+"""

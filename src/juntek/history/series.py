@@ -7,17 +7,27 @@ of less than a minute are made of readings, where they are still kept; all other
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from operator import itemgetter, mul
-from statistics import median
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
+from itertools import groupby, pairwise
 
-from juntek.history.blocks import unpack
-from juntek.history.fields import CURRENT, INSTANTS, NOMINAL, PLACES, SCALES, TIME, TOTALS, VOLTAGE, Batch, times_of
-from juntek.history.rollups import OPTIONAL
+from juntek.history.day_rollups import read_day_rollups
+from juntek.history.fields import (
+    INSTANTS,
+    SCALES,
+    TIME,
+    TOTALS,
+)  # fmt: skip
+from juntek.history.points import (
+    Column,
+    Series,
+    percents_of,
+    points_of_buckets,
+    points_of_readings,
+    read_batch,
+    scaled,
+)  # fmt: skip
+from juntek.history.rollups import OPTIONAL, PART_NAMED, fold
 
 SERIES_KEYS = ("voltage", "current", "power", "state_of_charge", *INSTANTS[3:], *TOTALS)
 WIDTHS = (
@@ -30,53 +40,33 @@ WIDTHS = (
 MOST_READINGS = 36_000
 """Readings that are unpacked for one answer; more of them are answered by minutes."""
 
-Values = list[float | None]
-Numbers = Sequence[float | None]
-_SOURCES = {"state_of_charge": ("remaining_capacity", "nominal_capacity"), "power": ("voltage", "current")}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One quantity, a value for each point; lists that make no sense for it are empty.
-
-    Readings themselves have an average only. Totals have their last value, and how much they grew.
-    """
-
-    minimum: Values = field(default_factory=list)
-    average: Values = field(default_factory=list)
-    maximum: Values = field(default_factory=list)
-    last: Values = field(default_factory=list)
-    increase: Values = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """`time` has the start of each point, s since 1970; `resolution` is the s that a point stands for, 0 for readings.
-
-    In a gap there is one point without values.
-    """
-
-    resolution: float
-    time: list[float]
-    columns: dict[str, Column]
+_DAY = 86_400
 
 
 def read_series(  # noqa: PLR0913, PLR0917 - what a chart is
-    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], start: float, end: float, points: int
+    connection: sqlite3.Connection,
+    meter: int,
+    quantities: Sequence[str],
+    between: tuple[float, float],
+    points: int,
+    zone: tzinfo,
 ) -> Series:
     """Return at most `points` points of the range; the meter is its number."""
+    start, end = between
     span = end - start
     # The first point begins before the range, so there is one more of them than fit into it.
     width = next((width for width in WIDTHS if span / width + 1 <= points), None)
     if width is None:
-        width = -int(-span // (max(points - 1, 1) * 86_400)) * 86_400
+        width = -int(-span // (max(points - 1, 1) * _DAY)) * _DAY
     count = _count(connection, meter, start, end) if width < 3600 else MOST_READINGS
     if (count <= points or (width < 60 and count <= MOST_READINGS)) and _are_kept(connection, meter, start, end):
-        batch = _read_batch(connection, meter, quantities, start, end)
+        batch = read_batch(connection, meter, quantities, start, end)
         if len(batch[TIME]) <= points:
-            return _with_gaps(_plain(batch, quantities), points)
-        return _with_gaps(_bucketed(batch, quantities, width), points)
-    return _with_gaps(_rolled_up(connection, meter, quantities, (start, end), max(width, 60)), points)
+            return _with_gaps(points_of_readings(batch, quantities), points)
+        return _with_gaps(points_of_buckets(batch, quantities, width), points)
+    if width >= _DAY:
+        return _with_gaps(_daily(connection, meter, quantities, between, width, zone), points)
+    return _with_gaps(_rolled_up(connection, meter, quantities, between, max(width, 60)), points)
 
 
 def _count(connection: sqlite3.Connection, meter: int, start: float, end: float) -> int:
@@ -103,137 +93,52 @@ def _are_kept(connection: sqlite3.Connection, meter: int, start: float, end: flo
     return kept is not None
 
 
-# Readings ---------------------------------------------------------------------------------------------------
-
-
-def _read_batch(
-    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], start: float, end: float
-) -> Batch:
-    wanted = {TIME, *(PLACES[source] for key in quantities for source in _SOURCES.get(key, (key,)))}
-    first, last = start * 1000, end * 1000
-    whole: Batch = [[] for _ in PLACES]
-    for count, block in connection.execute(
-        "SELECT count, block FROM raw WHERE meter = ? AND time > ? AND time < ? AND last >= ? ORDER BY time",
-        (meter, first - 3_600_000, last, first),
-    ):
-        batch = unpack(block, count, wanted)
-        times = times_of(batch)
-        begin, stop = bisect_left(times, first), bisect_left(times, last)
-        for place in wanted:
-            whole[place] += batch[place][begin:stop]
-    return whole
-
-
-def _numbers_of(batch: Batch, key: str) -> tuple[Numbers, int]:
-    """Return the numbers of a quantity and how many of them are one unit; of a state of charge, what is left."""
-    if key == "power":
-        # More digits than the reading had, and a third of the time.
-        powers: Numbers = list(map(mul, batch[VOLTAGE], batch[CURRENT]))
-        return powers, SCALES["voltage"] * SCALES["current"]
-    source = "remaining_capacity" if key == "state_of_charge" else key
-    return batch[PLACES[source]], SCALES[source]
-
-
-def _plain(batch: Batch, quantities: Sequence[str]) -> Series:
-    columns: dict[str, Column] = {}
-    for key in quantities:
-        numbers, scale = _numbers_of(batch, key)
-        values = _scaled(numbers, scale)
-        if key == "state_of_charge":
-            values = _percents(values, batch[NOMINAL])
-        columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
-    return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
-
-
-def _bucketed(batch: Batch, quantities: Sequence[str], width: int) -> Series:
-    times = times_of(batch)
-    starts: list[float] = []
-    places = [0]
-    while places[-1] < len(times):
-        bucket = times[places[-1]] // (width * 1000) * width
-        starts.append(float(bucket))
-        places.append(bisect_left(times, (bucket + width) * 1000, places[-1]))
-    spans = list(pairwise(places))
-    columns: dict[str, Column] = {}
-    for key in quantities:
-        numbers, scale = _numbers_of(batch, key)
-        pieces = [numbers[start:end] for start, end in spans]
-        if None in numbers:
-            pieces = [[number for number in piece if number is not None] for piece in pieces]
-        if key in TOTALS:
-            columns[key] = _grown(pieces, scale)
-            continue
-        parts = [_scaled([way(piece) if piece else None for piece in pieces], scale) for way in _WAYS]
-        if key == "state_of_charge":
-            nominals = [batch[NOMINAL][end - 1] for _, end in spans]
-            parts = [_percents(part, nominals) for part in parts]
-        columns[key] = Column(*parts)
-    return Series(float(width), starts, columns)
-
-
-def _average(numbers: Sequence[Any]) -> float:
-    return float(sum(numbers) / len(numbers))
-
-
-_WAYS: tuple[Callable[[Sequence[Any]], float], ...] = (min, _average, max, itemgetter(-1))
-
-
-def _grown(pieces: Sequence[Sequence[Any]], scale: int) -> Column:
-    column = Column()
-    before: int | None = None
-    for piece in pieces:
-        if not piece:
-            column.last.append(None)
-            column.increase.append(None)
-            continue
-        column.last.append(piece[-1] / scale)
-        column.increase.append(max(piece[-1] - (piece[0] if before is None else before), 0) / scale)
-        before = piece[-1]
-    return column
-
-
-def _scaled(numbers: Numbers, scale: int) -> Values:
-    return [None if number is None else round(number / scale, 4) for number in numbers]
-
-
-def _percents(values: Values, nominals: Sequence[int | None]) -> Values:
-    """Return what is left (Ah) as percent of the nominal capacity (0.1 Ah)."""
-    return [
-        None if value is None or not nominal else round(min(max(1000 * value / nominal, 0.0), 100.0), 4)
-        for value, nominal in zip(values, nominals, strict=True)
-    ]
-
-
 # Rollups ----------------------------------------------------------------------------------------------------
 
 
-def _rolled_up(
-    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], span: tuple[float, float], width: int
+def _daily(  # noqa: PLR0913, PLR0917 - what a chart is
+    connection: sqlite3.Connection,
+    meter: int,
+    quantities: Sequence[str],
+    between: tuple[float, float],
+    width: int,
+    zone: tzinfo,
 ) -> Series:
-    level, unit = next(
-        (level, unit) for level, unit in (("day", 86_400), ("hour", 3600), ("minute", 60)) if width >= unit
-    )
+    """Return points of one or more local days."""
+    parts = [PART_NAMED[name] for name in dict.fromkeys(("count", *(n for key in quantities for n, _ in _names(key))))]
+    days = read_day_rollups(connection, parts, meter, between[0] - _DAY, between[1], zone)
+    # A local day begins within half a day of that of UTC.
+    groups = groupby((day for day in days if day[1][0]), lambda day: (day[0] + _DAY // 2) // width)
+    points = [list(group) for _, group in groups]
+    folded = [fold([rollup for _, rollup in point], parts) for point in points]
+    data = dict(zip((part.name for part in parts), zip(*folded, strict=True), strict=True)) if folded else {}
+    times = [float(point[0][0]) for point in points]
+    return Series(float(width), times, {key: _rolled_column(key, data) for key in quantities})
+
+
+def _rolled_up(
+    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], between: tuple[float, float], width: int
+) -> Series:
+    level, unit = ("hour", 3600) if width >= 3600 else ("minute", 60)
     names = [name for key in quantities for name in _names(key)]
-    start = span[0] - (span[0] % width if unit < 86_400 else unit)
+    start = between[0] - between[0] % width
     if width == unit:
         query = (
             f"SELECT time, {', '.join(f'{name}' for name, _ in names)} FROM {level}"  # noqa: S608 - our own names
-            " WHERE meter = ?1 AND time >= ?2 AND time < ?3 AND count > 0 ORDER BY time"
+            " WHERE meter = ?1 AND time >= ?2 AND time < ?3 ORDER BY time"
         )
     else:
-        # A local day begins within half a day of that of UTC.
-        bucket = f"(time + {43_200 if unit == 86_400 else 0}) / {width}"
         grouped = ", ".join(f"{way}({name}) AS {name}" for name, way in names if way)
         lasts = ", ".join(f"at_end.{name}" if not way else f"points.{name}" for name, way in names)
         query = (
             f"SELECT points.start, {lasts} FROM"  # noqa: S608 - our own names
             f" (SELECT min(time) AS start, max(time) AS finish{', ' if grouped else ''}{grouped} FROM {level}"
-            f" WHERE meter = ?1 AND time >= ?2 AND time < ?3 AND count > 0 GROUP BY {bucket}) AS points"
+            f" WHERE meter = ?1 AND time >= ?2 AND time < ?3 GROUP BY time / {width}) AS points"
             f" JOIN {level} AS at_end ON at_end.meter = ?1 AND at_end.time = points.finish ORDER BY points.start"
         )
-    rows = connection.execute(query, (meter, start, span[1])).fetchall()
+    rows = connection.execute(query, (meter, start, between[1])).fetchall()
     data = dict(zip((name for name, _ in names), list(zip(*rows, strict=True))[1:], strict=True)) if rows else {}
-    times = [float(row[0] if unit == 86_400 else row[0] - row[0] % width) for row in rows]
+    times = [float(row[0] - row[0] % width) for row in rows]
     return Series(float(width), times, {key: _rolled_column(key, data) for key in quantities})
 
 
@@ -269,10 +174,10 @@ def _rolled_column(key: str, data: Mapping[str, Sequence[int | None]]) -> Column
         for total, count in zip(data[f"{source}_sum"], counts, strict=True)
     ]
     parts = (data[f"{source}_minimum"], averages, data[f"{source}_maximum"], data[f"{source}_last"])
-    scaled = [_scaled(part, SCALES[source]) for part in parts]
+    columns = [scaled(part, SCALES[source]) for part in parts]
     if key == "state_of_charge":
-        scaled = [_percents(part, data["nominal_capacity_last"]) for part in scaled]
-    return Column(*scaled)
+        columns = [percents_of(part, data["nominal_capacity_last"]) for part in columns]
+    return Column(*columns)
 
 
 # Gaps -------------------------------------------------------------------------------------------------------
@@ -284,7 +189,9 @@ def _with_gaps(series: Series, points: int) -> Series:
     if len(times) < 3:
         return series
     steps = [later - earlier for earlier, later in pairwise(times)]
-    usual = max(median(steps), series.resolution, 1.0)
+    ordered = sorted(steps)
+    median = (ordered[(len(steps) - 1) // 2] + ordered[len(steps) // 2]) / 2
+    usual = max(median, series.resolution, 1.0)
     gaps = [place for place, step in enumerate(steps, 1) if step > 2.5 * usual]
     room = points - len(times)
     if len(gaps) > room:

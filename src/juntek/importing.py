@@ -20,7 +20,7 @@ from juntek.capture import Chunk, ChunkReader
 from juntek.errors import RequestError
 from juntek.history import Database
 from juntek.history.clock import Clock
-from juntek.history.fields import FIRST_TOTAL, PLACES, SCALES, TOTALS, Batch, batch_of, mask_of
+from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
 from juntek.reading import Identity, Reading
 from juntek.rs485.bus import Bus
@@ -146,7 +146,7 @@ class LogImport:
 
     def _numbers(self) -> tuple[int, ...]:
         totals = self._ledger.totals()
-        numbers = [round(getattr(totals, key) * SCALES[key]) for key in TOTALS]
+        numbers = [round(getattr(totals, key) * SCALES[key]) for key in COUNTED]
         return (*numbers, mask_of(totals.estimated))
 
     def _flush(self) -> None:
@@ -157,8 +157,8 @@ class LogImport:
         self._totals[-1] = self._numbers()
         batch = batch_of(self._waiting)
         *totals, estimated = zip(*self._totals, strict=True)
-        for place, column in enumerate(totals, FIRST_TOTAL):
-            batch[place] = list(column)
+        for key, column in zip(COUNTED, totals, strict=True):
+            batch[PLACES[key]] = list(column)
         batch[PLACES["estimated"]] = list(estimated)
         self._write(batch)
         self._waiting.clear()

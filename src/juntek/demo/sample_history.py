@@ -11,7 +11,7 @@ from pathlib import Path
 
 from juntek.capture import Chunk
 from juntek.history import Database
-from juntek.history.logs import LogImport
+from juntek.importing import LogImport
 from juntek.simulator import Options
 from juntek.simulator.past import history, make_site
 from juntek.simulator.site import Site
