@@ -25,8 +25,8 @@ By = Literal["day", "month", "year"]
 Format = Literal["csv", "parquet"]
 
 DAY: Final = 86400.0
-LATEST: Final = 253_402_214_400.0
-"""Seconds since 1970 at the end of the year 9999, less a day for time zones."""
+LATEST: Final = 253_402_128_000.0
+"""Seconds since 1970 at the end of the year 9999, less a day for time zones and one for the midnight that follows."""
 MOST_POINTS: Final = 10_000
 FEW_POINTS: Final = 1000
 MOST_DAYS: Final = 36_600
