@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,10 @@ import juntek
 from history.made import START
 from juntek import Reading
 from juntek.history import Database
+from juntek.history.fields import batch_of
 from juntek.history.recorder import Recorder
 from juntek.metric import READING_METRICS
-from juntek.outputs.timeseries.lines import lines_of_all
+from juntek.outputs.timeseries.lines import lines_of
 from servers.engine import once_shown
 from servers.engines import VictoriaMetrics
 
@@ -93,7 +93,7 @@ def test_readings_of_a_meter_that_nobody_knows_are_found(tmp_path: Path) -> None
 def rows_wrong(directory: Path, **readings: list[Reading]) -> int:
     path = directory / "juntek.db"
     with closing(Database(path)) as database:
-        assert Recorder(database, UTC).record(readings) == 0
+        assert Recorder(database).record(readings) == 0
     return count_wrong_rows(SENT, SAID, path)
 
 
@@ -120,6 +120,7 @@ def test_a_fault_in_the_engine_is_found(
     readings: dict[str, list[Reading]], wrong: int, victoria_metrics: VictoriaMetrics
 ) -> None:
     in_engine = {"meter1": GOOD, "meter2": GOOD} | readings
-    victoria_metrics.write(b"".join(lines_of_all("home", in_engine)).decode())
+    for meter, those in in_engine.items():
+        victoria_metrics.write(b"".join(lines_of("home", meter, batch_of(those))).decode())
     states = read_states(states_of(meter1=GOOD, meter2=GOOD))
     assert once_shown(lambda: count_wrong_points(states, victoria_metrics), wrong) == wrong

@@ -89,6 +89,7 @@ def test_migrations_are_recorded_and_done_once(tmp_path: Path, monkeypatch: pyte
                 "0001 ledgers",
                 "0002 history",
                 "0003 deliveries",
+                "0004 cursors",
                 "0005 columns",
                 "0006 days",
                 "9998 more",

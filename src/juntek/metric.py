@@ -27,7 +27,7 @@ class Metric:
     """One name: `key` is that of `quantity`, and a value is multiplied by `factor` and divided by `divisor`."""
 
     name: str
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "info"]
     key: str
     help: str
     factor: int = 1
@@ -100,3 +100,5 @@ INFO = "juntek_meter_info"
 """Always 1, with who the meter is as labels: family, model, sensor, firmware."""
 GATEWAY_INFO = "juntek_gateway_info"
 """Always 1, with the labels gateway and version."""
+METER_INFO_METRIC = Metric(INFO, "info", "", "Who the meter is.")
+GATEWAY_INFO_METRIC = Metric(GATEWAY_INFO, "info", "", "The gateway itself.")

@@ -40,8 +40,10 @@ def wait_until(is_so: Callable[[], bool], log: Path) -> None:
         time.sleep(0.2)
 
 
-def test_every_reading_is_there_once_whoever_was_killed(victoria_metrics: VictoriaMetrics, tmp_path: Path) -> None:
-    engine = victoria_metrics
+def test_every_reading_is_there_once_whoever_was_killed(
+    start_victoria_metrics: Callable[..., VictoriaMetrics], tmp_path: Path
+) -> None:
+    engine = start_victoria_metrics("-dedup.minScrapeInterval=1ms")
     path, configuration = tmp_path / "juntek.db", tmp_path / "juntek.toml"
     with simulator("--model", "KG140F") as meter:
         configuration.write_text(f"""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.timeseries import condition, keeper, session
 from servers.process import ServerProcess, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from servers.engines import VictoriaMetrics
 
 
 @pytest.fixture
@@ -22,13 +23,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accounts are kept and looked at ten times a second, and a target that is away is soon tried again."""
-    monkeypatch.setattr(keeper, "KEEP_EVERY", 0.1)
-    monkeypatch.setattr(session, "LOOK_EVERY", 0.1)
-    monkeypatch.setattr(condition, "SETTLING", 0.3)
-    monkeypatch.setattr(condition, "SHORTEST_WAIT", 0.2)
-    monkeypatch.setattr(condition, "LONGEST_WAIT", 0.5)
+def engine(start_victoria_metrics: Callable[..., VictoriaMetrics]) -> VictoriaMetrics:
+    """A fresh VictoriaMetrics that keeps once what comes twice, started as compose.yaml does."""
+    return start_victoria_metrics("-dedup.minScrapeInterval=1ms")
 
 
 @pytest.fixture

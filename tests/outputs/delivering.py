@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from history.made import START, reading_at, rows_in
 from juntek.metric import READING_METRICS
 from juntek.outputs import Context, SinkHealth, history, timeseries
+from juntek.outputs.timeseries.session import Timings, serve
 from juntek.update import Health, Update
 from servers.engine import once_shown
 
@@ -23,11 +24,15 @@ Points = Counter[tuple[int, str, float]]
 """Time (ms since 1970), field and value, and how often it is there."""
 
 
+HURRY = Timings(shortest_wait=0.1, longest_wait=0.4)
+
+
 class Gateway:
     """Hands readings of a meter to the sinks; a reading of a tick is always the same, one tick is a second."""
 
-    def __init__(self, path: Path, targets: Iterable[timeseries.Options]) -> None:
+    def __init__(self, path: Path, targets: Iterable[timeseries.Options], timings: Timings = HURRY) -> None:
         self.tick = 0
+        self.timings = timings
         self.targets = tuple(targets)
         self.context = Context(
             version="1.2.3", gateway="pi", meters=("house",), database=path, time_zone=UTC,
@@ -49,16 +54,24 @@ class Gateway:
             kept = history.Options(path=self.context.database, commit_interval=0.1, keep_raw_days=36_500)
             self._handles = [await stack.enter_async_context(history.open_sink(kept, self.context))]
             for options in self.targets:
-                self._handles.append(await stack.enter_async_context(timeseries.open_sink(options, self.context)))
+                name = f"timeseries {options.label}"
+                self.context.sinks[name].connected = True  # as the supervisor says of a sink that is entered
+                sink = serve(options, self.context, name, self.timings)
+                self._handles.append(await stack.enter_async_context(sink))
             yield
+
+    @property
+    def health(self) -> SinkHealth:
+        """How the first target does."""
+        return self.context.sinks[f"timeseries {self.targets[0].label}"]
 
 
 @asynccontextmanager
 async def serving(
-    path: Path, *urls: str, tick: int = 0, rate: float = 100_000.0, interval: float = 0.1
+    path: Path, *urls: str, tick: int = 0, rate: float = 100_000.0, interval: float = 0.1, timings: Timings = HURRY
 ) -> AsyncIterator[Gateway]:
     """A gateway with the history at `path` and a target at each URL, running while the context lasts."""
-    gateway = Gateway(path, [timeseries.Options(url=url, interval=interval, rate=rate) for url in urls])
+    gateway = Gateway(path, [timeseries.Options(url=url, interval=interval, rate=rate) for url in urls], timings)
     gateway.tick = tick
     async with gateway.running():
         yield gateway

@@ -65,6 +65,12 @@ class LineServer:
     connections: int = 0
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     """Ends what is `mute`, `slow` or `endless`."""
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def hang_up(self) -> None:
+        """End every connection, as a server that is started anew does."""
+        for writer in self.writers:
+            writer.transport.abort()
 
     @property
     def url(self) -> str:
@@ -100,6 +106,7 @@ async def serve_lines(
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        server.writers.add(writer)
         try:
             while (request := await _read(reader, cut_before_body=cut_before_body)) is not None:
                 server.requests.append(request)
@@ -114,6 +121,7 @@ async def serve_lines(
             faults.append(error)
         finally:
             tasks.discard(task)
+            server.writers.discard(writer)
             if cut_before_body:
                 writer.transport.abort()
             writer.close()
@@ -180,7 +188,7 @@ async def _answer(writer: asyncio.StreamWriter, reply: Reply, let_go: asyncio.Ev
         return False
     writer.write(_head(reply, len(reply.body)) + reply.body)
     await writer.drain()
-    return True
+    return reply.headers.get("Connection") != "close"
 
 
 def _head(reply: Reply, length: int) -> bytes:

@@ -1,26 +1,30 @@
-"""A target of every mood, which keeps what it is sent, twice where it comes twice, and a gateway in a hurry."""
+"""A target of every mood, and a history that it has not got."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 from history.made import START, readings
 from juntek.history import Database
-from juntek.history.deliveries import Deliveries
+from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
-from juntek.outputs import timeseries
-from outputs.delivering import Gateway, wait_until
+from juntek.outputs import SinkHealth
+from juntek.outputs.timeseries.delivery import Delivery
+from juntek.outputs.timeseries.options import Options
+from juntek.outputs.timeseries.target import open_target
+from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
+
+REFUSAL = Reply(400, b'{"error":"field type conflict"}')
 
 
 class Moody:
-    """Answers as it is told to; at its path nobody asks what it holds, so what is in doubt is sent again."""
+    """Answers as it is told to."""
 
     def __init__(self) -> None:
         self.judge: Callable[[Request], Reply] = lambda _: GOOD
@@ -33,40 +37,47 @@ class Moody:
 async def moody_server() -> AsyncIterator[tuple[Moody, LineServer, str]]:
     mood = Moody()
     async with serve_lines(mood) as server:
-        yield mood, server, f"{server.url}/lines"
+        yield mood, server, f"{server.url}/write"
 
 
-def ticks_of(lines: list[bytes]) -> Counter[int]:
+def tick_of(line: bytes) -> int | None:
+    """The tick of a reading of `house`; None for what is none."""
+    found = re.fullmatch(rb"juntek,site=home,meter=house voltage_volts=.* (\d+)000000\n", line)
+    return int(int(found[1]) / 1000 - START) if found else None
+
+
+def ticks_of(lines: Iterable[bytes]) -> Counter[int]:
     """How often the reading of each tick of `house` is there."""
-    found = (re.fullmatch(rb"juntek,site=home,meter=house voltage_volts=.* (\d+)000000\n", line) for line in lines)
-    return Counter(int(int(match[1]) / 1000 - START) for match in found if match)
+    return Counter(tick for tick in map(tick_of, lines) if tick is not None)
 
 
-def once(first: int, last: int) -> Counter[int]:
-    return Counter(range(first, last + 1))
+async def arrive(server: LineServer, *ticks: int) -> None:
+    """Wait until the readings of these ticks are there."""
+    await wait_until(lambda: not set(ticks) - set(ticks_of(server.taken)), f"{len(ticks)} readings arrive")
 
 
-async def arrive(server: LineServer, wanted: Counter[int]) -> None:
-    """Wait until all is there, and some time more for what comes twice."""
-    await wait_until(lambda: not wanted - ticks_of(server.taken), f"{len(wanted)} readings arrive")
-    await asyncio.sleep(1)
-
-
-def write_history(path: Path, count: int) -> None:
+def write_history(path: Path, first: int, count: int) -> None:
     with Database(path, check=False, synchronous="NORMAL") as database:
-        Recorder(database, UTC).record({"house": readings(1, count)})
+        Recorder(database).record({"house": readings(first, count)})
 
 
-def owe_all(path: Path, url: str) -> None:
-    """The target has been known since before the readings, and got none of them."""
-    store = Deliveries(Database(path), timeseries.Options(url=url).label)
-    store.resume(START)
-    store.close()
+def introduce(path: Path, url: str) -> None:
+    """The target is known from now on, and gets all that comes."""
+    with closing(Cursors(Database(path), Options(url=url).label)):
+        pass
 
 
 @asynccontextmanager
-async def running(path: Path, url: str, *, tick: int = 0) -> AsyncIterator[Gateway]:
-    gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1, rate=100_000)])
-    gateway.tick = tick
-    async with gateway.running():
-        yield gateway
+async def delivering(path: Path, url: str, **how: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401 - of Delivery
+    options = Options(url=url)
+    async with (
+        open_target(options, "1", response_time=0.5) as target,
+        Delivery(options, path, target, "home", SinkHealth(), **how) as delivery,
+    ):
+        yield delivery
+
+
+async def send_all(delivery: Delivery) -> None:
+    await delivery.look()
+    while await delivery.send_new() or await delivery.send_past() is not None:
+        await delivery.look()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.timeseries.lines import head_of
 from juntek.outputs.timeseries.options import Options
-from juntek.outputs.timeseries.target import AllRefusedError, TargetError, open_target
-from outputs.pushed import LABELS, LOGIN, START, STRANGE, USER, lines, opened, trouble, volts
+from juntek.outputs.timeseries.responses import TargetError
+from juntek.outputs.timeseries.target import open_target
+from outputs.pushed import LOGIN, START, STRANGE, USER, check_taken, lines, opened, trouble, volts
 from servers.certificates import CertificateAuthority, ServerCertificate
 
 if TYPE_CHECKING:
@@ -26,9 +25,8 @@ YEAR = 365 * 86_400_000
 async def test_influxdb_has_every_value_as_it_was_written(influxdb: InfluxDB) -> None:
     influxdb.create_database("home")
     async with opened(influxdb, "/write?db=home") as target:
-        assert await target.write(lines(2000)) == []
-        assert await target.write(lines(2000)) == []  # it keeps a point once
-        assert await target.find_held(LABELS, START, START + 10**6) is None
+        await check_taken(target, lines(2000))
+        await check_taken(target, lines(2000))  # it keeps a point once
     rows = await asyncio.to_thread(influxdb.query, "SELECT * FROM juntek", "home")
     assert [(row["time"], row["voltage_volts"]) for row in rows] == [
         (START + 1000 * number, volts(number)) for number in range(2000)
@@ -40,51 +38,14 @@ async def test_influxdb_has_every_value_as_it_was_written(influxdb: InfluxDB) ->
 async def test_influxdb_keeps_meters_with_strange_names_apart(influxdb: InfluxDB, meter: str) -> None:
     influxdb.create_database("home")
     async with opened(influxdb, "/write?db=home") as target:
-        assert await target.write(lines(1, meter=meter)) == []
+        await check_taken(target, lines(1, meter=meter))
     rows = await asyncio.to_thread(influxdb.query, "SELECT * FROM juntek", "home")
     assert [row["meter"] for row in rows] == [meter]
-
-
-async def test_influxdb_takes_all_but_the_lines_that_clash_or_cannot_be_read(influxdb: InfluxDB) -> None:
-    influxdb.create_database("home")
-    some = lines(1000)
-    some[413] = f'{head_of(LABELS)}voltage_volts="high" {START + 413_000}000000\n'.encode()
-    some[800] = f"{head_of(LABELS)}voltage_volts= {START + 800_000}000000\n".encode()
-    async with opened(influxdb, "/write?db=home") as target:
-        await target.write(lines(1))
-        first, second = await target.write(some)
-    assert (first.place, second.place) == (413, 800)
-    assert 'field type conflict: input field "voltage_volts"' in first.why
-    assert "missing field value" in second.why
-    rows = await asyncio.to_thread(influxdb.query, "SELECT voltage_volts FROM juntek", "home")
-    assert [row["time"] for row in rows] == [START + 1000 * n for n in range(1000) if n not in (413, 800)]
-
-
-async def test_influxdb_that_forgets_after_a_while_refuses_only_what_is_older(influxdb: InfluxDB) -> None:
-    influxdb.query('CREATE DATABASE "home" WITH DURATION 52w')
-    now = 1000 * int(time.time())
-    async with opened(influxdb, "/write?db=home") as target:
-        refusals = await target.write(lines(30, start=now - 3 * YEAR) + lines(30, start=now - YEAR // 2))
-    assert [refusal.place for refusal in refusals] == list(range(30))
-    assert {refusal.why for refusal in refusals} == {"partial write: points beyond retention policy dropped=30"}
-    rows = await asyncio.to_thread(influxdb.query, "SELECT voltage_volts FROM juntek", "home")
-    assert [row["time"] for row in rows] == [now - YEAR // 2 + 1000 * number for number in range(30)]
-
-
-async def test_influxdb_that_takes_nothing_of_ours_says_so(influxdb: InfluxDB) -> None:
-    influxdb.create_database("home")
-    clash = [line.replace(b"=26.", b'="26.').replace(b",current", b'",current') for line in lines(500)]
-    async with opened(influxdb, "/write?db=home") as target:
-        await target.write([f"{head_of(LABELS)}voltage_volts=1.0 {START + 86_400_000}000000\n".encode()])
-        with pytest.raises(AllRefusedError, match=r"refuses all that it is sent .*field type conflict"):
-            await target.write(clash)
-        assert len(await target.write(clash[:40], thorough=True)) == 40
 
 
 async def test_influxdb_without_the_database_or_the_path_is_told(influxdb: InfluxDB) -> None:
     said = await trouble(influxdb, "/write?db=nowhere")
     assert '(database not found: "nowhere"); create it there, or correct the URL.' in str(said)
-    assert not said.uncertain
     assert "wants to know the database" in str(await trouble(influxdb, "/write"))
     assert "takes nothing at /api/v2/write" in str(await trouble(influxdb, "/api/v2/write?org=a&bucket=b"))
 
@@ -95,7 +56,7 @@ async def test_influxdb_with_a_login(start_influxdb: Callable[..., InfluxDB], tm
     file = tmp_path / "password"
     file.write_text(f"{USER.password}\n", encoding="utf-8")
     async with opened(engine, "/write?db=home", username=USER.name, password_file=file) as target:
-        assert await target.write(lines(100)) == []
+        await check_taken(target, lines(100))
     said = await trouble(engine, "/write?db=home", username=USER.name, password="guess")  # noqa: S106
     assert 'refuses the user "house"; check timeseries.username and timeseries.password.' in str(said)
     said = await trouble(engine, "/write?db=home")
@@ -103,7 +64,6 @@ async def test_influxdb_with_a_login(start_influxdb: Callable[..., InfluxDB], tm
     engine.query("CREATE USER reader WITH PASSWORD 'x'")
     said = await trouble(engine, "/write?db=home", username="reader", password="x")  # noqa: S106
     assert 'does not let the user "reader" write' in str(said)
-    assert not said.uncertain
     assert len(engine.query("SELECT voltage_volts FROM juntek", "home")) == 100
 
 
@@ -120,14 +80,13 @@ async def test_influxdb_with_a_bad_certificate_gets_no_password(
     engine = start_influxdb(certificate=certificate)
     said = await trouble(engine, "/write?db=home", ca_file=engine.authority_certificate, **LOGIN)
     assert sentence in str(said)
-    assert not said.uncertain
 
 
 async def test_influxdb_with_tls(start_influxdb: Callable[..., InfluxDB], tmp_path: Path) -> None:
     engine = start_influxdb(certificate=ServerCertificate.GOOD)
     engine.create_database("home")
     async with opened(engine, "/write?db=home", ca_file=engine.authority_certificate) as target:
-        assert await target.write(lines(1000)) == []
+        await check_taken(target, lines(1000))
     other = CertificateAuthority(tmp_path / "other").certificate
     assert "is not trusted" in str(await trouble(engine, "/write?db=home", ca_file=other))
     async with open_target(Options(url=f"{engine.url.replace('https', 'http')}/write?db=home"), "1") as target:

@@ -17,11 +17,11 @@ from juntek.cli.days import moment_of
 from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
 from juntek.cli.run import ConfigFile
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, install_line
-from juntek.history.deliveries import Range
 from juntek.outputs.timeseries.options import HIGHEST_RATE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
 
     from juntek.config import Configuration
     from juntek.history.queries import HistoryReader
@@ -60,18 +60,19 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Send the readings that are kept to an engine of time series.
 
-    Without --from and --to: all that it was never sent, and what it got last once more, as nobody knows whether it kept
-    that. It can be stopped and run again, and nothing is doubled.
+    Without --from and --to: all that it was never sent. It can be stopped and run again: an engine that keeps a reading
+    once, as docs/timeseries.md has it, has nothing twice.
     """
     configuration = find_configuration(config)
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
     path = database or database_of(configuration)
     place = site or (configuration.site if configuration else "home")
+    zone = configuration.time_zone if configuration else None
     failures: list[JuntekError] = []
     with _told_as_typed(all_of_it=url is not None):
         for target in _find_targets(configuration, url, {key: value for key, value in given.items() if value}):
             try:
-                pushed = _push(_with_rate(target, rate), path, place, meters, start, end)
+                pushed = _push(_with_rate(target, rate), path, zone, place, meters, start, end)
             except (DatabaseError, RequestError):
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
@@ -125,21 +126,32 @@ def _with_rate(options: Options, rate: float | None) -> Options:
 
 
 def _push(  # noqa: PLR0913, PLR0917 - what, from where and to whom
-    options: Options, path: Path, site: str, meters: list[str] | None, start: str | None, end: str | None
+    options: Options,
+    path: Path,
+    time_zone: tzinfo | None,
+    site: str,
+    meters: list[str] | None,
+    start: str | None,
+    end: str | None,
 ) -> Pushed:
     from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
     try:
-        from juntek.outputs.timeseries.push import push as send  # noqa: PLC0415
+        from juntek.outputs.timeseries.push import Span, push  # noqa: PLC0415 - only this command needs the library
     except ModuleNotFoundError as error:
         raise JuntekError(
             f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
         ) from error
-    with HistoryReader(path) as reader:
+    with HistoryReader(path, time_zone=time_zone) as reader:
         names = _choose_meters(reader, meters)
-        again = _ranges(reader, names, start, end)
+        zone = reader.time_zone
+    first = round(1000 * moment_of(start, zone)) if start else 0
+    last = round(1000 * moment_of(end, zone, after=True)) - 1 if end else round(1000 * time.time())
+    if last < first:
+        raise RequestError("The range ends before it begins; give an end after its start.")
+    again = Span(first, last) if start or end else None
     with progress("Sending") as tell:
-        return asyncio.run(send(options, path, site, juntek.__version__, meters=names, again=again, tell=tell))
+        return asyncio.run(push(options, path, site, juntek.__version__, meters=names, again=again, tell=tell))
 
 
 def _choose_meters(reader: HistoryReader, chosen: list[str] | None) -> list[str]:
@@ -152,34 +164,19 @@ def _choose_meters(reader: HistoryReader, chosen: list[str] | None) -> list[str]
     return chosen or known
 
 
-def _ranges(reader: HistoryReader, meters: list[str], start: str | None, end: str | None) -> list[Range]:
-    """Return what was asked for with --from and --to; nothing where neither was given."""
-    if start is None and end is None:
-        return []
-    zone = reader.time_zone
-    first = round(1000 * moment_of(start, zone)) if start else 0
-    last = round(1000 * moment_of(end, zone, after=True)) - 1 if end else round(1000 * time.time())
-    if last < first:
-        raise RequestError("The range ends before it begins; give an end after its start.")
-    return [Range(meter, first, last) for meter in meters]
-
-
 def _tell(options: Options, pushed: Pushed) -> None:
     typer.echo(_summary(options, pushed))
     if pushed.lost:
         typer.echo(f"{pushed.lost} readings can be sent no more, as the history has dropped them.", err=True)
     if pushed.refused:
-        typer.echo(f"{pushed.refused} readings were refused: {pushed.complaint}", err=True)
+        typer.echo(f"{pushed.refused} readings were refused: {pushed.reason}", err=True)
 
 
 def _summary(options: Options, pushed: Pushed) -> str:
     if pushed.left_to_gateway is not None:
-        owed = f"what it is owed, about {pushed.left_to_gateway} readings, beside the new ones"
-        rest = owed if pushed.left_to_gateway else "the new ones, and it has all others"
+        past = f"what it has not got, about {pushed.left_to_gateway} readings, beside the new ones"
+        rest = past if pushed.left_to_gateway else "the new ones, and it has all others"
         return f"The gateway that is running sends {options.label} {rest}."
-    if not (pushed.sent or pushed.held or pushed.refused or pushed.lost):
+    if not (pushed.sent or pushed.refused or pushed.lost):
         return f"Nothing is left to send to {options.label}; --from sends once more what it was sent before."
-    if pushed.held and not (pushed.sent or pushed.refused or pushed.lost):
-        return f"{options.label} has all {pushed.held} readings already."
-    had = f"; it had {pushed.held} others already" if pushed.held else ""
-    return f"{pushed.sent} readings sent to {options.label}{had}."
+    return f"{pushed.sent} readings sent to {options.label}."

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.columns import add_columns, are_complete
-from juntek.history.schema import COLUMNS, DAYS, DELIVERIES, HISTORY
+from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
@@ -33,6 +33,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     ),
     "0002 history": HISTORY,
     "0003 deliveries": DELIVERIES,
+    "0004 cursors": CURSORS,
     "0005 columns": COLUMNS,
     "0006 days": DAYS,
 }

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 
 def lock_of(database: Path, label: str = "") -> Path:
-    """Return the file whose lock is held by the gateway; with `label` by whoever sends what this target is owed."""
+    """Return the file whose lock is held by the gateway; with `label` by whoever sends to this target."""
     return database.with_name(f"{database.name}.{quote(label, safe='')}.lock" if label else f"{database.name}.lock")
 
 

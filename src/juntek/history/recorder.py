@@ -20,6 +20,7 @@ from typing import Any
 
 from juntek.history import Database
 from juntek.history.columns import read_columns
+from juntek.history.cursors import lower_cursors
 from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, times_of
 from juntek.history.raw import keep_readings
 from juntek.history.rollups import LEVELS, Rollup, fold, minutes_of, row_of, upsert
@@ -126,7 +127,9 @@ class Recorder:
         times = times_of(batch)
         if not times:
             return refused
-        stream.time = times[-1] if stream.live else stream.time
+        if stream.live:
+            stream.time = times[-1]
+            lower_cursors(connection, meter, times[0], times[-1])
         _roll_up(connection, meter, batch, growth)
         _keep_gaps(connection, meter, batch, growth, before)
         keep_readings(connection, meter, batch, keep_since, self._columns)

@@ -8,8 +8,7 @@ by themselves (see `columns`), in `minute`, `hour`, `meter` and `gap`.
 - `field`: the number of each field in the blocks, for ever.
 - `minute`, `hour`: rollups, kept for ever. Days are made of them when they are asked for.
 - `gap`: how much the totals grew where no reading was for a while, to be shared out between days.
-- `target`, `delivered`, `owed`: to whom the readings are sent, from when up to when they were handed over, and the
-  ranges of time that are still owed or were sent a moment ago.
+- `cursor`: to whom the readings are sent, and how far each has them.
 """
 
 from __future__ import annotations
@@ -79,6 +78,35 @@ DELIVERIES = (
     "CREATE INDEX owed_by_sent ON owed (target, sent) WHERE state = 2",
 )
 """`since`, `settled`, `until`, `start` and `last` are ms since 1970, all included, `sent` s."""
+
+CURSORS = (
+    """CREATE TABLE cursor (
+        target TEXT NOT NULL,
+        meter INTEGER NOT NULL,
+        head INTEGER NOT NULL,
+        past INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        moves INTEGER NOT NULL,
+        PRIMARY KEY (target, meter)
+    ) WITHOUT ROWID""",
+    "INSERT INTO cursor SELECT name, 0, 0, 0, 0, 0, 0 FROM target WHERE since IS NOT NULL",
+    """INSERT INTO cursor
+        SELECT target.name, delivered.meter, delivered.settled,
+            coalesce((SELECT min(start) - 1 FROM owed
+                WHERE owed.target = delivered.target AND owed.meter = delivered.meter), 0),
+            coalesce((SELECT max(last) FROM owed
+                WHERE owed.target = delivered.target AND owed.meter = delivered.meter), 0),
+            delivered.since, 0
+        FROM delivered JOIN target ON target.id = delivered.target""",
+    "DROP TABLE owed",
+    "DROP TABLE delivered",
+    "DROP TABLE target",
+)
+"""In place of the three tables before, whose state it takes over; all of it ms since 1970.
+
+A row of meter 0 says that a target is known.
+"""
 
 COLUMNS = (
     "CREATE TABLE field (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE)",

@@ -1,34 +1,41 @@
-"""What is known now of each meter, each sink and the gateway, by its names in `metric`; rule: nothing stale is shown.
-
-A meter that is silent keeps the metrics of its link and loses those of its readings and settings.
-"""
+"""What is known now of each meter, each sink and the gateway, as metrics; rule: nothing stale is shown."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from juntek import metric as names
-from juntek.metric import Metric
-from juntek.outputs import Context, SinkHealth
-from juntek.reading import Identity, Reading
-from juntek.update import Health, Update
+from juntek.metric import (
+    GATEWAY_INFO_METRIC,
+    LINK_METRICS,
+    METER_INFO_METRIC,
+    READING_METRICS,
+    SETTING_METRICS,
+    SINK_METRICS,
+    Metric,
+)
+from juntek.outputs import Context
+from juntek.reading import Reading
+from juntek.samples import (
+    Sample,
+    nothing_of,
+    samples_of_gateway,
+    samples_of_link,
+    samples_of_reading,
+    samples_of_settings,
+)
+from juntek.update import Update
 
 SHORTEST_LIFE: Final = 60.0
 GAPS: Final = 5
 """A reading lives that many times the longest gap there was between two, and no less than SHORTEST_LIFE s."""
 
-_OF_METER = (names.SITE, names.METER)
-_OF_SINK = (names.SITE, "sink")
-
 Family = GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily
-Row = tuple[tuple[str, ...], float | None]
-"""Values of the labels, and the value in the unit of `quantity`; None where there is none."""
 
 
 @dataclass(slots=True)
@@ -66,7 +73,7 @@ class Meters(Collector):
     def __init__(self, context: Context, clock: Callable[[], float] = time.monotonic) -> None:
         self._context = context
         self._clock = clock
-        self._meters = {name: Present(_nothing_of(name)) for name in context.meters}
+        self._meters = {name: Present(nothing_of(name)) for name in context.meters}
 
     def take(self, update: Update) -> None:
         """Remember an update."""
@@ -74,65 +81,37 @@ class Meters(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics, in the order of the tables in `metric`."""
-        now, site = self._clock(), self._context.site
-        meters = [((site, name), meter, meter.is_up(now)) for name, meter in list(self._meters.items())]
-        yield _info_of_meters((labels, meter.update.identity) for labels, meter, _ in meters)
-        # Of both, the reading has the nominal capacity as configured.
-        live = [(labels, (meter.reading, meter.update.settings)) for labels, meter, is_up in meters if is_up]
-        for metric in (*names.READING_METRICS, *names.SETTING_METRICS):
-            yield _family(metric, _OF_METER, ((labels, _find(metric.key, known)) for labels, known in live))
-        links = [(labels, meter.update.health, is_up) for labels, meter, is_up in meters]
-        for metric in names.LINK_METRICS:
-            more = ("reason",) if metric.key == "garbage" else ()
-            yield _family(metric, (*_OF_METER, *more), (row for link in links for row in _look(metric.key, *link)))
-        yield from self._collect_gateway()
+        families: dict[Metric, Family] = {}
+        for metric in (
+            METER_INFO_METRIC,
+            *READING_METRICS,
+            *SETTING_METRICS,
+            *LINK_METRICS,
+            GATEWAY_INFO_METRIC,
+            *SINK_METRICS,
+        ):
+            families[metric] = _family(metric)
+        for metric, labels, value in self._samples():
+            families[metric].add_sample(metric.name, dict(labels), value)
+        yield from families.values()
 
-    def _collect_gateway(self) -> Iterator[Family]:
-        context = self._context
-        info = InfoMetricFamily(names.GATEWAY_INFO.removesuffix("_info"), "The gateway itself.")
-        info.add_metric((), {names.SITE: context.site, "gateway": context.gateway, "version": context.version})
-        yield info
-        now = context.time()
-        for metric in names.SINK_METRICS:
-            rows = (((context.site, name), _ask(metric.key, sink, now)) for name, sink in list(context.sinks.items()))
-            yield _family(metric, _OF_SINK, rows)
-
-
-def _nothing_of(name: str) -> Update:
-    return Update(name, available=False, reading=None, identity=None, settings=None, health=Health())
+    def _samples(self) -> Iterator[Sample]:
+        now, context = self._clock(), self._context
+        for meter in list(self._meters.values()):
+            is_up = meter.is_up(now)
+            yield from samples_of_link(context.site, meter.update, is_up=is_up)
+            if is_up:
+                if meter.reading is not None:
+                    yield from samples_of_reading(context.site, meter.update.meter, meter.reading)
+                yield from samples_of_settings(context.site, meter.update, meter.reading)
+        yield from samples_of_gateway(context.site, context.gateway, context.version, context.sinks, context.time())
 
 
-def _find(key: str, known: Iterable[object]) -> float | None:
-    """Return the first value that there is."""
-    values = (getattr(one, key, None) for one in known)
-    return next((value for value in values if value is not None), None)
-
-
-def _look(key: str, labels: tuple[str, ...], health: Health, is_up: bool) -> Iterable[Row]:  # noqa: FBT001 - of a row
-    """Return what there is to say of a link: one row, or one for each reason."""
-    if key == "garbage":
-        return [((*labels, reason), count) for reason, count in list(health.garbage.items())]
-    return [(labels, is_up if key == "available" else getattr(health, key))]
-
-
-def _ask(key: str, sink: SinkHealth, now: float) -> float:
-    value: float = sink.lag(now) if key == "lag" else getattr(sink, key)
-    return value
-
-
-def _family(metric: Metric, labels: tuple[str, ...], rows: Iterable[Row]) -> Family:
-    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = kind(metric.name, metric.help, labels=labels)
-    for row, value in rows:
-        if value is not None:
-            family.add_metric(row, metric.scale(value))
-    return family
-
-
-def _info_of_meters(meters: Iterable[tuple[tuple[str, ...], Identity | None]]) -> InfoMetricFamily:
-    family = InfoMetricFamily(names.INFO.removesuffix("_info"), "Who the meter is.", labels=_OF_METER)
-    for labels, identity in meters:
-        if identity is not None:
-            keys = ("family", "model", "sensor", "firmware")
-            family.add_metric(labels, {key: getattr(identity, key) for key in keys})
-    return family
+def _family(metric: Metric) -> Family:
+    match metric.kind:
+        case "counter":
+            return CounterMetricFamily(metric.name, metric.help)
+        case "gauge":
+            return GaugeMetricFamily(metric.name, metric.help)
+        case _:
+            return InfoMetricFamily(metric.name.removesuffix("_info"), metric.help)

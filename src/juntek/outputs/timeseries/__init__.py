@@ -26,7 +26,7 @@ NEEDS = ("history",)
 
 @asynccontextmanager
 async def open_sink(options: Options, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
-    """Yield `handle(update)`, which never waits for the target: what that does not take is owed to it.
+    """Yield `handle(update)`, which never waits for the target: readings come out of the history.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, and ModuleNotFoundError
     where the library of EXTRA is missing. A target that is away or refuses is told of in `context.troubles`.

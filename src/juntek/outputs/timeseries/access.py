@@ -92,10 +92,9 @@ def _read(key: str, path: Path) -> bytes:
     try:
         return path.expanduser().read_bytes()
     except FileNotFoundError:
-        raise ConfigurationError(f"timeseries.{key} {path} does not exist; write it or correct the key.") from None
+        trouble = "does not exist; write it or correct the key"
     except PermissionError:
-        raise ConfigurationError(f"timeseries.{key} {path} may not be read; give its user the right to.") from None
+        trouble = "may not be read; give its user the right to"
     except OSError as error:
-        raise ConfigurationError(
-            f"timeseries.{key} {path} cannot be read ({error.strerror}); correct the key."
-        ) from None
+        trouble = f"cannot be read ({error.strerror}); correct the key"
+    raise ConfigurationError(f"timeseries.{key} {path} {trouble}.")

@@ -1,29 +1,35 @@
-"""The history into a target, all at once; rule: it can be stopped and run again at any moment, nothing is doubled."""
+"""The history into a target, all at once; rule: it can be stopped and run again at any moment."""
 
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from juntek.errors import JuntekError
 from juntek.history import Database
-from juntek.history.deliveries import Deliveries, Range
+from juntek.history.cursors import Cursor, Cursors
+from juntek.history.fields import times_of
 from juntek.history.lock import hold, lock_of
-from juntek.outputs.timeseries.backlog import Backlog
-from juntek.outputs.timeseries.target import AllRefusedError, open_target
+from juntek.history.queries import HistoryReader
+from juntek.outputs import SinkHealth
+from juntek.outputs.timeseries.delivery import BATCH, Delivery
+from juntek.outputs.timeseries.target import open_target
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from juntek.outputs.timeseries.options import Options
 
 
-SHOWN_AFTER = 2.0
-"""s after which a target shows what it was sent, by a push just before this one too: VictoriaMetrics takes one."""
+class Span(NamedTuple):
+    """Readings from `start` up to and with `last`, ms since 1970."""
+
+    start: int
+    last: int
 
 
 @dataclass(slots=True)
@@ -31,12 +37,10 @@ class Pushed:
     """What became of it. `left_to_gateway`: readings that a running gateway sends, as it has this target already."""
 
     sent: int = 0
-    held: int = 0
-    """Readings that the target had."""
     refused: int = 0
     lost: int = 0
     """Readings that the history has no more."""
-    complaint: str = ""
+    reason: str = ""
     left_to_gateway: int | None = None
 
 
@@ -47,65 +51,63 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
     version: str,
     *,
     meters: Sequence[str],
-    again: Iterable[Range] = (),
+    again: Span | None = None,
     tell: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Pushed:
-    """Send what the target has not got of these meters, and the ranges of `again` whatever it has.
+    """Send what the target was never sent of these meters, or the readings of `again` whatever it has.
 
     `tell` hears how many readings are done, and about of how many. Raises DatabaseError, ConfigurationError, and
-    TargetError where the target is away or takes nothing: what was sent until then need not be sent again. Raises
+    TargetError where the target is away or takes nothing: what was sent a minute before need not be sent again. Raises
     JuntekError where another push is sending.
     """
-    again = list(again)
-    result = Pushed()
     with ExitStack() as stack:
-        alone = stack.enter_context(hold(lock_of(database, options.label)))
-        if not alone and stack.enter_context(hold(lock_of(database))):
+        is_alone = stack.enter_context(hold(lock_of(database, options.label)))
+        if not is_alone and stack.enter_context(hold(lock_of(database))):
             raise JuntekError(f"Another push to {options.label} is running; let it end, then run this again.")
-        store = Deliveries(Database(database, check=False, synchronous="NORMAL"), options.label)
-        stack.callback(store.close)
-        if alone:
-            store.resume(time.time())
-        if again:
-            store.owe_again(again)
-        else:
-            store.owe_past(meters)
-        if not alone:
-            result.left_to_gateway = store.count()
-            return result
-        async with open_target(options, version) as target:
-            await asyncio.sleep(SHOWN_AFTER)
-            backlog = Backlog(store, target, site, time.time)
-            await _send_all(backlog, options.rate, store.count(), result, tell)
-    return result
+        total = _move_cursors(database, options.label, meters, again)
+        if not is_alone:
+            return Pushed(left_to_gateway=total)
+        health = SinkHealth()
+        async with (
+            open_target(options, version) as target,
+            Delivery(options, database, target, site, health, ends=True) as delivery,
+        ):
+            await _send_all(delivery, options.rate, total, tell)
+        return Pushed(delivery.sent, health.refused, health.lost, delivery.reason)
 
 
-async def _send_all(
-    backlog: Backlog, rate: float, total: int, result: Pushed, tell: Callable[[int, int], None]
-) -> None:
+def _move_cursors(database: Path, label: str, meters: Sequence[str], again: Span | None) -> int:
+    """Set the cursors back; return about how many readings there are to send then."""
+    store = Cursors(Database(database, check=False, synchronous="NORMAL"), label)
+    try:
+        with HistoryReader(database) as reader:
+            oldest = {meter: times_of(reader.read_after(meter, -1, 1)) for meter in meters}
+
+        def set_back(cursor: Cursor) -> Cursor:
+            if again is not None:
+                return cursor.widen(again.start - 1, again.last)
+            return cursor.widen(times[0] - 1, cursor.since)._replace(since=0)
+
+        for meter, times in oldest.items():
+            if times:
+                store.change(meter, set_back)
+        found = store.look().items()
+        return sum(store.count(meter, cursor.past, cursor.until) for meter, (cursor, _) in found if cursor.has_gap)
+    finally:
+        store.close()
+
+
+async def _send_all(delivery: Delivery, rate: float, total: int, tell: Callable[[int, int], None]) -> None:
     loop = asyncio.get_running_loop()
-    began = loop.time()
-    done = 0
-    for send in (_patient(backlog), backlog.send_refused):
-        while (looked_at := await send()) is not None:
-            done += looked_at
-            tell(done, max(total, done))
-            await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
-        if backlog.refusal is not None and not backlog.sent:
-            raise backlog.refusal
-    result.sent, result.refused, result.complaint = backlog.sent, backlog.refused, backlog.complaint
-    result.lost, result.held = backlog.lost, backlog.held
-
-
-def _patient(backlog: Backlog) -> Callable[[], Awaitable[int | None]]:
-    """Send what is owed, though much of it is refused at first, such as what is too old for the target."""
-
-    async def send() -> int | None:
-        try:
-            return await backlog.send()
-        except AllRefusedError:
-            if not await backlog.try_newest():
-                raise
-            return await backlog.send()
-
-    return send
+    began, done = loop.time(), 0
+    await delivery.look()
+    while True:
+        count = await delivery.send_past(min(BATCH, round(rate)))
+        new = 0 if count else await delivery.send_new()
+        if count is None and not new:
+            break
+        done += (count or 0) + new
+        tell(done, max(total, done))
+        await delivery.look()
+        await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
+    await delivery.keep()

@@ -1,7 +1,7 @@
-"""The far end of a `timeseries` sink: Influx line protocol over HTTP; rule: every failure is one sentence.
+"""The far end: Influx line protocol over HTTP; rule: every failure is one sentence, and the library's errors end here.
 
-The library's own errors end here. VictoriaMetrics, InfluxDB 1, 2 and 3, QuestDB and Telegraf take the same lines and
-differ in how they answer; what is known of that stands in `answers` and `complaints`.
+VictoriaMetrics, InfluxDB 1, 2 and 3, QuestDB and Telegraf take the same lines and differ in how they respond; what is
+known of that stands in `responses`.
 """
 
 from __future__ import annotations
@@ -9,217 +9,183 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import re
 import ssl
+import time
+from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from juntek.errors import ConfigurationError
+from juntek.network import explain_no_connection
 from juntek.outputs.timeseries.access import read_access
-from juntek.outputs.timeseries.answers import read_answer
-from juntek.outputs.timeseries.complaints import (
-    AllRefusedError,
-    TargetError,
-    explain_answer,
-    explain_failure,
-    explain_refusal,
-)
-from juntek.outputs.timeseries.connection import IDLE_TIME, Connection
-from juntek.outputs.timeseries.held import Held
-from juntek.outputs.timeseries.isolation import TAKEN, NothingTakenError, Refusal, Verdict, isolate
+from juntek.outputs.timeseries.responses import TargetError, explain_response, read_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
 
-    from juntek.outputs.timeseries.answers import Answer
     from juntek.outputs.timeseries.options import Options
-
-__all__ = ["AllRefusedError", "Refusal", "Target", "TargetError", "open_target"]
+    from juntek.outputs.timeseries.responses import Response
 
 CONNECT_TIME: Final = 10.0
-ANSWER_TIME: Final = 30.0
+RESPONSE_TIME: Final = 30.0
 """s between two signs of life; InfluxDB gives up a write after 10."""
 REQUEST_TIME: Final = 120.0
 """s for a whole request, whatever signs of life there are."""
+IDLE_TIME: Final = 3700.0
+"""s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
 
-MOST_CONNECTIONS: Final = 1
-"""So that a second one tells that the first is no more."""
+HABIT, HABIT_TIME = 5, 60.0
+"""Who lets go of a connection so often in so many s does it with everybody, as Telegraf where it is idle."""
 
 _SMALL: Final = 1_000
-"""Bytes that are not worth packing."""
+"""Bytes that are not worth compressing."""
 _LARGE: Final = 32_000
-"""Bytes that take a slow computer more than a few ms to pack."""
-
+"""Bytes that take a slow computer more than a few ms to compress."""
 _UNREADABLE: Final = (400, 415, 422)
-"""What those answer who cannot unpack: QuestDB before 9.1 (415), and who takes it for lines."""
+"""What those answer who cannot decompress: QuestDB before 9.1 (415), and who takes it for lines."""
+_HANG_UP = re.compile(r"disconnect|closed", re.IGNORECASE)
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
 
 
 @asynccontextmanager
-async def open_target(options: Options, version: str) -> AsyncIterator[Target]:
+async def open_target(
+    options: Options, version: str, *, response_time: float = RESPONSE_TIME, request_time: float = REQUEST_TIME
+) -> AsyncIterator[Target]:
     """Yield the target; connects with the first request only.
 
     Raises ConfigurationError for a URL or a file that is no use.
     """
     access = await asyncio.to_thread(read_access, options)
-    headers = {
-        "user-agent": f"juntek/{version}",
-        "accept-encoding": "identity",
-        **access.headers,
-    }
+    headers = {"user-agent": f"juntek/{version}", "accept-encoding": "identity", **access.headers}
     try:
         httpx.URL(options.url)
     except httpx.InvalidURL:
         raise ConfigurationError("timeseries.url cannot be right; check the name of the host in it.") from None
     transport = httpx.AsyncHTTPTransport(
         verify=access.tls,
-        # A proxy that the environment names for browsers and the like must not get the values, nor the password: the
-        # way goes where the configuration says, from a service and from a terminal alike.
+        # A proxy that the environment names for browsers and the like must not get the values, nor the password.
         trust_env=False,
-        limits=httpx.Limits(
-            max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS, keepalive_expiry=IDLE_TIME
-        ),
+        # One at a time, so that a second one tells that the first is no more.
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_TIME),
     )
-    client = httpx.AsyncClient(
-        transport=transport,
-        trust_env=False,
-        headers=headers,
-        timeout=httpx.Timeout(ANSWER_TIME, connect=CONNECT_TIME),
-    )
-    async with client:
-        yield Target(options, client, access.secrets)
+    timeout = httpx.Timeout(response_time, connect=CONNECT_TIME)
+    async with httpx.AsyncClient(transport=transport, trust_env=False, headers=headers, timeout=timeout) as client:
+        yield Target(options, client, access.secrets, request_time)
 
 
 class Target:
     """An open target, for one request after the other."""
 
-    def __init__(self, options: Options, client: httpx.AsyncClient, secrets: Collection[str]) -> None:
+    def __init__(
+        self, options: Options, client: httpx.AsyncClient, secrets: Collection[str], request_time: float
+    ) -> None:
         self._options = options
         self._client = client
         self._secrets = secrets
+        self._request_time = request_time
         self._url = _add_precision(options.url)
-        self._connection = Connection()
-        self._held = Held(client, options, secrets, self._connection)
-        self._unpacks: bool | None = None
+        self._decompresses: bool | None = None
         """Whether it understands gzip, once that is known."""
+        self._has_responded = self._is_connected = self._is_new = False
+        self._let_go: deque[float] = deque(maxlen=HABIT)
 
-    async def write(self, lines: Sequence[bytes], *, thorough: bool = False) -> list[Refusal]:
-        """Hand lines over, each with its line end; return those it will not have, in order: all others are taken.
+    def take_new_connection(self) -> bool:
+        """Return whether the target let go of a connection unseen since this was last asked, as in a restart."""
+        is_new, self._is_new = self._is_new, False
+        return is_new
 
-        Raises TargetError where it takes nothing at present, and AllRefusedError where it says that all lines are
-        wrong. That is said after a few of them, as all is refused too when something else is wrong with what we send;
-        `thorough` asks for every single line instead, and returns all as refused.
+    async def write(self, lines: Sequence[bytes]) -> Response:
+        """Hand lines over, each with its line end; return a response that is good, or says that lines are wrong.
+
+        Raises TargetError where it takes nothing at present.
         """
-        has_sent = False
-
-        async def send(some: Sequence[bytes]) -> Verdict:
-            nonlocal has_sent
-            verdict = await self._send(some)
-            # InfluxDB keeps the good points of a batch that it refuses.
-            has_sent |= verdict.taken or (len(some) > 1 and not verdict.too_large)
-            return verdict
-
-        try:
-            return await isolate(send, lines, thorough=thorough)
-        except NothingTakenError as nothing:
-            raise AllRefusedError(
-                explain_refusal(self._options, str(nothing)), uncertain=has_sent, lives=True
-            ) from None
-        except TargetError as error:
-            error.uncertain |= has_sent
-            raise
-
-    async def find_held(
-        self, labels: Mapping[str, str], start: int, end: int, *, field: str = "", flush: bool = True
-    ) -> dict[str, set[int]] | None:
-        """Return when it has a value already of the series with these labels, by field (a name without `juntek_`).
-
-        With `field` only of that one.
-
-        Times are ms since 1970, from `start` to `end`, both included. None where it cannot be asked: then it is one
-        that keeps a point once, however often it is written, or nothing is known of it. Raises TargetError where it
-        should answer and does not.
-
-        What was written a moment ago is there if the target lets us `flush` it (some tenths of a second late where it
-        is busy), otherwise after about a second, and a write that was cut off may still be under way. Who has to be
-        sure waits before.
-        """
-        return await self._held.find(labels, start, end, field=field, flush=flush)
-
-    async def answers(self) -> bool:
-        """Return whether it could be asked something, and answered. Raises TargetError where it does not answer."""
-        return await self.find_held({"meter": ""}, 0, 0, flush=False) is not None
-
-    @property
-    def denial(self) -> str:
-        """Why it would not say what it has, where it is probably one that keeps a point twice; empty otherwise."""
-        return self._held.denial
-
-    def distrust(self) -> None:
-        """Take note that it was found in trouble another way: a proxy may answer in its place."""
-        self._held.note_write(taken=False)
-
-    def take_hang_up(self) -> bool:
-        """Return whether it let go of the connection since this was last asked, as it does when it is started anew."""
-        return self._connection.take_hang_up()
-
-    async def _send(self, lines: Sequence[bytes]) -> Verdict:
         size = sum(map(len, lines))
-        pack = size >= _SMALL and self._unpacks is not False
-        answer = await self._post(await _join(lines, size, pack=pack), packed=pack)
-        if pack and self._unpacks is None:
-            answer = await self._learn(lines, size, answer)
-        error = explain_answer(self._options, answer)
-        self._held.note_write(taken=error is None and answer.is_good)
-        if error:
+        compress = size >= _SMALL and self._decompresses is not False
+        response = await self._post(await _join(lines, size, compress=compress), compressed=compress)
+        if compress and self._decompresses is None:
+            response = await self._learn(lines, size, response)
+        if error := explain_response(self._options, response):
             raise error
-        # InfluxDB 3 Cloud says 201 where it took a part, and what was wrong with the rest.
-        if answer.is_good and not (answer.status == 201 and answer.words):
-            return TAKEN
-        return Verdict(taken=False, why=answer.why, too_large=answer.status == 413, dropped=answer.dropped)
+        return response
 
-    async def _learn(self, lines: Sequence[bytes], size: int, answer: Answer) -> Answer:
-        """Find out from the answer to a packed batch whether it can be unpacked; return what the lines get."""
-        if answer.is_good:
-            self._unpacks = True
-        if answer.status not in _UNREADABLE:
-            return answer
-        plain = await self._post(await _join(lines, size, pack=False), packed=False)
-        if plain.is_good or answer.status == 415:
-            self._unpacks = False
+    async def _learn(self, lines: Sequence[bytes], size: int, response: Response) -> Response:
+        """Find out whether it can decompress; return what the lines get."""
+        if response.is_good:
+            self._decompresses = True
+        if response.status not in _UNREADABLE:
+            return response
+        plain = await self._post(await _join(lines, size, compress=False), compressed=False)
+        if plain.is_good or response.status == 415:
+            self._decompresses = False
         return plain
 
-    async def _post(self, body: bytes, *, packed: bool) -> Answer:
-        self._connection.begin(len(body))
-        headers = {"content-type": "text/plain; charset=utf-8"} | ({"content-encoding": "gzip"} if packed else {})
+    async def _post(self, body: bytes, *, compressed: bool) -> Response:
+        headers = {"content-type": "text/plain; charset=utf-8"}
+        if compressed:
+            headers["content-encoding"] = "gzip"
+        extensions = {"trace": self._trace}
         try:
             async with (
-                asyncio.timeout(REQUEST_TIME),
-                self._client.stream(
-                    "POST", self._url, content=body, headers=headers, extensions={"trace": self._connection.trace}
-                ) as response,
+                asyncio.timeout(self._request_time),
+                self._client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as stream,
             ):
-                answer = await read_answer(response, self._secrets)
-                self._connection.note_answer(response)
-                return answer
+                response = await read_response(stream, self._secrets)
         except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
-            self._held.note_write(taken=False)
-            raise explain_failure(self._options, error, has_answered=self._connection.has_answered) from None
+            self._is_connected = False
+            is_slow = isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError))
+            raise TargetError(self._explain(error), is_slow=is_slow) from None
+        self._has_responded = True
+        stays = stream.http_version == "HTTP/1.1" and stream.headers.get("connection", "").lower() != "close"
+        self._is_connected = stays
+        return response
+
+    async def _trace(self, event: str, _: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            if self._is_connected:
+                self._let_go.append(time.monotonic())
+                is_habit = len(self._let_go) == HABIT and self._let_go[-1] - self._let_go[0] < HABIT_TIME
+                self._is_new |= not is_habit
+            self._is_connected = True
+
+    def _explain(self, error: BaseException) -> str:
+        """Return the sentence for a request without a response.
+
+        What a library's error says may hold a header, and with it a secret: only its kind is told.
+        """
+        target, url = f"The target {self._options.label}", urlsplit(self._options.url)
+        match error:
+            case httpx.ConnectError() | httpx.ConnectTimeout():
+                return explain_no_connection(
+                    error, target, host=url.hostname or "", key="timeseries.url", authority="timeseries.ca_file"
+                )
+            case httpx.TimeoutException() | TimeoutError():
+                return f"{target} takes too long to answer; look at its log and its load."
+            case httpx.RemoteProtocolError() if not _HANG_UP.search(str(error)):
+                return f"{target} does not speak HTTP there; check host and port in timeseries.url."
+            case _ if self._has_responded:
+                return f"The connection to the target {self._options.label} broke; look at its log and the network."
+        tls = ", and https:// where it speaks TLS" if url.scheme == "http" else ""
+        return (
+            f"The connection to the target {self._options.label} broke; check that it runs, and that timeseries.url has"
+            f" its port{tls}."
+        )
 
 
-async def _join(lines: Sequence[bytes], size: int, *, pack: bool) -> bytes:
-    if not pack:
+async def _join(lines: Sequence[bytes], size: int, *, compress: bool) -> bytes:
+    if not compress:
         return b"".join(lines)
-    # The quickest level: the others save a few percent more and take several times as long.
     if size < _LARGE:
-        return _pack(lines)
-    return await asyncio.to_thread(_pack, lines)
+        return _compress(lines)
+    return await asyncio.to_thread(_compress, lines)
 
 
-def _pack(lines: Sequence[bytes]) -> bytes:
+def _compress(lines: Sequence[bytes]) -> bytes:
+    # The quickest level: the others save a few percent more and take several times as long.
     return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
 
 

@@ -1,0 +1,147 @@
+"""How far a time-series database elsewhere has the history; rule: the history is the queue, and this its bookmarks.
+
+One row for each target and meter. What is on disk is a minute late, so that whoever begins there again sends once more
+what the target may have lost.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from juntek.history import Database
+from juntek.history.connections import Connections
+
+_NEWEST = "(SELECT time * 1000 + last_time FROM minute WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
+
+
+_WHICH = "target = ? AND meter = (SELECT id FROM meter WHERE name = ?)"
+_SELECT = f"SELECT head, past, until, since, moves FROM cursor WHERE {_WHICH}"  # noqa: S608 - our own
+_UPDATE = f"UPDATE cursor SET head = ?, past = ?, until = ?, since = ?, moves = ? WHERE {_WHICH}"  # noqa: S608 - our own
+
+
+class Cursor(NamedTuple):
+    """How far a target has the readings of a meter, ms since 1970.
+
+    It has all up to and with `head`, but for the gap: what is after `past`, up to and with `until`; where `past` is not
+    before `until` there is none. What is up to and with `since` was never meant for it. `moves` counts how often others
+    than whoever sends have moved it.
+    """
+
+    head: int = 0
+    past: int = 0
+    until: int = 0
+    since: int = 0
+    moves: int = 0
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether something is missing behind the head."""
+        return self.past < self.until
+
+    def widen(self, past: int, until: int) -> Cursor:
+        """Return it with a gap that holds this one too."""
+        if past >= until:
+            return self
+        if self.has_gap:
+            past, until = min(past, self.past), max(until, self.until)
+        return self._replace(past=past, until=until)
+
+
+class Cursors:
+    """The cursors of one target in a database that is closed with them. Raises DatabaseError."""
+
+    def __init__(self, database: Database, target: str) -> None:
+        """A target that was not known gets what comes from now on."""
+        self._database = database
+        self._target = target
+        self._reading = Connections(database.path, changing=True)
+        try:
+            with database.transaction() as connection:
+                new = connection.execute(
+                    "INSERT OR IGNORE INTO cursor VALUES (?, 0, 0, 0, 0, 0, 0)", (target,)
+                ).rowcount
+                if new:
+                    connection.execute(
+                        f"INSERT OR IGNORE INTO cursor SELECT ?, id, newest, 0, 0, newest, 0"  # noqa: S608 - our own
+                        f" FROM (SELECT id, coalesce({_NEWEST}, 0) AS newest FROM meter)",
+                        (target,),
+                    )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the files, the database too; no other thread may be at work."""
+        self._reading.close()
+        self._database.close()
+
+    def look(self) -> dict[str, tuple[Cursor, int]]:
+        """Return the cursor on disk and the time of the newest reading (ms, 0 for none) of each meter.
+
+        A meter that came later than the target has a cursor that stands before all its readings.
+        """
+        with self._reading.reading() as connection:
+            rows = connection.execute(
+                f"SELECT name, coalesce({_NEWEST}, 0), head, past, until, since, moves FROM meter"  # noqa: S608 - our own
+                " LEFT JOIN cursor ON cursor.meter = meter.id AND target = ?",
+                (self._target,),
+            ).fetchall()
+        if any(head is None for _, _, head, *_ in rows):
+            with self._database.transaction() as connection:
+                _insert(connection, self._target)
+        return {name: (Cursor() if row[0] is None else Cursor(*row), newest) for name, newest, *row in rows}
+
+    def save(self, before: Mapping[str, Cursor], cursors: Mapping[str, Cursor]) -> None:
+        """Keep what has changed, but for cursors that are no more as `before`: somebody has moved those meanwhile."""
+        changed = [(name, before[name], cursor) for name, cursor in cursors.items() if cursor != before[name]]
+        if not changed:
+            return
+        with self._database.transaction() as connection:
+            for name, old, new in changed:
+                connection.execute(
+                    f"{_UPDATE} AND head = ? AND past = ? AND until = ? AND since = ? AND moves = ?",
+                    (*new, self._target, name, *old),
+                )
+
+    def change(self, meter: str, change: Callable[[Cursor], Cursor]) -> None:
+        """Put what `change` returns in place of the cursor of a meter, whoever else moves it."""
+        with self._database.transaction() as connection:
+            _insert(connection, self._target)
+            row = connection.execute(_SELECT, (self._target, meter)).fetchone()
+            cursor = Cursor(*row)
+            cursor = change(cursor)._replace(moves=cursor.moves + 1)
+            connection.execute(_UPDATE, (*cursor, self._target, meter))
+
+    def count(self, meter: str, past: int, until: int) -> int:
+        """Return about how many readings there ever were after `past`, up to `until`."""
+        with self._reading.reading() as connection:
+            (count,) = connection.execute(
+                "SELECT sum(count) FROM minute WHERE meter = (SELECT id FROM meter WHERE name = ?1)"
+                " AND time BETWEEN ?2 / 1000 - 59 AND ?3 / 1000"
+                " AND time * 1000 + first_time > ?2 AND time * 1000 + last_time <= ?3",
+                (meter, past, until),
+            ).fetchone()
+        return count or 0
+
+
+def lower_cursors(connection: sqlite3.Connection, meter: int, first: int, last: int) -> None:
+    """Let every target get what is about to be written from `first` to `last` (ms), where a cursor is past it.
+
+    So it is when the clock was set back: what is written then lies before what the target was sent.
+    """
+    row = connection.execute(
+        "SELECT time * 1000 + last_time FROM minute WHERE meter = ? ORDER BY time DESC LIMIT 1", (meter,)
+    ).fetchone()
+    if row is not None and first <= row[0]:
+        connection.execute(
+            "UPDATE cursor SET past = CASE WHEN past < until THEN min(past, ?1) ELSE ?1 END,"
+            " until = CASE WHEN past < until THEN max(until, ?2) ELSE ?2 END,"
+            " moves = moves + 1 WHERE meter = ?3",
+            (first - 1, last, meter),
+        )
+
+
+def _insert(connection: sqlite3.Connection, target: str) -> None:
+    connection.execute("INSERT OR IGNORE INTO cursor SELECT ?, id, 0, 0, 0, 0, 0 FROM meter", (target,))

@@ -1,0 +1,254 @@
+"""Hands one target what the history has and it has not; rule: what a cursor is past was taken, or is counted.
+
+Nothing is held in memory but one request. What is new goes first; a gap is drained beside it, the oldest first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, Self, TypeVar
+
+from juntek.history import Database
+from juntek.history.cursors import Cursor, Cursors
+from juntek.history.fields import times_of
+from juntek.history.queries import HistoryReader
+from juntek.outputs.timeseries.lines import lines_of
+from juntek.outputs.timeseries.progress import STEPS, WINDOW, Progress
+from juntek.outputs.timeseries.responses import TargetError, explain_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from juntek.outputs import SinkHealth
+    from juntek.outputs.timeseries.options import Options
+    from juntek.outputs.timeseries.responses import Response
+    from juntek.outputs.timeseries.target import Target
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BATCH: Final = 5_000
+"""Readings in a request: two megabytes, a tenth of it compressed."""
+SMALLEST_BATCH: Final = 100
+"""Readings in a request to a target that does not respond to larger ones in time."""
+GROWS_AFTER: Final = 600.0
+"""s after which a larger one is tried again."""
+
+
+class Request(NamedTuple):
+    """Lines for one request, the cursors before and after it, and what there is to count."""
+
+    lines: list[bytes]
+    before: dict[str, Cursor]
+    after: dict[str, Cursor]
+    oldest: int | None
+    """Of which time the oldest reading is, ms since 1970."""
+    lost: int = 0
+    """About how many readings lay before these that the history has dropped."""
+
+
+class Delivery:
+    """The readings of a history on their way to one target; a context manager, for one task.
+
+    `health` is kept up to date: what was refused and lost, and since when the target is behind. With `ends` all is
+    sent once, so that a target that has taken something is not doubted when it refuses what is left.
+    """
+
+    def __init__(  # noqa: PLR0913 - from where, to whom, and who has to know
+        self,
+        options: Options,
+        database: Path,
+        target: Target,
+        site: str,
+        health: SinkHealth,
+        *,
+        ends: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.progress = Progress()
+        self.health = health
+        self.sent = 0
+        """Readings that the target has taken."""
+        self.reason = ""
+        """Why the last one was refused, in the target's words."""
+        self._behind: dict[str, float | None] = {}
+        """Since when new and past readings are unsent, s since 1970."""
+        self._ends = ends
+        self._options = options
+        self._path = database
+        self._target = target
+        self._site = site
+        self._clock = clock
+        self._newest: dict[str, int] = {}
+        self._ticked = clock()
+        self._limit, self._limited = BATCH, 0.0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries")
+        self._store: Cursors
+        self._reader: HistoryReader
+
+    async def __aenter__(self) -> Self:
+        """Raises DatabaseError, here and in every method."""
+
+        def open_files() -> None:
+            database = Database(self._path, check=False, synchronous="NORMAL")
+            self._store = Cursors(database, self._options.label)
+            self._reader = HistoryReader(self._path)
+
+        try:
+            await self._run(open_files)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # What was begun in the thread is waited for.
+        await asyncio.to_thread(self._thread.shutdown)
+        for opened in ("_reader", "_store"):
+            if hasattr(self, opened):
+                getattr(self, opened).close()
+
+    async def _run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*arguments, **named))
+
+    async def look(self) -> None:
+        """See what is new, and keep how far everything was a minute ago."""
+
+        def look() -> dict[str, tuple[Cursor, int]]:
+            self._store.save(saved, settled)
+            return self._store.look()
+
+        if self._clock() - self._ticked >= WINDOW / STEPS:
+            self._ticked = self._clock()
+            self.progress.tick()
+        saved, settled = dict(self.progress.saved), dict(self.progress.settled)
+        found = await self._run(look)
+        self.progress.saved |= settled
+        self.progress.merge({meter: cursor for meter, (cursor, _) in found.items()})
+        self._newest = {meter: newest for meter, (_, newest) in found.items()}
+        self.progress.leave_gaps(self._newest)
+
+    async def keep(self) -> None:
+        """Keep where the cursors are now, in place of where they were a minute ago."""
+        await self._run(self._store.save, dict(self.progress.saved), dict(self.progress.now))
+        self.progress.saved = dict(self.progress.now)
+
+    async def send_new(self) -> int:
+        """Send what is after the heads, as far as it fits into one request; return how many readings that were."""
+        now = self.progress.now
+        heads = {meter: now[meter] for meter, newest in self._newest.items() if newest > now[meter].head}
+        count = await self._send("new", self._collect_new, heads, self._limit) if heads else 0
+        if count < self._limit:
+            self._show("new", None)
+        return count
+
+    async def send_past(self, limit: int = BATCH) -> int | None:
+        """Send the oldest of what lies in gaps; return how many readings that were, None where there are no gaps."""
+        gaps = {meter: cursor for meter, cursor in self.progress.now.items() if cursor.has_gap}
+        if not gaps:
+            self._show("past", None)
+            return None
+        meter = min(gaps, key=lambda name: gaps[name].past)
+        return await self._send("past", self._collect_past, {meter: gaps[meter]}, min(limit, self._limit))
+
+    async def _send(
+        self, what: str, collect: Callable[[dict[str, Cursor], int], Request], cursors: dict[str, Cursor], limit: int
+    ) -> int:
+        request = await self._run(collect, cursors, limit)
+        if request.oldest is not None:
+            self._show(what, request.oldest / 1000)
+        try:
+            await self._hand_over(request.lines)
+        except BaseException:
+            self.progress.go_back()
+            raise
+        if self._target.take_new_connection():
+            self.progress.go_back()
+        self.progress.advance(request.before, request.after)
+        self.health.lost += request.lost
+        return len(request.lines)
+
+    def _show(self, what: str, since: float | None) -> None:
+        self._behind[what] = since
+        self.health.fall_behind(*self._behind.values())
+
+    # Out of the history, in the thread ----------------------------------------------------------------------
+
+    def _collect_new(self, cursors: dict[str, Cursor], limit: int) -> Request:
+        lines: list[bytes] = []
+        after: dict[str, Cursor] = {}
+        times: list[int] = []
+        for meter, cursor in cursors.items():
+            if len(lines) >= limit:
+                break
+            batch = self._reader.read_after(meter, cursor.head, limit - len(lines))
+            if found := times_of(batch):
+                lines += lines_of(self._site, meter, batch)
+                times.append(found[0])
+                after[meter] = cursor._replace(head=found[-1])
+        return Request(lines, cursors, after, min(times, default=None))
+
+    def _collect_past(self, cursors: dict[str, Cursor], limit: int) -> Request:
+        ((meter, cursor),) = cursors.items()
+        batch = self._reader.read_after(meter, cursor.past, limit)
+        times = [time for time in times_of(batch) if time <= cursor.until]
+        lines = lines_of(self._site, meter, [column[: len(times)] for column in batch])
+        past = times[-1] if len(times) == limit else cursor.until
+        lost = self._store.count(meter, cursor.past, times[0] - 1 if times else cursor.until)
+        return Request(lines, cursors, {meter: cursor._replace(past=past)}, times[0] if times else None, lost)
+
+    def _newest_line(self) -> list[bytes]:
+        newest = {meter: max(self._newest[meter], cursor.head) for meter, cursor in self.progress.now.items()}
+        meter = max(newest, key=newest.__getitem__)
+        return lines_of(self._site, meter, self._reader.read_after(meter, newest[meter] - 1, 1))
+
+    # To the target ------------------------------------------------------------------------------------------
+
+    async def _hand_over(self, lines: Sequence[bytes], *, is_checked: bool = False) -> None:
+        """Send lines, and count those that are refused: halved, until the wrong ones stand alone.
+
+        Raises TargetError where the target is away, or refuses everything.
+        """
+        if not lines:
+            return
+        response = await self._write(lines)
+        if response.is_good:
+            self.sent += len(lines)
+            return
+        if not is_checked and response.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            await self._check(response.reason)
+            is_checked = True
+        if len(lines) == 1 or response.dropped >= len(lines):
+            self.health.refused += len(lines)
+            self.reason = response.reason
+            return
+        middle = len(lines) // 2
+        await self._hand_over(lines[:middle], is_checked=is_checked)
+        await self._hand_over(lines[middle:], is_checked=is_checked)
+
+    async def _write(self, lines: Sequence[bytes]) -> Response:
+        try:
+            response = await self._target.write(lines)
+        except TargetError as error:
+            if error.is_slow:
+                self._limit, self._limited = max(len(lines) // 2, SMALLEST_BATCH), self._clock()
+            raise
+        if self._limit < BATCH and self._clock() - self._limited > GROWS_AFTER:
+            self._limit, self._limited = min(2 * self._limit, BATCH), self._clock()
+        return response
+
+    async def _check(self, reason: str) -> None:
+        """Raise TargetError where the newest reading is refused too: then the target is wrong and not our lines."""
+        if self._ends and self.sent:
+            return
+        newest = await self._run(self._newest_line)
+        if not (await self._target.write(newest)).is_good:
+            raise explain_refusal(self._options, reason)

@@ -1,0 +1,205 @@
+"""What becomes of a request that is refused, cut off or too slow, and how far the cursors go."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from history.made import START, readings
+from juntek.history import Database
+from juntek.history.recorder import Recorder
+from juntek.outputs.timeseries.delivery import SMALLEST_BATCH
+from juntek.outputs.timeseries.progress import STEPS, WINDOW
+from juntek.outputs.timeseries.responses import TargetError
+from outputs.delivering import wait_until
+from outputs.line_server import GOOD, Reply, Request
+from outputs.moody import (
+    REFUSAL,
+    delivering,
+    introduce,
+    moody_server,
+    send_all,
+    tick_of,
+    ticks_of,
+    write_history,
+)
+
+
+def refuse(bad: set[int]) -> Callable[[Request], Reply]:
+    return lambda request: REFUSAL if bad.intersection(ticks_of(request.lines)) else GOOD
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sets(st.integers(1, 60)))
+def test_whatever_is_wrong_is_counted_and_all_else_is_taken(bad: set[int]) -> None:
+    async def play(path: Path) -> None:
+        async with moody_server() as (mood, server, url):
+            introduce(path, url)
+            write_history(path, 1, 61)
+            mood.judge = refuse(bad)
+            async with delivering(path, url) as delivery:
+                await send_all(delivery)
+            assert set(ticks_of(server.taken)) == set(range(1, 62)) - bad
+            assert delivery.health.refused == len(bad)
+            assert "field type conflict" in delivery.reason or not bad
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(play(Path(directory) / "juntek.db"))
+
+
+async def test_one_wrong_line_in_a_thousand_costs_few_requests(path: Path) -> None:
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 1000)
+        mood.judge = refuse({503})
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+        assert len(server.requests) <= 24
+        assert set(ticks_of(server.taken)) == set(range(1, 1001)) - {503}
+
+
+async def test_a_batch_that_is_too_large_goes_in_parts(path: Path) -> None:
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 100)
+        mood.judge = lambda request: Reply(413) if len(request.lines) > 30 else GOOD
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+        assert ticks_of(server.taken) == dict.fromkeys(range(1, 101), 1)
+        assert delivery.health.refused == 0
+
+
+async def test_a_target_that_refuses_the_newest_too_is_wrong_and_nothing_is_left_out(path: Path) -> None:
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 100)
+        mood.judge = lambda _: REFUSAL
+        async with delivering(path, url) as delivery:
+            with pytest.raises(TargetError, match="refuses all that it is sent"):
+                await send_all(delivery)
+            assert len(server.requests) <= 3
+            mood.judge = lambda _: GOOD
+            await send_all(delivery)
+        assert set(ticks_of(server.taken)) == set(range(1, 101))
+        assert delivery.health.refused == 0
+
+
+async def test_what_is_too_old_for_a_target_that_counts_costs_no_search(path: Path) -> None:
+    """InfluxDB says so of what is beyond its retention."""
+
+    def judge(request: Request) -> Reply:
+        old = sum((tick_of(line) or 0) <= 7000 for line in request.lines)
+        words = b'{"error":"partial write: points beyond retention policy dropped=%d"}' % old
+        return Reply(400, words) if old else GOOD
+
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 10_000)
+        mood.judge = judge
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+        assert set(ticks_of(server.taken)) == set(range(7001, 10_001))
+        assert delivery.health.refused == 7000
+        assert len(server.requests) < 60
+
+
+async def test_a_target_that_is_too_slow_for_much_gets_less_at_once(path: Path) -> None:
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 3000)
+        mood.judge = lambda request: Reply(fault="mute") if len(request.lines) > 200 else GOOD
+        async with delivering(path, url) as delivery:
+            for _ in range(10):
+                with suppress(TargetError):
+                    await send_all(delivery)
+        assert set(ticks_of(server.taken)) == set(range(1, 3001))
+        assert min(len(request.lines) for request in server.requests[:-1]) >= SMALLEST_BATCH
+
+
+async def test_what_is_cancelled_on_its_way_is_sent_again(path: Path) -> None:
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 100)
+        mood.judge = lambda _: Reply(fault="mute")
+        async with delivering(path, url) as delivery:
+            sending = asyncio.create_task(send_all(delivery))
+            await wait_until(lambda: bool(server.requests), "it is on its way")
+            sending.cancel()
+            with suppress(asyncio.CancelledError):
+                await sending
+        mood.judge = lambda _: GOOD
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+        assert set(ticks_of(server.taken)) == set(range(1, 101))
+
+
+async def test_a_restart_sends_the_last_minute_again_and_no_more(path: Path) -> None:
+    now = 0.0
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        async with delivering(path, url, clock=lambda: now) as delivery:
+            for first in range(1, 301, 10):
+                write_history(path, first, 10)
+                await send_all(delivery)
+                now += 10
+        assert ticks_of(server.taken) == dict.fromkeys(range(1, 301), 1)
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+        again = [tick for tick, count in ticks_of(server.taken).items() if count == 2]
+        assert again == list(range(again[0], 301))
+        assert WINDOW <= len(again) <= WINDOW * (1 + 2 / STEPS) + 10
+
+
+async def test_a_long_outage_leaves_a_gap_and_what_is_new_goes_first(path: Path) -> None:
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 10)
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+            mood.judge = lambda _: Reply(503)
+            write_history(path, 11, 3000)
+            with suppress(TargetError):
+                await send_all(delivery)
+            mood.judge = lambda _: GOOD
+            await delivery.look()
+            write_history(path, 3011, 5)
+            await delivery.look()
+            assert await delivery.send_new() == 5
+            assert await delivery.send_past(100) == 100
+            assert set(ticks_of(server.taken)) == {*range(1, 101), *range(3011, 3016)}
+            assert delivery.health.behind == pytest.approx(START + 1, abs=1)
+            await send_all(delivery)
+            assert await delivery.send_past() is None
+            assert delivery.health.behind is None
+        assert set(ticks_of(server.taken)) == set(range(1, 3016))
+
+
+async def test_readings_that_are_dropped_before_they_are_sent_are_counted(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        write_history(path, 1, 7200)
+        with Database(path) as database:
+            Recorder(database).drop_raw(START + 3600, 1000)
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+        assert delivery.health.lost == pytest.approx(7200 - len(ticks_of(server.taken)), abs=60)
+        assert delivery.health.lost > 2000
+
+
+async def test_a_meter_that_comes_later_is_sent_from_its_first_reading(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        write_history(path, 1, 10)
+        introduce(path, url)
+        with Database(path, check=False) as database:
+            Recorder(database).record({"van": readings(1, 10), "house": readings(11, 1)})
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+        assert set(ticks_of(server.taken)) == {11}, "a new target gets of the others what comes from now on"
+        assert sum(b"meter=van" in line for line in server.taken) == 10

@@ -1,0 +1,162 @@
+"""What the gateway does for a target, and what its log and health say of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from juntek.errors import JuntekError
+from juntek.history.lock import hold, lock_of
+from juntek.outputs import timeseries
+from juntek.outputs.timeseries.session import LOST_LOGGED_EVERY, Tally
+from juntek.update import Health, Update
+from outputs.delivering import HURRY, Gateway, serving, wait_until
+from outputs.line_server import GOOD, Reply, Request
+from outputs.moody import REFUSAL, arrive, introduce, moody_server, ticks_of, write_history
+from outputs.updates import kg_update
+
+
+def by_lines(few: Reply) -> object:
+    return lambda request: few if ticks_of(request.lines) else GOOD
+
+
+async def test_a_target_that_is_away_is_told_of_once_and_its_return_too(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "juntek.outputs")
+    async with moody_server() as (mood, server, url), serving(path, url) as gateway:
+        words = count(1)
+        mood.judge = lambda _: Reply(503, b"starting, try %d" % next(words))
+        await gateway.hear(100)
+        await wait_until(lambda: len(server.requests) > 4, "it was tried again and again")
+        assert (gateway.health.failures, gateway.health.connected) == (1, False)
+        assert len(gateway.context.troubles) == 1
+        await wait_until(lambda: gateway.health.lag(gateway.context.time()) > 90, "the lag tells of it")
+        mood.judge = lambda _: GOOD
+        await arrive(server, *range(1, 101))
+        await wait_until(lambda: len(caplog.records) == 3, "all is told")
+        assert gateway.health.connected
+        assert gateway.health.lag(gateway.context.time()) == 0
+        assert gateway.context.troubles == {}
+    away, back, done = caplog.records
+    assert [away.levelname, back.levelname, done.levelname] == ["WARNING", "INFO", "INFO"]
+
+
+async def test_the_lag_grows_while_an_answer_is_waited_for_and_is_over_with_it(path: Path) -> None:
+    async with moody_server() as (mood, server, url), serving(path, url) as gateway:
+        await gateway.hear(5)
+        await arrive(server, *range(1, 6))
+        mood.judge = lambda request: Reply(fault="slow") if ticks_of(request.lines) else GOOD
+        await gateway.hear(100)
+        await wait_until(lambda: gateway.health.lag(gateway.context.time()) > 90, "the lag tells of it")
+        assert gateway.health.failures == 0, "and nobody knows yet what is wrong"
+        mood.judge = lambda _: GOOD
+        server.let_go.set()
+        await wait_until(lambda: gateway.health.lag(gateway.context.time()) == 0, "it is over")
+
+
+async def test_what_was_missed_before_a_restart_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "juntek.outputs")
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, 3000)
+        mood.judge = lambda _: Reply(503)
+        async with serving(path, url, tick=5000) as gateway:
+            await wait_until(lambda: not gateway.health.connected, "it is away")
+            assert gateway.health.lag(gateway.context.time()) > 4900
+        mood.judge = lambda _: GOOD
+        async with serving(path, url, tick=5000, rate=4000):
+            await arrive(server, *range(1, 3001))
+            await wait_until(lambda: len(caplog.records) == 3, "its end is told")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO"]
+
+
+async def test_the_past_is_sent_no_faster_than_the_rate(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        write_history(path, 1, 2000)
+        loop = asyncio.get_running_loop()
+        async with serving(path, url, tick=2000, rate=1000):
+            await arrive(server, 1)
+            began = loop.time()
+            await arrive(server, 2000)
+            assert loop.time() - began > 0.8
+
+
+async def test_a_target_that_asks_to_be_left_alone_is(path: Path) -> None:
+    async with moody_server() as (mood, server, url), serving(path, url) as gateway:
+        await gateway.hear(10)
+        await arrive(server, 10)
+        mood.judge = lambda _: Reply(429, headers={"Retry-After": "30"})
+        await gateway.hear(10)
+        await wait_until(lambda: not gateway.health.connected, "it has asked")
+        asked = len(server.requests)
+        await asyncio.sleep(1.0)
+        assert len(server.requests) == asked
+
+
+async def test_a_reading_that_is_refused_is_counted_and_told_and_holds_up_no_other(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def judge(request: Request) -> Reply:
+        return REFUSAL if 7 in ticks_of(request.lines) else GOOD
+
+    async with moody_server() as (mood, server, url), serving(path, url) as gateway:
+        mood.judge = judge
+        await gateway.hear(20)
+        await arrive(server, *range(1, 7), *range(8, 21))
+        await wait_until(lambda: gateway.health.refused > 0, "it is counted")
+        await wait_until(lambda: "1 readings were refused (field type conflict)" in caplog.text, "it is told")
+    assert 7 not in ticks_of(server.taken)
+
+
+def test_what_is_counted_is_told_at_once_and_then_now_and_then() -> None:
+    tally = Tally(LOST_LOGGED_EVERY)
+    told = [tally.news(total, now) for total, now in [(0, 0.0), (3, 1.0), (9, 2.0), (9, 90_000.0), (9, 200_000.0)]]
+    assert told == [0, 3, 0, 6, 0]
+
+
+async def test_one_process_sends_to_a_target_at_a_time(path: Path) -> None:
+    async with moody_server() as (_, _, url):
+        options = timeseries.Options(url=url)
+        gateway = Gateway(path, [options])
+        with hold(lock_of(path, options.label)), pytest.raises(JuntekError, match="Another juntek"):
+            async with gateway.running():
+                pass
+        async with gateway.running():
+            with hold(lock_of(path, options.label)) as is_free:
+                assert not is_free
+        with hold(lock_of(path, options.label)) as is_free:
+            assert is_free
+
+
+async def test_how_meters_sinks_and_the_gateway_do_is_told_of_meters_that_are_silent_too(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1)], HURRY)
+        async with gateway.running():
+            await wait_until(lambda: bool(server.taken), "it is told at once")
+        told = {line.rsplit(b" ", 1)[0] for line in server.taken}
+    assert b"juntek,site=home,gateway=pi,version=1.2.3 gateway_info=1.0" in told
+    assert b"juntek,site=home,meter=house meter_up=0.0,link_up=0.0,frames_total=0.0,reconnects_total=0.0" in told
+    assert any(line.startswith(b"juntek,site=home,sink=timeseries\\ 127.0.0.1:") for line in told)
+
+
+async def test_how_a_meter_is_set_is_told(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        options = timeseries.Options(url=url, interval=0.1)
+        gateway = Gateway(path, [options])
+        gateway.context.sinks["timeseries x"] = gateway.health
+        async with timeseries.open_sink(options, gateway.context) as handle:
+            await handle(kg_update())
+            await handle(Update("barn", False, None, None, None, Health()))  # noqa: FBT003
+            await wait_until(lambda: bool(server.taken), "it is told at once")
+        told = [line.decode().rsplit(" ", 1)[0] for line in server.taken]
+    settings = next(line for line in told if "nominal_capacity" in line)
+    assert "nominal_capacity_coulombs=1008000.0" in settings
+    assert "over_voltage_protection_volts=14.6" in settings
+    assert any("meter_info=1.0" in line and "model=KG140F" in line for line in told)
+    assert not any("meter=barn" in line and "nominal" in line for line in told)
