@@ -26,7 +26,7 @@ from juntek.outputs.web.parameters import (
     read_chart,
     read_export,
 )
-from juntek.outputs.web.responses import Refusal
+from juntek.outputs.web.refusal import Refusal
 from outputs.served import HASH, NOW, PASSWORD, context, served, write_past
 from outputs.updates import kg_update, kh_update
 

@@ -33,7 +33,7 @@ from juntek.outputs.web.parameters import (
     read_password,
     refuse_any,
 )
-from juntek.outputs.web.responses import NEVER_KEPT, Refusal, compress, encode
+from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, compress, encode
 from juntek.quantity import QUANTITIES, Quantity
 from juntek.rs485.family import find_models
 

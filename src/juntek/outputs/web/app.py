@@ -27,7 +27,7 @@ from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.history_queries import HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, LOOK_EVERY, HealthMonitor, LatestState
 from juntek.outputs.web.passwords import is_hash, is_token_hash
-from juntek.outputs.web.responses import SECURITY_HEADERS, Refusal
+from juntek.outputs.web.refusal import SECURITY_HEADERS, Refusal
 from juntek.outputs.web.static_files import PageFiles
 from juntek.outputs.web.web_options import Options
 from juntek.update import Update

@@ -20,7 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from juntek.outputs.web.passwords import digest, matches
-from juntek.outputs.web.responses import Refusal
+from juntek.outputs.web.refusal import Refusal
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from juntek.outputs.web.responses import NEVER_KEPT, Refusal, encode
+from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, encode
 
 MOST_CLIENTS: Final = 128
 HEARTBEAT: Final = 15.0

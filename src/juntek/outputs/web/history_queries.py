@@ -19,7 +19,7 @@ from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.parameters import LATEST, Calendar, Chart, Export
-from juntek.outputs.web.responses import Refusal
+from juntek.outputs.web.refusal import Refusal
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web.api_types import Date, Moment
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
-from juntek.outputs.web.responses import Refusal
+from juntek.outputs.web.refusal import Refusal
 
 By = Literal["day", "month", "year"]
 Format = Literal["csv", "parquet"]
