@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cli.program import run
 from documents import ROOT, blocks, table, words
-from juntek.outputs.web.description import describe_api
+from juntek.outputs.web.api import description as describe_api
 from outputs.served import HASH, context, served, write_past
 from outputs.updates import kg_update
 

@@ -61,3 +61,15 @@ class Update(NamedTuple):
     identity: Identity | None
     settings: Settings | None
     health: Health
+
+
+class LatestUpdates(dict[str, Update]):
+    """The latest update of each meter, by its name."""
+
+    def take(self, update: Update) -> Update:
+        """Keep an update and return it; one without a reading keeps the reading before it."""
+        before = self.get(update.meter)
+        if update.reading is None and before is not None:
+            update = update._replace(reading=before.reading)
+        self[update.meter] = update
+        return update

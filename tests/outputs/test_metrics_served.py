@@ -16,11 +16,11 @@ import pytest
 
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.gateway.supervisor import Supervisor
-from juntek.listening import connection
+from juntek.listening import http_server
 from juntek.outputs import metrics
 from juntek.outputs.metrics import Options, open_sink
 from juntek.outputs.metrics import page as page_module
-from juntek.outputs.metrics.page import ScraperConnection
+from juntek.outputs.metrics.page import MOST_CONNECTIONS
 from juntek.outputs.metrics.present import Meters
 from outputs.scraped import OPEN_METRICS, context, of_meter, parse, read, scraped
 from outputs.sockets import connect, rest_of
@@ -133,8 +133,8 @@ def closing(text: bytes) -> bytes:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "REQUEST_TIME", 0.5)
-    monkeypatch.setattr(connection, "STALL_TIME", 0.5)
+    monkeypatch.setattr(http_server, "REQUEST_TIME", 0.5)
+    monkeypatch.setattr(http_server, "STALL_TIME", 0.5)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -158,7 +158,7 @@ async def test_a_page_that_nobody_takes_is_cut_and_others_get_theirs() -> None:
 
 async def test_connections_too_many_are_turned_away_and_the_meters_are_still_taken_in() -> None:
     async with scraped() as site:
-        held = [await connect(site.port, GET) for _ in range(ScraperConnection.most)]
+        held = [await connect(site.port, GET) for _ in range(MOST_CONNECTIONS)]
         refused = [await rest_of(await connect(site.port)) for _ in range(200)]
         assert all(text.startswith(b"HTTP/1.1 503") for text in refused)
         await site.handle(kg_update())

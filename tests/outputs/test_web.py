@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -20,7 +23,8 @@ from juntek.errors import DatabaseError, JuntekError
 from juntek.history import exporting
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.outputs.web import Options, open_sink
-from juntek.outputs.web.past import MOST_WAITING, THREADS
+from juntek.outputs.web.history_queries import MOST_WAITING, THREADS
+from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
 from outputs.served import NOW, ZONE, context, served, write_past
 from outputs.updates import kg_reading, kg_update, kh_update
@@ -83,6 +87,40 @@ async def test_the_latest_reading_is_the_newest() -> None:
         for voltage in (13.1, 13.2):
             await site.handle(kg_update(kg_reading(voltage=voltage)))
         assert (await ask(browser, "/api/meters/house/latest"))["voltage"] == 13.2
+
+
+async def test_every_quantity_is_told_as_its_row_says_and_no_secret() -> None:
+    async with served() as site, site.browser() as browser:
+        told = {facts["key"]: facts for facts in await ask(browser, "/api/quantities")}
+        assert list(told) == [key for key, row in QUANTITIES.items() if not row.secret]
+        power = QUANTITIES["power"]
+        assert (told["power"]["label"], told["power"]["unit"]) == (power.label, power.unit)
+        assert told["power"]["digits"] == power.digits
+        assert told["power"]["history"]
+        assert told["state_of_charge"]["chart"]["ends"] == [0, 100]
+        assert told["direction"]["chart"] is None
+        assert told["low_temperature_protection"]["families"] == ["KH-F"]
+
+
+def test_a_quantity_of_another_package_is_told_with_its_chart(tmp_path: Path) -> None:
+    row = tmp_path / "juntek" / "quantity" / "cell_spread.py"
+    row.parent.mkdir(parents=True)
+    row.write_text(
+        "from juntek.quantity.row import Chart, Quantity\n"
+        'ROWS = (Quantity("cell_spread", "Cell spread", "mV", "voltage", "instant", 1, chart=Chart(10)),)\n'
+    )
+    code = (
+        "import json\n"
+        "from juntek.quantity import QUANTITIES\n"
+        "from juntek.outputs.web.api import description, facts_of\n"
+        'print(json.dumps(facts_of(QUANTITIES["cell_spread"])))\n'
+        'print(json.dumps(description("1")["components"]["schemas"]["Reading"]["properties"]["cell_spread"]))'
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(tmp_path)])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    facts, schema = (json.loads(line) for line in done.stdout.splitlines())
+    assert (facts["label"], facts["unit"], facts["chart"]["least_span"]) == ("Cell spread", "mV", 10)
+    assert schema == {"type": ["number", "null"], "description": "Cell spread (mV)"}
 
 
 async def test_a_chart_has_what_was_asked_for(database: Path) -> None:

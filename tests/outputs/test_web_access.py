@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,18 @@ from typing import Any
 import httpx
 import pytest
 
-from juntek.outputs.web.access import (
+from juntek.outputs.web.authentication import (
+    DAY,
     MOST_SESSIONS,
     MOST_TRIES,
     TRIES,
     TRY_TIME,
     HostCheck,
+    LoginThrottle,
     Sessions,
-    Tries,
     is_own_origin,
 )
-from juntek.outputs.web.passwords import hash_token
+from juntek.outputs.web.passwords import hash_password, hash_token
 from outputs.served import HASH, PASSWORD, Served, context, served, write_past
 from outputs.updates import kg_update
 
@@ -308,30 +310,119 @@ def test_sessions_are_kept_as_hashes_and_are_not_too_many() -> None:
     assert not set(opened) & set(sessions._ends)
 
 
+# Sessions in a file -------------------------------------------------------------------------------------------
+
+
+async def test_a_session_survives_a_restart_and_signing_out_does_too(database: Path) -> None:
+    where = context(database=database)
+    async with served(where, password_hash=HASH) as site, site.browser() as browser:
+        await sign_in(browser)
+        session = browser.cookies["juntek_session"]
+        await sign_in(other := site.browser())
+        left = other.cookies["juntek_session"]
+        await other.delete("/api/session")
+        await other.aclose()
+    kept = database.with_suffix(".sessions")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert session not in kept.read_text()
+    async with served(where, password_hash=HASH) as site, site.browser() as browser:
+        assert await status_with(browser, session) == 200
+        assert await status_with(browser, left) == 401
+        for stolen in json.loads(kept.read_text()):
+            assert await status_with(browser, stolen) == 401
+        assert await status_with(browser, session[:-1] + ("A" if session[-1] != "A" else "B")) == 401
+
+
+async def test_with_another_password_nobody_is_signed_in(database: Path) -> None:
+    where = context(database=database)
+    async with served(where, password_hash=HASH) as site, site.browser() as browser:
+        await sign_in(browser)
+        session = browser.cookies["juntek_session"]
+    async with served(where, password_hash=hash_password(PASSWORD)) as site, site.browser() as browser:
+        assert await status_with(browser, session) == 401
+
+
+async def test_a_session_in_the_file_ends_after_its_days_and_a_visit_renews_it_and_the_cookie(database: Path) -> None:
+    clock = Clock()
+    where = context(database=database, time=clock)
+    async with served(where, password_hash=HASH, session_days=2) as site, site.browser() as browser:
+        await sign_in(browser)
+        session = browser.cookies["juntek_session"]
+    clock.now += 1.5 * DAY
+    async with served(where, password_hash=HASH, session_days=2) as site, site.browser() as browser:
+        answer = await browser.get("/api/session", headers={"cookie": f"juntek_session={session}"})
+        assert f"juntek_session={session}; " in answer.headers["set-cookie"]
+        assert f"Max-Age={2 * DAY:.0f}" in answer.headers["set-cookie"]
+    clock.now += 1.5 * DAY
+    async with served(where, password_hash=HASH, session_days=2) as site, site.browser() as browser:
+        assert await status_with(browser, session) == 200
+    clock.now += 2.1 * DAY
+    async with served(where, password_hash=HASH, session_days=2) as site, site.browser() as browser:
+        assert await status_with(browser, session) == 401
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"x": null}', "\x00"])
+def test_a_file_of_sessions_that_cannot_be_read_signs_everybody_out(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "juntek.sessions"
+    path.write_text(text)
+    sessions = Sessions(100.0, Clock(), HASH, path)
+    sessions.load()
+    session = sessions.open()
+    sessions.save()
+    again = Sessions(100.0, Clock(), HASH, path)
+    again.load()
+    assert again.visit(session)
+
+
+def test_a_file_of_sessions_that_cannot_be_written_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sessions = Sessions(100.0, Clock(), HASH, tmp_path / "nowhere" / "juntek.sessions")
+    session = sessions.open()
+    sessions.save()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert sessions.visit(session)
+
+
+def test_not_every_visit_is_written() -> None:
+    clock = Clock()
+    sessions = Sessions(100 * DAY, clock)
+    session = sessions.open()
+    sessions.save()
+    clock.now += 0.9 * DAY
+    assert sessions.visit(session)
+    assert not sessions.changed
+    clock.now += 0.2 * DAY
+    assert sessions.visit(session)
+    assert sessions.changed
+
+
+async def status_with(browser: httpx.AsyncClient, session: str) -> int:
+    return (await browser.get("/api/meters", headers={"cookie": f"juntek_session={session}"})).status_code
+
+
 def test_tries_are_forgotten_with_time_and_with_the_right_password() -> None:
     clock = Clock()
-    tries = Tries(clock)
+    throttle = LoginThrottle(clock)
     for _ in range(TRIES):
-        assert tries.wait("10.0.0.1") == 0
-        tries.note("10.0.0.1")
-    assert tries.wait("10.0.0.1") == TRY_TIME
-    assert tries.wait("10.0.0.2") == 0
-    tries.forgive("10.0.0.1")
-    assert tries.wait("10.0.0.1") == 0
+        assert throttle.wait("10.0.0.1") == 0
+        throttle.count("10.0.0.1")
+    assert throttle.wait("10.0.0.1") == TRY_TIME
+    assert throttle.wait("10.0.0.2") == 0
+    throttle.forgive("10.0.0.1")
+    assert throttle.wait("10.0.0.1") == 0
     for _ in range(TRIES):
-        tries.note("10.0.0.1")
+        throttle.count("10.0.0.1")
     clock.now += TRY_TIME + 1
-    assert tries.wait("10.0.0.1") == 0
-    assert tries._wrong == {}
+    assert throttle.wait("10.0.0.1") == 0
+    assert throttle._wrong == {}
 
 
 def test_one_ipv6_network_is_one_guesser_and_all_together_are_limited() -> None:
-    tries = Tries(Clock())
+    throttle = LoginThrottle(Clock())
     for number in range(TRIES):
-        tries.note(f"2001:db8::{number + 1:x}")
-    assert tries.wait("2001:db8::ffff") > 0
-    assert tries.wait("2001:db8:0:1::1") == 0
-    assert tries.wait("::ffff:10.0.0.1") == 0
+        throttle.count(f"2001:db8::{number + 1:x}")
+    assert throttle.wait("2001:db8::ffff") > 0
+    assert throttle.wait("2001:db8:0:1::1") == 0
+    assert throttle.wait("::ffff:10.0.0.1") == 0
     for number in range(MOST_TRIES):
-        tries.note(f"10.0.{number}.1")
-    assert tries.wait("10.9.9.9") > 0
+        throttle.count(f"10.0.{number}.1")
+    assert throttle.wait("10.9.9.9") > 0

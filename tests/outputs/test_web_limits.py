@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tomllib
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from uvicorn import Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from juntek.listening import connection
+from documents import ROOT
+from juntek.listening import http_server
 from juntek.listening.address import Address
-from juntek.listening.server import listen
-from juntek.outputs.web import api
+from juntek.listening.http_server import listen
+from juntek.outputs.web import parameters
 from outputs.served import HASH, PASSWORD, context, served, write_past
 from outputs.sockets import connect, rest_of
 from outputs.updates import kg_update
@@ -22,9 +28,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "REQUEST_TIME", 0.5)
-    monkeypatch.setattr(connection, "STALL_TIME", 0.5)
-    monkeypatch.setattr(api, "BODY_TIME", 0.5)
+    monkeypatch.setattr(http_server, "REQUEST_TIME", 0.5)
+    monkeypatch.setattr(http_server, "STALL_TIME", 0.5)
+    monkeypatch.setattr(parameters, "BODY_TIME", 0.5)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -103,7 +109,7 @@ async def test_an_export_that_nobody_takes_is_cut(tmp_path: Path) -> None:
 
 
 async def test_connections_too_many_are_turned_away_and_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection.Connection, "most", 20)
+    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 20)
     async with served() as site:
         held = [await connect(site.port, b"GET / HTTP/1.1\r\n") for _ in range(20)]
         refused = await rest_of(await connect(site.port))
@@ -160,6 +166,21 @@ async def test_a_websocket_is_not_taken_and_not_logged(caplog: pytest.LogCapture
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         writer.close()
     assert caplog.records == [record for record in caplog.records if record.levelname == "INFO"]
+
+
+def test_versions_of_uvicorn_that_nobody_tried_are_not_installed() -> None:
+    """Some of it is overridden, so the next version may be another one: try it, then raise the bound."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    bounds = {SpecifierSet(word.removeprefix("uvicorn")) for words in extras.values() for word in words
+              if word.startswith("uvicorn")}  # fmt: skip
+    major, minor = (int(part) for part in version("uvicorn").split(".")[:2])
+    assert len(bounds) == 1
+    (bound,) = bounds
+    assert bound.contains(version("uvicorn"))
+    assert not bound.contains(f"{major}.{minor + 1}")
+    for name in ("connection_made", "data_received", "send_400_response"):
+        assert callable(getattr(H11Protocol, name))
+    assert callable(Server.capture_signals)
 
 
 async def test_passwords_are_checked_while_values_go_on() -> None:

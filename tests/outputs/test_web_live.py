@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from juntek.outputs.web import live
-from juntek.outputs.web.live import MOST_CLIENTS, Client, Hub
+from juntek.outputs.web import broadcast
+from juntek.outputs.web.broadcast import MOST_CLIENTS, Broadcaster, Client
 from outputs.served import HASH, PASSWORD, Served, context, served
 from outputs.updates import kg_reading, kg_update, kh_update, listening
 
@@ -85,7 +85,7 @@ async def test_a_browser_hears_when_the_history_pauses_and_goes_on() -> None:
 
 
 async def test_a_silent_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(broadcast, "HEARTBEAT", 0.05)
     async with served() as site, site.browser() as browser, browser.stream("GET", "/api/live") as answer:
         beats = 0
         async for line in answer.aiter_lines():
@@ -141,7 +141,7 @@ async def status_of_stream(browser: httpx.AsyncClient) -> int:
 async def test_a_browser_that_takes_nothing_holds_up_nobody_and_gets_the_newest_when_it_wakes_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "SHORTEST_GAP", 0.0)
+    monkeypatch.setattr(broadcast, "SHORTEST_GAP", 0.0)
     async with served() as site, site.browser() as browser:
         sleeper = await sleeping_browser(site)
         async with browser.stream("GET", "/api/live") as answer:
@@ -191,11 +191,11 @@ async def test_the_stream_of_a_browser_ends_when_it_signs_out() -> None:
 
 
 def test_what_waits_for_a_browser_never_grows() -> None:
-    hub = Hub(lambda key: ("update", {"meter": key}))
-    client = hub.join()
+    broadcaster = Broadcaster(lambda key: ("update", {"meter": key}))
+    client = broadcaster.join()
     for _ in range(1000):
-        hub.tell("house")
-        hub.tell("boat")
+        broadcaster.notify("house")
+        broadcaster.notify("boat")
     assert client.take() == ["house", "boat"]
     assert client.take() == []
 
@@ -207,19 +207,19 @@ def test_the_text_of_an_event_is_made_once_for_all_browsers() -> None:
         made.append(key)
         return "update", {"meter": key}
 
-    hub = Hub(describe)
-    assert hub.text_of("house") == hub.text_of("house") == b'event: update\ndata: {"meter":"house"}\n\n'
+    broadcaster = Broadcaster(describe)
+    assert broadcaster.text_of("house") == broadcaster.text_of("house") == b'event: update\ndata: {"meter":"house"}\n\n'
     assert made == ["house"]
-    hub.tell("house")
-    hub.text_of("house")
+    broadcaster.notify("house")
+    broadcaster.text_of("house")
     assert made == ["house", "house"]
 
 
-def test_a_hub_that_is_closed_lets_nobody_stay() -> None:
-    hub = Hub(lambda _: None)
-    early = hub.join()
-    hub.close()
-    late: Client = hub.join()
+def test_a_broadcaster_that_is_closed_lets_nobody_stay() -> None:
+    broadcaster = Broadcaster(lambda _: None)
+    early = broadcaster.join()
+    broadcaster.close()
+    late: Client = broadcaster.join()
     assert early.closing
     assert late.closing
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from juntek.outputs import Context, SinkHealth
-from juntek.outputs.web import health
-from juntek.outputs.web.description import describe_api
-from juntek.outputs.web.health import LATE, TELL_EVERY, News
+from juntek.outputs.web import latest_state
+from juntek.outputs.web.api import description as describe_api
+from juntek.outputs.web.latest_state import LATE, TELL_EVERY, HealthMonitor
 from outputs.served import NOW, context, served
 from outputs.updates import kg_reading, kg_update
 
@@ -118,7 +118,7 @@ async def test_a_browser_hears_that_a_sink_goes_away_and_comes_back_without_any_
 
 
 async def test_a_browser_hears_that_a_lag_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(latest_state, "TELL_EVERY", 0.0)
     where = two_sinks()
     async with served(where) as site, site.browser() as browser, browser.stream("GET", "/api/live") as answer:
         lags = []
@@ -142,56 +142,56 @@ async def test_a_browser_that_comes_hears_how_all_is_now_and_not_how_it_was_for_
 
 def test_what_changes_a_state_is_news_at_once_and_only_once() -> None:
     where, clock = two_sinks(), Clock()
-    news = News(where, clock)
-    assert not news.take()
+    monitor = HealthMonitor(where, clock)
+    assert not monitor.has_news()
     for change in (go_away, come_back):
         change(where)
-        assert news.take()
-        assert not news.take()
+        assert monitor.has_news()
+        assert not monitor.has_news()
     where.sinks[WORKSHOP].connected = False
-    assert news.take()
+    assert monitor.has_news()
     where.troubles[WORKSHOP] = GONE
-    assert news.take()
+    assert monitor.has_news()
     where.troubles[WORKSHOP] = "The target workshop refuses the token; check timeseries.token."
-    assert news.take()
+    assert monitor.has_news()
 
 
 def test_a_history_that_pauses_is_news_whatever_else_is_there() -> None:
     where = context(sections=("history",))
-    news = News(where, Clock())
+    monitor = HealthMonitor(where, Clock())
     where.troubles["history"] = "The disk is full; make room."
-    assert news.take()
-    assert not news.take()
+    assert monitor.has_news()
+    assert not monitor.has_news()
 
 
 @pytest.mark.parametrize("key", ["failures", "lost", "refused"])
 def test_a_count_is_news_only_after_a_while(key: str) -> None:
     where, clock = two_sinks(), Clock()
-    news = News(where, clock)
+    monitor = HealthMonitor(where, clock)
     setattr(where.sinks[MQTT], key, 1)
-    assert not news.take()
+    assert not monitor.has_news()
     clock.now = TELL_EVERY
-    assert news.take()
-    assert not news.take()
+    assert monitor.has_news()
+    assert not monitor.has_news()
 
 
 def test_a_lag_that_changes_all_the_time_is_told_at_a_pace() -> None:
     where, clock = two_sinks(), Clock()
-    news, told = News(where, clock), []
+    monitor, told = HealthMonitor(where, clock), []
     for second in range(30):
         clock.now = float(second)
         where.sinks[WORKSHOP].behind = NOW - 1000 - second
-        if news.take():
+        if monitor.has_news():
             told.append(second)
     assert told == [5, 10, 15, 20, 25]
 
 
 def test_what_always_waits_a_moment_is_no_news() -> None:
     where, clock = two_sinks(), Clock()
-    news = News(where, clock)
+    monitor = HealthMonitor(where, clock)
     for second in range(100):
         clock.now = float(second)
         where.sinks[MQTT].queue.append(kg_update(kg_reading(time=NOW - second % LATE)))
         where.sinks[WORKSHOP].behind = NOW - second % LATE
-        assert not news.take()
+        assert not monitor.has_news()
         where.sinks[MQTT].queue.popleft()

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from juntek.outputs.web.api import facts_of
+from juntek.quantity import QUANTITIES
 from web.fake_past import NOMINAL, Past
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +100,9 @@ class FakeGateway:
     keeps_history: bool = True
     sinks: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: sink() for name in SINKS})
     password: str | None = None
+    quantities: list[Any] = field(default_factory=lambda: [facts_of(row) for row in QUANTITIES.values()])
+    more: dict[str, float] = field(default_factory=dict)
+    """What every reading says besides."""
     asked: list[str] = field(default_factory=list)
     clients: list[queue.SimpleQueue[bytes | None]] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
@@ -184,6 +189,7 @@ class FakeGateway:
             "output_state": "on",
             "run_time": 5_574_048,
             "message_count": unit.frames,
+            **self.more,
         }
 
     def meter(self, unit: Unit) -> dict[str, Any]:
@@ -252,6 +258,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._live()
         elif parts.path == "/api/health":
             self._json(self.owner.health())
+        elif parts.path == "/api/quantities":
+            self._json(self.owner.quantities)
         elif parts.path == "/api/meters":
             self._json([self.owner.meter(unit) for unit in self.owner.units])
         else:

@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from juntek.outputs.web.answers import Refusal
-from juntek.outputs.web.description import describe_api
+from juntek.outputs.web.api import description as describe_api
 from juntek.outputs.web.parameters import (
     CHARTED,
     LATEST,
@@ -27,6 +26,7 @@ from juntek.outputs.web.parameters import (
     read_chart,
     read_export,
 )
+from juntek.outputs.web.refusal import Refusal
 from outputs.served import HASH, NOW, PASSWORD, context, served, write_past
 from outputs.updates import kg_update, kh_update
 

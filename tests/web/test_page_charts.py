@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from juntek.outputs.web.api import facts_of
+from juntek.quantity import Chart, Quantity
 from web.browsing import PHONE, TABLET, Looked, look
 from web.fake_gateway import make_gateway
 
@@ -171,6 +173,28 @@ async def test_the_charts_are_also_a_table() -> None:
                 "Voltage",
                 "Temperature",
             ]
+
+
+async def test_a_quantity_that_nobody_told_the_page_of_has_a_chart_with_its_label() -> None:
+    row = Quantity("cell_spread", "Cell spread", "mV", "voltage", "instant", 1, chart=Chart(10, order=2))
+    with make_gateway(interval=0.2) as gateway:
+        gateway.quantities.append(facts_of(row))
+        gateway.more["cell_spread"] = 12.34
+        async with look(gateway.url + "#meter=house&range=hour") as looked:
+            await looked.settled()
+            strip = ".strip[data-quantity=cell_spread]"
+            await looked.until("strip => document.querySelector(strip)?.offsetHeight > 0", strip)
+            assert await looked.text(f"{strip} .strip__label") == "Cell spread, mV"
+            shown = [
+                await place.get_attribute("data-quantity")
+                for place in await looked.page.locator(".strip:visible").all()
+            ]
+            assert shown.index("cell_spread") == shown.index("power") + 1
+            await looked.page.focus(AREA)
+            await looked.page.keyboard.press("End")
+            assert "12.3" in await looked.text(f"{strip} .strip__value")
+            assert not [url for url in looked.asked if "cell_spread" in url]
+            assert looked.complaints == []
 
 
 async def test_a_gap_in_the_past_is_not_bridged() -> None:

@@ -161,7 +161,7 @@ async def test_a_target_that_dies_is_told_with_its_lag_and_is_up_to_date_soon_af
         await asyncio.to_thread(victoria_metrics.kill)
         await mark_of(looked, "timeseries workshop", "away")
         told = await looked.text("[data-sink='timeseries workshop']")
-        assert "Time series workshop" in told
+        assert "Time-series database workshop" in told
         assert "Nothing is lost" in told
         await looked.until("() => document.querySelectorAll('.notice[data-kind=away]').length === 2")
         await lag_of(gateway, "timeseries workshop", lambda lag: lag >= 5)

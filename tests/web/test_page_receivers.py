@@ -11,6 +11,7 @@ pytestmark = pytest.mark.browser
 
 RECEIVERS = ".receiver"
 WORKSHOP = "timeseries workshop"
+WORKSHOP_NAME = "Time-series database workshop"
 
 
 async def marks(looked: Looked) -> dict[str, str]:
@@ -33,7 +34,8 @@ async def test_every_receiver_is_named_as_owners_do_and_the_page_is_not_among_th
             assert await marks(looked) == {name: "well" for name in SINKS if name != "web"}
             names = await looked.page.locator(".receiver__name").all_inner_texts()
             assert names == [
-                "MQTT broker", "History", "Time series workshop", "Time series 192.168.1.7:8086", "Prometheus page",
+                "MQTT broker", "History", "Time-series database workshop", "Time-series database 192.168.1.7:8086",
+                "Metrics endpoint",
             ]  # fmt: skip
             assert set(await looked.page.locator(".receiver__state").all_inner_texts()) == {"Up to date"}
             assert await looked.text(".notices") == ""
@@ -48,9 +50,13 @@ async def test_what_is_away_or_behind_says_why_how_far_and_what_was_refused() ->
                 "metrics": "well",
             }  # fmt: skip
             assert await lines_of(looked, "mqtt") == ["MQTT broker", "Not working, 5 minutes behind", REFUSED]
-            assert await lines_of(looked, WORKSHOP) == ["Time series workshop", "Not working, 2 days behind", GONE]
+            assert await lines_of(looked, WORKSHOP) == [
+                "Time-series database workshop",
+                "Not working, 2 days behind",
+                GONE,
+            ]
             assert await lines_of(looked, "timeseries 192.168.1.7:8086") == [
-                "Time series 192.168.1.7:8086",
+                "Time-series database 192.168.1.7:8086",
                 "3 hours behind, being sent",
                 "1234 readings refused, 1 reading lost since the gateway started",
             ]
@@ -63,7 +69,7 @@ async def test_what_goes_away_is_told_at_the_top_too_and_no_longer_when_it_is_ba
             gateway.sinks[WORKSHOP] = sink(connected=False, failures=1, error=GONE)
             gateway.tell_gateway()
             await looked.page.wait_for_selector(f"[data-sink='{WORKSHOP}'][data-mark=away]", timeout=5000)
-            assert await looked.text(".notice[data-kind=away]") == f"Time series workshop is not working. {GONE}"
+            assert await looked.text(".notice[data-kind=away]") == f"{WORKSHOP_NAME} is not working. {GONE}"
             gateway.sinks[WORKSHOP] = sink(failures=1, lag=7200)
             gateway.tell_gateway()
             await looked.page.wait_for_selector(f"[data-sink='{WORKSHOP}'][data-mark=behind]", timeout=5000)
@@ -120,5 +126,5 @@ async def test_assistive_technology_finds_a_list_with_a_name() -> None:
     with make_gateway("trouble") as gateway:
         async with look(gateway.url) as looked:
             await looked.page.wait_for_selector(RECEIVERS)
-            receivers = looked.page.get_by_role("region", name="Gateway").get_by_role("list", name="Where readings go")
+            receivers = looked.page.get_by_role("region", name="Gateway").get_by_role("list", name="Outputs")
             assert await receivers.get_by_role("listitem").count() == 5

@@ -13,13 +13,15 @@ Accumulation = Literal["instant", "total", "today", "state", "setting"]
 class Chart:
     """How the page draws a quantity: `least_span` is the least that its axis covers, `height` its share of the charts.
 
-    `ends` are those of an axis that has natural ones; `signed` means that above 0 is charging.
+    `ends` are those of an axis that has natural ones; `signed` means that above 0 is charging. Charts stand below each
+    other by their `order`.
     """
 
     least_span: float
     height: float = 1.0
     ends: tuple[float, float] | None = None
     signed: bool = False
+    order: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from juntek.listening.address import Address
-from juntek.listening.connection import Connection
-from juntek.listening.server import serve as listen
+from juntek.listening.http_server import serve as listen
 from juntek.outputs import Context
 from juntek.outputs.metrics.present import Meters
 from juntek.update import Update
@@ -33,6 +32,8 @@ PATH: Final = "/metrics"
 REST: Final = 4
 """A page is shown again for that many times the time it took to write it."""
 _TEXT: Final = "text/plain; charset=utf-8"
+MOST_CONNECTIONS: Final = 32
+"""There are few who ask, and one that takes the page slowly holds a whole one in memory."""
 PIECE: Final = 64 * 1024
 """Bytes that are handed to a connection at once: of a slow one no more than that waits in memory twice."""
 
@@ -50,12 +51,6 @@ _FOR_PEOPLE: Final = """<!doctype html>
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class ScraperConnection(Connection):
-    """Of those who ask for this page there are few, and one that takes it slowly holds a whole page in memory."""
-
-    most = 32
 
 
 class Form(NamedTuple):
@@ -165,7 +160,7 @@ async def serve(address: Address, context: Context) -> AsyncIterator[Callable[[U
         meters.take(update)
 
     try:
-        async with listen(page, address, "metrics.listen", headers=HEADERS, connection=ScraperConnection):
+        async with listen(page, address, "metrics.listen", headers=HEADERS, most_connections=MOST_CONNECTIONS):
             log.info("metrics: the page is at http://%s%s", address.seen_from(context.gateway), PATH)
             yield handle
     finally:

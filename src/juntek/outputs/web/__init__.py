@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from juntek.outputs import Context, Handle, Output
-from juntek.outputs.web.options import WebOptions
+from juntek.outputs.web.web_options import WebOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def open_sink(options: WebOptions, context: Context) -> AsyncIterator[Hand
     Raises ConfigurationError for what the owner must mend in the configuration or its files, ListenError where the
     address cannot be listened at. Raises ModuleNotFoundError where the library is missing.
     """
-    from juntek.outputs.web.serving import serve  # noqa: PLC0415 - only whoever serves a page needs the library
+    from juntek.outputs.web.app import serve  # noqa: PLC0415 - only whoever serves a page needs the library
 
     async with serve(options, context) as handle:
         yield handle

@@ -1,251 +1,277 @@
 """The API: what is asked at which address; rule: it looks, and changes nothing but who is signed in.
 
-Every path is in `description`, with its answers; a test holds the two together.
+An operation is what its handler is: its answer is the type that the handler returns.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import tzinfo
-from typing import Any, Final
+from functools import cache, partial
+from typing import Any, Final, Generic, TypeVar, cast
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from juntek.outputs.web.access import COOKIE, Gate, is_own_origin, session_of
-from juntek.outputs.web.answers import NEVER_KEPT, Refusal, encode, pack
-from juntek.outputs.web.description import describe_api
-from juntek.outputs.web.export import open_export
-from juntek.outputs.web.live import Hub, Stream
-from juntek.outputs.web.parameters import read_calendar, read_chart, read_export, refuse_any
-from juntek.outputs.web.passwords import LONGEST_PASSWORD, matches
-from juntek.outputs.web.past import Past, make_chart, make_days
-from juntek.outputs.web.present import GATEWAY, Meters
+from juntek.history.queries import SERIES_KEYS
+from juntek.outputs.web import api_types as types
+from juntek.outputs.web.authentication import COOKIE, Authenticator, is_own_origin, session_of
+from juntek.outputs.web.broadcast import Broadcaster, Stream
+from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, open_export
+from juntek.outputs.web.latest_state import GATEWAY, LatestState
+from juntek.outputs.web.openapi import METER, Operation, describe_api
+from juntek.outputs.web.parameters import (
+    CALENDAR,
+    CHART,
+    EXPORT,
+    read_calendar,
+    read_chart,
+    read_export,
+    read_password,
+    refuse_any,
+)
+from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, compress, encode
+from juntek.quantity import QUANTITIES, Quantity
+from juntek.rs485.family import find_models
 
-LARGEST_BODY: Final = 8 * LONGEST_PASSWORD
-BODY_TIME: Final = 10.0
-MOST_CHECKS: Final = 4
-"""Passwords that wait to be checked; each takes 16 MB and a part of a second, one after the other."""
+T = TypeVar("T")
 
-Endpoint = Callable[[Request], Awaitable[ASGIApp]]
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[T]):
+    """JSON of a T, made and compressed already."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WithCookie(Generic[T]):
+    """An answer that leaves a session in the browser, or with an empty `cookie` takes it away."""
+
+    value: T
+    cookie: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """All that answers need."""
+    """All that handlers need."""
 
-    meters: Meters
-    past: Past
-    hub: Hub
-    gate: Gate
-    password_hash: str | None
+    state: LatestState
+    queries: HistoryQueries
+    broadcaster: Broadcaster
+    authenticator: Authenticator
     version: str
     time: Callable[[], float]
     zone: tzinfo
-    checking: list[None] = field(default_factory=list)
-    one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
-        looks: dict[str, Endpoint] = {
-            "/api/meters": self._list_meters,
-            "/api/meters/{name}/latest": self._show_latest,
-            "/api/meters/{name}/history": self._show_history,
-            "/api/meters/{name}/days": self._show_days,
-            "/api/meters/{name}/export": self._export,
-            "/api/health": self._show_health,
-            "/api/live": self._stream,
-        }
+        paths: dict[str, dict[str, Operation]] = {}
+        for operation in OPERATIONS:
+            paths.setdefault(operation.path, {})[operation.method] = operation
         return [
-            *(Route(path, self._guarded(look), methods=["GET"]) for path, look in looks.items()),
-            Route("/api/openapi.json", self._describe, methods=["GET"]),
-            Route("/api/session", self._serve_session, methods=["GET", "POST", "DELETE"]),
+            Route(path, partial(self._answer, operations), methods=list(operations))
+            for path, operations in paths.items()
         ]
 
-    def _guarded(self, look: Endpoint) -> Endpoint:
-        async def answer(request: Request) -> ASGIApp:
-            if not self.gate.admits(request.headers):
-                raise Refusal(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
-            return await look(request)
+    async def _answer(self, operations: dict[str, Operation], request: Request) -> ASGIApp:
+        operation = operations["GET" if request.method == "HEAD" else request.method]
+        if not operation.is_public and not self.authenticator.admits(request.headers):
+            raise Refusal(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
+        if not operation.parameters:
+            refuse_any(request.query_params.multi_items())
+        answer = await operation.handler(self, request)
+        if callable(answer):  # a response already
+            return answer  # type: ignore[no-any-return]
+        return self._respond(request, answer)
 
-        return answer
+    def _respond(self, request: Request, answer: Any) -> Response:  # noqa: ANN401 - what a handler returns
+        if isinstance(answer, WithCookie):
+            response = self._respond(request, answer.value)
+            if answer.cookie is not None:
+                lifetime = int(self.authenticator.sessions.lifetime) if answer.cookie else 0
+                secure = request.url.scheme == "https"
+                response.set_cookie(COOKIE, answer.cookie, lifetime, httponly=True, samesite="strict", secure=secure)
+            return response
+        if not isinstance(answer, Encoded):
+            answer = Encoded(*compress(encode(answer), request.headers.get("accept-encoding", "")))
+        return Response(answer.body, headers=NEVER_KEPT | answer.headers, media_type="application/json")
 
     # Meters ---------------------------------------------------------------------------------------------------
 
-    async def _list_meters(self, request: Request) -> Response:
-        refuse_any(request.query_params.multi_items())
+    async def list_meters(self, _: Request) -> list[types.Meter]:
+        """Return those of the configuration first, then those that only the history knows."""
         spans = await self._spans()
-        names = dict.fromkeys((*self.meters.names(), *spans))
-        return _json(request, [self.meters.entry(name, spans.get(name)) for name in names])
+        names = dict.fromkeys((*self.state.names(), *spans))
+        return [self.state.meter(name, spans.get(name)) for name in names]
 
     async def _spans(self) -> dict[str, tuple[float, float] | None]:
         try:
-            return await self.past.spans()
+            return await self.queries.spans()
         except Refusal:
             return {}  # what is now is shown all the same; /api/health says what the history lacks
 
-    async def _show_latest(self, request: Request) -> Response:
-        refuse_any(request.query_params.multi_items())
+    async def show_latest(self, request: Request) -> types.Reading:
+        """Raise Refusal where there is none yet."""
         name = await self._name(request)
-        latest = self.meters.get(name).latest()
+        latest = self.state.reading(name)
         if latest is None:
             raise Refusal(404, f'The meter "{name}" has said nothing yet; see /api/health.')
-        return _json(request, latest)
+        return latest
 
-    async def _show_history(self, request: Request) -> Response:
+    async def show_history(self, request: Request) -> Encoded[types.History]:
+        """Return it encoded by the thread that made it: with many points that takes longer than the database does."""
         chart = read_chart(request.query_params.multi_items(), self.time(), self.zone)
         name = await self._name(request)
         accepted = request.headers.get("accept-encoding", "")
-        # Made into text in the thread too: with many points that takes longer than the database does.
-        body, headers = await self.past.ask(lambda reader: pack(encode(make_chart(reader, name, chart)), accepted))
-        return Response(body, headers=NEVER_KEPT | headers, media_type="application/json")
+        return await self.queries.query(
+            lambda reader: Encoded(*compress(encode(make_chart(reader, name, chart)), accepted))
+        )
 
-    async def _show_days(self, request: Request) -> Response:
+    async def show_days(self, request: Request) -> list[types.Day]:
+        """Return none for a meter without a history."""
         calendar = read_calendar(request.query_params.multi_items(), self.time(), self.zone)
         name = await self._name(request)
-        return _json(request, await self.past.ask(lambda reader: make_days(reader, name, calendar)))
+        return await self.queries.query(lambda reader: make_days(reader, name, calendar))
 
-    async def _export(self, request: Request) -> Response:
+    async def export(self, request: Request) -> Response:
+        """Send a file while it is read."""
         export = read_export(request.query_params.multi_items(), self.zone)
         name = await self._name(request)
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT)
-        file = await open_export(self.past, name, export)
+        file = await open_export(self.queries, name, export)
         headers = NEVER_KEPT | {"content-disposition": f'attachment; filename="{file.name}"'}
         return StreamingResponse(file.pieces, headers=headers, media_type=file.media_type)
 
     async def _name(self, request: Request) -> str:
         """Return the meter that a path names; raises Refusal where there is none."""
         name: str = request.path_params["name"]
-        if name in self.meters or name in await self._spans():
+        if name in self.state or name in await self._spans():
             return name
-        names = ", ".join(self.meters.names()) or "none"
+        names = ", ".join(self.state.names()) or "none"
         raise Refusal(404, f"There is no such meter; there are {names}.")
 
     # The gateway ----------------------------------------------------------------------------------------------
 
-    async def _show_health(self, request: Request) -> Response:
-        refuse_any(request.query_params.multi_items())
-        return _json(request, self.meters.health())
+    async def list_quantities(self, _: Request) -> list[types.QuantityFacts]:
+        """Return what is public, in the order in which it is shown."""
+        return [facts_of(row) for row in QUANTITIES.values() if not row.secret]
 
-    async def _stream(self, request: Request) -> ASGIApp:
-        refuse_any(request.query_params.multi_items())
+    async def show_health(self, _: Request) -> types.Health:
+        """Return how all does now."""
+        return self.state.health()
+
+    async def watch(self, request: Request) -> ASGIApp:
+        """Stream for as long as the connection is open and may look."""
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT, media_type="text/event-stream")
         headers = request.headers
-        self.hub.renew(GATEWAY)
-        return Stream(self.hub, [GATEWAY, *self.meters.names()], lambda: self.gate.admits(headers))
+        self.broadcaster.renew(GATEWAY)
+        return Stream(self.broadcaster, [GATEWAY, *self.state.names()], lambda: self.authenticator.admits(headers))
 
-    async def _describe(self, request: Request) -> Response:
-        refuse_any(request.query_params.multi_items())
-        return _json(request, describe_api(self.version))
+    async def describe(self, _: Request) -> dict[str, Any]:
+        """Return what OPERATIONS are."""
+        return description(self.version)
 
     # Sessions -------------------------------------------------------------------------------------------------
 
-    async def _serve_session(self, request: Request) -> Response:
-        refuse_any(request.query_params.multi_items())
-        if request.method == "POST":
-            return await self._sign_in(request)
-        if request.method == "DELETE":
-            return self._sign_out(request)
-        return _json(request, {"required": self.gate.needed, "signed_in": self.gate.admits(request.headers)})
+    async def show_session(self, request: Request) -> WithCookie[types.Session]:
+        """Tell, and let the browser keep its cookie as long as the session."""
+        needed = self.authenticator.is_needed
+        session = session_of(request.headers)
+        is_open = needed and session is not None and self.authenticator.sessions.visit(session)
+        signed_in = is_open or self.authenticator.admits(request.headers)
+        return WithCookie({"required": needed, "signed_in": signed_in}, session if is_open else None)
 
-    async def _sign_in(self, request: Request) -> Response:
+    async def sign_in(self, request: Request) -> WithCookie[types.Session]:
+        """Begin a session, and end the one before it."""
         _refuse_foreign(request)
-        password = await _read_password(request)
-        if self.gate.needed:
-            await self._check(request.client.host if request.client else "", password)
-        response = _json(request, {"required": self.gate.needed, "signed_in": True})
-        if self.gate.needed:
+        password = await read_password(request)
+        cookie = None
+        if self.authenticator.is_needed:
+            await self.authenticator.check(request.client.host if request.client else "", password)
             self._end(request)
-            lifetime = int(self.gate.sessions.lifetime)
-            _set_cookie(request, response, self.gate.sessions.open(), lifetime)
-        return response
+            cookie = self.authenticator.sessions.open()
+        return WithCookie({"required": self.authenticator.is_needed, "signed_in": True}, cookie)
 
-    async def _check(self, address: str, password: str) -> None:
-        wait = self.gate.tries.wait(address)
-        if wait > 0:
-            seconds = int(wait) + 1
-            raise Refusal(
-                429, f"Too many wrong passwords; try again in {seconds} seconds.", {"retry-after": str(seconds)}
-            )
-        if len(self.checking) >= MOST_CHECKS:
-            raise Refusal(503, "Too many sign in at once; try again in a moment.", {"retry-after": "2"})
-        self.gate.tries.note(address)  # before the check, as several may be under way
-        self.checking.append(None)
-        try:
-            async with self.one_check:
-                right = await asyncio.to_thread(matches, password, self.password_hash or "")
-        finally:
-            self.checking.pop()
-        if not right:
-            raise Refusal(401, "That is not the password.")
-        self.gate.tries.forgive(address)
-
-    def _sign_out(self, request: Request) -> Response:
+    async def sign_out(self, request: Request) -> WithCookie[types.Session]:
+        """End the session, here and in the browser."""
         _refuse_foreign(request)
         self._end(request)
-        response = _json(request, {"required": self.gate.needed, "signed_in": not self.gate.needed})
-        if session_of(request.headers) is not None:
-            _set_cookie(request, response, "", 0)
-        return response
+        needed = self.authenticator.is_needed
+        had_session = session_of(request.headers) is not None
+        return WithCookie({"required": needed, "signed_in": not needed}, "" if had_session else None)
 
     def _end(self, request: Request) -> None:
         session = session_of(request.headers)
         if session is not None:
-            self.gate.sessions.close(session)
+            self.authenticator.sessions.close(session)
 
 
-def _json(request: Request, value: Any) -> Response:  # noqa: ANN401 - anything that JSON can hold
-    body, headers = pack(encode(value), request.headers.get("accept-encoding", ""))
-    return Response(body, headers=NEVER_KEPT | headers, media_type="application/json")
+OPERATIONS: Final = (
+    Operation(path="/api/meters", summary="All meters, now", handler=Api.list_meters),
+    Operation(path=f"{METER}/latest", summary="The latest reading of a meter", handler=Api.show_latest),
+    Operation(
+        path=f"{METER}/history", summary="A chart: the past at a resolution that fits", handler=Api.show_history,
+        parameters=CHART,
+    ),
+    Operation(
+        path=f"{METER}/days", summary="Energy and extremes of days, months or years", handler=Api.show_days,
+        parameters=CALENDAR,
+    ),
+    Operation(
+        path=f"{METER}/export", summary="All readings of a meter as a file", handler=Api.export, parameters=EXPORT,
+        errors=(501,),
+        content={
+            "text/csv": {"type": "string"}, PARQUET_TYPE: {"type": "string", "contentMediaType": PARQUET_TYPE},
+        },
+    ),
+    Operation(path="/api/quantities", summary="What each quantity is called", handler=Api.list_quantities),
+    Operation(path="/api/health", summary="How the gateway, its links and its outputs do", handler=Api.show_health),
+    Operation(
+        path="/api/live", summary="Server-sent events: `update` holds a LiveUpdate, `gateway` a Health",
+        handler=Api.watch, content={"text/event-stream": {"type": "string"}},
+    ),
+    Operation(path="/api/openapi.json", summary="This description", handler=Api.describe, is_public=True),
+    Operation(
+        path="/api/session", summary="Whether a password is needed, and given", handler=Api.show_session,
+        is_public=True,
+    ),
+    Operation(
+        method="POST", path="/api/session", summary="Sign in", handler=Api.sign_in, is_public=True,
+        body=types.Password, errors=(403, 408, 413, 415, 429),
+    ),
+    Operation(
+        method="DELETE", path="/api/session", summary="Sign out", handler=Api.sign_out, is_public=True, errors=(403,),
+    ),
+)  # fmt: skip
 
 
-def _set_cookie(request: Request, response: Response, value: str, lifetime: int) -> None:
-    response.set_cookie(
-        COOKIE,
-        value,
-        max_age=lifetime,
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+@cache
+def description(version: str) -> dict[str, Any]:
+    """Return the description of the whole API in OpenAPI 3.1."""
+    return describe_api(version, OPERATIONS)
+
+
+def facts_of(row: Quantity) -> types.QuantityFacts:
+    """Return a quantity as the API shows it."""
+    return {
+        "key": row.key,
+        "label": row.label,
+        "unit": row.unit,
+        "digits": row.digits,
+        "accumulation": row.accumulation,
+        "history": row.key in SERIES_KEYS,
+        "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
+        "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
+    }
 
 
 def _refuse_foreign(request: Request) -> None:
     if not is_own_origin(request.headers):
         raise Refusal(403, "Only the gateway's own page may do this.")
-
-
-async def _read_password(request: Request) -> str:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
-    try:
-        value = json.loads(await _read_body(request))
-    except (ValueError, RecursionError):
-        raise Refusal(400, 'Send JSON such as {"password": "…"}.') from None
-    password = value.get("password") if isinstance(value, dict) else None
-    if not isinstance(password, str) or len(value) != 1 or not 0 < len(password) <= LONGEST_PASSWORD:
-        raise Refusal(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
-    return password
-
-
-async def _read_body(request: Request) -> bytes:
-    body = b""
-    try:
-        async with asyncio.timeout(BODY_TIME):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_BODY:
-                    raise Refusal(413, f"Send at most {LARGEST_BODY} bytes.", {"connection": "close"})
-    except TimeoutError:
-        raise Refusal(408, "The request did not come in time; send it again.", {"connection": "close"}) from None
-    except ClientDisconnect:
-        raise Refusal(400, "The request ended too early.") from None
-    return body

@@ -1,35 +1,79 @@
-"""What a request asks for, read from its address; rule: a wrong word is refused with a sentence, never guessed at.
+"""What a request asks for, read from its address or body; rule: a wrong word is refused with a sentence, never guessed.
 
 Times are ISO 8601 or seconds since 1970; a time without an offset is in the time zone of the gateway.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
+
+from starlette.requests import ClientDisconnect, Request
 
 from juntek.history.queries import SERIES_KEYS
-from juntek.outputs.web.answers import Refusal
+from juntek.outputs.web.api_types import Date, Moment
+from juntek.outputs.web.passwords import LONGEST_PASSWORD
+from juntek.outputs.web.refusal import Refusal
 
 By = Literal["day", "month", "year"]
 Format = Literal["csv", "parquet"]
 
 DAY: Final = 86400.0
-LATEST: Final = 253_402_214_400.0
-"""Seconds since 1970 at the end of the year 9999, less a day for time zones."""
+LATEST: Final = 253_402_128_000.0
+"""Seconds since 1970 at the end of the year 9999, less a day for time zones and one for the midnight that follows."""
 MOST_POINTS: Final = 10_000
 FEW_POINTS: Final = 1000
 MOST_DAYS: Final = 36_600
+LARGEST_BODY: Final = 8 * LONGEST_PASSWORD
+BODY_TIME: Final = 10.0
+"""s in which what a browser signs in with has to come."""
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
 CHARTED = SERIES_KEYS
 """Quantities of which there is a history."""
 USUAL = ("voltage", "current", "power", "state_of_charge", "temperature")
 _OFFSET_IN_ADDRESS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
 """A plus sign in an address is read as a blank."""
+
+
+_SINCE_1970: Final = ("pattern", r"^(19[7-9]\d|[2-9]\d{3})-")
+_Time = Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST)]
+_Day = Annotated[Date, _SINCE_1970]
+_Quantity = Annotated[str, ("enum", CHARTED)]
+_Points = Annotated[int, ("minimum", 2), ("maximum", MOST_POINTS)]
+
+
+class Parameter(NamedTuple):
+    """One word of an address: its name, what it means, its type, and what holds without it."""
+
+    name: str
+    text: str
+    type: Any
+    default: Any = None
+
+
+CHART: Final = (
+    Parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _Time),
+    Parameter("to", "Last time. Default: now.", _Time),
+    Parameter("quantities", "What to draw, with commas between.", Annotated[list[_Quantity], ("minItems", 1)],
+              list(USUAL)),
+    Parameter("points", "At most this many points.", _Points, FEW_POINTS),
+)  # fmt: skip
+CALENDAR: Final = (
+    Parameter("from", "First date. Default: 29 days before `to`.", _Day),
+    Parameter("to", "Last date. Default: today.", _Day),
+    Parameter("by", "What one row stands for.", By, "day"),
+)
+EXPORT: Final = (
+    Parameter("from", "First time. Default: the first of all.", _Time),
+    Parameter("to", "Last time. Default: the last of all.", _Time),
+    Parameter("format", "Kind of file.", Format, "csv"),
+)
 
 
 class Range(NamedTuple):
@@ -65,7 +109,7 @@ class Export(NamedTuple):
 
 def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Chart:
     """Return what a chart asks for; the last day where no time is given. Raises Refusal."""
-    values = _collect(query, ("from", "to", "quantities", "points"))
+    values = _collect(query, CHART)
     start, end = _read_range(values, zone)
     if end is None:
         end = now if start is None or start < now else start + DAY
@@ -76,7 +120,7 @@ def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Ch
 
 def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Calendar:
     """Return which days are asked for; the last thirty where none are given. Raises Refusal."""
-    values = _collect(query, ("from", "to", "by"))
+    values = _collect(query, CALENDAR)
     today = datetime.fromtimestamp(now, zone).date()
     first = _read_date("from", values["from"]) if "from" in values else None
     last = _read_date("to", values["to"]) if "to" in values else max(today, first or today)
@@ -90,11 +134,40 @@ def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) ->
 
 def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
     """Return what is to be exported. Raises Refusal."""
-    values = _collect(query, ("from", "to", "format"))
+    values = _collect(query, EXPORT)
     start, end = _read_range(values, zone)
     if start is not None and end is not None:
         _ordered(start, end)
     return Export(start, end, _read_choice("format", values.get("format", "csv"), get_args(Format)))
+
+
+async def read_password(request: Request) -> str:
+    """Return the password that a browser signs in with. Raises Refusal."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
+    try:
+        value = json.loads(await _read_body(request))
+    except (ValueError, RecursionError):
+        raise Refusal(400, 'Send JSON such as {"password": "…"}.') from None
+    password = value.get("password") if isinstance(value, dict) else None
+    if not isinstance(password, str) or len(value) != 1 or not 0 < len(password) <= LONGEST_PASSWORD:
+        raise Refusal(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
+    return password
+
+
+async def _read_body(request: Request) -> bytes:
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > LARGEST_BODY:
+                    raise Refusal(413, f"Send at most {LARGEST_BODY} bytes.", {"connection": "close"})
+    except TimeoutError:
+        raise Refusal(408, "The request did not come in time; send it again.", {"connection": "close"}) from None
+    except ClientDisconnect:
+        raise Refusal(400, "The request ended too early.") from None
+    return body
 
 
 def refuse_any(query: Iterable[tuple[str, str]]) -> None:
@@ -102,7 +175,8 @@ def refuse_any(query: Iterable[tuple[str, str]]) -> None:
     _collect(query, ())
 
 
-def _collect(query: Iterable[tuple[str, str]], known: tuple[str, ...]) -> dict[str, str]:
+def _collect(query: Iterable[tuple[str, str]], parameters: tuple[Parameter, ...]) -> dict[str, str]:
+    known = tuple(parameter.name for parameter in parameters)
     values: dict[str, str] = {}
     for key, value in query:
         if key not in known:

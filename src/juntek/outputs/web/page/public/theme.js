@@ -1,9 +1,11 @@
-// Sets the chosen theme before the first paint; without a choice the style sheet follows the system.
+// Sets the theme before the first paint: the chosen one, else that of the system.
 (function () {
+  var theme = null;
   try {
-    var theme = localStorage.getItem("juntek.theme");
-    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+    theme = localStorage.getItem("juntek.theme");
   } catch (error) {
     // No storage: the system decides.
   }
+  var isDark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
 })();

@@ -21,6 +21,33 @@ export interface Reading {
   readonly run_time: number | null;
   readonly direction: Direction;
   readonly output_state: string;
+  /** Any quantity that the gateway has besides. */
+  readonly [key: string]: unknown;
+}
+
+/** How a quantity is drawn; `signed`: above zero is charging and below is discharging. */
+export interface ChartFacts {
+  /** The least that its axis covers, so that noise does not look like an event. */
+  readonly least_span: number;
+  /** Its part of the height of all charts. */
+  readonly height: number;
+  /** Ends of its axis where it has natural ones. */
+  readonly ends: readonly [number, number] | null;
+  readonly signed: boolean;
+  readonly order: number;
+}
+
+export interface QuantityFacts {
+  readonly key: string;
+  readonly label: string;
+  readonly unit: string;
+  readonly digits: number;
+  readonly accumulation: string;
+  /** Whether the gateway keeps a history of it. */
+  readonly history: boolean;
+  readonly chart: ChartFacts | null;
+  /** Families of meters that have this setting. */
+  readonly families: readonly string[];
 }
 
 export interface Health {
@@ -76,7 +103,7 @@ export interface SinkHealth {
   readonly error: string | null;
 }
 
-export interface HistoryState {
+interface HistoryState {
   readonly state: string;
   readonly reason?: string | null;
 }
@@ -136,6 +163,7 @@ export function now(): number {
 }
 
 export const getMeters = (): Promise<Meter[]> => ask("api/meters");
+export const getQuantities = (): Promise<QuantityFacts[]> => ask("api/quantities");
 export const getHealth = (): Promise<GatewayHealth> => ask("api/health");
 export const getSession = (): Promise<{ required: boolean; signed_in: boolean }> => ask("api/session");
 

@@ -1,11 +1,11 @@
 /** The buttons above the charts; rule: every gesture has a button, so that nothing needs a wheel or two fingers. */
 
 import { element } from "./dom.ts";
-import { icon } from "./icons.ts";
+import { iconButton } from "./icons.ts";
 import { RANGES, type Range } from "./span.ts";
 import { TEXT } from "./strings.ts";
 
-export interface Controls {
+interface Controls {
   readonly ranges: HTMLElement;
   readonly moves: HTMLElement;
   show(range: Range | null, follows: boolean, isWidest: boolean): void;
@@ -20,19 +20,17 @@ export function chartControls(meant: {
   for (const range of RANGES) {
     buttons.set(range, element("button", { type: "button", click: () => meant.range(range) }, TEXT.ranges[range]));
   }
-  const round = (label: string, shape: "left" | "right" | "plus" | "minus", click: () => void): HTMLButtonElement =>
-    element("button", { type: "button", class: "round", "aria-label": label, title: label, click }, icon(shape));
-  const later = round(TEXT.later, "right", () => meant.page(0.8));
-  const wider = round(TEXT.zoomOut, "minus", () => meant.zoom(2));
+  const later = iconButton(TEXT.later, "right", () => meant.page(0.8));
+  const wider = iconButton(TEXT.zoomOut, "minus", () => meant.zoom(2));
   return {
     ranges: element("div", { class: "choice", role: "group", "aria-label": TEXT.rangeGroup }, ...buttons.values()),
     moves: element(
       "div",
       { class: "moves", role: "group", "aria-label": TEXT.move },
-      round(TEXT.earlier, "left", () => meant.page(-0.8)),
+      iconButton(TEXT.earlier, "left", () => meant.page(-0.8)),
       later,
       wider,
-      round(TEXT.zoomIn, "plus", () => meant.zoom(0.5)),
+      iconButton(TEXT.zoomIn, "plus", () => meant.zoom(0.5)),
     ),
     show(range, follows, isWidest) {
       for (const [name, button] of buttons) button.setAttribute("aria-pressed", String(name === range));

@@ -1,19 +1,19 @@
 /** The charts as a table, for whoever cannot see them; rule: at most some fifty rows, evenly over what is shown. */
 
-import { element, fill } from "./dom.ts";
+import { columnHead, element, fill, rowHead, table } from "./dom.ts";
 import { measure, number, point, span as spanText } from "./format.ts";
 import type { Points } from "./points.ts";
-import { CHARTED } from "./quantities.ts";
+import type { Charted } from "./quantities.ts";
 import type { Span } from "./span.ts";
 import { TEXT } from "./strings.ts";
 
 const MOST = 48;
 
-export function drawTable(place: HTMLElement, points: Points, span: Span, first: number, last: number): void {
+export function drawTable(place: HTMLElement, quantities: readonly Charted[], points: Points, span: Span, first: number, last: number): void {
   const step = Math.max(1, Math.ceil((last - first + 1) / MOST));
-  const rows: HTMLElement[] = [];
+  const rows: HTMLElement[][] = [];
   for (let index = first; index <= last && index < points.time.length; index += step) {
-    const cells = CHARTED.map(({ key, digits, unit }) => {
+    const cells = quantities.map(({ key, digits, unit }) => {
       const line = points.lines[key];
       const value = line?.average[index] ?? null;
       const [low, high] = [line?.minimum[index] ?? null, line?.maximum[index] ?? null];
@@ -25,21 +25,8 @@ export function drawTable(place: HTMLElement, points: Points, span: Span, first:
         differs ? element("small", {}, TEXT.between(number(low, digits), number(high, digits))) : null,
       );
     });
-    const time = element("th", { scope: "row" }, point(points.time[index] as number, points.resolution));
-    rows.push(element("tr", {}, time, ...cells));
+    rows.push([rowHead(point(points.time[index] as number, points.resolution)), ...cells]);
   }
-  fill(
-    place,
-    element(
-      "table",
-      {},
-      element("caption", {}, TEXT.chartTable(spanText(span.from, span.to))),
-      element(
-        "thead",
-        {},
-        element("tr", {}, ...[TEXT.time, ...CHARTED.map(({ label }) => label)].map((label) => element("th", { scope: "col" }, label))),
-      ),
-      element("tbody", {}, ...rows),
-    ),
-  );
+  const caption = element("caption", {}, TEXT.chartTable(spanText(span.from, span.to)));
+  fill(place, table(caption, [TEXT.time, ...quantities.map(({ label }) => label)].map((label) => columnHead(label)), rows));
 }

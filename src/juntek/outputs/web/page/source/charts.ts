@@ -4,21 +4,22 @@ import type { Reading, Series } from "./api.ts";
 import { GatewayError, exportAddress, getHistory, now } from "./api.ts";
 import { drawTable } from "./chart_table.ts";
 import { chartControls } from "./chart_controls.ts";
+import { ChartCursor } from "./chart_cursor.ts";
 import { element, say } from "./dom.ts";
-import { measure, point, seconds, span as spanText } from "./format.ts";
+import { averages, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
-import { type Points, join, nearest } from "./points.ts";
-import { CHARTED, CHARTED_KEYS } from "./quantities.ts";
+import { type Points, firstIn, join, lastIn, nearest } from "./points.ts";
+import { type Charted, charted } from "./quantities.ts";
 import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { TEXT } from "./strings.ts";
-import { AXIS, RIGHT, Strip } from "./strip.ts";
+import { AXIS, Strip, plotWidth } from "./strip.ts";
 import { palette } from "./theme.ts";
 import { type Tile, Tiles } from "./tiles.ts";
 
 /** Milliseconds that hands must rest before finer points are asked for. */
 const REST = 140;
 
-export interface Seen {
+interface Seen {
   readonly range: Range | null;
   readonly span: Span;
 }
@@ -28,13 +29,18 @@ export class Charts {
   private readonly area: HTMLElement;
   private readonly title = element("p", { class: "charts__span", id: "charts-span" });
   private readonly note = element("p", { class: "charts__note" });
-  private readonly spoken = element("p", { class: "only-read", role: "status", "aria-live": "polite" });
-  private readonly cursorLabel = element("span", { class: "charts__cursor" });
   private readonly details: HTMLDetailsElement;
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
   private readonly controls: ReturnType<typeof chartControls>;
   private readonly exports: Record<"csv" | "parquet", HTMLAnchorElement>;
-  private readonly strips: Strip[];
+  private readonly strips: Strip[] = [];
+  private readonly cursor = new ChartCursor(() => ({
+    strips: this.strips,
+    points: this.points,
+    span: this.span,
+    width: this.area.clientWidth,
+  }));
+  private quantities: readonly Charted[] = [];
   private tiles: Tiles;
   private points: Points = { time: [], lines: {}, resolution: 0 };
   private meter = "";
@@ -42,12 +48,11 @@ export class Charts {
   private span: Span = spanOf("day", { from: now() - 86_400, to: now() });
   private range: Range | null = "day";
   private follows = true;
-  private cursor: number | null = null;
   private failed = "";
   private frame = 0;
   private timer = 0;
   private ticked = 0;
-  private width = 0;
+  private laidOut = "";
   private isMarked = false;
 
   constructor(
@@ -55,7 +60,6 @@ export class Charts {
     private readonly seen: (seen: Seen) => void,
   ) {
     this.tiles = this.makeTiles();
-    this.strips = CHARTED.map((quantity) => new Strip(quantity, this.span, palette()));
     this.area = element(
       "div",
       {
@@ -66,8 +70,7 @@ export class Charts {
         "aria-label": TEXT.charts,
         "aria-describedby": "charts-help charts-span",
       },
-      ...this.strips.map((strip) => strip.element),
-      this.cursorLabel,
+      this.cursor.label,
     );
     this.details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, TEXT.asTable), this.table);
     this.exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
@@ -89,7 +92,7 @@ export class Charts {
       ),
       element("p", { class: "only-read", id: "charts-help" }, TEXT.chartsHelp),
       this.area,
-      this.spoken,
+      this.cursor.spoken,
       element(
         "div",
         { class: "charts__foot" },
@@ -102,12 +105,13 @@ export class Charts {
 
   /** Shows another meter, at a stretch or a range that ends now. */
   setMeter(meter: string, first: number | null, seen: { range: Range | null; span?: Span }): void {
+    if (this.strips.length === 0) this.makeStrips();
     if (meter !== this.meter) {
       this.tiles.stop();
       this.tiles = this.makeTiles();
       this.points = { time: [], lines: {}, resolution: 0 };
       this.failed = "";
-      this.cursor = null;
+      this.cursor.index = null;
     }
     this.meter = meter;
     this.first = first;
@@ -115,6 +119,12 @@ export class Charts {
     this.follows = this.range !== null;
     this.span = this.range ? spanOf(this.range, this.limits()) : (seen.span ?? this.span);
     this.update(0);
+  }
+
+  private makeStrips(): void {
+    this.quantities = charted();
+    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity, this.span, palette())));
+    this.area.prepend(...this.strips.map((strip) => strip.element));
   }
 
   /** Tells when the history begins; the gateway may learn it after the page. */
@@ -173,10 +183,8 @@ export class Charts {
   }
 
   private zoomHere(factor: number): void {
-    const cursor = this.cursor === null ? null : (this.points.time[this.cursor] ?? null);
-    const isInside = cursor !== null && cursor >= this.span.from && cursor <= this.span.to;
     // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
-    const around = isInside ? cursor : this.follows ? this.span.to : (this.span.from + this.span.to) / 2;
+    const around = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
     this.move(zoom(this.span, factor, around, this.limits()));
   }
 
@@ -197,14 +205,13 @@ export class Charts {
 
   private draw(): void {
     this.frame = 0;
-    this.points = join(this.tiles.pieces(this.span), CHARTED_KEYS, this.recent(this.meter));
-    if (this.cursor !== null && this.cursor >= this.points.time.length) this.cursor = null;
+    this.points = join(this.tiles.pieces(this.span), this.quantities.map(({ key }) => key), this.recent(this.meter));
     for (const strip of this.strips) {
       strip.setSpan(this.span);
       strip.setPoints(this.points);
     }
     this.layOut();
-    this.showCursor();
+    this.cursor.show();
     this.tell();
     if (!this.isMarked && this.points.time.length > 0) {
       this.isMarked = true;
@@ -212,20 +219,19 @@ export class Charts {
     }
   }
 
-  /** Gives every chart its height; without a value a temperature has no chart. */
+  /** Gives every chart its height; what no point has, as the temperature of a meter without a probe, has no chart. */
   private layOut(): void {
     const width = this.area.clientWidth;
     if (width === 0) return;
-    const last = this.strips.length - 1;
-    const hasProbe = this.strips[last]!.hasValues() || this.points.time.length === 0;
-    const shown = hasProbe ? this.strips : this.strips.slice(0, last);
-    const state = width * 2 + (hasProbe ? 1 : 0);
-    if (state === this.width) return;
-    this.width = state;
-    this.strips[last]!.element.hidden = !hasProbe;
+    const filled = this.strips.filter((strip) => strip.hasValues());
+    const shown = filled.length === 0 ? this.strips : filled;
+    const state = [width, ...shown.map(({ quantity }) => quantity.key)].join();
+    if (state === this.laidOut) return;
+    this.laidOut = state;
+    for (const strip of this.strips) strip.element.hidden = !shown.includes(strip);
     const unit = width < 600 ? 96 : 112;
     shown.forEach((strip, index) => {
-      strip.setSize(width, Math.round(unit * strip.quantity.height), index === shown.length - 1);
+      strip.setSize(width, Math.round(unit * strip.quantity.chart.height), index === shown.length - 1);
     });
   }
 
@@ -233,7 +239,7 @@ export class Charts {
     say(this.title, spanText(this.span.from, this.span.to));
     this.controls.show(this.range, this.follows, isWidest(this.span, this.limits()));
     const { resolution, time } = this.points;
-    let text: string = resolution > 0 ? TEXT.onePoint(seconds(resolution)) : TEXT.everyReading;
+    let text: string = resolution > 0 ? TEXT.averages(averages(resolution)) : TEXT.singleReadings;
     if (this.failed !== "") text = TEXT.notice.historyFailed(this.failed);
     else if (time.length === 0) text = this.tiles.isBusy ? TEXT.loadingFiner : TEXT.notice.noHistory;
     else if (this.first !== null && now() - this.first < 600) text = TEXT.notice.young(point(this.first, 60));
@@ -246,91 +252,39 @@ export class Charts {
     }
   }
 
-  private showCursor(): void {
-    const index = this.cursor ?? -1;
-    for (const strip of this.strips) strip.setCursor(index);
-    const time = this.points.time[index];
-    const isShown = time !== undefined && time >= this.span.from && time <= this.span.to;
-    this.cursorLabel.hidden = !isShown;
-    if (!isShown) return;
-    say(this.cursorLabel, point(time, this.points.resolution));
-    const left = AXIS + ((time - this.span.from) / (this.span.to - this.span.from)) * this.plotWidth();
-    const half = this.cursorLabel.offsetWidth / 2;
-    const inside = Math.min(Math.max(left, half), this.area.clientWidth - half);
-    this.cursorLabel.style.transform = `translateX(${Math.round(inside - half)}px)`;
-  }
-
   private listen(): void {
-    const timeAt = (left: number): number =>
-      this.span.from + (left / this.plotWidth()) * (this.span.to - this.span.from);
+    const secondsIn = (pixels: number): number => (pixels / plotWidth(this.area.clientWidth)) * (this.span.to - this.span.from);
+    const timeAt = (left: number): number => this.span.from + secondsIn(left);
     listen(this.area, (clientX) => clientX - this.area.getBoundingClientRect().left - AXIS, {
       zoom: (factor, left) => this.move(zoom(this.span, factor, timeAt(left), this.limits())),
-      pan: (pixels) => {
-        const by = (-pixels / this.plotWidth()) * (this.span.to - this.span.from);
-        this.move(pan(this.span, by, this.limits()));
-      },
+      pan: (pixels) => this.move(pan(this.span, secondsIn(-pixels), this.limits())),
       point: (left) => {
-        this.cursor = left === null ? null : nearest(this.points, timeAt(left));
-        this.showCursor();
+        this.cursor.index = left === null ? null : nearest(this.points, timeAt(left));
+        this.cursor.show();
       },
-      step: (count) => this.step(count),
-      edge: (side) => this.setCursor(side < 0 ? this.firstShown() : this.lastShown()),
+      step: (count) => this.cursor.step(count),
+      edge: (side) => this.cursor.edge(side),
       page: (parts) => this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits())),
       zoomHere: (factor) => {
         this.zoomHere(factor);
-        say(this.spoken, spanText(this.span.from, this.span.to));
+        say(this.cursor.spoken, spanText(this.span.from, this.span.to));
       },
       isWidest: () => isWidest(this.span, this.limits()),
     });
     new ResizeObserver(() => this.update()).observe(this.area);
   }
 
-  private step(count: number): void {
-    if (this.points.time.length === 0) return;
-    const shown = this.cursor ?? -1;
-    const isInside = shown >= this.firstShown() && shown <= this.lastShown();
-    this.setCursor(isInside ? shown + count : count < 0 ? this.lastShown() : this.firstShown());
-  }
-
-  private setCursor(index: number): void {
-    this.cursor = Math.min(Math.max(index, this.firstShown()), this.lastShown());
-    this.showCursor();
-    const time = this.points.time[this.cursor];
-    if (time === undefined) return;
-    const values = this.strips
-      .filter((strip) => !strip.element.hidden)
-      .map(({ quantity }) => {
-        const value = this.points.lines[quantity.key]?.average[this.cursor as number] ?? null;
-        return `${quantity.label} ${value === null ? TEXT.noReading : measure(value, quantity.digits, quantity.unit)}`;
-      });
-    say(this.spoken, `${point(time, this.points.resolution)}: ${values.join(", ")}`);
-  }
-
-  private firstShown(): number {
-    const index = this.points.time.findIndex((time) => time >= this.span.from);
-    return index < 0 ? 0 : index;
-  }
-
-  private lastShown(): number {
-    let index = this.points.time.length - 1;
-    while (index > 0 && (this.points.time[index] as number) > this.span.to) index--;
-    return Math.max(index, 0);
-  }
-
-  private plotWidth(): number {
-    return Math.max(1, this.area.clientWidth - AXIS - RIGHT);
-  }
-
   private drawTable(): void {
     if (!this.details.open) return;
     this.table.setAttribute("aria-label", TEXT.chartTable(spanText(this.span.from, this.span.to)));
-    drawTable(this.table, this.points, this.span, this.firstShown(), this.lastShown());
+    drawTable(this.table, this.quantities, this.points, this.span, firstIn(this.points, this.span), lastIn(this.points, this.span));
   }
 
   private makeTiles(): Tiles {
     const fetch = (tile: Tile, signal: AbortSignal): Promise<Series> => {
       const points = this.area.clientWidth > 700 ? 1200 : 600;
-      return getHistory(this.meter, CHARTED_KEYS, tile.from, tile.to, points, signal);
+      const kept = this.quantities.filter(({ history }) => history).map(({ key }) => key);
+      return getHistory(this.meter, kept, tile.from, tile.to, points, signal);
     };
     const tiles: Tiles = new Tiles(fetch, now, (error) => {
       if (tiles !== this.tiles) return;

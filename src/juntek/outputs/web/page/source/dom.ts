@@ -1,6 +1,6 @@
 /** Makes elements; rule: text is always text, never markup, so that nothing from the gateway can become part of the page. */
 
-export type Child = Node | string | null | undefined | false;
+type Child = Node | string | null | undefined | false;
 
 type Properties = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
 
@@ -28,6 +28,20 @@ export function drawn<K extends keyof SVGElementTagNameMap>(
   apply(made, properties);
   append(made, children);
   return made;
+}
+
+/** Returns a table; of each row the first cell is its head. */
+export function table(caption: HTMLElement, heads: readonly HTMLElement[], rows: readonly (readonly HTMLElement[])[]): HTMLTableElement {
+  const body = rows.map((cells) => element("tr", {}, ...cells));
+  return element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body));
+}
+
+export function columnHead(label: string, title: string | null = null): HTMLElement {
+  return element("th", { scope: "col", title }, label);
+}
+
+export function rowHead(label: string): HTMLElement {
+  return element("th", { scope: "row" }, label);
 }
 
 /** Replaces the children of an element. */

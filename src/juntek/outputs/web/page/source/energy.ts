@@ -6,7 +6,7 @@ import { Bars } from "./bars.ts";
 import { type Stretch, rowsOf, stretchOf } from "./calendar.ts";
 import { element, fill, say } from "./dom.ts";
 import { date, dayYear, energy, isoDate, joined, monthYear, year } from "./format.ts";
-import { icon } from "./icons.ts";
+import { iconButton } from "./icons.ts";
 import { statistics } from "./statistics.ts";
 import { TEXT } from "./strings.ts";
 
@@ -35,12 +35,8 @@ export class Energy {
       const click = (): void => this.choose(period, 0);
       this.buttons.set(period, element("button", { type: "button", click }, TEXT.periods[period]));
     }
-    const round = (label: string, shape: "left" | "right", by: number): HTMLButtonElement => {
-      const click = (): void => this.choose(this.period, Math.max(0, this.back + by));
-      return element("button", { type: "button", class: "round", "aria-label": label, title: label, click }, icon(shape));
-    };
-    this.earlier = round(TEXT.earlierDays, "left", 1);
-    this.later = round(TEXT.laterDays, "right", -1);
+    this.earlier = iconButton(TEXT.earlier, "left", () => this.choose(this.period, this.back + 1));
+    this.later = iconButton(TEXT.later, "right", () => this.choose(this.period, Math.max(0, this.back - 1)));
     this.element = element(
       "section",
       { class: "card energy", id: "energy", "aria-labelledby": "energy-title" },

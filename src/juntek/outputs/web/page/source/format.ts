@@ -64,6 +64,12 @@ export function seconds(value: number): string {
   return value < 89.5 && value !== 60 ? `${Math.max(0, Math.round(value))}${SPACE}s` : minutes(value / 60);
 }
 
+/** What a point of so many seconds is the average of: 1-minute, 5-second, 2-hour. */
+export function averages(resolution: number): string {
+  const [length, unit] = ([[86_400, "day"], [3600, "hour"], [60, "minute"]] as const).find(([length]) => resolution >= length) ?? [1, "second"];
+  return `${Math.round(resolution / length)}-${unit}`;
+}
+
 const HOURS_24 = (() => {
   const { hour12 } = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
   return hour12 !== true;

@@ -4,7 +4,8 @@
  */
 
 import type { GatewayHealth, Meter, Reading, Update } from "./api.ts";
-import { GatewayError, getHealth, getMeters, getSession, now, timeOf } from "./api.ts";
+import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, timeOf } from "./api.ts";
+import { setQuantities } from "./quantities.ts";
 
 /** What changed: who there is, what a meter says, how the gateway does, or that one must sign in. */
 export type Change = "meters" | "reading" | "gateway" | "session" | "back";
@@ -66,7 +67,8 @@ export class Gateway {
       });
       this.hasPassword = session.required;
       if (session.required && !session.signed_in) return this.lock();
-      const [meters, health] = await Promise.all([getMeters(), getHealth()]);
+      const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.known ? null : getQuantities()]);
+      if (quantities) setQuantities(quantities);
       this.take(meters, health);
     } catch (error) {
       if (error instanceof GatewayError && error.status === 401) this.lock();

@@ -3,7 +3,7 @@
  * the plot, and never takes the wheel from a page that is being scrolled.
  */
 
-export interface Meant {
+interface Meant {
   /** Length times factor, around a place. */
   zoom(factor: number, left: number): void;
   /** Content moved by so many pixels to the right. */

@@ -1,6 +1,6 @@
 /** The few drawings of the page; rule: strokes in the colour of the text, hidden from screen readers. */
 
-import { drawn } from "./dom.ts";
+import { drawn, element } from "./dom.ts";
 
 const SHAPES = {
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4",
@@ -22,4 +22,8 @@ export function icon(name: keyof typeof SHAPES): SVGSVGElement {
     { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" },
     drawn("path", { d: SHAPES[name] }),
   );
+}
+
+export function iconButton(label: string, name: keyof typeof SHAPES, click: () => void): HTMLButtonElement {
+  return element("button", { type: "button", class: "round", "aria-label": label, title: label, click }, icon(name));
 }

@@ -12,13 +12,13 @@ import { GatewayCard } from "./gateway_card.ts";
 import { MeterCard } from "./meter_card.ts";
 import { ageOf, noticesOf } from "./notices.ts";
 import { readPlace, writePlace } from "./place.ts";
-import { Present } from "./present.ts";
-import { signInForm } from "./session.ts";
+import { Overview } from "./overview.ts";
+import { signInForm } from "./sign_in.ts";
 import { TEXT } from "./strings.ts";
 import { themeSwitch } from "./theme.ts";
 
 const gateway = new Gateway((change, meter) => react(change, meter));
-const present = new Present();
+const overview = new Overview();
 const charts = new Charts(
   (meter) => gateway.recent.get(meter) ?? [],
   (seen) => remember({ meter: chosen, ...seen }),
@@ -40,7 +40,7 @@ const header = element(
   leave,
   themeSwitch(() => charts.setColors()),
 );
-const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, present.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element);
+const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element);
 const body = element("div", { class: "frame" });
 
 let chosen: string | null = readPlace(location.hash).meter;
@@ -63,8 +63,8 @@ function draw(): void {
   const meter = chosen === null ? undefined : gateway.meter(chosen);
   const time = now();
   const age = ageOf(gateway, meter, time);
-  present.show(meter, age);
-  present.element.hidden = meterCard.element.hidden = !meter;
+  overview.show(meter, age);
+  overview.element.hidden = meterCard.element.hidden = !meter;
   charts.element.hidden = energy.element.hidden = !meter || !hasHistory();
   noHistory.hidden = !meter || hasHistory();
   meterCard.show(meter);
@@ -76,7 +76,7 @@ function draw(): void {
   drawNotices(time);
   const charge = meter?.latest?.state_of_charge ?? null;
   const name = meter?.name ?? TEXT.product;
-  say(title, meter ? `${meter.name}` : TEXT.product);
+  say(title, name);
   const heading = meter && charge !== null ? `${age === "" ? "" : `(${TEXT.old}) `}${number(charge, 0)} % · ${name}` : name;
   if (document.title !== heading) document.title = heading;
 }

@@ -1,10 +1,11 @@
 /** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
 
-import type { Health, Meter, Reading, Values } from "./api.ts";
+import type { Health, Meter, QuantityFacts, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
-import { element, fill, say } from "./dom.ts";
+import { columnHead, element, fill, rowHead, say, table } from "./dom.ts";
 import { NOTHING, energy, joined, measure, moment, number, seconds } from "./format.ts";
-import { SETTINGS, TEXT } from "./strings.ts";
+import { labelOf, measureOf, settings as settingsOf } from "./quantities.ts";
+import { TEXT } from "./strings.ts";
 
 const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
 
@@ -19,6 +20,7 @@ export class MeterCard {
     charged: element("dd"),
     discharged: element("dd"),
   };
+  private readonly latest = element("dl", { class: "facts" });
   private readonly settings = element("div");
   private readonly link = element("dl", { class: "facts" });
   private readonly garbage = element("div");
@@ -35,16 +37,7 @@ export class MeterCard {
         { class: "card" },
         element("h3", {}, TEXT.meter),
         this.identity,
-        element(
-          "dl",
-          { class: "facts" },
-          ...facts([
-            [TEXT.outputState, this.lately.output],
-            [TEXT.resistance, this.lately.resistance],
-            [TEXT.chargedInAll, this.lately.charged],
-            [TEXT.dischargedInAll, this.lately.discharged],
-          ]),
-        ),
+        this.latest,
       ),
       element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
       element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
@@ -52,6 +45,7 @@ export class MeterCard {
   }
 
   show(meter: Meter | undefined): void {
+    if (meter && this.latest.children.length === 0) this.nameLatest();
     this.showAge(meter?.health ?? null);
     this.showLately(meter?.latest ?? null);
     const { identity = null, settings = null, health = null } = meter ?? {};
@@ -68,10 +62,16 @@ export class MeterCard {
     if (health) this.showHealth(health);
   }
 
+  /** Labels are known once there is a meter. */
+  private nameLatest(): void {
+    const labels = { output: TEXT.outputState, resistance: labelOf("internal_resistance"), charged: TEXT.chargedTotal, discharged: TEXT.dischargedTotal };
+    fill(this.latest, ...facts(Object.entries(labels).map(([name, label]) => [label, this.lately[name as Lately]])));
+  }
+
   private showLately(reading: Reading | null): void {
     const output = reading?.output_state;
     say(this.lately.output, output ? (TEXT.output[output] ?? output) : NOTHING);
-    say(this.lately.resistance, measure(reading?.internal_resistance, 2, "mΩ"));
+    say(this.lately.resistance, measureOf("internal_resistance", reading?.internal_resistance));
     say(this.lately.charged, joined(energy(reading?.charged_energy)));
     say(this.lately.discharged, joined(energy(reading?.discharged_energy)));
   }
@@ -84,9 +84,9 @@ export class MeterCard {
 
   private showSettings(settings: Values | null): void {
     if (!settings) return fill(this.settings, element("p", {}, TEXT.noSettings));
-    const rows = SETTINGS.filter(([key]) => key in settings)
-      .filter(([key]) => settings[key] !== null || canBeOff(key, settings["family"] ?? null))
-      .map(([key, label, unit, digits]): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
+    const rows = settingsOf()
+      .filter((quantity) => (settings[quantity.key] ?? null) !== null || canBeOff(quantity, settings["family"]))
+      .map(({ key, label, unit, digits }): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
     fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
   }
 
@@ -106,8 +106,8 @@ export class MeterCard {
 }
 
 /** A protection without a value is switched off, where the family has it at all. */
-function canBeOff(key: string, family: string | number | null): boolean {
-  return key.endsWith("_protection") && (key !== "low_temperature_protection" || family === "KH-F");
+function canBeOff({ key, families }: QuantityFacts, family: unknown): boolean {
+  return key.endsWith("_protection") && families.includes(String(family));
 }
 
 function facts(rows: readonly [string, string | HTMLElement][]): HTMLElement[] {
@@ -139,19 +139,10 @@ function share(health: Health): string {
 }
 
 function garbageTable(reasons: readonly [string, number][]): HTMLElement {
-  return element(
-    "table",
-    { class: "garbage" },
+  const rows = [...reasons].sort((a, b) => b[1] - a[1]);
+  return table(
     element("caption", {}, TEXT.garbageTable),
-    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, TEXT.reason), element("th", { scope: "col" }, TEXT.count))),
-    element(
-      "tbody",
-      {},
-      ...[...reasons]
-        .sort((a, b) => b[1] - a[1])
-        .map(([reason, count]) =>
-          element("tr", {}, element("th", { scope: "row" }, TEXT.reasons[reason] ?? reason), element("td", {}, number(count, 0))),
-        ),
-    ),
+    [columnHead(TEXT.reason), columnHead(TEXT.count)],
+    rows.map(([reason, count]) => [rowHead(TEXT.reasons[reason] ?? reason), element("td", {}, number(count, 0))]),
   );
 }

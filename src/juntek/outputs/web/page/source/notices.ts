@@ -7,7 +7,7 @@ import type { Gateway } from "./gateway.ts";
 import { receiversOf } from "./receivers.ts";
 import { TEXT } from "./strings.ts";
 
-export interface Notice {
+interface Notice {
   readonly kind: "gone" | "silent" | "waiting" | "paused" | "away" | "output";
   readonly text: string;
 }

@@ -2,7 +2,7 @@
 
 import { RANGES, type Range, type Span } from "./span.ts";
 
-export interface Place {
+interface Place {
   readonly meter: string | null;
   readonly range: Range | null;
   readonly span?: Span;

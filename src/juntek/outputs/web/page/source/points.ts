@@ -2,6 +2,7 @@
 
 import type { Column, Numbers, Reading } from "./api.ts";
 import { timeOf } from "./api.ts";
+import type { Span } from "./span.ts";
 import type { Loaded } from "./tiles.ts";
 
 export interface Line {
@@ -115,4 +116,16 @@ export function nearest(points: Points, time: number): number {
     else high = middle;
   }
   return Math.abs((times[low] as number) - time) <= Math.abs((times[high] as number) - time) ? low : high;
+}
+
+/** Returns the index of the first point of a stretch. */
+export function firstIn(points: Points, span: Span): number {
+  return Math.max(points.time.findIndex((time) => time >= span.from), 0);
+}
+
+/** Returns the index of the last point of a stretch. */
+export function lastIn(points: Points, span: Span): number {
+  let index = points.time.length - 1;
+  while (index > 0 && (points.time[index] as number) > span.to) index--;
+  return Math.max(index, 0);
 }

@@ -1,26 +1,44 @@
-/** The quantities that the charts show, with their units and digits; rule: the keys are those of the gateway. */
+/** What each quantity is called and how it is shown; rule: as the gateway says, and nothing of it is written here. */
 
-export interface Quantity {
-  readonly key: string;
-  readonly label: string;
-  readonly unit: string;
-  readonly digits: number;
-  /** Whether above zero is charging and below is discharging. */
-  readonly signed: boolean;
-  /** The least that its axis covers, so that noise does not look like an event. */
-  readonly leastSpan: number;
-  /** Ends of its axis where it has natural ones. */
-  readonly fixed?: readonly [number, number];
-  /** Its part of the height of all charts. */
-  readonly height: number;
+import type { ChartFacts, QuantityFacts } from "./api.ts";
+import { measure } from "./format.ts";
+
+export interface Charted extends QuantityFacts {
+  readonly chart: ChartFacts;
 }
 
-export const CHARTED: readonly Quantity[] = [
-  { key: "state_of_charge", label: "State of charge", unit: "%", digits: 0, signed: false, leastSpan: 100, fixed: [0, 100], height: 1.1 },
-  { key: "power", label: "Power", unit: "W", digits: 0, signed: true, leastSpan: 50, height: 1.35 },
-  { key: "current", label: "Current", unit: "A", digits: 2, signed: true, leastSpan: 2, height: 1 },
-  { key: "voltage", label: "Voltage", unit: "V", digits: 2, signed: false, leastSpan: 0.5, height: 1 },
-  { key: "temperature", label: "Temperature", unit: "°C", digits: 0, signed: false, leastSpan: 6, height: 0.8 },
-];
+const known = new Map<string, QuantityFacts>();
 
-export const CHARTED_KEYS: readonly string[] = CHARTED.map((quantity) => quantity.key);
+/** Takes what the gateway says, once for the life of the page. */
+export function setQuantities(told: readonly QuantityFacts[]): void {
+  known.clear();
+  for (const quantity of told) known.set(quantity.key, quantity);
+}
+
+export function labelOf(key: string): string {
+  return known.get(key)?.label ?? key;
+}
+
+export function unitOf(key: string): string {
+  return known.get(key)?.unit ?? "";
+}
+
+export function digitsOf(key: string): number {
+  return known.get(key)?.digits ?? 0;
+}
+
+/** A value as its quantity is shown. */
+export function measureOf(key: string, value: number | null | undefined): string {
+  return measure(value, digitsOf(key), unitOf(key));
+}
+
+/** Those that have a chart, in the order of the charts. */
+export function charted(): Charted[] {
+  const all = [...known.values()].filter((quantity): quantity is Charted => quantity.chart !== null);
+  return all.sort((one, other) => one.chart.order - other.chart.order);
+}
+
+/** How a meter can be set, in the order in which it is shown. */
+export function settings(): QuantityFacts[] {
+  return [...known.values()].filter((quantity) => quantity.accumulation === "setting");
+}

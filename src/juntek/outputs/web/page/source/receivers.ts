@@ -4,7 +4,7 @@ import type { SinkHealth } from "./api.ts";
 import { RECEIVERS, TEXT } from "./strings.ts";
 
 /** What is drawn before a receiver's name. */
-export type Mark = "well" | "starting" | "behind" | "trouble" | "away";
+type Mark = "well" | "starting" | "behind" | "trouble" | "away";
 
 export interface Receiver {
   readonly sink: string;

@@ -1,8 +1,9 @@
 /** The table of days, months or years; rule: newest first, a column only where some row has something to say. */
 
 import type { Day, Extremes, Period } from "./api.ts";
-import { element } from "./dom.ts";
+import { columnHead, element, rowHead, table } from "./dom.ts";
 import { NOTHING, date, dayYear, energy, joined, measure, monthYear, number, year } from "./format.ts";
+import { digitsOf, labelOf, unitOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
 interface ColumnOf {
@@ -21,45 +22,23 @@ const COLUMNS: readonly ColumnOf[] = [
     below: (day) => measure(day.discharged_capacity, 1, "Ah"),
   },
   { label: TEXT.efficiency, title: TEXT.efficiencyTitle, cell: (day) => measure(day.efficiency === null ? null : day.efficiency * 100, 0, "%") },
-  { label: TEXT.chargeRange, cell: (day) => extremes(day.state_of_charge, 0, "%") },
-  { label: TEXT.voltage, cell: (day) => extremes(day.voltage, 2, "V") },
-  { label: TEXT.current, cell: (day) => extremes(day.current, 1, "A") },
-  { label: TEXT.temperature, cell: (day) => extremes(day.temperature, 0, "°C") },
 ];
+const RANGED = ["state_of_charge", "voltage", "current", "temperature"] as const;
 
 export function statistics(caption: string, days: readonly Day[], period: Period): HTMLTableElement {
-  const columns = COLUMNS.filter((column) => days.some((day) => column.cell(day) !== NOTHING));
+  const ranged = RANGED.map((key) => ({ label: labelOf(key), cell: (day: Day) => extremes(day[key], digitsOf(key), unitOf(key)) }));
+  const columns = [...COLUMNS, ...ranged].filter((column) => days.some((day) => column.cell(day) !== NOTHING));
   const name = { day: dayYear, month: monthYear, year }[period];
-  return element(
-    "table",
-    {},
+  return table(
     element("caption", { class: "only-read" }, caption),
-    element(
-      "thead",
-      {},
-      element(
-        "tr",
-        {},
-        element("th", { scope: "col" }, TEXT.date),
-        ...columns.map(({ label, title }) => element("th", { scope: "col", title: title ?? null }, label)),
-      ),
-    ),
-    element(
-      "tbody",
-      {},
-      ...days.map((day) =>
-        element(
-          "tr",
-          {},
-          element("th", { scope: "row" }, name(date(day.date))),
-          ...columns.map(({ cell, below }) => {
-            const small = below?.(day) ?? NOTHING;
-            return element("td", {}, cell(day), small === NOTHING ? null : element("small", {}, small));
-          }),
-        ),
-      ),
-    ),
+    [columnHead(TEXT.date), ...columns.map(({ label, title }: ColumnOf) => columnHead(label, title))],
+    days.map((day) => [rowHead(name(date(day.date))), ...columns.map((column) => cellOf(column, day))]),
   );
+}
+
+function cellOf({ cell, below }: ColumnOf, day: Day): HTMLElement {
+  const small = below?.(day) ?? NOTHING;
+  return element("td", {}, cell(day), small === NOTHING ? null : element("small", {}, small));
 }
 
 function extremes(value: Extremes | null | undefined, digits: number, unit: string): string {

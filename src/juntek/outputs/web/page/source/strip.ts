@@ -4,14 +4,19 @@ import uPlot from "uplot";
 import { element, say } from "./dom.ts";
 import { dayMonth, isSameDay, clock, clockSeconds, measure, month, number, year } from "./format.ts";
 import type { Points } from "./points.ts";
-import type { Quantity } from "./quantities.ts";
+import type { Charted } from "./quantities.ts";
 import type { Span } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import type { Palette } from "./theme.ts";
 
 /** Pixels left of every chart for its numbers, so that all share one axis of time. */
 export const AXIS = 48;
-export const RIGHT = 10;
+const RIGHT = 10;
+
+/** Pixels of the axis of time in an area so wide. */
+export function plotWidth(width: number): number {
+  return Math.max(1, width - AXIS - RIGHT);
+}
 
 /** Pixels that a letter of a label takes at most, most of them digits. */
 const LETTER = 7.5;
@@ -28,7 +33,7 @@ export class Strip {
   private points: Points = { time: [], lines: {}, resolution: 0 };
 
   constructor(
-    readonly quantity: Quantity,
+    readonly quantity: Charted,
     private span: Span,
     private colors: Palette,
   ) {
@@ -38,7 +43,7 @@ export class Strip {
       element(
         "p",
         { class: "strip__head" },
-        element("span", { class: "strip__label" }, `${quantity.label}, ${quantity.unit}`),
+        element("span", { class: "strip__label" }, [quantity.label, quantity.unit].filter(Boolean).join(", ")),
         this.value,
         this.between,
       ),
@@ -83,11 +88,6 @@ export class Strip {
   /** Whether any point has a value; a meter without a probe has no chart of its temperature. */
   hasValues(): boolean {
     return this.points.lines[this.quantity.key]?.average.some((value) => value !== null) ?? false;
-  }
-
-  destroy(): void {
-    this.plot.destroy();
-    this.element.remove();
   }
 
   private tell(index: number): void {
@@ -152,8 +152,8 @@ export class Strip {
         {
           stroke: (plot) => this.stroke(plot),
           width: 1.5,
-          ...(this.quantity.signed ? { fill: (plot: uPlot) => this.stroke(plot, "26"), fillTo: 0 } : {}),
-          ...(this.quantity.fixed ? { fill: () => this.colors.level + "1f", fillTo: 0 } : {}),
+          ...(this.quantity.chart.signed ? { fill: (plot: uPlot) => this.stroke(plot, "26"), fillTo: 0 } : {}),
+          ...(this.quantity.chart.ends ? { fill: () => this.colors.level + "1f", fillTo: 0 } : {}),
           points: { show: false },
         },
         { points: { show: false } },
@@ -165,7 +165,7 @@ export class Strip {
 
   /** The colour of charging above zero and of discharging below it, where the quantity has two sides. */
   private stroke(plot: uPlot, alpha = ""): CanvasGradient | string {
-    if (!this.quantity.signed) return this.colors.level + alpha;
+    if (!this.quantity.chart.signed) return this.colors.level + alpha;
     const { top, height } = plot.bbox;
     const zero = plot.valToPos(0, "y", true);
     const place = Math.min(Math.max((zero - top) / height, 0), 1);
@@ -186,8 +186,8 @@ export class Strip {
   }
 
   private extent(low: number | null, high: number | null): [number, number] {
-    const { fixed, signed, leastSpan } = this.quantity;
-    if (fixed) return [fixed[0], fixed[1]];
+    const { ends, signed, least_span: leastSpan } = this.quantity.chart;
+    if (ends) return [ends[0], ends[1]];
     if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, leastSpan];
     let [bottom, top] = signed ? [Math.min(low, 0), Math.max(high, 0)] : [low, high];
     const missing = leastSpan - (top - bottom);

@@ -14,11 +14,11 @@ export interface Palette {
   readonly surface: string;
 }
 
+const STORED = "juntek.theme";
 const system = window.matchMedia("(prefers-color-scheme: dark)");
 
-export function isDark(): boolean {
-  const chosen = document.documentElement.dataset["theme"];
-  return chosen === undefined ? system.matches : chosen === "dark";
+function isDark(): boolean {
+  return document.documentElement.dataset["theme"] === "dark";
 }
 
 /** Returns the colours as they are now, for what is drawn on a canvas. */
@@ -47,21 +47,30 @@ export function themeSwitch(changed: () => void): HTMLElement {
     const color = getComputedStyle(document.documentElement).getPropertyValue("--ground").trim();
     document.querySelector('meta[name="theme-color"]')?.setAttribute("content", color);
   };
-  const toggle = (): void => {
-    const theme = isDark() ? "light" : "dark";
+  const choose = (theme: "light" | "dark"): void => {
     document.documentElement.dataset["theme"] = theme;
-    try {
-      localStorage.setItem("juntek.theme", theme);
-    } catch {
-      // No storage: it holds until the page is closed.
-    }
     show();
     changed();
   };
+  const toggle = (): void => {
+    choose(isDark() ? "light" : "dark");
+    try {
+      localStorage.setItem(STORED, isDark() ? "dark" : "light");
+    } catch {
+      // No storage: it holds until the page is closed.
+    }
+  };
   system.addEventListener("change", () => {
-    show();
-    changed();
+    if (!isChosen()) choose(system.matches ? "dark" : "light");
   });
   show();
   return button;
+}
+
+function isChosen(): boolean {
+  try {
+    return localStorage.getItem(STORED) !== null;
+  } catch {
+    return false;
+  }
 }

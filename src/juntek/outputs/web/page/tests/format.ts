@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { energy, joined, measure, minutes, number, power, seconds } from "../source/format.ts";
+import { averages, energy, joined, measure, minutes, number, power, seconds } from "../source/format.ts";
 
 test("numbers have the digits of their quantity, a real minus and never a negative zero", () => {
   assert.equal(number(-1.239, 2), "\u22121.24");
@@ -20,4 +20,8 @@ test("power and energy change their unit where the number grows long", () => {
 test("a length of time is told by its two largest parts", () => {
   assert.deepEqual([5, 160, 120, 3 * 1440 + 240].map(minutes), ["5\u00a0min", "2\u00a0h\u00a040\u00a0min", "2\u00a0h", "3\u00a0d\u00a04\u00a0h"]);
   assert.deepEqual([5, 60, 300].map(seconds), ["5\u00a0s", "1\u00a0min", "5\u00a0min"]);
+});
+
+test("a point is called by the length that it is the average of", () => {
+  assert.deepEqual([5, 60, 300, 7200, 86_400].map(averages), ["5-second", "1-minute", "5-minute", "2-hour", "1-day"]);
 });

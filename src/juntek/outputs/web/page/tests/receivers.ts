@@ -13,7 +13,7 @@ test("receivers are called as owners call them, in the order of the gateway, and
   const sinks = ["mqtt", "history", "web", "timeseries workshop", "timeseries my other one", "metrics", "new kind"];
   assert.deepEqual(
     receiversOf(Object.fromEntries(sinks.map((sink) => [sink, WELL]))).map(({ name }) => name),
-    ["MQTT broker", "History", "Time series workshop", "Time series my other one", "Prometheus page", "new kind"],
+    ["MQTT broker", "History", "Time-series database workshop", "Time-series database my other one", "Metrics endpoint", "new kind"],
   );
 });
 
@@ -31,7 +31,7 @@ test("what is behind says how far, and what is away says so too", () => {
 test("what only starts is no trouble, and what is there may be in one", () => {
   assert.equal(one({ connected: false }).mark, "starting");
   const odd = one({ error: "The clock of this machine is wrong; set it." }, "history");
-  assert.deepEqual([odd.mark, odd.state], ["trouble", "In trouble"]);
+  assert.deepEqual([odd.mark, odd.state], ["trouble", "Problem"]);
 });
 
 test("readings that were refused or lost are counted", () => {

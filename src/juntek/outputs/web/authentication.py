@@ -1,18 +1,28 @@
-"""Who may ask for what; rule: decides only, from headers and a clock that it is given, and sends nothing.
+"""Who may ask for what: sessions, tokens, passwords and hosts; rule: decides only, and sends nothing.
 
-Sessions live in memory under the hash of their id: who reads the memory of a stopped gateway cannot sign in.
+A session is known by a hash of its id that the password is a part of: who reads the file of sessions cannot sign in,
+and with another password nobody is signed in any more.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import ipaddress
+import json
+import logging
+import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from juntek.outputs.web.passwords import digest
+from juntek.outputs.web.passwords import digest, matches
+from juntek.outputs.web.refusal import Refusal
+
+log = logging.getLogger(__name__)
 
 COOKIE = "juntek_session"
 DAY = 86400.0
@@ -22,14 +32,25 @@ TRIES: Final = 5
 TRY_TIME: Final = 60.0
 MOST_TRIES: Final = 60
 """Wrong passwords that all addresses together may give in a `TRY_TIME`."""
+MOST_CHECKS: Final = 4
+"""Passwords that wait to be checked; each takes 16 MB and a part of a second, one after the other."""
+RENEWED: Final = 0.01
+"""Part of a lifetime after which a visit renews a session, so that not every visit is written."""
 
 
 @dataclass(slots=True)
 class Sessions:
-    """Signed-in browsers. `lifetime` is s without a visit; `clock` gives s and never steps back."""
+    """Signed-in browsers. `lifetime` is s without a visit, `clock` gives s since 1970.
+
+    With a `path` they are kept in that file, and `password_hash` is a part of what is kept.
+    """
 
     lifetime: float
     clock: Callable[[], float]
+    password_hash: str = ""
+    path: Path | None = None
+    changed: bool = False
+    """Whether there is something to save."""
     _ends: dict[str, float] = field(default_factory=dict)
 
     def open(self) -> str:
@@ -39,28 +60,64 @@ class Sessions:
         while len(self._ends) >= MOST_SESSIONS:
             del self._ends[next(iter(self._ends))]
         session = secrets.token_urlsafe(32)
-        self._ends[digest(session)] = now + self.lifetime
+        self._ends[self._key(session)] = now + self.lifetime
+        self.changed = True
         return session
 
     def visit(self, session: str) -> bool:
         """Return whether the session is open, and keep it open from now on."""
-        key = digest(session)
-        end = self._ends.pop(key, None)
-        if end is None or end <= self.clock():
+        key, now = self._key(session), self.clock()
+        end = self._ends.get(key)
+        if end is None or end <= now:
             return False
-        self._ends[key] = self.clock() + self.lifetime
+        if now + self.lifetime - end > RENEWED * self.lifetime:
+            del self._ends[key]  # so that the one visited last stands last
+            self._ends[key] = now + self.lifetime
+            self.changed = True
         return True
 
     def close(self, session: str) -> None:
         """End a session; nothing happens where there is none."""
-        self._ends.pop(digest(session), None)
+        if self._ends.pop(self._key(session), None) is not None:
+            self.changed = True
+
+    def load(self) -> None:
+        """Go on with the sessions in the file, where there is one that can be read."""
+        if self.path is None:
+            return
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            self._ends = {str(key): float(end) for key, end in kept.items()}
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, AttributeError):
+            log.warning("web: %s cannot be read, so everybody has to sign in again.", self.path)
+
+    def save(self) -> None:
+        """Write the file, for this user only; another thread may go on using the sessions."""
+        self.changed = False
+        if self.path is None:
+            return
+        new = self.path.with_name(f"{self.path.name}.new")
+        try:
+            new.unlink(missing_ok=True)
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                json.dump(dict(self._ends), file)
+            new.replace(self.path)
+        except OSError as error:
+            log.warning("web: cannot write %s (%s), so a restart signs everybody out.", self.path, error.strerror)
+
+    def _key(self, session: str) -> str:
+        secret = session.encode("utf-8", "surrogateescape")
+        return hmac.new(self.password_hash.encode(), secret, "sha256").hexdigest()
 
 
 @dataclass(slots=True)
-class Tries:
+class LoginThrottle:
     """Counts wrong passwords by address, so that guessing takes for ever."""
 
     clock: Callable[[], float]
+    """Gives s, and never steps back."""
     _wrong: dict[str, list[float]] = field(default_factory=dict)
 
     def wait(self, address: str) -> float:
@@ -77,7 +134,7 @@ class Tries:
                  if len(times) >= most]  # fmt: skip
         return max(waits, default=0.0)
 
-    def note(self, address: str) -> None:
+    def count(self, address: str) -> None:
         """Count a try; `forgive` takes it back when the password was right."""
         self._wrong.setdefault(_network(address), []).append(self.clock())
 
@@ -87,18 +144,25 @@ class Tries:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """Knows sessions and tokens. `needed` is false where everybody may see the page."""
+class Authenticator:
+    """Knows sessions, tokens and the password. Without a `password_hash` everybody may see the page."""
 
-    needed: bool
+    password_hash: str | None
     sessions: Sessions
-    tries: Tries
+    throttle: LoginThrottle
     tokens: frozenset[str] = frozenset()
     """Hashes as `passwords.hash_token` makes them."""
+    _checking: list[None] = field(default_factory=list)
+    _one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a visitor has to sign in."""
+        return self.password_hash is not None
 
     def admits(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request that only looks may be answered."""
-        return not self.needed or self.knows_token(headers) or self.is_signed_in(headers)
+        return not self.is_needed or self.knows_token(headers) or self.is_signed_in(headers)
 
     def is_signed_in(self, headers: Mapping[str, str]) -> bool:
         """Return whether the request comes from a browser with an open session."""
@@ -110,6 +174,27 @@ class Gate:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         # Looked up under its hash, so that the time it takes tells nothing of those that are known.
         return scheme.lower() == "bearer" and f"sha256:{digest(token.strip())}" in self.tokens
+
+    async def check(self, address: str, password: str) -> None:
+        """Raise Refusal where this is not the password, or where it is not the time to try."""
+        wait = self.throttle.wait(address)
+        if wait > 0:
+            seconds = int(wait) + 1
+            raise Refusal(
+                429, f"Too many wrong passwords; try again in {seconds} seconds.", {"retry-after": str(seconds)}
+            )
+        if len(self._checking) >= MOST_CHECKS:
+            raise Refusal(503, "Too many sign in at once; try again in a moment.", {"retry-after": "2"})
+        self.throttle.count(address)  # before the check, as several may be under way
+        self._checking.append(None)
+        try:
+            async with self._one_check:
+                is_right = await asyncio.to_thread(matches, password, self.password_hash or "")
+        finally:
+            self._checking.pop()
+        if not is_right:
+            raise Refusal(401, "That is not the password.")
+        self.throttle.forgive(address)
 
 
 def session_of(headers: Mapping[str, str]) -> str | None:

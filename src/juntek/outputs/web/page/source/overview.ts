@@ -6,15 +6,17 @@ import { element, say } from "./dom.ts";
 import { Flow } from "./flow.ts";
 import type { Parts } from "./format.ts";
 import { NOTHING, clock, day, energy, isSameDay, measure, minutes, number, power } from "./format.ts";
+import { digitsOf, labelOf, unitOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
 interface Tile {
+  readonly label: HTMLElement;
   readonly number: HTMLElement;
   readonly unit: HTMLElement;
   readonly note: HTMLElement;
 }
 
-export class Present {
+export class Overview {
   readonly element: HTMLElement;
   private readonly flow = new Flow();
   private readonly word = element("span", { class: "headline__word" });
@@ -27,10 +29,10 @@ export class Present {
     const tiles = element(
       "dl",
       { class: "values" },
-      this.tile("voltage", TEXT.voltage),
-      this.tile("current", TEXT.current),
+      this.tile("voltage"),
+      this.tile("current"),
       this.tile("remaining", TEXT.remaining),
-      this.tile("temperature", TEXT.temperature),
+      this.tile("temperature"),
       this.tile("charged", TEXT.chargedToday, "charge"),
       this.tile("discharged", TEXT.dischargedToday, "discharge"),
     );
@@ -63,16 +65,19 @@ export class Present {
     this.element.dataset["direction"] = age === "" ? direction : "idle";
     const watts = power(reading ? Math.abs(reading.power ?? 0) : null);
     say(this.word, reading ? { charging: TEXT.charging, discharging: TEXT.discharging, idle: TEXT.idle }[direction] : "");
-    say(this.power, reading ? watts.number : NOTHING);
-    say(this.unit, reading ? watts.unit : "W");
+    say(this.power, direction === "idle" ? "" : watts.number);
+    say(this.unit, direction === "idle" ? "" : watts.unit);
     say(this.outlook, reading && age === "" ? outlook(reading) : "");
     this.showTiles(reading);
   }
 
   private showTiles(reading: Reading | null): void {
-    this.set("voltage", { number: number(reading?.voltage, 2), unit: "V" });
-    this.set("current", { number: signed(reading?.current), unit: "A" });
-    this.set("temperature", { number: number(reading?.temperature, 0), unit: "°C" });
+    for (const key of ["voltage", "current", "temperature"] as const) {
+      const text = number(reading?.[key], digitsOf(key));
+      const isIn = key === "current" && (reading?.current ?? 0) > 0 && /[1-9]/.test(text);
+      say(this.tiles[key]!.label, labelOf(key));
+      this.set(key, { number: isIn ? `+${text}` : text, unit: unitOf(key) });
+    }
     say(this.tiles["temperature"]!.note, reading && reading.temperature === null ? TEXT.noProbe : "");
     const left = reading?.remaining_capacity ?? null;
     this.set("remaining", { number: number(left, left !== null && left < 100 ? 1 : 0), unit: "Ah" });
@@ -82,8 +87,10 @@ export class Present {
     this.set("discharged", energy(reading?.discharged_energy_today));
   }
 
-  private tile(name: string, label: string, tone = ""): HTMLElement {
+  /** Without a label of its own a tile is called what its quantity is. */
+  private tile(name: string, label = "", tone = ""): HTMLElement {
     const tile = {
+      label: element("dt", { class: "value__label" }, label),
       number: element("span", { class: "value__number" }),
       unit: element("span", { class: "value__unit" }),
       note: element("span", { class: "value__note" }),
@@ -92,7 +99,7 @@ export class Present {
     return element(
       "div",
       { class: "card value", "data-tone": tone || null, "data-value": name },
-      element("dt", { class: "value__label" }, label),
+      tile.label,
       element("dd", { class: "value__line" }, tile.number, "\u00a0", tile.unit, " ", tile.note),
     );
   }
@@ -102,11 +109,6 @@ export class Present {
     say(tile.number, parts.number);
     say(tile.unit, parts.number === NOTHING ? "" : parts.unit);
   }
-}
-
-function signed(value: number | null | undefined): string {
-  const text = number(value, 2);
-  return typeof value === "number" && value > 0 && Number(value.toFixed(2)) !== 0 ? `+${text}` : text;
 }
 
 /** When it will be full or empty at the present flow, as the gateway works it out. */
@@ -125,5 +127,5 @@ function outlook(reading: Reading): string {
   if (reading.direction === "discharging") {
     return reading.time_to_empty === null ? TEXT.noEnd : TEXT.emptyIn(minutes(reading.time_to_empty), at(reading.time_to_empty));
   }
-  return TEXT.resting;
+  return "";
 }

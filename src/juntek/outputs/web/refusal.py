@@ -1,4 +1,4 @@
-"""What every answer has in common; rule: an error is one sentence under `error`, and headers are strict."""
+"""What every response has in common; rule: an error is one sentence under `error`, and headers are strict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
 )
 
 NEVER_KEPT = {"cache-control": "no-store"}
-WORTH_PACKING = 2048
+WORTH_COMPRESSING = 2048
 """Bytes from which on compression pays; level 1 takes a Raspberry Pi some 20 ms a megabyte."""
 
 
@@ -38,8 +38,8 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
         self.sentence = sentence
         self.headers = headers or {}
 
-    def answer(self) -> Response:
-        """Return the answer."""
+    def response(self) -> Response:
+        """Return it as a response."""
         return Response(
             encode({"error": self.sentence}),
             self.status,
@@ -53,9 +53,9 @@ def encode(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can hold
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def pack(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
+def compress(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
     """Return a body, compressed where that pays and is accepted, and the headers that say so."""
-    if len(body) < WORTH_PACKING or not accepts(accepted, "gzip"):
+    if len(body) < WORTH_COMPRESSING or not accepts(accepted, "gzip"):
         return body, {"vary": "accept-encoding"}
     return gzip.compress(body, 1), {"vary": "accept-encoding", "content-encoding": "gzip"}
 

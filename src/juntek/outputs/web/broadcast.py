@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from juntek.outputs.web.answers import NEVER_KEPT, Refusal, encode
+from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, encode
 
 MOST_CLIENTS: Final = 128
 HEARTBEAT: Final = 15.0
@@ -26,7 +26,7 @@ Event = tuple[str, Any]
 """Name and value."""
 
 
-class Hub:
+class Broadcaster:
     """All browsers that look on. `describe(key)` gives the present event of a key: a meter's name, or "" for us."""
 
     def __init__(self, describe: Callable[[str], Event | None]) -> None:
@@ -38,12 +38,12 @@ class Hub:
     def __len__(self) -> int:
         return len(self._clients)
 
-    def tell(self, key: str) -> None:
+    def notify(self, key: str) -> None:
         """Let every browser have the newest of a key; never waits."""
         self._texts.pop(key, None)
         for client in self._clients:
             client.waiting[key] = None
-            client.news.set()
+            client.is_notified.set()
 
     def renew(self, key: str) -> None:
         """Let whoever comes next have the newest of a key that nobody is told of."""
@@ -77,7 +77,7 @@ class Hub:
         self._closed = True
         for client in self._clients:
             client.closing = True
-            client.news.set()
+            client.is_notified.set()
 
 
 class Client:
@@ -85,30 +85,30 @@ class Client:
 
     def __init__(self) -> None:
         self.waiting: dict[str, None] = {}
-        self.news = asyncio.Event()
+        self.is_notified = asyncio.Event()
         self.closing = False
 
-    def hang_up(self) -> None:
+    def end(self) -> None:
         """End the stream."""
         self.closing = True
-        self.news.set()
+        self.is_notified.set()
 
     def take(self) -> list[str]:
         """Return the keys that wait, and begin again."""
         keys, self.waiting = list(self.waiting), {}
-        self.news.clear()
+        self.is_notified.clear()
         return keys
 
 
 class Stream:
-    """The answer to one browser; ends when it goes, when `may_stay()` says no, or when the hub closes."""
+    """The answer to one browser; ends when it goes, when `may_stay()` says no, or when the broadcaster closes."""
 
-    def __init__(self, hub: Hub, keys: list[str], may_stay: Callable[[], bool]) -> None:
-        self._hub = hub
+    def __init__(self, broadcaster: Broadcaster, keys: list[str], may_stay: Callable[[], bool]) -> None:
+        self._broadcaster = broadcaster
         self._may_stay = may_stay
-        self._client = hub.join()
+        self._client = broadcaster.join()
         self._client.waiting.update(dict.fromkeys(keys))
-        self._client.news.set()
+        self._client.is_notified.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application does."""
@@ -118,13 +118,13 @@ class Stream:
             await self._send(send)
         finally:
             watcher.cancel()
-            self._hub.leave(self._client)
+            self._broadcaster.leave(self._client)
 
     async def _watch(self, receive: Receive) -> None:
         # Whoever sends on and on instead of listening is not served either.
         while (message := await receive())["type"] != "http.disconnect" and not message.get("more_body"):
             pass
-        self._client.hang_up()
+        self._client.end()
 
     async def _send(self, send: Send) -> None:
         headers = {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"} | NEVER_KEPT
@@ -132,13 +132,13 @@ class Stream:
         await send({"type": "http.response.start", "status": 200, "headers": encoded})
         text = b"retry: %d\n\n" % COME_BACK
         while True:
-            text += b"".join(map(self._hub.text_of, self._client.take()))
+            text += b"".join(map(self._broadcaster.text_of, self._client.take()))
             await send({"type": "http.response.body", "body": text or b": still here\n\n", "more_body": True})
             await asyncio.sleep(SHORTEST_GAP)
             text = b""
             try:
                 async with asyncio.timeout(HEARTBEAT):
-                    await self._client.news.wait()
+                    await self._client.is_notified.wait()
             except TimeoutError:
                 pass
             if self._client.closing or not self._may_stay():

@@ -1,0 +1,239 @@
+"""What the answers of the API hold; rule: handlers return these types, and the description is made of them.
+
+The docstring of a type is its description for whoever reads /api/openapi.json; an annotation is a key of a schema and
+its value.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from juntek.outputs.web.passwords import LONGEST_PASSWORD
+from juntek.quantity import QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS, Accumulation, Quantity
+from juntek.update import Mode
+
+Moment = Annotated[str, ("format", "date-time")]
+Date = Annotated[str, ("format", "date")]
+Count = Annotated[int, ("minimum", 0)]
+Sensor = Annotated[str, ("enum", SENSORS)]
+Numbers = list[float | None]
+
+
+class Error(TypedDict):
+    """What went wrong, as one sentence that says how to ask instead."""
+
+    error: str
+
+
+class Session(TypedDict):
+    """Whether a password is needed here, and whether this browser may look."""
+
+    required: bool
+    signed_in: bool
+
+
+class Password(TypedDict):
+    """What a browser signs in with."""
+
+    password: Annotated[str, ("minLength", 1), ("maxLength", LONGEST_PASSWORD)]
+
+
+class Identity(TypedDict):
+    """Who a meter is; voltages in V, currents in A."""
+
+    address: int
+    family: str
+    model: str
+    sensor: Sensor
+    max_voltage: int
+    max_current: int
+    firmware: str
+    serial_number: int
+
+
+class Settings(TypedDict):
+    """How a meter is set; null where its family has no such setting or it is switched off."""
+
+    address: int
+    family: str
+
+
+class Reading(TypedDict):
+    """What a meter says at one moment; `estimated` names totals that hold an estimated part."""
+
+    time: Moment | None
+    address: int
+    family: str
+    output_code: int
+    clock: str | None
+    estimated: list[str]
+
+
+class LinkHealth(TypedDict):
+    """How a meter's link does; `garbage` counts rejected frames by reason."""
+
+    mode: Mode
+    connected: bool
+    frames: Count
+    garbage: dict[str, int]
+    garbage_count: Count
+    out_of_range: dict[str, int]
+    reconnects: Count
+    last_frame: Moment | None
+    error: str | None
+    notice: str | None
+
+
+class MeterHealth(LinkHealth):
+    """How a meter's link does, and whether the meter answers."""
+
+    available: bool
+
+
+class MeterState(TypedDict):
+    """What is known of a meter now."""
+
+    available: bool
+    identity: Identity | None
+    settings: Settings | None
+    health: LinkHealth
+    latest: Reading | None
+
+
+class Meter(MeterState):
+    """A meter; `first` and `last` are the ends of its history, s since 1970."""
+
+    name: str
+    configured: bool
+    first: float | None
+    last: float | None
+
+
+class LiveUpdate(MeterState):
+    """What an `update` event holds."""
+
+    meter: str
+
+
+class SinkHealth(TypedDict):
+    """How an output does.
+
+    `waiting` counts readings in its queue; `lag` is s since the oldest reading was received that it does not have yet;
+    `failures`, `lost` and `refused` count since the gateway started; `error` says what is wrong at present.
+    """
+
+    connected: bool
+    waiting: Count
+    lag: Count
+    failures: Count
+    lost: Count
+    refused: Count
+    error: str | None
+
+
+class HistoryHealth(TypedDict):
+    """Whether readings are kept, and why not."""
+
+    state: Literal["ok", "paused", "off"]
+    reason: str | None
+
+
+class Health(TypedDict):
+    """How the gateway does; `uptime` in s."""
+
+    version: str
+    gateway: str
+    time: Moment
+    uptime: float
+    history: HistoryHealth
+    sinks: dict[str, SinkHealth]
+    meters: dict[str, MeterHealth]
+
+
+class Column(TypedDict, total=False):
+    """One quantity, a value for each point; only the parts that make sense for it."""
+
+    minimum: Numbers
+    average: Numbers
+    maximum: Numbers
+    last: Numbers
+    increase: Numbers
+
+
+Range = TypedDict("Range", {"from": float, "to": float})
+
+
+class History(Range):
+    """`resolution` is s between points, 0 for readings themselves; a gap is one point of nulls."""
+
+    meter: str
+    resolution: float
+    time: list[float]
+    quantities: dict[str, Column]
+
+
+class Extremes(TypedDict):
+    """The least and the most of a quantity."""
+
+    minimum: float | None
+    maximum: float | None
+
+
+class Day(TypedDict):
+    """Energy in Wh, capacity in Ah, efficiency a part of 1; `date` begins a day, month or year."""
+
+    date: Date
+    count: int
+    charged_energy: float | None
+    discharged_energy: float | None
+    charged_capacity: float | None
+    discharged_capacity: float | None
+    efficiency: float | None
+    voltage: Extremes
+    current: Extremes
+    power: Extremes
+    temperature: Extremes
+    state_of_charge: Extremes
+
+
+class ChartFacts(TypedDict):
+    """How the page draws a quantity; see `juntek.quantity.Chart`."""
+
+    least_span: float
+    height: float
+    ends: list[float] | None
+    signed: bool
+    order: int
+
+
+class QuantityFacts(TypedDict):
+    """A quantity: what it is called and how it is shown.
+
+    `history`: /history has it. `families`: families of meters that have this setting.
+    """
+
+    key: str
+    label: str
+    unit: str
+    digits: int
+    accumulation: Accumulation
+    history: bool
+    chart: ChartFacts | None
+    families: list[str]
+
+
+OPEN_TYPES: dict[str, tuple[str, ...]] = {
+    "Reading": READING_KEYS,
+    "Settings": tuple(key for key in SETTING_KEYS if not QUANTITIES[key].secret),
+}
+"""Types that hold quantities besides; these are rows, which other packages may add to."""
+
+
+def schema_of_quantity(row: Quantity) -> dict[str, Any]:
+    """Return what a value of a quantity can be."""
+    description = f"{row.label} ({row.unit})" if row.unit else row.label
+    if row.words:
+        return {"enum": list(row.words), "description": description}
+    is_word = row.accumulation == "setting" and not row.unit
+    kinds = ["number", "string", "null"] if is_word else ["number", "null"]
+    return {"type": kinds, "description": description}

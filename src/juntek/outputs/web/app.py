@@ -1,0 +1,190 @@
+"""The page and its API, put together; rule: what is missing is said before anybody is let in.
+
+Every request goes through `App`: whatever happens within, there is a response, and an error is a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from juntek.errors import ConfigurationError
+from juntek.history.queries import HistoryReader
+from juntek.listening.http_server import serve as listen
+from juntek.outputs import Context
+from juntek.outputs.web.api import Api
+from juntek.outputs.web.authentication import DAY, Authenticator, HostCheck, LoginThrottle, Sessions
+from juntek.outputs.web.broadcast import Broadcaster
+from juntek.outputs.web.history_queries import HistoryQueries
+from juntek.outputs.web.latest_state import GATEWAY, LOOK_EVERY, HealthMonitor, LatestState
+from juntek.outputs.web.passwords import is_hash, is_token_hash
+from juntek.outputs.web.refusal import SECURITY_HEADERS, Refusal
+from juntek.outputs.web.static_files import PageFiles
+from juntek.outputs.web.web_options import WebOptions
+from juntek.update import Update
+
+log = logging.getLogger(__name__)
+
+_SENTENCES: Final = {
+    404: "There is nothing at this address; the page is at / and the API is described at /api/openapi.json.",
+    405: "This address does not take this method.",
+}
+
+
+@asynccontextmanager
+async def serve(options: WebOptions, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+    """Do what `open_sink` promises."""
+    clock = asyncio.get_running_loop().time
+    authenticator = _authenticator(options, context, clock)
+    queries = HistoryQueries(_open_history(context))
+    state = LatestState(context)
+    broadcaster = Broadcaster(state.event)
+    api = Api(
+        state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator, version=context.version,
+        time=context.time, zone=context.time_zone,
+    )  # fmt: skip
+    app = App(api.routes(), HostCheck(context.gateway, options.allowed_hosts))
+
+    async def handle(update: Update) -> None:
+        state.take(update)
+        broadcaster.notify(update.meter)
+
+    try:
+        async with listen(app, options.address, "web.listen", headers=SECURITY_HEADERS):
+            log.info("web: the page is at http://%s/", options.address.seen_from(context.gateway))
+            looking = asyncio.create_task(_look(HealthMonitor(context, clock), broadcaster, authenticator.sessions))
+            try:
+                yield handle
+            finally:
+                looking.cancel()
+                broadcaster.close()
+    finally:
+        await queries.close()
+        if authenticator.sessions.changed:
+            authenticator.sessions.save()
+
+
+async def _look(monitor: HealthMonitor, broadcaster: Broadcaster, sessions: Sessions) -> None:
+    """Tell every page when an output goes away or comes back, and keep the file of sessions up to date."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if monitor.has_news():
+            broadcaster.notify(GATEWAY)
+        if sessions.changed:
+            await asyncio.to_thread(sessions.save)
+
+
+class App:
+    """The application that the server runs."""
+
+    def __init__(self, routes: Sequence[BaseRoute], hosts: HostCheck) -> None:
+        self._router = Router(routes, redirect_slashes=False, default=PageFiles())
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+            await send(message)
+
+        try:
+            self._check_host(scope)
+            scope["app"] = self  # lets the router raise what it finds wrong
+            await self._router(scope, receive, send_on)
+        except (Refusal, HTTPException) as error:
+            if begun:
+                raise  # the connection is closed, so that nobody takes a part for the whole
+            await _refusal_of(error).response()(scope, receive, send_on)
+        except Exception:
+            if begun:
+                raise  # nothing more can be said; the connection is closed
+            log.exception("web: %s %s failed; please report this.", scope.get("method"), scope.get("path"))
+            await Refusal(500, "Something unexpected happened; the gateway's log says what.").response()(
+                scope, receive, send_on
+            )
+
+    def _check_host(self, scope: Scope) -> None:
+        hosts = Headers(scope=scope).getlist("host")
+        if len(hosts) != 1 or not self._hosts.knows(hosts[0]):
+            raise Refusal(
+                421,
+                "This name is not known to be this gateway's; use its address, or add the name to web.allowed_hosts.",
+            )
+
+
+def _refusal_of(error: Refusal | HTTPException) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    return Refusal(error.status_code, _SENTENCES.get(error.status_code, error.detail), dict(error.headers or {}))
+
+
+def _authenticator(options: WebOptions, context: Context, clock: Callable[[], float]) -> Authenticator:
+    password_hash = _read_password_hash(options) if options.needs_password else None
+    tokens = _read_tokens(options)
+    # Beside the database, as every gateway has a database of its own.
+    path = context.database.with_suffix(".sessions") if context.database and password_hash else None
+    sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
+    sessions.load()
+    return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens)
+
+
+def _read_password_hash(options: WebOptions) -> str | None:
+    if options.password_hash is not None or options.password_hash_file is None:
+        return options.password_hash
+    text = _read("password_hash_file", options.password_hash_file).strip()
+    if not is_hash(text):
+        raise ConfigurationError(
+            f"web.password_hash_file {options.password_hash_file} does not hold what juntek web password writes; "
+            "write it again with: juntek web password"
+        )
+    return text
+
+
+def _read_tokens(options: WebOptions) -> frozenset[str]:
+    if options.tokens_file is None:
+        return frozenset()
+    hashes: set[str] = set()
+    for number, line in enumerate(_read("tokens_file", options.tokens_file).splitlines(), start=1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 2 or not is_token_hash(words[1]):
+            raise ConfigurationError(
+                f"web.tokens_file {options.tokens_file}: line {number} is not a name and a hash; make it with: "
+                "juntek web token NAME"
+            )
+        hashes.add(words[1])
+    return frozenset(hashes)
+
+
+def _read(key: str, path: Path) -> str:
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(f"web.{key} {path} does not exist; write it or correct the key.") from None
+    except PermissionError:
+        raise ConfigurationError(f"web.{key} {path} may not be read; give this user the right to.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"web.{key} {path} is not text; write it again.") from None
+    except OSError as error:
+        raise ConfigurationError(f"web.{key} {path} cannot be read ({error.strerror}); correct the key.") from None
+
+
+def _open_history(context: Context) -> HistoryReader | None:
+    """Return what reads the history of the gateway; None where it keeps none."""
+    if context.database is None:
+        return None
+    return HistoryReader(context.database, time_zone=context.time_zone, clock=context.time)

@@ -1,0 +1,138 @@
+"""The history as the web asks for it; rule: it is read in a few threads, and a query too many is refused at once.
+
+The gateway's loop never waits for the disk, and a page that asks too much does not make another one wait for ever.
+An export is sent while it is read, a query for each piece: nothing is held open in the database while a slow browser
+takes what it got, and never more than a piece is in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+from juntek.errors import ConfigurationError, DatabaseError, RequestError
+from juntek.history.exporting import csv_pieces, parquet_pieces
+from juntek.history.queries import HistoryReader
+from juntek.outputs.web import api_types as types
+from juntek.outputs.web.parameters import LATEST, Calendar, Chart, Export
+from juntek.outputs.web.refusal import Refusal
+
+T = TypeVar("T")
+
+THREADS: Final = 2
+MOST_WAITING: Final = 64
+"""Queries at the same time; a page that opens makes about ten."""
+PARQUET_TYPE: Final = "application/vnd.apache.parquet"
+_KINDS = {"csv": (csv_pieces, "text/csv; charset=utf-8"), "parquet": (parquet_pieces, PARQUET_TYPE)}
+
+
+class HistoryQueries:
+    """Queries a history. Every query may raise Refusal: where there is none, where it fails or when too many wait."""
+
+    def __init__(self, reader: HistoryReader | None) -> None:
+        self._reader = reader
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="juntek-web")
+        self._running = 0
+
+    async def query(self, query: Callable[[HistoryReader], T]) -> T:
+        """Return what `query(reader)` returns, called in a thread."""
+        if self._reader is None:
+            raise Refusal(503, "No history is kept here; add [history] to the configuration.")
+        if self._running >= MOST_WAITING:
+            raise Refusal(503, "The history is busy; try again in a moment.", {"retry-after": "2"})
+        self._running += 1
+        work = asyncio.get_running_loop().run_in_executor(self._threads, query, self._reader)
+        work.add_done_callback(self._finish)
+        try:
+            return await asyncio.shield(work)
+        except DatabaseError as error:
+            raise Refusal(503, str(error)) from error
+        except RequestError as error:
+            raise Refusal(400, str(error)) from error
+
+    def _finish(self, work: asyncio.Future[T]) -> None:
+        """Count a query as done when its thread is free again, whether somebody still waits or not."""
+        self._running -= 1
+        if not work.cancelled():
+            work.exception()
+
+    async def spans(self) -> dict[str, tuple[float, float] | None]:
+        """Return the first and last time of every meter that has a history; nothing where there is none."""
+        if self._reader is None:
+            return {}
+        return await self.query(lambda reader: {name: reader.span(name) for name in reader.meters()})
+
+    async def close(self) -> None:
+        """Wait for the queries that run, and end the threads."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        if self._reader is not None:
+            self._reader.close()
+
+
+def make_chart(reader: HistoryReader, meter: str, chart: Chart) -> types.History:
+    """Return a chart as the API shows it; an empty one for a meter that has no history yet."""
+    start, end = chart.range
+    answer: types.History = {
+        "meter": meter, "from": start, "to": end, "resolution": 0.0, "time": [], "quantities": {},
+    }  # fmt: skip
+    if meter in reader.meters():
+        series = reader.series(meter, chart.quantities, start, end, chart.points)
+        answer["resolution"], answer["time"] = series.resolution, series.time
+        answer["quantities"] = {key: _show_column(series.columns[key]) for key in chart.quantities}
+    return answer
+
+
+def make_days(reader: HistoryReader, meter: str, calendar: Calendar) -> list[types.Day]:
+    """Return days, months or years as the API shows them; none for a meter that has no history yet."""
+    if meter not in reader.meters():
+        return []
+    days = reader.days(meter, calendar.first, calendar.last, calendar.by)
+    return [cast("types.Day", day.as_dict()) for day in days]
+
+
+def _show_column(column: object) -> types.Column:
+    """Return the parts that make sense for a quantity."""
+    parts = types.Column.__optional_keys__
+    return cast("types.Column", {part: values for part in sorted(parts) if (values := getattr(column, part))})
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """A file that is being made."""
+
+    name: str
+    media_type: str
+    pieces: AsyncIterator[bytes]
+
+
+async def open_export(queries: HistoryQueries, meter: str, export: Export) -> ExportFile:
+    """Begin to make a file. Raises Refusal, also where its beginning cannot be read."""
+    make_pieces, media_type = _KINDS[export.format]
+    pieces = make_pieces(await queries.query(lambda reader: _find_rows(reader, meter, export)))
+    try:
+        begin = await queries.query(lambda _: next(pieces, b""))
+    except ConfigurationError:
+        raise Refusal(
+            501, "Parquet needs a library on the gateway: pip install 'juntek[parquet]'; or ask for format=csv."
+        ) from None
+    name = re.sub("[^A-Za-z0-9_-]", "_", meter)
+    return ExportFile(f"juntek-{name}.{export.format}", media_type, _continue(queries, begin, pieces))
+
+
+async def _continue(queries: HistoryQueries, begin: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    piece: bytes | None = begin
+    while piece is not None:
+        if piece:
+            yield piece
+        piece = await queries.query(lambda _: next(pieces, None))
+
+
+def _find_rows(reader: HistoryReader, meter: str, export: Export) -> Iterator[tuple[Any, ...]]:
+    if meter not in reader.meters():
+        return iter(())
+    start = 0.0 if export.start is None else export.start
+    return reader.readings(meter, start, LATEST if export.end is None else export.end)

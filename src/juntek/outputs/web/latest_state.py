@@ -1,0 +1,138 @@
+"""What the gateway said last of each meter and of itself, as the API shows it; rule: made into JSON when asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from juntek.outputs import Context
+from juntek.outputs.web import api_types as types
+from juntek.outputs.web.broadcast import Event
+from juntek.reading import iso_time
+from juntek.update import Health, LatestUpdates, Update
+
+GATEWAY = ""
+"""The key of the gateway itself among those of the meters; no meter can have this name."""
+LOOK_EVERY: Final = 1.0
+"""s between two looks, and so the longest until a page hears that an output went away or came back."""
+TELL_EVERY: Final = 5.0
+"""s between two events about counts and lags that change."""
+LATE: Final = 10
+"""s of lag below which no page is notified: between two batches there is always some."""
+
+
+class LatestState:
+    """The latest state of all meters, and of the gateway."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._updates = LatestUpdates({name: _unheard(name) for name in context.meters})
+        self._started = asyncio.get_running_loop().time()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._updates
+
+    def names(self) -> list[str]:
+        """Return the names as they stand in the configuration."""
+        return list(self._updates)
+
+    def take(self, update: Update) -> None:
+        """Remember an update."""
+        self._updates.take(update)
+
+    def reading(self, name: str) -> types.Reading | None:
+        """Return the latest reading of a meter, or None."""
+        return self._state(name)["latest"]
+
+    def meter(self, name: str, span: tuple[float, float] | None) -> types.Meter:
+        """Return a meter as the list of meters has it. `span` is the first and last time in the history."""
+        first, last = span or (None, None)
+        is_configured = name in self._context.meters
+        return {"name": name, "configured": is_configured, **self._state(name), "first": first, "last": last}
+
+    def health(self) -> types.Health:
+        """Return how the gateway, its links and its outputs do."""
+        state, reason = self._context.look_at_history()
+        return {
+            "version": self._context.version,
+            "gateway": self._context.gateway,
+            "time": iso_time(self._context.time()) or "",
+            "uptime": round(asyncio.get_running_loop().time() - self._started, 1),
+            "history": {"state": state, "reason": reason},
+            "sinks": sinks_of(self._context),
+            "meters": {
+                name: cast("types.MeterHealth", {"available": update.available, **update.health.as_dict()})
+                for name, update in self._updates.items()
+            },
+        }
+
+    def event(self, key: str) -> Event | None:
+        """Return the present event of a meter or of the gateway, for a stream."""
+        if key == GATEWAY:
+            return "gateway", self.health()
+        if key not in self:
+            return None
+        update: types.LiveUpdate = {"meter": key, **self._state(key)}
+        return "update", update
+
+    def _state(self, name: str) -> types.MeterState:
+        update = self._updates.get(name) or _unheard(name)
+        settings = update.settings.as_dict(secrets=False) if update.settings is not None else None
+        return {
+            "available": update.available,
+            "identity": cast("types.Identity", update.identity.as_dict()) if update.identity is not None else None,
+            "settings": cast("types.Settings | None", settings),
+            "health": cast("types.LinkHealth", update.health.as_dict()),
+            "latest": cast("types.Reading", update.reading.as_dict()) if update.reading is not None else None,
+        }
+
+
+def _unheard(name: str) -> Update:
+    """Return what there is of a meter that said nothing yet, or that is known from the history only."""
+    return Update(name, available=False, reading=None, identity=None, settings=None, health=Health())
+
+
+def sinks_of(context: Context) -> dict[str, types.SinkHealth]:
+    """Return how each output does, by its name."""
+    now = context.time()
+    return {
+        name: {
+            "connected": sink.connected,
+            "waiting": sink.waiting,
+            "lag": round(sink.lag(now)),
+            "failures": sink.failures,
+            "lost": sink.lost,
+            "refused": sink.refused,
+            "error": context.troubles.get(name),
+        }
+        for name, sink in context.sinks.items()
+    }
+
+
+class HealthMonitor:
+    """Tells whether outputs or the history do otherwise than it said last; `clock` never steps."""
+
+    def __init__(self, context: Context, clock: Callable[[], float]) -> None:
+        self._context = context
+        self._clock = clock
+        self._states, self._counts = self._look()
+        self._reported = clock()
+
+    def has_news(self) -> bool:
+        """Return whether there is something to tell, which counts as told from then on."""
+        states, counts = self._look()
+        if states == self._states and (counts == self._counts or self._clock() - self._reported < TELL_EVERY):
+            return False
+        self._states, self._counts, self._reported = states, counts, self._clock()
+        return True
+
+    def _look(self) -> tuple[Any, Any]:
+        """Return what is told at once, and what may wait."""
+        sinks = sinks_of(self._context)
+        states = {name: (sink["connected"], sink["error"]) for name, sink in sinks.items()}
+        counts = {
+            name: (sink["failures"], sink["lost"], sink["refused"], sink["lag"] if sink["lag"] >= LATE else 0)
+            for name, sink in sinks.items()
+        }
+        return (states, self._context.look_at_history()), counts
