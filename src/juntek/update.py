@@ -13,6 +13,9 @@ from juntek.reading import Identity, Reading, Settings, iso_time
 
 Mode = Literal["starting", "listen", "poll", "closed"]
 
+Outcome = Literal["obeyed", "refused", "unknown"]
+"""What became of a command, by what the meter says afterwards; unknown where it says nothing of it."""
+
 
 @dataclass(slots=True)
 class Health:

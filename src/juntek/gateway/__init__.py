@@ -11,11 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from juntek import __version__
 from juntek.clock import Clock
 from juntek.config import Configuration
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, RequestError
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
@@ -23,7 +24,7 @@ from juntek.history.calendar import system_zone
 from juntek.history.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
 from juntek.outputs import Context, find_outputs
-from juntek.update import Update
+from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,14 @@ class Gateway:
     def __init__(self, configuration: Configuration) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
         zone = configuration.time_zone or system_zone()
-        context = Context(
+        context = self.context = Context(
             version=__version__,
             gateway=socket.gethostname(),
             meters=names,
             site=configuration.site,
             database=configuration.database,
             time_zone=zone,
+            send=self.send,
             sections=tuple(configuration.sinks),
         )
         self._latest = context.latest
@@ -63,6 +65,9 @@ class Gateway:
         self._lines = [
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
+        self._places = {
+            known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()
+        }
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
         self._clocks = {name: Clock() for name in names}
@@ -84,6 +89,19 @@ class Gateway:
         finally:
             notifier.notify("STOPPING=1")
             await self.totals.close()
+
+    async def send(self, meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
+        """Set a setting of a meter, or make it act, when its line is free; return what became of it.
+
+        The one door for commands: whoever sends them has decided that they may be sent. Raises RequestError for what
+        the meter has not or cannot take, and LinkError where its link is down.
+        """
+        if meter not in self._places:
+            raise RequestError(f"There is no meter {meter}; there are {', '.join(self._places)}.")
+        line, address = self._places[meter]
+        outcome = await line.send(address, key, value)
+        log.info("%s: %s = %s was %s", meter, key, value, outcome)
+        return outcome
 
     def _take(self, update: Update) -> None:
         """Put totals on a reading and hand it to every output."""

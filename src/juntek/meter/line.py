@@ -15,13 +15,13 @@ from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
 from juntek.meter.poller import Poller
-from juntek.meter.state import Meter, MeterOptions, Mode, Outcome
+from juntek.meter.state import Meter, MeterOptions, Mode
 from juntek.protocol import Decoder, Event, Language
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.language import Rs485
 from juntek.update import Mode as Activity
-from juntek.update import Update
+from juntek.update import Outcome, Update
 
 __all__ = ["Line", "Meter", "MeterOptions", "Mode"]
 

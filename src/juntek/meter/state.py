@@ -14,8 +14,6 @@ from juntek.rs485.decode import Options
 from juntek.update import Health, Update
 
 Mode = Literal["auto", "listen", "poll"]
-Outcome = Literal["obeyed", "refused", "unknown"]
-"""What became of a command, by what the meter says afterwards; unknown where it says nothing of it."""
 
 PATIENCE = 10.0
 """s without a believed reading after which a meter counts as silent, or four polls if that is longer."""

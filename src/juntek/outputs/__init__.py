@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from juntek.discovery import find_modules
-from juntek.update import Update
+from juntek.errors import RequestError
+from juntek.update import Outcome, Update
 
 O = TypeVar("O")  # noqa: E741 - options
 Handle = Callable[[Update], Awaitable[None]]
@@ -91,6 +92,10 @@ class SinkHealth:
         return max(now - oldest, 0.0)
 
 
+async def _send_nowhere(meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401, ARG001 - the door's
+    raise RequestError(f"There is no gateway that could tell {meter} anything.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What every sink may know of the gateway it runs in."""
@@ -114,6 +119,9 @@ class Context:
     """What an output that failed has left for its next entry, by its name; nobody else looks at it."""
     latest: dict[str, Update] = field(default_factory=dict)
     """The latest update of each meter; the gateway keeps it up to date."""
+    send: Callable[[str, str, Any], Awaitable[Outcome]] = _send_nowhere
+    """Sets a setting of a meter, or makes it act, by its name, a key and a value; returns what became of it. Who may
+    do that is for the output to decide. Raises RequestError for what is not possible, LinkError without a link."""
     sections: tuple[str, ...] = ()
     """Sections of all configured sinks."""
     sinks: dict[str, SinkHealth] = field(default_factory=dict)

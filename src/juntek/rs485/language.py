@@ -11,6 +11,7 @@ from juntek.protocol import Command, Heard, Query
 from juntek.rs485.bus import Bus, Event
 from juntek.rs485.command import act, set_value
 from juntek.rs485.decode import Options
+from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, Garbage, encode
 
 _NUMBERS: dict[Query, str] = {"identity": "00", "settings": "51", "reading": "50"}
@@ -80,9 +81,10 @@ class Rs485Decoder:
     def command(self, address: int, key: str, value: Any) -> Command:  # noqa: ANN401 - what the key takes
         """Return the write that sets a setting or acts; raises RequestError for what this family has not."""
         station = self.bus.stations.get(address)
-        if station is None or station.model is None:
+        told = (station.model or station.settings or station.identity) if station is not None else None
+        model = model_of_family(told.family) if told is not None else None
+        if model is None:
             raise RequestError(f"The meter at address {address} has not been heard yet; try again when it answers.")
-        model = station.model
         if key in model.settable:
             return set_value(model, address, key, value)
         return act(model, address, key, value)

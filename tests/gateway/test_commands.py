@@ -1,0 +1,42 @@
+"""The gateway's one door for commands: an output sends, the line has its turn, the meter is asked what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from juntek import LinkError, RequestError
+from juntek.config import load
+from juntek.gateway import Gateway
+from juntek.simulator import Options, Simulation
+from meter.served import until
+
+TWO = (
+    '[[meters]]\nname = "house"\nlink = "{}"\nmode = "poll"\n[[meters]]\nname = "boat"\nlink = "socket://127.0.0.1:1"\n'
+)
+
+
+async def test_a_command_reaches_the_meter_it_names_and_no_other(tmp_path: Path) -> None:
+    async with Simulation(Options()) as simulation:
+        path = tmp_path / "juntek.toml"
+        path.write_text(f'{TWO.format(simulation.url)}[history]\npath = "{tmp_path / "juntek.db"}"\n')
+        gateway = Gateway(load(path, {}))
+        latest = gateway.context.latest
+        task = asyncio.create_task(gateway.run())
+        try:
+            await until(lambda: "house" in latest and latest["house"].settings is not None)
+            assert await gateway.context.send("house", "nominal_capacity", 123.0) == "obeyed"
+            settings = latest["house"].settings
+            assert settings is not None
+            assert settings.nominal_capacity == 123.0
+            with pytest.raises(RequestError):
+                await gateway.send("house", "full_voltage", 14.4)
+            with pytest.raises(RequestError):
+                await gateway.send("cellar", "nominal_capacity", 123.0)
+            with pytest.raises(LinkError):
+                await gateway.send("boat", "nominal_capacity", 123.0)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
