@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from juntek import Options, Reading
+from juntek.exchange import Command, Heard, Query
 from juntek.meter import Line, MeterOptions
-from juntek.protocol import Command, Event, Heard, Query
+from juntek.meter.language import Event
 from links.peers import tcp_peer
 from meter.served import Told, until
 

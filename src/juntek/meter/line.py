@@ -14,9 +14,9 @@ from juntek.backoff import Backoff
 from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
+from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode
-from juntek.protocol import Decoder, Event, Language
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.language import Rs485

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from juntek.errors import LinkLostError
+from juntek.exchange import Command, Heard, Query
 from juntek.links import Link
-from juntek.protocol import Command, Decoder, Heard, Language, Query
+from juntek.meter.language import Decoder, Language
 from juntek.update import Mode as Activity
 
 LISTEN_FIRST = 3.0

@@ -8,7 +8,7 @@ from typing import Literal
 
 from juntek.clock import Clock
 from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError
-from juntek.protocol import Command
+from juntek.exchange import Command
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options
 from juntek.update import Health, Update

@@ -11,7 +11,7 @@ from dataclasses import replace
 from juntek.rs485.decode import Options
 from juntek.rs485.framing import Frame, Framer, Garbage
 from juntek.rs485.station import Event, Station
-from juntek.validation import LONGEST_WAIT, Held, Noise
+from juntek.rs485.validation import LONGEST_WAIT, Held, Noise
 
 __all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
 

@@ -7,7 +7,7 @@ Each command says what a wrong one can do: "harmless", "accounting" (what is cou
 from __future__ import annotations
 
 from juntek.errors import RequestError
-from juntek.protocol import Command
+from juntek.exchange import Command
 from juntek.rs485.decode import raw_of, value_of
 from juntek.rs485.family import Action, Field, Model
 from juntek.rs485.framing import encode

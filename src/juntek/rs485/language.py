@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from juntek.errors import RequestError
-from juntek.protocol import Command, Heard, Query
+from juntek.exchange import Command, Heard, Query
 from juntek.rs485.bus import Bus, Event
 from juntek.rs485.command import act, set_value
 from juntek.rs485.decode import Options

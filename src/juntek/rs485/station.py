@@ -10,7 +10,7 @@ from juntek.rs485.decode import Options, ReadingDecoder, decode_identity, decode
 from juntek.rs485.family import Model
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.order import OrderWatch
-from juntek.validation import LONGEST_WAIT, NOISY, Held, Noise, Validator, Verdict
+from juntek.rs485.validation import LONGEST_WAIT, NOISY, Held, Noise, Validator, Verdict
 
 Event = Frame | Garbage | Identity | Settings | Reading
 """A Frame among the events is a request or an acknowledgement: replies have become values."""

@@ -1,52 +1,23 @@
-"""What the language of a meter has to offer to the loop that serves its link; rule: no I/O, time is an argument.
+"""What the loop asks of a language of meters; rule: no I/O behind it, and time is an argument.
 
-RS485 is the first one (`rs485.language`). Another one, such as Bluetooth's, is a `Language` beside it: it cuts bytes
-into parts, turns parts into events, tells what passes on a shared line, says how to ask, and encodes commands.
+A language cuts bytes into parts, turns parts into events, tells what passes on a shared line, says how to ask, and
+encodes commands. RS485 is the first one (`rs485.language`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from juntek.exchange import Command, Heard, Query
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options
 from juntek.rs485.framing import Frame, Garbage
 
-Query = Literal["identity", "settings", "reading"]
-Risk = Literal["harmless", "accounting", "dangerous"]
 Event = Frame | Garbage | Identity | Settings | Reading
 
 Part = TypeVar("Part")
-
-
-class Heard(NamedTuple):
-    """What a part of the line is: who said it, about what (None: neither of the queries), and of which address.
-
-    "damaged" is a reply that cannot be read.
-    """
-
-    kind: Literal["request", "reply", "acknowledgement", "damaged"]
-    query: Query | None
-    address: int | None
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One write to a meter: `line` is ready for the wire, `risk` is what a wrong one can do.
-
-    Whether it was obeyed is seen when `query` is asked again and `key` is `value` then; where there is no `query`, only
-    the acknowledgement tells.
-    """
-
-    key: str
-    line: bytes
-    risk: Risk
-    query: Query | None = None
-    value: Any = None
 
 
 class Decoder(Protocol[Part]):
