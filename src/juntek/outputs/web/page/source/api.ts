@@ -59,6 +59,8 @@ export interface Health {
   readonly reconnects: number;
   readonly last_frame: string | null;
   readonly error: string | null;
+  /** What is odd about the meter's numbers, as a sentence. */
+  readonly notice?: string | null;
 }
 
 export type Values = Readonly<Record<string, string | number | null>>;

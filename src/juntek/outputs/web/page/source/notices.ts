@@ -27,6 +27,7 @@ export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: numb
     notices.push({ kind: "waiting", text: TEXT.notice.noMeters });
   } else {
     notices.push(...noticesOfMeter(meter, time));
+    if (meter.health?.notice) notices.push({ kind: "waiting", text: `${meter.name}: ${meter.health.notice}` });
   }
   const history = gateway.health?.history;
   if (history && history.state !== "ok" && history.state !== "off" && gateway.goneSince === null) {
