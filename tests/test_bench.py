@@ -49,7 +49,7 @@ def test_a_part_that_does_not_exist_is_named() -> None:
     done = run("--only", "decode,speed")
     assert done.returncode == 2
     assert (
-        "there is no part speed; there are decode, gateway, delay, start, history, charts, added, backfill, fleet, page"
+        "there is no part speed; there are decode, believe, gateway, delay, start, history, charts, added, backfill, fleet, page"
         in done.stderr
     )
 

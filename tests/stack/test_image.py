@@ -49,7 +49,7 @@ def test_it_installs_all_but_the_demo_in_the_versions_that_were_tested() -> None
     for extra in ("mqtt", "web", "metrics", "timeseries", "esphome"):
         assert extra in everything["all"][0]
     # The build fails where there is no page, and says how to go without.
-    assert "sinks/web/static/index.html" in text
+    assert "outputs/web/static/index.html" in text
     assert "JUNTEK_SKIP_PAGE" in text
 
 

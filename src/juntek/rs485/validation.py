@@ -318,7 +318,7 @@ class Rules:
         """
         gap = time - since if time is not None and since is not None else None
         ran = after[self._run_time] - before[self._run_time] if self._run_time is not None else 0
-        credible = max(SHORT_GAP, 2 * self.pace) if gap is None else 1.5 * gap + 2
+        credible = max(SHORT_GAP if gap is None else 1.5 * gap + 2, 4 * self.pace)
         if ran > 0 and (ran <= credible or self._has_flowed(before, after, ran)):
             gap = float(ran)
         elif gap is None:
