@@ -106,9 +106,26 @@ def test_metrics_have_names_for_it(package: Path) -> None:
     assert {"juntek_cycle_count", "juntek_fullness_ratio"} <= set(run(package, code).split())
 
 
-def test_the_table_of_the_configuration_takes_the_family(package: Path) -> None:
-    code = "from juntek.rs485.family import find_models; print(*(model.family for model in find_models()))"
-    assert run(package, code).split() == ["KA-F", "KG-F", "KH-F", "KL-F"]
+@pytest.mark.parametrize(("family", "status"), [("KA-F", "0"), ("KX-F", "2")])
+def test_the_configuration_takes_the_family_and_no_other(
+    package: Path, tmp_path: Path, family: str, status: str
+) -> None:
+    path = tmp_path / "juntek.toml"
+    path.write_text(f'[[meters]]\nname = "house"\nlink = "replay:bus.log"\nmodel = "{family}"\n')
+    code = """
+        import sys
+        from juntek.config import load
+        from juntek.errors import ConfigurationError
+        from pathlib import Path
+        try:
+            (meter,) = load(Path(sys.argv[1]), {}).meters
+            print(0, meter.options.options.family)
+        except ConfigurationError as error:
+            print(2, error)
+    """
+    told = run(package, code, str(path))
+    assert told.split()[0] == status
+    assert "KA-F" in told
 
 
 def test_a_program_without_the_package_knows_neither() -> None:

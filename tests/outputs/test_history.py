@@ -88,14 +88,16 @@ async def test_a_reading_that_is_told_again_after_a_failure_is_kept_once(tmp_pat
     assert len(rows_in(path)) == 1
 
 
+@pytest.mark.parametrize("judged", [True, False], ids=["judged", "as it came"])
 async def test_an_unset_clock_writes_nothing_and_costs_no_energy(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, judged: bool
 ) -> None:
     path = tmp_path / "history.db"
     where = context(path)
     async with open_sink(Options(commit_interval=NEVER), where) as handle:
         await tell(handle, readings(0, 10))
-        await tell(handle, [reading_at(tick, time=100.0 + tick) for tick in range(10, 500)])
+        times = [None if judged else 100.0 + tick for tick in range(10, 500)]
+        await tell(handle, [reading_at(tick)._replace(time=time) for tick, time in enumerate(times, 10)])
         assert "the clock was not set" in where.troubles["history"]
         await tell(handle, readings(500, 10))
         assert where.troubles == {}

@@ -35,10 +35,10 @@ class Clock:
         """How many readings were not kept, by why."""
         self._since: float | None = None
 
-    def admit(self, time: float) -> bool:
-        """Return whether a reading of this time is to be kept."""
+    def admit(self, time: float | None) -> bool:
+        """Return whether a reading of this time is to be kept; None is one of a clock that is not trusted."""
         last = self.last
-        if time < CLOCK_SET:
+        if time is None or time < CLOCK_SET:
             self.refused["the clock was not set"] += 1
             return False
         if last is not None and last - LARGEST_STEP_BACK <= time <= last:

@@ -124,10 +124,10 @@ class _Keeper:
     async def handle(self, update: Update) -> None:
         """Hold the reading of an update; one that was handed over before is not held again."""
         reading = update.reading
-        if reading is None or reading.time is None:
+        if reading is None:
             return
         clock = self._clocks.setdefault(update.meter, Clock())
-        if reading.time == clock.last:
+        if reading.time is not None and reading.time == clock.last:
             return
         if not clock.admit(reading.time):
             self._tell(update.meter, clock)
