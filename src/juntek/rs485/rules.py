@@ -1,0 +1,254 @@
+"""How far each number of a meter may move, and what bears out a switched load; rule: its facts come from the rows."""
+
+from __future__ import annotations
+
+from operator import sub
+
+from juntek.rs485.family import Field, Layout
+
+Numbers = tuple[int, ...]
+
+MODULUS = 255
+"""What a damaged number may be wrong by without the checksum telling."""
+
+
+SHORT_GAP = 30.0
+"""s that the run time alone may tell of a gap in a recording without times."""
+
+
+LONGEST_GAP = 3600.0
+"""s of silence that widen what may have changed; more than that does not widen it further."""
+
+
+ANY = 2**40
+
+
+class Habit:
+    """How often something was as it should be; the latest times count most."""
+
+    __slots__ = ("_not", "_was")
+
+    def __init__(self) -> None:
+        self._was = self._not = 0.0
+
+    def add(self, was: bool) -> None:  # noqa: FBT001 - it is what is counted
+        """Count one time."""
+        self._was, self._not = 0.98 * self._was + was, 0.98 * self._not + (not was)
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether it was so often enough, and hardly ever not."""
+        return self._was >= 8 and self._not * 8 <= self._was
+
+
+class Rules:
+    """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
+
+    __slots__ = (
+        "_counters", "_current", "_direction", "_gave_way", "_least", "_limits", "_needed", "_resistance", "_rows",
+        "_run_time", "_stock", "_time_left", "_told_at_once", "_voltage", "current_row", "highs", "lows", "pace",
+    )  # fmt: skip
+
+    def __init__(self, layout: Layout) -> None:
+        self._rows = layout.rows
+        self._voltage, self._current = layout.place("voltage"), layout.place("current")
+        self._stock, self._direction = layout.place("remaining_capacity"), layout.place("direction")
+        kinds = [row.kind for row in layout.rows]
+        self._time_left = kinds.index("echo") if "echo" in kinds else None
+        self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
+        clocks = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale == 1]
+        self._run_time = clocks[0] if clocks else None
+        self.current_row = layout.rows[self._current]
+        self.highs = [ANY if row.kind in ("free", "echo") else row.step for row in layout.rows]
+        forward = ("counter", "clock")
+        self.lows = [0 if row.kind in forward else -high for row, high in zip(layout.rows, self.highs, strict=True)]
+        self._limits = [row.high for row in layout.rows]
+        self._least = [row.low for row in layout.rows]
+        self._needed = {self._voltage, self._current, self._stock, self._direction, layout.place("output_state")}
+        self._told_at_once, self._gave_way = Habit(), Habit()
+        """Whether the time left follows a switched load at once, and the voltage as it did before."""
+        self._resistance = 0.0
+        self.pace = 1.0
+        """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
+
+    def limit(self, voltage: int, current: int) -> None:
+        """Narrow the ranges of two raw numbers."""
+        self._limits[self._voltage] = voltage
+        self._limits[self._current] = current
+
+    def impossible(self, numbers: Numbers) -> Field | None:
+        """Return the row of a needed number that is out of its range."""
+        for place in self._needed:
+            if not self._least[place] <= numbers[place] <= self._limits[place]:
+                return self._rows[place]
+        return None
+
+    def gap(self, before: Numbers, after: Numbers, since: float | None, time: float | None) -> float:
+        """Return the seconds in which something may have moved: 1 at least, since a meter samples once a second."""
+        return max(1.0, self.seconds(before, after, since, time))
+
+    def seconds(self, before: Numbers, after: Numbers, since: float | None, time: float | None) -> float:
+        """Return the seconds between two frames: by the meter's own run time where it counts, else by their times.
+
+        A bridge gives frames out late and in bursts; a run time may stand still, or be damaged itself.
+        """
+        gap = time - since if time is not None and since is not None else None
+        ran = after[self._run_time] - before[self._run_time] if self._run_time is not None else 0
+        credible = max(SHORT_GAP if gap is None else 1.5 * gap + 2, 4 * self.pace)
+        if ran > 0 and (ran <= credible or self._has_flowed(before, after, ran)):
+            gap = float(ran)
+        elif gap is None:
+            gap = 0.0 if ran == 0 and self._run_time is not None else 1.0
+        return max(0.0, min(gap, LONGEST_GAP))
+
+    def _has_flowed(self, before: Numbers, after: Numbers, gap: float) -> bool:
+        """Whether the charge that has moved can belong to a gap that only the run time tells."""
+        least, most = (way(before[self._current], after[self._current]) / 360 * gap for way in (min, max))
+        if self.signed(before) * self.signed(after) < 0:
+            return True
+        moved = [float(after[self._stock] - before[self._stock]), *self._moved(before, after)]
+        return all(least / 10 <= abs(change) <= 10 * (most + gap / 10) for change in moved)
+
+    def signed(self, numbers: Numbers) -> int:
+        """Return the current, 0.01 A, positive when charging."""
+        return numbers[self._current] if numbers[self._direction] else -numbers[self._current]
+
+    def jump(self, before: Numbers, after: Numbers, gap: float) -> Field | None:
+        """Return the first row that moved by more than the battery, the flow and a switched load explain."""
+        lows, highs = self.lows, self.highs
+        for place, change in enumerate(map(sub, after, before)):
+            if lows[place] <= change <= highs[place] or place in (self._current, self._direction):
+                continue
+            if not self._explains(place, change, before, after, gap):
+                return self._rows[place]
+        return None
+
+    def is_quiet(self, before: Numbers, after: Numbers, gap: float) -> bool:
+        """Whether the current went on as it was."""
+        push = self.signed(after) - self.signed(before)
+        rise = after[self._voltage] - before[self._voltage]
+        gap = min(gap, 8.0)
+        return abs(push) <= self.highs[self._current] * gap + after[self._current] // 40 and (
+            abs(rise) <= self.highs[self._voltage] * gap + (abs(push) / 10 if rise * push > 0 else 0)
+        )
+
+    def _explains(self, place: int, change: int, before: Numbers, after: Numbers, gap: float) -> bool:
+        row = self._rows[place]
+        step = self.highs[place]
+        match row.kind:
+            case "counter":
+                return 0 <= change <= (step + self._flow(row, before, after)) * gap
+            case "stock":
+                return abs(change) <= (step + self._flow(row, before, after)) * gap
+            case "level":
+                return abs(change) <= step * (1 + min(gap, 600.0) / 10) + self._give(place, before, after)
+            case "clock":
+                seconds = _seconds(after[place]) - _seconds(before[place])
+                return 0 <= seconds <= 5 + 2 * gap or after[place - 1] != before[place - 1]
+            case "date":
+                return change > 0 and after[place + 1] < before[place + 1]
+        return False
+
+    def _flow(self, row: Field, before: Numbers, after: Numbers) -> float:
+        """What the larger of two currents adds to an amount in a second, in its raw unit."""
+        current = 1.25 * max(before[self._current], after[self._current])
+        if row.key.endswith("capacity"):
+            return current / 360
+        return current * max(before[self._voltage], after[self._voltage]) / 360_000 if row.scale != 1 else 0
+
+    def _give(self, place: int, before: Numbers, after: Numbers) -> float:
+        """How much further a level may go because a load was switched."""
+        smaller = min(after[place], before[place])
+        push = self.signed(after) - self.signed(before)
+        if place == self._voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
+            return smaller / 4 + (abs(push) / 10 if push * (after[place] - before[place]) > 0 else 0)
+        if self._rows[place].key == "internal_resistance" and abs(push) > 50:
+            return 3 * smaller + 1000  # estimated anew when a load is switched
+        return 0
+
+    def looks_damaged(self, before: Numbers, after: Numbers) -> bool:
+        """Whether current or voltage moved by what the checksum cannot see, as near as it can be told."""
+        changes = (abs(after[place] - before[place]) + 3 for place in (self._current, self._voltage))
+        return any(change >= MODULUS and change % MODULUS <= 6 for change in changes)
+
+    def evidence(self, last: Numbers, first: Numbers, after: Numbers | None, gaps: tuple[float, float]) -> int:
+        """Return what speaks for (above 0) or against (below 0) a switched load in `first`."""
+        return (
+            self._by_voltage(last, first)
+            + (self._by_charge(last, first, after, gaps) if after is not None else 0)
+            + self._by_time_left(last, first)
+        )
+
+    def _by_voltage(self, last: Numbers, first: Numbers) -> int:
+        """Compare how the voltage gave way with how it does at this battery, if it is known by now."""
+        push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
+        expected = self._resistance * push
+        if self._gave_way.is_reliable and abs(expected) >= 6:
+            part = rise / expected
+            return 2 if 0.5 <= part <= 2 else -2 if part < 0.25 else 0
+        if abs(rise) < 2:
+            return 0
+        # 0.1 ohm at most, and never the other way.
+        return 1 if 0 < rise * push <= push * push / 10 else -2 if abs(rise) > 3 * self.highs[self._voltage] else 0
+
+    def _by_charge(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> int:
+        """Compare what has moved with what the currents with and without `first` would have moved, 0.001 Ah."""
+        if not gaps[0]:
+            return 0
+        currents = [self.signed(numbers) / 360 for numbers in (last, first, after)]
+        without = (currents[0] + currents[2]) / 2 * sum(gaps)
+        with_it = (currents[0] + currents[1]) / 2 * gaps[0] + (currents[1] + currents[2]) / 2 * gaps[1]
+        expected = with_it - without
+        if abs(expected) < 2.5:
+            return 0
+        parts = [(moved - without) / expected for moved in self._moved(last, after)]
+        if any(0.4 <= part <= 2.6 for part in parts):
+            return 2
+        return -2 if abs(expected) >= 8 and parts and all(part < 0.25 for part in parts) else 0
+
+    def _moved(self, last: Numbers, after: Numbers) -> list[float]:
+        """Return what has flowed by what is left and by the counters, 0.001 Ah; those that stand still tell nothing."""
+        moved = [float(after[self._stock] - last[self._stock])]
+        sign = 1 if self.signed(after) + self.signed(last) > 0 else -1
+        for place in self._counters:
+            change = after[place] - last[place]
+            if change:
+                in_ah = change if self._rows[place].key.endswith("capacity") else change * 1000 / last[self._voltage]
+                moved.append(sign * in_ah)
+        return [change for change in moved if change]
+
+    def learn(self, before: Numbers, after: Numbers) -> None:
+        """Remember from a believed step how the voltage gives way, and whether the time left follows at once."""
+        told = self._time_follows(before, after)
+        if told is not None:
+            self._told_at_once.add(told)
+        push, rise = self.signed(after) - self.signed(before), after[self._voltage] - before[self._voltage]
+        if abs(push) >= 200:
+            resistance = rise / push
+            known = self._resistance
+            if abs(known * push) >= 4 or abs(rise) >= 4:
+                self._gave_way.add(0.5 * known <= resistance <= 2 * known)
+            self._resistance += (resistance - known) / 8
+
+    def _by_time_left(self, last: Numbers, first: Numbers) -> int:
+        if not self._told_at_once.is_reliable:
+            return 0
+        told = self._time_follows(last, first)
+        return 0 if told is None else 2 if told else -2
+
+    def _time_follows(self, before: Numbers, after: Numbers) -> bool | None:
+        """Whether capacity over current is the time left after a step as before it; None where it cannot be told."""
+        if self._time_left is None or after[self._direction] or before[self._direction]:
+            return None
+        (old, new), (minutes, told) = (
+            (numbers[self._current] for numbers in (before, after)),
+            (numbers[self._time_left] for numbers in (before, after)),
+        )
+        if min(old, new) < 50 or abs(new - old) * 5 < old or not 0 < told < 60_000 or not 0 < minutes < 60_000:
+            return None
+        expected = after[self._stock] * 6 / new
+        return abs(told - expected) <= 2 + expected * (0.04 + 10 / new)
+
+
+def _seconds(clock: int) -> int:
+    return clock // 10_000 * 3600 + clock // 100 % 100 * 60 + clock % 100
