@@ -95,3 +95,14 @@ async def test_a_command_to_a_line_that_is_down_fails_at_once() -> None:
     line = Line("socket://127.0.0.1:1", [MeterOptions(name="house")], Told())
     with pytest.raises(LinkError):
         await line.send(1, "nominal_capacity", 123.0)
+
+
+async def test_a_command_that_nobody_waits_for_any_more_is_not_written() -> None:
+    wires = Wires(Options())
+    async with line_of(wires) as (line, told):
+        sending = asyncio.create_task(line.send(1, "nominal_capacity", 123.0))
+        await asyncio.sleep(0)
+        sending.cancel()
+        await told.more(5)
+        assert await line.send(1, "protection_delay", 9) == "obeyed", "the line goes on"
+    assert wires.said["program"].count(b":W") == 1

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from juntek import Options, Reading
+import pytest
+
+from juntek import LinkError, Options, Reading
 from juntek.exchange import Command, Heard, Query
 from juntek.meter import Line, MeterOptions
 from juntek.meter.language import Event
@@ -93,3 +95,23 @@ async def test_a_meter_of_another_language_is_asked_read_and_written_to() -> Non
         task.cancel()
         await asyncio.wait([task])
     assert (told.readings[0].voltage, told.readings[0].current) == (13.24, -2.1)
+
+
+async def test_a_command_whose_link_is_lost_in_the_middle_is_told_so() -> None:
+    async with tcp_peer() as peer:
+        told = Told()
+        options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
+        line = Line(f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary())
+        task = asyncio.create_task(line.run())
+        reader, writer = await peer.accept()
+        await reader.readexactly(3)
+        writer.write(FRAME.pack(0xA5, 7, 1324, -210, 98_765))
+        sending = asyncio.create_task(line.send(7, "lamp", 1))
+        while (await reader.readexactly(3))[0] != 0x5B:
+            pass
+        writer.close()
+        with pytest.raises(LinkError):
+            async with asyncio.timeout(20):
+                await sending
+        task.cancel()
+        await asyncio.wait([task])

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from juntek.exchange import Command, Heard, Query
-from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options
-from juntek.rs485.framing import Frame, Garbage
+from juntek.rs485.station import Event
 
-Event = Frame | Garbage | Identity | Settings | Reading
+__all__ = ["Decoder", "Event", "Language"]
 
 Part = TypeVar("Part")
 

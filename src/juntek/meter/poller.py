@@ -189,7 +189,7 @@ class Poller:
             if not self._jobs:
                 await asyncio.sleep(min(rest, 0.5))
             elif await self._has_gap(min(rest, 0.5)):
-                await self._do(self._jobs.popleft())
+                await self._do(self._jobs[0])
 
     async def _has_gap(self, patience: float) -> bool:
         """Wait until the line is free for a moment: at once where nobody else asks."""
@@ -204,7 +204,7 @@ class Poller:
         """Write a command and ask what has become of it, until it was obeyed or nothing helps."""
         obeyed: bool | None = None
         turn, query = self._turns[job.address], job.command.query
-        for _ in range(TRIES):
+        for _ in range(TRIES if not job.outcome.done() else 0):  # whoever has gone wants nothing written any more
             await self._exchange(None, job.address, job.command.line)
             if query is None:
                 break
@@ -216,6 +216,7 @@ class Poller:
                     break
             if obeyed:
                 break
+        self._jobs.popleft()  # only now: one whose link is lost meanwhile is given up by `close`
         if not job.outcome.done():
             job.outcome.set_result(obeyed)
 
@@ -223,7 +224,7 @@ class Poller:
         """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
         while self._mode == "poll" or len(self._foreign) < 2:
             if self._jobs:
-                await self._do(self._jobs.popleft())
+                await self._do(self._jobs[0])
                 continue
             address, turn = min(self._turns.items(), key=lambda item: item[1].reading)
             wait = turn.reading - self._loop.time()
