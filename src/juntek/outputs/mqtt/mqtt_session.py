@@ -66,6 +66,7 @@ class Session:
         self._group = group
         self._publisher = Publisher(client, options, timing.answer, group)
         self._connection = Connection(self._publisher, options, context, timing)
+        self._other_form: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._born = asyncio.Event()
 
@@ -78,8 +79,12 @@ class Session:
             await self._publisher.publish(self._topics(meter).availability, OFFLINE)
         await self._publisher.publish(self._gateway, ONLINE)
         await self._publisher.subscribe(f"{self._options.base_topic}/+/link")
-        if self._options.discovery:
+        if self._options.discovery != "off":
             await self._publisher.subscribe(self._status)
+        if self._options.discovery == "entity":
+            # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
+            self._other_form = {self._topics(meter).config for meter in self._context.meters}
+            await self._publisher.subscribe(f"{self._options.discovery_prefix}/device/+/config")
         for work in (self._listen(), self._check(), self._answer_births()):
             self._start(work)
 
@@ -128,7 +133,10 @@ class Session:
                     # A retained birth is an old one: everything has just been published.
                     if payload == ONLINE.encode() and not message.retain:
                         self._born.set()
-                elif message.retain:
+                elif message.topic.value in self._other_form:
+                    if payload:
+                        await self._publisher.publish(message.topic.value, "")
+                elif message.retain and message.topic.value.endswith("/link"):
                     await self._correct_retained(message.topic.value.split("/")[-2], payload)
 
     async def _answer_births(self) -> None:
