@@ -73,8 +73,12 @@ class Session:
     async def open(self) -> None:
         """Publish who we are, subscribe, and start what goes on by itself.
 
-        A meter is offline until it is heard: what an earlier run left there says nothing about now.
+        A meter is offline until it is heard: what an earlier run left there says nothing about now. Who listens hears
+        at once of a connection that breaks; an answer that never comes is waited for much longer.
         """
+        if self._options.discovery == "entity":
+            self._other_form = {self._topics(meter).config for meter in self._context.meters}
+        self._start(self._listen())
         for meter in self._context.meters:
             await self._publisher.publish(self._topics(meter).availability, OFFLINE)
         await self._publisher.publish(self._gateway, ONLINE)
@@ -83,10 +87,9 @@ class Session:
             await self._publisher.subscribe(self._status)
         if self._options.discovery == "entity":
             # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
-            self._other_form = {self._topics(meter).config for meter in self._context.meters}
             await self._publisher.subscribe(f"{self._options.discovery_prefix}/device/+/config")
-        for work in (self._listen(), self._check(), self._answer_births()):
-            self._start(work)
+        self._start(self._check())
+        self._start(self._answer_births())
 
     async def close(self) -> None:
         """Publish what is still held and that the gateway is offline, unless the connection broke; end the tasks."""
