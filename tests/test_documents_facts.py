@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -25,7 +26,9 @@ from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import Reading
 from juntek.rs485.family import find_models
 from juntek.update import Health
+from outputs.updates import kg_reading
 
+OTHER_PROGRAMS = ROOT / "docs" / "other-programs.md"
 UNIT = ROOT / "contrib" / "juntek.service"
 WRITTEN = [*DOCUMENTS, UNIT, *sorted((ROOT / "examples").glob("*.py"))]
 SOURCE = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
@@ -221,3 +224,14 @@ def test_the_command_of_the_service_tells_when_it_is_ready_and_that_it_is_alive(
             process.terminate()
             assert process.wait(60) == 0
     assert (tmp_path / "juntek.db").exists()
+
+
+def test_what_other_programs_are_to_read_is_in_our_message() -> None:
+    text = OTHER_PROGRAMS.read_text()
+    state = kg_reading().as_dict()
+    wanted = re.findall(r"jq: \.(\w+)|`juntek/house/state`, `(\w+)`|msg\.payload\.(\w+)", text)
+    keys = {key for match in wanted for key in match if key}
+    assert {"power", "state_of_charge", "voltage", "current"} <= keys
+    assert keys <= state.keys()
+    assert f"`{messages.topics_of('house').state}`" in text
+    assert set(re.findall(r"`(Dc|[A-Z]\w+)`", text)) <= json.loads(topic_layouts.venus_of(kg_reading())).keys()
