@@ -63,7 +63,7 @@ def find(
 
 
 async def _find(ports: Sequence[str], form: Form) -> None:
-    surveys = await asyncio.gather(*map(_look_at, ports))
+    surveys = await look_at(ports)
     if form is Form.JSON:
         typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
     else:
@@ -71,6 +71,11 @@ async def _find(ports: Sequence[str], form: Form) -> None:
         typer.echo(f"\nNext: {next_step(surveys)}")
     if not any(found.meters for found in surveys):
         raise NoReplyError("No meter was found.")
+
+
+async def look_at(ports: Sequence[str]) -> list[Survey]:
+    """Look at all ports at once; says on stderr what it does."""
+    return list(await asyncio.gather(*map(_look_at, ports)))
 
 
 async def _look_at(port: str) -> Survey:

@@ -66,7 +66,7 @@ async def log_in(options: MqttOptions) -> None:
         pass
 
 
-async def try_meters(link: str, meters: Sequence[MeterOptions]) -> list[Trial]:
+async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
     """Read every meter of a link once."""
     heard: dict[str, Update] = {}
     complete = asyncio.Event()
