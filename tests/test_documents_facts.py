@@ -26,7 +26,7 @@ from juntek.reading import Reading
 from juntek.rs485.family import find_models
 from juntek.update import Health
 
-UNIT = ROOT / "contrib" / "juntek.service"
+UNIT = ROOT / "src" / "juntek" / "cli" / "juntek.service"
 WRITTEN = [*DOCUMENTS, UNIT, *sorted((ROOT / "examples").glob("*.py"))]
 SOURCE = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
 
