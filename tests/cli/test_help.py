@@ -24,8 +24,8 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check", "service install",
-    "service uninstall", "history summary",
+    "find", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
+    "service install", "service uninstall", "history summary",
     "history export", "history import", "history backup", "history push", "web password", "web token",
 )  # fmt: skip
 
