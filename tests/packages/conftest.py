@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +42,15 @@ def source(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> str:
             target.write_bytes((ROOT / name).read_bytes())
             target.chmod((ROOT / name).stat().st_mode & 0o777)
     return machine.put(folder, "/root/copy")
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with wheel, source archive and package: that of a release, or one made now."""
+    if given := os.environ.get("JUNTEK_DIST"):
+        return Path(given)
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "build", "--outdir", folder, ROOT], check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([ROOT / "packaging" / "deb" / "build", wheel, folder], check=True, capture_output=True)
+    return folder

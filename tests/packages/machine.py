@@ -121,8 +121,8 @@ class Machine:
             variables |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         variables |= environment or {}
         done = subprocess.run(
-            ["nsenter", f"--target={self._pid}", *spaces, "--root", "--wd=/root",
-             "env", "-i", *(f"{name}={value}" for name, value in variables.items()), *command],
+            ["nsenter", f"--target={self._pid}", *spaces, "--root",
+             "env", "-i", "--chdir=/root", *(f"{name}={value}" for name, value in variables.items()), *command],
             input=given, stdin=subprocess.DEVNULL if given is None else None,
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
