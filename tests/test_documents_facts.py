@@ -29,7 +29,7 @@ from juntek.update import Health
 from outputs.updates import kg_reading
 
 OTHER_PROGRAMS = ROOT / "docs" / "other-programs.md"
-UNIT = ROOT / "contrib" / "juntek.service"
+UNIT = ROOT / "src" / "juntek" / "cli" / "juntek.service"
 WRITTEN = [*DOCUMENTS, UNIT, *sorted((ROOT / "examples").glob("*.py"))]
 SOURCE = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
 

@@ -16,9 +16,6 @@ from juntek.errors import NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
 from juntek.secret import hide_secrets
 
-LOCAL, FAR = Patience(), Patience(answer=0.4)
-"""An answer from behind a network takes longer."""
-
 FOUND = {
     "display_only": "A display asks address {asks}, and no meter answers: switch the meter's supply on, and look "
     "whether its cable is in the jack for RS485.",
@@ -82,7 +79,7 @@ async def _look_at(port: str) -> Survey:
     def tell(doing: str) -> None:
         sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
 
-    return await survey(port, FAR if "://" in port else LOCAL, tell)
+    return await survey(port, Patience(), tell)
 
 
 def describe(found: Survey) -> Iterator[str]:
