@@ -72,11 +72,13 @@ def test_another_speed_is_known_by_its_bytes(speed: int, data: bytes) -> None:
 
 
 @given(st.integers(0, 2**32))
+@settings(deadline=None)
 def test_noise_is_called_noise(seed: int) -> None:
     assert look_at(random.Random(seed).randbytes(200)).cause == "noise"
 
 
 @given(st.binary(max_size=400))
+@settings(deadline=None)
 def test_any_bytes_look_like_something(data: bytes) -> None:
     assert look_at(data).cause in {"swapped", "speed", "device", "noise"}
 
