@@ -1,6 +1,6 @@
-"""The bytes of a bus as programs write them in words; rule: what is not surely such bytes stays text.
+r"""The bytes of a bus as programs write them in words; rule: what is not surely such bytes stays text.
 
-Escapes of line ends (`\\r`, `<CR>`, `^M`, `#015`), hex dumps (`3A:72:35`, `0x3a 0x72`, xxd, hexdump), lists of numbers.
+Escapes of line ends (`\r`, `<CR>`, `^M`, `#015`), hex dumps (`3A:72:35`, `0x3a 0x72`, xxd, hexdump), lists of numbers.
 """
 
 from __future__ import annotations

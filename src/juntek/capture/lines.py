@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from juntek.capture.chunk import Chunk
@@ -27,14 +28,15 @@ _FRAME = re.compile(rb"(:[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[;|>){}]*)(
 _ANY_FRAME = re.compile(rb":[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[;|>){}]*")
 _REST = re.compile(rb"[RrWw]?[0-9NS,.=]+(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
 _BEGUN = re.compile(rb":(?:[RrWw][0-9]{0,2})?(?=[\"'`]|$)")
+_END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
 _QUOTED = re.compile(rb"([\"'`]):[RrWw][0-9]{2}=[0-9,.]*\1")
 _WORD_OR_TIME = re.compile(rb"[A-Za-z]{2}|[0-9]:[0-9]{2}")
 _LABEL_ENDS = b" \t\"'`>])|="
 _DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _TIME_KEYS = (
-    "__realtime_timestamp", "tst", "time", "timestamp", "@timestamp", "ts", "datetime", "date", "_source_realtime_timestamp",
-    "when", "received", "received_at", "last_changed", "epoch",
+    "__realtime_timestamp", "tst", "time", "timestamp", "@timestamp", "ts", "datetime", "date",
+    "_source_realtime_timestamp", "when", "received", "received_at", "last_changed", "epoch",
 )  # fmt: skip
 _NESTING = 6
 Record = dict[str, Any]
@@ -83,15 +85,15 @@ class LogLines:
         self._waiting: dict[bytes, tuple[bytes, float | None, int, re.Pattern[bytes] | None]] = {}
         self._number = 0
         self._header: float | None = None
+        self._dump = b""
+        """The label of the last line of a dump."""
 
     def read(self, content: bytes) -> list[Chunk]:
         """Return what a line completes."""
         self._number += 1
-        chunks = self._give_up() if self._waiting else []
         record = read_record(content)
-        if record is not None:
-            return chunks + self._read_record(record)
-        return chunks + self._read_text(content, lambda text: self._times.read(text))
+        chunks = self._read_text(content, self._times.read) if record is None else self._read_record(record)
+        return self._give_up() + chunks if self._waiting else chunks
 
     def finish(self) -> list[Chunk]:
         """Return what still waits for its rest."""
@@ -100,16 +102,16 @@ class LogLines:
         return chunks
 
     def _give_up(self) -> list[Chunk]:
-        late = [label for label, waiting in self._waiting.items() if waiting[2] < self._number - PATIENCE]
+        late = [label for label, waiting in self._waiting.items() if waiting[2] <= self._number]
         return [Chunk(piece[1], piece[0] + b"\r\n") for piece in map(self._waiting.pop, late)]
 
     def _read_record(self, record: Record) -> list[Chunk]:
         raw = record.get("raw")
-        texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else _texts_of(record)
-        for text in texts:
-            if chunks := self._read_text(text, lambda text: _time_of(record, self._times) or self._times.read(text)):
-                return chunks
-        return []
+        texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*_texts_of(record)]
+        said = next((text for text in texts if FRAME_START.search(text)), None)
+        if said is None:
+            said = next((text for text in texts if b"," in text or read_hex(text, 8)), b"")
+        return self._read_text(said, lambda text: _time_of(record, self._times) or self._times.read(text))
 
     def _read_text(self, content: bytes, tell: Any) -> list[Chunk]:  # noqa: ANN401
         dump = read_dump(content)
@@ -120,7 +122,7 @@ class LogLines:
         if not found:
             return self._read_rest(content, text, tell)
         first = text.find(found[0][0])
-        label, rest = text[:first], b""
+        label, rest = _END_OF_ANOTHER.sub(b"", text[:first]), b""
         if self._waiting and (joined := self._find_rest(text)):
             label, rest = joined
         data = rest + b"".join(_whole(frame) + b"\r\n" for frame, _ in found[:-1])
@@ -137,11 +139,10 @@ class LogLines:
         if self._waiting and (joined := self._find_rest(text)):
             label, rest = joined
             return self._take(label, rest.replace(b"\n", b"\r\n"), tell(content[: len(label)]), _pattern_of(label))
-        known = any(label.startswith(b"\0") for label in self._waiting)
-        found = read_hex(content, 1 if known else 4)
+        found = read_hex(content, 1 if self._dump else 4)
         if found is not None:
             label = b"\0" + _HEX_DIGITS.sub(b"0", content[: found[0]])
-            if len(found[1]) >= 4 or label in self._waiting:
+            if len(found[1]) >= 4 or label == self._dump:
                 return self._take(label, found[1], tell(content[: found[0]]) or self._header, None)
         self._header = tell(content) if content else self._header
         return []
@@ -155,6 +156,7 @@ class LogLines:
 
     def _take(self, label: bytes, data: bytes, time: float | None, pattern: re.Pattern[bytes] | None) -> list[Chunk]:
         chunks = []
+        self._dump = label if label.startswith(b"\0") else b""
         if label in self._waiting:
             piece, before, _, _ = self._waiting.pop(label)
             if data.startswith(b":") and len(piece) > 4:
@@ -163,9 +165,10 @@ class LogLines:
                 data, time = piece + data, before if time is None else time
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         last = data[end:]
-        if not last or _is_whole(last) or len(last) > PIECE_LIMIT:
+        whole = _is_whole(last)
+        if not last or (whole and not _may_go_on(last)) or len(last) > PIECE_LIMIT:
             return [*chunks, Chunk(time, data + b"\r\n" if last else data)]
-        self._waiting[label] = last, time, self._number, pattern
+        self._waiting[label] = last, time, self._number + (1 if whole else PATIENCE), pattern
         return [*chunks, Chunk(time, data[:end])] if end else chunks
 
 
@@ -175,18 +178,28 @@ def _whole(frame: bytes) -> bytes:
     return frame[: cut + 1] if cut > 0 and _is_whole(frame[: cut + 1]) else frame
 
 
-_COUNTS = {
-    "r50": {count for model in find_models() for count in model.readings.counts},
-    "r51": {count for model in find_models() for count in model.settings.counts},
-    "r00": {3},
-}
+@cache
+def _counts() -> dict[str, set[int]]:
+    """Return how many numbers the replies have."""
+    models = find_models()
+    return {
+        "r50": {count for model in models for count in model.readings.counts},
+        "r51": {count for model in models for count in model.settings.counts},
+        "r00": {3},
+    }
 
 
 def _is_whole(piece: bytes) -> bool:
+    """Whether a frame without its line end is whole, as far as its sum and its numbers tell."""
     frame = parse(piece) if len(piece) <= 256 else None
     if not isinstance(frame, Frame):
         return False
-    return piece.endswith((b",", b".")) and len(frame.fields) in _COUNTS.get(frame.command, {len(frame.fields)})
+    return piece.endswith((b",", b".")) and len(frame.fields) in _counts().get(frame.command, {len(frame.fields)})
+
+
+def _may_go_on(piece: bytes) -> bool:
+    """Whether there are longer replies of this kind: zeros at their end would not change the sum."""
+    return piece.startswith(b":r51=") and piece.count(b",") - 1 in _counts()["r51"]
 
 
 def _pattern_of(label: bytes) -> re.Pattern[bytes]:

@@ -55,6 +55,7 @@ class Unpacking:
         self._unpacker: _Unpacker | None = None
         self._inner: Unpacking | None = None
         self._decoder: Any = None
+        self._rest = b""
 
     def feed(self, block: bytes) -> bytes:
         """Return what can be told; raises DamagedError."""
@@ -70,7 +71,7 @@ class Unpacking:
                 self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
         if self._open is not None:
             return self._unpack(block)
-        return self._decoder.decode(block).encode() if self._decoder is not None else block  # type: ignore[no-any-return]
+        return self._decoder.decode(block).encode() if self._decoder is not None else block
 
     def finish(self) -> bytes:
         """Return what was held; raises DamagedError where packed data has no end."""
@@ -88,11 +89,15 @@ class Unpacking:
         )
 
     def _unpack(self, block: bytes) -> bytes:
-        plain = []
+        plain, block = [], self._rest + block
+        self._rest = b""
         try:
-            while block:
-                if self._unpacker is None or self._unpacker.eof:
-                    if not block.startswith(_MAGICS) or self._open is None:
+            while block and self._open is not None and self._unpacker is not None:
+                if self._unpacker.eof:  # another one may follow
+                    if len(block) < _LEAST and any(magic.startswith(block[: len(magic)]) for magic in _MAGICS):
+                        self._rest = block
+                        break
+                    if not block.startswith(_MAGICS):
                         break  # padding
                     self._unpacker = self._open()
                 plain.append(self._unpacker.decompress(block))

@@ -27,8 +27,8 @@ _QUICK = re.compile(
 _ISO = re.compile(
     r"(?<![\d.:/-])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
-    r"(?P<hour>\d\d)(?::?(?P<minute>\d\d))(?::?(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?![\d.,]))?)?"
-    r"(?:\s?(?P<offset>Z\b|[+-]\d\d(?::?\d\d)?(?![\d.,:]))|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
+    r"(?P<hour>\d\d)(?::?(?P<minute>\d\d))(?::?(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
+    r"(?:(?P<offset>\s?Z\b|\s?[+-]\d\d:?\d\d(?![\d.:])|[+-]\d\d(?![\d.:])|\s[+-]\d\d(?![\d.,:]))|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
 )
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AP]M\b)?"
@@ -144,9 +144,9 @@ def _moments(text: str, until: float | None) -> Iterator[tuple[datetime | None, 
 
 def _moment_of(found: re.Match[str]) -> datetime:
     fraction = ((found["dot"] or found["comma"] or "") + "000000")[:6]
-    date = [int(found[part]) for part in ("year", "month", "day", "hour", "minute")]
-    moment = datetime(*date, int(found["second"] or 0), int(fraction))  # type: ignore[misc,arg-type]  # noqa: DTZ001
-    offset = found["offset"]
+    year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
+    moment = datetime(year, month, day, hour, minute, int(found["second"] or 0), int(fraction))  # noqa: DTZ001
+    offset = (found["offset"] or "").strip()
     if offset and offset != "Z":
         hours, minutes = int(offset[1:3]), int(offset[3:].lstrip(":") or 0)
         shift = timedelta(hours=hours, minutes=minutes)

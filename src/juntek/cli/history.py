@@ -244,7 +244,8 @@ def _tell(result: Imported) -> str:
         first, last = (
             datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (result.first, result.last)
         )
-        kept = f"{result.kept} readings of {result.meter} kept, from {first} to {last}."
+        readings = "reading" if result.kept == 1 else "readings"
+        kept = f"{result.kept} {readings} of {result.meter} kept, from {first} to {last}."
     skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
     return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."
 
