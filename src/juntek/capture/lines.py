@@ -90,6 +90,8 @@ class LogLines:
 
     def read(self, content: bytes) -> list[Chunk]:
         """Return what a line completes."""
+        if not content:
+            return []
         self._number += 1
         record = read_record(content)
         chunks = self._read_text(content, self._times.read) if record is None else self._read_record(record)
@@ -138,13 +140,16 @@ class LogLines:
         """Take a line without the start of a frame: a dump, or the rest of a frame, or nothing."""
         if self._waiting and (joined := self._find_rest(text)):
             label, rest = joined
-            return self._take(label, rest.replace(b"\n", b"\r\n"), tell(content[: len(label)]), _pattern_of(label))
+            begun = _BEGUN.search(text, text.find(b"\n", len(label))) if rest.endswith(b"\n") else None
+            return self._take(
+                label, rest + (begun[0] if begun else b""), tell(content[: len(label)]), _pattern_of(label)
+            )
         found = read_hex(content, 1 if self._dump else 4)
         if found is not None:
             label = b"\0" + _HEX_DIGITS.sub(b"0", content[: found[0]])
             if len(found[1]) >= 4 or label == self._dump:
                 return self._take(label, found[1], tell(content[: found[0]]) or self._header, None)
-        self._header = tell(content) if content else self._header
+        self._header = tell(content)
         return []
 
     def _find_rest(self, text: bytes) -> tuple[bytes, bytes] | None:
