@@ -28,6 +28,12 @@ _FRAME = re.compile(rb"(:[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[;|>){}]*)(
 _ANY_FRAME = re.compile(rb":[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[;|>){}]*")
 _REST = re.compile(rb"[RrWw]?[0-9NS,.=]+(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
 _BEGUN = re.compile(rb":(?:[RrWw][0-9]{0,2})?(?=[\"'`]|$)")
+# Nearly all lines of most logs.
+_PLAIN = re.compile(
+    rb"[\[\"]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d))[\]\"]?[\s,;]"
+    rb"[^\\:\[\"']*(:r50=[0-9,]+,)(?:\\r\\n)?"
+)
+_PLAIN_COMMAS = 14
 _END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
 _QUOTED = re.compile(rb"([\"'`]):[RrWw][0-9]{2}=[0-9,.]*\1")
 _WORD_OR_TIME = re.compile(rb"[A-Za-z]{2}|[0-9]:[0-9]{2}")
@@ -93,6 +99,9 @@ class LogLines:
         if not content:
             return []
         self._number += 1
+        plain = _PLAIN.fullmatch(content) if not self._waiting else None
+        if plain is not None and plain[2].count(b",") == _PLAIN_COMMAS:
+            return [Chunk(self._times.read_iso(plain[1]), plain[2] + b"\r\n")]
         record = read_record(content)
         chunks = self._read_text(content, self._times.read) if record is None else self._read_record(record)
         return self._give_up() + chunks if self._waiting else chunks
@@ -118,7 +127,7 @@ class LogLines:
     def _read_text(self, content: bytes, tell: Any) -> list[Chunk]:  # noqa: ANN401
         dump = read_dump(content)
         if dump is not None:
-            return self._take(b"\0dump", dump, tell(b"") or self._header, None)
+            return self._take(b"\0dump", dump, tell(b"") or self._header)
         text = spell_out(content)
         found = _FRAME.findall(text)
         if not found:
@@ -131,24 +140,22 @@ class LogLines:
         last, end = found[-1]
         data += _whole(last) + (b"\r\n" if end else b"")
         if not end and not _is_whole(_whole(last)) and (dumped := read_hex(content, 8)):
-            return self._take(b"\0" + _HEX_DIGITS.sub(b"0", content[: dumped[0]]), dumped[1], tell(content), None)
+            return self._take(b"\0" + _HEX_DIGITS.sub(b"0", content[: dumped[0]]), dumped[1], tell(content))
         if begun := _BEGUN.search(text, text.rfind(last) + len(last)):
             data += (b"" if end else b"\r\n") + begun[0]
-        return self._take(label, data, tell(_ANY_FRAME.sub(b" ", content)), _pattern_of(label))
+        return self._take(label, data, tell(_ANY_FRAME.sub(b" ", content)))
 
     def _read_rest(self, content: bytes, text: bytes, tell: Any) -> list[Chunk]:  # noqa: ANN401
         """Take a line without the start of a frame: a dump, or the rest of a frame, or nothing."""
         if self._waiting and (joined := self._find_rest(text)):
             label, rest = joined
             begun = _BEGUN.search(text, text.find(b"\n", len(label))) if rest.endswith(b"\n") else None
-            return self._take(
-                label, rest + (begun[0] if begun else b""), tell(content[: len(label)]), _pattern_of(label)
-            )
+            return self._take(label, rest + (begun[0] if begun else b""), tell(content[: len(label)]))
         found = read_hex(content, 1 if self._dump else 4)
         if found is not None:
             label = b"\0" + _HEX_DIGITS.sub(b"0", content[: found[0]])
             if len(found[1]) >= 4 or label == self._dump:
-                return self._take(label, found[1], tell(content[: found[0]]) or self._header, None)
+                return self._take(label, found[1], tell(content[: found[0]]) or self._header)
         self._header = tell(content)
         return []
 
@@ -159,7 +166,7 @@ class LogLines:
                 return label, rest[0].replace(b"\n", b"\r\n")
         return None
 
-    def _take(self, label: bytes, data: bytes, time: float | None, pattern: re.Pattern[bytes] | None) -> list[Chunk]:
+    def _take(self, label: bytes, data: bytes, time: float | None) -> list[Chunk]:
         chunks = []
         self._dump = label if label.startswith(b"\0") else b""
         if label in self._waiting:
@@ -173,6 +180,7 @@ class LogLines:
         whole = _is_whole(last)
         if not last or (whole and not _may_go_on(last)) or len(last) > PIECE_LIMIT:
             return [*chunks, Chunk(time, data + b"\r\n" if last else data)]
+        pattern = None if label.startswith(b"\0") else _pattern_of(label)
         self._waiting[label] = last, time, self._number + (1 if whole else PATIENCE), pattern
         return [*chunks, Chunk(time, data[:end])] if end else chunks
 
