@@ -11,6 +11,7 @@ import httpx
 
 from juntek.history import Database
 from juntek.history.recorder import Recorder
+from juntek.listening.visitors import Limits
 from juntek.outputs import Context
 from juntek.outputs.web import Options, open_sink
 from juntek.outputs.web.passwords import hash_password
@@ -49,9 +50,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(where: Context | None = None, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Served]:  # noqa: ANN401
+async def served(
+    where: Context | None = None,
+    host: str = "127.0.0.1",
+    limits: Limits | None = None,
+    **options: Any,  # noqa: ANN401
+) -> AsyncIterator[Served]:
     port = free_port()
-    async with open_sink(Options(listen=f"{host}:{port}", **options), where or context()) as handle:
+    async with open_sink(Options(listen=f"{host}:{port}", **options), where or context(), limits or Limits()) as handle:
         yield Served(port, handle)
 
 

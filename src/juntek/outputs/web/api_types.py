@@ -26,10 +26,11 @@ class Error(TypedDict):
 
 
 class Session(TypedDict):
-    """Whether a password is needed here, and whether this browser may look."""
+    """Whether a password is needed here, and whether this browser may look; `user` where we are told who it is."""
 
     required: bool
     signed_in: bool
+    user: str | None
 
 
 class Password(TypedDict):
@@ -139,11 +140,12 @@ class HistoryHealth(TypedDict):
 
 
 class Health(TypedDict):
-    """How the gateway does; `uptime` in s."""
+    """How the gateway does; `uptime` in s. `time_zone`, as Europe/Berlin: whose midnight begins a day."""
 
     version: str
     gateway: str
     time: Moment
+    time_zone: str
     uptime: float
     history: HistoryHealth
     sinks: dict[str, SinkHealth]
