@@ -17,9 +17,9 @@ from typing import BinaryIO, cast
 
 from juntek.battery.ledger import Ledger
 from juntek.capture import Chunk, ChunkReader
+from juntek.clock import CLOCK_END, CLOCK_SET, Clock
 from juntek.errors import RequestError
 from juntek.history import Database
-from juntek.history.clock import Clock
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
 from juntek.reading import Identity, Reading
@@ -66,7 +66,7 @@ class LogImport:
     ) -> None:
         self.result = Imported(meter)
         self._database = database
-        self._recorder = Recorder(database, zone)
+        self._recorder = Recorder(database)
         self._zone = zone
         self.keep_since = keep_since
         self._address = address
@@ -118,8 +118,12 @@ class LogImport:
         if time is None:
             skipped["without a time and its offset from UTC"] += 1
             return
-        if not self._clock.admit(time):
+        if not CLOCK_SET <= time < CLOCK_END:
+            skipped["of a clock that was not set"] += 1
             return
+        judged, elapsed = self._clock.judge(time, None)
+        time = time if judged is None else judged
+        reading = reading._replace(time=time, elapsed=elapsed)
         if not self._waiting and self._stream.totals is None and not self._goes_on:
             self._find_start(time)
         begun = self._ledger.has_begun
@@ -153,8 +157,6 @@ class LogImport:
         return (*numbers, mask_of(totals.estimated))
 
     def _flush(self) -> None:
-        self.result.skipped.update(self._clock.refused)
-        self._clock.refused.clear()
         if not self._waiting:
             return
         self._totals[-1] = self._numbers()

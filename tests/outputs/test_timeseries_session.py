@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from juntek.errors import JuntekError
-from juntek.history.lock import hold, lock_of
+from juntek.lock import hold, lock_of
 from juntek.outputs import timeseries
 from juntek.outputs.timeseries.session import LOST_LOGGED_EVERY, Tally
 from juntek.update import Health, Update

@@ -10,20 +10,22 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from juntek import __version__
+from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, RequestError
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
-from juntek.history.calendar import system_zone
-from juntek.history.lock import hold, lock_of
+from juntek.history.inspection import Inspection
+from juntek.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
-from juntek.outputs import Context, find_outputs
+from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,8 @@ class Gateway:
             known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()
         }
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
-        self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
+        self.totals = TotalsKeeper(lambda: Database(configuration.database, check=False), intervals, zone, time.time)
+        self._inspection = Inspection(configuration.database, partial(context.errors.__setitem__, DATABASE))
         self._clocks = {name: Clock() for name in names}
         self._last_logged: dict[str, str] = {}
         self._in_trouble: set[str] = set()
@@ -78,6 +81,7 @@ class Gateway:
         """Serve until cancelled; the last totals are committed then."""
         notifier = _Notifier(os.environ)
         await self.totals.open()
+        self._inspection.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 for supervisor in self.supervisors:
@@ -88,6 +92,7 @@ class Gateway:
                 tasks.create_task(notifier.run())
         finally:
             notifier.notify("STOPPING=1")
+            self._inspection.stop()
             await self.totals.close()
 
     async def send(self, meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes

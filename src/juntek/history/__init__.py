@@ -7,6 +7,7 @@ it to the present schema, in one transaction too.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from juntek.errors import ConfigurationError, DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history.columns import add_columns, are_complete
 from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
+
+log = logging.getLogger(__name__)
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
@@ -41,11 +44,45 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
 """Name and statements of each step from an empty file to the present schema, in order."""
 
 
+class FileInPlace:
+    """Whether a file that is open is still the one at its path: it may be deleted or replaced meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._parts = {
+            part: self._identify(part)
+            for part in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm")))
+        }
+        self._path = path
+
+    @staticmethod
+    def _identify(path: Path) -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino
+
+    def is_there(self) -> bool:
+        """Return whether it is still there, as far as can be told."""
+        try:
+            return self._identify(self._path) == self._parts[self._path]
+        except OSError:
+            return True  # what fails is said by who reads or writes it
+
+    def sweep(self) -> None:
+        """Remove what SQLite had beside a file that is no more; another file at its path would be damaged by it."""
+        for part, identity in self._parts.items():
+            with suppress(OSError):
+                if part != self._path and identity is not None and self._identify(part) == identity:
+                    part.unlink()
+
+
 class Database:
     """An open database file. It may be used from any thread, by one at a time; calls wait for each other.
 
     Every method raises DatabaseError with a sentence for the owner when the disk is full or cannot be written, or the
-    file is damaged. What was committed before is still there then, and the next call tries again.
+    file is damaged. What was committed before is still there then, and the next call tries again. Where the file was
+    deleted or replaced meanwhile, a transaction goes into the one that is at its path now, made if there is none.
     """
 
     def __init__(
@@ -60,15 +97,40 @@ class Database:
         """
         self.path = Path(path)
         self._lock = Lock()
+        self._synchronous = synchronous
+        self._open(check=check)
+
+    def _open(self, *, check: bool) -> None:
         _make(self.path)
         with explain(self.path):
-            self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
             with explain(self.path):
-                self._prepare(synchronous, check=check)
+                self._prepare(connection, check=check)
         except BaseException:
-            self._connection.close()
+            connection.close()
             raise
+        self._connection, self._file = connection, FileInPlace(self.path)
+
+    def follow(self) -> bool:
+        """Open the file that is at the path now, where ours is there no more; return whether that was so."""
+        with self._lock:
+            return self._follow()
+
+    def _follow(self) -> bool:
+        if self._file.is_there():
+            return False
+        self._file.sweep()
+        before = self._connection
+        try:
+            self._open(check=False)
+        except ConfigurationError as error:
+            raise DatabaseError(str(error)) from error
+        before.close()  # of a file that is gone SQLite leaves everything alone that is at its path
+        log.warning(
+            "%s was deleted or replaced; what comes from now on is kept in the file that is there now.", self.path
+        )
+        return True
 
     def save_ledgers(self, snapshots: dict[str, dict[str, Any]], time: float) -> None:
         """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970."""
@@ -121,8 +183,7 @@ class Database:
     ) -> None:
         self.close()
 
-    def _prepare(self, synchronous: str, *, check: bool) -> None:
-        connection = self._connection
+    def _prepare(self, connection: sqlite3.Connection, *, check: bool) -> None:
         connection.execute("PRAGMA busy_timeout = 5000")
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
@@ -134,40 +195,47 @@ class Database:
             raise _damaged(self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         # Totals are published only after their commit, so the commit has to be on the disk.
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        self._migrate(empty=empty)
-
-    def _migrate(self, *, empty: bool) -> None:
-        with self.transaction() as connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY NOT NULL)")
-            if empty:
-                connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            done = _read_migrations(connection)
-            if unknown := done - MIGRATIONS.keys():
-                raise DatabaseError(
-                    f"{self.path} was written by a newer version of juntek ({max(unknown)}): install that version "
-                    "again, or give another path."
-                )
-            for name, statements in MIGRATIONS.items():
-                if name not in done:
-                    for statement in statements:
-                        connection.execute(statement)
-                    connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
-            add_columns(connection)
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        with _all_or_nothing(connection):
+            _migrate(connection, self.path, empty=empty)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing of what is executed within."""
-        connection = self._connection
         with self._lock, explain(self.path):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+            self._follow()
+            with _all_or_nothing(self._connection):
+                yield self._connection
+
+
+@contextmanager
+def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, *, empty: bool) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY NOT NULL)")
+    if empty:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    done = _read_migrations(connection)
+    if unknown := done - MIGRATIONS.keys():
+        raise DatabaseError(
+            f"{path} was written by a newer version of juntek ({max(unknown)}): install that version "
+            "again, or give another path."
+        )
+    for name, statements in MIGRATIONS.items():
+        if name not in done:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
+    add_columns(connection)
 
 
 def _read_migrations(connection: sqlite3.Connection) -> set[str]:
@@ -228,4 +296,6 @@ def explain(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path) -> DatabaseError:
-    return DatabaseError(f"{path} is damaged or not a database: put back a backup, or move it away to begin a new one.")
+    return DatabaseError(
+        f"{path} is damaged or not a database: stop the gateway and run juntek history repair, or put back a backup."
+    )

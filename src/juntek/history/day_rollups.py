@@ -1,6 +1,7 @@
 """Local days made of hours when they are asked for; rule: any time zone gets its own days, as exact as its hours.
 
-An hour that midnight cuts, where a zone is half an hour or a quarter off, is made of its minutes. What the totals grew
+An hour that midnight cuts, where a zone is half an hour or a quarter off, is made of its minutes, and is the day's in
+which it begins where those are kept no more. What the totals grew
 in a gap across midnight is shared out between the days by time.
 """
 
@@ -13,14 +14,22 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from itertools import pairwise
 
-from juntek.history.calendar import LocalDays
+from juntek.calendar import LocalDays
 from juntek.history.fields import TOTALS
 from juntek.history.rollups import Part, Rollup, fold
 
 _WAYS = {"minimum": "min", "maximum": "max", "sum": "sum"}
 _FIRST_HOUR, _END_OF_HOURS = "(start + 3599) / 3600 * 3600", "stop / 3600 * 3600"
 _HOURS = ("hour", _FIRST_HOUR, _END_OF_HOURS)
-_ALL = (("minute", "start", _FIRST_HOUR), _HOURS, ("minute", _END_OF_HOURS, "stop"))
+_NO_MINUTES = (
+    "NOT EXISTS (SELECT 1 FROM minute WHERE minute.meter = ?2 AND minute.time BETWEEN hour.time AND hour.time + 3599)"
+)
+_ALL = (
+    ("minute", "start", _FIRST_HOUR),
+    _HOURS,
+    ("minute", _END_OF_HOURS, "stop"),
+    ("hour", _END_OF_HOURS, f"stop AND {_NO_MINUTES}"),
+)
 """What a day is made of, in the order of time: tables, and from when up to when."""
 
 

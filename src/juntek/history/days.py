@@ -12,7 +12,7 @@ from datetime import date, timedelta, tzinfo
 from itertools import groupby
 from typing import Any, Literal
 
-from juntek.history.calendar import date_of, start_of
+from juntek.calendar import date_of, start_of
 from juntek.history.day_rollups import read_day_rollups
 from juntek.history.fields import SCALES, percent_of
 from juntek.history.rollups import PART_NAMED, Rollup, fold
@@ -28,6 +28,17 @@ _NAMES = (
 )  # fmt: skip
 _PARTS = tuple(PART_NAMED[name] for name in _NAMES)
 _PLACES = {name: place for place, name in enumerate(_NAMES)}
+_FIRST_HOUR = "(SELECT min(time) FROM hour WHERE meter = ?1)"
+_QUERIES_LEFT = tuple(
+    f"SELECT remaining_capacity_last FROM {level} WHERE meter = ?1 AND {condition} LIMIT 1"  # noqa: S608 - our own
+    for level, condition in (
+        ("minute", "time < ?2 ORDER BY time DESC"),
+        ("hour", "time <= ?2 - 3600 ORDER BY time DESC"),  # of old times there are no minutes any more
+        ("minute", f"time < {_FIRST_HOUR} + 3600 AND ?2 NOTNULL ORDER BY time"),
+        ("hour", f"time = {_FIRST_HOUR} AND ?2 NOTNULL"),
+    )
+)
+"""What was left before a moment, or else at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +100,10 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
 
 def _left_before(connection: sqlite3.Connection, meter: int, start: int) -> int | None:
     """Return what was left (0.001 Ah) when a range begins, or at the very first reading."""
-    row = (
-        connection.execute(
-            "SELECT remaining_capacity_last FROM minute WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 1",
-            (meter, start),
-        ).fetchone()
-        or connection.execute(
-            "SELECT remaining_capacity_last FROM minute WHERE meter = ? ORDER BY time LIMIT 1", (meter,)
-        ).fetchone()
-    )
-    return row[0] if row else None
+    for query in _QUERIES_LEFT:
+        if row := connection.execute(query, (meter, start)).fetchone():
+            return None if row[0] is None else int(row[0])
+    return None
 
 
 def _begin(day: date, by: By) -> date:

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from juntek.calendar import system_zone
 from juntek.errors import RequestError
 from juntek.history.blocks import unpack
-from juntek.history.calendar import system_zone
 from juntek.history.columns import read_columns
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
@@ -70,7 +70,7 @@ class HistoryReader:
             ends = []
             for order, part in (("ASC", "first_time"), ("DESC", "last_time")):
                 row = connection.execute(
-                    f"SELECT time, {part} FROM minute"  # noqa: S608 - our own names
+                    f"SELECT time, {part} FROM hour"  # noqa: S608 - our own names
                     f" WHERE meter = (SELECT id FROM meter WHERE name = ?) AND time <= ? ORDER BY time {order} LIMIT 1",
                     (meter, latest),
                 ).fetchone()

@@ -1,9 +1,9 @@
 """Writes readings and their rollups; rule: one transaction holds both, and nothing is remembered between two of them.
 
 So a kill at any moment leaves rollups that are what the readings say. A reading is refused where the minute it falls
-into has readings before and after it: what is there is there, and nothing is doubled. Totals are kept as they were
-told; the rollups hold how much they grew from one reading of a stream to the next, so that streams whose totals began
-elsewhere stand side by side without a jump.
+into has readings before and after it, or goes over into the next at its pace: what is there is there, and nothing is
+doubled. Totals are kept as they were told; the rollups hold how much they grew from one reading of a stream to the
+next, so that streams whose totals began elsewhere stand side by side without a jump.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 from itertools import accumulate, pairwise
 from operator import sub
 from typing import Any
@@ -22,12 +21,13 @@ from juntek.history import Database
 from juntek.history.columns import read_columns
 from juntek.history.cursors import lower_cursors
 from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, times_of
-from juntek.history.raw import keep_readings
+from juntek.history.raw import HOUR, keep_readings
 from juntek.history.rollups import LEVELS, Rollup, fold, minutes_of, row_of, upsert
 from juntek.reading import Reading
 
 SHORTEST_GAP, LONGEST_GAP = 300_000, 400 * 86_400_000
 """ms between readings whose increase is shared out where midnight lies within; a longer gap is a clock that was set."""
+MINUTE = 60_000
 QUARTER = 900_000
 """ms; midnight is at a quarter of an hour everywhere."""
 
@@ -55,11 +55,8 @@ class Stream:
 class Recorder:
     """Writes the history of all meters into a database. Raises DatabaseError, and then nothing has been written."""
 
-    def __init__(self, database: Database, zone: tzinfo | None = None) -> None:  # noqa: ARG002
-        """`zone` is not needed any more: days are those of whoever asks."""
+    def __init__(self, database: Database) -> None:
         self._database = database
-        with database.transaction() as connection:
-            self._columns = read_columns(connection)
 
     def last_times(self) -> dict[str, float]:
         """Return when each meter had its last live reading, s since 1970."""
@@ -76,6 +73,7 @@ class Recorder:
         """Write a batch of each stream in one commit; of readings before `keep_since` (s) only the rollups."""
         refused = 0
         with self._database.transaction() as connection:
+            self._columns = read_columns(connection)  # the file may be another one than before
             for stream, batch in streams:
                 meter = _open_stream(connection, stream)
                 for run in _runs(batch):
@@ -112,6 +110,20 @@ class Recorder:
                 " WHERE raw.time < ?1 AND raw.last < ?1 LIMIT ?2)",
                 (round(before * 1000), limit),
             ).rowcount
+
+    def drop_minutes(self, before: float, limit: int) -> int:
+        """Drop the minutes of at most so many hours that ended before `before` (s); return of how many hours.
+
+        An hour has all of its minutes or none, so that whoever has hours and no minutes of them knows why.
+        """
+        with self._database.transaction() as connection:
+            hours = connection.execute(
+                "SELECT DISTINCT meter.id, minute.time / 3600 * 3600 FROM meter JOIN minute ON minute.meter = meter.id"
+                " WHERE minute.time < ? LIMIT ?",
+                (before // 3600 * 3600, limit),
+            ).fetchall()
+            connection.executemany("DELETE FROM minute WHERE meter = ?1 AND time >= ?2 AND time < ?2 + 3600", hours)
+        return len(hours)
 
     def _record(self, connection: sqlite3.Connection, meter: int, stream: Stream, batch: Batch, keep_since: int) -> int:
         """Write one run of times that only grow; return how many readings were refused."""
@@ -204,20 +216,45 @@ def _runs(batch: Batch) -> list[Batch]:
 
 
 def _choose(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:
-    """Return which readings do not fall between the first and the last of their minute; None for all."""
+    """Return which readings do not fall between two that are there already, as far as minutes tell; None for all."""
     rows = connection.execute(
-        "SELECT time * 1000, first_time, last_time FROM minute WHERE meter = ? AND time BETWEEN ? AND ?",
-        (meter, times[0] // 60_000 * 60, times[-1] // 1000),
+        "SELECT time * 1000, first_time, last_time, count FROM minute WHERE meter = ? AND time BETWEEN ? AND ?",
+        (meter, times[0] // MINUTE * 60 - 60, times[-1] // 1000 + 60),
     ).fetchall()
-    taken = {minute: (minute + first, minute + last) for minute, first, last in rows}
-    if not taken or (len(taken) == 1 and times[0] > max(last for _, last in taken.values())):
+    if rows and times[-1] - times[0] <= HOUR and times[0] > rows[-1][0] + rows[-1][2]:
         return None
-    free = (0, -1)
+    taken = {minute: (minute + first, minute + last, count) for minute, first, last, count in rows}
+    spans = {minute: _span(taken, minute) for minute in taken}
+    if not taken or times[-1] - times[0] > HOUR:
+        for hour in _hours_without_minutes(connection, meter, times):  # what is there already can be told no more
+            spans |= {minute: (minute, minute + MINUTE) for minute in range(hour, hour + HOUR, MINUTE)}
     chosen = []
     for time in times:
-        first, last = taken.get(time - time % 60_000, free)
+        first, last = spans.get(time - time % MINUTE, (0, -1))
         chosen.append(not first <= time <= last)
     return None if all(chosen) else chosen
+
+
+def _span(taken: Mapping[int, tuple[int, int, int]], minute: int) -> tuple[int, int]:
+    """Return from when to when a minute is taken: over to the next one where no more than a reading fits between."""
+    first, last, count = taken[minute]
+    pace = 1.5 * (last - first) / (count - 1) if count > 1 else 1.5 * MINUTE
+    before, after = taken.get(minute - MINUTE), taken.get(minute + MINUTE)
+    if before is not None and first - before[1] <= pace:
+        first = before[1]
+    if after is not None and after[0] - last <= pace:
+        last = after[0]
+    return first, last
+
+
+def _hours_without_minutes(connection: sqlite3.Connection, meter: int, times: list[int]) -> set[int]:
+    """Return the hours of which there are readings, but no minutes any more, ms since 1970."""
+    rows = connection.execute(
+        "SELECT time * 1000 FROM hour WHERE meter = ?1 AND time BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM minute"
+        " WHERE minute.meter = ?1 AND minute.time >= hour.time AND minute.time < hour.time + 3600)",
+        (meter, times[0] // HOUR * 3600, times[-1] // 1000),
+    )
+    return {hour for (hour,) in rows}
 
 
 def _grow(stream: Stream, batch: Batch, accepted: list[bool] | None) -> list[list[int]]:

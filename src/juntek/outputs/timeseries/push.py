@@ -12,8 +12,8 @@ from juntek.errors import JuntekError
 from juntek.history import Database
 from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import times_of
-from juntek.history.lock import hold, lock_of
 from juntek.history.queries import HistoryReader
+from juntek.lock import hold, lock_of
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.target import open_target

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
 from juntek.errors import ConfigurationError, JuntekError
-from juntek.history.lock import hold, lock_of
+from juntek.lock import hold, lock_of
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.lines import lines_of_samples
 from juntek.outputs.timeseries.responses import TargetError
