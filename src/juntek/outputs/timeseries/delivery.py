@@ -176,6 +176,10 @@ class Delivery:
         self.health.lost += request.lost
         return len(request.lines)
 
+    def wait_since(self, time: float | None) -> None:
+        """Say that nothing was answered since a time (s since 1970), or with None that all was."""
+        self._show("asked", time if time is None else self._behind.get("asked") or time)
+
     def _show(self, what: str, since: float | None) -> None:
         self._behind[what] = since
         self.health.fall_behind(*self._behind.values())

@@ -107,6 +107,8 @@ class Session:
         self._updates = {meter: nothing_of(meter) for meter in context.meters}
         self._backoff = backoff
         self._is_catching_up = False
+        self._logged = ""
+        """The last cause of a failure that the log has."""
         self._situation_due = self._past_due = 0.0
         self._refused = Tally(REFUSED_LOGGED_EVERY, self._health.refused)
         self._lost = Tally(LOST_LOGGED_EVERY, self._health.lost)
@@ -128,6 +130,7 @@ class Session:
         """Send what there is; return the s after which to look again."""
         now = asyncio.get_running_loop().time
         began, delivery = now(), self._delivery
+        delivery.wait_since(self._context.time())
         await delivery.look()
         count = await delivery.send_new()
         has_more, has_sent = count >= BATCH, count > 0
@@ -141,6 +144,7 @@ class Session:
             await self._send_situation()
             self._situation_due = now() + SITUATION_EVERY
             has_sent = True
+        delivery.wait_since(None)
         if has_sent:
             self._succeed()
         self._log_counts()
@@ -173,18 +177,22 @@ class Session:
         """Say once that nothing is taken; return the s after which to try again."""
         self._delivery.progress.go_back()
         trouble = f"{error} Nothing is lost: it is sent later."
-        if self._health.connected or self._name not in self._context.troubles:
+        cause = str(error).partition("(")[0]  # what the target says of it may differ each time
+        if self._health.connected or self._name not in self._context.errors:
             self._health.failures += 1
+            self._logged = ""
+        if cause != self._logged:
+            self._logged = cause
             log.warning("%s: %s", self._name, trouble)
         self._health.connected = False
-        self._context.troubles[self._name] = trouble
+        self._context.errors[self._name] = trouble
         return max(error.wait or 0.0, self._backoff.wait())
 
     def _succeed(self) -> None:
         """The target has taken something."""
         self._backoff.reset()
         self._health.connected = True
-        if self._context.troubles.pop(self._name, None) is not None:
+        if self._context.errors.pop(self._name, None) is not None:
             self._is_catching_up = True
             log.info("%s: it takes readings again; what it missed is sent now.", self._name)
 
