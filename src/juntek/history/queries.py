@@ -56,6 +56,11 @@ class HistoryReader:
             return [name for (name,) in connection.execute("SELECT name FROM meter ORDER BY name")]
 
     @property
+    def path(self) -> Path:
+        """The file of the history."""
+        return self._connections.path
+
+    @property
     def time_zone(self) -> tzinfo:
         """Whose midnight begins a day."""
         return self._zone
