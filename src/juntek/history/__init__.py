@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.files import refuse_links_of_others
-from juntek.history.columns import add_columns, are_complete
+from juntek.history.rollups import add_columns, are_complete
 from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,10 @@ from typing import Any, Self
 from juntek.calendar import system_zone
 from juntek.errors import RequestError
 from juntek.history.blocks import unpack
-from juntek.history.columns import read_columns
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
 from juntek.history.exporting import ROW_KEYS, rows_of
-from juntek.history.fields import Batch
+from juntek.history.fields import Batch, read_columns
 from juntek.history.points import Column, Series
 from juntek.history.raw import read_batch_after
 from juntek.history.series import SERIES_KEYS, read_series

@@ -18,9 +18,8 @@ from operator import sub
 from typing import Any
 
 from juntek.history import Database
-from juntek.history.columns import read_columns
 from juntek.history.cursors import lower_cursors
-from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, times_of
+from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, read_columns, times_of
 from juntek.history.raw import HOUR, keep_readings
 from juntek.history.rollups import LEVELS, Rollup, fold, minutes_of, row_of, upsert
 from juntek.reading import Reading

@@ -2,15 +2,19 @@
 
 Two rollups of one bucket become one by minimum, maximum, sum and, by time, the last. So a rollup is never made anew
 from readings, which may have been dropped long ago, and the same statement keeps both levels.
+
+An instant or a total has its columns, which keep their names. Those of today's quantities are added when a file is
+opened, so a further quantity, also of another package, is kept from then on.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from juntek.history.fields import INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, times_of
+from juntek.history.fields import FIELDS, INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, read_columns, times_of
 
 OPTIONAL = tuple(key for key in INSTANTS if key not in ("voltage", "current", "power", "remaining_capacity"))
 """Instants that a reading may lack; they are counted by themselves."""
@@ -134,3 +138,27 @@ def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:
         else:
             whole.append(min(values) if part.way == "minimum" else max(values))
     return whole
+
+
+def are_complete(connection: sqlite3.Connection) -> bool:
+    """Return whether the database has a column for every field."""
+    return len(read_columns(connection)) == len(FIELDS) and {part.name for part in PARTS} <= _names(
+        connection, "minute"
+    )
+
+
+def add_columns(connection: sqlite3.Connection) -> None:
+    """Add what is missing for the fields of today."""
+    if are_complete(connection):
+        return
+    connection.executemany("INSERT OR IGNORE INTO field (key) VALUES (?)", [(field.key,) for field in FIELDS])
+    wanted = {level: [part.name for part in PARTS] for level in LEVELS}
+    for table, names in (wanted | {"meter": list(TOTALS), "gap": list(TOTALS)}).items():
+        there = _names(connection, table)
+        for name in names:
+            if name not in there:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} INTEGER")
+
+
+def _names(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import groupby, pairwise
 
-from juntek.history.day_rollups import read_day_rollups
+from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
     INSTANTS,
     SCALES,
@@ -29,7 +29,8 @@ from juntek.history.points import (
 )  # fmt: skip
 from juntek.history.rollups import OPTIONAL, PART_NAMED, fold
 
-SERIES_KEYS = ("voltage", "current", "power", "state_of_charge", *INSTANTS[3:], *TOTALS)
+_FIRST = ("voltage", "current", "power")
+SERIES_KEYS = (*_FIRST, "state_of_charge", *(key for key in INSTANTS if key not in _FIRST), *TOTALS)
 WIDTHS = (
     1, 2, 5, 10, 15, 30,
     60, 120, 300, 600, 900, 1800,
