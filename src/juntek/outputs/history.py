@@ -56,7 +56,7 @@ class HistoryOptions:
         Path | None, Option("for totals too; default: ~/.local/state/juntek/juntek.db", example="juntek.db")
     ] = None
     keep_raw_days: Annotated[
-        float, Option("after which single readings are dropped", unit="days", low=1, high=36_500)
+        float, Option("after which single readings are dropped", unit="days", low=1, high=36_500, written=True)
     ] = 30.0
     keep_minutes_days: Annotated[
         float,
