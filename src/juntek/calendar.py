@@ -10,13 +10,13 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-EARLIEST, LATEST = date(1900, 1, 1), date(9998, 12, 31)
+EARLIEST, LATEST = date(1900, 1, 1), date(9999, 12, 30)
 """Days before and after which are taken for these: no zone needs a time then that cannot be."""
 
 
 def start_of(day: date, zone: tzinfo) -> int:
     """Return when a local day begins, s since 1970."""
-    day = min(max(day, EARLIEST), LATEST)
+    day = max(day, EARLIEST)
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 

@@ -11,14 +11,14 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.files import refuse_links_of_others
+from juntek.history.database_file import FileInPlace, damaged, explain, make_file
 from juntek.history.rollups import add_columns, are_complete
 from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
 
@@ -42,39 +42,6 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0006 days": DAYS,
 }
 """Name and statements of each step from an empty file to the present schema, in order."""
-
-
-class FileInPlace:
-    """Whether a file that is open is still the one at its path: it may be deleted or replaced meanwhile."""
-
-    def __init__(self, path: Path) -> None:
-        self._parts = {
-            part: self._identify(part)
-            for part in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm")))
-        }
-        self._path = path
-
-    @staticmethod
-    def _identify(path: Path) -> tuple[int, int] | None:
-        try:
-            found = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return found.st_dev, found.st_ino
-
-    def is_there(self) -> bool:
-        """Return whether it is still there, as far as can be told."""
-        try:
-            return self._identify(self._path) == self._parts[self._path]
-        except OSError:
-            return True  # what fails is said by who reads or writes it
-
-    def sweep(self) -> None:
-        """Remove what SQLite had beside a file that is no more; another file at its path would be damaged by it."""
-        for part, identity in self._parts.items():
-            with suppress(OSError):
-                if part != self._path and identity is not None and self._identify(part) == identity:
-                    part.unlink()
 
 
 class Database:
@@ -101,7 +68,7 @@ class Database:
         self._open(check=check)
 
     def _open(self, *, check: bool) -> None:
-        _make(self.path)
+        make_file(self.path)
         with explain(self.path):
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
@@ -149,7 +116,7 @@ class Database:
         try:
             return {meter: json.loads(snapshot) for meter, snapshot in rows}
         except ValueError as error:
-            raise _damaged(self.path) from error
+            raise damaged(self.path) from error
 
     def back_up(self, path: str | os.PathLike[str]) -> None:
         """Write all that is committed into another file, which must not be there; the database may be in use.
@@ -161,7 +128,7 @@ class Database:
             raise ConfigurationError(
                 f"{target} is there already: give the backup another name, or move that file away."
             )
-        _make(target)
+        make_file(target)
         with self._lock, explain(target):
             copy = sqlite3.connect(target)
             try:
@@ -192,7 +159,7 @@ class Database:
                 f"{self.path} is the database of another program: give another path, or move that file away."
             )
         if check and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise _damaged(self.path)
+            raise damaged(self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         # Totals are published only after their commit, so the commit has to be on the disk.
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
@@ -245,57 +212,3 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
     return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
-
-
-_MENDS = {
-    "SQLITE_FULL": "the disk is full; make room on it",
-    "SQLITE_READONLY": "it cannot be written; check that it is there, who owns it and that the disk is not read-only",
-    "SQLITE_CANTOPEN": "it cannot be opened; check who owns it and its directory",
-    "SQLITE_PERM": "it cannot be opened; check who owns it and its directory",
-    "SQLITE_BUSY": "another program holds it; stop the other gateway",
-    "SQLITE_IOERR": "the disk fails or is full; check the disk and its cable",
-}
-
-
-def _make(path: Path) -> None:
-    """Make the directory and an empty file that only its owner may read, if they are not there.
-
-    What root makes in the folder of another is the other's, as the service has to write what root has imported.
-    """
-    refuse_links_of_others(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            real = Path(os.path.realpath(path))  # unlike `resolve` it leaves links in a circle to the system
-            made = os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-            folder = real.parent.stat()
-            with suppress(AttributeError, PermissionError):
-                os.fchown(made, folder.st_uid, folder.st_gid)
-            os.close(made)
-    except PermissionError as error:
-        raise ConfigurationError(
-            f"{path} cannot be made: give a path in a directory that this user may write to."
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be made ({error.strerror}): give another path.") from error
-    if not path.is_file():
-        raise ConfigurationError(f"{path} is not a file: give the path of a database file.")
-
-
-@contextmanager
-def explain(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of a file into a DatabaseError with a sentence for the owner."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise _damaged(path) from error
-        mend = next((mend for start, mend in _MENDS.items() if name.startswith(start)), f"SQLite says: {error}")
-        raise DatabaseError(f"{path} cannot be used: {mend}.") from error
-
-
-def _damaged(path: Path) -> DatabaseError:
-    return DatabaseError(
-        f"{path} is damaged or not a database: stop the gateway and run juntek history repair, or put back a backup."
-    )

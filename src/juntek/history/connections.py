@@ -10,7 +10,8 @@ from pathlib import Path
 
 from juntek.errors import DatabaseError
 from juntek.files import refuse_links_of_others
-from juntek.history import Database, FileInPlace, explain, is_current
+from juntek.history import Database, is_current
+from juntek.history.database_file import FileInPlace, explain
 
 
 class Connections:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history import Database, explain
+from juntek.history import Database
+from juntek.history.database_file import explain
 from juntek.history.rollups import PARTS, fold, row_of, upsert
 
 log = logging.getLogger(__name__)

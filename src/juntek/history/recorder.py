@@ -20,13 +20,12 @@ from typing import Any
 from juntek.history import Database
 from juntek.history.cursors import lower_cursors
 from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, read_columns, times_of
-from juntek.history.raw import HOUR, keep_readings
-from juntek.history.rollups import LEVELS, Rollup, fold, minutes_of, row_of, upsert
+from juntek.history.raw import keep_readings
+from juntek.history.rollups import LEVELS, Rollup, choose_new, fold, minutes_of, row_of, upsert
 from juntek.reading import Reading
 
 SHORTEST_GAP, LONGEST_GAP = 300_000, 400 * 86_400_000
 """ms between readings whose increase is shared out where midnight lies within; a longer gap is a clock that was set."""
-MINUTE = 60_000
 QUARTER = 900_000
 """ms; midnight is at a quarter of an hour everywhere."""
 
@@ -126,7 +125,7 @@ class Recorder:
 
     def _record(self, connection: sqlite3.Connection, meter: int, stream: Stream, batch: Batch, keep_since: int) -> int:
         """Write one run of times that only grow; return how many readings were refused."""
-        accepted = _choose(connection, meter, times_of(batch))
+        accepted = choose_new(connection, meter, times_of(batch))
         growth = _grow(stream, batch, accepted)
         before, refused = stream.time, 0
         if not stream.live:
@@ -212,48 +211,6 @@ def _runs(batch: Batch) -> list[Batch]:
     times = times_of(batch)
     cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b <= a]
     return [part_of(batch, start, end) for start, end in pairwise((0, *cuts, len(times)))]
-
-
-def _choose(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:
-    """Return which readings do not fall between two that are there already, as far as minutes tell; None for all."""
-    rows = connection.execute(
-        "SELECT time * 1000, first_time, last_time, count FROM minute WHERE meter = ? AND time BETWEEN ? AND ?",
-        (meter, times[0] // MINUTE * 60 - 60, times[-1] // 1000 + 60),
-    ).fetchall()
-    if rows and times[-1] - times[0] <= HOUR and times[0] > rows[-1][0] + rows[-1][2]:
-        return None
-    taken = {minute: (minute + first, minute + last, count) for minute, first, last, count in rows}
-    spans = {minute: _span(taken, minute) for minute in taken}
-    if not taken or times[-1] - times[0] > HOUR:
-        for hour in _hours_without_minutes(connection, meter, times):  # what is there already can be told no more
-            spans |= {minute: (minute, minute + MINUTE) for minute in range(hour, hour + HOUR, MINUTE)}
-    chosen = []
-    for time in times:
-        first, last = spans.get(time - time % MINUTE, (0, -1))
-        chosen.append(not first <= time <= last)
-    return None if all(chosen) else chosen
-
-
-def _span(taken: Mapping[int, tuple[int, int, int]], minute: int) -> tuple[int, int]:
-    """Return from when to when a minute is taken: over to the next one where no more than a reading fits between."""
-    first, last, count = taken[minute]
-    pace = 1.5 * (last - first) / (count - 1) if count > 1 else 1.5 * MINUTE
-    before, after = taken.get(minute - MINUTE), taken.get(minute + MINUTE)
-    if before is not None and first - before[1] <= pace:
-        first = before[1]
-    if after is not None and after[0] - last <= pace:
-        last = after[0]
-    return first, last
-
-
-def _hours_without_minutes(connection: sqlite3.Connection, meter: int, times: list[int]) -> set[int]:
-    """Return the hours of which there are readings, but no minutes any more, ms since 1970."""
-    rows = connection.execute(
-        "SELECT time * 1000 FROM hour WHERE meter = ?1 AND time BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM minute"
-        " WHERE minute.meter = ?1 AND minute.time >= hour.time AND minute.time < hour.time + 3600)",
-        (meter, times[0] // HOUR * 3600, times[-1] // 1000),
-    )
-    return {hour for (hour,) in rows}
 
 
 def _grow(stream: Stream, batch: Batch, accepted: list[bool] | None) -> list[list[int]]:
