@@ -25,12 +25,12 @@ LEDGERS = {"house": {"version": 1, "sums": [1, 2, 3, 4]}, "van": {"version": 1, 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days of two meters, a reading every 20 s."""
+    """A day of two meters, a reading every 20 s."""
     path = tmp_path_factory.mktemp("whole") / "history.db"
     with Database(path) as database:
         recorder = Recorder(database)
         for meter in ("house", "van"):
-            ticks = [reading for tick in range(0, 3 * 86_400, 20) for reading in readings(tick, 1)]
+            ticks = [reading for tick in range(0, 86_400, 20) for reading in readings(tick, 1)]
             recorder.record({meter: ticks})
         database.save_ledgers(LEDGERS, START)
     return path
