@@ -30,10 +30,8 @@ AT_ONCE = 500
 SEEN_EVERY = 30 * 86_400
 """s after which a file is looked through again though every stop was clean."""
 BY_TIME = {"raw": 60_000, "minute": 60, "hour": 3600}
-"""Tables by meter and time, and the least stretch of time that is looked at by itself."""
-MOST_FAILURES = 200_000
-"""Attempts at rows that cannot be read, of one table and meter."""
-_END_OF_TIME = 2**33
+"""Tables by meter and time, and how exactly the end of what cannot be read is looked for, in their times."""
+_LAST = {"raw": 2**33 * 1000, "minute": 2**33, "hour": 2**33}
 
 
 class Loss(NamedTuple):
@@ -58,7 +56,6 @@ class Walk:
         """
         self.path = path
         self.losses: list[Loss] = []
-        self._failures = 0
         self._pause = pause
         with explain(path):
             self.connection = sqlite3.connect(
@@ -78,8 +75,7 @@ class Walk:
             yield from self._from_both_ends(table)
             return
         for meter in self._meters(table):
-            self._failures = 0
-            yield from self._between(table, meter, -1, _END_OF_TIME * (1000 if table == "raw" else 1))
+            yield from self._of_meter(table, meter)
 
     def _meters(self, table: str) -> list[int]:
         with suppress(sqlite3.DatabaseError):
@@ -92,35 +88,56 @@ class Walk:
                 found.append(number)
         return found
 
-    def _read(self, query: str, values: Row) -> list[Row]:
-        began = time.monotonic()
-        rows = self.connection.execute(query, values).fetchall()
-        if self._pause is not None:
-            self._pause(time.monotonic() - began)
-        return rows
+    def _of_meter(self, table: str, meter: int) -> Iterator[list[Row]]:
+        after, until = -1, _LAST[table]
+        while after < until:
+            rows, is_damaged = self._read(table, meter, after, AT_ONCE)
+            if rows:
+                yield rows
+                after = rows[-1][1]
+            elif not is_damaged:
+                return
+            if is_damaged:
+                beyond = self._find_end(table, meter, after, until)
+                self._lose(table, meter, after, beyond)
+                after = beyond
 
-    def _between(self, table: str, meter: int, after: int, until: int) -> Iterator[list[Row]]:
-        """Yield the rows after a time up to and with another; where they cannot be read, those of either half."""
-        which = "meter = ? AND time > ? AND time <= ?"
+    def _read(self, table: str, meter: int, after: int, limit: int) -> tuple[list[Row], bool]:
+        """Return the next rows after a time, and whether what follows cannot be read."""
         # A page of rollups is read with the first number in it, a block with all of it only.
         columns = "*" if table == "raw" or self._pause is None else "meter, time"
-        query = f"SELECT {columns} FROM {table} WHERE {which} ORDER BY time LIMIT {AT_ONCE}"  # noqa: S608 - our own names
+        query = f"SELECT {columns} FROM {table} WHERE meter = ? AND time BETWEEN ? AND ? ORDER BY time LIMIT ?"  # noqa: S608 - our own
+        rows: list[Row] = []
+        began = time.monotonic()
         try:
-            while rows := self._read(query, (meter, after, until)):
-                after = _last_time(rows, after)
-                yield rows
+            for row in self.connection.execute(query, (meter, after + 1, _LAST[table], limit)):
+                if row[1] <= (rows[-1][1] if rows else after):
+                    return rows, True  # out of order
+                rows.append(row)
         except sqlite3.DatabaseError as error:
-            if "locked" in str(error) or "interrupted" in str(error):
+            if "locked" in str(error):
                 raise
-            self._failures += 1
-        else:
-            return
-        if until - after <= BY_TIME[table] or self._failures > MOST_FAILURES:
-            self._lose(table, meter, after, until)
-            return
-        middle = (after + until) // 2
-        yield from self._between(table, meter, after, middle)
-        yield from self._between(table, meter, middle, until)
+            if limit > 1:  # the library looks a row ahead, so the last good one was not told
+                rows += self._read(table, meter, rows[-1][1] if rows else after, 1)[0]
+            return rows, True
+        finally:
+            if self._pause is not None:
+                self._pause(time.monotonic() - began)
+        return rows, False
+
+    def _find_end(self, table: str, meter: int, after: int, until: int) -> int:
+        """Return after which time rows can be read again, nearly."""
+        bad, step = after, BY_TIME[table]
+        while (good := after + step) < until and self._read(table, meter, good, 1)[1]:
+            bad, step = good, 2 * step
+        good = min(good, until)
+        while good - bad > BY_TIME[table]:
+            middle = (bad + good) // 2
+            if self._read(table, meter, middle, 1)[1]:
+                bad = middle
+            else:
+                good = middle
+        return good
 
     def _lose(self, table: str, meter: int, after: int, until: int) -> None:
         unit = 1000 if table == "raw" else 1
@@ -146,13 +163,6 @@ class Walk:
                     self.losses.append(Loss(table))
             else:
                 return
-
-
-def _last_time(rows: list[Row], after: int) -> int:
-    times: list[int] = [after, *(row[1] for row in rows)]
-    if times != sorted(set(times)):
-        raise sqlite3.DatabaseError("out of order")
-    return times[-1]
 
 
 def find_damage(path: Path, pause: Callable[[float], None] = lambda _seconds: None) -> str | None:
