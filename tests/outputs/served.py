@@ -73,6 +73,6 @@ def write_past(path: Path, *, hours: float = 6.0, step: float = 10.0, meter: str
         for index in range(count)
     ]  # fmt: skip
     with Database(path) as database:
-        recorder = Recorder(database, ZONE)
+        recorder = Recorder(database)
         for start in range(0, count, 360):
             recorder.record({meter: readings[start : start + 360]})
