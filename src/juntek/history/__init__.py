@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history.columns import add_columns, are_complete
-from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
+from juntek.history.schema import BATTERY, COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
@@ -37,6 +37,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0004 cursors": CURSORS,
     "0005 columns": COLUMNS,
     "0006 days": DAYS,
+    "0007 battery": BATTERY,
 }
 """Name and statements of each step from an empty file to the present schema, in order."""
 
@@ -70,8 +71,16 @@ class Database:
             self._connection.close()
             raise
 
-    def save_ledgers(self, snapshots: dict[str, dict[str, Any]], time: float) -> None:
-        """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970."""
+    def save_ledgers(
+        self,
+        snapshots: dict[str, dict[str, Any]],
+        time: float,
+        events: Sequence[tuple[str, float, str, float]] = (),
+    ) -> None:
+        """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970.
+
+        `events` of batteries have the meter, the time, what it was, and the state of charge (%).
+        """
         rows = [(meter, json.dumps(snapshot, allow_nan=False), time) for meter, snapshot in snapshots.items()]
         with self.transaction() as connection:
             connection.executemany(
@@ -79,6 +88,8 @@ class Database:
                 " ON CONFLICT (meter) DO UPDATE SET snapshot = excluded.snapshot, time = excluded.time",
                 rows,
             )
+            if events:
+                connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
 
     def load_ledgers(self) -> dict[str, dict[str, Any]]:
         """Return the snapshots by the meter's name."""

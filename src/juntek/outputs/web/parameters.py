@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from difflib import get_close_matches
-from math import isfinite
+from math import inf, isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from starlette.requests import ClientDisconnect, Request
@@ -68,6 +68,10 @@ CALENDAR: Final = (
     Parameter("from", "First date. Default: 29 days before `to`.", _Day),
     Parameter("to", "Last date. Default: today.", _Day),
     Parameter("by", "What one row stands for.", By, "day"),
+)
+EVENTS: Final = (
+    Parameter("start", "First time. Default: the first of all.", _Time),
+    Parameter("end", "Last time. Default: the last of all.", _Time),
 )
 EXPORT: Final = (
     Parameter("from", "First time. Default: the first of all.", _Time),
@@ -139,6 +143,16 @@ def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
     if start is not None and end is not None:
         _ordered(start, end)
     return Export(start, end, _read_choice("format", values.get("format", "csv"), get_args(Format)))
+
+
+def read_events(query: Iterable[tuple[str, str]], zone: tzinfo) -> tuple[float, float]:
+    """Return from when to when events are asked for. Raises Refusal."""
+    values = _collect(query, EVENTS)
+    start = _read_time("start", values["start"], zone) if "start" in values else 0.0
+    end = _read_time("end", values["end"], zone) if "end" in values else inf
+    if start >= end:
+        raise Refusal(400, "start is before end; correct the times.")
+    return start, end
 
 
 async def read_password(request: Request) -> str:
