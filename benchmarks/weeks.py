@@ -7,7 +7,13 @@ import lzma
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
+from time import process_time
+from typing import Any
+
+from juntek.battery.estimate import BatteryOptions, Estimate, Estimator
+from juntek.reading import NOTHING_MORE, Reading
 
 FOLDER = Path(__file__).parents[1] / "tests" / "fixtures" / "weeks"
 START = 1_790_000_000.0
@@ -78,15 +84,15 @@ def measure(trace: Trace, faults: Faults) -> Iterator[tuple[float, float, float,
 class SmartShuntRule:
     """How a Victron SmartShunt does it: full above a voltage (V) when the current is below a tail for a time."""
 
-    def __init__(self, cells: int, nominal: float) -> None:
-        self._voltage, self._nominal = 3.45 * cells, nominal
-        self.left = nominal
+    def __init__(self, trace: Trace, faults: Faults) -> None:
+        self._voltage, self._nominal = 3.45 * trace.cells, faults.nominal
+        self.left = faults.nominal
         self.seconds = 0.0
-        self.fulls = 0
         self._last: tuple[float, float] | None = None
 
-    def add(self, time: float, voltage: float, current: float) -> float:
+    def add(self, reading: Reading) -> float:
         """Take a reading; return percent."""
+        time, voltage, current = reading.time or 0.0, reading.voltage, reading.current
         if self._last is not None:
             gap = time - self._last[0]
             flow = (current + self._last[1]) / 2 * gap / 3600
@@ -95,6 +101,96 @@ class SmartShuntRule:
             self.seconds = self.seconds + gap if is_tail else 0.0
             if self.seconds >= 180:
                 self.left = self._nominal
-                self.fulls += 1
         self._last = (time, current)
         return 100 * self.left / self._nominal
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Percent points off, root mean square and worst: in the second half, and from the first full on."""
+
+    half: tuple[float, float]
+    whole: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How meter, rule and estimate did; parts of 1 for capacity, resistance and what was within the uncertainty."""
+
+    meter: Errors
+    rule: Errors
+    estimate: Errors
+    capacity: float
+    offset: float
+    resistance: float
+    within: float
+    false_fulls: int
+    microseconds: float
+
+
+CELL_RESISTANCE = 0.0865
+"""V that a cell of the model gives way at once, at a current of its capacity in an hour."""
+
+NOTHING = Estimate(0.0, 0.0, 0.0, 0.0)
+
+LEAST_FULL = 97.0
+"""Percent below which a full is a false one."""
+
+
+def readings_of(trace: Trace, faults: Faults) -> list[Reading]:
+    """Return what a meter says as readings."""
+    empty: dict[str, Any] = dict.fromkeys(Reading._fields) | {"estimated": (), "more": NOTHING_MORE, "raw": b""}
+    return [
+        Reading(
+            **empty
+            | {"time": time, "voltage": volts, "current": amperes, "remaining_capacity": left}
+            | {"nominal_capacity": faults.nominal, "temperature": 25.0, "direction": "idle", "power": 0.0}
+        )
+        for time, volts, amperes, left in measure(trace, faults)
+    ]
+
+
+def judge(trace: Trace, faults: Faults) -> Outcome:
+    """Return how a meter, the rule of a SmartShunt and the estimate do on a trace."""
+    estimator, rule = Estimator(BatteryOptions(chemistry="lifepo4", cells=trace.cells)), SmartShuntRule(trace, faults)
+    off: tuple[list[float], list[float], list[float]] = [], [], []
+    within, fulls, now = 0, [], NOTHING
+    readings = readings_of(trace, faults)
+    for reading, sample in zip(readings, trace.samples, strict=True):
+        truth = min(max(sample[3], 0.0), 100.0)
+        if estimator.add(reading) == "full":
+            fulls.append((len(off[0]), sample[3]))
+        now = estimator.estimate() or NOTHING
+        for errors, told in zip(off, (_percent(reading), rule.add(reading), now.state_of_charge), strict=True):
+            errors.append(told - truth)
+        within += abs(now.state_of_charge - truth) <= now.state_of_charge_uncertainty
+    first = fulls[0][0] if fulls else 0
+    meter, ruled, estimated = (Errors(_size(errors[len(errors) // 2 :]), _size(errors[first:])) for errors in off)
+    resistance = (estimator.steps.resistance or 0.0) * trace.capacity / trace.cells
+    return Outcome(
+        meter=meter,
+        rule=ruled,
+        estimate=estimated,
+        capacity=now.usable_capacity / trace.capacity / faults.gain - 1,
+        offset=now.zero_offset - faults.offset,
+        resistance=resistance / CELL_RESISTANCE - 1,
+        within=within / len(readings),
+        false_fulls=sum(state < LEAST_FULL for _, state in fulls),
+        microseconds=_cost(readings),
+    )
+
+
+def _percent(reading: Reading) -> float:
+    return reading.state_of_charge or 0.0
+
+
+def _size(errors: list[float]) -> tuple[float, float]:
+    return sqrt(sum(error * error for error in errors) / len(errors)), max(map(abs, errors))
+
+
+def _cost(readings: list[Reading]) -> float:
+    """Return the us of processor time that a reading takes."""
+    add, begin = Estimator().add, process_time()
+    for reading in readings:
+        add(reading)
+    return 1e6 * (process_time() - begin) / len(readings)

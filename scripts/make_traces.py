@@ -25,6 +25,9 @@ CELL = 2.155
 
 ABSORPTION, FLOAT, EMPTY = 3.5, 3.375, 2.8
 
+STEP = 0.003
+"""Part of the capacity an hour below which a change of the current may be a sample late."""
+
 PACKS = {"home": (16, 280.0), "cabin": (4, 200.0), "van": (4, 100.0), "boat": (4, 150.0)}
 
 Steps = list[pybamm.step.BaseStep]
@@ -154,6 +157,9 @@ def write(folder: Path, kind: str, seed: int) -> None:
     seconds, amperes, volts, out = simulate(kind, seed)
     times = np.rint(seconds).astype(int)
     keep = np.concatenate([np.diff(times) > 0, [True]])  # of two at a step the first
+    times, amperes, volts, out = times[keep], amperes[keep], volts[keep], out[keep]
+    steady = np.abs(np.diff(amperes, prepend=amperes[0], append=amperes[-1])) < STEP * CELL
+    keep = ~(steady[:-1] & steady[1:]) | (np.arange(len(times)) % 2 == 0)
     times, amperes, volts, out = times[keep], amperes[keep], volts[keep], out[keep]
     # Where the charger holds the absorption voltage without a current, the battery is full.
     full = np.median(out[(volts >= ABSORPTION - 0.001) & (np.abs(amperes) < 0.001 * CELL)])

@@ -44,7 +44,7 @@ TICK = 60.0
 """s between two looks at what is deepest and highest."""
 
 STILL = 0.005
-"""Ah that a meter has to count, unless it stands at its upper end."""
+"""Ah that a meter has to count in this time, unless it stands at its end."""
 
 TIMES_SURE = 1.96
 """Standard deviations within which 95 of 100 are."""
@@ -263,7 +263,7 @@ class Estimator:
         remaining = self._remaining
         if remaining > self._top:
             self._top = max(self._typed or 0.0, remaining + STILL)
-        elif remaining == self._ticked and self._average * TICK / _HOUR > STILL:
+        elif remaining == self._ticked and abs(self._average) * TICK / _HOUR > STILL:
             self._top = remaining
         self._ticked = remaining
         if self._unsure and self._average < -IDLE:

@@ -15,7 +15,7 @@ OFFSET, OFFSET_ERROR = 0.02, 0.065
 CAPACITY_ERROR = 0.08
 """Part by which a capacity that was typed in is off, one standard deviation."""
 
-START_ERROR = 0.25
+START_ERROR = 0.35
 """Part of the capacity by which a meter that nobody has seen full may be wrong, one standard deviation."""
 
 OFFSET_DRIFT = 0.004
