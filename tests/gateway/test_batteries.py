@@ -71,12 +71,12 @@ def test_a_meter_is_told_at_most_once_a_full(synchronise: str) -> None:
     for reading in boat():
         batteries.add("boat", reading)
     fulls = sum(event.event == "full" for event in batteries.events)
-    at_full = [percent for _, percent in batteries.orders if percent >= 99]
     assert fulls
     if synchronise == "off":
         assert batteries.orders == []
     else:
-        assert 0 < len(at_full) <= fulls
+        assert 0 < len(batteries.orders) <= fulls
+        assert all(50 <= percent <= 100 for _, percent in batteries.orders)
 
 
 def test_the_section_is_read_and_a_wrong_key_or_value_is_named(tmp_path: Path) -> None:

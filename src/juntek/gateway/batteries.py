@@ -18,9 +18,6 @@ log = logging.getLogger(__name__)
 SMALL_CURRENT = 0.02
 """Part of the capacity an hour up to which the meter is told its percentage because it drifted."""
 
-LEAST_BETWEEN = 6 * 3600.0
-"""s between two writes because the meter drifted."""
-
 
 class BatteryEvent(NamedTuple):
     """What a battery was found to be: when (s since 1970), what, and its state of charge (%)."""
@@ -38,8 +35,8 @@ class Batteries:
         self._options = options
         self._estimators = {meter: Estimator(own) for meter, own in options.items()}
         self._told: dict[str, bool] = {}
-        self._written: dict[str, float] = {}
-        """When a meter was last told its percentage, s since 1970."""
+        self._written: dict[str, int] = {}
+        """How often a battery had been full when its meter was last told: it is told once a full at most."""
         self.events: list[BatteryEvent] = []
         """Those that are not saved yet."""
         self.orders: list[tuple[str, int]] = []
@@ -51,7 +48,8 @@ class Batteries:
         if meter not in self._options or saved is None:
             return
         try:
-            self._estimators[meter] = Estimator.restore(saved, self._options[meter])
+            estimator = self._estimators[meter] = Estimator.restore(saved, self._options[meter])
+            self._written[meter] = estimator.statistics.fulls
         except DatabaseError as error:
             log.warning("%s: %s", meter, error)
 
@@ -78,7 +76,7 @@ class Batteries:
         if event is not None and reading.time is not None:
             self.events.append(BatteryEvent(meter, reading.time, event, state))
         if self._is_to_be_told(meter, estimator, reading, is_full=event == "full"):
-            self._written[meter] = reading.time or 0.0
+            self._written[meter] = estimator.statistics.fulls
             self.orders.append((meter, round(state)))
         return reading._replace(more={**reading.more, **values, "meter_state_of_charge": told})
 
@@ -86,7 +84,9 @@ class Batteries:
         """Whether the meter's own percentage is to be set now."""
         options, told = self._options[meter], reading.state_of_charge
         now = estimator.estimate()
-        if options.synchronise == "off" or told is None or now is None or reading.time is None:
+        if options.synchronise == "off" or told is None or now is None:
+            return False
+        if estimator.statistics.fulls <= self._written.get(meter, 0):
             return False
         off = abs(told - now.state_of_charge)
         if is_full:
@@ -95,5 +95,4 @@ class Batteries:
             options.synchronise == "drift"
             and off >= options.synchronise_difference + now.state_of_charge_uncertainty
             and abs(reading.current) <= SMALL_CURRENT * now.usable_capacity
-            and not 0 <= reading.time - self._written.get(meter, 0.0) < LEAST_BETWEEN
         )
