@@ -24,8 +24,8 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "read", "watch", "run", "decode", "estimate", "capture", "simulate", "demo", "config init", "config check", "history summary",
-    "history export", "history import", "history backup", "history push", "web password", "web token",
+    "find", "read", "watch", "run", "decode", "estimate", "capture", "simulate", "demo", "config init", "config check",
+    "history summary", "history export", "history import", "history backup", "history push", "web password", "web token",
 )  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def discovery(  # noqa: PLR0913 - what a device is made of
 ) -> dict[str, Any]:
     """Return the discovery message of a meter.
 
-    Its entities depend on the family, and on whether a history is kept and the battery is watched. `version` is ours. Raises KeyError for a family that has no model table.
+    Its entities depend on the family, and on whether a history is kept and the battery is watched. `version` is ours.
+    Raises KeyError for a family that has no model table.
     """
     model = model_of_family(family)
     if model is None:

@@ -267,7 +267,7 @@ def _read_choice(key: str, text: str, choices: tuple[Any, ...]) -> Any:  # noqa:
 
 
 def _number(text: str) -> float | None:
-    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,2})?", text, re.ASCII):
+    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,3})?", text, re.ASCII):
         return None
     value = float(text)
     return value if isfinite(value) else None
