@@ -13,7 +13,7 @@ from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.reading import NOTHING_MORE, Reading
+from juntek.reading import NOTHING_MORE, Reading, Settings
 
 Step = tuple[float, float, float]
 """Minutes, V at the end of it, A."""
@@ -181,6 +181,18 @@ def test_chemistry_and_cells_are_guessed_from_the_voltage(voltage: float, chemis
 def test_curves_rise(row: object) -> None:
     for curve in (row.low, row.high):  # type: ignore[attr-defined]
         assert all(before[0] < after[0] and before[1] <= after[1] for before, after in pairwise(curve))
+
+
+@pytest.mark.parametrize(("full_voltage", "fulls"), [(14.4, 0), (14.1, 1), (5.0, 1), (None, 1)])
+def test_what_a_meter_is_set_to_says_what_full_is_unless_it_makes_no_sense(
+    full_voltage: float | None, fulls: int
+) -> None:
+    estimator = battery()
+    charge = readings([(60.0, 14.0, 20.0), (10.0, 14.2, 20.0), (5.0, 14.2, 8.0), (8.0, 14.2, 1.0)])
+    settings = Settings(address=1, family="KH-F", nominal_capacity=100.0, full_voltage=full_voltage)
+    estimator.add(charge[0])
+    estimator.hear(settings)
+    assert events(estimator, charge[1:]).count("full") == fulls
 
 
 def test_a_value_out_of_range_names_its_key() -> None:

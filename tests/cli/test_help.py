@@ -24,8 +24,9 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "find", "read", "watch", "run", "decode", "estimate", "capture", "simulate", "demo", "config init", "config check",
-    "history summary", "history export", "history import", "history backup", "history push", "web password", "web token",
+    "find", "read", "watch", "run", "decode", "estimate", "capture", "simulate", "demo", "config init",
+    "config check", "history summary", "history export", "history import", "history backup", "history push",
+    "web password", "web token",
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import chain
 from json import dumps
@@ -22,7 +22,7 @@ from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError
 from juntek.importing import read_log
 from juntek.option import list_choices
-from juntek.reading import NOTHING_MORE, Reading, iso_time
+from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
 from juntek.rs485.decode import Options
 
@@ -67,7 +67,7 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))  # type: ignore[arg-type]  # looked at above
     with quiet_pipe():
         if file is not None:
-            count = _write(estimator, _read_file(file, address, capacity), chosen)
+            count = _write(estimator, _read_file(file, address, capacity, estimator.hear), chosen)
         else:
             with open_history(database, config) as reader:
                 count = _write(estimator, _read_history(reader, history or "", capacity), chosen)
@@ -76,13 +76,17 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     typer.echo(_summary(estimator), err=True)
 
 
-def _read_file(file: Path, address: int | None, capacity: float | None) -> Iterator[Reading]:
+def _read_file(
+    file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
+) -> Iterator[Reading]:
     """Yield the readings of one meter that have a time."""
     options = {address: Options(nominal_capacity=capacity)} if address is not None else None
     bus = Bus(options)
     path = Path("/dev/stdin") if str(file) == "-" else file
     chunks = (chunk for block in read_log(path) for chunk in block)
     for event in chain(chain.from_iterable(bus.feed(chunk.data, chunk.time) for chunk in chunks), _last_of(bus)):
+        if isinstance(event, Settings) and address in (None, event.address):
+            hear(event)
         if not isinstance(event, Reading) or event.time is None:
             continue
         address = event.address if address is None else address
@@ -166,11 +170,11 @@ def _line(time: float, values: tuple[Any, ...]) -> str:
 
 def _summary(estimator: Estimator) -> str:
     """Return what was learnt, as a sentence or two."""
-    guessed = ", guessed from the voltage" if estimator.guessed else ""
-    values = estimator.describe()
+    guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
+    pack, values = estimator.pack, estimator.describe()
     resistance = values["measured_resistance"]
     return (
-        f"{estimator.chemistry.label}, {estimator.cells} cells{guessed}: {values['synchronisations']} times full, "
+        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: {values['synchronisations']} times full, "
         f"holds {values['usable_capacity']:g} Ah, zero offset {values['zero_offset']:g} A"
         + (f", {resistance:g} mΩ." if resistance is not None else ".")
     )

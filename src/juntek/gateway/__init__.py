@@ -132,6 +132,8 @@ class Gateway:
         else:
             if update.identity is not None:
                 self.totals.identify(update.meter, update.identity)
+            if update.settings is not None:
+                self._batteries.hear(update.meter, update.settings)
             self._log(update)
         self._latest[update.meter] = update
         for supervisor in self.supervisors:

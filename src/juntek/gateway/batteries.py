@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.errors import DatabaseError
-from juntek.reading import Reading
+from juntek.reading import Reading, Settings
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +71,19 @@ class Batteries:
         state = values["state_of_charge"] or 0.0
         if not self._told.get(meter):
             self._told[meter] = True
-            guessed = ", guessed from the voltage" if estimator.guessed else ""
-            log.info("%s: %s, %d cells%s", meter, estimator.chemistry.label, estimator.cells, guessed)
+            guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
+            log.info("%s: %s, %d cells%s", meter, estimator.pack.chemistry.label, estimator.pack.cells, guessed)
         if event is not None and reading.time is not None:
             self.events.append(BatteryEvent(meter, reading.time, event, state))
         if self._is_to_be_told(meter, estimator, reading, is_full=event == "full"):
             self._written[meter] = estimator.statistics.fulls
             self.orders.append((meter, round(state)))
         return reading._replace(more={**reading.more, **values, "meter_state_of_charge": told})
+
+    def hear(self, meter: str, settings: Settings) -> None:
+        """Take how a meter is set."""
+        if meter in self._estimators:
+            self._estimators[meter].hear(settings)
 
     def _is_to_be_told(self, meter: str, estimator: Estimator, reading: Reading, *, is_full: bool) -> bool:
         """Whether the meter's own percentage is to be set now."""

@@ -8,31 +8,25 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from juntek.battery.estimate.anchors import Anchor, Anchors, Limits, Moment
+from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
 from juntek.battery.estimate.belief import Belief, Look
-from juntek.battery.estimate.chemistry import CHEMISTRIES, Chemistry, guess_cells, guess_chemistry
 from juntek.battery.estimate.options import BatteryOptions
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Pack
 from juntek.battery.estimate.published import Estimate, describe
 from juntek.battery.estimate.resistance import LoadSteps
 from juntek.battery.estimate.statistics import Statistics
 from juntek.errors import DatabaseError
-from juntek.reading import Reading
+from juntek.reading import Reading, Settings
 
 __all__ = ["BatteryOptions", "Estimate", "Estimator", "Event"]
 
 Event = Literal["full", "empty", "synchronised"]
 
-LONGEST_INTERVAL = 300.0
+LONGEST_INTERVAL = 900.0
 """s between readings in which the current is integrated; over what is longer only what is left in the meter tells."""
 
 LAG_TIME = 900.0
 """s over which the current is smoothed that the inside of the electrodes follows."""
-
-AVERAGE_CAPACITY = 100.0
-"""Ah of a battery of which nobody has said what it holds."""
-
-TYPED_ERROR, UNKNOWN_ERROR = 0.005, 0.4
-"""Parts by which a usable capacity is off that the owner says, and one that nobody says."""
 
 PROVEN = 0.01
 """Error of a full, as a part of the capacity, up to which the voltage alone proves it."""
@@ -51,9 +45,6 @@ TIMES_SURE = 1.96
 
 QUIET = 0.01
 """Part of the capacity an hour: a change of the current that is no load step."""
-
-IDLE = 0.2
-"""A up to which a current is small."""
 
 LOWEST_FOR_STEPS = 0.2
 """State of charge below which the voltage gives way to more than the resistance."""
@@ -74,19 +65,14 @@ class Estimator:
 
     __slots__ = (
         "_anchors", "_average", "_averaging", "_capacity", "_charged", "_current", "_high", "_hours", "_idle", "_lag",
-        "_limits", "_low", "_net", "_per_hour", "_remaining", "_tail",
-        "_threshold", "_tick_at", "_ticked", "_time", "_top", "_typed", "_unsure", "_voltage", "belief", "cells",
-        "chemistry", "guessed", "options", "statistics", "steps",
+        "_low", "_net", "_per_hour", "_remaining", "_tail", "_threshold", "_tick_at", "_ticked", "_time", "_top",
+        "_typed", "_voltage", "belief", "pack", "statistics", "steps",
     )  # fmt: skip
 
     def __init__(self, options: BatteryOptions | None = None) -> None:
-        self.options = options or BatteryOptions()
+        self.pack = Pack(options or BatteryOptions())
         self.belief: Belief | None = None
         """None until the first reading."""
-        self.chemistry: Chemistry = CHEMISTRIES[self.options.chemistry or "lifepo4"]
-        self.cells = self.options.cells or 0
-        self.guessed = self.options.chemistry is None
-        """Whether the chemistry was guessed from the voltage."""
         self.steps = LoadSteps()
         self.statistics = Statistics()
         self._typed: float | None = None
@@ -100,15 +86,11 @@ class Estimator:
         """A, smoothed."""
         self._average = 0.0
         """A, smoothed for the times to empty and full."""
-        self._averaging = 60 * self.options.averaging
-        self._threshold = self.options.current_threshold
+        self._averaging = 60 * self.pack.options.averaging
+        self._threshold = self.pack.options.current_threshold
         self._tick_at = self._ticked = 0.0
-        self._unsure = self.guessed
-        """Whether the chemistry was guessed while the battery was charged, which tells little."""
         self._anchors = Anchors()
         self._capacity = AVERAGE_CAPACITY
-
-    # One reading ------------------------------------------------------------------------------------------------
 
     def add(self, reading: Reading) -> Event | None:  # noqa: C901 - all that is done at every reading, in one place
         """Take a reading; return what it was found to be. One without a time is left out."""
@@ -121,7 +103,7 @@ class Estimator:
         seconds = time - last
         current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
         if not 0 < seconds <= LONGEST_INTERVAL:
-            return self._bridge(reading, seconds)
+            return self._bridge(reading, seconds) if seconds else None
         before = self._current
         flow = (before + current) * seconds * 1.388888888888889e-4  # half of an hour's s
         counted = remaining - self._remaining
@@ -152,46 +134,30 @@ class Estimator:
             return None
         return self._look(voltage, current, seconds, time)
 
+    def hear(self, settings: Settings) -> None:
+        """Take how the meter is set."""
+        self.pack.hear(settings)
+        self._set_limits()
+
     def _begin(self, reading: Reading, time: float) -> None:
-        """Take the first reading: the meter's own state of charge is where it begins, and it may be very wrong."""
-        if self._unsure or not self.cells:
-            self._guess(reading.voltage, reading.current)
+        """Take the first reading, or the first after a gap."""
+        if self.pack.is_unsure or not self.pack.cells:
+            self.pack.guess(reading.voltage, reading.current)
         self._typed = reading.nominal_capacity
-        told = self.options.usable_capacity or reading.nominal_capacity
-        capacity = told or max(reading.remaining_capacity, AVERAGE_CAPACITY)
         if self.belief is None:
-            nominal = reading.nominal_capacity or capacity
-            self.belief = Belief(min(max(reading.remaining_capacity / nominal, 0.0), 1.0), capacity)
-            if self.options.usable_capacity:
-                self.belief.cc = (TYPED_ERROR * capacity) ** 2
-            elif told is None:
-                self.belief.cc = (UNKNOWN_ERROR * capacity) ** 2
-        self._set_limits(reading.nominal_capacity)
-        self._average = reading.current
-        self._time, self._voltage, self._current = time, reading.voltage, reading.current
-        self._remaining, self._lag = reading.remaining_capacity, reading.current
+            self.belief = self.pack.begin(reading)
+        self._set_limits()
+        self._time, self._voltage, self._remaining = time, reading.voltage, reading.remaining_capacity
+        self._current = self._average = self._lag = reading.current
         self.statistics.look(reading.voltage, 0.0)
 
-    def _guess(self, voltage: float, current: float) -> None:
-        """Guess what nobody has said; the chemistry again when the battery is first discharged."""
-        if self._unsure and current <= IDLE:
-            self.chemistry = guess_chemistry(voltage)
-            self._unsure = current >= 0
-        self.cells = self.options.cells or guess_cells(self.chemistry, voltage)
-
-    def _set_limits(self, top: float | None) -> None:
-        """Work out what is compared at each reading: voltages of the pack, currents, what the meter counts up to."""
-        chemistry, cells, options = self.chemistry, self.cells, self.options
+    def _set_limits(self) -> None:
+        """Keep at hand what is compared at each reading."""
         capacity = self._capacity = self.belief.capacity if self.belief is not None else AVERAGE_CAPACITY
-        charged = options.charged_voltage or chemistry.charged_voltage * cells
-        self._high = min(chemistry.held * cells, charged)
-        self._low = (chemistry.low[-1][0] + 0.02) * cells
-        self._top = top or 1e9
+        self._high, self._low = self.pack.high, self.pack.low
+        self._top = self._typed or 1e9
         self._tail = QUIET * capacity
         self._per_hour = 0.5 * capacity / _HOUR
-        tail = (options.tail_current or chemistry.tail_current) / 100
-        time = 60 * (options.charged_detection_time or chemistry.detection_time)
-        self._limits = Limits(charged, tail, time)
 
     def _bridge(self, reading: Reading, seconds: float) -> Event | None:
         """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
@@ -216,42 +182,36 @@ class Estimator:
         """Move the belief on to now."""
         belief = self.belief
         assert belief is not None  # noqa: S101 - after the first reading
-        loss = self._charged * (1 - self._efficiency)
+        loss = self._charged * (1 - self.pack.efficiency)
         belief.advance(self._net - loss, self._charged, self._hours, self._idle / _HOUR)
         self.statistics.cumulative += self._charged - self._net
         self._net = self._charged = self._hours = self._idle = 0.0
         return belief
 
-    @property
-    def _efficiency(self) -> float:
-        return (self.options.charge_efficiency or self.chemistry.charge_efficiency) / 100
-
-    # Events -----------------------------------------------------------------------------------------------------
-
     def _look(self, voltage: float, current: float, seconds: float, time: float) -> Event | None:
         """Look for an anchor, where the voltage is high or low."""
-        capacity, chemistry = self._capacity, self.chemistry
+        capacity, pack = self._capacity, self.pack
         at = Moment(voltage, current / capacity, self._lag / capacity, time, seconds)
         if voltage >= self._high:
-            anchor = self._anchors.high(chemistry, self._limits, at, self.cells)
+            anchor = self._anchors.high(pack, at)
         else:
             measured = self.steps.resistance
-            resistance = measured * capacity if measured is not None else chemistry.resistance * self.cells
-            anchor = self._anchors.low(chemistry, at, self.cells, resistance)
+            resistance = measured * capacity if measured is not None else pack.chemistry.resistance * pack.cells
+            anchor = self._anchors.low(pack, at, resistance)
         return None if anchor is None else self._take(anchor, time)
 
     def _take(self, anchor: Anchor, time: float) -> Event | None:
         """Take an anchor; a full is none where the count says so and the voltage alone does not prove it."""
         look = self.look()
         if anchor.kind == "full":
-            if self.chemistry.full_error > PROVEN and self.statistics.fulls and look.state + 4 * look.error < 0.9:
+            if self.pack.chemistry.full_error > PROVEN and self.statistics.fulls and look.state + 4 * look.error < 0.9:
                 return None
             self.statistics.add_full(time)
         elif anchor.kind == "empty":
             self.statistics.full_discharges += 1
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
-        self._set_limits(self._typed)
+        self._set_limits()
         if anchor.kind == "held":
             moved = abs(1 - belief.deficit / belief.capacity - look.state)
             return "synchronised" if moved > SEEN else None
@@ -266,13 +226,11 @@ class Estimator:
         elif remaining == self._ticked and abs(self._average) * TICK / _HOUR > STILL:
             self._top = remaining
         self._ticked = remaining
-        if self._unsure and self._average < -IDLE:
-            self._guess(self._voltage, self._average)
-            self._set_limits(self._typed)
+        if self.pack.is_unsure and self._average < -IDLE:
+            self.pack.guess(self._voltage, self._average)
+            self._set_limits()
         look = self.look()
         self.statistics.look(self._voltage, look.deficit)
-
-    # What is believed -------------------------------------------------------------------------------------------
 
     @property
     def time(self) -> float | None:
@@ -288,7 +246,7 @@ class Estimator:
         """Return what is believed now; only after the first reading."""
         belief = self.belief
         assert belief is not None  # noqa: S101 - as above
-        return belief.look(self._net - self._charged * (1 - self._efficiency), self._charged, self._hours)
+        return belief.look(self._net - self._charged * (1 - self.pack.efficiency), self._charged, self._hours)
 
     def estimate(self) -> Estimate | None:
         """Return what is believed now, None before the first reading."""
@@ -305,15 +263,13 @@ class Estimator:
         now, belief = self.estimate(), self.belief
         return {} if now is None or belief is None else describe(self, now, self._average - belief.offset)
 
-    # Over restarts ----------------------------------------------------------------------------------------------
-
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         return {
             "version": _VERSION,
-            "chemistry": self.chemistry.name,
-            "unsure": self._unsure,
-            "cells": self.cells,
+            "chemistry": self.pack.chemistry.name,
+            "unsure": self.pack.is_unsure,
+            "cells": self.pack.cells,
             "belief": None if self.belief is None else self.belief.snapshot(),
             "steps": [list(step) for step in self.steps.steps],
             "statistics": self.statistics.snapshot(),
@@ -338,11 +294,7 @@ class Estimator:
         return estimator
 
     def _load(self, snapshot: dict[str, Any]) -> None:
-        """Take a snapshot; where the owner names another chemistry or number of cells, that holds."""
-        if self.options.chemistry is None:
-            self.chemistry = CHEMISTRIES[snapshot["chemistry"]]
-            self._unsure = snapshot["unsure"]
-        self.cells = self.cells or snapshot["cells"]
+        self.pack.restore(snapshot["chemistry"], snapshot["cells"], is_unsure=snapshot["unsure"])
         if snapshot["belief"] is not None:
             self.belief = Belief.restore(snapshot["belief"])
         self.steps = LoadSteps(snapshot["steps"])
@@ -351,4 +303,4 @@ class Estimator:
         for name in _KEPT:
             setattr(self, name, snapshot["last"][name])
         if self.belief is not None:
-            self._set_limits(self._typed)
+            self._set_limits()

@@ -8,9 +8,12 @@ with what a small load takes off the voltage given back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from juntek.battery.estimate.chemistry import Chemistry, read_curve
+
+if TYPE_CHECKING:
+    from juntek.battery.estimate.pack import Pack
 
 LOOK_AGAIN = 600.0
 """s between two looks at a low voltage."""
@@ -149,8 +152,9 @@ class Anchors:
         if self._full.highest:
             self._full.leave()
 
-    def high(self, chemistry: Chemistry, limits: Limits, at: Moment, cells: int) -> Anchor | None:
+    def high(self, pack: Pack, at: Moment) -> Anchor | None:
         """Return what a high voltage tells, None where it tells nothing now."""
+        chemistry, limits = pack.chemistry, pack.limits
         self._low.leave()
         if at.voltage >= limits.charged and self._full.look(chemistry, limits, at):
             self._look_at = at.time + HOLD_AGAIN / 6
@@ -161,13 +165,13 @@ class Anchors:
         self._held += at.seconds
         if self._held < HOLD_TIME or self._is_too_early(at.time, HOLD_AGAIN):
             return None
-        return Anchor("held", *read_curve(chemistry.high, at.voltage / cells))
+        return Anchor("held", *read_curve(chemistry.high, at.voltage / pack.cells))
 
-    def low(self, chemistry: Chemistry, at: Moment, cells: int, resistance: float) -> Anchor | None:
+    def low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
         """Return what a low voltage tells, None where it tells nothing now; `resistance` is in V at a rate of 1."""
         if self._is_too_early(at.time, LOOK_AGAIN):
             return None
-        cell = (at.voltage - at.rate * resistance) / cells
+        cell, chemistry = (at.voltage - at.rate * resistance) / pack.cells, pack.chemistry
         return self._low.look(chemistry, cell, at.rate, at.lag) if cell <= chemistry.low[-1][0] else None
 
     def _is_too_early(self, time: float, again: float) -> bool:

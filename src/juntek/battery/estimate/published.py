@@ -24,7 +24,7 @@ class Estimate:
 
 def describe(estimator: Estimator, now: Estimate, current: float) -> dict[str, float | int | None]:
     """Return all values; `current` (A) is the averaged one without the zero offset."""
-    statistics, options, chemistry = estimator.statistics, estimator.options, estimator.chemistry
+    statistics, options, chemistry = estimator.statistics, estimator.pack.options, estimator.pack.chemistry
     capacity, state = now.usable_capacity, now.state_of_charge
     resistance = estimator.steps.resistance
     typed = estimator.nominal_capacity
@@ -34,7 +34,7 @@ def describe(estimator: Estimator, now: Estimate, current: float) -> dict[str, f
     return {
         "state_of_charge": round(state, 1),
         "state_of_charge_uncertainty": round(now.state_of_charge_uncertainty, 1),
-        "remaining_energy": round(state / 100 * capacity * chemistry.nominal * estimator.cells / 1000, 3),
+        "remaining_energy": round(state / 100 * capacity * chemistry.nominal * estimator.pack.cells / 1000, 3),
         "time_to_empty": _time_to_empty(above, -current, capacity, options.peukert_exponent or chemistry.peukert),
         "time_to_full": _minutes((100 - state) / 100 * capacity, current),
         "time_since_full": None if since is None else round(max(since, 0.0)),
