@@ -79,6 +79,21 @@ def test_a_tail_current_that_falls_while_the_voltage_stays_is_a_full_of_lead(che
     assert events(battery(chemistry, 6), readings(charge, left=70.0)).count("full") == 1
 
 
+@pytest.mark.parametrize(("chemistry", "cells", "volts"), [("agm", 6, 13.6), ("lifepo4", 4, 13.3)])
+def test_what_flows_in_on_float_is_not_held_to_be_stored(chemistry: str, cells: int, volts: float) -> None:
+    estimator = battery(chemistry, cells)
+    charge = [(60.0, 14.4, 20.0), *[(30.0, 14.4, 20.0 * 0.6**step) for step in range(1, 8)]]
+    events(estimator, readings([*charge, (5 * 24 * 60.0, volts, 0.4), (300.0, volts - 1, -10.0)], left=70.0))
+    assert state(estimator) < 55
+
+
+@pytest.mark.parametrize("chemistry", ["flooded", "agm", "gel"])
+def test_the_surface_charge_of_lead_after_a_broken_charge_says_nothing(chemistry: str) -> None:
+    estimator = battery(chemistry, 6)
+    events(estimator, readings([(60.0, 14.2, 20.0), (1.0, 13.6, 0.0), (180.0, 13.3, 0.0)], left=30.0))
+    assert 45 < state(estimator) < 55
+
+
 def test_a_high_voltage_for_a_moment_is_no_full() -> None:
     charge = [(10.0, 14.2, 20.0), (2.0, 14.2, 1.0), (5.0, 13.5, -5.0), (60.0, 13.3, -1.0)]
     assert "full" not in events(battery(), readings(charge))

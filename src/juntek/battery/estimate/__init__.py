@@ -230,6 +230,8 @@ class Estimator:
             self.pack.guess(self._voltage, self._average)
             self._set_limits()
         look = self.look()
+        if look.state > 1 + self.pack.chemistry.overcharge:
+            self._settle().fill()
         self.statistics.look(self._voltage, look.deficit)
 
     @property

@@ -159,6 +159,8 @@ class Anchors:
         if at.voltage >= limits.charged and self._full.look(chemistry, limits, at):
             self._look_at = at.time + HOLD_AGAIN / 6
             return Anchor("full", 1.0 - max(at.rate, 0.0) * TAIL_TIME, chemistry.full_error)
+        if chemistry.held is None or at.voltage < chemistry.held * pack.cells:
+            return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
             self._held = 0.0
             return None

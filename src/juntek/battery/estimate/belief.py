@@ -122,6 +122,10 @@ class Belief:
         self.xb, self.xc = 0.0, (1.0 - state) * self.cc
         self.bb += (OFFSET_ERROR / 4) ** 2
 
+    def fill(self) -> None:
+        """Take what seems to be above full for full; it teaches nothing."""
+        self.deficit, self.xb = 0.0, 0.0
+
     def doubt(self) -> None:
         """Believe the count no more: another battery, or a gap of unknown length."""
         self.xx = max(self.xx, (START_ERROR * self.capacity) ** 2)

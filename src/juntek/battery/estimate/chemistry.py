@@ -6,7 +6,6 @@ Voltages are those at rest. Where a curve is flat it says nothing of the charge,
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -34,8 +33,8 @@ class Chemistry:
     peukert: float
     full_error: float
     """Part of the capacity by which a full that was found may not be one."""
-    held: float
-    """V above which a battery that hardly takes a current is at the top of its curve."""
+    held: float | None
+    """V above which a battery that hardly takes a current is at the top of its curve; lead says so long before."""
     low: Curve
     high: Curve
     resistance: float
@@ -44,7 +43,8 @@ class Chemistry:
     """h by which the surface of the electrodes, which the voltage tells of, is ahead of the inside."""
     detection_time: float = 3.0
     """min."""
-    blocks: Mapping[int, int] | None = None
+    overcharge: float = 0.03
+    """Part of the capacity by which the count may seem to be above full: more is no charge, but gas or a wrong zero."""
 
 
 _LEAD_LOW: Curve = (
@@ -53,8 +53,7 @@ _LEAD_LOW: Curve = (
 
 
 _LEAD = Chemistry(
-    "agm", "AGM", 2.04, 2.37, 2.0, 0.008, 94.0, 1.15, 0.015, 2.2,
-    _LEAD_LOW, ((2.2, 1.0, 0.02), (2.3, 1.0, 0.02)), 0.12, lag=0.5,
+    "agm", "AGM", 2.04, 2.37, 2.0, 0.008, 94.0, 1.15, 0.015, None, _LEAD_LOW, (), 0.12, lag=0.5, overcharge=0.0,
 )  # fmt: skip
 
 CHEMISTRIES: dict[str, Chemistry] = {

@@ -78,7 +78,7 @@ class Pack:
         if told is None or voltage is None or not LEAST_TOLD * usual <= voltage <= MOST_TOLD * usual:
             told = None
         charged = options.charged_voltage or (told and told.full_voltage) or usual
-        self.high = min(chemistry.held * self.cells, charged)
+        self.high = charged if chemistry.held is None else min(chemistry.held * self.cells, charged)
         self.low = (chemistry.low[-1][0] + KNEE) * self.cells
         self.limits = Limits(
             charged,
