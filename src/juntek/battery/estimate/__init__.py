@@ -230,7 +230,9 @@ class Estimator:
             self.pack.guess(self._voltage, self._average)
             self._set_limits()
         look = self.look()
-        if look.state > 1 + self.pack.chemistry.overcharge:
+        chemistry = self.pack.chemistry
+        tells = chemistry.held is not None and self._voltage >= self._high
+        if look.state > 1 + chemistry.overcharge and not tells:
             self._settle().fill()
         self.statistics.look(self._voltage, look.deficit)
 
