@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from juntek import __version__
 from juntek.clock import Clock
 from juntek.config import Configuration
-from juntek.errors import ConfigurationError, RequestError
+from juntek.errors import ConfigurationError
+from juntek.gateway.commands import Commands
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
@@ -24,7 +25,7 @@ from juntek.history.calendar import system_zone
 from juntek.history.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
 from juntek.outputs import Context, find_outputs
-from juntek.update import Outcome, Update
+from juntek.update import LatestUpdates, Outcome, Update
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,10 @@ class Gateway:
             database=configuration.database,
             time_zone=zone,
             send=self.send,
+            latest=LatestUpdates(),
             sections=tuple(configuration.sinks),
         )
-        self._latest = context.latest
+        self._latest = cast("LatestUpdates", context.latest)
         found = find_outputs()
         self.supervisors = [
             Supervisor(found[section], options, context, name)
@@ -65,9 +67,8 @@ class Gateway:
         self._lines = [
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
-        self._places = {
-            known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()
-        }
+        places = {known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()}
+        self.commands = Commands(places, self._latest, configuration.database, time.time)
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
         self._clocks = {name: Clock() for name in names}
@@ -90,18 +91,9 @@ class Gateway:
             notifier.notify("STOPPING=1")
             await self.totals.close()
 
-    async def send(self, meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
-        """Set a setting of a meter, or make it act, when its line is free; return what became of it.
-
-        The one door for commands: whoever sends them has decided that they may be sent. Raises RequestError for what
-        the meter has not or cannot take, and LinkError where its link is down.
-        """
-        if meter not in self._places:
-            raise RequestError(f"There is no meter {meter}; there are {', '.join(self._places)}.")
-        line, address = self._places[meter]
-        outcome = await line.send(address, key, value)
-        log.info("%s: %s = %s was %s", meter, key, value, outcome)
-        return outcome
+    async def send(self, meter: str, key: str, value: Any, *, who: str = "juntek") -> Outcome:  # noqa: ANN401
+        """Do what `Commands.send` does."""
+        return await self.commands.send(meter, key, value, who=who)
 
     def _take(self, update: Update) -> None:
         """Put totals on a reading and hand it to every output."""
@@ -118,7 +110,7 @@ class Gateway:
             if update.identity is not None:
                 self.totals.identify(update.meter, update.identity)
             self._log(update)
-        self._latest[update.meter] = update
+        self._latest.take(update)
         for supervisor in self.supervisors:
             supervisor.offer(update)
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.columns import add_columns, are_complete
-from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
+from juntek.history.schema import COLUMNS, COMMANDS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
@@ -36,6 +36,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0004 cursors": CURSORS,
     "0005 columns": COLUMNS,
     "0006 days": DAYS,
+    "0007 commands": COMMANDS,
 }
 """Name and statements of each step from an empty file to the present schema, in order."""
 

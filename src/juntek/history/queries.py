@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from juntek.errors import RequestError
+from juntek.history.audit import Entry, read_audit
 from juntek.history.blocks import unpack
 from juntek.history.calendar import system_zone
 from juntek.history.columns import read_columns
@@ -132,6 +133,10 @@ class HistoryReader:
         """
         with self._connections.reading() as connection:
             return read_batch_after(connection, self._number(connection, meter), time_ms, limit)
+
+    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
+        """Return what was written to a meter, or to all, the newest first."""
+        return read_audit(self._connections, meter=meter, limit=limit)
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""

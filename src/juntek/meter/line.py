@@ -13,6 +13,7 @@ from typing import Any
 from juntek.backoff import Backoff
 from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
+from juntek.exchange import Command
 from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
@@ -129,14 +130,22 @@ class Line:
         Raises RequestError for what the meter has not or cannot take, and where nothing may be written, and LinkError
         when the link is down or is lost.
         """
+        meter = self.meters[address]
+        command, poller = self._prepare(address, key, value)
+        obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
+        return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
+
+    def check(self, address: int, key: str, value: Any) -> None:  # noqa: ANN401 - what the key takes
+        """Raise what `send` would raise before anything is written."""
+        self._prepare(address, key, value)
+
+    def _prepare(self, address: int, key: str, value: Any) -> tuple[Command, Poller]:  # noqa: ANN401
         meter, decoder, poller = self.meters[address], self._decoder, self._poller
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
         if decoder is None or poller is None:
             raise LinkLostError(meter.health.error or f"{_bare(self.url)} is a recording, which takes no commands.")
-        command = decoder.command(address, key, value)
-        obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
-        return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
+        return decoder.command(address, key, value), poller
 
     async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller) -> None:
         time = None

@@ -29,7 +29,7 @@ def set_value(
     if row is None:
         known = ", ".join(sorted(model.settable))
         raise RequestError(f"A {model.family} has no setting '{key}' that can be written; it has {known}.")
-    low, high = limits_of(row, identity)
+    low, high = limits_of(row, (identity.max_voltage, identity.max_current) if identity is not None else None)
     try:
         raw = raw_of(row, value)
     except (ValueError, OverflowError, TypeError):
@@ -42,17 +42,17 @@ def set_value(
     return Command(key, line, row.risk, "settings", value_of(row, raw))
 
 
-def limits_of(row: Field, identity: Identity | None) -> tuple[int, int]:
-    """Return the least and the most raw number that may be written, by the row and by what the meter can measure."""
+def limits_of(row: Field, ranges: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the least and the most raw number that may be written, by the row and by what the meter can measure.
+
+    `ranges` are its largest voltage (V) and current (A), where they are known.
+    """
     low, high = row.writable or (row.low, row.high)
     quantity = QUANTITIES.get(row.key)
-    if identity is None or quantity is None:
+    if ranges is None or quantity is None:
         return low, high
-    most = {
-        "voltage": identity.max_voltage,
-        "current": identity.max_current,
-        "power": identity.max_voltage * identity.max_current,
-    }.get(quantity.dimension)
+    volts, amperes = ranges
+    most = {"voltage": volts, "current": amperes, "power": volts * amperes}.get(quantity.dimension)
     return low, high if most is None else min(high, most * row.scale + row.offset)
 
 
