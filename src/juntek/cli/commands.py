@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import juntek
-from juntek.cli import configuration, history, web
+from juntek.cli import configuration, history, settings, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
 from juntek.cli.push import push
@@ -60,6 +60,8 @@ app.add_typer(configuration.app, name="config")
 history.app.command(epilog="Example: juntek history push http://127.0.0.1:8428/write")(push)
 app.add_typer(history.app, name="history")
 app.add_typer(web.app, name="web")
+app.add_typer(settings.app, name="settings")
+app.command(epilog="Example: juntek act /dev/ttyUSB0 charge=100")(settings.act)
 app.command(epilog="Example: juntek decode bus.log --format table")(decode)
 app.command(epilog="Example: juntek capture /dev/ttyUSB0 -o bus.log --seconds 60")(capture)
 app.command(epilog="Example: juntek simulate --pty /tmp/meter --model KH140F --speed 60")(simulate)

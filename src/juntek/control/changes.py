@@ -158,6 +158,8 @@ def describe(update: Update, permission: Permission, *, available: bool | None =
                 **_facts(control, permission),
                 "value": update.settings.value(control.key) if update.settings is not None else None,
                 **_range(control),
+                "writable": control.writable,
+                "can_be_off": control.off is not None,
             }
             for control in settings
         ],

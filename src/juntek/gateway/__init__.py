@@ -68,7 +68,7 @@ class Gateway:
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
         places = {known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()}
-        self.commands = Commands(places, self._latest, configuration.database, time.time)
+        self.commands = Commands(places, self._latest.get, configuration.database, time.time)
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
         self._clocks = {name: Clock() for name in names}

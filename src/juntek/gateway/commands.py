@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from juntek.control.changes import value_before
-from juntek.errors import DatabaseError, RequestError
+from juntek.errors import ConfigurationError, DatabaseError, RequestError
 from juntek.history.audit import Entry, begin, finish
 from juntek.meter.line import Line
 from juntek.update import Outcome, Update
@@ -18,17 +18,17 @@ log = logging.getLogger(__name__)
 
 
 class Commands:
-    """Sends to the meters of `places`, each on its line with its address; `latest` is what is known of them."""
+    """Sends to the meters of `places`, each on its line with its address; `look` gives what is known of one."""
 
     def __init__(
         self,
         places: Mapping[str, tuple[Line, int]],
-        latest: Mapping[str, Update],
+        look: Callable[[str], Update | None],
         database: Path,
         time: Callable[[], float],
     ) -> None:
         self._places = places
-        self._latest = latest
+        self._look = look
         self._database = database
         self._time = time
 
@@ -42,7 +42,7 @@ class Commands:
             raise RequestError(f"There is no meter {meter}; there are {', '.join(self._places)}.")
         line, address = self._places[meter]
         line.check(address, key, value)
-        update = self._latest.get(meter)
+        update = self._look(meter)
         old = value_before(key, update) if update is not None else None
         number = await self._begin(Entry(self._time(), meter, who, key, old, value))
         outcome: Outcome = "unknown"
@@ -60,7 +60,7 @@ class Commands:
         """An owner who has to switch something off is not held up by a full disk."""
         try:
             return await asyncio.to_thread(begin, self._database, entry)
-        except DatabaseError as error:
+        except (ConfigurationError, DatabaseError) as error:
             log.warning("%s: the command cannot be kept: %s", entry.meter, error)
             return None
 

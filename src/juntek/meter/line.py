@@ -131,21 +131,38 @@ class Line:
         when the link is down or is lost.
         """
         meter = self.meters[address]
-        command, poller = self._prepare(address, key, value)
+        self._prepare(address, key, value)
+        await self.identify(address)
+        command, poller = self._prepare(address, key, value)  # again: now the limits are those of the meter
         obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
         return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
+
+    async def identify(self, address: int) -> None:
+        """Ask a meter who it is where it has not said so: many a display never asks that.
+
+        Raises LinkError when the link is down or is lost, RequestError where nothing may be written.
+        """
+        poller, meter = self._writable(address), self.meters[address]
+        if meter.identity is None:
+            question = Command("identity", b"", "harmless", "identity")
+            await poller.send(address, question, lambda: meter.identity is not None)
 
     def check(self, address: int, key: str, value: Any) -> None:  # noqa: ANN401 - what the key takes
         """Raise what `send` would raise before anything is written."""
         self._prepare(address, key, value)
 
     def _prepare(self, address: int, key: str, value: Any) -> tuple[Command, Poller]:  # noqa: ANN401
-        meter, decoder, poller = self.meters[address], self._decoder, self._poller
+        poller, decoder = self._writable(address), self._decoder
+        assert decoder is not None  # noqa: S101 - both or none
+        return decoder.command(address, key, value), poller
+
+    def _writable(self, address: int) -> Poller:
+        meter, poller = self.meters[address], self._poller
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
-        if decoder is None or poller is None:
+        if poller is None:
             raise LinkLostError(meter.health.error or f"{_bare(self.url)} is a recording, which takes no commands.")
-        return decoder.command(address, key, value), poller
+        return poller
 
     async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller) -> None:
         time = None

@@ -52,6 +52,11 @@ class LiveMeter(AsyncIterator[Reading]):
         """All that is known of the meter now, with its latest reading."""
         return self._meter.update(self._meter.last_reading)
 
+    @property
+    def line(self) -> Line:
+        """The line that serves it."""
+        return self._line
+
     async def send(self, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
         """Set a setting of the meter, or make it act; return what became of it.
 

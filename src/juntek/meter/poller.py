@@ -222,7 +222,8 @@ class Poller:
         obeyed: bool | None = None
         turn, query = self._turns[job.address], job.command.query
         for _ in range(TRIES):
-            await self._exchange(None, job.address, job.command.line)
+            if job.command.line:
+                await self._exchange(None, job.address, job.command.line)
             if query is None:
                 return None
             for _ in range(1 + ASK_AGAIN):  # what surprises is believed when it is said again
