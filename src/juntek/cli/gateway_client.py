@@ -1,4 +1,4 @@
-"""The gateway that holds a link, asked by its API; rule: it is on this computer, and its token lies beside its database.
+"""The gateway that holds a link, asked by its API; rule: it is on this computer, and its token beside its database.
 
 The token is made by the gateway and may be read by its user only, so whoever can read it may do what that user may.
 """
@@ -38,22 +38,27 @@ class GatewayClient:
     token: str
 
     def describe(self) -> Facts:
+        """Return all settings and actions."""
         return self._ask("GET", "settings")
 
     def plan(self, values: Mapping[str, Any]) -> list[Facts]:
+        """Return what would be changed."""
         changes: list[Facts] = self._ask("POST", "settings/plan", {"values": dict(values)})["changes"]
         return changes
 
     def plan_action(self, key: str, value: Any) -> Facts:  # noqa: ANN401 - what the action takes
+        """Return what an action would change."""
         changes: list[Facts] = self._ask("POST", "settings/plan", {"values": {}, "action": {key: value}})["changes"]
         return changes[0]
 
     def write(self, values: Mapping[str, Any], confirmed: Sequence[str]) -> list[Facts]:
+        """Write, and return what became of each."""
         body = {"values": dict(values), "confirm": list(confirmed)}
         outcomes: list[Facts] = self._ask("POST", "settings", body)["outcomes"]
         return outcomes
 
     def act(self, key: str, value: Any, confirmed: Sequence[str]) -> list[Facts]:  # noqa: ANN401
+        """Let the meter act, and return what became of it."""
         body = {"value": value, "confirm": list(confirmed)}
         outcomes: list[Facts] = self._ask("POST", f"actions/{urllib.parse.quote(key, safe='')}", body)["outcomes"]
         return outcomes
@@ -98,7 +103,8 @@ def find_gateway(configuration: Configuration, link: str, address: int) -> Gatew
     options = configuration.sinks.get("web")
     if not isinstance(options, WebOptions):
         raise ConfigurationError(
-            f"The gateway reads {name} and has no page to ask it by; add [web] with a password and allow_control, {stop}"
+            f"The gateway reads {name} and has no page to ask it by; add [web] with a password "
+            f"and allow_control, {stop}"
         )
     return GatewayClient(name, _reachable(options), _read_token(configuration.database, name, stop))
 

@@ -72,20 +72,25 @@ class Direct:
     commands: Commands
 
     def describe(self) -> Facts:
+        """Return all settings and actions."""
         return describe(self._look(), ALL)
 
     def plan(self, values: Mapping[str, Any]) -> list[Facts]:
+        """Return what would be changed."""
         return [change.as_dict() for change in self._plan(values)]
 
     def plan_action(self, key: str, value: Any) -> Facts:  # noqa: ANN401
+        """Return what an action would change."""
         return plan_action(self._look(), key, value, ALL).as_dict()
 
     def write(self, values: Mapping[str, Any], confirmed: Sequence[str]) -> list[Facts]:
+        """Write, and return what became of each."""
         changes = self._plan(values)
         require_confirmed(changes, confirmed)
         return self._carry_out(changes)
 
     def act(self, key: str, value: Any, confirmed: Sequence[str]) -> list[Facts]:  # noqa: ANN401
+        """Let the meter act, and return what became of it."""
         change = plan_action(self._look(), key, value, ALL)
         require_confirmed([change], confirmed)
         return self._carry_out([change])
@@ -153,7 +158,7 @@ async def _hear(meter: LiveMeter) -> None:
 
 
 def _find_configuration(config: Path | None) -> Configuration | None:
-    """Return the configuration; where none was named one that this user cannot read, or a wrong one, is no hindrance."""
+    """Return the configuration; one that was not named and is wrong, or not for this user, is no hindrance."""
     if config is None and find_file(os.environ) is None:
         return None
     try:

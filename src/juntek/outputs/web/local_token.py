@@ -1,4 +1,4 @@
-"""The token with which this computer's command line asks the gateway; rule: for the gateway's own user, new each start."""
+"""The token with which the command line here asks the gateway; rule: for the gateway's own user, new each start."""
 
 from __future__ import annotations
 
