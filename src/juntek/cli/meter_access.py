@@ -27,7 +27,7 @@ from juntek.control import (
     plan_action,
     require_confirmed,
 )
-from juntek.errors import ConfigurationError, LinkLostError, NoReplyError
+from juntek.errors import ConfigurationError, NoReplyError
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, loop_in_thread, open_meter
 from juntek.update import Update
 
@@ -139,22 +139,22 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Access]:
 async def _hear(meter: LiveMeter) -> None:
     """Wait until the meter has said how it is set. Raises NoReplyError and the like where it does not."""
     await anext(meter)
+    if not await _wait(meter, lambda: meter.settings is not None, ANSWER_TIMEOUT):
+        raise NoReplyError("The meter does not say how it is set; try again.")
+    await _wait(meter, lambda: meter.identity is not None, DESCRIBING)
+
+
+async def _wait(meter: LiveMeter, condition: Callable[[], bool], seconds: float) -> bool:
+    """Return whether something becomes known in time."""
+    updates = meter.updates()
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
-            async for _ in meter.updates():
-                if meter.settings is not None:
-                    break
-            else:
-                raise LinkLostError("The recording has no settings in it.")
+        async with asyncio.timeout(seconds):
+            while not condition():
+                if await anext(updates, None) is None:
+                    return False
     except TimeoutError:
-        raise NoReplyError("The meter does not say how it is set; try again.") from None
-    try:
-        async with asyncio.timeout(DESCRIBING):
-            async for _ in meter.updates():
-                if meter.identity is not None:
-                    break
-    except TimeoutError:
-        return
+        return False
+    return True
 
 
 def _find_configuration(config: Path | None) -> Configuration | None:

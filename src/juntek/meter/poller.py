@@ -226,9 +226,10 @@ class Poller:
                 await self._exchange(None, job.address, job.command.line)
             if query is None:
                 return None
-            for _ in range(1 + ASK_AGAIN):  # what surprises is believed when it is said again
+            # What surprises is believed when it is said again, and may wait for a reading before it that is in doubt.
+            for question in (*dict.fromkeys((query, "reading")),) * (1 + ASK_AGAIN):
                 await self._has_gap(SILENCE)
-                await self._ask(query, job.address, turn)
+                await self._ask(question, job.address, turn)
                 obeyed = job.obeyed()
                 if obeyed:
                     return True
