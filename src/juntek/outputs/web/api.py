@@ -1,4 +1,4 @@
-"""The API: what is asked at which address; rule: it looks, and changes nothing but who is signed in.
+"""The API: what is asked at which address; rule: it looks; what writes to meters is `control`.
 
 An operation is what its handler is: its answer is the type that the handler returns.
 """
@@ -20,6 +20,8 @@ from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.authentication import COOKIE, Authenticator, is_own_origin, session_of
 from juntek.outputs.web.broadcast import Broadcaster, Stream
+from juntek.outputs.web.control import OPERATIONS as CONTROL
+from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, open_export
 from juntek.outputs.web.latest_state import GATEWAY, LatestState
 from juntek.outputs.web.openapi import METER, Operation, describe_api
@@ -64,6 +66,7 @@ class Api:
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
+    writing: Writing
     version: str
     time: Callable[[], float]
     zone: tzinfo
@@ -71,7 +74,7 @@ class Api:
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
         paths: dict[str, dict[str, Operation]] = {}
-        for operation in OPERATIONS:
+        for operation in (*OPERATIONS, *CONTROL):
             paths.setdefault(operation.path, {})[operation.method] = operation
         return [
             Route(path, partial(self._answer, operations), methods=list(operations))
@@ -186,7 +189,8 @@ class Api:
         session = session_of(request.headers)
         is_open = needed and session is not None and self.authenticator.sessions.visit(session)
         signed_in = is_open or self.authenticator.admits(request.headers)
-        return WithCookie({"required": needed, "signed_in": signed_in}, session if is_open else None)
+        token = self.writing.token_of(request.headers)
+        return WithCookie({"required": needed, "signed_in": signed_in, "token": token}, session if is_open else None)
 
     async def sign_in(self, request: Request) -> WithCookie[types.Session]:
         """Begin a session, and end the one before it."""
@@ -197,7 +201,8 @@ class Api:
             await self.authenticator.check(request.client.host if request.client else "", password)
             self._end(request)
             cookie = self.authenticator.sessions.open()
-        return WithCookie({"required": self.authenticator.is_needed, "signed_in": True}, cookie)
+        token = self.writing.token_of({"cookie": f"{COOKIE}={cookie}"})
+        return WithCookie({"required": self.authenticator.is_needed, "signed_in": True, "token": token}, cookie)
 
     async def sign_out(self, request: Request) -> WithCookie[types.Session]:
         """End the session, here and in the browser."""
@@ -205,7 +210,8 @@ class Api:
         self._end(request)
         needed = self.authenticator.is_needed
         had_session = session_of(request.headers) is not None
-        return WithCookie({"required": needed, "signed_in": not needed}, "" if had_session else None)
+        answer: types.Session = {"required": needed, "signed_in": not needed, "token": None}
+        return WithCookie(answer, "" if had_session else None)
 
     def _end(self, request: Request) -> None:
         session = session_of(request.headers)
@@ -255,7 +261,7 @@ OPERATIONS: Final = (
 @cache
 def description(version: str) -> dict[str, Any]:
     """Return the description of the whole API in OpenAPI 3.1."""
-    return describe_api(version, OPERATIONS)
+    return describe_api(version, (*OPERATIONS, *CONTROL))
 
 
 def facts_of(row: Quantity) -> types.QuantityFacts:

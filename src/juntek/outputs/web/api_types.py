@@ -26,10 +26,11 @@ class Error(TypedDict):
 
 
 class Session(TypedDict):
-    """Whether a password is needed here, and whether this browser may look."""
+    """Whether a password is needed here, and whether this browser may look; `token` is null where it may not write."""
 
     required: bool
     signed_in: bool
+    token: str | None
 
 
 class Password(TypedDict):

@@ -10,13 +10,14 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
 
+from juntek.control import Permission
 from juntek.errors import ConfigurationError
 from juntek.history.queries import HistoryReader
 from juntek.listening.http_server import serve as listen
@@ -24,9 +25,11 @@ from juntek.outputs import Context
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, HostCheck, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
+from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, LOOK_EVERY, HealthMonitor, LatestState
-from juntek.outputs.web.passwords import is_hash, is_token_hash
+from juntek.outputs.web.local_token import remove_token, write_token
+from juntek.outputs.web.passwords import WRITE, hash_token, is_hash, is_token_hash
 from juntek.outputs.web.refusal import SECURITY_HEADERS, Refusal
 from juntek.outputs.web.static_files import PageFiles
 from juntek.outputs.web.web_options import WebOptions
@@ -44,12 +47,22 @@ _SENTENCES: Final = {
 async def serve(options: WebOptions, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Do what `open_sink` promises."""
     clock = asyncio.get_running_loop().time
-    authenticator = _authenticator(options, context, clock)
+    tokens = _read_tokens(options)
+    local = write_token(context.database) if options.needs_password and context.database is not None else None
+    if local is not None:
+        tokens[hash_token(local)] = Token("", may_write=True)
+    authenticator = _authenticator(options, context, clock, frozenset(tokens))
+    writing = Writing(
+        permission=Permission.of(options.allow_control) if options.needs_password else Permission(),
+        authenticator=authenticator, send=context.send, latest=context.latest,
+        writers={hashed: token.name for hashed, token in tokens.items() if token.may_write},
+    )  # fmt: skip
     queries = HistoryQueries(_open_history(context))
     state = LatestState(context)
     broadcaster = Broadcaster(state.event)
     api = Api(
-        state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator, version=context.version,
+        state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator, writing=writing,
+        version=context.version,
         time=context.time, zone=context.time_zone,
     )  # fmt: skip
     app = App(api.routes(), HostCheck(context.gateway, options.allowed_hosts))
@@ -69,6 +82,8 @@ async def serve(options: WebOptions, context: Context) -> AsyncIterator[Callable
                 broadcaster.close()
     finally:
         await queries.close()
+        if local is not None and context.database is not None:
+            remove_token(context.database)
         if authenticator.sessions.changed:
             authenticator.sessions.save()
 
@@ -131,9 +146,10 @@ def _refusal_of(error: Refusal | HTTPException) -> Refusal:
     return Refusal(error.status_code, _SENTENCES.get(error.status_code, error.detail), dict(error.headers or {}))
 
 
-def _authenticator(options: WebOptions, context: Context, clock: Callable[[], float]) -> Authenticator:
+def _authenticator(
+    options: WebOptions, context: Context, clock: Callable[[], float], tokens: frozenset[str]
+) -> Authenticator:
     password_hash = _read_password_hash(options) if options.needs_password else None
-    tokens = _read_tokens(options)
     # Beside the database, as every gateway has a database of its own.
     path = context.database.with_suffix(".sessions") if context.database and password_hash else None
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
@@ -153,21 +169,29 @@ def _read_password_hash(options: WebOptions) -> str | None:
     return text
 
 
-def _read_tokens(options: WebOptions) -> frozenset[str]:
+class Token(NamedTuple):
+    """A token of a script."""
+
+    name: str
+    may_write: bool
+
+
+def _read_tokens(options: WebOptions) -> dict[str, Token]:
+    """Return the tokens by their hashes."""
     if options.tokens_file is None:
-        return frozenset()
-    hashes: set[str] = set()
+        return {}
+    tokens: dict[str, Token] = {}
     for number, line in enumerate(_read("tokens_file", options.tokens_file).splitlines(), start=1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if len(words) != 2 or not is_token_hash(words[1]):
+        if len(words) < 2 or words[2:] not in ([], [WRITE]) or not is_token_hash(words[1]):
             raise ConfigurationError(
                 f"web.tokens_file {options.tokens_file}: line {number} is not a name and a hash; make it with: "
                 "juntek web token NAME"
             )
-        hashes.add(words[1])
-    return frozenset(hashes)
+        tokens[words[1]] = Token(words[0], may_write=words[2:] == [WRITE])
+    return tokens
 
 
 def _read(key: str, path: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from juntek.control import check_words
 from juntek.errors import ConfigurationError
 from juntek.listening.address import Address, parse_address
 from juntek.option import Option, check_options
@@ -53,6 +54,10 @@ class WebOptions:
         tuple[str, ...],
         Option("other names that this page has in browsers", check=_hosts_problem, example=["battery.example.org"]),
     ] = ()
+    allow_control: Annotated[
+        tuple[str, ...],
+        Option('what the page may write to meters: "settings", or keys; needs a password', check=check_words),
+    ] = ()
     session_days: Annotated[
         int, Option("without a visit, until a browser has to sign in again", unit="days", low=1, high=3650)
     ] = 30
@@ -79,6 +84,8 @@ class WebOptions:
 
     def _problems(self) -> Iterator[str]:
         address = self.address
+        if self.allow_control and not self.needs_password:
+            yield "web.allow_control needs a password; write one with: juntek web password, or leave it out."
         if self.auth == "none" and (self._has_password or self.tokens_file is not None):
             yield 'web.auth = "none" asks for no password; leave it out, or the password and the tokens.'
         if self.auth == "password" and not self._has_password:
