@@ -25,8 +25,8 @@ from juntek.errors import (
 
 COMMANDS = (
     "find", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
-    "history summary", "history export", "history import", "history backup", "history push", "web password", "web token",
-    "settings show",
+    "history summary", "history export", "history import", "history backup", "history push", "web password",
+    "web token", "settings show",
     "settings set", "settings save", "settings restore", "settings log", "act",
 )  # fmt: skip
 
