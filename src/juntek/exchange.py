@@ -34,7 +34,8 @@ class Command:
 
     Whether it was obeyed is seen when `query` is asked again: the setting `key`, or what `told` makes of a reading, is
     `value` then, or off by no more than `tolerance`. Where there is no `query` nothing tells. What `moves_to` another
-    address was obeyed when the meter answers there.
+    address was obeyed when the meter answers there. What must not be written twice is written `once`, and asked about
+    after `settle` seconds.
     """
 
     key: str
@@ -45,3 +46,5 @@ class Command:
     told: Callable[[Reading, Settings | None], Any] | None = None
     tolerance: float = 0.0
     moves_to: int | None = None
+    once: bool = False
+    settle: float = 0.0

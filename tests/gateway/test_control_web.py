@@ -73,7 +73,7 @@ async def test_a_meter_that_does_not_take_a_value_is_found_out(
         assert audit(site) == [("nominal_capacity", 280, 200, "refused")]
 
 
-HEADERS = (
+HEADERS: tuple[dict[str, str], ...] = (
     {}, {"x-juntek-token": "no"}, {"x-juntek-token": ""}, {"x-juntek-token": "é"}, {"authorization": "Bearer no"},
     {"sec-fetch-site": "cross-site"}, {"origin": "http://evil.example"}, {"authorization": "Basic a2lsbw=="},
 )  # fmt: skip

@@ -12,13 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
 from juntek.cli.formats import draw_table
-from juntek.cli.history import ConfigFile, DatabaseFile, open_history
+from juntek.cli.history import DatabaseFile, open_history
 from juntek.cli.read import URL_HELP, Address
+from juntek.cli.run import ConfigFile
 from juntek.cli.settings_file import read_settings, write_settings
 from juntek.cli.stopping import quiet_pipe
 from juntek.control import parse_pair
@@ -30,10 +30,12 @@ Facts = dict[str, Any]
 class _ShowByDefault(TyperGroup):
     """Takes `juntek settings LINK` for `juntek settings show LINK`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own click
+        """Put `show` before what is no command."""
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
             args = ["show", *args]
-        return super().parse_args(ctx, args)
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
 
 app = typer.Typer(

@@ -99,6 +99,8 @@ class Poller:
         self._awaited: tuple[Query | None, int] | None = None
         self._reply: asyncio.Future[None] | None = None
         self._jobs: deque[_Job] = deque()
+        self._wanted = asyncio.Event()
+        """A command waits for its turn."""
         self._gap = asyncio.Event()
         """Somebody else's request has just been answered, so that the line is free for a moment."""
 
@@ -121,6 +123,7 @@ class Poller:
         """Write a command when the line is free; return what `obeyed` says once the meter was asked, None: unknown."""
         outcome: asyncio.Future[bool | None] = self._loop.create_future()
         self._jobs.append(_Job(address, command, obeyed, outcome))
+        self._wanted.set()
         return await outcome
 
     def close(self) -> None:
@@ -187,9 +190,16 @@ class Poller:
                 self._foreign.clear()
                 return
             if not self._jobs:
-                await asyncio.sleep(min(rest, 0.5))
+                await self._rest(min(rest, 0.5))
             elif await self._has_gap(min(rest, 0.5)):
                 await self._do(self._jobs[0])
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until there is a command to write."""
+        self._wanted.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
 
     async def _has_gap(self, patience: float) -> bool:
         """Wait until the line is free for a moment: at once where nobody else asks."""
@@ -221,9 +231,10 @@ class Poller:
         """Write and ask, until it was obeyed or nothing helps."""
         obeyed: bool | None = None
         turn, query = self._turns[job.address], job.command.query
-        for _ in range(TRIES):
+        for _ in range(1 if job.command.once else TRIES):
             if job.command.line:
                 await self._exchange(None, job.address, job.command.line)
+            await asyncio.sleep(job.command.settle)
             if query is None:
                 return None
             # What surprises is believed when it is said again, and may wait for a reading before it that is in doubt.
@@ -267,7 +278,7 @@ class Poller:
             address, turn = min(self._turns.items(), key=lambda item: item[1].reading)
             wait = turn.reading - self._loop.time()
             if wait > 0:
-                await asyncio.sleep(min(wait, 0.5 if not self._jobs else 0.0))
+                await self._rest(min(wait, 0.5))
                 continue
             await self._take_turn(address, turn)
 

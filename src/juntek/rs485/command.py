@@ -17,6 +17,9 @@ from juntek.rs485.decode import raw_of, value_of
 from juntek.rs485.family import Action, Field, Model
 from juntek.rs485.framing import encode
 
+SETTLE = 1.5
+"""s until a new measurement shows what an action has done: a meter measures once a second (KG-man, KL-man)."""
+
 
 def set_value(
     model: Model, address: int, key: str, value: float | str | None, identity: Identity | None = None
@@ -74,7 +77,11 @@ def act(model: Model, address: int, key: str, operand: float | str | None = 1) -
         case "state_of_charge":
             return Command(key, line, action.risk, "reading", value, _percent, 1.0)
         case "zero_current":
-            return Command(key, line, action.risk, "reading", 0, lambda reading, _: abs(reading.current), 0.2)
+            # Each takes off what was last measured: a second one before the next measurement would do so twice.
+            return Command(
+                key, line, action.risk, "reading", 0, lambda reading, _: abs(reading.current), 0.2, once=True,
+                settle=SETTLE,
+            )  # fmt: skip
         case "clear_totals":
             return Command(key, line, action.risk, "reading", 0, _longest_counter, 60.0)
         case "set_address":
