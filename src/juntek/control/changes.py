@@ -197,7 +197,9 @@ def _ready(update: Update) -> dict[str, Control]:
 
 def _check_allowed(control: Control, permission: Permission) -> None:
     if not permission.allows(control):
-        raise NotAllowedError(f"{control.key} may not be written from here; allow_control does not name it.")
+        raise NotAllowedError(
+            f"{control.key} may not be written from here; add it to allow_control of [mqtt] or [web] to allow that."
+        )
 
 
 def _refuse_current(update: Update) -> None:
