@@ -138,7 +138,8 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Access]:
 
 async def _hear(meter: LiveMeter) -> None:
     """Wait until the meter has said how it is set. Raises NoReplyError and the like where it does not."""
-    await anext(meter)
+    if await anext(meter, None) is None:
+        raise NoReplyError("There is no reading in this recording; give the link of a meter.")
     if not await _wait(meter, lambda: meter.settings is not None, ANSWER_TIMEOUT):
         raise NoReplyError("The meter does not say how it is set; try again.")
     await _wait(meter, lambda: meter.identity is not None, DESCRIBING)
