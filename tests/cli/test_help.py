@@ -24,10 +24,10 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "find", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
-    "history summary", "history export", "history import", "history backup", "history push", "web password",
-    "web token", "settings show",
-    "settings set", "settings save", "settings restore", "settings log", "act",
+    "find", "setup", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
+    "service install", "service uninstall", "history summary",
+    "history export", "history import", "history backup", "history push", "web password", "web token",
+    "settings show", "settings set", "settings save", "settings restore", "settings log", "act",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def show_help(*words: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "config", "history", "web", "settings"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "config", "service", "history", "web", "settings"])
 def test_help(command: str, snapshot: SnapshotAssertion) -> None:
     assert show_help(*command.split()) == snapshot
 
