@@ -9,8 +9,8 @@ import pytest
 
 from cli.program import Ended, run
 from gateway.controlled import Controlled, controlled
-from juntek.history.lock import hold, lock_of
 from juntek.history.queries import HistoryReader
+from juntek.lock import hold, lock_of
 from juntek.outputs.web.local_token import token_path
 
 

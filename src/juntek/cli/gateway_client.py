@@ -19,7 +19,7 @@ from typing import Any
 
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
-from juntek.history.lock import hold, lock_of
+from juntek.lock import hold, lock_of
 from juntek.outputs.web.local_token import WHO, token_path
 from juntek.outputs.web.web_options import WebOptions
 
