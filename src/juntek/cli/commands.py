@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import juntek
-from juntek.cli import configuration, history, service_unit, web
+from juntek.cli import configuration, history, service_unit, settings, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
 from juntek.cli.estimate import estimate
@@ -66,6 +66,8 @@ app.add_typer(service_unit.app, name="service")
 history.app.command(epilog="Example: juntek history push http://127.0.0.1:8428/write")(push)
 app.add_typer(history.app, name="history")
 app.add_typer(web.app, name="web")
+app.add_typer(settings.app, name="settings")
+app.command(epilog="Example: juntek act /dev/ttyUSB0 charge=100")(settings.act)
 app.command(epilog="Example: juntek decode bus.log --format table")(decode)
 app.command(epilog="Example: juntek estimate weeks.log --chemistry lifepo4 --format csv")(estimate)
 app.command(epilog="Example: juntek capture /dev/ttyUSB0 -o bus.log --seconds 60")(capture)

@@ -272,7 +272,7 @@ def _address(meter: MeterConfiguration | None) -> int | None:
 
 @contextmanager
 def open_history(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
-    """Open the history that is named, or that of the configuration."""
+    """Yield the history of a database, or of the configuration. Raises JuntekError."""
     from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
     configuration = find_configuration(config)

@@ -29,9 +29,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-RETIRED: Mapping[Place, str] = {("mqtt", "allow_control"): "nothing can be written over MQTT"}
-"""Keys that did nothing: an empty one is left out with a warning, until the version after this one."""
-
 PUBLIC_FILES = {"ca_file", "certificate_file"}
 """Keys of files that may be read by everybody."""
 
@@ -39,7 +36,6 @@ PUBLIC_FILES = {"ca_file", "certificate_file"}
 def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...]) -> Configuration:
     """Return what file, environment and flags say together; raises ConfigurationError."""
     document = read_document(path, environment, flags, set(keys_at(())))
-    _drop_retired(document)
     top, tables = read_values(document)
     gateway = _make(document, (), GatewayKeys, top)
     if not tables.get("meters"):
@@ -54,18 +50,6 @@ def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Fla
         log_level=gateway.log_level,
         file=document.file,
     )
-
-
-def _drop_retired(document: Document) -> None:
-    for place, reason in RETIRED.items():
-        if not document.has(place):
-            continue
-        *table, key = place
-        value = document.values[str(table[0])].pop(key)
-        sentence = f"{document.origin(place)}: {name_of(place)} has no effect, as {reason}; remove it."
-        if value not in ([], ""):
-            raise ConfigurationError(sentence)
-        log.warning(sentence)
 
 
 def _make(document: Document, place: Place, options: type[T], values: Values) -> T:

@@ -12,14 +12,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from juntek import __version__
 from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
-from juntek.errors import ConfigurationError, JuntekError, RequestError
+from juntek.errors import ConfigurationError, JuntekError
 from juntek.gateway.batteries import Batteries
+from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
@@ -29,7 +30,7 @@ from juntek.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
 from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.reading import Identity, Reading
-from juntek.update import Outcome, Update
+from juntek.update import LatestUpdates, Outcome, Update
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,11 @@ class Gateway:
             database=configuration.database,
             time_zone=zone,
             send=self.send,
+            latest=LatestUpdates(),
             sections=tuple(configuration.sinks),
             batteries=frozenset(batteries),
         )
-        self._latest = context.latest
+        self._latest = cast("LatestUpdates", context.latest)
         found = find_outputs()
         self.supervisors = [
             Supervisor(found[section], options, context, name)
@@ -74,9 +76,8 @@ class Gateway:
         self._lines = [
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
-        self._places = {
-            known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()
-        }
+        places = {known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()}
+        self.commands = Commands(places, self._latest.get, configuration.database, time.time)
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
         self.totals = TotalsKeeper(
             lambda: Database(configuration.database, check=False), intervals, zone, time.time, self._batteries
@@ -106,18 +107,9 @@ class Gateway:
             self._inspection.stop()
             await self.totals.close()
 
-    async def send(self, meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
-        """Set a setting of a meter, or make it act, when its line is free; return what became of it.
-
-        The one door for commands: whoever sends them has decided that they may be sent. Raises RequestError for what
-        the meter has not or cannot take, and LinkError where its link is down.
-        """
-        if meter not in self._places:
-            raise RequestError(f"There is no meter {meter}; there are {', '.join(self._places)}.")
-        line, address = self._places[meter]
-        outcome = await line.send(address, key, value)
-        log.info("%s: %s = %s was %s", meter, key, value, outcome)
-        return outcome
+    async def send(self, meter: str, key: str, value: Any, *, who: str = "juntek") -> Outcome:  # noqa: ANN401
+        """Do what `Commands.send` does."""
+        return await self.commands.send(meter, key, value, who=who)
 
     def _take(self, update: Update) -> None:
         """Put totals on a reading and hand it to every output."""
@@ -141,7 +133,7 @@ class Gateway:
             if update.settings is not None:
                 self._batteries.hear(update.meter, update.settings)
             self._log(update)
-        self._latest[update.meter] = update
+        self._latest.take(update)
         for supervisor in self.supervisors:
             supervisor.offer(update)
 
@@ -155,7 +147,7 @@ class Gateway:
 
     async def _tell_meter(self, meter: str, percent: int) -> None:
         try:
-            await self.send(meter, "state_of_charge", percent)
+            await self.send(meter, "state_of_charge", percent, who="state of charge")
         except JuntekError as error:
             log.warning("%s: its state of charge could not be set to %d %%: %s", meter, percent, error)
 

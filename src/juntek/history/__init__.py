@@ -20,7 +20,7 @@ from typing import Any, Literal, Self
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.database_file import FileInPlace, damaged, explain, make_file
 from juntek.history.rollups import add_columns, are_complete
-from juntek.history.schema import BATTERY, COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
+from juntek.history.schema import BATTERY, COLUMNS, COMMANDS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0005 columns": COLUMNS,
     "0006 days": DAYS,
     "0007 battery": BATTERY,
+    "0008 commands": COMMANDS,
 }
 """Name and statements of each step from an empty file to the present schema, in order."""
 

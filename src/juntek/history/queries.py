@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from juntek.calendar import system_zone
 from juntek.errors import RequestError
+from juntek.history.audit import Entry, read_audit
 from juntek.history.blocks import unpack
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
@@ -145,6 +146,10 @@ class HistoryReader:
                 " ORDER BY time",
                 (meter, start, end),
             ).fetchall()
+
+    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
+        """Return what was written to a meter, or to all, the newest first."""
+        return read_audit(self._connections, meter=meter, limit=limit)
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""

@@ -92,13 +92,13 @@ class Meter:
 
     def has_obeyed(self, command: Command) -> bool | None:
         """Whether the meter says now what a command was to bring about; None where it has said nothing."""
-        told: float | str | None = None
         if command.query == "settings" and self.settings is not None:
             return bool(self.settings.value(command.key) == command.value)
-        if command.query == "reading" and self.last_reading is not None:
-            told = getattr(self.last_reading, command.key)
+        if command.query != "reading" or self.last_reading is None or command.told is None:
+            return None
+        told = command.told(self.last_reading, self.settings)
         if isinstance(told, float):
-            return abs(told - float(command.value)) <= 1.0
+            return abs(told - float(command.value)) <= command.tolerance
         return None if told is None else bool(told == command.value)
 
     def explain_silence(self, link: str, *, line_is_good: bool = False) -> JuntekError:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from juntek.control import Send
 from juntek.discovery import find_modules
 from juntek.errors import RequestError
 from juntek.update import HistoryState, Outcome, Update
@@ -94,7 +95,7 @@ class SinkHealth:
         return max(now - oldest, 0.0)
 
 
-async def _send_nowhere(meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401, ARG001 - the door's
+async def _send_nowhere(meter: str, key: str, value: Any, *, who: str = "") -> Outcome:  # noqa: ANN401, ARG001 - the door's
     raise RequestError(f"There is no gateway that could tell {meter} anything.")
 
 
@@ -123,7 +124,7 @@ class Context:
     """Names of the meters whose battery is watched."""
     latest: dict[str, Update] = field(default_factory=dict)
     """The latest update of each meter; the gateway keeps it up to date."""
-    send: Callable[[str, str, Any], Awaitable[Outcome]] = _send_nowhere
+    send: Send = _send_nowhere
     """Sets a setting of a meter, or makes it act, by its name, a key and a value; returns what became of it. Who may
     do that is for the output to decide. Raises RequestError for what is not possible, LinkError without a link."""
     sections: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ class Quantity:
 
     Where it goes: to MQTT and Home Assistant always, but for a `secret`. To the history with `per_unit` whole numbers
     in one unit, 0 for not at all; these numbers are forever. To metrics and time-series databases with a `help`
-    sentence. To the page's charts with a `chart`.
+    sentence. To the page's charts with a `chart`. `about` tells an owner who would change a setting what it does.
 
     In Home Assistant: `device_class` where it is not that of the dimension, an `icon` where there is no device class,
     `diagnostic` for what few want to see, `enabled` for what is there from the start. An `optional` quantity is nowhere
@@ -61,3 +61,4 @@ class Quantity:
     enabled: bool = True
     secret: bool = False
     optional: bool = False
+    about: str = ""

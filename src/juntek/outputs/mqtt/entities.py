@@ -16,6 +16,7 @@ from juntek.update import Mode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from juntek.control import Control
     from juntek.rs485.family import Field, Model
 
 Entity = dict[str, Any]
@@ -51,6 +52,54 @@ def entities_of(model: Model, *, history: bool = False, battery: bool = False) -
     for row in model.settings.rows:
         if row.key and row.key not in READING_KEYS and not QUANTITIES[row.key].secret:
             yield _setting(QUANTITIES[row.key], row)
+
+
+def entity_of(control: Control) -> Entity:
+    """Return the entity that writes a setting or lets a meter act, in the category of configuration."""
+    entity: Entity = {"key": f"set_{control.key}", "name": control.label, "sets": control.key}
+    entity["entity_category"] = "config"
+    if control.kind == "setting":
+        entity["source"] = "settings"
+    if control.key == "output":
+        words = {"payload_on": "on", "payload_off": "off", "state_on": "on", "state_off": "off"}
+        template = "'on' if value_json.output_state == 'on' else 'off'"
+        return entity | words | {"platform": "switch", "template": template, "icon": "mdi:electric-switch"}
+    if control.choices:
+        return entity | {
+            "platform": "select", "options": list(control.choices), "template": f"value_json.{control.key}",
+        }  # fmt: skip
+    if control.minimum is not None and control.maximum is not None:
+        return entity | _number(control)
+    return entity | {"platform": "button", "payload_press": "PRESS", "icon": _BUTTONS.get(control.key)}
+
+
+def _number(control: Control) -> Entity:
+    """Home Assistant complains of a number out of its limits, so such a one is unknown there; so is what is off."""
+    said = f"value_json.{'address' if control.key == 'set_address' else control.key}"
+    source = {"source": "settings"} if control.key == "set_address" else {}
+    low, high = control.minimum or 0, control.maximum or 0
+    known = f"{said} if {said} is number and {low} <= {said} <= {high}"
+    off = control.off if control.off is not None and low <= control.off <= high else "none"
+    row = QUANTITIES.get(control.key)
+    of_dimension = row.dimension if row is not None and row.dimension in _DEVICE_CLASSES else None
+    return source | {
+        "platform": "number",
+        "template": f"{known} else {off}",
+        "min": control.minimum,
+        "max": control.maximum,
+        "step": control.step,
+        "mode": "box",
+        "unit_of_measurement": control.unit or None,
+        "device_class": of_dimension,
+        "icon": None if of_dimension else "mdi:tune",
+    }
+
+
+_BUTTONS = {
+    "zero_current": "mdi:numeric-0-circle-outline",
+    "clear_totals": "mdi:counter",
+    "factory_reset": "mdi:restore-alert",
+}
 
 
 @cache

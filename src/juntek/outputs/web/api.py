@@ -1,4 +1,4 @@
-"""The API: what is asked at which address; rule: it looks, and changes nothing but who is signed in.
+"""The API: what is asked at which address; rule: it looks; what writes to meters is `control`.
 
 An operation is what its handler is: its answer is the type that the handler returns.
 """
@@ -20,6 +20,8 @@ from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.authentication import COOKIE, Authenticator, is_own_origin, session_of
 from juntek.outputs.web.broadcast import Broadcaster, Stream
+from juntek.outputs.web.control import OPERATIONS as CONTROL
+from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, open_export
 from juntek.outputs.web.latest_state import GATEWAY, LatestState
 from juntek.outputs.web.openapi import METER, Operation, describe_api
@@ -66,6 +68,7 @@ class Api:
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
+    writing: Writing
     version: str
     time: Callable[[], float]
     zone: tzinfo
@@ -75,7 +78,7 @@ class Api:
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
         paths: dict[str, dict[str, Operation]] = {}
-        for operation in OPERATIONS:
+        for operation in (*OPERATIONS, *CONTROL):
             paths.setdefault(operation.path, {})[operation.method] = operation
         return [
             Route(path, partial(self._answer, operations), methods=list(operations))
@@ -202,12 +205,15 @@ class Api:
         session = session_of(request.headers)
         is_open = needed and session is not None and self.authenticator.sessions.visit(session)
         signed_in = is_open or self.authenticator.admits(request.headers)
-        return WithCookie(self._session(request, signed_in=signed_in), session if is_open else None)
+        return WithCookie(
+            self._session(request, self.writing.token_of(request.headers), signed_in=signed_in),
+            session if is_open else None,
+        )
 
-    def _session(self, request: Request, *, signed_in: bool) -> types.Session:
+    def _session(self, request: Request, token: str | None, *, signed_in: bool) -> types.Session:
         authenticator = self.authenticator
         user = authenticator.user_of(request.headers)
-        return {"required": authenticator.is_needed, "signed_in": signed_in, "user": user}
+        return {"required": authenticator.is_needed, "signed_in": signed_in, "user": user, "token": token}
 
     async def sign_in(self, request: Request) -> WithCookie[types.Session]:
         """Begin a session, and end the one before it."""
@@ -218,14 +224,15 @@ class Api:
             await self.authenticator.check(_visitor(request), password)
             self._end(request)
             cookie = self.authenticator.sessions.open()
-        return WithCookie(self._session(request, signed_in=True), cookie)
+        token = self.writing.token_of({"cookie": f"{COOKIE}={cookie}"})
+        return WithCookie(self._session(request, token, signed_in=True), cookie)
 
     async def sign_out(self, request: Request) -> WithCookie[types.Session]:
         """End the session, here and in the browser."""
         _refuse_foreign(request)
         self._end(request)
         had_session = session_of(request.headers) is not None
-        answer = self._session(request, signed_in=not self.authenticator.is_needed)
+        answer = self._session(request, None, signed_in=not self.authenticator.is_needed)
         return WithCookie(answer, "" if had_session else None)
 
     def _end(self, request: Request) -> None:
@@ -280,7 +287,7 @@ OPERATIONS: Final = (
 @cache
 def description(version: str) -> dict[str, Any]:
     """Return the description of the whole API in OpenAPI 3.1."""
-    return describe_api(version, OPERATIONS)
+    return describe_api(version, (*OPERATIONS, *CONTROL))
 
 
 def facts_of(row: Quantity) -> types.QuantityFacts:

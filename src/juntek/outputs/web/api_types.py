@@ -26,11 +26,15 @@ class Error(TypedDict):
 
 
 class Session(TypedDict):
-    """Whether a password is needed here, and whether this browser may look; `user` where we are told who it is."""
+    """Whether a password is needed here, and whether this browser may look.
+
+    `user` where we are told who it is; `token` is what writing needs, null where this browser may not write.
+    """
 
     required: bool
     signed_in: bool
     user: str | None
+    token: str | None
 
 
 class Password(TypedDict):
