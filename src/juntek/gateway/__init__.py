@@ -44,9 +44,17 @@ class Gateway:
     def __init__(self, configuration: Configuration) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
         zone = configuration.time_zone or system_zone()
+        found, machine = find_outputs(), socket.gethostname()
+        outputs = [
+            (section, name, options)
+            for section, configured in configuration.sinks.items()
+            for name, options in found[section].names(configured).items()
+        ]
+        pages = (found[section].page(options, machine) for section, _, options in outputs)
         context = self.context = Context(
             version=__version__,
-            gateway=socket.gethostname(),
+            gateway=machine,
+            page=next(filter(None, pages), None),
             meters=names,
             site=configuration.site,
             database=configuration.database,
@@ -55,12 +63,7 @@ class Gateway:
             sections=tuple(configuration.sinks),
         )
         self._latest = context.latest
-        found = find_outputs()
-        self.supervisors = [
-            Supervisor(found[section], options, context, name)
-            for section, configured in configuration.sinks.items()
-            for name, options in found[section].names(configured).items()
-        ]
+        self.supervisors = [Supervisor(found[section], options, context, name) for section, name, options in outputs]
         gather = min([LONGEST_GATHER, *(supervisor.max_latency for supervisor in self.supervisors)])
         self._lines = [
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()

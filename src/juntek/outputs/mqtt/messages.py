@@ -64,16 +64,17 @@ def discovery(  # noqa: PLR0913 - what a device is made of
     identity: Identity | None = None,
     version: str,
     history: bool = False,
+    page: str | None = None,
 ) -> dict[str, Any]:
     """Return the discovery message of a meter; its entities depend on the family, and on whether a history is kept.
 
-    `version` is ours. Raises KeyError for a family that has no model table.
+    `version` is ours, `page` where a browser finds our page. Raises KeyError for a family that has no model table.
     """
     model = model_of_family(family)
     if model is None:
         raise KeyError(family)
     return {
-        "device": _device(meter, topics.device, family, identity),
+        "device": _device(meter, topics.device, family, identity) | ({"configuration_url": page} if page else {}),
         "origin": {"name": "juntek", "sw_version": version},
         "availability": [{"topic": topics.gateway}, {"topic": topics.availability}],
         "availability_mode": "all",

@@ -125,7 +125,7 @@ class MeterTopics:
         history, _ = context.look_at_history()
         message = discovery(
             self._name, self._topics, family=self._family, identity=identity,
-            version=context.version, history=history != "off",
+            version=context.version, history=history != "off", page=context.page,
         )  # fmt: skip
         await self._publish_new(self._topics.config, encode(message))
 

@@ -267,6 +267,7 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "digits": row.digits,
         "accumulation": row.accumulation,
         "history": row.key in SERIES_KEYS,
+        "words": row.labels,
         "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
         "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }
