@@ -45,6 +45,8 @@ export interface QuantityFacts {
   readonly accumulation: string;
   /** Whether the gateway keeps a history of it. */
   readonly history: boolean;
+  /** What people call each of its words, where it is one. */
+  readonly words: Readonly<Record<string, string>>;
   readonly chart: ChartFacts | null;
   /** Families of meters that have this setting. */
   readonly families: readonly string[];
@@ -90,6 +92,10 @@ export interface Update {
 export interface GatewayHealth {
   readonly version?: string;
   readonly uptime?: number;
+  /** Whose midnight begins a day. */
+  readonly time_zone?: string;
+  /** Formats that the past can be saved as. */
+  readonly exports?: readonly string[];
   readonly history?: HistoryState | null;
   readonly sinks?: Readonly<Record<string, SinkHealth>>;
 }

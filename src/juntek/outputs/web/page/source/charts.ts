@@ -28,7 +28,7 @@ export class Charts {
   readonly element: HTMLElement;
   private readonly area: HTMLElement;
   private readonly title = element("p", { class: "charts__span", id: "charts-span" });
-  private readonly note = element("p", { class: "charts__note" });
+  private readonly note = element("p", { class: "quiet charts__note" });
   private readonly details: HTMLDetailsElement;
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
   private readonly controls: ReturnType<typeof chartControls>;
@@ -151,6 +151,11 @@ export class Charts {
   refresh(): void {
     this.failed = "";
     this.update();
+  }
+
+  /** Offers what the gateway can save the past as. */
+  setExports(formats: readonly string[]): void {
+    for (const [format, link] of Object.entries(this.exports)) link.hidden = !formats.includes(format);
   }
 
   setColors(): void {

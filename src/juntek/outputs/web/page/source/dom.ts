@@ -36,8 +36,8 @@ export function table(caption: HTMLElement, heads: readonly HTMLElement[], rows:
   return element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body));
 }
 
-export function columnHead(label: string, title: string | null = null): HTMLElement {
-  return element("th", { scope: "col", title }, label);
+export function columnHead(label: string): HTMLElement {
+  return element("th", { scope: "col" }, label);
 }
 
 export function rowHead(label: string): HTMLElement {

@@ -5,9 +5,9 @@ import { GatewayError, getDays, now } from "./api.ts";
 import { Bars } from "./bars.ts";
 import { type Stretch, rowsOf, stretchOf } from "./calendar.ts";
 import { element, fill, say } from "./dom.ts";
-import { date, dayYear, energy, isoDate, joined, monthYear, year } from "./format.ts";
+import { dayYear, energy, isoDate, joined, monthYear, year } from "./format.ts";
 import { iconButton } from "./icons.ts";
-import { statistics } from "./statistics.ts";
+import { Statistics } from "./statistics.ts";
 import { TEXT } from "./strings.ts";
 
 const PERIODS: readonly Period[] = ["day", "month", "year"];
@@ -20,8 +20,8 @@ export class Energy {
   private readonly bars = new Bars();
   private readonly title = element("p", { class: "charts__span" });
   private readonly sums = element("p", { class: "sums" });
-  private readonly note = element("p", { class: "charts__note", role: "status" });
-  private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
+  private readonly note = element("p", { class: "quiet", role: "status" });
+  private readonly statistics = new Statistics();
   private readonly buttons = new Map<Period, HTMLButtonElement>();
   private readonly later: HTMLButtonElement;
   private readonly earlier: HTMLButtonElement;
@@ -50,8 +50,7 @@ export class Energy {
       ),
       this.note,
       this.bars.element,
-      element("h3", {}, TEXT.statistics),
-      this.table,
+      this.statistics.element,
     );
     window.setInterval(() => {
       if (!document.hidden && this.back === 0 && this.meter !== "") void this.load();
@@ -105,17 +104,13 @@ export class Energy {
       element("span", { class: "sum", "data-tone": "discharge" }, TEXT.discharged, " ", element("strong", {}, joined(energy(discharged)))),
     );
     this.bars.show(rows, this.period);
-    const caption = { day: TEXT.tableOfDays, month: TEXT.tableOfMonths, year: TEXT.tableOfYears }[this.period];
-    this.table.setAttribute("aria-label", caption);
-    fill(this.table, statistics(caption, [...days].sort((a, b) => (a.date < b.date ? 1 : -1)), this.period));
-    this.table.hidden = days.length === 0;
+    this.statistics.show(days, this.period);
   }
 }
 
 function titleOf(period: Period, from: string, to: string): string {
-  if (period === "day") return `${dayYear(date(from))} – ${dayYear(date(to))}`;
-  if (period === "month") return `${monthYear(date(from))} – ${monthYear(date(to))}`;
-  return `${year(date(from))} – ${year(date(to))}`;
+  const name = { day: dayYear, month: monthYear, year }[period];
+  return `${name(from)} – ${name(to)}`;
 }
 
 function sum(days: readonly Day[], key: "charged_energy" | "discharged_energy"): number | null {

@@ -20,7 +20,7 @@ const WORDS: Record<Direction, string> = {
 
 export class Flow {
   readonly element: HTMLElement;
-  private readonly charge = element("span", { class: "vessel__number" });
+  private readonly charge = drawn("tspan", { class: "vessel__number" });
   private readonly age = element("span", { class: "vessel__age" });
   private readonly level = drawn("rect", { x: 6, y: 6, width: 148, height: 208, class: "vessel__level" });
   private readonly description = element("p", { class: "only-read" });
@@ -49,7 +49,6 @@ export class Flow {
     const direction = reading?.direction ?? "idle";
     this.element.dataset["direction"] = age === "" ? direction : "idle";
     say(this.charge, charge === null ? NOTHING : number(charge, 0));
-    this.element.classList.toggle("is-full", charge !== null && charge >= 99.5);
     say(this.age, age);
     this.level.style.transform = `scaleY(${((charge ?? 0) / 100).toFixed(4)})`;
     this.setPace(age === "" && direction !== "idle" ? Math.abs(reading?.power ?? 0) : 0);
@@ -90,13 +89,10 @@ export class Flow {
         drawn("clipPath", { id: "vessel-inside" }, drawn("rect", { x: 6, y: 6, width: 148, height: 208, rx: 20 })),
         drawn("rect", { x: 2, y: 2, width: 156, height: 216, rx: 24, class: "vessel__wall" }),
         drawn("g", { "clip-path": "url(#vessel-inside)" }, this.level),
+        // Drawn, so that it keeps to its battery however small that is.
+        drawn("text", { x: 80, y: 128, "text-anchor": "middle", class: "vessel__value" }, this.charge, drawn("tspan", { class: "vessel__unit", dx: 3 }, "%")),
       ),
-      element(
-        "div",
-        { class: "vessel__text" },
-        element("span", { class: "vessel__value" }, this.charge, element("span", { class: "vessel__unit" }, "%")),
-        this.age,
-      ),
+      this.age,
     );
   }
 

@@ -5,6 +5,7 @@
 
 import type { GatewayHealth, Meter, Reading, Update } from "./api.ts";
 import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, timeOf } from "./api.ts";
+import { setZone } from "./format.ts";
 import { setQuantities } from "./quantities.ts";
 
 /** What changed: who there is, what a meter says, how the gateway does, or that one must sign in. */
@@ -81,6 +82,7 @@ export class Gateway {
     const isNew = !this.known || this.needsPassword || names(meters) !== names(this.meters);
     this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
     this.health = health;
+    setZone(health.time_zone);
     this.goneSince = null;
     this.known = true;
     this.needsPassword = false;

@@ -3,7 +3,7 @@
 import type { Health, Meter, QuantityFacts, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
 import { columnHead, element, fill, rowHead, say, table } from "./dom.ts";
-import { NOTHING, energy, joined, measure, moment, number, seconds } from "./format.ts";
+import { energy, joined, measure, moment, number, seconds } from "./format.ts";
 import { labelOf, measureOf, settings as settingsOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
@@ -40,7 +40,7 @@ export class MeterCard {
         this.latest,
       ),
       element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
-      element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
+      element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "quiet" }, TEXT.settingsNote), this.settings),
     );
   }
 
@@ -56,7 +56,7 @@ export class MeterCard {
       this.identity,
       identity
         ? element("dl", { class: "facts" }, ...facts(identityRows(identity)))
-        : element("p", { class: "charts__note" }, TEXT.noIdentity),
+        : element("p", { class: "quiet" }, TEXT.noIdentity),
     );
     this.showSettings(settings);
     if (health) this.showHealth(health);
@@ -70,7 +70,7 @@ export class MeterCard {
 
   private showLately(reading: Reading | null): void {
     const output = reading?.output_state;
-    say(this.lately.output, output ? (TEXT.output[output] ?? output) : NOTHING);
+    say(this.lately.output, measureOf("output_state", output));
     say(this.lately.resistance, measureOf("internal_resistance", reading?.internal_resistance));
     say(this.lately.charged, joined(energy(reading?.charged_energy)));
     say(this.lately.discharged, joined(energy(reading?.discharged_energy)));

@@ -1,7 +1,7 @@
 /** What each quantity is called and how it is shown; rule: as the gateway says, and nothing of it is written here. */
 
 import type { ChartFacts, QuantityFacts } from "./api.ts";
-import { measure } from "./format.ts";
+import { NOTHING, energy, joined, measure, minutes, seconds } from "./format.ts";
 
 export interface Charted extends QuantityFacts {
   readonly chart: ChartFacts;
@@ -27,9 +27,14 @@ export function digitsOf(key: string): number {
   return known.get(key)?.digits ?? 0;
 }
 
-/** A value as its quantity is shown. */
-export function measureOf(key: string, value: number | null | undefined): string {
-  return measure(value, digitsOf(key), unitOf(key));
+/** A value as its quantity is shown: a word by its label, a length of time by its two largest parts. */
+export function measureOf(key: string, value: unknown): string {
+  if (typeof value === "string") return known.get(key)?.words[value] ?? value.replace(/_/g, " ");
+  if (typeof value !== "number") return NOTHING;
+  const unit = unitOf(key);
+  if (unit === "min") return minutes(value);
+  if (unit === "s") return seconds(value);
+  return unit === "Wh" ? joined(energy(value)) : measure(value, digitsOf(key), unit);
 }
 
 /** Those that have a chart, in the order of the charts. */

@@ -1,7 +1,5 @@
 /** All that the page says, in English; rule: no other file has a sentence. */
 
-import { number } from "./format.ts";
-
 export const TEXT = {
   product: "juntek",
   skip: "Skip to the battery",
@@ -22,8 +20,10 @@ export const TEXT = {
   full: "The battery is full.",
   noEnd: "At this flow it lasts longer than a year.",
   noProbe: "no probe",
-  remaining: "Remaining",
-  ofNominal: (capacity: string) => `of ${capacity}`,
+  energyLeft: "Energy left",
+  energyLeftAbout: "Energy left, about",
+  yesterday: (amount: string) => `yesterday ${amount}`,
+  zone: (zone: string) => `All times are those of the gateway, ${zone}.`,
   chargedToday: "Charged today",
   dischargedToday: "Discharged today",
   old: "old",
@@ -54,22 +54,10 @@ export const TEXT = {
     historyFailed: (why: string) => `The charts could not be loaded. ${why}`,
     daysFailed: (why: string) => `The energy could not be loaded. ${why}`,
     past: (meter: string) => `${meter} is no longer in the configuration; this is its past.`,
-    output: (state: string) => `The output of the meter is not on: ${state}.`,
+    output: (state: string) => `A protection has switched the output of the meter off: ${state.charAt(0).toLowerCase()}${state.slice(1)}.`,
     tryAgain: "It is tried again by itself.",
   },
   ago: (age: string) => `${age} ago`,
-
-  output: {
-    on: "on",
-    off: "switched off",
-    over_voltage: "voltage too high",
-    over_current: "discharge current too high",
-    low_voltage: "voltage too low",
-    negative_over_current: "charge current too high",
-    over_power: "power too high",
-    over_temperature: "too hot",
-    unknown: "unknown",
-  } as Record<string, string>,
 
   history: "History",
   ranges: { hour: "Hour", day: "Day", week: "Week", month: "Month", year: "Year", all: "All" },
@@ -96,10 +84,11 @@ export const TEXT = {
   periods: { day: "Days", month: "Months", year: "Years" },
   periodGroup: "Energy of each",
   moveEnergy: "Move in time",
-    charged: "Charged",
+  charged: "Charged",
   discharged: "Discharged",
   efficiency: "Efficiency",
-  efficiencyTitle: "Discharged for each charged",
+  efficiencyNote: "Efficiency is what came out, and what more was left than before, as a share of what went in.",
+  moreColumns: "More columns →",
   bars: (period: string) => `Bars of charged and discharged energy, ${period}. Left and right arrow keys go from bar to bar.`,
   bar: (date: string, charged: string, discharged: string) => `${date}: charged ${charged}, discharged ${discharged}`,
   statistics: "Statistics",
@@ -176,12 +165,6 @@ export const TEXT = {
     refused: (readings: string) => `${readings} refused`,
     lost: (readings: string) => `${readings} lost`,
     sinceStart: (missed: string) => `${missed} since the gateway started`,
-  },
-  readings: (count: number) => (count === 1 ? "1 reading" : `${number(count, 0)} readings`),
-  lengths: {
-    minutes: (count: number) => (count === 1 ? "1 minute" : `${count} minutes`),
-    hours: (count: number) => (count === 1 ? "1 hour" : `${count} hours`),
-    days: (count: number) => `${count} days`,
   },
 
   signIn: "Sign in",
