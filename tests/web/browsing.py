@@ -92,6 +92,7 @@ async def look(
             timezone_id=zone,
             has_touch=size is PHONE,
         )
+        context.set_default_timeout(12_000)
         page = await context.new_page()
         looked = Looked(page, urlsplit(url).netloc)
 

@@ -9,7 +9,7 @@ from juntek.outputs.web.api import facts_of
 from juntek.quantity import Quantity
 
 BATTERY = [
-    facts_of(row)
+    facts_of(row) | {"history": row.key == "state_of_charge_uncertainty"}
     for row in (
         Quantity("meter_state_of_charge", "State of charge by the meter", "%", "ratio", "instant", 1),
         Quantity("state_of_charge_uncertainty", "Uncertainty of the state of charge", "%", "ratio", "instant", 1),

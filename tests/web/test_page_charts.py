@@ -163,7 +163,7 @@ async def test_the_charts_are_also_a_table() -> None:
     with make_gateway() as gateway:
         async with look(gateway.url) as looked:
             await looked.settled()
-            await looked.page.click("summary")
+            await looked.page.click("#history summary")
             await looked.until("() => document.querySelectorAll('#history tbody tr').length > 20")
             assert await looked.page.locator("#history thead th").all_inner_texts() == [
                 "Time",

@@ -49,14 +49,14 @@ async def test_faults_would_be_found() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("state", ["live", "silent", "waiting", "password", "trouble", "low", "tripped"])
+@pytest.mark.parametrize("state", ["live", "silent", "waiting", "password", "trouble", "tripped", "battery"])
 async def test_nothing_shuts_anybody_out(state: str, size: ViewportSize, theme: Literal["light", "dark"]) -> None:
     with make_gateway(state) as gateway:
         async with look(gateway.url, size, theme=theme, motion="reduce") as looked:
             await looked.page.wait_for_selector("#password" if state == "password" else ".bars__area")
             if state not in {"waiting", "password"}:
                 await looked.settled()
-                await looked.page.click("summary")
+                await looked.page.click("#history summary")
                 await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
             assert await find_faults(looked.page) == []
 
@@ -72,6 +72,24 @@ async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(sta
             assert await looked.page.evaluate(OUTSIDE, size["width"]) == []
             assert looked.strangers() == []
             assert looked.complaints == []
+
+
+@pytest.mark.parametrize("size", [SMALL, DESKTOP], ids=["small", "desktop"])
+async def test_settings_can_be_changed_by_anybody(size: ViewportSize) -> None:
+    with make_gateway("settings") as gateway:
+        async with look(gateway.url, size, theme="dark", motion="reduce") as looked:
+            await looked.page.click("#settings button:text-is('Change…')")
+            assert await find_faults(looked.page) == []
+            await looked.page.fill("#entry-over_voltage_protection", "59.2")
+            await looked.page.click("#settings >> text=Review changes")
+            await looked.page.wait_for_selector(".confirm")
+            assert await find_faults(looked.page) == []
+            await looked.page.fill("#confirm-over_voltage_protection", "over_voltage_protection")
+            await looked.page.click("#settings >> text=Write to the meter")
+            await looked.page.click("#settings summary")
+            await looked.page.wait_for_selector("#settings tbody tr")
+            assert await find_faults(looked.page) == []
+            assert await looked.page.evaluate(OUTSIDE, size["width"]) == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 820, 1280])

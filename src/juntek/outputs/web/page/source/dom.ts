@@ -44,6 +44,13 @@ export function rowHead(label: string): HTMLElement {
   return element("th", { scope: "row" }, label);
 }
 
+/** Returns the lines of a list of names and values. */
+export function facts(rows: readonly (readonly [string, string | HTMLElement])[]): HTMLElement[] {
+  return rows.map(([label, content]) =>
+    element("div", { class: "fact" }, element("dt", {}, label), typeof content === "string" ? element("dd", {}, content) : content),
+  );
+}
+
 /** Replaces the children of an element. */
 export function fill(parent: Element, ...children: Child[]): void {
   parent.textContent = "";

@@ -3,7 +3,7 @@
  * nothing here touches the page.
  */
 
-import type { GatewayHealth, Meter, Reading, Update } from "./api.ts";
+import type { GatewayHealth, Meter, Reading, Session, Update } from "./api.ts";
 import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, timeOf } from "./api.ts";
 import { setZone } from "./format.ts";
 import { setQuantities } from "./quantities.ts";
@@ -33,6 +33,8 @@ export class Gateway {
   needsPassword = false;
   /** Whether a password is asked of anybody. */
   hasPassword = false;
+  /** What this session writes with; null where it may not, undefined where the gateway cannot. */
+  token: string | null | undefined;
   readonly recent = new Map<string, Reading[]>();
 
   private events: EventSource | null = null;
@@ -63,10 +65,11 @@ export class Gateway {
     this.looked = now();
     try {
       const session = await getSession().catch((error: unknown) => {
-        if (error instanceof GatewayError && error.status === 404) return { required: false, signed_in: true };
+        if (error instanceof GatewayError && error.status === 404) return { required: false, signed_in: true } satisfies Session as Session;
         throw error;
       });
       this.hasPassword = session.required;
+      this.token = session.token;
       if (session.required && !session.signed_in) return this.lock();
       const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.known ? null : getQuantities()]);
       if (quantities) setQuantities(quantities);

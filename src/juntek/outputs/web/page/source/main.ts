@@ -4,6 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { getDays, now, signOut, timeOf } from "./api.ts";
 import { add } from "./calendar.ts";
+import { BatteryCard } from "./battery_card.ts";
 import { Charts } from "./charts.ts";
 import { element, fill, say } from "./dom.ts";
 import { Energy } from "./energy.ts";
@@ -25,6 +26,7 @@ const charts = new Charts(
   (seen) => remember({ meter: chosen, ...seen }),
 );
 const energy = new Energy();
+const batteryCard = new BatteryCard();
 const meterCard = new MeterCard();
 const gatewayCard = new GatewayCard();
 const noHistory = element("p", { class: "card quiet", id: "no-history", hidden: true }, TEXT.notice.historyOff);
@@ -42,7 +44,7 @@ const header = element(
   leave,
   themeSwitch(() => charts.setColors()),
 );
-const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element, zone);
+const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, batteryCard.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element, zone);
 const body = element("div", { class: "frame" });
 
 let chosen: string | null = readPlace(location.hash).meter;
@@ -70,13 +72,15 @@ function draw(): void {
   overview.element.hidden = meterCard.element.hidden = !meter;
   charts.element.hidden = energy.element.hidden = !meter || !hasHistory();
   noHistory.hidden = !meter || hasHistory();
-  meterCard.show(meter);
+  batteryCard.show(meter);
+  meterCard.show(meter, gateway.token);
   gatewayCard.show(gateway.health, gateway.goneSince !== null);
   charts.setFirst(timeOf(meter?.first));
   charts.setExports(gateway.health?.exports ?? ["csv"]);
   zone.hidden = !isElsewhere(time);
   say(zone, TEXT.zone(zoneName()));
   void lookAtYesterday(time);
+  void charts.markEvents(typeof meter?.latest?.["state_of_charge_uncertainty"] === "number");
   charts.tick();
   leave.hidden = !gateway.hasPassword;
   drawTabs();

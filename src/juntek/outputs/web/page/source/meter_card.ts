@@ -1,10 +1,11 @@
-/** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
+/** What the meter is, and how its link does; rule: it is shown as it is told. */
 
-import type { Health, Meter, QuantityFacts, Reading, Values } from "./api.ts";
+import type { Health, Meter, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
-import { columnHead, element, fill, rowHead, say, table } from "./dom.ts";
+import { columnHead, element, facts, fill, rowHead, say, table } from "./dom.ts";
 import { energy, joined, measure, moment, number, seconds } from "./format.ts";
-import { labelOf, measureOf, settings as settingsOf } from "./quantities.ts";
+import { labelOf, measureOf } from "./quantities.ts";
+import { SettingsCard } from "./settings_card.ts";
 import { TEXT } from "./strings.ts";
 
 const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
@@ -21,7 +22,7 @@ export class MeterCard {
     discharged: element("dd"),
   };
   private readonly latest = element("dl", { class: "facts" });
-  private readonly settings = element("div");
+  private readonly settings = new SettingsCard();
   private readonly link = element("dl", { class: "facts" });
   private readonly garbage = element("div");
   private readonly age = element("dd");
@@ -40,16 +41,17 @@ export class MeterCard {
         this.latest,
       ),
       element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
-      element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "quiet" }, TEXT.settingsNote), this.settings),
+      this.settings.element,
     );
   }
 
-  show(meter: Meter | undefined): void {
+  show(meter: Meter | undefined, token: string | null | undefined): void {
+    this.settings.show(meter, token);
     if (meter && this.latest.children.length === 0) this.nameLatest();
     this.showAge(meter?.health ?? null);
     this.showLately(meter?.latest ?? null);
-    const { identity = null, settings = null, health = null } = meter ?? {};
-    const state = JSON.stringify([identity, settings, { ...health, last_frame: null }]);
+    const { identity = null, health = null } = meter ?? {};
+    const state = JSON.stringify([identity, { ...health, last_frame: null }]);
     if (state === this.shown) return;
     this.shown = state;
     fill(
@@ -58,7 +60,6 @@ export class MeterCard {
         ? element("dl", { class: "facts" }, ...facts(identityRows(identity)))
         : element("p", { class: "quiet" }, TEXT.noIdentity),
     );
-    this.showSettings(settings);
     if (health) this.showHealth(health);
   }
 
@@ -82,14 +83,6 @@ export class MeterCard {
     say(this.age, time === null ? TEXT.never : `${moment(time, now())}, ${TEXT.ago(seconds(now() - time))}`);
   }
 
-  private showSettings(settings: Values | null): void {
-    if (!settings) return fill(this.settings, element("p", {}, TEXT.noSettings));
-    const rows = settingsOf()
-      .filter((quantity) => (settings[quantity.key] ?? null) !== null || canBeOff(quantity, settings["family"]))
-      .map(({ key, label, unit, digits }): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
-    fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
-  }
-
   private showHealth(health: Health): void {
     const rows: [string, string | HTMLElement][] = [
       [TEXT.mode, TEXT.modes[health.mode] ?? health.mode],
@@ -105,31 +98,14 @@ export class MeterCard {
   }
 }
 
-/** A protection without a value is switched off, where the family has it at all. */
-function canBeOff({ key, families }: QuantityFacts, family: unknown): boolean {
-  return key.endsWith("_protection") && families.includes(String(family));
-}
-
-function facts(rows: readonly [string, string | HTMLElement][]): HTMLElement[] {
-  return rows.map(([label, content]) =>
-    element("div", { class: "fact" }, element("dt", {}, label), typeof content === "string" ? element("dd", {}, content) : content),
-  );
-}
-
 function identityRows(identity: Values): [string, string][] {
   return Object.entries(TEXT.identity)
     .filter(([key]) => identity[key] !== null && identity[key] !== undefined)
     .map(([key, label]) => {
       const told = identity[key] ?? null;
       if (key === "sensor") return [label, TEXT.sensors[String(told)] ?? String(told)];
-      return [label, value(told, IDENTITY_UNITS[key] ?? "", 0)];
+      return [label, typeof told === "number" ? measure(told, 0, IDENTITY_UNITS[key] ?? "") : String(told)];
     });
-}
-
-function value(told: string | number | null, unit: string, digits: number): string {
-  if (told === null) return TEXT.switchedOff;
-  if (typeof told === "string") return told.replace(/_/g, " ");
-  return unit === "" ? String(told) : measure(told, Number.isInteger(told) && unit !== "V" ? 0 : digits, unit);
 }
 
 function share(health: Health): string {

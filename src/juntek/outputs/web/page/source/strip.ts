@@ -19,6 +19,12 @@ export function plotWidth(width: number): number {
   return Math.max(1, width - AXIS - RIGHT);
 }
 
+/** Something that happened, with a word for it. */
+interface Mark {
+  readonly time: number;
+  readonly label: string;
+}
+
 /** Pixels that a letter of a label takes at most, most of them digits. */
 const LETTER = 7.5;
 
@@ -37,6 +43,7 @@ export class Strip {
   private timeHeight = 0;
   private most = 3;
   private ticks: Ticks = ticksOf(0, 1, 3);
+  private marks: readonly Mark[] = [];
   private points: Points = { time: [], lines: {}, resolution: 0 };
 
   constructor(
@@ -77,6 +84,12 @@ export class Strip {
     const data = line ? [points.time, line.average, line.minimum, line.maximum] : [[], [], [], []];
     this.plot.setData(data as uPlot.AlignedData, false);
     this.plot.setScale("x", { min: this.span.from, max: this.span.to });
+  }
+
+  setMarks(marks: readonly Mark[]): void {
+    this.marks = marks;
+    this.element.dataset["marks"] = String(marks.length);
+    this.plot.redraw(false);
   }
 
   setColors(colors: Palette): void {
@@ -168,8 +181,29 @@ export class Strip {
         { points: { show: false } },
         { points: { show: false } },
       ],
+      hooks: { draw: [(plot) => this.drawMarks(plot)] },
       bands: [{ series: [3, 2], fill: (plot) => this.stroke(plot, "52") }],
     };
+  }
+
+  /** A line where something happened, and its word beside it where there is room. */
+  private drawMarks({ ctx, bbox, valToPos }: uPlot): void {
+    const { from, to } = this.span;
+    ctx.save();
+    ctx.font = FONT.replace("12px", `${11 * devicePixelRatio}px`);
+    ctx.textAlign = "left";
+    ctx.fillStyle = this.colors.quiet;
+    let free = -Infinity;
+    for (const { time, label } of this.marks) {
+      if (time < from || time > to) continue;
+      const left = Math.round(valToPos(time, "x", true));
+      ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
+      const right = left + ctx.measureText(label).width + 6 * devicePixelRatio;
+      if (left < free || right > bbox.left + bbox.width) continue;
+      ctx.fillText(label, left + 4 * devicePixelRatio, bbox.top + bbox.height - 6 * devicePixelRatio);
+      free = right;
+    }
+    ctx.restore();
   }
 
   /** The colour of charging above zero and of discharging below it, where the quantity has two sides. */
