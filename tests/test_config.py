@@ -518,3 +518,12 @@ def test_the_example_has_every_key_that_can_be_written_and_no_other() -> None:
     assert set(values["meters"][0]) == set(keys_at(("meters",)))
     assert set(values["history"]) == set(keys_at(("history",)))
     assert set(values["mqtt"]) == set(keys_at(("mqtt",))) - {"password"}
+
+
+@pytest.mark.parametrize(
+    ("written", "means"), [("true", "device"), ("false", "off"), ('"entity"', "entity"), ('"no"', "off")]
+)
+def test_a_key_that_was_true_or_false_still_is(file: Path, written: str, means: str) -> None:
+    assert mqtt(load_text(file, f"{HOUSE}[mqtt]\ndiscovery = {written}\n")).discovery == means
+    given = {"JUNTEK_MQTT__DISCOVERY": written.strip('"')}
+    assert mqtt(load_text(file, HOUSE, given)).discovery == means

@@ -20,7 +20,8 @@ from juntek.simulator.past import history
 from servers.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.timeout(300)
-SHELL, PYTHON, TOML = (blocks(README, language) for language in ("sh", "python", "toml"))
+SHELL, PYTHON = (blocks(README, language) for language in ("sh", "python"))
+TOML = [block for document in DOCUMENTS for block in blocks(document, "toml")]
 
 
 # Shell ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -20,12 +21,14 @@ from cli.program import environment, simulator
 from documents import DOCUMENTS, README, ROOT, table, words
 from juntek.cli.stopping import STATUSES
 from juntek.links import find_kinds, kind_of
-from juntek.outputs.mqtt import juntek_kg, messages
+from juntek.outputs.mqtt import messages, topic_layouts
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import Reading
 from juntek.rs485.family import find_models
 from juntek.update import Health
+from outputs.updates import kg_reading
 
+OTHER_PROGRAMS = ROOT / "docs" / "other-programs.md"
 UNIT = ROOT / "contrib" / "juntek.service"
 WRITTEN = [*DOCUMENTS, UNIT, *sorted((ROOT / "examples").glob("*.py"))]
 SOURCE = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
@@ -86,10 +89,10 @@ def test_every_name_of_juntek_kg_is_told_with_what_it_is_here() -> None:
     told = {name for row in rows for name in words(row[1])} | {"power_in", "power_out"}
     today = {"energy_today_in", "energy_today_out"}  # "those of today"
     computed = {"direction", "battery_time_left", "energy_wh", "time"}
-    assert told | today == set(juntek_kg._KEY_OF_NAME) | computed
+    assert told | today == set(topic_layouts._KEY_OF_NAME) | computed
     for _, names, here in rows:
         assert set(words(here)) & set(QUANTITIES) or words(here)[0] == words(names)[0] == "time"
-    for name, key in juntek_kg._KEY_OF_NAME.items():
+    for name, key in topic_layouts._KEY_OF_NAME.items():
         cells = [row[2] for row in rows if name in words(row[1])]
         # Its numbers 2 and 3 had each other's names.
         assert not cells or name in ("voltage", "current") or key in words(cells[0]) or name.startswith("energy")
@@ -221,3 +224,14 @@ def test_the_command_of_the_service_tells_when_it_is_ready_and_that_it_is_alive(
             process.terminate()
             assert process.wait(60) == 0
     assert (tmp_path / "juntek.db").exists()
+
+
+def test_what_other_programs_are_to_read_is_in_our_message() -> None:
+    text = OTHER_PROGRAMS.read_text()
+    state = kg_reading().as_dict()
+    wanted = re.findall(r"jq: \.(\w+)|`juntek/house/state`, `(\w+)`|msg\.payload\.(\w+)", text)
+    keys = {key for match in wanted for key in match if key}
+    assert {"power", "state_of_charge", "voltage", "current"} <= keys
+    assert keys <= state.keys()
+    assert f"`{messages.topics_of('house').state}`" in text
+    assert set(re.findall(r"`(Dc|[A-Z]\w+)`", text)) <= json.loads(topic_layouts.venus_of(kg_reading())).keys()

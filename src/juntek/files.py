@@ -1,7 +1,12 @@
-"""Why a file cannot be read, and what mends that; rule: one wording for every file."""
+"""Whether a file may be used, and why it cannot be read; rule: one wording for every file.
+
+Root obeys only what is root's: a configuration or a link that another user made could lead it to that user's ends.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from juntek.errors import ConfigurationError
@@ -26,3 +31,44 @@ def read_bytes(path: Path, name: str) -> bytes:
         return path.expanduser().read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{name} {path} {explain_unreadable(error)}") from None
+
+
+def refuse_links_of_others(path: Path) -> None:
+    """Raise ConfigurationError where root would follow a link that another user made."""
+    if not _is_root():
+        return
+    absolute = path.expanduser().absolute()
+    for part in (absolute, *absolute.parents):
+        if part.is_symlink() and part.lstat().st_uid != 0:
+            raise ConfigurationError(
+                f"{part} is a link that another user made, and root follows none: give the path it leads to, or remove "
+                "it."
+            )
+
+
+def refuse_orders_of_others(path: Path) -> None:
+    """Raise ConfigurationError where root would obey a file that another user has written, or may write."""
+    if not _is_root():
+        return
+    refuse_links_of_others(path)
+    try:
+        state = path.stat()
+    except OSError:
+        return  # said better by whoever reads it
+    if state.st_uid != 0 or state.st_mode & stat.S_IWOTH:
+        raise ConfigurationError(
+            f"{path} can be changed by users other than root, so root does not obey it: make it root's with: chown "
+            f"root {path} && chmod o-w {path}, or name another file with --config."
+        )
+
+
+def is_open_to_all(path: Path) -> bool:
+    """Whether every user of this computer may read the file."""
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0

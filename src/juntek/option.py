@@ -22,6 +22,7 @@ class Option:
 
     `low` and `high` are the least and the most, in `unit`. `choices` are asked when they are needed, for words that the
     type does not list. `check` returns what is wrong with a value, as the end of a sentence that begins with the key.
+    `truth` are the words that false and true stand for, in a key that was once one of these.
     `example` stands in the file where the default says nothing; with `written` the key is not commented out there.
     """
 
@@ -31,6 +32,7 @@ class Option:
     high: float | None = None
     choices: Callable[[], Sequence[str]] | None = None
     check: Callable[[Any], str | None] | None = None
+    truth: tuple[str, str] | None = None
     example: Any = None
     written: bool = False
 
@@ -87,6 +89,9 @@ def check_options(section: str, options: object) -> None:
     kind: type = type(options)
     for key in keys_of(kind).values():
         value = getattr(options, key.name)
+        if key.option.truth is not None and isinstance(value, bool):
+            value = key.option.truth[value]
+            object.__setattr__(options, key.name, value)  # frozen, and this is its own check
         problem = key.find_problem(value) if value is not None else None
         if problem is not None:
             raise ConfigurationError(f"{section}.{key.name} {problem}" if section else f"{key.name} {problem}")

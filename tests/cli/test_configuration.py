@@ -21,6 +21,7 @@ SECRET = "hunter2"  # noqa: S105 - it opens nothing
 def write(home: Path, text: str) -> Path:
     path = home / "juntek.toml"
     path.write_text(text)
+    path.chmod(0o600)
     return path
 
 

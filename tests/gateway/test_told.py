@@ -1,9 +1,10 @@
-"""What the log of the gateway tells of a meter: every time it falls silent, and every time it is back."""
+"""What the log of the gateway tells of a meter: once that it works, and every time that it falls silent or is back."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,5 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
         for task in running:
             task.cancel()
         await asyncio.wait(running)
+    (introduction,) = (message for message in caplog.messages if "firmware" in message)
+    assert re.fullmatch(r"house: KG140F, firmware \d\.\d\d, \d\d\.\d V, \d+ %", introduction)

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from juntek.errors import ConfigurationError
 from juntek.history.lock import hold
 
 OBEYS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
@@ -55,3 +58,20 @@ def test_a_lock_whose_file_another_user_made_keeps_off_all_the_same(tmp_path: Pa
         with holder(path) as other:
             assert say(other) == "taken"
             other.communicate()
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+    target, path = tmp_path / "target", tmp_path / "a.lock"
+    target.touch(0o600)
+    path.symlink_to(target)
+    with pytest.raises(ConfigurationError), hold(path):
+        pass
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_mode_of_a_file_that_was_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    path.touch(0o600)
+    with hold(path) as free:
+        assert free
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -59,9 +59,12 @@ KG_STATES = {
 
 @asynccontextmanager
 async def sink(
-    home_assistant: HomeAssistant, *meters: str, interval: float = 0, where: Context | None = None
+    home_assistant: HomeAssistant,
+    *meters: str,
+    where: Context | None = None,
+    **keys: Any,  # noqa: ANN401 - those of Options
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
-    options = Options(port=home_assistant.broker.port, interval=interval)
+    options = Options(port=home_assistant.broker.port, **{"interval": 0.0, **keys})
     async with open_sink(options, where or Context(version="1.2.3", gateway="pi", meters=meters)) as handle:
         yield handle
 
@@ -93,6 +96,15 @@ async def test_kg140f_has_the_right_entities_and_states(home_assistant: HomeAssi
         assert device
         assert (device["name"], device["manufacturer"], device["model"]) == ("Kg", "Juntek", "KG140F")
         assert (device["sw_version"], device["serial_number"]) == ("1.10", "837")
+        assert await client.complaints() == []
+
+
+async def test_the_older_form_of_discovery_gives_the_same_entities(home_assistant: HomeAssistant) -> None:
+    async with home_assistant.connect() as client, sink(home_assistant, "old", discovery="entity") as handle:
+        await handle(kg_update(meter="old"))
+        seen = await expect(client, "old", **KG_STATES)
+        assert of(seen, "old") == KG_STATES
+        assert seen.device("juntek_old")
         assert await client.complaints() == []
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from juntek.errors import ConfigurationError
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
-from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_update, listening
+from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_reading, kh_update, listening
 from servers.recorder import record
 
 if TYPE_CHECKING:
@@ -299,6 +299,86 @@ async def test_retained_message_that_makes_no_sense_stops_nothing(mosquitto: Mos
             await next_on(recorder, "juntek/old/availability", "offline")
             await handle(kg_update())
             await next_on(recorder, STATE)
+
+
+async def test_a_big_change_goes_out_at_once_as_it_is_and_small_ones_wait(mosquitto: Mosquitto) -> None:
+    timing = replace(HURRY, change=0.0)
+    async with record(mosquitto) as recorder, sink(mosquitto, timing=timing, interval=3600.0) as handle:
+        await handle(kg_update(kg_reading(power=-100.0)))
+        await next_on(recorder, STATE)
+        for power in (-110.0, -119.0, -121.0, -125.0, -2000.0, -1700.0, -1500.0):
+            await handle(kg_update(kg_reading(power=power)))
+        await handle(kg_update(kg_reading(power=-1500.0, output_state="over_current")))
+        await count_on(recorder, STATE, 5)
+    powers = [message.json()["power"] for message in recorder.on(STATE)]
+    assert powers == [-100.0, -121.0, -2000.0, -1500.0, -1500.0]
+
+
+async def test_a_load_that_swings_does_not_flood_a_recorder(mosquitto: Mosquitto) -> None:
+    timing = replace(HURRY, change=3600.0)
+    async with record(mosquitto) as recorder:
+        async with sink(mosquitto, timing=timing, interval=3600.0) as handle:
+            await handle(kg_update(kg_reading(power=-1000.0)))
+            await next_on(recorder, STATE)
+            for number in range(100):
+                await handle(kg_update(kg_reading(power=-1000.0 * (number % 2))))
+        await next_on(recorder, GATEWAY, "offline")
+    assert len(recorder.on(STATE)) == 2  # the first, and what was held at the end
+
+
+async def test_each_entity_has_its_own_message_where_that_is_asked_for(mosquitto: Mosquitto) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+        await handle(kg_update())
+        device = await next_on(recorder, CONFIG)
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update())
+        voltage = await next_on(recorder, "homeassistant/sensor/juntek_house/voltage/config")
+        await next_on(recorder, AVAILABILITY, "online", since=recorder.messages.index(recorder.on(GATEWAY)[-1]))
+    configs = {message.topic: message for message in recorder.messages if message.topic.endswith("/config")}
+    assert configs.pop(CONFIG).text == ""  # Home Assistant takes an entity from one place only
+    assert {topic.split("/")[-2] for topic in configs} == device["components"].keys()
+    assert all(message.json()["device"] == device["device"] for message in configs.values())
+    assert "homeassistant/binary_sensor/juntek_house/protection/config" in configs
+    assert voltage["unique_id"] == device["components"]["voltage"]["unique_id"]
+    assert (voltage["state_topic"], voltage["value_template"]) == (STATE, "{{ value_json.voltage }}")
+    assert voltage["availability"] == device["availability"]
+
+
+async def test_entities_are_announced_again_after_a_birth(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/sensor/juntek_house/voltage/config"
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update())
+        await next_on(recorder, topic)
+        await recorder.publish("homeassistant/status", "online")
+        await count_on(recorder, topic, 2)
+
+
+# --- The topics of other programs ----------------------------------------------------------------------------------
+
+
+async def test_venus_os_gets_what_its_driver_asks_for(mosquitto: Mosquitto) -> None:
+    topic = "juntek/house/venus"
+    async with record(mosquitto) as recorder, sink(mosquitto, topic_layout="venus", interval=0) as handle:
+        await handle(kg_update())
+        assert await next_on(recorder, topic) == {
+            "Dc": {"Power": -165.0, "Voltage": 13.2, "Current": -12.5, "Temperature": 21.0},
+            "InstalledCapacity": 280.0,
+            "ConsumedAmphours": 70.0,
+            "Capacity": 210.0,
+            "Soc": 75.0,
+            "TimeToGo": 60480,
+            "Alarms": dict.fromkeys(
+                ("HighVoltage", "LowVoltage", "HighDischargeCurrent", "HighChargeCurrent", "HighCurrent",
+                 "HighTemperature"), 0
+            ),
+            "History": {"TotalAhDrawn": 1234.567},
+        }  # fmt: skip
+        await handle(kh_update(kh_reading(output_state="low_voltage", current=5.0, power=66.0, direction="charging")))
+        boat = await next_on(recorder, "juntek/boat/venus")
+    assert boat["Alarms"]["LowVoltage"] == 2
+    assert "Temperature" not in boat["Dc"]
+    assert "TimeToGo" not in boat
+    assert not any(message.retain for message in recorder.on(topic))
 
 
 # --- The topics of juntek_kg ---------------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
 import tomllib
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ from paho.mqtt.client import Client as PahoClient
 
 from juntek.outputs.mqtt import Options, Timing, open_sink
 from juntek.outputs.mqtt.mqtt_connection import BrokerError, paho_of
-from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
+from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import kg_reading, kg_update
 from servers.certificates import CertificateAuthority, ServerCertificate
 from servers.mosquitto import Encryption, Mosquitto, User
@@ -221,6 +223,32 @@ async def test_broker_that_dies_ends_a_body_that_only_waits(mosquitto: Mosquitto
 
     with pytest.raises(BrokerError, match="broke; check that it runs"):
         await wait_inside()
+
+
+@pytest.mark.parametrize("manner", ["closes", "resets", "closes its half"])
+async def test_broker_that_goes_away_before_it_answers_is_noticed_at_once(
+    manner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hello = await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x00\x00" if b"MQTT\x05" in hello else b"\x20\x02\x00\x00")
+        await writer.drain()
+        await reader.read(1)  # our first message
+        if manner == "resets":
+            writer.transport.abort()
+        elif manner == "closes its half":
+            writer.write_eof()
+            await reader.read(-1)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        patient = replace(HURRY, answer=3600.0)
+        with pytest.raises(BrokerError):
+            async with open_sink(Options(port=port), context(), patient):
+                await asyncio.Event().wait()
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_after_a_restart_of_the_broker_everything_is_published_again(mosquitto: Mosquitto) -> None:

@@ -16,7 +16,7 @@ from juntek.outputs.mqtt.credentials import make_tls_context, read_password
 
 def test_defaults_reach_a_broker_on_this_machine() -> None:
     options = Options()
-    assert (options.host, options.port, options.tls, options.interval) == ("127.0.0.1", 1883, False, 1.0)
+    assert (options.host, options.port, options.tls, options.interval) == ("127.0.0.1", 1883, False, 5.0)
     assert (options.base_topic, options.discovery_prefix) == ("juntek", "homeassistant")
 
 
@@ -29,7 +29,7 @@ def test_defaults_reach_a_broker_on_this_machine() -> None:
         ({"interval": -1.0}, "mqtt.interval is 0 to 3600 s, not -1."),
         ({"interval": float("nan")}, "mqtt.interval is 0 to 3600 s, not nan."),
         ({"protocol": "4"}, 'mqtt.protocol is "auto", "5" or "3.1.1", not "4".'),
-        ({"topic_layout": "x"}, 'mqtt.topic_layout is "juntek" or "juntek_kg", not "x".'),
+        ({"topic_layout": "x"}, 'mqtt.topic_layout is "juntek", "juntek_kg" or "venus", not "x".'),
         ({"base_topic": "a/#"}, "mqtt.base_topic is a topic without"),
         ({"base_topic": ""}, "mqtt.base_topic is a topic without"),
         ({"discovery_prefix": "homeassistant/"}, "mqtt.discovery_prefix is a topic without"),
@@ -43,6 +43,11 @@ def test_wrong_value_is_refused_with_the_key_and_the_mend(values: dict[str, Any]
     with pytest.raises(ConfigurationError) as refusal:
         Options(**values)
     assert str(refusal.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(("given", "means"), [(True, "device"), (False, "off"), ("entity", "entity")])
+def test_discovery_is_a_form_and_was_once_true_or_false(given: Any, means: str) -> None:  # noqa: ANN401
+    assert Options(discovery=given).discovery == means
 
 
 def test_types_of_all_keys_can_be_asked_for() -> None:

@@ -15,6 +15,7 @@ from juntek.capture import HEADER, Chunk, format_chunk
 from juntek.cli.read import Address, Interval, ModeOption, Url
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
 from juntek.errors import JuntekError, RequestError
+from juntek.files import refuse_links_of_others
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
 from juntek.update import Update
@@ -104,6 +105,7 @@ def _check_output(output: Path, *, force: bool) -> None:
 def _open_output(output: Path) -> AbstractContextManager[TextIO]:
     if str(output) == "-":
         return nullcontext(sys.stdout)
+    refuse_links_of_others(output)
     try:
         return output.open("w", encoding="ascii", newline="\n")
     except OSError as error:

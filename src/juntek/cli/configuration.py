@@ -16,8 +16,10 @@ from juntek.config import Configuration, load, search_paths
 from juntek.config.example import write_example
 from juntek.config.keys import header_of
 from juntek.errors import ConfigurationError, JuntekError, install_line
+from juntek.files import refuse_links_of_others
 from juntek.option import keys_of, show
 from juntek.outputs import find_outputs
+from juntek.secret import hide_secrets
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -41,6 +43,7 @@ def init(
     path = (file or search_paths(os.environ)[1]).expanduser()
     if path.exists() and not force:
         raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
+    refuse_links_of_others(path)
     ports = list_ports()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,12 +70,10 @@ def check(config: ConfigFile = None) -> None:
 
 def show_configuration(configuration: Configuration) -> str:
     """Return the configuration as tables for people, without its secrets."""
-    from serialx import redact_uri  # noqa: PLC0415
-
     meters = [
         (
             meter.options.name,
-            redact_uri(meter.link),
+            hide_secrets(meter.link),
             str(meter.options.address),
             meter.options.mode,
             meter.options.options.family or "auto",

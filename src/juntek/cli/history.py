@@ -20,6 +20,7 @@ from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
 from juntek.config import Configuration, MeterConfiguration, default_database, find_file, load
 from juntek.errors import DatabaseError, RequestError
+from juntek.files import refuse_links_of_others
 
 if TYPE_CHECKING:
     from juntek.history.queries import HistoryReader
@@ -280,6 +281,7 @@ def _is_database(file: Path) -> bool:
 
 def _write(file: Path, pieces: Iterator[bytes]) -> None:
     """Write over what an earlier export left there, but never over years of history."""
+    refuse_links_of_others(file)
     try:
         if file.is_file() and _is_database(file):
             raise RequestError(f"{file} is a database, which an export would destroy: give the export another name.")

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from juntek.errors import ConfigurationError, RequestError
+from juntek.files import refuse_links_of_others
 from juntek.outputs.web.passwords import LONGEST_PASSWORD, hash_password, hash_token, make_token
 
 SHORTEST_PASSWORD: Final = 8
@@ -79,6 +80,7 @@ def _ask() -> str:
 
 def _write(path: Path, text: str, *, append: bool) -> None:
     """Write for the owner's eyes only."""
+    refuse_links_of_others(path)
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     try:
         with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:

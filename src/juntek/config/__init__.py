@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from juntek.config.document import FILE_VARIABLE, Flag
 from juntek.errors import ConfigurationError
+from juntek.files import refuse_orders_of_others
 from juntek.meter.line import MeterOptions
 
 __all__ = ["Configuration", "Flag", "MeterConfiguration", "default_database", "find_file", "load", "search_paths"]
@@ -60,6 +61,8 @@ def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, .
     from juntek.config.assembly import assemble  # noqa: PLC0415 - it imports what is above
 
     file = path or find_file(environment)
+    if file is not None:
+        refuse_orders_of_others(file)
     if file is not None and file.absolute() == SYSTEM_FILE:
         state = {"STATE_DIRECTORY": str(SYSTEM_STATE)} if os.access(SYSTEM_STATE, os.W_OK) else {}
         environment = {**state, **_read_variables(file.with_name("environment")), **environment}
@@ -95,6 +98,7 @@ def default_database(environment: Mapping[str, str]) -> Path:
 
 def _read_variables(file: Path) -> dict[str, str]:
     """Return the variables of a file for systemd's EnvironmentFile; none where it is not there, or is not for us."""
+    refuse_orders_of_others(file)
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

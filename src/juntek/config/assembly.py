@@ -15,12 +15,13 @@ from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
 from juntek.config.lines import Place
 from juntek.config.values import Values, read_values
 from juntek.errors import ConfigurationError
-from juntek.files import explain_unreadable
+from juntek.files import explain_unreadable, is_open_to_all
 from juntek.meter.line import MeterOptions
 from juntek.names import slug
 from juntek.option import keys_of
 from juntek.outputs import Output, find_outputs
 from juntek.rs485.decode import Options as DecodeOptions
+from juntek.secret import hide_secrets
 
 T = TypeVar("T")
 
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 RETIRED: Mapping[Place, str] = {("mqtt", "allow_control"): "nothing can be written over MQTT"}
 """Keys that did nothing: an empty one is left out with a warning, until the version after this one."""
+
+PUBLIC_FILES = {"ca_file", "certificate_file"}
+"""Keys of files that may be read by everybody."""
 
 
 def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...]) -> Configuration:
@@ -104,6 +108,12 @@ def _make_meters(document: Document, tables: list[Values]) -> tuple[MeterConfigu
                     "give them the same mode."
                 )
         neighbours[keys.address] = keys
+        if (
+            document.file is not None
+            and hide_secrets(keys.link) != keys.link
+            and document.is_from_file((*place, "link"))
+        ):
+            _warn_of_open(document, (*place, "link"), document.file)
         meters.append(_make_meter(keys))
     return tuple(meters)
 
@@ -217,10 +227,22 @@ def _resolve(document: Document, place: Place, value: Any) -> Any:  # noqa: ANN4
 def _check_files(document: Document, section: Place, given: Mapping[str, object]) -> None:
     for key, path in given.items():
         if key.endswith("_file") and isinstance(path, Path):
+            place = (*section, key)
+            if key not in PUBLIC_FILES:
+                _warn_of_open(document, place, path)
             try:
                 path.open("rb").close()
             except OSError as error:
-                place = (*section, key)
                 raise ConfigurationError(
                     f"{document.origin(place)}: {name_of(place)} {path} {explain_unreadable(error)}"
                 ) from None
+
+
+def _warn_of_open(document: Document, place: Place, path: Path) -> None:
+    if is_open_to_all(path):
+        log.warning(
+            "%s: every user of this computer may read %s, which holds a secret; keep it to its owner with: chmod o= %s",
+            document.origin(place),
+            path,
+            path,
+        )

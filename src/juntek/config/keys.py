@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
 
 from juntek.config.lines import Place
 from juntek.errors import LinkError
-from juntek.links import kind_of
+from juntek.links import check_link
 from juntek.meter import Mode
 from juntek.names import slug
 from juntek.option import Option, check_options, find_close, keys_of
@@ -54,14 +53,8 @@ def _name_problem(name: str) -> str | None:
 
 
 def _link_problem(link: str) -> str | None:
-    with suppress(LinkError):
-        kind_of(link)
-        return None
-    # Only here: it loads whatever kinds of links there are, for 0.2 s.
-    from serialx import redact_uri  # noqa: PLC0415
-
     try:
-        kind_of(redact_uri(link))
+        check_link(link)
     except LinkError as error:
         return str(error)
     return None

@@ -99,7 +99,8 @@ def _convert(key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
     if kind is tuple:
         return tuple(_read_words(value))
     if kind is Literal:
-        made = value if isinstance(value, str) and value in key.choices else None
+        truth = _read_truth(value) if key.option.truth is not None else None
+        made = truth if truth is not None else value if isinstance(value, str) and value in key.choices else None
     elif kind in (str, Path):
         made = kind(value) if isinstance(value, str) else None
     else:

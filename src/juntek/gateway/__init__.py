@@ -24,6 +24,7 @@ from juntek.history.calendar import system_zone
 from juntek.history.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
 from juntek.outputs import Context, find_outputs
+from juntek.reading import Identity, Reading
 from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class Gateway:
         self._clocks = {name: Clock() for name in names}
         self._last_logged: dict[str, str] = {}
         self._in_trouble: set[str] = set()
+        self._strangers = set(names)
+        """Meters of which the log has not said yet that they work."""
 
     async def run(self) -> None:
         """Serve until cancelled; the last totals are committed then."""
@@ -117,6 +120,9 @@ class Gateway:
             update.health.notice = self.totals.notice(update.meter)
             if update.meter in self._in_trouble:  # the reading ends it
                 self._log(update)
+            if update.meter in self._strangers and update.identity is not None:
+                self._strangers.remove(update.meter)
+                log.info("%s: %s", update.meter, describe(update.identity, update.reading or reading))
         else:
             if update.identity is not None:
                 self.totals.identify(update.meter, update.identity)
@@ -133,6 +139,15 @@ class Gateway:
         if text and self._last_logged.get(update.meter) != text:
             self._last_logged[update.meter] = text
             log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+
+
+def describe(identity: Identity | None, reading: Reading) -> str:
+    """Return the little that shows an owner that a meter works: KG140F, firmware 1.32, 52.2 V, 60 %."""
+    parts = [f"{identity.model}, firmware {identity.firmware}"] if identity is not None else []
+    parts.append(f"{reading.voltage:.1f} V")
+    if reading.state_of_charge is not None:
+        parts.append(f"{reading.state_of_charge:.0f} %")
+    return ", ".join(parts)
 
 
 async def _run_later(line: Line, wait: float) -> None:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
+from juntek.files import refuse_links_of_others
 from juntek.history.columns import add_columns, are_complete
 from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
 
@@ -193,6 +194,7 @@ def _make(path: Path) -> None:
 
     What root makes in the folder of another is the other's, as the service has to write what root has imported.
     """
+    refuse_links_of_others(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from juntek.errors import DatabaseError
+from juntek.files import refuse_links_of_others
 from juntek.history import Database, explain, is_current
 
 
@@ -54,6 +55,7 @@ class Connections:
         return connection
 
     def _open(self) -> sqlite3.Connection:
+        refuse_links_of_others(self.path)
         if not self.path.is_file():
             raise DatabaseError(f"There is no database {self.path}: give the path of one, or start the gateway first.")
         connection = self._open_as_it_is()

@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING, Self, cast
 
 from juntek.capture import Chunk
 from juntek.errors import LinkError
+from juntek.links.bridge import parse_address
+from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Chunk", "Link", "find_kinds", "kind_of", "open_link"]
+__all__ = ["Chunk", "Link", "check_link", "find_kinds", "kind_of", "open_link"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _ALIASES = {"tcp": "socket"}
 _SHARED = {"stream", "bridge"}
+_NO_DEVICE = re.compile(r"(?![/.~]).*//|//|[^/]*@|.*\?")
+"""What is meant as a URL, though its scheme or the colon behind it is missing."""
 
 
 class Link(ABC):
@@ -37,7 +41,7 @@ class Link(ABC):
 
     def __init__(self, url: str, *, name: str | None = None, can_write: bool = True) -> None:
         self.url = url
-        self.name = url if name is None else name
+        self.name = hide_secrets(url) if name is None else name
         self.can_write = can_write
         self.dropped_bytes = 0
         self.gather = 0.0
@@ -88,16 +92,23 @@ def find_kinds() -> set[str]:
     return {module.name for module in pkgutil.iter_modules(__path__)} - _SHARED
 
 
+def check_link(url: str) -> None:
+    """Look at a URL without opening anything; raises LinkError for one that can never be opened."""
+    if kind_of(url) not in {"device", "replay"}:
+        parse_address(url)
+
+
 def kind_of(url: str) -> str:
     """Return the name of the module for a URL; raises LinkError for what is no link at all."""
     found = _SCHEME.match(url)
     scheme = found[1].lower() if found else "device"
     scheme = _ALIASES.get(scheme, scheme)
     kinds = find_kinds()
-    if not url.strip() or scheme not in kinds or (found and scheme == "device"):
+    is_device = found is None and bool(url.strip()) and not _NO_DEVICE.match(url)
+    if not is_device and (found is None or scheme == "device" or scheme not in kinds):
         known = ", ".join(f"{kind}:" for kind in sorted((kinds | _ALIASES.keys()) - {"device"}))
         raise LinkError(
-            f"'{url.partition('?')[0]}' is not a link: give a device path such as /dev/ttyUSB0, "
+            f"'{hide_secrets(url)}' is not a link: give a device path such as /dev/ttyUSB0, "
             f"or a URL that begins with one of {known}."
         )
     return scheme

@@ -8,24 +8,30 @@ import socket
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError
+from juntek.secret import hide_secrets
 
 # Seconds of silence before the kernel asks the other end, seconds between questions, questions without answer,
 # and milliseconds that sent bytes may stay unconfirmed: a bridge without power is noticed within 40 s.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 40_000}
+_PORTS = {"esphome": 6053}
+"""What a link has where its URL names no port."""
 _SYSTEM_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
 
 
-def parse_address(url: str, *, default_port: int | None = None) -> tuple[str, int]:
+def parse_address(url: str) -> tuple[str, int]:
     """Take host and port from a URL; raises LinkError with an example of a right one."""
+    scheme = url.partition(":")[0].lower()
+    default_port = _PORTS.get(scheme)
+    example = f"{scheme}://192.168.1.20" + (":4001" if default_port is None else "")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or default_port
     except ValueError:
         host, port = None, None
     if not host or not port:
-        scheme = url.partition(":")[0]
-        example = f"{scheme}://192.168.1.20" + (":4001" if default_port is None else "")
-        raise LinkError(f"'{url}' lacks a host or a right port; write it like {example}.")
+        raise LinkError(f"'{hide_secrets(url)}' lacks a host or a right port; write it like {example}.")
+    if "@" in parts.netloc:
+        raise LinkError(f"'{hide_secrets(url)}' has a user or a password, which this link does not take; {example}.")
     return host, port
 
 

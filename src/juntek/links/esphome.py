@@ -15,18 +15,18 @@ from juntek.errors import LinkError, install_line
 from juntek.links import Link
 from juntek.links.bridge import connection_error, describe, parse_address
 from juntek.links.stream import BAUD_RATE, StreamLink
+from juntek.secret import hide_secrets
 
-API_PORT = 6053
 # What it warns of is in the LinkError already, and would stand in the log twice at every attempt.
 logging.getLogger("aioesphomeapi").setLevel(logging.ERROR)
 
 
 async def open_link(url: str) -> Link:
     """Connect to the device and claim its serial proxy; raises LinkError."""
-    name = serialx.redact_uri(url)
+    name = hide_secrets(url)
     if find_spec("aioesphomeapi") is None:
         raise LinkError(f"Cannot open {name}: the ESPHome library is missing; run {install_line('esphome')}.")
-    host, port = parse_address(name, default_port=API_PORT)
+    host, port = parse_address(url)
     parts = urlsplit(url)
     if not parts.path.strip("/") and not any(key.startswith("port_") for key in parse_qs(parts.query)):
         raise LinkError(f"{name} lacks the name of the serial proxy; write esphome://{host}/?port_name=NAME.")

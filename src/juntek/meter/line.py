@@ -20,6 +20,7 @@ from juntek.meter.state import Meter, MeterOptions, Mode
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.language import Rs485
+from juntek.secret import hide_secrets
 from juntek.update import Mode as Activity
 from juntek.update import Outcome, Update
 
@@ -53,9 +54,9 @@ class Line:
         language: Language[Any] | None = None,
     ) -> None:
         if len({options.address for options in meters}) < len(meters):
-            raise RequestError(f"Two meters on {_bare(url)} have the same address; give each its own.")
+            raise RequestError(f"Two meters on {hide_secrets(url)} have the same address; give each its own.")
         if len({options.mode for options in meters}) > 1:
-            raise RequestError(f"The meters on {_bare(url)} share one line; give them the same mode.")
+            raise RequestError(f"The meters on {hide_secrets(url)} share one line; give them the same mode.")
         self.url = url
         self._garbage: Counter[str] = Counter()
         self.meters = {options.address: Meter(options, self._garbage) for options in meters}
@@ -133,7 +134,9 @@ class Line:
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
         if decoder is None or poller is None:
-            raise LinkLostError(meter.health.error or f"{_bare(self.url)} is a recording, which takes no commands.")
+            raise LinkLostError(
+                meter.health.error or f"{hide_secrets(self.url)} is a recording, which takes no commands."
+            )
         command = decoder.command(address, key, value)
         obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
         return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
@@ -232,8 +235,3 @@ class Line:
             meter.health.mode = "closed" if closed else "starting"
             meter.health.error = str(error)
             self._handle(meter.update())
-
-
-def _bare(url: str) -> str:
-    """Return a URL without what may be secret."""
-    return url.partition("?")[0]

@@ -54,7 +54,7 @@ class HistoryOptions:
         Path | None, Option("for totals too; default: ~/.local/state/juntek/juntek.db", example="juntek.db")
     ] = None
     keep_raw_days: Annotated[
-        float, Option("after which single readings are dropped", unit="days", low=1, high=36_500)
+        float, Option("after which single readings are dropped", unit="days", low=1, high=36_500, written=True)
     ] = 30.0
     commit_interval: Annotated[
         float, Option("between two writes to the disk: what a power cut may cost", unit="s", low=0.1, high=3600)

@@ -14,6 +14,7 @@ from juntek.cli.read import Address, Interval, ModeOption, Url
 from juntek.cli.stopping import run_until_stopped
 from juntek.errors import RequestError
 from juntek.meter import LiveMeter, Mode, open_meter
+from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
     from juntek.cli.watch.view import Watched
@@ -38,11 +39,9 @@ def watch(url: Url, address: Address = 1, mode: ModeOption = "auto", interval: I
 
 
 async def _watch(url: str, address: int, mode: Mode, interval: float) -> None:
-    from serialx import redact_uri  # noqa: PLC0415
-
     from juntek.cli.watch.view import Watched  # noqa: PLC0415
 
-    link = redact_uri(url)
+    link = hide_secrets(url)
     sys.stderr.write(f"Opening {link}…\n")
     async with open_meter(url, address, mode=mode, interval=interval, timeout=None) as meter:
         watched = Watched(link, address, time.monotonic())

@@ -42,5 +42,5 @@ OUTPUT = Output(
     about="Home Assistant finds the meters by itself through its MQTT broker.",
     requires=("aiomqtt",),
     extra="mqtt",
-    max_latency=lambda options: options.interval / 10,
+    max_latency=lambda options: min(options.interval / 10, 0.1),
 )

@@ -83,6 +83,17 @@ def discovery(  # noqa: PLR0913 - what a device is made of
     }
 
 
+def entity_discovery(message: dict[str, Any], discovery_prefix: str) -> dict[str, dict[str, Any]]:
+    """Return what a discovery message says of a device as one message for each of its entities, by their topics."""
+    shared = {key: value for key, value in message.items() if key != "components"}
+    (device,) = message["device"]["identifiers"]
+    messages = {}
+    for key, component in message["components"].items():
+        own = dict(component)
+        messages[f"{discovery_prefix}/{own.pop('platform')}/{device}/{key}/config"] = shared | own
+    return messages
+
+
 def link(
     health: Health, *, available: bool, gateway: str, history: HistoryState = "off", history_error: str | None = None
 ) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from juntek.outputs.mqtt import juntek_kg
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, link
+from juntek.outputs.mqtt import topic_layouts
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, entity_discovery, link
 from juntek.reading import average
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from juntek.outputs.mqtt.publisher import Publisher
     from juntek.reading import Reading
     from juntek.update import Update
+
+SMALLEST_STEP, SMALLEST_PART = 20.0, 0.2
+"""W, and part of what it was: a change of power by more is told at once."""
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -54,7 +57,11 @@ class MeterTopics:
         self._discovery_time = self._link_time = 0.0
         self._sent: dict[str, str] = {}
         """The messages that are on the broker, by topic."""
+        self._configs: set[str] = set()
+        """The topics of discovery among them."""
         self._pending: list[Reading] = []
+        self._shown: Reading | None = None
+        self._due = self._soonest = 0.0  # by the loop's clock: the next state, and the next one for a change
         self._something_pending = asyncio.Event()
 
     def differs(self, update: Update) -> bool:
@@ -84,38 +91,48 @@ class MeterTopics:
         await self.publish_link()
 
     async def on_reading(self, reading: Reading) -> None:
-        """Publish a reading, or keep it until its interval is over."""
-        if self._options.interval:
-            self._pending.append(reading)
+        """Publish a reading, or keep it until its interval is over; one that tells of a change goes out at once."""
+        self._pending.append(reading)
+        if self._tells_of_change(reading):
+            self._pending = [reading]  # not averaged with what was before
+            self._due = asyncio.get_running_loop().time() + self._options.interval
+        elif self._options.interval:
             self._something_pending.set()
-        else:
-            await self._publish_state(reading)
+            return
+        await self.flush()
+
+    def _tells_of_change(self, reading: Reading) -> bool:
+        shown = self._shown
+        if shown is None or asyncio.get_running_loop().time() < self._soonest:
+            return False
+        step = abs(reading.power - shown.power)
+        return reading.output_state != shown.output_state or step > max(SMALLEST_STEP, SMALLEST_PART * abs(shown.power))
 
     async def publish_states(self) -> None:
         """Publish at most one state every interval, and the last one before a silence too; never returns."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
         while True:
             await self._something_pending.wait()
-            now = loop.time()
-            if now < due:
-                await asyncio.sleep(due - now)
-            else:
-                due = now
+            rest = self._due - loop.time()
+            if rest > 0:
+                await asyncio.sleep(rest)  # during which a change may put it off
+                continue
+            self._due = loop.time() + self._options.interval
             await self.flush()
-            due += self._options.interval
 
     async def flush(self) -> None:
         """Publish what is kept until its interval is over."""
         self._something_pending.clear()
         if self._pending:
             readings, self._pending = self._pending, []
-            await self._publish_state(average(readings))
+            self._shown = average(readings)
+            self._soonest = asyncio.get_running_loop().time() + self._connection.timing.change
+            await self._publish_state(self._shown)
 
     async def publish_discovery(self) -> None:
         """Publish discovery when it has changed; soon after the last one it waits for the next check."""
         identity = self._latest.identity if self._latest else None
-        if not self._options.discovery or self._family is None or self._described == (self._family, identity):
+        if self._options.discovery == "off" or self._family is None or self._described == (self._family, identity):
             return
         now = asyncio.get_running_loop().time()
         if self._discovery_time and now < self._discovery_time + self._connection.timing.settle:
@@ -127,7 +144,14 @@ class MeterTopics:
             self._name, self._topics, family=self._family, identity=identity,
             version=context.version, history=history != "off", page=context.page,
         )  # fmt: skip
-        await self._publish_new(self._topics.config, encode(message))
+        if self._options.discovery == "device":
+            messages = {self._topics.config: encode(message)}
+        else:
+            entities = entity_discovery(message, self._options.discovery_prefix)
+            messages = {topic: encode(entity) for topic, entity in entities.items()}
+        self._configs |= messages.keys()
+        for topic, text in messages.items():
+            await self._publish_new(topic, text)
 
     async def publish_link(self, *, older_than: float = 0.0) -> None:
         """Publish how the link does when that has changed, and the last message is so many seconds old."""
@@ -145,9 +169,9 @@ class MeterTopics:
 
     async def repeat(self, *, config: bool) -> None:
         """Publish again the discovery of a meter that has had one, or all its other messages."""
-        if self._topics.config in self._sent:
+        if self._configs:
             for topic, message in list(self._sent.items()):
-                if (topic == self._topics.config) is config:
+                if (topic in self._configs) is config:
                     await self._publish(topic, message)
 
     async def _publish_new(self, topic: str, message: str) -> None:
@@ -158,15 +182,18 @@ class MeterTopics:
     async def _publish_state(self, reading: Reading) -> None:
         self._sent[self._topics.state] = message = encode(reading.as_dict())
         await self._publish(self._topics.state, message, qos=0)
-        if self._options.topic_layout == "juntek_kg":
+        if self._options.topic_layout == "venus":
+            venus = self._topics.state.removesuffix("state") + "venus"
+            await self._publish(venus, topic_layouts.venus_of(reading), qos=0, retain=False)
+        elif self._options.topic_layout == "juntek_kg":
             place = self._place(reading)
-            for name, value in juntek_kg.values_of(reading):
+            for name, value in topic_layouts.values_of(reading):
                 await self._publish(f"{place}/{name}/state", value, qos=0, retain=False)
 
     def _place(self, reading: Reading) -> str:
         """Of two meters of one model the second has its name added, so that their values do not mix."""
         identity = self._latest.identity if self._latest else None
-        place = juntek_kg.place_of(self._options.base_topic, reading, identity)
+        place = topic_layouts.place_of(self._options.base_topic, reading, identity)
         if self._connection.places.setdefault(place, self._topics.device) != self._topics.device:
             return f"{place}_{self._topics.device}"
         return place

@@ -48,14 +48,18 @@ class MqttOptions:
     base_topic: Annotated[str, Option("", check=_topic_problem)] = "juntek"
     site_topic: Annotated[bool, Option("put the site after the base topic: juntek/SITE/house/state")] = False
     topic_layout: Annotated[
-        Literal["juntek", "juntek_kg"], Option("juntek_kg: the topics of the older program beside our own")
+        Literal["juntek", "juntek_kg", "venus"],
+        Option("beside our own, juntek_kg: those of the older program, venus: those for Venus OS"),
     ] = "juntek"
-    discovery: Annotated[bool, Option("tell Home Assistant")] = True
+    discovery: Annotated[
+        Literal["device", "entity", "off"],
+        Option("of Home Assistant; entity: in the older form, which openHAB knows", truth=("off", "device")),
+    ] = "device"
     discovery_prefix: Annotated[str, Option("", check=_topic_problem)] = "homeassistant"
     interval: Annotated[
         float,
-        Option("between two states of a meter, averaged; 0: every reading at once", unit="s", low=0, high=3600),
-    ] = 1.0
+        Option("between two states, averaged; a big change at once; 0: every reading", unit="s", low=0, high=3600),
+    ] = 5.0
 
     def __post_init__(self) -> None:
         check_options("mqtt", self)

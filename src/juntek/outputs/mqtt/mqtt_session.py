@@ -66,22 +66,30 @@ class Session:
         self._group = group
         self._publisher = Publisher(client, options, timing.answer, group)
         self._connection = Connection(self._publisher, options, context, timing)
+        self._other_form: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._born = asyncio.Event()
 
     async def open(self) -> None:
         """Publish who we are, subscribe, and start what goes on by itself.
 
-        A meter is offline until it is heard: what an earlier run left there says nothing about now.
+        A meter is offline until it is heard: what an earlier run left there says nothing about now. Who listens hears
+        at once of a connection that breaks; an answer that never comes is waited for much longer.
         """
+        if self._options.discovery == "entity":
+            self._other_form = {self._topics(meter).config for meter in self._context.meters}
+        self._start(self._listen())
         for meter in self._context.meters:
             await self._publisher.publish(self._topics(meter).availability, OFFLINE)
         await self._publisher.publish(self._gateway, ONLINE)
         await self._publisher.subscribe(f"{self._options.base_topic}/+/link")
-        if self._options.discovery:
+        if self._options.discovery != "off":
             await self._publisher.subscribe(self._status)
-        for work in (self._listen(), self._check(), self._answer_births()):
-            self._start(work)
+        if self._options.discovery == "entity":
+            # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
+            await self._publisher.subscribe(f"{self._options.discovery_prefix}/device/+/config")
+        self._start(self._check())
+        self._start(self._answer_births())
 
     async def close(self) -> None:
         """Publish what is still held and that the gateway is offline, unless the connection broke; end the tasks."""
@@ -128,7 +136,10 @@ class Session:
                     # A retained birth is an old one: everything has just been published.
                     if payload == ONLINE.encode() and not message.retain:
                         self._born.set()
-                elif message.retain:
+                elif message.topic.value in self._other_form:
+                    if payload:
+                        await self._publisher.publish(message.topic.value, "")
+                elif message.retain and message.topic.value.endswith("/link"):
                     await self._correct_retained(message.topic.value.split("/")[-2], payload)
 
     async def _answer_births(self) -> None:

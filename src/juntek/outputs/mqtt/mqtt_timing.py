@@ -18,6 +18,7 @@ class Timing:
     link: float = 30.0
     settle: float = 5.0
     birth: tuple[float, float] = (0.1, 0.6)
+    change: float = 1.0
     goodbye: float = 3.0
 
 

@@ -35,7 +35,7 @@ class WebOptions:
     what `juntek web password` writes; it comes from the environment only and takes precedence over the file.
     """
 
-    listen: Annotated[str, Option('"0.0.0.0:8140": all addresses of this computer; needs a password')] = (
+    listen: Annotated[str, Option('"0.0.0.0:8140": all addresses of this computer; needs a password', written=True)] = (
         "127.0.0.1:8140"
     )
     auth: Annotated[

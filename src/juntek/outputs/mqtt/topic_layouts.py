@@ -1,12 +1,15 @@
-"""The topics of the older program juntek_kg, with the right values; rule: its names, and nothing that it did not say.
+"""What other programs know already, beside our own topics; rule: their names, not retained, and nothing they lack.
 
-`<base>/<model in small letters>/<name>/state`, one plain value each, not retained. It took volts for amperes and
-amperes for volts; here each name says what it means. Both its earlier and its later names are here.
+juntek_kg, the older program: `<base>/<model in small letters>/<name>/state`, one plain value each. It took volts for
+amperes and amperes for volts; here each name says what it means. Both its earlier and its later names are here.
+
+Venus OS: `<base>/<meter>/venus`, the JSON that the driver dbus-mqtt-battery asks for in its README.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,3 +59,40 @@ def values_of(reading: Reading) -> Iterator[tuple[str, str]]:
         yield "energy_wh", str(round(reading.charged_energy - reading.discharged_energy, 2))
     if (time := reading.as_dict()["time"]) is not None:
         yield "time", time
+
+
+_ALARMS = {
+    "over_voltage": "HighVoltage",
+    "low_voltage": "LowVoltage",
+    "over_current": "HighDischargeCurrent",
+    "negative_over_current": "HighChargeCurrent",
+    "over_power": "HighCurrent",
+    "over_temperature": "HighTemperature",
+}
+"""What Venus OS calls a protection that has tripped."""
+
+
+def venus_of(reading: Reading) -> str:
+    """Return a reading as dbus-mqtt-battery takes it: Ah, s, and 2 for an alarm; what is not known is left out."""
+    used = None
+    if reading.nominal_capacity is not None and reading.remaining_capacity is not None:
+        used = round(max(reading.nominal_capacity - reading.remaining_capacity, 0.0), 3)
+    values: dict[str, Any] = {
+        "Dc": _known(
+            Power=reading.power, Voltage=reading.voltage, Current=reading.current, Temperature=reading.temperature
+        ),
+        **_known(
+            InstalledCapacity=reading.nominal_capacity,
+            ConsumedAmphours=used,
+            Capacity=reading.remaining_capacity,
+            Soc=reading.state_of_charge,
+            TimeToGo=None if reading.time_to_empty is None else reading.time_to_empty * 60,
+        ),
+        "Alarms": {alarm: 2 * (reading.output_state == state) for state, alarm in _ALARMS.items()},
+        "History": _known(TotalAhDrawn=reading.discharged_capacity),
+    }
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _known(**values: float | None) -> dict[str, float]:
+    return {name: value for name, value in values.items() if value is not None}
