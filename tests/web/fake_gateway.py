@@ -278,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner.asked.append(self.path)
         if parts.path == "/api/session":
             needed = self.owner.password is not None
-            session = {"required": needed, "signed_in": not needed or self._signed_in()}
+            session: dict[str, Any] = {"required": needed, "signed_in": not needed or self._signed_in()}
             if self.owner.control is not None:
                 session["token"] = TOKEN if self.owner.control.writable else None
             self._json(session)

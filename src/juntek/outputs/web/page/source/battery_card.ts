@@ -2,7 +2,7 @@
 
 import type { Meter, Reading } from "./api.ts";
 import { now } from "./api.ts";
-import { element, facts, fill, say } from "./dom.ts";
+import { element, say, showFacts } from "./dom.ts";
 import { counted, day, measure, minutes, number, seconds } from "./format.ts";
 import { isKnown, labelOf, measureOf, unitOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
@@ -22,7 +22,6 @@ export class BatteryCard {
   private readonly main = element("dl", { class: "facts" });
   private readonly more = element("dl", { class: "facts" });
   private readonly details = element("details", {}, element("summary", {}, TEXT.estimate.more), this.more);
-  private shown = "";
 
   constructor() {
     this.element = element(
@@ -42,13 +41,9 @@ export class BatteryCard {
     const charge = reading.state_of_charge;
     const doubt = reading["state_of_charge_uncertainty"];
     say(this.sure, charge === null ? "" : TEXT.estimate.charge(number(charge, 0), isNumber(doubt) ? number(Math.max(doubt, 1), 0) : ""));
-    const main = mainRows(reading);
+    showFacts(this.main, mainRows(reading));
     const more = MORE.filter((key) => isKnown(key) && isNumber(reading[key])).map((key) => [labelOf(key), measureOf(key, reading[key])] as const);
-    const state = JSON.stringify([main, more]);
-    if (state === this.shown) return;
-    this.shown = state;
-    fill(this.main, ...facts(main));
-    fill(this.more, ...facts(more));
+    showFacts(this.more, more);
     this.details.hidden = more.length === 0;
   }
 }

@@ -44,11 +44,17 @@ export function rowHead(label: string): HTMLElement {
   return element("th", { scope: "row" }, label);
 }
 
-/** Returns the lines of a list of names and values. */
-export function facts(rows: readonly (readonly [string, string | HTMLElement])[]): HTMLElement[] {
-  return rows.map(([label, content]) =>
-    element("div", { class: "fact" }, element("dt", {}, label), typeof content === "string" ? element("dd", {}, content) : content),
-  );
+/** Names and their values. */
+export type Facts = readonly (readonly [string, string])[];
+
+/** Shows names and values in a list; one that only says another value keeps its place, so that what is marked stays marked. */
+export function showFacts(list: HTMLElement, rows: Facts): HTMLElement {
+  const names = [...list.querySelectorAll("dt")].map((name) => name.textContent);
+  if (names.join("\n") !== rows.map(([name]) => name).join("\n")) {
+    fill(list, ...rows.map(([name]) => element("div", { class: "fact" }, element("dt", {}, name), element("dd"))));
+  }
+  list.querySelectorAll("dd").forEach((place, index) => say(place, rows[index]?.[1] ?? ""));
+  return list;
 }
 
 /** Replaces the children of an element. */

@@ -3,7 +3,7 @@
  * so only its net flow is drawn, never a guess of what sun and loads do.
  */
 
-import type { Direction, Reading } from "./api.ts";
+import type { Reading } from "./api.ts";
 import { drawn, element, say } from "./dom.ts";
 import { NOTHING, joined, number, power } from "./format.ts";
 import { icon } from "./icons.ts";
@@ -11,12 +11,6 @@ import { TEXT } from "./strings.ts";
 
 /** Pixels from one dot to the next. */
 const STEP = 22;
-
-const WORDS: Record<Direction, string> = {
-  charging: TEXT.charging,
-  discharging: TEXT.discharging,
-  idle: TEXT.idle,
-};
 
 export class Flow {
   readonly element: HTMLElement;
@@ -53,7 +47,7 @@ export class Flow {
     this.level.style.transform = `scaleY(${((charge ?? 0) / 100).toFixed(4)})`;
     this.setPace(age === "" && direction !== "idle" ? Math.abs(reading?.power ?? 0) : 0);
     const words = reading
-      ? TEXT.flow(WORDS[direction], joined(power(Math.abs(reading.power ?? 0))), charge === null ? NOTHING : `${number(charge, 0)} %`)
+      ? TEXT.flow(TEXT[direction], joined(power(Math.abs(reading.power ?? 0))), charge === null ? NOTHING : `${number(charge, 0)} %`)
       : "";
     say(this.description, age === "" ? words : `${words} ${age}`);
   }

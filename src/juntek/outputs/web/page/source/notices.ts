@@ -50,7 +50,7 @@ function noticesOfMeter(meter: Meter, time: number): Notice[] {
   const why = meter.health?.error ?? "";
   if (!meter.latest) {
     const doing = why || (TEXT.notice.mode[meter.health?.mode ?? "starting"] ?? "");
-    return [{ kind: "waiting", text: TEXT.notice.waitingWhy(meter.name, doing) }];
+    return [{ kind: "waiting", text: TEXT.notice.waiting(meter.name, doing) }];
   }
   const heard = timeOf(meter.latest.time);
   if (!meter.available && heard !== null) {

@@ -62,7 +62,7 @@ export class Overview {
     this.element.dataset["direction"] = age === "" ? direction : "idle";
     this.element.dataset["level"] = levelOf(age === "" ? (reading?.state_of_charge ?? null) : null);
     const watts = direction === "idle" ? "" : `\u00a0${joined(power(Math.abs(reading?.power ?? 0)))}`;
-    say(this.line, reading ? { charging: TEXT.charging, discharging: TEXT.discharging, idle: TEXT.idle }[direction] + watts : "\u00a0");
+    say(this.line, reading ? TEXT[direction] + watts : "\u00a0");
     say(this.outlook, reading && age === "" ? outlook(reading) : "");
     this.showTiles(reading);
   }

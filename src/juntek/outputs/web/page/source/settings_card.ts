@@ -5,7 +5,7 @@
 
 import type { Action, Change, Input, Meter, MeterSettings, Outcome, Setting, Value, Values } from "./api.ts";
 import { GatewayError, act, getSettings, getWritten, now, planSettings, timeOf, writeSettings } from "./api.ts";
-import { columnHead, element, facts, fill, rowHead, table } from "./dom.ts";
+import { columnHead, element, fill, rowHead, showFacts, table } from "./dom.ts";
 import { moment } from "./format.ts";
 import { isKnown, labelOf, settingOf, settings as known } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
@@ -45,7 +45,7 @@ export class SettingsCard {
   /** Shows how it is set; with a button to change it where this session may. */
   private async read(focus = false): Promise<void> {
     this.isBusy = false;
-    const rows = this.last === null ? [element("p", { class: "quiet" }, TEXT.noSettings)] : [element("dl", { class: "facts" }, ...facts(plainRows(this.last)))];
+    const rows = this.last === null ? [element("p", { class: "quiet" }, TEXT.noSettings)] : [showFacts(element("dl", { class: "facts" }), plainRows(this.last))];
     this.put([element("p", { class: "quiet" }, this.token ? TEXT.control.note : TEXT.settingsNote), ...rows], focus);
     if (!this.token) return;
     const meter = this.meter;

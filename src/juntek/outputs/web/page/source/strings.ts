@@ -33,8 +33,7 @@ export const TEXT = {
   notice: {
     loading: "Asking the gateway for its meters…",
     noMeters: "The gateway has no meter yet; add one under [[meters]] in its configuration.",
-    waiting: (meter: string) => `Waiting for the first reading of ${meter}…`,
-    waitingWhy: (meter: string, why: string) => `Waiting for the first reading of ${meter}. ${why}`,
+    waiting: (meter: string, why: string) => `Waiting for the first reading of ${meter}. ${why}`,
     mode: {
       starting: "The gateway is opening the link.",
       listen: "The gateway is listening whether a display asks the meter.",
@@ -45,7 +44,6 @@ export const TEXT = {
     oldValues: "The values below are the last ones it sent.",
     gone: (moment: string) => `The gateway has not answered since ${moment}. Reconnecting…`,
     goneAtOnce: "The gateway does not answer. Trying again…",
-    back: "The gateway answers again.",
     paused: (why: string) => `The history is paused. ${why}`,
     away: (receiver: string, why: string) => `${receiver} is not working. ${why}`,
     young: (moment: string) => `The history begins at ${moment}; the charts fill as readings come.`,
@@ -109,7 +107,6 @@ export const TEXT = {
   tableOfYears: "Statistics of each year",
   date: "Date",
   noDays: "No energy has been counted in this time.",
-  loading: "Loading…",
 
   meter: "Meter",
   settings: "Settings",
