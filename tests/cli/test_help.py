@@ -24,7 +24,7 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check", "history summary",
+    "find", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check", "history summary",
     "history export", "history import", "history backup", "history push", "web password", "web token",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ import juntek
 from juntek.cli import configuration, history, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
+from juntek.cli.find import find
 from juntek.cli.push import push
 from juntek.cli.read import read
 from juntek.cli.run import run
@@ -53,6 +54,7 @@ def juntek_command(
     """Read Juntek coulomb counters and bring them to Home Assistant, MQTT, Grafana, the terminal and files."""
 
 
+app.command(epilog="Example: juntek find")(find)
 app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
 app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
 app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)

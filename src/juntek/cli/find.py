@@ -1,0 +1,133 @@
+"""`juntek find`: what is behind each port, and the one thing to do next; rule: it reads only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from juntek.cli.stopping import quiet_pipe, run_until_stopped
+from juntek.errors import NoReplyError
+from juntek.finding import Patience, Station, Survey, survey
+from juntek.secret import hide_secrets
+
+LOCAL, FAR = Patience(), Patience(answer=0.4)
+"""An answer from behind a network takes longer."""
+
+FOUND = {
+    "display_only": "A display asks address {asks}, and no meter answers: switch the meter's supply on, and look "
+    "whether its cable is in the jack for RS485.",
+    "swapped": "Wires A and B are swapped, most likely: what arrives is a meter's text upside down. Swap the two.",
+    "speed": "Something speaks here at another speed ({detail} bits a second; a meter has 115200): this is the port of "
+    "another device, or the meter's speed was changed.",
+    "device": "Another device speaks here: {detail}. The meter is at another port.",
+    "noise": "Only noise, and no device that is known here: look for a loose wire, for A and B swapped, and that the "
+    "grounds are connected; keep the cable away from the inverter's.",
+    "silent": "Nothing at all: look whether the meter has power (its display is lit), whether the cable is in the jack "
+    "for RS485 and not in that of the sensor, and whether A and B are swapped.",
+    "echo": "Only an echo of what was sent: the adapter works, and no meter is at its wires; look at the meter's "
+    "power, its jack, and A and B.",
+}
+"""What is said of each cause that is no error."""
+
+
+class Form(StrEnum):
+    """How it is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def find(
+    links: Annotated[
+        list[str] | None, typer.Argument(metavar="LINK", help="Look there; default: all serial ports.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to write what was found.")] = Form.TEXT,
+) -> None:
+    """Look for meters, and for what is wrong with the wires.
+
+    It listens at every serial port of this computer, or at the links that are given, then asks the addresses 1 to 99.
+    """
+    from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
+
+    ports = links or list_ports()
+    if not ports:
+        raise NoReplyError("This computer has no serial port; plug the adapter in and look with: ls /dev/serial/by-id")
+    with quiet_pipe():
+        run_until_stopped(_find(ports, form))
+
+
+async def _find(ports: Sequence[str], form: Form) -> None:
+    surveys = await asyncio.gather(*map(_look_at, ports))
+    if form is Form.JSON:
+        typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
+    else:
+        typer.echo("\n".join(line for found in surveys for line in describe(found)))
+        typer.echo(f"\nNext: {next_step(surveys)}")
+    if not any(found.meters for found in surveys):
+        raise NoReplyError("No meter was found.")
+
+
+async def _look_at(port: str) -> Survey:
+    def tell(doing: str) -> None:
+        sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
+
+    return await survey(port, FAR if "://" in port else LOCAL, tell)
+
+
+def describe(found: Survey) -> Iterator[str]:
+    """Yield what is said of one link."""
+    yield found.link
+    for address, meter in sorted(found.meters.items()):
+        yield f"  Meter at address {address}: {_describe_meter(meter)}"
+    if found.meters and found.asked_by_display:
+        yield f"  A display asks address {_join(found.asked_by_display)}; it can stay plugged in."
+    if found.damaged and found.meters:
+        total = found.frames + found.damaged
+        yield f"  {found.damaged} of {total} frames were damaged; look at the wires and the ground."
+    if not found.meters:
+        said = FOUND.get(found.cause, "{detail}")
+        yield f"  {said.format(detail=found.detail, asks=_join(found.asked_by_display))}"
+    elif found.cause == "meters" and (lost := found.asked_by_display - found.meters.keys()):
+        yield f"  Nobody answers at address {_join(lost)}: set the display to the address of the meter."
+
+
+def _describe_meter(meter: Station) -> str:
+    facts = meter.as_dict()
+    parts = [facts["model"] or f"a {facts['family']}"]
+    if facts["firmware"]:
+        parts.append(f"firmware {facts['firmware']}")
+    if facts["serial_number"]:
+        parts.append(f"serial number {facts['serial_number']}")
+    if facts["voltage"] is not None:
+        parts.append(f"{facts['voltage']:.2f} V")
+    if facts["state_of_charge"] is not None:
+        parts.append(f"{facts['state_of_charge']:.0f} %")
+    return ", ".join(parts)
+
+
+def _join(addresses: Sequence[int] | set[int]) -> str:
+    return " and ".join(map(str, sorted(addresses)))
+
+
+def next_step(surveys: Sequence[Survey]) -> str:
+    """Return the one thing to do."""
+    for found in surveys:
+        if found.meters and found.cause == "meters":
+            return f"juntek setup --link '{found.link}' --address {min(found.meters)}"
+    order = ("swapped", "no_permission", "gateway", "in_use", "display_only", "speed", "noise", "echo", "silent")
+    causes = {found.cause: found.link for found in reversed(surveys)}
+    cause = next((cause for cause in order if cause in causes), None)
+    where = causes[cause] if cause else surveys[0].link
+    return {
+        "swapped": f"swap the wires A and B at {where}, then: juntek find",
+        "no_permission": f"get the right to open {where} as said above, then: juntek find",
+        "gateway": "open the page of the gateway, or look at its log: journalctl --unit juntek",
+        "in_use": f"stop the program that uses {where}, then: juntek find",
+        "display_only": "switch the meter on, then: juntek find",
+    }.get(cause or "", f"check what is said of {where}, then: juntek find")

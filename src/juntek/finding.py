@@ -1,0 +1,209 @@
+"""What is behind a link, and what is wrong with its wires; rule: it listens, and asks only where nobody else does.
+
+It sends what every display sends (the requests R00, R50, R51), to one address after the other, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from juntek.errors import LinkError, LinkLostError
+from juntek.links import Chunk, open_link
+from juntek.reading import Identity, Reading, Settings
+from juntek.rs485.bus import Bus, Event
+from juntek.rs485.framing import Frame, Garbage, encode
+from juntek.rs485.wiring import look_at
+from juntek.secret import hide_secrets
+
+Cause = Literal[
+    "meters", "display_only", "swapped", "speed", "device", "noise", "silent", "echo",
+    "no_permission", "in_use", "gateway", "unreachable",
+]  # fmt: skip
+
+ADDRESSES = range(1, 100)
+LIKELY = range(1, 9)
+"""1 is what every meter has when it is new; few owners have more meters than these."""
+MOST_HEARD = 4096
+"""Bytes; more of them say no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds: to listen for others at first, and for the answer to each request."""
+
+    listen: float = 3.0
+    answer: float = 0.1
+
+
+@dataclass(slots=True)
+class Station:
+    """What one address has said."""
+
+    identity: Identity | None = None
+    settings: Settings | None = None
+    reading: Reading | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is known, ready for JSON; secrets are left out."""
+        identity, reading = self.identity, self.reading
+        heard = identity or reading or self.settings
+        return {
+            "model": identity.model if identity else None,
+            "family": heard.family if heard is not None else None,
+            "firmware": identity.firmware if identity else None,
+            "serial_number": identity.serial_number or None if identity else None,
+            "voltage": reading.voltage if reading else None,
+            "state_of_charge": reading.state_of_charge if reading else None,
+            "nominal_capacity": reading.nominal_capacity if reading else None,
+        }
+
+
+@dataclass(slots=True)
+class Survey:
+    """What was found behind a link. `meters` and `asked_by_display` are addresses; `detail` says more of the cause."""
+
+    link: str
+    cause: Cause = "silent"
+    detail: str = ""
+    meters: dict[int, Station] = field(default_factory=dict)
+    asked_by_display: set[int] = field(default_factory=set)
+    frames: int = 0
+    damaged: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON."""
+        return {
+            "link": self.link,
+            "cause": self.cause,
+            "detail": self.detail,
+            "meters": [{"address": address, **meter.as_dict()} for address, meter in sorted(self.meters.items())],
+            "display_asks": sorted(self.asked_by_display),
+            "frames": self.frames,
+            "damaged": self.damaged,
+        }
+
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+async def survey(url: str, patience: Patience, tell: Callable[[str], None] = lambda _: None) -> Survey:
+    """Look at a link: listen, then ask every address. Never raises for what is wrong with the link."""
+    found = Survey(hide_secrets(url))
+    try:
+        async with await open_link(url) as link:
+            surveyor = _Surveyor(found)
+            reader = asyncio.create_task(surveyor.follow(link.read))
+            tell("listening")
+            await asyncio.wait([reader], timeout=patience.listen)
+            if link.can_write and not reader.done():
+                tell("asking")
+                await surveyor.ask(link.write, patience)
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+    except LinkLostError as error:
+        found.cause, found.detail = "unreachable", str(error)
+    except LinkError as error:
+        found.cause, found.detail = _cause_of(error), str(error)
+        return found
+    surveyor.judge()
+    return found
+
+
+def _cause_of(error: LinkError) -> Cause:
+    reason = error.__cause__
+    if isinstance(reason, PermissionError):
+        return "no_permission"
+    if "is in use" in str(error) or (isinstance(reason, OSError) and reason.errno in (errno.EBUSY, errno.EWOULDBLOCK)):
+        return "in_use"
+    return "unreachable"
+
+
+class _Surveyor:
+    """Takes the bytes of one link, and what they say."""
+
+    def __init__(self, found: Survey) -> None:
+        self._found = found
+        self._bus = Bus(check=False)
+        self._heard_bytes = bytearray()
+        self._sent: set[bytes] = set()
+        self._echoes = 0
+        self._heard = asyncio.Event()
+
+    async def follow(self, read: Callable[[], Awaitable[Chunk]]) -> None:
+        while True:
+            chunk = await read()
+            self._heard_bytes += chunk.data if len(self._heard_bytes) < MOST_HEARD else b""
+            self.take(self._bus.feed(chunk.data))
+
+    def take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Garbage):
+                self._found.damaged += event.raw.startswith(b":")
+            elif isinstance(event, Frame):
+                self._take_frame(event)
+            else:
+                self._take_value(event)
+
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.raw in self._sent:
+            self._echoes += 1
+        elif frame.command[0] == "R":
+            self._found.asked_by_display.add(frame.address)
+
+    def _take_value(self, event: Any) -> None:  # noqa: ANN401 - an identity, settings or a reading
+        self._found.frames += 1
+        meter = self._found.meters.setdefault(event.address, Station())
+        match event:
+            case Identity():
+                meter.identity = event
+            case Settings():
+                meter.settings = event
+            case Reading():
+                meter.reading = event
+        self._heard.set()
+
+    async def ask(self, write: Write, patience: Patience) -> None:
+        """Ask who is there: everybody, or beside a display that gets answers the likely ones, each behind an answer."""
+        found = self._found
+        beside = bool(found.asked_by_display and found.meters)
+        for address in LIKELY if beside else ADDRESSES:
+            if beside:
+                if address in found.meters:
+                    continue
+                await self._wait_for_answer(patience.listen)
+            if await self._ask(write, "R00", address, patience.answer):
+                for command in ("R51", "R50"):
+                    await self._ask(write, command, address, 4 * patience.answer)
+
+    async def _ask(self, write: Callable[[bytes], Any], command: str, address: int, wait: float) -> bool:
+        request = encode(command, address, (1,))
+        self._sent.add(request.rstrip())
+        self._bus.expect(address)
+        await write(request)
+        await self._wait_for_answer(wait)
+        return address in self._found.meters
+
+    async def _wait_for_answer(self, seconds: float) -> None:
+        self._heard.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
+
+    def judge(self) -> None:
+        """Say what it is, from all that came."""
+        found = self._found
+        self.take(self._bus.finish())
+        if found.meters:
+            found.cause = "meters"
+        elif found.asked_by_display:
+            found.cause = "display_only"
+        elif self._echoes:
+            found.cause = "echo"
+        elif self._heard_bytes:
+            found.cause, found.detail = look_at(bytes(self._heard_bytes))

@@ -1,0 +1,280 @@
+"""What `juntek find` says of the wirings that owners have: each is made up of a line, and named by its cause."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cli.program import run, simulator
+from juntek.cli.find import describe, next_step
+from juntek.finding import Patience, Survey, survey
+from juntek.rs485.wiring import look_at
+from juntek.simulator import Options, Simulation
+
+HASTE = Patience(listen=0.4, answer=0.02)
+FRAMES = (
+    b":R50=1,2,1,\r\n:r50=1,69,5222,10280,123456,892611,1231,99441,121,0,0,1,51,36000,\r\n"
+    b":R51=1,2,1,\r\n:r51=1,177,5200,4400,0,0,0,100,0,0,2800,100,100,100,0,0,1,\r\n"
+)
+SAMPLES = 32
+"""To a bit, for a wire that is drawn out as levels."""
+
+
+# A wire, bit by bit ---------------------------------------------------------------------------------------------
+
+
+def wire(data: bytes, gap: int = 0) -> Iterator[int]:
+    """The levels of a wire that carries bytes: start 0, eight bits from the least, stop 1."""
+    yield from [1] * 40
+    for byte in data:
+        yield from (0, *((byte >> bit) & 1 for bit in range(8)), 1, *[1] * gap)
+    yield from [1] * 40
+
+
+def hear(data: bytes, *, swapped: bool = False, speed: int = 115200, gap: int = 0) -> bytes:
+    """What a port at 115200 hears of bytes that are sent at another speed, or with A and B swapped."""
+    levels = [bool(level) ^ swapped for level in wire(data, gap) for _ in range(SAMPLES)]
+    bit = SAMPLES * speed / 115200
+    heard, at = bytearray(), 1
+    while at + 10 * bit < len(levels):
+        if levels[at] or not levels[at - 1]:
+            at += 1
+            continue
+        byte = sum(levels[int(at + bit * (place + 1.5))] << place for place in range(8))
+        heard.append(byte)
+        at += int(9.5 * bit)
+        while at < len(levels) and not levels[at]:
+            at += 1
+    return bytes(heard)
+
+
+@pytest.mark.parametrize("gap", range(4))
+def test_swapped_wires_are_known_by_their_bytes(gap: int) -> None:
+    assert look_at(hear(FRAMES, swapped=True, gap=gap)).cause == "swapped"
+
+
+@pytest.mark.parametrize("speed", [1200, 2400, 4800, 9600, 19200, 38400, 57600])
+@given(data=st.binary(min_size=40, max_size=80) | st.text("0123456789,.:=VA \r\n", min_size=40).map(str.encode))
+@settings(max_examples=20, deadline=None)
+def test_another_speed_is_known_by_its_bytes(speed: int, data: bytes) -> None:
+    assert look_at(hear(data, speed=speed)).cause == "speed"
+
+
+@given(st.integers(0, 2**32))
+def test_noise_is_called_noise(seed: int) -> None:
+    assert look_at(random.Random(seed).randbytes(200)).cause == "noise"
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_look_like_something(data: bytes) -> None:
+    assert look_at(data).cause in {"swapped", "speed", "device", "noise"}
+
+
+# Links ------------------------------------------------------------------------------------------------------
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def line(serve: Serve) -> AsyncIterator[str]:
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        yield f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def saying(data: bytes, times: int = 1000) -> Serve:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: ARG001
+        for _ in range(times):
+            writer.write(data)
+            await asyncio.sleep(0.02)
+
+    return serve
+
+
+async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: ARG001
+    await reader.read(-1)
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(100):
+        writer.write(data)
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: ARG001
+    writer.close()
+
+
+def modbus(*frames: bytes) -> bytes:
+    def crc(frame: bytes) -> bytes:
+        value = 0xFFFF
+        for byte in frame:
+            value ^= byte
+            for _ in range(8):
+                value = value >> 1 ^ (0xA001 if value & 1 else 0)
+        return value.to_bytes(2, "little")
+
+    return b"".join(frame + crc(frame) for frame in frames)
+
+
+WIRINGS: dict[str, tuple[Serve, str, str]] = {
+    "A and B swapped": (saying(hear(FRAMES, swapped=True)), "swapped", "wap"),
+    "a display alone": (saying(b":R50=1,2,1,\r\n"), "display_only", "address 1"),
+    "noise": (saying(random.Random(3).randbytes(60)), "noise", "noise"),
+    "a charger at 9600": (saying(hear(b"PID\t0xA053\r\nV\t13100\r\n", speed=9600)), "speed", "9600"),
+    "a meter at 57600": (saying(hear(FRAMES, speed=57600)), "speed", "57600"),
+    "an inverter": (saying(modbus(b"\x01\x03\x04\x02\x58\x00\x10", b"\x01\x04\x02\xff\xff")), "device", "Modbus"),
+    "a GPS receiver": (saying(b"$GPGLL,4916.45,N,12311.12,W,225444,A*31\r\n"), "device", "NMEA"),
+    "a charger's text": (saying(b"\r\nPID\t0xA053\r\nV\t13100\r\nI\t-100\r\n"), "device", "VE.Direct"),
+    "nothing, or the wrong jack": (keep_silent, "silent", "power"),
+    "an adapter without a meter": (echo, "echo", "echo"),
+    "a converter that hangs up": (hang_up, "unreachable", "lost"),
+}
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+async def test_the_cause_is_named_and_what_to_do(wiring: str) -> None:
+    serve, cause, word = WIRINGS[wiring]
+    async with line(serve) as url:
+        found = await survey(url, HASTE)
+    assert found.cause == cause
+    assert not found.meters
+    said = " ".join(describe(found))
+    assert word in said
+    assert url in said
+    assert next_step([found])
+
+
+@asynccontextmanager
+async def meters(options: Options) -> AsyncIterator[str]:
+    async with Simulation(options) as simulation:
+        task = asyncio.create_task(simulation.run())
+        yield simulation.url
+        task.cancel()
+
+
+async def test_a_meter_is_named_with_what_an_owner_compares() -> None:
+    async with meters(Options(models=("KH140F",))) as url:
+        found = await survey(url, HASTE)
+    assert (found.cause, list(found.meters), found.asked_by_display) == ("meters", [1], set())
+    (facts,) = found.as_dict()["meters"]
+    assert facts["model"] == "KH140F"
+    assert 40 < facts["voltage"] < 60
+    assert 0 <= facts["state_of_charge"] <= 100
+    assert f"--link '{url}' --address 1" in next_step([found])
+
+
+@pytest.mark.parametrize("address", [2, 17, 99])
+async def test_a_meter_at_another_address_is_found(address: int) -> None:
+    async with meters(Options(addresses=(address,))) as url:
+        found = await survey(url, HASTE)
+    assert list(found.meters) == [address]
+    assert f"--address {address}" in next_step([found])
+
+
+async def test_two_meters_on_one_line_are_found() -> None:
+    async with meters(Options(models=("KG140F", "KH140F"), addresses=(1, 2))) as url:
+        found = await survey(url, HASTE)
+    assert [meter["model"] for meter in found.as_dict()["meters"]] == ["KG140F", "KH140F"]
+
+
+async def test_a_meter_beside_its_display_is_heard_and_the_display_is_named() -> None:
+    async with meters(Options(display="newer")) as url:
+        found = await survey(url, Patience(listen=2.5, answer=0.02))
+    assert list(found.meters) == [1]
+    assert found.asked_by_display == {1}
+    assert "display asks address 1" in " ".join(describe(found))
+
+
+def test_nothing_but_questions_is_sent() -> None:
+    sent = bytearray()
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: ARG001
+        while data := await reader.read(100):
+            sent.extend(data)
+
+    async def look() -> None:
+        async with line(note) as url:
+            await survey(url, HASTE)
+
+    asyncio.run(look())
+    requests = bytes(sent).split()
+    assert len(requests) == 99
+    assert {request[:4] for request in requests} == {b":R00"}
+
+
+# The command --------------------------------------------------------------------------------------------------
+
+
+def test_the_command_ends_with_what_to_do_next(tmp_path: Path) -> None:
+    with simulator("--pty", tmp_path / "port", "--model", "KG140F"):
+        result = run("find", str(tmp_path / "port"), home=tmp_path)
+    assert result.status == 0
+    assert "KG140F" in result.output
+    assert result.output.splitlines()[-1] == f"Next: juntek setup --link '{tmp_path / 'port'}' --address 1"
+
+
+def test_what_was_found_is_there_for_scripts(tmp_path: Path) -> None:
+    result = run("find", "socket://127.0.0.1:1", "--format", "json", home=tmp_path)
+    assert result.status == 5
+    (port,) = json.loads(result.output)["ports"]
+    assert (port["cause"], port["meters"]) == ("unreachable", [])
+
+
+async def test_a_port_that_another_program_holds_is_in_use(tmp_path: Path) -> None:
+    port = tmp_path / "port"
+    with simulator("--pty", port, "--model", "KG140F"):
+        command = ("-m", "juntek", "read", str(port), "--mode", "poll")
+        reader = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=subprocess.PIPE)
+        try:
+            assert reader.stdout is not None
+            await reader.stdout.readline()
+            found = await survey(str(port), HASTE)
+        finally:
+            reader.terminate()
+            await reader.communicate()
+    assert found.cause == "in_use"
+    assert str(reader.pid) in found.detail
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who may not open a port")
+def test_a_port_that_this_user_may_not_open_is_told_with_the_group(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents[:3]:
+        if str(folder).startswith("/tmp/"):  # noqa: S108 - where tests have their folders
+            folder.chmod(0o755)
+    master, slave = os.openpty()
+    port = os.ttyname(slave)
+    os.chown(port, 0, 20)
+    Path(port).chmod(0o660)
+    program = (
+        f"import asyncio; from juntek.finding import *; print(asyncio.run(survey({port!r}, Patience())).as_dict())"
+    )
+    command = ["setpriv", "--reuid=65534", "--clear-groups", "--regid=65534", sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    os.close(master)
+    os.close(slave)
+    assert "'cause': 'no_permission'" in result.stdout, result.stderr
+    assert "dialout" in result.stdout
+
+
+def test_the_likeliest_mend_comes_first() -> None:
+    silent, swapped = Survey("/dev/a", "silent"), Survey("/dev/b", "swapped")
+    assert "/dev/b" in next_step([silent, swapped])
