@@ -87,7 +87,7 @@ async def test_settings_can_be_changed_by_anybody(size: ViewportSize) -> None:
             await looked.page.fill("#confirm-over_voltage_protection", "over_voltage_protection")
             await looked.page.click("#settings >> text=Write to the meter")
             await looked.page.click("#settings summary")
-            await looked.page.wait_for_selector("#settings tbody tr")
+            await looked.page.wait_for_selector("#settings details li")
             assert await find_faults(looked.page) == []
             assert await looked.page.evaluate(OUTSIDE, size["width"]) == []
 

@@ -36,8 +36,8 @@ async def test_a_setting_is_shown_before_it_is_written_and_what_became_of_it_aft
             await looked.page.wait_for_selector(f"{CARD} [data-outcome=obeyed]")
             assert control_of(gateway).rows[0]["value"] == 300.0
             await looked.page.click(f"{CARD} summary")
-            await looked.page.wait_for_selector(f"{CARD} tbody tr")
-            assert await looked.page.locator(f"{CARD} tbody tr").count() == 2
+            await looked.page.wait_for_selector(f"{CARD} details li")
+            assert await looked.page.locator(f"{CARD} details li").count() == 2
             assert looked.complaints == []
 
 
@@ -62,6 +62,26 @@ async def test_what_the_gateway_refuses_is_said_and_what_was_entered_stays() -> 
             assert "6553.5" in await looked.text(f"{CARD} .trouble")
             assert await looked.page.input_value("#entry-nominal_capacity") == "99999"
             assert control_of(gateway).rows[0]["value"] == 280.0
+
+
+async def test_what_is_no_number_is_not_taken_for_switched_off() -> None:
+    with make_gateway("settings") as gateway:
+        async with look(gateway.url) as looked:
+            await looked.page.click(f"{CARD} button:text-is('Change…')")
+            await looked.page.focus("#entry-over_voltage_protection")
+            await looked.page.keyboard.press("Control+a")
+            await looked.page.keyboard.type("1e-")
+            await looked.page.click(f"{CARD} >> text=Review changes")
+            await looked.until("() => document.querySelector('#settings .trouble').innerText.includes('number')")
+
+
+async def test_a_button_that_is_pressed_twice_writes_once() -> None:
+    with make_gateway("settings") as gateway:
+        async with look(gateway.url) as looked:
+            await change(looked, nominal_capacity="300")
+            await looked.page.dblclick(f"{CARD} button >> text=Write to the meter")
+            await looked.page.wait_for_selector(f"{CARD} [data-outcome=obeyed]")
+            assert len(control_of(gateway).commands) == 2
 
 
 async def test_a_meter_that_keeps_its_own_value_is_told() -> None:
@@ -107,7 +127,7 @@ async def test_a_session_that_may_not_write_sees_the_log_and_no_way_to_change() 
             await looked.page.wait_for_timeout(300)
             assert await looked.page.locator(f"{CARD} button").count() == 0
             await looked.page.click(f"{CARD} summary")
-            await looked.page.wait_for_selector(f"{CARD} tbody tr")
+            await looked.page.wait_for_selector(f"{CARD} details li")
             assert not [url for url in looked.asked if url.endswith("/settings")]
 
 

@@ -5,7 +5,7 @@
 
 import type { Action, Change, Input, Meter, MeterSettings, Outcome, Setting, Value, Values } from "./api.ts";
 import { GatewayError, act, getSettings, getWritten, now, planSettings, timeOf, writeSettings } from "./api.ts";
-import { columnHead, element, fill, rowHead, showFacts, table } from "./dom.ts";
+import { element, fill, showFacts } from "./dom.ts";
 import { moment } from "./format.ts";
 import { isKnown, labelOf, settingOf, settings as known } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
@@ -16,13 +16,13 @@ export class SettingsCard {
   readonly element: HTMLElement;
   private readonly panel = element("div", { class: "panel", tabindex: "-1" });
   private readonly log = element("details", { hidden: true, toggle: () => void this.showLog() }, element("summary", {}, TEXT.control.log));
-  private readonly written = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": TEXT.control.log });
+  private readonly written = element("div");
   private meter = "";
   private token: string | null | undefined;
   private shown = "";
   private isBusy = false;
   private last: Values | null = null;
-  private names = new Map<string, string>();
+  private known = new Map<string, { label: string; unit: string; input: Input | null }>();
 
   constructor() {
     this.log.append(this.written);
@@ -51,7 +51,8 @@ export class SettingsCard {
     const meter = this.meter;
     const settings = await getSettings(meter).catch(() => null);
     if (!settings?.writable || meter !== this.meter || this.isBusy) return;
-    this.names = new Map([...settings.settings, ...settings.actions].map(({ key, label }) => [key, label]));
+    for (const setting of settings.settings) this.known.set(setting.key, { label: setting.label, unit: setting.unit, input: setting });
+    for (const { key, label, argument } of settings.actions) this.known.set(key, { label, unit: argument?.unit ?? "", input: argument });
     this.panel.append(button(TEXT.control.change, () => this.edit(settings), "primary"));
   }
 
@@ -65,8 +66,8 @@ export class SettingsCard {
       this.attempt(trouble, async () => {
         const wanted = values();
         const changes = Object.keys(wanted).length === 0 ? [] : await planSettings(this.meter, wanted, this.token ?? "");
-        if (changes.length === 0) trouble.textContent = TEXT.control.nothing;
-        else this.confirm(changes, (confirmed) => writeSettings(this.meter, wanted, confirmed, this.token ?? ""), () => this.put(parts, true));
+        if (changes.length === 0) throw new GatewayError(0, TEXT.control.nothing);
+        return () => this.confirm(changes, (confirmed) => writeSettings(this.meter, wanted, confirmed, this.token ?? ""), () => this.put(parts, true));
       });
     const form = element("form", { novalidate: true }, ...fields.map(({ setting, control }) => line(setting, control)), trouble, buttons(element("button", { type: "submit", class: "primary" }, TEXT.control.review), button(TEXT.control.cancel, () => void this.read(true))));
     form.addEventListener("submit", (event) => {
@@ -81,57 +82,57 @@ export class SettingsCard {
   private action(action: Action, back: () => void): HTMLElement {
     const { key, label, help, risk, argument } = action;
     const { control, read } = argument === null ? { control: null, read: (): Value => null } : field(key, argument, argument.choices?.[0]?.value ?? argument.maximum);
-    const go = (): void => {
-      const value = read();
-      const change: Change = { key, label, old: null, new: value, unit: argument?.unit ?? "", risk, warning: help };
-      this.confirm([change], (confirmed) => act(this.meter, key, value, confirmed, this.token ?? ""), back, argument);
-    };
-    return line(action, element("span", { class: "entry" }, control, button(TEXT.control.prepare, go, "", `${TEXT.control.prepare} ${label}`)));
+    const trouble = element("p", { class: "trouble", role: "alert" });
+    const go = (): Promise<void> =>
+      this.attempt(trouble, async () => {
+        const value = await read();
+        const change: Change = { key, label, old: null, new: value, unit: argument?.unit ?? "", risk, warning: help };
+        return () => this.confirm([change], (confirmed) => act(this.meter, key, value, confirmed, this.token ?? ""), back);
+      });
+    return line(action, element("span", { class: "entry" }, control, button(TEXT.control.prepare, () => void go(), "", `${TEXT.control.prepare} ${label}`), trouble));
   }
 
   /** Shows what would be written, and lets it be written once every dangerous key is typed. */
-  private confirm(changes: readonly Change[], write: Write, back: () => void, argument: Input | null = null): void {
+  private confirm(changes: readonly Change[], write: Write, back: () => void): void {
     const trouble = element("p", { class: "trouble", role: "alert" });
     const typed = changes.filter(({ risk }) => risk === "dangerous").map(({ key }) => ({ key, input: element("input", { type: "text", id: `confirm-${key}`, autocomplete: "off", autocapitalize: "none", spellcheck: "false" }) }));
-    const go = button(TEXT.control.write, () => void this.attempt(trouble, async () => this.tell(await write(typed.map(({ key }) => key)))), "primary");
+    const go = button(TEXT.control.write, () => void this.attempt(trouble, async () => {
+      const outcomes = await write(typed.map(({ key }) => key));
+      return () => this.tell(outcomes);
+    }), "primary");
     const check = (): void => {
       go.disabled = typed.some(({ key, input }) => input.value.trim() !== key);
     };
     for (const { input } of typed) input.addEventListener("input", check);
     check();
-    const items = changes.map((change) =>
-      element(
-        "li",
-        { "data-risk": change.risk },
-        element("strong", {}, change.label),
-        element("p", {}, change.old === null && change.new === null ? "" : sayChange(change, argument)),
-        element("p", { class: "quiet" }, change.warning),
-        ...typed.filter(({ key }) => key === change.key).map(({ key, input }) => element("label", { class: "confirm", for: input.id }, TEXT.control.type(key), input)),
-      ),
-    );
+    const items = changes.map((change) => {
+      const said = change.old === null && change.new === null ? "" : sayChange(change, this.known.get(change.key)?.input ?? null);
+      const entry = typed.find(({ key }) => key === change.key);
+      const confirm = entry ? element("label", { class: "confirm", for: entry.input.id }, TEXT.control.type(change.key), entry.input) : null;
+      return item(change.label, { "data-risk": change.risk }, [said], change.warning ?? "", confirm);
+    });
     this.put([element("h4", {}, TEXT.control.plan), element("ul", { class: "changes" }, ...items), trouble, buttons(go, button(TEXT.control.back, back))], true);
   }
 
   private tell(outcomes: readonly Outcome[]): void {
-    const items = outcomes.map((outcome) =>
-      element(
-        "li",
-        { "data-outcome": outcome.outcome },
-        element("strong", {}, outcome.label),
-        element("p", {}, [outcome.old === null ? "" : sayChange({ ...outcome, unit: "" }), TEXT.control.outcomes[outcome.outcome]].filter(Boolean).join(": ")),
-        element("p", { class: "quiet" }, outcome.detail),
-      ),
-    );
+    const items = outcomes.map((outcome) => {
+      const { unit, input } = this.known.get(outcome.key) ?? { unit: "", input: null };
+      const change = outcome.old === null && outcome.new === null ? "" : sayChange({ ...outcome, unit }, input);
+      return item(outcome.label, { "data-outcome": outcome.outcome }, [change, TEXT.control.outcomes[outcome.outcome]], outcome.detail ?? "");
+    });
     this.put([element("h4", {}, TEXT.control.result), element("div", { role: "status" }, element("ul", { class: "changes" }, ...items)), buttons(button(TEXT.control.done, () => void this.read(true), "primary"))], true);
     void this.showLog();
   }
 
   /** Does something that the gateway may refuse; its sentence is shown, and what was entered stays. */
-  private async attempt(trouble: HTMLElement, work: () => Promise<void>): Promise<void> {
+  private async attempt(trouble: HTMLElement, work: () => Promise<() => void>): Promise<void> {
+    if (this.panel.hasAttribute("aria-busy")) return; // pressed twice: written once
     trouble.textContent = "";
     this.panel.setAttribute("aria-busy", "true");
+    const meter = this.meter;
     try {
-      await work();
+      const show = await work();
+      if (meter === this.meter) show();
     } catch (error) {
       trouble.textContent = error instanceof GatewayError && error.message !== "" ? error.message : TEXT.control.failed;
     }
@@ -141,12 +142,12 @@ export class SettingsCard {
   private async showLog(): Promise<void> {
     if (!this.log.open) return;
     const written = await getWritten(this.meter).catch(() => []);
-    const rows = written.map(({ time, who, key, old, new: set, outcome }) => [
-      rowHead(moment(timeOf(time) ?? 0, now())),
-      ...[who, this.names.get(key) ?? labelOf(key), old === null && set === null ? "" : sayChange({ key, old, new: set, unit: "" }), TEXT.control.words[outcome] ?? outcome].map((text) => element("td", {}, text)),
-    ]);
-    const heads = [TEXT.time, ...TEXT.control.columns].map(columnHead);
-    fill(this.written, rows.length === 0 ? element("p", { class: "quiet" }, TEXT.control.logEmpty) : table(element("caption", { class: "only-read" }, TEXT.control.log), heads, rows));
+    const items = written.map(({ time, who, key, old, new: set, outcome }) => {
+      const { label, unit, input } = this.known.get(key) ?? { label: labelOf(key), unit: "", input: null };
+      const change = old === null && set === null ? "" : sayChange({ key, old, new: set, unit }, input);
+      return item(label, { "data-outcome": outcome }, [change, TEXT.control.words[outcome] ?? outcome], TEXT.control.by(moment(timeOf(time) ?? 0, now()), who));
+    });
+    fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, TEXT.control.logEmpty) : element("ul", { class: "changes" }, ...items));
   }
 
   private put(parts: readonly Node[], focus: boolean): void {
@@ -170,9 +171,18 @@ function field(key: string, { unit, minimum, maximum, step, choices }: Input, va
   }
   const isNumber = typeof value !== "string";
   const input = element("input", { id, type: isNumber ? "number" : "text", min: minimum, max: maximum, step: step ?? "any", placeholder: TEXT.switchedOff, value: value === null ? "" : String(value) });
-  const read = (): Value => (input.value === "" ? null : isNumber ? Number(input.value) : input.value);
+  const read = (): Value => {
+    // What is no number reads as empty, and empty is switched off.
+    if (input.validity.badInput) throw new GatewayError(0, TEXT.control.noNumber);
+    return input.value === "" ? null : isNumber ? Number(input.value) : input.value;
+  };
   const limits = minimum === null || maximum === null ? unit : `${TEXT.between(String(minimum), String(maximum))} ${unit}`;
   return { control: element("span", { class: "entry" }, input, element("span", { class: "quiet" }, limits)), read };
+}
+
+/** One change in a list of them: what, from what to what and with what outcome, and what else is to be said. */
+function item(label: string, properties: Record<string, string>, said: readonly string[], note: string, more: Node | null = null): HTMLElement {
+  return element("li", properties, element("strong", {}, label), element("p", {}, said.filter(Boolean).join(": ")), element("p", { class: "quiet" }, note), more);
 }
 
 function sayChange(change: Pick<Change, "key" | "old" | "new" | "unit">, input: Input | null = null): string {
@@ -181,7 +191,7 @@ function sayChange(change: Pick<Change, "key" | "old" | "new" | "unit">, input: 
     if (choice) return choice.label;
     return typeof value === "number" && !isKnown(change.key) ? `${value} ${change.unit}`.trim() : settingOf(change.key, value);
   };
-  return change.old === null && input !== null ? say(change.new) : `${say(change.old)} → ${say(change.new)}`;
+  return change.old === null && !isKnown(change.key) ? say(change.new) : `${say(change.old)} → ${say(change.new)}`;
 }
 
 /** How a meter is set, as it says it itself; a protection without a value is switched off where the family has it. */

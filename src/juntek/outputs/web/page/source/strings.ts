@@ -122,6 +122,7 @@ export const TEXT = {
     review: "Review changes",
     cancel: "Cancel",
     nothing: "Nothing is changed yet.",
+    noNumber: "That is not a number.",
     actions: "Actions",
     prepare: "Do it…",
     plan: "This will be written to the meter",
@@ -140,7 +141,7 @@ export const TEXT = {
     failed: "The gateway did not answer; whether anything was written, the log tells.",
     log: "Log of changes",
     logEmpty: "Nothing has been changed yet.",
-    columns: ["By", "What", "Change", "Outcome"],
+    by: (time: string, who: string) => `${time}, by ${who}`,
   },
   identity: {
     model: "Model",
