@@ -15,6 +15,7 @@ class RefusedError(Exception):
 
 def _setting(key: str, label: str, value: Any, unit: str = "", risk: str = "accounting", **more: Any) -> dict[str, Any]:  # noqa: ANN401
     empty = {"minimum": None, "maximum": None, "step": None, "choices": None, "help": "", "allowed": True}
+    empty |= {"writable": True, "can_be_off": key.endswith("_protection")}
     return {"key": key, "label": label, "value": value, "unit": unit, "risk": risk, **empty, **more}
 
 
@@ -50,6 +51,10 @@ def _actions() -> list[dict[str, Any]]:
     return [dict(zip(keys, row, strict=True)) | {"allowed": True} for row in rows]
 
 
+def _columns(table: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    return list(table), list(table.values())
+
+
 @dataclass
 class FakeControl:
     """What may be written; `outcome` is what becomes of everything that is."""
@@ -69,12 +74,8 @@ class FakeControl:
     def write(self, meter: str, path: list[str], body: dict[str, Any]) -> dict[str, Any]:
         """Answer a POST; raises RefusedError."""
         if path == ["settings", "plan"]:
-            return {"changes": self._plan(body["values"])}
-        if path == ["settings"]:
-            changes = self._plan(body["values"])
-        else:
-            action = next(row for row in self.actions if row["key"] == path[1])
-            changes = [{**action, "old": None, "new": body["value"]}]
+            return {"changes": [*self._plan(body["values"]), *map(self._act, *_columns(body.get("action", {})))]}
+        changes = self._plan(body["values"]) if path == ["settings"] else [self._act(path[1], body["value"])]
         if missing := [
             row["key"] for row in changes if row["risk"] == "dangerous" and row["key"] not in body["confirm"]
         ]:
@@ -101,6 +102,14 @@ class FakeControl:
                 changes.append({**{key: row[key] for key in ("key", "label", "unit", "risk")}, "old": row["value"],
                                 "new": new, "warning": warning})  # fmt: skip
         return changes
+
+    def _act(self, key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - what it takes
+        action = next(row for row in self.actions if row["key"] == key)
+        unit = (action["argument"] or {"unit": ""})["unit"]
+        return {
+            "key": key, "label": action["label"], "old": 63.0 if key == "charge" else None, "new": value, "unit": unit,
+            "risk": action["risk"], "warning": action["help"],
+        }  # fmt: skip
 
     def _keep(self, meter: str, change: dict[str, Any]) -> None:
         for row in self.rows:

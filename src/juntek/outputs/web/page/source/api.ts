@@ -170,7 +170,7 @@ interface Command {
   readonly allowed: boolean;
 }
 
-export type Setting = Command & Input & { readonly value: Value };
+export type Setting = Command & Input & { readonly value: Value; readonly can_be_off: boolean };
 export type Action = Command & { readonly argument: Input | null };
 
 export interface MeterSettings {
@@ -211,7 +211,7 @@ export interface Written {
 
 /** The estimate was set to what the battery showed. */
 export interface BatteryEvent {
-  readonly time: string;
+  readonly time: number | string;
   readonly event: "full" | "empty" | "synchronised";
   readonly state_of_charge: number | null;
 }
@@ -258,8 +258,8 @@ export async function getEvents(meter: string, start: number, end: number): Prom
   return (await ask<{ events: BatteryEvent[] }>(`${of(meter)}/battery/events?${query}`)).events;
 }
 
-export async function planSettings(meter: string, values: Record<string, Value>, token: string): Promise<readonly Change[]> {
-  return (await post<{ changes: Change[] }>(`${of(meter)}/settings/plan`, { values }, token)).changes;
+export async function planChanges(meter: string, wanted: { values?: Record<string, Value>; action?: Record<string, Value> }, token: string): Promise<readonly Change[]> {
+  return (await post<{ changes: Change[] }>(`${of(meter)}/settings/plan`, { values: {}, ...wanted }, token)).changes;
 }
 
 export async function writeSettings(meter: string, values: Record<string, Value>, confirm: readonly string[], token: string): Promise<readonly Outcome[]> {

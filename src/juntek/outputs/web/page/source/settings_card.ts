@@ -4,7 +4,7 @@
  */
 
 import type { Action, Change, Input, Meter, MeterSettings, Outcome, Setting, Value, Values } from "./api.ts";
-import { GatewayError, act, getSettings, getWritten, now, planSettings, timeOf, writeSettings } from "./api.ts";
+import { GatewayError, act, getSettings, getWritten, now, planChanges, timeOf, writeSettings } from "./api.ts";
 import { element, fill, showFacts } from "./dom.ts";
 import { moment } from "./format.ts";
 import { isKnown, labelOf, settingOf, settings as known } from "./quantities.ts";
@@ -58,14 +58,14 @@ export class SettingsCard {
 
   private edit(settings: MeterSettings): void {
     this.isBusy = true;
-    const fields = settings.settings.filter(({ allowed }) => allowed).map((setting) => ({ setting, ...field(setting.key, setting, setting.value) }));
+    const fields = settings.settings.filter(({ allowed }) => allowed).map((setting) => ({ setting, ...field(setting.key, setting, setting.value, setting.can_be_off) }));
     const trouble = element("p", { class: "trouble", role: "alert" });
     const values = (): Record<string, Value> =>
       Object.fromEntries(fields.map(({ setting, read }): [string, Value] => [setting.key, read()]).filter(([key, value]) => value !== fields.find(({ setting }) => setting.key === key)?.setting.value));
     const review = (): Promise<void> =>
       this.attempt(trouble, async () => {
         const wanted = values();
-        const changes = Object.keys(wanted).length === 0 ? [] : await planSettings(this.meter, wanted, this.token ?? "");
+        const changes = Object.keys(wanted).length === 0 ? [] : await planChanges(this.meter, { values: wanted }, this.token ?? "");
         if (changes.length === 0) throw new GatewayError(0, TEXT.control.nothing);
         return () => this.confirm(changes, (confirmed) => writeSettings(this.meter, wanted, confirmed, this.token ?? ""), () => this.put(parts, true));
       });
@@ -80,14 +80,14 @@ export class SettingsCard {
   }
 
   private action(action: Action, back: () => void): HTMLElement {
-    const { key, label, help, risk, argument } = action;
+    const { key, label, argument } = action;
     const { control, read } = argument === null ? { control: null, read: (): Value => null } : field(key, argument, argument.choices?.[0]?.value ?? argument.maximum);
     const trouble = element("p", { class: "trouble", role: "alert" });
     const go = (): Promise<void> =>
       this.attempt(trouble, async () => {
-        const value = await read();
-        const change: Change = { key, label, old: null, new: value, unit: argument?.unit ?? "", risk, warning: help };
-        return () => this.confirm([change], (confirmed) => act(this.meter, key, value, confirmed, this.token ?? ""), back);
+        const value = read();
+        const changes = await planChanges(this.meter, { action: { [key]: value } }, this.token ?? "");
+        return () => this.confirm(changes, (confirmed) => act(this.meter, key, value, confirmed, this.token ?? ""), back);
       });
     return line(action, element("span", { class: "entry" }, control, button(TEXT.control.prepare, () => void go(), "", `${TEXT.control.prepare} ${label}`), trouble));
   }
@@ -163,14 +163,14 @@ function line({ key, label, help, risk }: Setting | Action, control: HTMLElement
 }
 
 /** Where one enters a value, and what was entered: one of the choices, a number, or nothing for what is switched off. */
-function field(key: string, { unit, minimum, maximum, step, choices }: Input, value: Value): { control: HTMLElement; read: () => Value } {
+function field(key: string, { unit, minimum, maximum, step, choices }: Input, value: Value, canBeOff = false): { control: HTMLElement; read: () => Value } {
   const id = `entry-${key}`;
   if (choices !== null) {
     const select = element("select", { id }, ...choices.map((choice) => element("option", { selected: choice.value === value }, choice.label)));
     return { control: element("span", { class: "entry" }, select), read: () => choices[select.selectedIndex]?.value ?? null };
   }
   const isNumber = typeof value !== "string";
-  const input = element("input", { id, type: isNumber ? "number" : "text", min: minimum, max: maximum, step: step ?? "any", placeholder: TEXT.switchedOff, value: value === null ? "" : String(value) });
+  const input = element("input", { id, type: isNumber ? "number" : "text", min: minimum, max: maximum, step: step ?? "any", placeholder: canBeOff && TEXT.switchedOff, value: value === null ? "" : String(value) });
   const read = (): Value => {
     // What is no number reads as empty, and empty is switched off.
     if (input.validity.badInput) throw new GatewayError(0, TEXT.control.noNumber);
