@@ -45,17 +45,10 @@ class Gateway:
     def __init__(self, configuration: Configuration) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
         zone = configuration.time_zone or system_zone()
-        found, machine = find_outputs(), socket.gethostname()
-        outputs = [
-            (section, name, options)
-            for section, configured in configuration.sinks.items()
-            for name, options in found[section].names(configured).items()
-        ]
-        pages = (found[section].page(options, machine) for section, _, options in outputs)
         context = self.context = Context(
             version=__version__,
-            gateway=machine,
-            page=next(filter(None, pages), None),
+            gateway=socket.gethostname(),
+            page=_page_of(configuration),
             meters=names,
             site=configuration.site,
             database=configuration.database,
@@ -64,7 +57,12 @@ class Gateway:
             sections=tuple(configuration.sinks),
         )
         self._latest = context.latest
-        self.supervisors = [Supervisor(found[section], options, context, name) for section, name, options in outputs]
+        found = find_outputs()
+        self.supervisors = [
+            Supervisor(found[section], options, context, name)
+            for section, configured in configuration.sinks.items()
+            for name, options in found[section].names(configured).items()
+        ]
         gather = min([LONGEST_GATHER, *(supervisor.max_latency for supervisor in self.supervisors)])
         self._lines = [
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
@@ -148,6 +146,16 @@ def describe(identity: Identity | None, reading: Reading) -> str:
     if reading.state_of_charge is not None:
         parts.append(f"{reading.state_of_charge:.0f} %")
     return ", ".join(parts)
+
+
+def _page_of(configuration: Configuration) -> str | None:
+    found, machine = find_outputs(), socket.gethostname()
+    pages = (
+        found[section].page(options, machine)
+        for section, configured in configuration.sinks.items()
+        for options in found[section].names(configured).values()
+    )
+    return next(filter(None, pages), None)
 
 
 async def _run_later(line: Line, wait: float) -> None:

@@ -24,6 +24,11 @@ class Chart:
     order: int = 100
 
 
+def label_words(words: tuple[str, ...], names: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return what people call each word: its name, or the word itself as a heading has it."""
+    return dict(zip(words, names or (word.replace("_", " ").capitalize() for word in words), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """One thing that is said of a battery.
@@ -52,6 +57,7 @@ class Quantity:
     per_unit: int = 0
     help: str = ""
     words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     source: Callable[[Any], Any] | None = None
     chart: Chart | None = None
     device_class: str | None = None
@@ -59,14 +65,3 @@ class Quantity:
     diagnostic: bool = False
     enabled: bool = True
     secret: bool = False
-    names: tuple[str, ...] = ()
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """What people call each of its words."""
-        return label_words(self.words, self.names)
-
-
-def label_words(words: tuple[str, ...], names: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return what people call each word: its name, or the word itself as a heading has it."""
-    return dict(zip(words, names or (word.replace("_", " ").capitalize() for word in words), strict=True))

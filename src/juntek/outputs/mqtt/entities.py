@@ -66,7 +66,7 @@ def _said_by_some_families() -> frozenset[str]:
 
 
 def _reading(row: Quantity) -> Entity:
-    entity = _facts(row, row.labels)
+    entity = _facts(row, label_words(row.words, row.names))
     if row.diagnostic:
         entity |= _DIAGNOSTIC
     if not row.enabled:

@@ -35,6 +35,7 @@ from juntek.outputs.web.parameters import (
 )
 from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, compress, encode
 from juntek.quantity import QUANTITIES, Quantity
+from juntek.quantity.row import label_words
 from juntek.rs485.family import find_models
 
 T = TypeVar("T")
@@ -267,7 +268,7 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "digits": row.digits,
         "accumulation": row.accumulation,
         "history": row.key in SERIES_KEYS,
-        "words": row.labels,
+        "words": label_words(row.words, row.names),
         "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
         "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }
