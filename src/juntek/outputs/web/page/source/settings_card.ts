@@ -159,7 +159,7 @@ export class SettingsCard {
 /** One setting in its line: what it is, what it does, and where it is entered. */
 function line({ key, label, help, risk }: Setting | Action, control: HTMLElement): HTMLElement {
   const name = risk === "dangerous" ? TEXT.control.dangerous(label) : label;
-  return element("div", { class: "entry-line", "data-risk": risk }, element(control.querySelector("input, select") ? "label" : "span", { for: `entry-${key}`, class: "entry-name" }, name, help === "" ? null : element("small", { class: "quiet" }, help)), control);
+  return element("div", { class: "entry-line", "data-risk": risk }, element(control.querySelector("input, select") ? "label" : "span", { for: `entry-${key}`, class: "entry-name" }, name, help === "" ? null : element("small", { class: "quiet" }, sentence(help))), control);
 }
 
 /** Where one enters a value, and what was entered: one of the choices, a number, or nothing for what is switched off. */
@@ -180,9 +180,14 @@ function field(key: string, { unit, minimum, maximum, step, choices }: Input, va
   return { control: element("span", { class: "entry" }, input, element("span", { class: "quiet" }, limits)), read };
 }
 
+/** A few words as a sentence of their own. */
+function sentence(words: string): string {
+  return words === "" ? "" : words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+}
+
 /** One change in a list of them: what, from what to what and with what outcome, and what else is to be said. */
 function item(label: string, properties: Record<string, string>, said: readonly string[], note: string, more: Node | null = null): HTMLElement {
-  return element("li", properties, element("strong", {}, label), element("p", {}, said.filter(Boolean).join(": ")), element("p", { class: "quiet" }, note), more);
+  return element("li", properties, element("strong", {}, label), element("p", {}, said.filter(Boolean).join(": ")), element("p", { class: "quiet" }, sentence(note)), more);
 }
 
 function sayChange(change: Pick<Change, "key" | "old" | "new" | "unit">, input: Input | null = null): string {
