@@ -4,6 +4,7 @@ import type { Day, Period } from "./api.ts";
 import { GatewayError, getDays, now } from "./api.ts";
 import { Bars } from "./bars.ts";
 import { type Stretch, rowsOf, stretchOf } from "./calendar.ts";
+import { choice } from "./chart_controls.ts";
 import { element, fill, say } from "./dom.ts";
 import { dayYear, energy, isoDate, joined, monthYear, year } from "./format.ts";
 import { iconButton } from "./icons.ts";
@@ -22,7 +23,7 @@ export class Energy {
   private readonly sums = element("p", { class: "sums" });
   private readonly note = element("p", { class: "quiet", role: "status" });
   private readonly statistics = new Statistics();
-  private readonly buttons = new Map<Period, HTMLButtonElement>();
+  private readonly periods = choice(TEXT.periodGroup, PERIODS, TEXT.periods, (period) => this.choose(period, 0));
   private readonly later: HTMLButtonElement;
   private readonly earlier: HTMLButtonElement;
   private meter = "";
@@ -31,10 +32,6 @@ export class Energy {
   private running: AbortController | null = null;
 
   constructor() {
-    for (const period of PERIODS) {
-      const click = (): void => this.choose(period, 0);
-      this.buttons.set(period, element("button", { type: "button", click }, TEXT.periods[period]));
-    }
     this.earlier = iconButton(TEXT.earlier, "left", () => this.choose(this.period, this.back + 1));
     this.later = iconButton(TEXT.later, "right", () => this.choose(this.period, Math.max(0, this.back - 1)));
     this.element = element(
@@ -46,7 +43,7 @@ export class Energy {
         element("h2", { id: "energy-title" }, TEXT.energy),
         element("div", { class: "charts__told" }, this.title, this.sums),
         element("div", { class: "moves", role: "group", "aria-label": TEXT.moveEnergy }, this.earlier, this.later),
-        element("div", { class: "choice", role: "group", "aria-label": TEXT.periodGroup }, ...this.buttons.values()),
+        this.periods.element,
       ),
       this.note,
       this.bars.element,
@@ -69,7 +66,7 @@ export class Energy {
   private choose(period: Period, back: number): void {
     this.period = period;
     this.back = back;
-    for (const [name, button] of this.buttons) button.setAttribute("aria-pressed", String(name === period));
+    this.periods.show(period);
     this.later.setAttribute("aria-disabled", String(back === 0));
     this.earlier.hidden = this.later.hidden = period === "year";
     void this.load();

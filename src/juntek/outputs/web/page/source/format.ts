@@ -87,25 +87,24 @@ const HERE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 let zone = HERE;
 const formatters: (() => void)[] = [];
 
-/** Takes the gateway's zone; one that this browser does not know leaves its own. */
-export function setZone(name: string | undefined): void {
-  if (name === undefined || name === zone) return;
+/** Takes the gateway's zone; one that this browser does not know, or that has the same times as its own, leaves its own. */
+export function setZone(name: string | undefined, now: number): void {
   // Browsers of a few years ago know no +02:00, but this name for it, with the sign that ships use.
-  const known = [name, name.replace(/^([+-])0?(\d+):00$/, (_, sign: string, hours: string) => `Etc/GMT${sign === "+" ? "-" : "+"}${hours}`)].find(isZone);
-  if (known === undefined) return;
-  zone = known;
+  const older = name?.replace(/^([+-])0?(\d+):00$/, (_, sign: string, hours: string) => `Etc/GMT${sign === "+" ? "-" : "+"}${hours}`);
+  const known = [name ?? HERE, older ?? HERE].find(isZone) ?? HERE;
+  const isSame = [now, now + 182 * 86_400].every((time) => textIn(known, time) === textIn(HERE, time));
+  const wanted = isSame ? HERE : known; // its own is fastest
+  if (wanted === zone) return;
+  zone = wanted;
   for (const make of formatters) make();
 }
 
 export const zoneName = (): string => zone;
 
-/** Whether a clock on the wall here shows other times, now or in half a year. */
-export function isElsewhere(now: number): boolean {
-  return [now, now + 182 * 86_400].some((time) => {
-    const moment = new Date(time * 1000);
-    return moment.toLocaleString("en-GB", { timeZone: zone }) !== moment.toLocaleString("en-GB", { timeZone: HERE });
-  });
-}
+/** Whether a clock on the wall here shows other times. */
+export const isElsewhere = (): boolean => zone !== HERE;
+
+const textIn = (timeZone: string, time: number): string => new Date(time * 1000).toLocaleString("en-GB", { timeZone });
 
 function isZone(name: string): boolean {
   try {

@@ -85,7 +85,7 @@ export class Gateway {
     const isNew = !this.known || this.needsPassword || names(meters) !== names(this.meters);
     this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
     this.health = health;
-    setZone(health.time_zone);
+    setZone(health.time_zone, now());
     this.goneSince = null;
     this.known = true;
     this.needsPassword = false;

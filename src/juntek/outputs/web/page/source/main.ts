@@ -77,7 +77,7 @@ function draw(): void {
   gatewayCard.show(gateway.health, gateway.goneSince !== null);
   charts.setFirst(timeOf(meter?.first));
   charts.setExports(gateway.health?.exports ?? ["csv"]);
-  zone.hidden = !isElsewhere(time);
+  zone.hidden = !isElsewhere();
   say(zone, TEXT.zone(zoneName()));
   void lookAtYesterday(time);
   void charts.markEvents(typeof meter?.latest?.["state_of_charge_uncertainty"] === "number");
