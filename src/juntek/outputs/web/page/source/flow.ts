@@ -63,12 +63,9 @@ export class Flow {
 
   private pipe(name: string): HTMLElement {
     const train = element("span", { class: "pipe__train" });
-    if (typeof train.animate === "function") {
-      const moves = [{ transform: "translateX(0)" }, { transform: `translateX(${STEP}px)` }];
-      const animation = train.animate(moves, { duration: 1000, iterations: Infinity });
-      animation.pause();
-      this.trains.push(animation);
-    }
+    const animation = train.animate([{ transform: "translateX(0)" }, { transform: `translateX(${STEP}px)` }], { duration: 1000, iterations: Infinity });
+    animation.pause();
+    this.trains.push(animation);
     return element("div", { class: `pipe pipe--${name}` }, train);
   }
 

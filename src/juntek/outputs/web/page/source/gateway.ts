@@ -3,7 +3,7 @@
  * nothing here touches the page.
  */
 
-import type { GatewayHealth, Meter, Reading, Session, Update } from "./api.ts";
+import type { GatewayHealth, Meter, Reading, Update } from "./api.ts";
 import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, timeOf } from "./api.ts";
 import { setZone } from "./format.ts";
 import { setQuantities } from "./quantities.ts";
@@ -64,10 +64,7 @@ export class Gateway {
   async look(): Promise<void> {
     this.looked = now();
     try {
-      const session = await getSession().catch((error: unknown) => {
-        if (error instanceof GatewayError && error.status === 404) return { required: false, signed_in: true } satisfies Session as Session;
-        throw error;
-      });
+      const session = await getSession();
       this.hasPassword = session.required;
       this.token = session.token;
       if (session.required && !session.signed_in) return this.lock();
