@@ -24,7 +24,8 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "find", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check", "history summary",
+    "find", "setup", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
+    "service install", "service uninstall", "history summary",
     "history export", "history import", "history backup", "history push", "web password", "web token",
 )  # fmt: skip
 
@@ -35,7 +36,7 @@ def show_help(*words: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "config", "history", "web"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "config", "service", "history", "web"])
 def test_help(command: str, snapshot: SnapshotAssertion) -> None:
     assert show_help(*command.split()) == snapshot
 

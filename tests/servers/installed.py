@@ -1,8 +1,8 @@
 """What becomes of a test whose server is not installed.
 
 Rule: a test that asks for a server which is not installed is left out with a sentence that says how to install it;
-where the environment variable JUNTEK_REQUIRE names the group (`broker`, `engines`, `homeassistant`, `browser`;
-commas between), it fails.
+where the environment variable JUNTEK_REQUIRE names the group (`broker`, `engines`, `homeassistant`, `browser`,
+`packaging`; commas between), it fails.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from servers.home_assistant import find_environment
 from servers.mosquitto import find_program
 
 BROKER, ENGINES, HOME_ASSISTANT, BROWSER = "broker", "engines", "homeassistant", "browser"
+PACKAGING = "packaging"
 """The marks of tests, and the words of JUNTEK_REQUIRE."""
 
 
@@ -48,6 +49,12 @@ def need_browser() -> None:
         _do_without(BROWSER, "Chromium is not installed: run scripts/install-test-servers --chromium")
     if not (web / "static" / "index.html").exists() or not (web / "page" / "node_modules" / "axe-core").exists():
         _do_without(BROWSER, "The page is not built: run scripts/page")
+
+
+def need_debian(folder: Path) -> None:
+    """Skip or fail, as JUNTEK_REQUIRE says, where there is no Debian in that folder, or we are not root."""
+    if os.geteuid() != 0 or not (folder / ".made").exists():
+        _do_without(PACKAGING, "There is no Debian to install into: run scripts/install-test-servers --debian as root")
 
 
 def _do_without(group: str, sentence: str) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 import juntek
-from juntek.cli import configuration, history, web
+from juntek.cli import configuration, history, service_unit, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
 from juntek.cli.find import find
 from juntek.cli.push import push
 from juntek.cli.read import read
 from juntek.cli.run import run
+from juntek.cli.setup import setup
 from juntek.cli.simulate import demo, simulate
 from juntek.cli.stopping import list_statuses
 from juntek.cli.watch import watch
@@ -55,10 +56,12 @@ def juntek_command(
 
 
 app.command(epilog="Example: juntek find")(find)
+app.command(epilog="Example: juntek setup")(setup)
 app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
 app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
 app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)
 app.add_typer(configuration.app, name="config")
+app.add_typer(service_unit.app, name="service")
 history.app.command(epilog="Example: juntek history push http://127.0.0.1:8428/write")(push)
 app.add_typer(history.app, name="history")
 app.add_typer(web.app, name="web")

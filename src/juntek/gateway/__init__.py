@@ -9,7 +9,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from juntek import __version__
 from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, RequestError
+from juntek.gateway.notifier import Notifier, write_status
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
@@ -80,7 +81,7 @@ class Gateway:
 
     async def run(self) -> None:
         """Serve until cancelled; the last totals are committed then."""
-        notifier = _Notifier(os.environ)
+        notifier = Notifier(os.environ, lambda: write_status(self.context.meters, self._latest, self.context.sinks))
         await self.totals.open()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -201,26 +202,3 @@ def _by_link(configuration: Configuration) -> Mapping[str, list[MeterOptions]]:
     for meter in configuration.meters:
         links[meter.link].append(meter.options)
     return links
-
-
-class _Notifier:
-    """Tells a service manager (systemd) that the gateway is ready, and that it is alive."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._address = environment.get("NOTIFY_SOCKET", "")
-        self._interval = int(environment.get("WATCHDOG_USEC", "0")) / 2e6
-
-    def notify(self, state: str) -> None:
-        """Send a state; without a service manager nothing happens."""
-        if not self._address:
-            return
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.connect(self._address.replace("@", "\0", 1) if self._address.startswith("@") else self._address)
-            notify.sendall(state.encode())
-
-    async def run(self) -> None:
-        """Say that all is up, then that it still is, as often as the watchdog wants."""
-        self.notify("READY=1")
-        while self._address and self._interval:
-            await asyncio.sleep(self._interval)
-            self.notify("WATCHDOG=1")

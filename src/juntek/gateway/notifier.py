@@ -1,0 +1,79 @@
+"""Tells a service manager that the gateway is ready, that it is alive, and how it does; rule: in words for its owner.
+
+systemd gets it by its socket. A container has none: what looks after it looks at the age of a file in
+RUNTIME_DIRECTORY, which has the same words in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from juntek.outputs import SinkHealth
+from juntek.update import Update
+
+BEAT: Final = 5.0
+"""s between two signs of life; less where the watchdog wants it."""
+
+MOST_METERS: Final = 4
+"""Meters that are named in the status; the others are counted."""
+
+FILE: Final = "juntek.status"
+
+
+class Notifier:
+    """Tells about one gateway; `status` says how it does."""
+
+    def __init__(self, environment: Mapping[str, str], status: Callable[[], str]) -> None:
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        watchdog = int(environment.get("WATCHDOG_USEC", "0")) / 2e6
+        self._interval = min(watchdog or BEAT, BEAT)
+        folder = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+        self._file = Path(folder) / FILE if folder else None
+        self._status = status
+
+    def notify(self, state: str) -> None:
+        """Send a state; without a service manager nothing happens."""
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.connect(self._address.replace("@", "\0", 1) if self._address.startswith("@") else self._address)
+            notify.sendall(state.encode())
+
+    async def run(self) -> None:
+        """Say that all is up, then that it still is, for ever."""
+        self.notify("READY=1")
+        while self._address or self._file:
+            await asyncio.sleep(self._interval)
+            self.notify("WATCHDOG=1")
+            status = self._status()
+            self.notify(f"STATUS={status}")
+            if self._file:
+                with suppress(OSError):
+                    self._file.write_text(f"{status}\n", encoding="utf-8")
+
+
+def write_status(meters: Iterable[str], latest: Mapping[str, Update], sinks: Mapping[str, SinkHealth]) -> str:
+    """Return how a gateway does in one line, such as `house: 52.2 V, 60 %, MQTT connected`."""
+    names = list(meters)
+    parts = [_write_meter(name, latest.get(name)) for name in names[:MOST_METERS]]
+    if len(names) > MOST_METERS:
+        parts.append(f"{len(names) - MOST_METERS} more")
+    for name, health in sinks.items():
+        if name == "mqtt":
+            parts.append(f"MQTT {'connected' if health.connected else 'away'}")
+        elif not health.connected:
+            parts.append(f"{name} away")
+    return ", ".join(parts)
+
+
+def _write_meter(name: str, update: Update | None) -> str:
+    if update is None or update.reading is None or not update.available:
+        return f"{name}: {'no answer' if update is not None and update.health.error else 'waiting'}"
+    percent = update.reading.state_of_charge
+    charge = f", {percent:.0f} %" if percent is not None else ""
+    return f"{name}: {update.reading.voltage:.1f} V{charge}"

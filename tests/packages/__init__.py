@@ -1,0 +1,1 @@
+"""Ways to install juntek, each really done in a Debian of its own."""

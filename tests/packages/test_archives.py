@@ -1,0 +1,77 @@
+"""Wheel, source archive and Debian package, each installed as its reader does it."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from packages.machine import Machine
+
+pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
+
+CONFIGURATION = "/etc/juntek/juntek.toml"
+PAGE = "print(__import__('urllib.request').request.urlopen('http://127.0.0.1:8140').status)"
+
+
+def test_wheel_and_source_archive_hold_the_page_and_the_unit(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    (archive,) = dist.glob("*.tar.gz")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    with tarfile.open(archive) as tar:
+        sources = {name.partition("/")[2] for name in tar.getnames()}
+    for name in ("juntek/outputs/web/static/index.html", "juntek/cli/juntek.service"):
+        assert name in names
+        assert f"src/{name}" in sources
+    assert "src/juntek/outputs/web/static/.source" in sources, "with it nobody builds the page again"
+    assert not [name for name in names if "node_modules" in name or "/page/" in name]
+
+
+def test_lintian_finds_no_error_in_the_package(machine: Machine, dist: Path) -> None:
+    (package,) = dist.glob("*.deb")
+    machine.put(package, "/root/juntek.deb")
+    options = ("--fail-on", "error", "--allow-root", "--tag-display-limit", "0")
+    told = machine.run("lintian", *options, "/root/juntek.deb", check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_the_package_installs_runs_keeps_its_configuration_and_goes_clean(machine: Machine) -> None:
+    apt = ("apt-get", "-qq", "--yes", "-o", "Dpkg::Use-Pty=0")
+    machine.run(*apt, "install", "/root/juntek.deb")
+    assert machine.show("ActiveState") == "active"
+    assert machine.ask("systemctl", "is-enabled", "juntek") == "enabled"
+    assert machine.ask("juntek", "--version").startswith("juntek ")
+    own = (machine.root / CONFIGURATION.lstrip("/")).read_text() + "# mine\n"
+    machine.write(CONFIGURATION, own)
+    machine.run(*apt, "install", "--reinstall", "/root/juntek.deb")
+    assert (machine.root / CONFIGURATION.lstrip("/")).read_text() == own
+    machine.run("systemctl", "restart", "juntek")
+    assert machine.ask("python3", "-c", PAGE) == "200"
+
+    machine.run(*apt, "remove", "juntek")
+    assert machine.show("ActiveState") == "inactive"
+    assert machine.exists(CONFIGURATION)
+    assert machine.exists("/var/lib/private/juntek/juntek.db")
+    assert not machine.exists("/usr/lib/juntek")
+    machine.run(*apt, "purge", "juntek")
+    places = ("/etc", "/usr", "/var/lib/juntek", "/var/lib/private", "/var/lib/systemd")
+    assert machine.ask("find", *places, "-xdev", "-iname", "*juntek*") == ""
+
+
+def test_pipx_installs_the_wheel_and_the_command_makes_the_service(machine: Machine, dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    place = machine.put(wheel, f"/var/tmp/{wheel.name}")  # noqa: S108 - a folder of the machine
+    machine.run("useradd", "--create-home", "pi")
+    own = ("runuser", "--user", "pi", "--", "env", "--chdir=/home/pi", "HOME=/home/pi")
+    machine.run(*own, "pipx", "install", f"{place}[mqtt,web]", network=True)
+    assert machine.ask("sh", "-c", "command -v node npm") == ""
+    program = "/home/pi/.local/bin/juntek"
+    machine.run(program, "service", "install", environment={"SUDO_USER": "pi"})
+    assert machine.show("ActiveState") == "active"
+    assert machine.ask("ps", "-o", "user=", "-p", machine.show("MainPID")) == "pi"
+    assert machine.exists("/var/lib/juntek/juntek.db")
+    machine.run(program, "service", "uninstall", "--purge")
+    assert machine.show("LoadState") == "not-found"
+    assert not [place for place in (CONFIGURATION, "/var/lib/juntek") if machine.exists(place)]
