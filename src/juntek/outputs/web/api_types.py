@@ -6,11 +6,11 @@ its value.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.quantity import QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS, Accumulation, Quantity
-from juntek.update import Mode
+from juntek.update import HistoryState, Mode
 
 Moment = Annotated[str, ("format", "date-time")]
 Date = Annotated[str, ("format", "date")]
@@ -26,10 +26,11 @@ class Error(TypedDict):
 
 
 class Session(TypedDict):
-    """Whether a password is needed here, and whether this browser may look."""
+    """Whether a password is needed here, and whether this browser may look; `user` where we are told who it is."""
 
     required: bool
     signed_in: bool
+    user: str | None
 
 
 class Password(TypedDict):
@@ -134,7 +135,7 @@ class SinkHealth(TypedDict):
 class HistoryHealth(TypedDict):
     """Whether readings are kept, and why not."""
 
-    state: Literal["ok", "paused", "off"]
+    state: HistoryState
     reason: str | None
 
 
