@@ -84,7 +84,7 @@ def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: ConfigFile = None,
 ) -> None:
     """Show the energies and extremes of days, months or years."""
-    with _open(database, config) as reader, quiet_pipe():
+    with open_history(database, config) as reader, quiet_pipe():
         names = [meter] if meter else reader.meters()
         if not names:
             typer.echo("There are no readings yet: start the gateway with a [history] section.", err=True)
@@ -120,7 +120,7 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     if chosen is None:
         chosen = FileFormat.PARQUET if file.suffix == ".parquet" else FileFormat.CSV
-    with _open(database, config) as reader, quiet_pipe():
+    with open_history(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
         zone = reader.time_zone
         span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else 2.0**33)
@@ -271,7 +271,8 @@ def _address(meter: MeterConfiguration | None) -> int | None:
 
 
 @contextmanager
-def _open(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
+def open_history(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
+    """Open the history that is named, or that of the configuration."""
     from juntek.history.queries import HistoryReader  # noqa: PLC0415
 
     configuration = find_configuration(config)

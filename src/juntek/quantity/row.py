@@ -45,7 +45,8 @@ class Quantity:
     sentence. To the page's charts with a `chart`.
 
     In Home Assistant: `device_class` where it is not that of the dimension, an `icon` where there is no device class,
-    `diagnostic` for what few want to see, `enabled` for what is there from the start.
+    `diagnostic` for what few want to see, `enabled` for what is there from the start. An `optional` quantity is nowhere
+    but with the readings of a meter whose battery is watched.
     """
 
     key: str
@@ -65,3 +66,4 @@ class Quantity:
     diagnostic: bool = False
     enabled: bool = True
     secret: bool = False
+    optional: bool = False

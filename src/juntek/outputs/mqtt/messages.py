@@ -62,10 +62,12 @@ def discovery(  # noqa: PLR0913 - what a device is made of
     version: str,
     history: bool = False,
     page: str | None = None,
+    battery: bool = False,
 ) -> dict[str, Any]:
-    """Return the discovery message of a meter; its entities depend on the family, and on whether a history is kept.
+    """Return the discovery message of a meter.
 
-    `version` is ours, `page` where a browser finds our page. Raises KeyError for a family that has no model table.
+    Its entities depend on the family, and on whether a history is kept and the battery is watched. `version` is ours,
+    `page` where a browser finds our page. Raises KeyError for a family that has no model table.
     """
     model = model_of_family(family)
     if model is None:
@@ -76,7 +78,9 @@ def discovery(  # noqa: PLR0913 - what a device is made of
         "availability": [{"topic": topics.gateway}, {"topic": topics.availability}],
         "availability_mode": "all",
         "state_topic": topics.state,
-        "components": {entity["key"]: _component(entity, topics) for entity in entities_of(model, history=history)},
+        "components": {
+            entity["key"]: _component(entity, topics) for entity in entities_of(model, history=history, battery=battery)
+        },
     }
 
 
