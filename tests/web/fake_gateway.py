@@ -427,8 +427,8 @@ def make_gateway(state: str = "live", *, port: int = 0, static: Path = STATIC, i
         gateway.more = SAID[state]
     elif state == "battery":
         gateway.more, gateway.events = estimate(), events(moment)
-        known = {row["key"] for row in gateway.quantities}
-        gateway.quantities += [row for row in BATTERY if row["key"] not in known]
+        said = {row["key"] for row in BATTERY}
+        gateway.quantities = [*(row for row in gateway.quantities if row["key"] not in said), *BATTERY]
     elif state == "settings":
         gateway.control = FakeControl()
     elif state == "trouble":
