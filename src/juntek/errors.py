@@ -53,3 +53,8 @@ class DatabaseError(JuntekError):
 def install_line(extra: str) -> str:
     """Return what an owner types to add the libraries of an extra; systems do not let a bare `pip` do that."""
     return f"{sys.executable or 'python'} -m pip install 'juntek[{extra}]'"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a number of things, with an s where it is not one: the only place that makes a plural."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
