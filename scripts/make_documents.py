@@ -29,7 +29,7 @@ from juntek.rs485.framing import Garbage
 ROOT = Path(__file__).resolve().parent.parent
 FRAMES = ROOT / "tests" / "fixtures" / "rs485.jsonl"
 METERS = ROOT / "docs" / "supported-meters.md"
-MARKED = (ROOT / "README.md", ROOT / "docs" / "timeseries.md")
+MARKED = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("commands", "configuration", "timeseries")))
 PART = re.compile(r"(<!-- made: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAME = re.compile(r"\bK[A-Z]\d{3}F\b")
 

@@ -14,6 +14,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+COMMANDS, CONFIGURATION, INSTALL, JUNTEK_KG, MQTT, OTHER_PROGRAMS, PAGE, TROUBLES = (
+    ROOT / "docs" / f"{name}.md"
+    for name in ("commands", "configuration", "install", "juntek-kg", "mqtt", "other-programs", "page", "troubles")
+)
+GUIDE = (INSTALL, README, PAGE, COMMANDS)
+"""What a reader types, in this order: the program has to be installed first."""
 DOCUMENTS = (README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 
 PATIENCE = 180
@@ -23,6 +29,8 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 REPLACED = {
     "git clone ADDRESS": f"git clone --quiet {ROOT}",  # the reader's address; here a clone of this checkout
+    "sudo ./scripts/install": f"[ -x {ROOT}/scripts/install ]",  # done for real in tests/packages
+    "sudo juntek config check": "juntek config check --config /etc/juntek/juntek.toml",  # of the service
     "./scripts/demo": f"[ -x {ROOT}/scripts/demo ]",  # has a test of its own
     "./scripts/test": f"grep --quiet ./scripts/test {ROOT}/.ci/run",  # we are in it; CI runs it by this name
     "/opt/juntek": "$BOX/opt/juntek",  # the folders of the system become folders of the test
@@ -40,13 +48,15 @@ REPLACED = {
 STUBS = {
     "sudo": 'exec "$@"',
     "apt-get": "[ $1 = install ]",  # installs nothing here
-    "nano": "[ -f $1 ]",  # nobody is here to edit
+    # Writes what a reader would: the port, and the broker.
+    "nano": 'sed -i "s|/dev/ttyUSB0|$BOX/ttyUSB0|; s|^# port = 1883|port = $BROKER_PORT|" "$1"',
     "systemctl": "[ $1 = daemon-reload ] || [ -f $BOX/etc/systemd/system/juntek.service ]",
     "journalctl": "[ $1 = --unit ]",
     "usermod": "[ $2 = dialout ]",
     # What runs until it is stopped is stopped; the live view gets the terminal that it wants.
     "juntek": """\
 case $1 in
+    find) exec $BOX/usr/local/bin/juntek find $BOX/ttyUSB0 ;;
     watch) exec script --quiet --return --command "$A_WHILE $BOX/usr/local/bin/juntek $*" /dev/null ;;
     run | simulate) exec $A_WHILE $BOX/usr/local/bin/juntek "$@" ;;
     *) exec $BOX/usr/local/bin/juntek "$@" ;;
@@ -97,7 +107,7 @@ def words(cell: str) -> list[str]:
 
 
 class Box:
-    """A place for the README's commands: its folders, its stubs, and where the reader is."""
+    """A place for the commands of the documents: its folders, its stubs, and where the reader is."""
 
     def __init__(self, place: Path, variables: Mapping[str, str]) -> None:
         self.place = place

@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 
 from cli.program import environment, simulator
-from documents import DOCUMENTS, README, ROOT, table, words
+from documents import CONFIGURATION, DOCUMENTS, JUNTEK_KG, MQTT, OTHER_PROGRAMS, README, ROOT, TROUBLES, table, words
 from juntek.cli.stopping import STATUSES
 from juntek.links import find_kinds, kind_of
 from juntek.outputs.mqtt import messages, topic_layouts
@@ -28,7 +28,6 @@ from juntek.rs485.family import find_models
 from juntek.update import Health
 from outputs.updates import kg_reading
 
-OTHER_PROGRAMS = ROOT / "docs" / "other-programs.md"
 UNIT = ROOT / "src" / "juntek" / "cli" / "juntek.service"
 WRITTEN = [*DOCUMENTS, UNIT, *sorted((ROOT / "examples").glob("*.py"))]
 SOURCE = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
@@ -58,7 +57,7 @@ def test_what_is_made_from_the_program_is_up_to_date() -> None:
 
 
 def test_the_keys_of_a_state_are_all_there_with_their_units() -> None:
-    told = {words(key)[0]: unit for key, unit, _ in table(README, "key")}
+    told = {words(key)[0]: unit for key, unit, _ in table(MQTT, "key")}
     assert set(told) == set(Reading(*[0.0] * 23).as_dict())  # type: ignore[arg-type]
     assert {key: unit for key, unit in told.items() if key in QUANTITIES} == {
         key: QUANTITIES[key].unit for key in told if key in QUANTITIES
@@ -66,26 +65,26 @@ def test_the_keys_of_a_state_are_all_there_with_their_units() -> None:
 
 
 def test_the_words_of_a_state_are_those_of_the_program() -> None:
-    meanings = {words(key)[0]: tuple(words(meaning)) for key, _, meaning in table(README, "key")}
+    meanings = {words(key)[0]: tuple(words(meaning)) for key, _, meaning in table(MQTT, "key")}
     assert meanings["output_state"] == OUTPUT_STATES
     assert meanings["direction"] == DIRECTIONS
     assert set(meanings["family"]) == {model.family for model in find_models()}
 
 
 def test_the_keys_of_a_link_are_all_there() -> None:
-    (row,) = (row for row in table(README, "topic, below the base topic `juntek`") if row[0] == "`house/link`")
+    (row,) = (row for row in table(MQTT, "topic, below the base topic `juntek`") if row[0] == "`house/link`")
     assert words(row[2]) == list(messages.link(Health(), available=True, gateway=""))
 
 
 def test_the_topics_are_those_that_are_published() -> None:
     topics = messages.topics_of("house")
-    told = {f"juntek/{words(row[0])[0]}" for row in table(README, "topic, below the base topic `juntek`")}
+    told = {f"juntek/{words(row[0])[0]}" for row in table(MQTT, "topic, below the base topic `juntek`")}
     assert told == {topics.state, topics.availability, topics.link, topics.settings, topics.gateway}
-    assert f"`{topics.config}`" in README.read_text()
+    assert f"`{topics.config}`" in MQTT.read_text()
 
 
 def test_every_name_of_juntek_kg_is_told_with_what_it_is_here() -> None:
-    rows = table(README, "its number")
+    rows = table(JUNTEK_KG, "its number")
     told = {name for row in rows for name in words(row[1])} | {"power_in", "power_out"}
     today = {"energy_today_in", "energy_today_out"}  # "those of today"
     computed = {"direction", "battery_time_left", "energy_wh", "time"}
@@ -98,18 +97,18 @@ def test_every_name_of_juntek_kg_is_told_with_what_it_is_here() -> None:
         assert not cells or name in ("voltage", "current") or key in words(cells[0]) or name.startswith("energy")
 
 
-@pytest.mark.parametrize("row", table(README, "link"), ids=lambda row: str(row[0]))
+@pytest.mark.parametrize("row", table(CONFIGURATION, "link"), ids=lambda row: str(row[0]))
 def test_every_link_is_one(row: list[str]) -> None:
     for url in words(row[0]):
         assert kind_of(url)
 
 
 def test_every_kind_of_link_is_told() -> None:
-    assert {kind_of(url) for row in table(README, "link") for url in words(row[0])} == find_kinds()
+    assert {kind_of(url) for row in table(CONFIGURATION, "link") for url in words(row[0])} == find_kinds()
 
 
 def test_the_sentences_in_the_troubles_are_those_of_the_program() -> None:
-    for symptom, _ in table(README, "what you see"):
+    for symptom, _ in table(TROUBLES, "what you see"):
         for sentence in words(symptom):
             pieces = [piece.strip() for piece in sentence.split("…") if piece.strip()]
             assert all(piece in SOURCE for piece in pieces), sentence

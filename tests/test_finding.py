@@ -22,7 +22,7 @@ from juntek.finding import Patience, Survey, survey
 from juntek.rs485.wiring import look_at
 from juntek.simulator import Options, Simulation
 
-HASTE = Patience(listen=0.4, answer=0.02)
+HASTE = Patience(listen=0.4, answer=0.02, straggler=0.2)
 FRAMES = (
     b":R50=1,2,1,\r\n:r50=1,69,5222,10280,123456,892611,1231,99441,121,0,0,1,51,36000,\r\n"
     b":R51=1,2,1,\r\n:r51=1,177,5200,4400,0,0,0,100,0,0,2800,100,100,100,0,0,1,\r\n"
@@ -72,11 +72,13 @@ def test_another_speed_is_known_by_its_bytes(speed: int, data: bytes) -> None:
 
 
 @given(st.integers(0, 2**32))
+@settings(deadline=None)
 def test_noise_is_called_noise(seed: int) -> None:
     assert look_at(random.Random(seed).randbytes(200)).cause == "noise"
 
 
 @given(st.binary(max_size=400))
+@settings(deadline=None)
 def test_any_bytes_look_like_something(data: bytes) -> None:
     assert look_at(data).cause in {"swapped", "speed", "device", "noise"}
 
@@ -197,7 +199,7 @@ async def test_two_meters_on_one_line_are_found() -> None:
 
 async def test_a_meter_beside_its_display_is_heard_and_the_display_is_named() -> None:
     async with meters(Options(display="newer")) as url:
-        found = await survey(url, Patience(listen=2.5, answer=0.02))
+        found = await survey(url, Patience(listen=2.5, answer=0.02, straggler=0.2))
     assert list(found.meters) == [1]
     assert found.asked_by_display == {1}
     assert "display asks address 1" in " ".join(describe(found))

@@ -152,7 +152,8 @@ def test_link_is_told_while_the_meter_is_silent() -> None:
 
 def test_name_of_the_device_is_for_people_and_that_of_the_topic_for_machines() -> None:
     assert discover("KG-F", "van_bank-2")["device"]["name"] == "Van bank 2"
-    assert slug("Büro 1/2+#") == "B_ro_1_2__"
+    assert slug("Buro 1/2+#") == "Buro_1_2__"
+    assert [slug(name) for name in ("Дом", "Küche", "Büro 1/2+#", "家")] == ["Dom", "Kuche", "Buro_1_2__", "Jia"]
 
 
 def test_state_has_every_key_and_null_where_nothing_is_known() -> None:

@@ -34,10 +34,11 @@ MOST_HEARD = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Seconds: to listen for others at first, and for the answer to each request."""
+    """Seconds: to listen for others at first, for each address, and for the answers that a network holds up."""
 
     listen: float = 3.0
     answer: float = 0.1
+    straggler: float = 0.6
 
 
 @dataclass(slots=True)
@@ -177,17 +178,18 @@ class _Surveyor:
                 if address in found.meters:
                     continue
                 await self._wait_for_answer(patience.listen)
-            if await self._ask(write, "R00", address, patience.answer):
-                for command in ("R51", "R50"):
-                    await self._ask(write, command, address, 4 * patience.answer)
+            await self._ask(write, "R00", address, patience.answer)
+        await asyncio.sleep(patience.straggler)  # an answer says whose it is, so a late one is as good
+        for address in sorted(found.meters):
+            for command in ("R51", "R50"):
+                await self._ask(write, command, address, patience.straggler)
 
-    async def _ask(self, write: Callable[[bytes], Any], command: str, address: int, wait: float) -> bool:
+    async def _ask(self, write: Write, command: str, address: int, wait: float) -> None:
         request = encode(command, address, (1,))
         self._sent.add(request.rstrip())
         self._bus.expect(address)
         await write(request)
         await self._wait_for_answer(wait)
-        return address in self._found.meters
 
     async def _wait_for_answer(self, seconds: float) -> None:
         self._heard.clear()

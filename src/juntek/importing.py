@@ -6,17 +6,18 @@ history is how much they grow.
 
 from __future__ import annotations
 
-import gzip
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from juntek.battery.ledger import Ledger
 from juntek.capture import Chunk, ChunkReader
+from juntek.capture.packing import DamagedError, Unpacking
+from juntek.capture.times import LineTimes
 from juntek.errors import RequestError
 from juntek.history import Database
 from juntek.history.clock import Clock
@@ -32,7 +33,8 @@ BATCH = 20_000
 """Readings in one commit."""
 TOTALS_INTERVAL = 10.0
 """s between two totals, as in the gateway."""
-_GZIP = b"\x1f\x8b"
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+"""s since 1970; an earlier time is one of a computer whose clock was never set."""
 
 
 @dataclass(slots=True)
@@ -72,7 +74,8 @@ class LogImport:
         self._address = address
         self._options = options or Options()
         self._bus = Bus({address: self._options} if address is not None else None)
-        self._clock = Clock()
+        self._clock = Clock(earliest=EARLIEST)
+        self.times = LineTimes(zone)
         self._stream = Stream(meter, live=False)
         self._ledger = Ledger(zone)
         self._goes_on = False
@@ -116,7 +119,7 @@ class LogImport:
             return
         time = reading.time
         if time is None:
-            skipped["without a time and its offset from UTC"] += 1
+            skipped[self.times.lack] += 1
             return
         if not self._clock.admit(time):
             return
@@ -178,31 +181,44 @@ class LogImport:
             result.last = self._waiting[-1].time
 
 
-def read_log(path: Path, tell: Callable[[int, int], None] = lambda _done, _of: None) -> Iterator[list[Chunk]]:
-    """Yield the chunks of a recording, plain or compressed with gzip; `tell` hears how many of its bytes are read.
+def read_log(
+    path: Path, tell: Callable[[int, int], None] = lambda _done, _of: None, times: LineTimes | None = None
+) -> Iterator[list[Chunk]]:
+    """Yield the chunks of a recording, also a packed one; `tell` hears how many of its bytes are read.
 
     Raises RequestError where the file cannot be read.
     """
+    times = times or LineTimes()
+    reader, packing = ChunkReader(times), Unpacking()
     try:
         with path.open("rb") as file:
-            size = path.stat().st_size
-            magic = file.read(2)
-            file.seek(0)
-            source = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if magic == _GZIP else file
-            reader = ChunkReader()
-            while block := source.read(BLOCK):
-                yield reader.feed(block)
-                tell(file.tell(), size)
-            yield reader.finish()
-    except (OSError, EOFError) as error:
-        text = getattr(error, "strerror", None) or "its compressed data is damaged"
+            status = path.stat()
+            times.until = status.st_mtime
+            while block := file.read(BLOCK):
+                yield reader.feed(packing.feed(block))
+                tell(file.tell(), status.st_size)
+            yield reader.feed(packing.finish()) + reader.finish()
+    except (OSError, DamagedError) as error:
+        text = getattr(error, "strerror", None) or error
         raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
+
+
+def _first_time(path: Path, zone: tzinfo | None) -> float:
+    """Return when a recording begins; one that does not tell comes last."""
+    for chunks in read_log(path, times=LineTimes(zone)):
+        for chunk in chunks:
+            if chunk.time is not None:
+                return chunk.time
+    return math.inf
 
 
 def import_logs(
     job: LogImport, paths: Iterable[Path], tell: Callable[[int, int], None] = lambda _done, _of: None
 ) -> Imported:
-    """Read recordings, in the order of time, to their end."""
-    for chunks in chain.from_iterable(read_log(path, tell) for path in paths):
+    """Read recordings, sorted by when they begin, to their end."""
+    several = list(paths)
+    if len(several) > 1:
+        several.sort(key=lambda path: _first_time(path, job.times.zone))
+    for chunks in chain.from_iterable(read_log(path, tell, job.times) for path in several):
         job.add(chunks)
     return job.finish()

@@ -10,10 +10,12 @@ import pytest
 import typer
 from syrupy.assertion import SnapshotAssertion
 
-from cli.program import PATIENCE, Ended, environment, run
+from cli.program import PATIENCE, Ended, environment, run, simulator
 from juntek.cli import app
 from juntek.cli.service import FLAGS, read_arguments
+from juntek.config import load
 from juntek.errors import install_line
+from servers.mosquitto import Mosquitto
 
 SECRET = "hunter2"  # noqa: S105 - it opens nothing
 
@@ -51,7 +53,7 @@ def test_init_writes_a_file_that_check_likes(tmp_path: Path) -> None:
     result = run("config", "init", home=tmp_path)
     path = tmp_path / ".config" / "juntek" / "juntek.toml"
     assert (result.status, result.output) == (0, f"{path}\n")
-    checked = run("config", "check", home=tmp_path)
+    checked = run("config", "check", "--offline", home=tmp_path)
     assert checked.status == 0
     assert checked.output.startswith(f"{path} is right.\n")
 
@@ -74,7 +76,7 @@ def test_init_says_where_it_cannot_write() -> None:
 
 def test_check_shows_what_the_gateway_would_do_and_no_secret(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     write(tmp_path, GOOD)
-    result = run("config", "check", home=tmp_path, JUNTEK_MQTT__PASSWORD=SECRET)
+    result = run("config", "check", "--offline", home=tmp_path, JUNTEK_MQTT__PASSWORD=SECRET)
     assert (result.status, result.talk) == (0, "")
     assert result.output == snapshot
     assert SECRET not in result.output
@@ -106,8 +108,8 @@ url = "http://127.0.0.2:9/write"
 
 def test_check_names_everything_that_is_not_installed_in_one_sentence(tmp_path: Path) -> None:
     write(tmp_path, GOOD + SINKS)
-    assert run("config", "check", home=tmp_path).status == 0
-    result = run_without({"prometheus_client", "uvicorn", "httpx"}, "config", "check", home=tmp_path)
+    assert run("config", "check", "--offline", home=tmp_path).status == 0
+    result = run_without({"prometheus_client", "uvicorn", "httpx"}, "config", "check", "--offline", home=tmp_path)
     assert result.status == 6
     assert result.output.startswith("juntek.toml is right.\n")
     assert result.output.endswith("Totals are kept in /var/lib/juntek/totals.db.\n")
@@ -130,7 +132,7 @@ def test_check_names_everything_that_is_not_installed_in_one_sentence(tmp_path: 
 def test_check_ends_as_run_would_where_a_library_is_missing(tmp_path: Path, section: str, library: str) -> None:
     path = write(tmp_path, f'[[meters]]\nname = "house"\nlink = "replay:none"\n[history]\npath = "a.db"\n{section}\n')
     stopped = run_without({library}, "run", "--config", path, home=tmp_path)
-    checked = run_without({library}, "config", "check", "--config", path, home=tmp_path)
+    checked = run_without({library}, "config", "check", "--offline", "--config", path, home=tmp_path)
     assert (checked.status, stopped.status) == (6, 6)
     mend = checked.talk.rpartition("; ")[2].replace("install them with", "install it with")
     assert library in checked.talk
@@ -140,12 +142,15 @@ def test_check_ends_as_run_would_where_a_library_is_missing(tmp_path: Path, sect
 
 def test_check_does_not_ask_for_what_no_section_needs(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
-    assert run_without({"prometheus_client", "starlette", "httpx"}, "config", "check", home=tmp_path).status == 0
+    assert (
+        run_without({"prometheus_client", "starlette", "httpx"}, "config", "check", "--offline", home=tmp_path).status
+        == 0
+    )
 
 
 def test_check_says_when_nothing_is_published(tmp_path: Path) -> None:
     path = write(tmp_path, '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
-    result = run("config", "check", "--config", path, home=tmp_path)
+    result = run("config", "check", "--offline", "--config", path, home=tmp_path)
     assert "Nothing is published: there is no section such as [mqtt]." in result.output
 
 
@@ -206,3 +211,43 @@ def test_plain_flags_of_run_are_all_that_its_command_has() -> None:
 )
 def test_flags_that_are_not_plain_are_left_to_the_command(arguments: list[str]) -> None:
     assert read_arguments(arguments) is None
+
+
+@pytest.mark.broker
+def test_what_a_configuration_says_is_tried_at_the_real_things(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    with simulator("--model", "KG140F", "--model", "KH140F", "--address", 1, "--address", 2) as meters:
+        house = f'[[meters]]\nname = "house"\nlink = "{meters.url}"\n'
+        boat = f'[[meters]]\nname = "boat"\nlink = "{meters.url}"\naddress = {{}}\n'
+        broker = f"[mqtt]\nport = {mosquitto.port}\n"
+        history = '[history]\npath = "juntek.db"\n'
+        write(tmp_path, house + boat.format(2) + broker + history)
+        result = run("config", "check", home=tmp_path)
+        assert (result.status, result.talk) == (0, "")
+        *_, database, mqtt, first, second = result.output.splitlines()
+        assert database == "database: juntek.db can be written"
+        assert mqtt == f"mqtt: the broker at 127.0.0.1:{mosquitto.port} lets us in"
+        assert (first[:16], second[:15]) == ("house: KG140F, f", "boat: KH140F, f")
+        write(tmp_path, house + boat.format(7) + broker + history)
+        result = run("config", "check", home=tmp_path)
+    assert result.status == 5
+    assert result.output.splitlines()[-1].startswith("house: KG140F")
+    assert result.talk.startswith("boat: ")
+
+
+def test_what_does_not_work_is_said_all_at_once(tmp_path: Path) -> None:
+    (tmp_path / "juntek.db").write_text("a letter to my aunt")
+    write(
+        tmp_path, '[[meters]]\nname = "house"\nlink = "/dev/nothing"\n[mqtt]\nport = 1\n[history]\npath = "juntek.db"\n'
+    )
+    result = run("config", "check", home=tmp_path)
+    assert result.status == 4
+    assert [line.partition(":")[0] for line in result.talk.splitlines()] == ["database", "mqtt", "house"]
+
+
+def test_only_the_service_s_own_files_are_named_for_its_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
+    monkeypatch.setattr("juntek.config.SYSTEM_FILE", path)
+    monkeypatch.setattr("juntek.config.SYSTEM_STATE", tmp_path / "state")
+    assert load(path, {"HOME": str(tmp_path)}, for_service=True).database == tmp_path / "state" / "juntek.db"

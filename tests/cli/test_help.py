@@ -24,7 +24,7 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "find", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
+    "find", "setup", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
     "service install", "service uninstall", "history summary",
     "history export", "history import", "history backup", "history push", "web password", "web token",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from juntek.cli.find import find
 from juntek.cli.push import push
 from juntek.cli.read import read
 from juntek.cli.run import run
+from juntek.cli.setup import setup
 from juntek.cli.simulate import demo, simulate
 from juntek.cli.stopping import list_statuses
 from juntek.cli.watch import watch
@@ -55,6 +56,7 @@ def juntek_command(
 
 
 app.command(epilog="Example: juntek find")(find)
+app.command(epilog="Example: juntek setup")(setup)
 app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
 app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
 app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -58,14 +59,29 @@ def init(
 
 
 @app.command(epilog="Example: juntek config check --config /etc/juntek/juntek.toml")
-def check(config: ConfigFile = None) -> None:
-    """Check the configuration.
+def check(
+    config: ConfigFile = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not try meters, broker and database.")] = False,  # noqa: FBT002
+) -> None:
+    """Check the configuration, and try what it says.
 
-    Shows what the gateway would do with it, without its secrets, and which libraries it lacks.
+    Shows what the gateway would do with it, without its secrets, and which libraries it lacks; then whether the meters
+    answer, the broker lets us in and the database can be written.
     """
-    configuration = load(config, os.environ)
+    configuration = load(config, os.environ, for_service=True)
     typer.echo(show_configuration(configuration))
     _look_for_libraries(configuration.sinks)
+    if offline:
+        return
+    from juntek.cli.trying import try_all  # noqa: PLC0415 - what it tries takes libraries
+
+    trials = asyncio.run(try_all(configuration))
+    typer.echo("\n" + "\n".join(trial.said for trial in trials if trial.error is None))
+    errors = [type(trial.error)(trial.said) for trial in trials if trial.error is not None]
+    for error in errors[:-1]:
+        typer.echo(error, err=True)
+    if errors:
+        raise errors[-1]
 
 
 def show_configuration(configuration: Configuration) -> str:

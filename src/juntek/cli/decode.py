@@ -11,9 +11,12 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from juntek.capture import ChunkReader
+from juntek.capture import Chunk, ChunkReader
+from juntek.capture.packing import DamagedError, Unpacking
+from juntek.capture.times import LineTimes
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
+from juntek.cli.zones import ZoneName, zone_of
 from juntek.errors import RequestError
 from juntek.files import explain_unreadable
 from juntek.rs485.bus import Bus
@@ -26,24 +29,40 @@ def decode(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A recording; - is standard input.")] = "-",
     chosen: Annotated[Format, typer.Option("--format", help="json has every kind, csv readings only.")] = Format.JSON,
     no_filter: Annotated[bool, typer.Option("--no-filter", help="Hold nothing back as implausible.")] = False,  # noqa: FBT002
+    time_zone: ZoneName = None,
 ) -> None:
     """Decode a recording of a bus.
 
-    It may be a capture, raw bytes, or any text log with frames in it.
+    It may be a capture, raw bytes, or any text log with frames in it, as text or in hex, also packed by gzip, xz
+    or bz2.
 
     Writes one object a line, in the order of the wire, with "kind": reading, settings, identity, request,
     acknowledgement or garbage. Garbage has a "reason"; it is no error.
     """
-    bus, reader = Bus(check=not no_filter), ChunkReader()
+    times = LineTimes(zone_of(time_zone))
+    bus, reader, packing = Bus(check=not no_filter), ChunkReader(times), Unpacking()
     with _open(file) as source, quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
+        times.until = os.fstat(source.fileno()).st_mtime
         for block in _read_blocks(file, source.fileno()):
-            for chunk in reader.feed(block) if block else reader.finish():
+            for chunk in _read_chunks(file, block, reader, packing):
                 writer.add(bus.feed(chunk.data, chunk.time), chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
+    if times.used_zone:
+        typer.echo(f"Times without an offset from UTC were read as {times.zone}.", err=True)
     if chosen is not Format.JSON:
         typer.echo(writer.summary(), err=True)
+
+
+def _read_chunks(file: str, block: bytes, reader: ChunkReader, packing: Unpacking) -> list[Chunk]:
+    """Return what the next bytes say; an empty block is the end."""
+    try:
+        if block:
+            return reader.feed(packing.feed(block))
+        return reader.feed(packing.finish()) + reader.finish()
+    except DamagedError as error:
+        raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
 
 
 def _open(file: str) -> AbstractContextManager[BinaryIO]:

@@ -16,9 +16,6 @@ from juntek.errors import NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
 from juntek.secret import hide_secrets
 
-LOCAL, FAR = Patience(), Patience(answer=0.4)
-"""An answer from behind a network takes longer."""
-
 FOUND = {
     "display_only": "A display asks address {asks}, and no meter answers: switch the meter's supply on, and look "
     "whether its cable is in the jack for RS485.",
@@ -63,7 +60,7 @@ def find(
 
 
 async def _find(ports: Sequence[str], form: Form) -> None:
-    surveys = await asyncio.gather(*map(_look_at, ports))
+    surveys = await look_at(ports)
     if form is Form.JSON:
         typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
     else:
@@ -73,11 +70,16 @@ async def _find(ports: Sequence[str], form: Form) -> None:
         raise NoReplyError("No meter was found.")
 
 
+async def look_at(ports: Sequence[str]) -> list[Survey]:
+    """Look at all ports at once; says on stderr what it does."""
+    return list(await asyncio.gather(*map(_look_at, ports)))
+
+
 async def _look_at(port: str) -> Survey:
     def tell(doing: str) -> None:
         sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
 
-    return await survey(port, FAR if "://" in port else LOCAL, tell)
+    return await survey(port, Patience(), tell)
 
 
 def describe(found: Survey) -> Iterator[str]:

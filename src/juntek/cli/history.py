@@ -18,6 +18,7 @@ import typer
 from juntek.cli.days import dates_between, draw_days, heading_of, moment_of
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
+from juntek.cli.zones import ZoneName, zone_of
 from juntek.config import Configuration, MeterConfiguration, default_database, find_file, load
 from juntek.errors import DatabaseError, RequestError
 from juntek.files import refuse_links_of_others
@@ -133,18 +134,19 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 
 @app.command("import", epilog="Example: juntek history import 2024.log 2025.log --meter house")
-def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, the oldest first.")],
+def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, in any order.")],
     meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
     address: Annotated[
         int | None, typer.Option(min=1, max=99, metavar="N", help="Its address, where there are several.")
     ] = None,
+    time_zone: ZoneName = None,
     database: DatabaseFile = None,
     config: ConfigFile = None,
 ) -> None:
     """Read recordings with times into the history.
 
-    A capture, or any text log with frames and times, also compressed with gzip. What is there already stays as it
+    A capture, or any text log with frames and times, also packed by gzip, xz or bz2. What is there already stays as it
     is, so that it can be done again.
     """
     from juntek.history import Database  # noqa: PLC0415
@@ -163,8 +165,12 @@ def import_(
             address=address or _address(own),
             keep_since=time.time() - (keep or KEEP_RAW_DAYS) * 86_400,
         )
+        job.times.zone = zone_of(time_zone) or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
+    if job.times.used_zone:
+        whose = "" if time_zone else ", the zone of the days; --time-zone tells another"
+        typer.echo(f"Times without an offset from UTC were read as {job.times.zone}{whose}.", err=True)
     if result.first is not None and result.first < job.keep_since:
         typer.echo("Of what is older than history.keep_raw_days, minutes, hours and days are kept.", err=True)
 
@@ -239,7 +245,8 @@ def _tell(result: Imported) -> str:
         first, last = (
             datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (result.first, result.last)
         )
-        kept = f"{result.kept} readings of {result.meter} kept, from {first} to {last}."
+        readings = "reading" if result.kept == 1 else "readings"
+        kept = f"{result.kept} {readings} of {result.meter} kept, from {first} to {last}."
     skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
     return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."
 

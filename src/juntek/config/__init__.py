@@ -52,11 +52,14 @@ class Configuration:
     file: Path | None = None
 
 
-def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = ()) -> Configuration:
+def load(
+    path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = (), *, for_service: bool = False
+) -> Configuration:
     """Read and check the configuration; without a path it is looked for in `search_paths`.
 
     With that of the service goes what the service has in its environment, where that may be read, and its database,
-    where that may be written: so a command run by root finds the same as the service. Raises ConfigurationError.
+    where that may be written or is asked for: so a command run by root finds the same as the service. Raises
+    ConfigurationError.
     """
     from juntek.config.assembly import assemble  # noqa: PLC0415 - it imports what is above
 
@@ -64,7 +67,8 @@ def load(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, .
     if file is not None:
         refuse_orders_of_others(file)
     if file is not None and file.absolute() == SYSTEM_FILE:
-        state = {"STATE_DIRECTORY": str(SYSTEM_STATE)} if os.access(SYSTEM_STATE, os.W_OK) else {}
+        is_ours = for_service or os.access(SYSTEM_STATE, os.W_OK)
+        state = {"STATE_DIRECTORY": str(SYSTEM_STATE)} if is_ours else {}
         environment = {**state, **_read_variables(file.with_name("environment")), **environment}
     return assemble(file, environment, flags)
 

@@ -32,7 +32,8 @@ def _site_problem(site: str) -> str | None:
     return None
 
 
-def _zone_problem(name: str) -> str | None:
+def zone_problem(name: str) -> str | None:
+    """Return what is wrong with the name of a time zone, as the end of a sentence."""
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -74,9 +75,7 @@ class GatewayKeys:
     )
     time_zone: Annotated[
         str | None,
-        Option(
-            "whose midnight begins a day; default: that of the system", check=_zone_problem, example="Europe/Berlin"
-        ),
+        Option("whose midnight begins a day; default: that of the system", check=zone_problem, example="Europe/Berlin"),
     ] = None
 
     def __post_init__(self) -> None:

@@ -25,11 +25,15 @@ EVEN = 4000.0
 
 
 class Clock:
-    """The times of one meter's live readings. `last` is that of the last one kept, s since 1970."""
+    """The times of one meter's readings. `last` is that of the last one kept, s since 1970.
 
-    __slots__ = ("_since", "last", "refused")
+    Before `earliest` (s) a clock is taken for one that was never set.
+    """
 
-    def __init__(self, last: float | None = None) -> None:
+    __slots__ = ("_earliest", "_since", "last", "refused")
+
+    def __init__(self, last: float | None = None, *, earliest: float = CLOCK_SET) -> None:
+        self._earliest = earliest
         self.last = last
         self.refused: Counter[str] = Counter()
         """How many readings were not kept, by why."""
@@ -38,7 +42,7 @@ class Clock:
     def admit(self, time: float | None) -> bool:
         """Return whether a reading of this time is to be kept; None is one of a clock that is not trusted."""
         last = self.last
-        if time is None or time < CLOCK_SET:
+        if time is None or time < self._earliest:
             self.refused["the clock was not set"] += 1
             return False
         if last is not None and last - LARGEST_STEP_BACK <= time <= last:

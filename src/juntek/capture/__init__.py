@@ -20,12 +20,14 @@ and gets CR LF, so that a damaged raw stream taken for a log would still give al
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING
+
+from juntek.capture.chunk import Chunk
+from juntek.capture.lines import FRAME_START, LogLines, is_log_line
+from juntek.capture.times import LineTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,28 +44,14 @@ FRAME_LIMIT = 1024
 
 _HEADER_LINE = HEADER.encode()
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_FRAME_START = re.compile(rb":[RrWw][0-9]{2}=")
-_FRAME = re.compile(rb":[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[^]*")
 _LINE_END = re.compile(rb"[\r\n]")
-_SPELLED_END = re.compile(rb":[RrWw][0-9]{2}=[0-9,.]*(?:\\[rn]|\\x0[aAdD]|\^M)")
-_QUOTED = re.compile(rb"([\"'`]):[RrWw][0-9]{2}=[0-9,.]*\1")
-_WORD_OR_TIME = re.compile(rb"[A-Za-z]{2}|[0-9]:[0-9]{2}")
-_LABEL_ENDS = b" \t\"'`>])|="
 # Tab and escape are readable: ESPHome writes its logs in colour.
-_UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
-_STAMP = re.compile(rb"\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?=[\] ]|$)")
+_UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1d\x1f\x7f]")
+_STAMP = re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?= |$)")
 # The last choice is an escape that the end of the recording has cut; it is left out.
 _ESCAPE = re.compile(rb"\\(?:([rn\\])|x([0-9A-Fa-f]{2})|x?[0-9A-Fa-f]?$)")
 _NAMED_ESCAPES = {b"r": b"\r", b"n": b"\n", b"\\": b"\\"}
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Bytes of a bus that arrived together; `time` is in seconds since 1970, None where it was not recorded."""
-
-    time: float | None
-    data: bytes
 
 
 def format_chunk(time: float, data: bytes) -> str:
@@ -92,9 +80,14 @@ class _Kind(Enum):
 
 
 class ChunkReader:
-    """Turns blocks of a recording, cut anywhere, into chunks of bus bytes; it never keeps more than a little."""
+    """Turns blocks of a recording, cut anywhere, into chunks of bus bytes; it never keeps more than a little.
 
-    def __init__(self) -> None:
+    `times` reads the times in the lines of a log; without one, local times are none.
+    """
+
+    def __init__(self, times: LineTimes | None = None) -> None:
+        self._times = times or LineTimes()
+        self._lines = LogLines(self._times)
         self._kind = _Kind.UNDECIDED
         self._tail = b""
         self._held = bytearray()
@@ -117,7 +110,7 @@ class ChunkReader:
         """Give what is left at the end of the recording, where the last line may lack its end."""
         rest, self._tail = self._tail, b""
         chunks = self._read_line(rest) if rest else []
-        return chunks + self._release()
+        return chunks + self._lines.finish() + self._release()
 
     def _split(self, block: bytes) -> Iterator[bytes]:
         """Give whole lines with their ends and keep the rest; a lone CR ends a line as well."""
@@ -136,10 +129,22 @@ class ChunkReader:
 
     def _read_line(self, line: bytes) -> list[Chunk]:
         if self._kind is _Kind.CAPTURE:
-            return _read_capture_line(line.rstrip(b"\r\n"))
+            return self._read_capture_line(line.rstrip(b"\r\n"))
         if self._kind is _Kind.LOG:
-            return _read_log_line(line.strip())
+            return self._lines.read(line.strip())
         return self._judge(line)
+
+    def _read_capture_line(self, content: bytes) -> list[Chunk]:
+        if not content or content.startswith(b"#"):
+            return []
+        stamp = _STAMP.match(content)
+        try:
+            moment = datetime.fromisoformat(stamp[1].decode()) if stamp else None
+        except ValueError:
+            moment = None
+        if stamp is None or moment is None:
+            return self._lines.read(content)
+        return [Chunk(self._times.believe(moment), _ESCAPE.sub(_unescape, content[stamp.end() + 1 :]))]
 
     def _judge(self, line: bytes) -> list[Chunk]:
         content = line.strip()
@@ -150,12 +155,12 @@ class ChunkReader:
                 self._kind = _Kind.CAPTURE
                 return []
         readable = _is_readable(content)
-        if readable and _is_log_line(content):
+        if readable and is_log_line(content):
             self._kind = _Kind.LOG
             self._held.clear()
-            return _read_log_line(content)
+            return self._lines.read(content)
         self._held += line
-        if _FRAME_START.search(content):
+        if FRAME_START.search(content):
             self._kind = _Kind.RAW
         elif not readable:
             # Noise is noise in either kind of recording: it need not wait and decides nothing.
@@ -165,7 +170,7 @@ class ChunkReader:
     def _relieve(self) -> list[Chunk]:
         """Let go of a line without end, or of too many lines without a frame."""
         if self._kind is _Kind.UNDECIDED:
-            if _FRAME_START.search(self._tail):
+            if FRAME_START.search(self._tail):
                 self._kind = _Kind.RAW
             return self._release()
         cut = self._tail.rfind(b":", -FRAME_LIMIT)
@@ -188,65 +193,6 @@ def _is_readable(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_log_line(content: bytes) -> bool:
-    start = _FRAME_START.search(content)
-    if start is None:
-        return _read_json(content) is not None
-    if _SPELLED_END.search(content) or _QUOTED.search(content):
-        return True
-    label = content[: start.start()]
-    return len(label) >= 4 and label[-1] in _LABEL_ENDS and _WORD_OR_TIME.search(label) is not None
-
-
-def _read_capture_line(content: bytes) -> list[Chunk]:
-    if not content or content.startswith(b"#"):
-        return []
-    stamp = _STAMP.match(content)
-    time = _read_time(stamp[1]) if stamp else None
-    if stamp is None or time is None or stamp.start(1) > 0:
-        return _read_log_line(content)
-    return [Chunk(time, _ESCAPE.sub(_unescape, content[stamp.end() + 1 :]))]
-
-
-def _read_log_line(content: bytes) -> list[Chunk]:
-    record = _read_json(content)
-    if record is not None:
-        return [record] if _FRAME_START.search(record.data) else []
-    frames = _FRAME.findall(content)
-    if not frames:
-        return []
-    stamp = _STAMP.match(content)
-    return [Chunk(_read_time(stamp[1]) if stamp else None, b"".join(frame + b"\r\n" for frame in frames))]
-
-
-def _read_json(content: bytes) -> Chunk | None:
-    """Take `raw`, and `time` if it is there, from a JSON object on one line; None for anything else."""
-    if not content.startswith(b"{"):
-        return None
-    try:
-        record = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    raw = record.get("raw")
-    if not isinstance(raw, str):
-        return None
-    data = raw.encode("latin-1", "replace")
-    time = record.get("time")
-    return Chunk(
-        _read_time(time.encode()) if isinstance(time, str) else None,
-        data if data.endswith((b"\r", b"\n")) else data + b"\r\n",
-    )
-
-
-def _read_time(stamp: bytes) -> float | None:
-    """Seconds since 1970 of an ISO 8601 time with its offset; without one the moment is not known."""
-    try:
-        moment = datetime.fromisoformat(stamp.decode())
-        return moment.timestamp() if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _escape(data: bytes) -> str:

@@ -1,0 +1,186 @@
+"""The time that a line of a log was written; rule: digits of a frame are never taken for one, and no offset is guessed.
+
+A time with its offset, or seconds (milliseconds, microseconds) since 1970, is taken wherever it stands. A local time
+needs a zone that the owner has told; a date without its year the moment after which nothing can have been written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+NO_TIME = "without a time and its offset from UTC"
+NO_DATE = "with a time of day but without a date"
+NO_ZONE = "with a local time and without its offset from UTC (--time-zone tells it)"
+NO_YEAR = "with a date that lacks its year"
+TWO_DAYS = "with a date that can be two days, such as 05/01/2024"
+NOT_BELIEVED = "with a time before 1970 or after 2099"
+
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+_OLDEST_EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+_QUICK = re.compile(
+    rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
+)
+_ISO = re.compile(
+    r"(?<![\d.:/-])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
+    r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
+    r"(?P<hour>\d\d)(?::?(?P<minute>\d\d))(?::?(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
+    r"(?:(?P<offset>\s?Z\b|\s?[+-]\d\d:?\d\d(?![\d.:])|[+-]\d\d(?![\d.:])|\s[+-]\d\d(?![\d.,:]))|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
+)
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AP]M\b)?"
+_WORDS = re.compile(
+    rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
+    rf"|\d{{1,2}}[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}|\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}[,; \t\"]+{_CLOCK}"
+    rf"|\d{{1,2}}/\d{{1,2}}/\d{{4}}[, ]+{_CLOCK})(?:\s?[+-]\d\d:?\d\d\b|\s(?:[A-Z]{{3,4}}\b))?"
+)
+_EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
+_TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
+_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/")
+_HOURS = {
+    "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,
+    "MSK": 3, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8,
+}  # fmt: skip
+
+
+class LineTimes:
+    """Reads the times of one recording. `until` is when it was closed, s since 1970: its year is that of no later."""
+
+    def __init__(self, zone: tzinfo | None = None, until: float | None = None) -> None:
+        self.zone = zone
+        self.until = until
+        self.lack = NO_TIME
+        """What the last line without a time has lacked."""
+        self.used_zone = False
+        """Whether any time was read as one of `zone`."""
+        self._last = 0.0
+
+    def read(self, content: bytes) -> float | None:
+        """Return s since 1970 of a line whose frames were taken out; None where it does not tell."""
+        quick = _QUICK.match(content)
+        if quick is not None:
+            return self.read_iso(quick[1])
+        text = content.decode("utf-8", "replace")
+        lack, local = NO_TIME, None
+        for moment, problem in _moments(text, self.until):
+            if moment is None:
+                lack = problem
+            elif moment.tzinfo is not None:
+                return self.believe(moment)
+            elif local is None:
+                local = moment
+        epoch = _EPOCH.search(text)
+        if epoch is not None and (seconds := _seconds_of(float(epoch[1] + (epoch[2] or "")))) is not None:
+            return seconds
+        if local is not None:
+            return self._localise(local)
+        self.lack = NO_DATE if lack == NO_TIME and _TIME_OF_DAY.search(text) else lack
+        return None
+
+    def read_iso(self, stamp: bytes) -> float | None:
+        """Return s since 1970 of ISO 8601 with its offset; None for what is no date."""
+        try:
+            return self.believe(datetime.fromisoformat(stamp.decode()))
+        except ValueError:
+            return None
+
+    def read_value(self, value: object) -> float | None:
+        """Return s since 1970 of a value of JSON: text, or a number in s, ms, us or ns."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            with suppress(OverflowError, ValueError):
+                return _seconds_of(float(value))
+            return None
+        return self.read(value.strip().encode("utf-8", "replace")) if isinstance(value, str) else None
+
+    def _localise(self, moment: datetime) -> float | None:
+        if self.zone is None:
+            self.lack = NO_ZONE
+            return None
+        self.used_zone = True
+        time = self.believe(moment.replace(tzinfo=self.zone))
+        again = self.believe(moment.replace(tzinfo=self.zone, fold=1))
+        if time is not None and again is not None and time < self._last <= again:
+            time = again  # the hour that comes twice when summer time ends
+        self._last = time or self._last
+        return time
+
+    def believe(self, moment: datetime) -> float | None:
+        """Return s since 1970 of a moment that a recording can be of, else None."""
+        with suppress(OverflowError, ValueError):
+            time = moment.timestamp()
+            if 0 <= time < _LATEST:
+                return time
+        self.lack = NOT_BELIEVED
+        return None
+
+
+def has_time(content: bytes) -> bool:
+    """Whether a text has a date with its time, or s since 1970."""
+    text = content.decode("utf-8", "replace")
+    epoch = _EPOCH.search(text)
+    return any(moment is not None for moment, _ in _moments(text, _LATEST)) or (
+        epoch is not None and _seconds_of(float(epoch[1])) is not None
+    )
+
+
+def _seconds_of(number: float) -> float | None:
+    for scale in (1, 1e3, 1e6, 1e9):
+        if _OLDEST_EPOCH <= number / scale < _LATEST:
+            return number / scale
+    return None
+
+
+def _moments(text: str, until: float | None) -> Iterator[tuple[datetime | None, str]]:
+    """Yield the times in a text, without an offset where there is none, or what is wrong with one."""
+    for found in _ISO.finditer(text):
+        with suppress(ValueError, OverflowError):
+            yield _moment_of(found), ""
+    for found in _WORDS.finditer(text):
+        yield _in_words(found[0], until)
+
+
+def _moment_of(found: re.Match[str]) -> datetime:
+    fraction = ((found["dot"] or found["comma"] or "") + "000000")[:6]
+    year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
+    moment = datetime(year, month, day, hour, minute, int(found["second"] or 0), int(fraction))  # noqa: DTZ001
+    offset = (found["offset"] or "").strip()
+    if offset and offset != "Z":
+        hours, minutes = int(offset[1:3]), int(offset[3:].lstrip(":") or 0)
+        shift = timedelta(hours=hours, minutes=minutes)
+        return moment.replace(tzinfo=timezone(-shift if offset[0] == "-" else shift))
+    if offset or found["zone"] in _HOURS:
+        return moment.replace(tzinfo=_zone_of(found["zone"] or "UTC"))
+    return moment
+
+
+def _zone_of(name: str) -> tzinfo | None:
+    return timezone(timedelta(hours=_HOURS[name])) if name in _HOURS else None
+
+
+def _in_words(text: str, until: float | None) -> tuple[datetime | None, str]:
+    from dateutil.parser import parse  # noqa: PLC0415 - most logs do without
+
+    slashes = _SLASHES.match(text)
+    if slashes and int(slashes[1]) <= 12 and int(slashes[2]) <= 12 and slashes[1] != slashes[2]:
+        return None, TWO_DAYS
+    known: Any = lambda name, offset: timezone(timedelta(seconds=offset)) if offset else _zone_of(name or "")  # noqa: E731
+    day_first = "." in text[:3] or bool(slashes and int(slashes[1]) > 12)
+    text = re.sub(r"(\d/[A-Z][a-z]{2}/\d{4}):", r"\1 ", text).replace(",", ".") if ":" in text else text
+    text = re.sub(r"(\d)\.(?= )|(?<=[a-z])\.", r"\1", text)
+
+    def read(year: int) -> datetime:
+        return parse(text, dayfirst=day_first, tzinfos=known, default=datetime(year, 1, 1))  # noqa: DTZ001
+
+    with suppress(ValueError, OverflowError):
+        if read(2000).year == read(2004).year:
+            return read(2000), ""
+        if until is None:
+            return None, NO_YEAR
+        end = datetime.fromtimestamp(until, UTC).replace(tzinfo=None) + timedelta(days=1)
+        for year in (end.year, end.year - 1):
+            if (moment := read(year)).replace(tzinfo=None) <= end:
+                return moment, ""
+    return None, NO_TIME

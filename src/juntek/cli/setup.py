@@ -1,0 +1,267 @@
+"""`juntek setup`: from an adapter at a port to a gateway that runs; rule: every question is an option with a default.
+
+Run again it changes what it is asked to change, and keeps all else of the configuration, remarks included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from juntek.cli.find import describe as describe_port
+from juntek.cli.find import look_at, next_step
+from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, find_known, read, split_host, write
+from juntek.cli.trying import log_in
+from juntek.config import SYSTEM_FILE, Configuration, load, search_paths
+from juntek.config.keys import MeterKeys
+from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
+from juntek.files import refuse_orders_of_others
+from juntek.finding import Survey
+from juntek.option import keys_of
+from juntek.outputs.mqtt import MqttOptions
+from juntek.outputs.web import WebOptions
+
+NEAR: Final = 0.5
+"""s to see whether a broker listens on this computer."""
+CHEMISTRIES: Final = ("lifepo4", "flooded", "agm", "gel", "nmc", "lto")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks at a terminal; with `--yes`, or where nobody is, the default is the answer."""
+
+    silent: bool
+
+    def text(self, question: str, default: str) -> str:
+        """Ask for a line."""
+        return default if self.silent else str(typer.prompt(question, default=default, err=True)).strip()
+
+    def secret(self, question: str) -> str:
+        """Ask for what nobody shall see; empty where nobody answers."""
+        return (
+            ""
+            if self.silent
+            else str(typer.prompt(question, default="", hide_input=True, show_default=False, err=True))
+        )
+
+    def yes(self, question: str, *, default: bool) -> bool:
+        """Ask for a yes or no."""
+        return default if self.silent else bool(typer.confirm(question, default=default, err=True))
+
+
+def setup(  # noqa: PLR0913, PLR0917 - each is a question
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Default: /etc/juntek/juntek.toml for root.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What the battery is called; default: house.")
+    ] = None,
+    link: Annotated[str | None, typer.Option(metavar="URL", help="Where the meter is; default: what is found.")] = None,
+    address: Annotated[
+        int | None, typer.Option(min=1, max=99, metavar="N", help="Its address; default: found.")
+    ] = None,
+    chemistry: Annotated[
+        str | None, typer.Option(metavar="WORD", help=f"{', '.join(CHEMISTRIES)}, or none; default: asked for.")
+    ] = None,
+    capacity: Annotated[
+        float | None, typer.Option(metavar="AH", help="Of the battery; default: as the meter is set.")
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Of MQTT, or none; default: one on this computer.")
+    ] = None,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="The user at the broker.")] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With the broker's password as its first line.")
+    ] = None,
+    page: Annotated[
+        str | None, typer.Option(metavar="WORD", help="network, local or none: who may open the page; default: local.")
+    ] = None,
+    page_password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With the page's password as its first line.")
+    ] = None,
+    service: Annotated[bool, typer.Option(help="Install and start the service, where root runs this.")] = True,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,  # noqa: FBT002
+) -> None:
+    """Set everything up: find the meter, write the configuration, try it, and start the gateway.
+
+    Run it again to change something; it keeps what is not asked for.
+    """
+    asker = Asker(yes or not sys.stdin.isatty())
+    path = (config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1])).expanduser()
+    refuse_orders_of_others(path)
+    document, is_new = read(path)
+    answers = asyncio.run(_find_meter(asker, {} if is_new else document, link, address))
+    answers.name = name or asker.text("What is the battery called?", find_known(document, "name") or answers.name)
+    _ask_battery(asker, document, answers, chemistry, capacity)
+    before = None if is_new else load(path, os.environ, for_service=True).sinks
+    known = before.get("mqtt") if before is not None else None
+    given = known if isinstance(known, MqttOptions) else MqttOptions()
+    given = replace(given, username=username or given.username, password=_first_line(password_file) or given.password)
+    _ask_broker(asker, answers, broker, given, is_known=isinstance(known, MqttOptions))
+    _ask_page(asker, {} if is_new else document, answers, page, _first_line(page_password_file))
+    write(path, document, answers)
+    typer.echo(f"Written: {path}", err=True)
+    configuration = load(path, os.environ, for_service=True)
+    runs = service and start_service(path)
+    typer.echo("\n".join(say_end(configuration, path, runs=runs)))
+
+
+# Questions ---------------------------------------------------------------------------------------------------
+
+
+async def _find_meter(asker: Asker, document: Document, link: str | None, address: int | None) -> Answers:
+    """Return where the meter is: what was said, else what is configured already, else what is found."""
+    known = find_known(document, "link") if link is None else None
+    if known is not None:
+        return Answers("house", known, address or int(find_known(document, "address") or 1))
+    if link is not None and address is not None:
+        return Answers("house", link, address)
+    from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
+
+    ports = [link] if link is not None else list_ports()
+    if not ports:
+        raise NoReplyError(
+            "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
+        )
+    surveys = await look_at(ports)
+    for found in surveys:
+        typer.echo("\n".join(describe_port(found)), err=True)
+    meters = [(found, one) for found in surveys for one in sorted(found.meters) if address in (None, one)]
+    if not meters:
+        raise NoReplyError(f"No meter was found. Next: {next_step(surveys)}")
+    chosen, one = meters[0] if len(meters) == 1 else _choose(asker, meters)
+    return Answers("house", link or chosen.link, one)
+
+
+def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey, int]:
+    for number, (found, one) in enumerate(meters, 1):
+        typer.echo(f"  {number}: address {one} at {found.link}", err=True)
+    answer = asker.text("Which of them?", "1")
+    if not answer.isdecimal() or not 1 <= int(answer) <= len(meters):
+        raise RequestError(f"Give a number from 1 to {len(meters)}.")
+    return meters[int(answer) - 1]
+
+
+def _ask_battery(
+    asker: Asker,
+    document: Document,
+    answers: Answers,
+    chemistry: str | None,
+    capacity: float | None,
+) -> None:
+    if "battery" in keys_of(MeterKeys):
+        battery = document["meters"][0].get("battery", {})
+        words = ", ".join(CHEMISTRIES)
+        default = str(battery.get("chemistry", NONE))
+        chosen = chemistry or asker.text(
+            f"What is the battery made of ({words}; none: keep the meter's percentage)?", default
+        )
+        if chosen not in (*CHEMISTRIES, NONE):
+            raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
+        answers.chemistry = chosen
+    answers.capacity = capacity
+
+
+def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttOptions, *, is_known: bool) -> None:
+    """Try the broker that was said or found, and ask for the user where it wants one."""
+    found = f"{given.host}:{given.port}" if is_known or _listens(given.host, given.port) else NONE
+    if broker is None and is_known and asker.silent:
+        return
+    while True:
+        answers.broker = broker or asker.text("Where is the MQTT broker (none: there is none)?", found)
+        if answers.broker == NONE:
+            return
+        host, port = split_host(answers.broker)
+        try:
+            asyncio.run(log_in(replace(given, host=host, port=port)))
+        except JuntekError as error:
+            if asker.silent:
+                raise
+            typer.echo(error, err=True)
+            username = asker.text("The user at the broker?", given.username or "juntek")
+            given = replace(given, username=username, password=asker.secret("The password?") or None)
+            continue
+        answers.username, answers.password = given.username, given.password
+        typer.echo(f"The broker at {host}:{port} lets us in.", err=True)
+        return
+
+
+def _ask_page(asker: Asker, document: Document, answers: Answers, page: str | None, password: str | None) -> None:
+    listens = str(document.get("web", {}).get("listen", "127.0.0.1"))
+    before = (
+        NONE if "web" not in document else "local" if listens.startswith(("127.", "localhost", "[::1]")) else "network"
+    )
+    if page is None and not asker.silent:
+        wanted = asker.yes("May others in this network open the page, with a password?", default=before == "network")
+        page = "network" if wanted else "local"
+    if page not in ("network", "local", NONE, None):
+        raise RequestError(f"The page is for network, local or none, not {page}.")
+    if page == "network":
+        if password is None and before != "network":
+            password = asker.secret("A password for the page (8 characters or more)?")
+        if (password is None and before != "network") or (password is not None and len(password) < 8):
+            raise RequestError("A page for the network needs a password of 8 characters or more: --page-password-file.")
+    answers.listen = {"network": f"0.0.0.0:{PAGE_PORT}", "local": f"127.0.0.1:{PAGE_PORT}", NONE: NONE}.get(page or "")
+    answers.page_password = password
+
+
+def _first_line(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.expanduser().read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, UnicodeDecodeError, IndexError):
+        raise ConfigurationError(f"{file} holds no password; write it there as one line of text.") from None
+
+
+def _listens(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), NEAR):
+        return True
+    return False
+
+
+# The end ------------------------------------------------------------------------------------------------------
+
+
+def start_service(path: Path) -> bool:
+    """Install and start the service where that can be; return whether it runs."""
+    if path != SYSTEM_FILE or os.geteuid() != 0 or not Path("/run/systemd/system").is_dir():
+        return False
+    from juntek.cli.service_unit import find_program, install_service  # noqa: PLC0415 - for systems with systemd
+
+    install_service(find_program())
+    return True
+
+
+def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator[str]:
+    """Yield what an owner does now."""
+    if not runs:
+        yield f"Start the gateway with: juntek run --config {path}"
+    web, mqtt = configuration.sinks.get("web"), configuration.sinks.get("mqtt")
+    if isinstance(web, WebOptions):
+        port = web.address.port
+        hosts = [f"http://{socket.gethostname()}.local:{port}", *_own_addresses(port)]
+        yield f"The page: {f'http://{web.address}' if web.address.is_loopback else ' or '.join(hosts)}"
+    if isinstance(mqtt, MqttOptions) and mqtt.discovery != "off":
+        names = " and ".join(meter.options.name for meter in configuration.meters)
+        yield (
+            f"Home Assistant: add the integration MQTT with the broker {mqtt.host}:{mqtt.port}, if it is not there yet "
+            f"(Settings, Devices & services); {names} appears there by itself."
+        )
+
+
+def _own_addresses(port: int) -> list[str]:
+    """Return the address of this computer in its network; nothing is sent to find it."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return [f"http://{probe.getsockname()[0]}:{port}"]
+    return []

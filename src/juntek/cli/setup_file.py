@@ -1,0 +1,150 @@
+"""The configuration that `juntek setup` writes; rule: what was not asked for stays, remarks included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import tomlkit
+
+from juntek.config import SYSTEM_FILE
+from juntek.config.example import write_example
+from juntek.errors import ConfigurationError, RequestError
+from juntek.files import refuse_links_of_others
+from juntek.outputs.web.passwords import hash_password
+
+PAGE_PORT: Final = 8140
+NONE: Final = "none"
+
+Document = Any
+"""A document of tomlkit: a dictionary that remembers its remarks."""
+
+
+@dataclass(slots=True)
+class Answers:
+    """What is to be written: of the meter, of the broker, of the page; None: as it is."""
+
+    name: str
+    link: str
+    address: int
+    chemistry: str | None = None
+    capacity: float | None = None
+    broker: str | None = None
+    username: str | None = None
+    password: str | None = None
+    listen: str | None = None
+    page_password: str | None = None
+
+
+def read(path: Path) -> tuple[Document, bool]:
+    """Return the configuration that is there, else that of `config init`, and whether it is new."""
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8")), False
+    except FileNotFoundError:
+        return tomlkit.parse(write_example(())), True
+    except (tomlkit.exceptions.ParseError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML ({error}); mend it, or move it away.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); run this as a user who may.") from None
+
+
+def find_known(document: Document, key: str) -> str | None:
+    """Return what a key of the first meter is set to."""
+    meters = document.get("meters", [])
+    return str(meters[0][key]) if meters and key in meters[0] else None
+
+
+def write(path: Path, document: Document, answers: Answers) -> None:
+    """Write the answers into the file; the one that was there stays beside it, with .bak behind its name.
+
+    Secrets go where only their owner, or the service, may read them. Raises ConfigurationError.
+    """
+    change(document, answers)
+    refuse_links_of_others(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            shutil.copy2(path, path.with_name(f"{path.name}.bak"))
+        _write_secrets(path, document, answers)
+        path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written ({error.strerror}); run this as root, or give --config."
+        ) from None
+
+
+def change(document: Document, answers: Answers) -> None:
+    """Put the answers into the document; what was not asked for stays."""
+    meter = document["meters"][0]
+    meter["name"], meter["link"], meter["address"] = answers.name, answers.link, answers.address
+    if answers.capacity is not None:
+        meter["nominal_capacity"] = answers.capacity
+    if answers.chemistry == NONE:
+        meter.pop("battery", None)
+    elif answers.chemistry is not None:
+        meter.setdefault("battery", tomlkit.table())["chemistry"] = answers.chemistry
+    _change_outputs(document, answers)
+
+
+def _change_outputs(document: Document, answers: Answers) -> None:
+    if answers.broker == NONE:
+        document.pop("mqtt", None)
+    elif answers.broker is not None:
+        mqtt = document.setdefault("mqtt", tomlkit.table())
+        mqtt["host"], port = split_host(answers.broker)
+        if port != 1883 or "port" in mqtt:
+            mqtt["port"] = port
+        if answers.username is not None:
+            mqtt["username"] = answers.username
+    if answers.listen == NONE:
+        document.pop("web", None)
+    elif answers.listen is not None:
+        document.setdefault("web", tomlkit.table())["listen"] = answers.listen
+
+
+def _write_secrets(path: Path, document: Document, answers: Answers) -> None:
+    """Give the service its secrets in its environment, which only root may read; others get files of their own."""
+    secrets = {}
+    if answers.password is not None:
+        secrets["mqtt", "password", "password_file"] = answers.password
+    if answers.page_password is not None:
+        secrets["web", "password_hash", "password_hash_file"] = hash_password(answers.page_password)
+    for (section, key, file_key), value in secrets.items():
+        if path == SYSTEM_FILE:
+            _set_variable(path.with_name("environment"), f"JUNTEK_{section.upper()}__{key.upper()}", value)
+            document[section].pop(file_key, None)
+        else:
+            file = path.with_name(f"{section}-password")
+            _write_private(file, f"{value}\n")
+            document[section][file_key] = file.name
+
+
+def _set_variable(file: Path, name: str, value: str) -> None:
+    quote = "'" if '"' in value or "\\" in value else '"'
+    if quote in value:
+        raise RequestError("This password has both kinds of quotes in it, which systemd does not take; choose another.")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() != name]
+    _write_private(file, "\n".join([*kept, f"{name}={quote}{value}{quote}", ""]))
+
+
+def _write_private(file: Path, text: str) -> None:
+    refuse_links_of_others(file)
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+        target.write(text)
+    new.replace(file)
+
+
+def split_host(text: str) -> tuple[str, int]:
+    """Return host and port of a broker; raises RequestError for a port that is none."""
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        return text, 1883
+    if not port.isdecimal():
+        raise RequestError(f"{text} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
+    return host, int(port)

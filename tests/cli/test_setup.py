@@ -1,0 +1,165 @@
+"""`juntek setup`: two runs of it with real meters and a real broker, and what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.program import Running, environment, run, simulator
+from juntek.config import load
+from juntek.outputs.mqtt import MqttOptions
+from juntek.outputs.web import WebOptions
+from servers.mosquitto import Mosquitto, User
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture(scope="module")
+def meter() -> Iterator[Running]:
+    with simulator("--model", "KG140F", "--address", 3) as running:
+        yield running
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "etc" / "juntek.toml"
+
+
+def keys(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text())
+
+
+def test_a_meter_becomes_a_configuration_that_works_without_a_question(
+    meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path
+) -> None:
+    broker = f"127.0.0.1:{mosquitto.port}"
+    result = run("setup", "--config", file, "--link", meter.url, "--broker", broker, "--yes", home=tmp_path)
+    assert result.status == 0, result.talk
+    assert "KG140F" in result.talk
+    (house,) = keys(file)["meters"]
+    assert (house["name"], house["link"], house["address"]) == ("house", meter.url, 3)
+    assert {"mqtt", "history", "web"} <= keys(file).keys()
+    assert "http://127.0.0.1:8140" in result.output
+    assert "Home Assistant" in result.output
+    assert run("config", "check", "--config", file, home=tmp_path).status == 0
+
+
+def test_a_second_run_changes_what_it_is_asked_to_and_keeps_all_else(
+    meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path
+) -> None:
+    file.parent.mkdir()
+    file.write_text(
+        f"""# mine
+[[meters]]
+name = "boat"  # the best
+link = "{meter.url}"
+address = 3
+interval = 2.5
+
+[[meters]]
+name = "van"
+link = "/dev/ttyUSB7"
+
+[mqtt]
+port = {mosquitto.port}
+base_topic = "boats"
+
+[metrics]
+"""
+    )
+    before = file.read_text()
+    result = run("setup", "--config", file, "--capacity", 200, "--page", "local", "--yes", home=tmp_path)
+    assert result.status == 0, result.talk
+    boat, van = keys(file)["meters"]
+    assert boat == {"name": "boat", "link": meter.url, "address": 3, "interval": 2.5, "nominal_capacity": 200.0}
+    assert van == {"name": "van", "link": "/dev/ttyUSB7"}
+    assert keys(file)["mqtt"] == {"port": mosquitto.port, "base_topic": "boats"}
+    assert keys(file)["web"] == {"listen": "127.0.0.1:8140"}
+    assert all(remark in file.read_text() for remark in ("# mine", "# the best"))
+    assert file.with_name("juntek.toml.bak").read_text() == before
+
+
+def test_secrets_are_kept_from_others(
+    meter: Running, start_mosquitto: Callable[..., Mosquitto], file: Path, tmp_path: Path
+) -> None:
+    broker = start_mosquitto(user=User("me", "hunter2"))
+    for name, text in (("broker", "hunter2"), ("page", "a long password")):
+        (tmp_path / name).write_text(f"{text}\n")
+    result = run(
+        "setup", "--config", file, "--link", meter.url, "--address", 3, "--broker", f"127.0.0.1:{broker.port}",
+        "--username", "me", "--password-file", tmp_path / "broker", "--page", "network",
+        "--page-password-file", tmp_path / "page", "--yes", home=tmp_path,
+    )  # fmt: skip
+    assert result.status == 0, result.talk
+    assert "hunter2" not in file.read_text() + result.output + result.talk
+    assert {path.stat().st_mode & 0o077 for path in file.parent.glob("*-password")} == {0}
+    configuration = load(file, {"HOME": str(tmp_path)})
+    mqtt, web = configuration.sinks["mqtt"], configuration.sinks["web"]
+    assert isinstance(mqtt, MqttOptions)
+    assert isinstance(web, WebOptions)
+    assert (mqtt.username, web.listen, web.needs_password) == ("me", "0.0.0.0:8140", True)
+    assert run("config", "check", "--config", file, home=tmp_path).status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--link", "socket://127.0.0.1:1", "--yes"), 5),
+        (("--link", "{meter}", "--address", "3", "--broker", "127.0.0.1:1", "--yes"), 6),
+        (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "network", "--yes"), 2),
+        (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "everybody", "--yes"), 2),
+        (("--link", "{meter}", "--address", "3", "--password-file", "/nowhere", "--yes"), 3),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_is_written(
+    meter: Running, file: Path, tmp_path: Path, arguments: tuple[str, ...], status: int
+) -> None:
+    given = (argument.format(meter=meter.url) for argument in arguments)
+    result = run("setup", "--config", file, *given, home=tmp_path)
+    assert (result.status, result.output) == (status, "")
+    assert not file.exists()
+
+
+def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path) -> None:
+    answers = {
+        "called?": "Cabin",
+        "broker": f"127.0.0.1:{mosquitto.port}",
+        "password?": "n",
+        "made of": "lifepo4",
+    }
+    asked = converse(["setup", "--config", str(file), "--link", meter.url, "--address", "3"], answers, tmp_path)
+    assert asked <= 4
+    assert keys(file)["meters"][0]["name"] == "Cabin"
+    assert keys(file)["mqtt"]["port"] == mosquitto.port
+
+
+def converse(arguments: list[str], answers: dict[str, str], home: Path) -> int:
+    """Answer each question by the word in it; return how many were asked."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "juntek", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home)) as process:
+        os.close(theirs)
+        text, asked = "", 0
+        while process.poll() is None and select.select([ours], [], [], 60)[0]:
+            try:
+                text += os.read(ours, 4096).decode()
+            except OSError:
+                break
+            line = text.splitlines()[-1] if text else ""
+            if line.endswith(": "):
+                asked += 1
+                word = next(word for word in answers if word in line)
+                os.write(ours, f"{answers[word]}\n".encode())
+                text = ""
+        assert process.wait(60) == 0, text
+    os.close(ours)
+    return asked
