@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from cli.program import environment, run, simulator
 from documents import CONFIGURATION, DOCUMENTS, GUIDE, REPLACED, ROOT, STUBS, Block, Box, blocks
