@@ -1,17 +1,26 @@
-"""The image, built and run by a real Podman, as compose.yaml runs it: nothing but its volume can be written."""
+"""The images, built and run by a real Podman: the gateway as compose.yaml runs it, the app as its Supervisor does."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from packages.machine import BASE, Machine
+from packages import supervisor
+from packages.machine import Machine
 from stack.composed import read_image
 
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
 
-CONFIGURATION = '[[meters]]\nname = "house"\nlink = "replay:/etc/juntek/none.log"\n[history]\n'
+LINK = "replay:/etc/juntek/none.log"
+CONFIGURATION = f'[[meters]]\nname = "house"\nlink = "{LINK}"\n[history]\n'
+SUPERVISOR = """
+import supervisor, threading
+with supervisor.supervisor({"host": "127.0.0.1", "port": 1883, "ssl": False, "username": "", "password": ""}, 80):
+    threading.Event().wait()
+"""
 CONFINED = (
     "--read-only",
     "--read-only-tmpfs=false",
@@ -25,27 +34,12 @@ HERE = ("--network=host", "--cgroups=disabled")
 
 
 @pytest.fixture(scope="module")
-def image(machine: Machine, source: str) -> str:
-    """The image; no registry is asked: what stands for Python's own image is a Debian with Python."""
-    (base,) = set(read_image().bases)
-    machine.put(BASE, "/var/tmp/base.tar")  # noqa: S108 - a folder of the machine
-    machine.run("podman", "import", "--quiet", "/var/tmp/base.tar", f"docker.io/library/{base}")  # noqa: S108
-    shared = ["/etc/ssl/certs/ca-certificates.crt"]
-    shared += [name for name in ("/etc/pip.conf", "/root/.pip/pip.conf") if machine.exists(name)]
-    machine.run(
-        "podman", "build", "--pull=never", "--isolation=chroot", "--network=host", "--format=docker", "--tag=juntek",
-        *(f"--volume={name}:{name}:ro" for name in shared), source,
-        network=True,
-    )  # fmt: skip
-    return "juntek"
-
-
-@pytest.fixture(scope="module")
-def container(machine: Machine, image: str) -> str:
+def container(machine: Machine, source: str, build_image: Callable[[str, str], None]) -> str:
     """The gateway as a container, without [metrics] in its configuration."""
+    build_image("juntek", source)
     machine.write("/root/juntek.toml", CONFIGURATION)
     mount = "--volume=/root/juntek.toml:/etc/juntek/juntek.toml:ro"
-    machine.run("podman", "run", "--detach", "--name=gateway", *CONFINED, *HERE, mount, image)
+    machine.run("podman", "run", "--detach", "--name=gateway", *CONFINED, *HERE, mount, "juntek")
     return "gateway"
 
 
@@ -83,3 +77,24 @@ def test_it_stops_at_once_and_in_order(machine: Machine, container: str) -> None
     machine.run("podman", "stop", "--time=5", container)
     (state,) = json.loads(machine.ask("podman", "inspect", container))
     assert state["State"]["ExitCode"] == 0, "137 is that it had to be killed"
+
+
+def test_the_app_takes_broker_and_meter_from_home_assistant(
+    machine: Machine, dist: Path, build_image: Callable[[str, str], None]
+) -> None:
+    build_image("app", machine.put(dist / "home-assistant" / "juntek", "/root/app"))
+    machine.put(Path(supervisor.__file__), "/root/supervisor.py")
+    machine.run("systemd-run", "--quiet", "--unit=supervisor", "--working-directory=/root", "python3", "-c", SUPERVISOR)
+    machine.run("mkdir", "-p", "/root/data")
+    machine.write("/root/data/options.json", json.dumps({"meters": [{"name": "house", "link": LINK}]}))
+    machine.run(
+        "podman", "run", "--detach", "--name=app", *HERE, "--add-host=supervisor:127.0.0.1",
+        "--volume=/root/data:/data", f"--env=SUPERVISOR_TOKEN={supervisor.TOKEN}", "--env=JUNTEK_WEB__AUTH=none", "app",
+    )  # fmt: skip
+    machine.wait_for("the app to be healthy", lambda: is_healthy(machine, "app"))
+    status = ("podman", "exec", "app", "cat", "/dev/shm/juntek.status")  # noqa: S108 - of the container
+    machine.wait_for("the broker", lambda: machine.ask(*status).endswith("MQTT connected"))
+    assert machine.exists("/root/data/juntek.db"), "what is kept lies where Home Assistant makes its backups of"
+    machine.run("podman", "stop", "--time=5", "app")
+    (state,) = json.loads(machine.ask("podman", "inspect", "app"))
+    assert state["State"]["ExitCode"] == 0
