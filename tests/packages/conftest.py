@@ -60,7 +60,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def build_image(machine: Machine) -> Callable[[str, str], None]:
-    """Builds an image of a folder in the machine; no registry is asked, a Debian with Python stands for Python's own."""
+    """Builds an image of a folder in the machine; no registry is asked: a Debian with Python is Python's own."""
     (base,) = set(read_image().bases)
     machine.put(BASE, "/var/base.tar")
     machine.run("podman", "import", "--quiet", "/var/base.tar", f"docker.io/library/{base}")
