@@ -113,7 +113,7 @@ def fill_plain(path: Path, readings: Sequence[Reading]) -> tuple[float, float]:
 def measure_recorder(path: Path, readings: Sequence[Reading]) -> float:
     """Return µs a reading in commits of an hour."""
     with Database(path, synchronous="NORMAL") as database:
-        recorder = Recorder(database, UTC)
+        recorder = Recorder(database)
         hours = [readings[start : start + 3600] for start in range(0, len(readings), 3600)]
         return timed(lambda: [recorder.record({"house": hour}) for hour in hours]) / len(readings) * 1e6
 
@@ -129,7 +129,7 @@ def measure_import(path: Path, log: Path) -> float:
 def measure_live(path: Path, readings: Sequence[Reading]) -> Iterator[Figure]:
     """Yield what an hour of commits every ten seconds costs."""
     with Database(path, synchronous="NORMAL") as database:
-        recorder = Recorder(database, UTC)
+        recorder = Recorder(database)
         database._connection.execute("PRAGMA wal_autocheckpoint = 0")  # noqa: SLF001 - to see all that is written
         cpu = time.process_time()
         for start in range(0, 3600, 10):
@@ -149,7 +149,7 @@ def fill_year(
     day[TIME] = [(at or 0) + round((begin - START).total_seconds() * 1000) for at in day[TIME]]
     growth = [(day[place][-1] or 0) - (day[place][0] or 0) for place in range(FIRST_TOTAL, FIRST_TOTAL + len(TOTALS))]
     with Database(path, synchronous="NORMAL") as database:
-        recorder = Recorder(database, UTC)
+        recorder = Recorder(database)
         for number in range(days):
             parts = list(hours_of(moved(day, number, growth)))
             seconds += timed(lambda: [recorder.record_streams([(Stream(meter), part)]) for part in parts])  # noqa: B023

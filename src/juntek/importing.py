@@ -18,9 +18,9 @@ from juntek.battery.ledger import Ledger
 from juntek.capture import Chunk, ChunkReader
 from juntek.capture.packing import DamagedError, Unpacking
 from juntek.capture.times import LineTimes
+from juntek.clock import CLOCK_END, Clock
 from juntek.errors import RequestError
 from juntek.history import Database
-from juntek.history.clock import Clock
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
 from juntek.reading import Identity, Reading
@@ -68,13 +68,13 @@ class LogImport:
     ) -> None:
         self.result = Imported(meter)
         self._database = database
-        self._recorder = Recorder(database, zone)
+        self._recorder = Recorder(database)
         self._zone = zone
         self.keep_since = keep_since
         self._address = address
         self._options = options or Options()
         self._bus = Bus({address: self._options} if address is not None else None)
-        self._clock = Clock(earliest=EARLIEST)
+        self._clock = Clock()
         self.times = LineTimes(zone)
         self._stream = Stream(meter, live=False)
         self._ledger = Ledger(zone)
@@ -121,8 +121,12 @@ class LogImport:
         if time is None:
             skipped[self.times.lack] += 1
             return
-        if not self._clock.admit(time):
+        if not EARLIEST <= time < CLOCK_END:
+            skipped["the clock was not set"] += 1
             return
+        judged, elapsed = self._clock.judge(time, None)
+        time = time if judged is None else judged
+        reading = reading._replace(time=time, elapsed=elapsed)
         if not self._waiting and self._stream.totals is None and not self._goes_on:
             self._find_start(time)
         begun = self._ledger.has_begun
@@ -156,8 +160,6 @@ class LogImport:
         return (*numbers, mask_of(totals.estimated))
 
     def _flush(self) -> None:
-        self.result.skipped.update(self._clock.refused)
-        self._clock.refused.clear()
         if not self._waiting:
             return
         self._totals[-1] = self._numbers()

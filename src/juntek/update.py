@@ -16,6 +16,10 @@ Mode = Literal["starting", "listen", "poll", "closed"]
 Outcome = Literal["obeyed", "refused", "unknown"]
 """What became of a command, by what the meter says afterwards; unknown where it says nothing of it."""
 
+HistoryState = Literal["ok", "paused", "damaged", "off"]
+"""Off: no history is configured. Paused: the disk is full or read-only, or the clock is wrong. Damaged: readings are
+kept, but a part of the past cannot be read."""
+
 
 @dataclass(slots=True)
 class Health:

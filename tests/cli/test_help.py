@@ -26,7 +26,8 @@ from juntek.errors import (
 COMMANDS = (
     "find", "setup", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
     "service install", "service uninstall", "history summary",
-    "history export", "history import", "history backup", "history push", "web password", "web token",
+    "history export", "history import", "history backup", "history push", "history repair",
+    "web password", "web token",
 )  # fmt: skip
 
 

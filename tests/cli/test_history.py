@@ -274,3 +274,11 @@ def test_days_are_those_of_the_configured_time_zone(imported: Path) -> None:
     ended = run("history", "summary", "--by", "day", "--format", "json", "--config", file)
     told = {day["date"]: day["count"] for day in map(json.loads, ended.output.splitlines())}
     assert told == Counter(f"{datetime.fromtimestamp(row['time'], zone):%Y-%m-%d}" for row in rows_in(imported))
+
+
+def test_a_repair_saves_all_of_a_whole_file_beside_it(imported: Path) -> None:
+    ended = run("history", "repair", "--database", imported, home=imported.parent)
+    assert ended.status == 0
+    assert "Nothing is lost." in ended.output
+    assert rows_in(imported.with_name(f"{imported.stem}-repaired.db")) == rows_in(imported)
+    assert run("history", "repair", "--database", imported, home=imported.parent).status != 0

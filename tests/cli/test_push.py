@@ -16,10 +16,10 @@ from cli.program import PATIENCE, environment, run
 from history.made import START, readings
 from juntek.history import Database
 from juntek.history.cursors import Cursors
-from juntek.history.lock import hold, lock_of
 from juntek.history.recorder import Recorder
+from juntek.lock import hold, lock_of
 from juntek.outputs.timeseries.delivery import BATCH
-from juntek.outputs.timeseries.options import Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port

@@ -1,4 +1,4 @@
-"""Totals are published once they are on disk, and go on from memory while the disk refuses."""
+"""Totals are published once they are on disk, and stand still while the disk refuses."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_total_shows_what_was_committed_last(database: Database) -> None
     assert totals.add("house", reading(12)).discharged_capacity == 5.1
 
 
-async def test_a_full_disk_is_told_once_and_totals_go_on_and_are_kept_again(
+async def test_a_full_disk_is_told_once_and_totals_stand_still_until_they_are_kept_again(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -76,12 +76,39 @@ async def test_a_full_disk_is_told_once_and_totals_go_on_and_are_kept_again(
     for second in (1, 2):
         totals.add("house", reading(second))
         await totals.commit()
-    assert totals.add("house", reading(3)).discharged_capacity == 5.03
+    assert totals.add("house", reading(3)).discharged_capacity == 5.0
+    assert "stand still" in (totals.notice("house") or "")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     database._connection.execute("PRAGMA query_only = 0")
     await totals.commit()
+    assert totals.notice("house") is None
+    assert totals.add("house", reading(3)).discharged_capacity == 5.03
     assert (await keeper(database)).add("house", reading(4)).discharged_capacity == 5.03
     assert caplog.messages[-1] == "Totals are kept again."
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+async def test_a_file_that_is_there_no_more_is_told_and_all_totals_go_into_the_new_one(
+    tmp_path: Path, *, replaced: bool
+) -> None:
+    path = tmp_path / "juntek.db"
+    totals = TotalsKeeper(lambda: Database(path), {"house": 1.0, "van": 1.0}, ZONE, lambda: 1_750_000_000.0)
+    await totals.open()
+    for meter in ("house", "van"):
+        first(totals, meter)
+    await totals.commit()
+    if replaced:
+        Database(tmp_path / "other.db").close()
+        (tmp_path / "other.db").replace(path)
+    else:
+        path.unlink()
+    totals.add("house", reading(7))
+    await totals.close()
+    assert str(path) in (totals.notice("house") or "")
+    with Database(path) as database:
+        again = await keeper(database)
+        assert again.add("house", reading(8)).discharged_capacity == 5.07
+        assert database.load_ledgers().keys() == {"house", "van"}
 
 
 async def test_a_disk_that_refuses_from_the_start_leaves_totals_unknown_until_it_is_back(

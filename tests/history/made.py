@@ -10,8 +10,8 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from juntek.history.calendar import LocalDays
-from juntek.history.day_rollups import read_day_rollups
+from juntek.calendar import LocalDays
+from juntek.history.days import read_day_rollups
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.history.rollups import PARTS
 from juntek.reading import Reading

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history.made import START, assert_rollups_are_right, days_in, reading_at, readings, rollups_in, rows_in
+from juntek.calendar import LocalDays
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
 from juntek.history import Database
 from juntek.history.blocks import pack, unpack
-from juntek.history.calendar import LocalDays
 from juntek.history.fields import FIELDS, PLACES, Batch
 from juntek.history.queries import SERIES_KEYS, HistoryReader
 from juntek.history.recorder import Recorder
@@ -28,9 +28,9 @@ BERLIN = ZoneInfo("Europe/Berlin")
 KEYS = ("voltage", "current", "power", "state_of_charge", "charged_energy")
 
 
-def write(path: Path, *batches: list[Reading], zone: ZoneInfo = BERLIN, meter: str = "house") -> int:
+def write(path: Path, *batches: list[Reading], meter: str = "house") -> int:
     with Database(path) as database:
-        recorder = Recorder(database, zone)
+        recorder = Recorder(database)
         return sum(recorder.record({meter: batch}) for batch in batches)
 
 

@@ -29,7 +29,7 @@ COMMIT_EVERY = 10
 def write(path: str, seed: int) -> None:
     """Be the gateway."""
     with Database(path, check=False, synchronous="NORMAL") as database:
-        recorder = Recorder(database, ZONE)
+        recorder = Recorder(database)
         last = recorder.last_times().get("house", START - 1)
         tick = int(last - START) + 1 + seed % 3 * 100
         while True:

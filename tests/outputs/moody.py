@@ -15,8 +15,8 @@ from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries.delivery import Delivery
-from juntek.outputs.timeseries.options import Options
 from juntek.outputs.timeseries.target import open_target
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 

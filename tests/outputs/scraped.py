@@ -10,8 +10,9 @@ import httpx
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as open_parser
 
+from juntek.listening.visitors import Limits
 from juntek.outputs import Context, SinkHealth
-from juntek.outputs.metrics import Options, open_sink
+from juntek.outputs.metrics import MOST_CONNECTIONS, Options, open_sink
 from servers.engines import series_name
 from servers.process import free_port
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from juntek.update import Update
 
 NOW = 1_700_000_010.0
+LIMITS = Limits(connections=MOST_CONNECTIONS)
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 
@@ -43,9 +45,15 @@ class Scraped:
 
 
 @asynccontextmanager
-async def scraped(where: Context | None = None) -> AsyncIterator[Scraped]:
+async def scraped(
+    where: Context | None = None,
+    limits: Limits | None = None,
+    **options: Any,  # noqa: ANN401 - those of Options
+) -> AsyncIterator[Scraped]:
     port = free_port()
-    async with open_sink(Options(listen=f"127.0.0.1:{port}"), where or context()) as handle:
+    async with open_sink(
+        Options(listen=f"127.0.0.1:{port}", **options), where or context(), limits or LIMITS
+    ) as handle:
         yield Scraped(port, handle)
 
 

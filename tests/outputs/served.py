@@ -11,6 +11,7 @@ import httpx
 
 from juntek.history import Database
 from juntek.history.recorder import Recorder
+from juntek.listening.visitors import Limits
 from juntek.outputs import Context
 from juntek.outputs.web import Options, open_sink
 from juntek.outputs.web.passwords import hash_password
@@ -49,9 +50,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(where: Context | None = None, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Served]:  # noqa: ANN401
+async def served(
+    where: Context | None = None,
+    host: str = "127.0.0.1",
+    limits: Limits | None = None,
+    **options: Any,  # noqa: ANN401
+) -> AsyncIterator[Served]:
     port = free_port()
-    async with open_sink(Options(listen=f"{host}:{port}", **options), where or context()) as handle:
+    async with open_sink(Options(listen=f"{host}:{port}", **options), where or context(), limits or Limits()) as handle:
         yield Served(port, handle)
 
 
@@ -67,6 +73,6 @@ def write_past(path: Path, *, hours: float = 6.0, step: float = 10.0, meter: str
         for index in range(count)
     ]  # fmt: skip
     with Database(path) as database:
-        recorder = Recorder(database, ZONE)
+        recorder = Recorder(database)
         for start in range(0, count, 360):
             recorder.record({meter: readings[start : start + 360]})

@@ -8,9 +8,9 @@ from contextlib import suppress
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def connect(port: int, text: bytes = b"", limit: int = 65536) -> Pair:
+async def connect(port: int, text: bytes = b"", limit: int = 65536, source: str = "127.0.0.1") -> Pair:
     """Connect and send; no more than about twice `limit` bytes are taken in before somebody reads them."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit, local_addr=(source, 0))
     writer.write(text)
     return reader, writer
 

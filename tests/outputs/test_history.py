@@ -10,16 +10,21 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC
+from datetime import UTC, date
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from history.made import START, assert_rollups_are_right, days_in, reading_at, readings, rollups_in, rows_in
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError
 from juntek.gateway.supervisor import Supervisor
+from juntek.history import Database
+from juntek.history.fields import batch_of
+from juntek.history.queries import HistoryReader
+from juntek.history.recorder import Recorder, Stream
 from juntek.outputs import Context, history
 from juntek.outputs.history import Options, open_sink
 from juntek.reading import Reading
@@ -88,16 +93,14 @@ async def test_a_reading_that_is_told_again_after_a_failure_is_kept_once(tmp_pat
     assert len(rows_in(path)) == 1
 
 
-@pytest.mark.parametrize("judged", [True, False], ids=["judged", "as it came"])
 async def test_an_unset_clock_writes_nothing_and_costs_no_energy(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, judged: bool
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "history.db"
     where = context(path)
     async with open_sink(Options(commit_interval=NEVER), where) as handle:
         await tell(handle, readings(0, 10))
-        times = [None if judged else 100.0 + tick for tick in range(10, 500)]
-        await tell(handle, [reading_at(tick)._replace(time=time) for tick, time in enumerate(times, 10)])
+        await tell(handle, [reading_at(tick)._replace(time=None) for tick in range(10, 500)])
         assert "the clock was not set" in where.troubles["history"]
         await tell(handle, readings(500, 10))
         assert where.troubles == {}
@@ -143,6 +146,51 @@ async def test_old_readings_are_dropped_and_their_rollups_stay(tmp_path: Path) -
             await until(partial(ends_with, path, ticks[-1]))
     assert {row["run_time"] for row in rows_in(path)} == set(new)
     assert sum(hour["count"] for hour in rollups_in(path, "hour").values()) == len(old) + len(new)
+
+
+async def test_old_minutes_are_dropped_and_hours_and_days_say_the_same(tmp_path: Path) -> None:
+    path, day = tmp_path / "history.db", 86_400
+    old, new = range(0, 20_000, 20), range(3 * day, 3 * day + 8000, 20)
+    async with sink(path, commit_interval=NEVER, keep_raw_days=1, keep_minutes_days=0) as handle:
+        for ticks in (old, new):
+            await tell(handle, [reading_at(tick) for tick in ticks])
+    told = days_in(path, UTC), days_in(path, ZoneInfo("Asia/Kolkata"))
+    with HistoryReader(path, time_zone=UTC) as reader:
+        whole = reader.days("house", date(2026, 9, 1), date(2026, 9, 30))
+        span = reader.span("house")
+    async with sink(path, commit_interval=NEVER, keep_raw_days=1, keep_minutes_days=2) as handle:
+        await tell(handle, [reading_at(tick) for tick in range(3 * day + 8000, 3 * day + 12_000, 2000)])
+        await tell(handle, [reading_at(3 * day + 12_000)])
+    minutes = rollups_in(path, "minute")
+    assert min(minutes) > START + day
+    assert days_in(path, UTC).keys() == told[0].keys()
+    first = min(told[0])
+    assert days_in(path, UTC)[first] == told[0][first]
+    parts = days_in(path, ZoneInfo("Asia/Kolkata"))
+    energies = [sum(part["charged_energy_increase"] for part in days.values()) for days in (parts, days_in(path, UTC))]
+    assert energies[0] == energies[1]
+    with HistoryReader(path, time_zone=UTC) as reader:
+        assert reader.days("house", date(2026, 9, 1), date(2026, 9, 30))[0] == whole[0]
+        assert span is not None
+        assert (reader.span("house") or (0,))[0] == span[0]
+        series = reader.series("house", ["voltage"], START - 3600, START + 20_000, 500)
+        assert series.resolution == 3600
+        assert series.columns["voltage"].average[0] is not None
+    with Database(path) as database:
+        again = Stream("house", live=False)
+        assert Recorder(database).record_streams([(again, batch_of([reading_at(tick) for tick in old]))]) == len(old)
+    assert days_in(path, UTC)[first] == told[0][first]
+
+
+async def test_a_file_that_is_deleted_is_begun_anew_with_what_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    async with sink(path, commit_interval=0.1) as handle:
+        await tell(handle, readings(0, 5))
+        await until(lambda: len(rows_in_or_none(path)) == 5)
+        path.unlink()
+        await tell(handle, readings(5, 5))
+        await until(lambda: len(rows_in_or_none(path)) == 5)
+    assert [row["run_time"] for row in rows_in(path)] == [*range(5, 10)]
 
 
 async def test_a_jump_into_the_future_drops_nothing(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from juntek.errors import ConfigurationError
-from juntek.outputs.timeseries.options import Options
 from juntek.outputs.timeseries.target import open_target
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.line_server import serve_lines
 
 LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"]
@@ -49,7 +49,11 @@ async def test_login_is_the_first_line_of_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "content", "sentence"),
     [
-        ({"username": "house", "password_file": "FILE"}, None, r"password_file .* does not exist; write it or correct"),
+        (
+            {"username": "house", "password_file": "FILE"},
+            None,
+            r"password_file .* does not exist; write it or correct the path",
+        ),
         ({"username": "house", "password_file": "FILE"}, b"", r"password_file .* holds no password; write it there"),
         ({"username": "house", "password_file": "FILE"}, b"\xff\xfe", r"password_file .* holds no password; write it"),
         ({"username": "house", "password": ""}, None, r"timeseries.password holds no password; write it there"),
@@ -57,8 +61,8 @@ async def test_login_is_the_first_line_of_its_file(tmp_path: Path) -> None:
         ({"token_file": "FILE"}, b"a token\n", r"token_file .* blanks or strange signs in it; write the token alone"),
         ({"token": "a\ttoken"}, None, r"timeseries.token holds a token with blanks or strange signs"),
         ({"ca_file": "FILE"}, b"hello", r"ca_file .* holds no certificate in PEM form"),
-        ({"ca_file": "FILE"}, None, r"ca_file .* does not exist; write it or correct the key"),
-        ({"ca_file": Path("/")}, None, r"ca_file / cannot be read \(Is a directory\); correct the key"),
+        ({"ca_file": "FILE"}, None, r"ca_file .* does not exist; write it or correct the path"),
+        ({"ca_file": Path("/")}, None, r"ca_file / is a folder; name the file in it"),
     ],
 )
 async def test_file_that_is_no_use_is_named(

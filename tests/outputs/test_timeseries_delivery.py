@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from history.made import START, readings
 from juntek.history import Database
 from juntek.history.recorder import Recorder
-from juntek.outputs.timeseries.delivery import SMALLEST_BATCH
-from juntek.outputs.timeseries.progress import STEPS, WINDOW
+from juntek.outputs.timeseries.delivery import SMALLEST_BATCH, STEPS, WINDOW
 from juntek.outputs.timeseries.responses import TargetError
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, Reply, Request

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from juntek.errors import JuntekError
-from juntek.history.lock import hold, lock_of
+from juntek.lock import hold, lock_of
 from juntek.outputs import timeseries
 from juntek.outputs.timeseries.session import LOST_LOGGED_EVERY, Tally
 from juntek.update import Health, Update
@@ -46,6 +46,16 @@ async def test_a_target_that_is_away_is_told_of_once_and_its_return_too(
     assert [away.levelname, back.levelname, done.levelname] == ["WARNING", "INFO", "INFO"]
 
 
+async def test_another_cause_of_a_failure_is_told_too(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with moody_server() as (mood, _, url), serving(path, url) as gateway:
+        mood.judge = lambda _: Reply(503)
+        await wait_until(lambda: len(caplog.records) == 1, "it is told")
+        mood.judge = lambda _: Reply(401)
+        await wait_until(lambda: len(caplog.records) == 2, "the other is told too")
+        (text,) = gateway.context.errors.values()
+        assert "wants a login" in text
+
+
 async def test_the_lag_grows_while_an_answer_is_waited_for_and_is_over_with_it(path: Path) -> None:
     async with moody_server() as (mood, server, url), serving(path, url) as gateway:
         await gateway.hear(5)
@@ -57,6 +67,14 @@ async def test_the_lag_grows_while_an_answer_is_waited_for_and_is_over_with_it(p
         mood.judge = lambda _: GOOD
         server.let_go.set()
         await wait_until(lambda: gateway.health.lag(gateway.context.time()) == 0, "it is over")
+
+
+async def test_the_lag_grows_while_a_target_hangs_that_has_all_so_far(path: Path) -> None:
+    async with moody_server() as (mood, _, url), serving(path, url) as gateway:
+        mood.judge = lambda _: Reply(fault="slow")
+        await wait_until(lambda: gateway.health.behind is not None, "it was asked")
+        gateway.tick += 100
+        assert gateway.health.lag(gateway.context.time()) >= 100
 
 
 async def test_what_was_missed_before_a_restart_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from juntek.listening.hosts import HostCheck
 from juntek.outputs.web.authentication import (
     DAY,
     MOST_SESSIONS,
     MOST_TRIES,
+    NETWORK_TRIES,
     TRIES,
     TRY_TIME,
-    HostCheck,
     LoginThrottle,
     Sessions,
     is_own_origin,
@@ -66,9 +67,9 @@ async def test_without_a_password_everything_on_loopback_is_open(database: Path)
         await site.handle(kg_update())
         assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
         assert await status_of_stream(browser) == 200
-        assert (await browser.get("/api/session")).json() == {"required": False, "signed_in": True}
+        assert (await browser.get("/api/session")).json() == {"required": False, "signed_in": True, "user": None}
         answer = await sign_in(browser, "anything")
-        assert answer.json() == {"required": False, "signed_in": True}
+        assert answer.json() == {"required": False, "signed_in": True, "user": None}
         assert "set-cookie" not in answer.headers
 
 
@@ -90,16 +91,16 @@ async def test_who_has_not_signed_in_sees_nothing_but_the_empty_page(database: P
             assert answer.headers["www-authenticate"].startswith("Bearer")
         assert await status_of_stream(browser) == 401
         assert [(await browser.get(path)).status_code for path in OPEN[1:]] == [200, 200]
-        assert (await browser.get("/api/session")).json() == {"required": True, "signed_in": False}
+        assert (await browser.get("/api/session")).json() == {"required": True, "signed_in": False, "user": None}
 
 
 async def test_who_signs_in_sees_everything_until_signing_out(database: Path) -> None:
     async with served(context(database=database), password_hash=HASH) as site, site.browser() as browser:
         await site.handle(kg_update())
-        assert (await sign_in(browser)).json() == {"required": True, "signed_in": True}
+        assert (await sign_in(browser)).json() == {"required": True, "signed_in": True, "user": None}
         assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
         session = browser.cookies["juntek_session"]
-        assert (await browser.delete("/api/session")).json() == {"required": True, "signed_in": False}
+        assert (await browser.delete("/api/session")).json() == {"required": True, "signed_in": False, "user": None}
         assert "juntek_session" not in browser.cookies
         again = await browser.get("/api/meters", headers={"cookie": f"juntek_session={session}"})
         assert again.status_code == 401
@@ -271,11 +272,41 @@ async def test_any_other_name_is_refused_on_every_path() -> None:
                 assert "content-security-policy" in answer.headers
 
 
-def test_a_machine_without_a_name_lets_no_empty_name_in() -> None:
+async def test_a_machine_without_a_name_lets_no_empty_name_in() -> None:
     check = HostCheck("", ())
-    assert not check.knows("")
-    assert not check.knows(".local")
-    assert check.knows("localhost")
+    assert not await check.knows("")
+    assert not await check.knows(".local")
+    assert await check.knows("localhost")
+
+
+@pytest.mark.parametrize(
+    ("name", "leads_to", "known"),
+    [
+        ("pi.fritz.box", "127.0.0.1", True),
+        ("pi.lan:8140", "::1", True),
+        ("pi.home.arpa", "127.0.0.1", True),
+        ("battery", "127.0.0.1", True),  # no ending: nobody can buy it
+        ("pi.fritz.box", "192.0.2.7", False),  # somebody else's
+        ("pi.evil.example", "127.0.0.1", False),  # DNS rebinding
+        ("evil.lan", "127.0.0.1", False),
+        ("evil.fritz.box", "127.0.0.1", False),
+        ("pi.lan", "", False),
+    ],
+)
+async def test_a_name_of_the_local_network_is_ours_when_it_is_our_own_and_leads_here(
+    name: str, leads_to: str, known: bool
+) -> None:
+    asked = []
+
+    def resolve(name: str) -> set[str]:
+        asked.append(name)
+        if not leads_to:
+            raise OSError
+        return {leads_to}
+
+    check = HostCheck("pi", (), resolve)
+    assert [await check.knows(name) for _ in range(3)] == [known] * 3
+    assert len(asked) <= 1
 
 
 # Sessions and tries by a clock --------------------------------------------------------------------------------
@@ -416,13 +447,32 @@ def test_tries_are_forgotten_with_time_and_with_the_right_password() -> None:
     assert throttle._wrong == {}
 
 
-def test_one_ipv6_network_is_one_guesser_and_all_together_are_limited() -> None:
+def test_an_ipv6_network_has_many_addresses_and_not_as_many_tries() -> None:
     throttle = LoginThrottle(Clock())
-    for number in range(TRIES):
+    for number in range(NETWORK_TRIES):
+        assert throttle.wait("2001:db8::ffff") == 0
         throttle.count(f"2001:db8::{number + 1:x}")
     assert throttle.wait("2001:db8::ffff") > 0
     assert throttle.wait("2001:db8:0:1::1") == 0
     assert throttle.wait("::ffff:10.0.0.1") == 0
-    for number in range(MOST_TRIES):
-        throttle.count(f"10.0.{number}.1")
-    assert throttle.wait("10.9.9.9") > 0
+
+
+def test_the_wrong_passwords_of_others_lock_nobody_out() -> None:
+    throttle = LoginThrottle(Clock())
+    for number in range(10 * MOST_TRIES):
+        throttle.count(f"10.{number // 250}.{number % 250}.1")
+    assert throttle.wait("192.168.1.20") == 0
+    throttle.count("192.168.1.20")
+    assert throttle.wait("192.168.1.20") > 0  # while so many guess, each has one try
+
+
+async def test_the_owner_gets_in_while_another_address_guesses() -> None:
+    async with served(password_hash=HASH) as site:
+        other = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+        async with site.browser() as browser, site.browser(transport=other) as guesser:
+            await sign_in(browser)
+            for _ in range(MOST_TRIES + 5):
+                assert (await guesser.post("/api/session", json={"password": "wrong"})).status_code in (401, 429)
+            assert (await browser.get("/api/meters")).status_code == 200
+            await browser.delete("/api/session")
+            await sign_in(browser)

@@ -14,10 +14,9 @@ from uvicorn import Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from documents import ROOT
-from juntek.listening import http_server
 from juntek.listening.address import Address
 from juntek.listening.http_server import listen
-from juntek.outputs.web import parameters
+from juntek.listening.visitors import Limits
 from outputs.served import HASH, PASSWORD, context, served, write_past
 from outputs.sockets import connect, rest_of
 from outputs.updates import kg_update
@@ -26,23 +25,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "REQUEST_TIME", 0.5)
-    monkeypatch.setattr(http_server, "STALL_TIME", 0.5)
-    monkeypatch.setattr(parameters, "BODY_TIME", 0.5)
+IMPATIENT = Limits(request_time=0.5, stall_time=0.5, look_every=0.1)
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("text", [b"", b"GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: "])
 async def test_a_request_that_never_ends_is_cut(text: bytes) -> None:
-    async with served() as site:
+    async with served(limits=IMPATIENT) as site:
         assert await rest_of(await connect(site.port, text)) == b""
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_second_request_that_trickles_in_is_cut() -> None:
-    async with served() as site:
+    async with served(limits=IMPATIENT) as site:
         reader, writer = await connect(site.port, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
         await reader.readuntil(b"}")
 
@@ -56,9 +49,8 @@ async def test_a_second_request_that_trickles_in_is_cut() -> None:
         slow.cancel()
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_browser_that_keeps_asking_is_not_cut() -> None:
-    async with served() as site:
+    async with served(limits=IMPATIENT) as site:
         reader, writer = await connect(site.port)
         for _ in range(25):
             writer.write(b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
@@ -67,17 +59,15 @@ async def test_a_browser_that_keeps_asking_is_not_cut() -> None:
         writer.close()
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_sign_in_that_never_ends_is_told_so() -> None:
     head = b"POST /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     head += b"content-length: 99\r\n\r\n{"
-    async with served(password_hash=HASH) as site:
+    async with served(limits=IMPATIENT, password_hash=HASH) as site:
         assert (await rest_of(await connect(site.port, head))).startswith(b"HTTP/1.1 408")
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_body_that_nobody_asked_for_is_not_taken_for_ever() -> None:
-    async with served() as site:
+    async with served(limits=IMPATIENT) as site:
         reader, writer = await connect(
             site.port, b"GET /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-length: 999999999\r\n\r\n"
         )
@@ -95,33 +85,40 @@ async def test_a_body_that_nobody_asked_for_is_not_taken_for_ever() -> None:
             await pouring
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_an_export_that_nobody_takes_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "juntek.db"
     write_past(path, hours=12, step=1.0)
-    async with served(context(database=path)) as site, site.browser() as browser:
+    async with served(context(database=path), limits=IMPATIENT) as site, site.browser() as browser:
         request = b"GET /api/meters/house/export HTTP/1.1\r\nhost: localhost\r\n\r\n"
         pair = await connect(site.port, request, limit=1024)
         await pair[0].readexactly(100)
-        await asyncio.sleep(3.5)
+        await asyncio.sleep(1.5)
         assert (await browser.get("/api/health")).status_code == 200
         assert not (await rest_of(pair)).endswith(b"0\r\n\r\n")
 
 
-async def test_connections_too_many_are_turned_away_and_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 20)
-    async with served() as site:
+async def test_of_connections_too_many_the_one_that_waits_longest_gives_way() -> None:
+    async with served(limits=Limits(connections=20, request_time=3600.0)) as site:
         held = [await connect(site.port, b"GET / HTTP/1.1\r\n") for _ in range(20)]
-        refused = await rest_of(await connect(site.port))
+        async with site.browser() as browser:
+            assert (await browser.get("/api/health")).status_code == 200
+        refused = await rest_of(held[0])
         assert refused.startswith(b"HTTP/1.1 503")
         assert b'{"error":"Too many connections' in refused
         await site.handle(kg_update())
-        for _, writer in held:
+        for _, writer in held[1:]:
             writer.close()
-        async with site.browser() as browser:
-            async with asyncio.timeout(20):
-                while (await browser.get("/api/health")).status_code != 200:  # noqa: ASYNC110 - only asking tells
-                    await asyncio.sleep(0.01)
+
+
+async def test_one_who_takes_all_connections_makes_room_for_the_owner() -> None:
+    async with served(limits=Limits(connections=20, request_time=3600.0)) as site:
+        for text in (b"", b"GET / HTTP/1.1\r\n", b"GET /api/live HTTP/1.1\r\nhost: localhost\r\n\r\n"):
+            held = [await connect(site.port, text, source="127.0.0.2") for _ in range(60)]
+            for _ in range(3):
+                async with site.browser() as browser:
+                    assert (await browser.get("/api/health")).status_code == 200
+            for _, writer in held:
+                writer.close()
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,8 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from juntek.outputs.web import broadcast
-from juntek.outputs.web.broadcast import MOST_CLIENTS, Broadcaster, Client
+from juntek.listening.visitors import Limits
+from juntek.outputs.web.broadcast import Broadcaster, Client
 from outputs.served import HASH, PASSWORD, Served, context, served
 from outputs.updates import kg_reading, kg_update, kh_update, listening
 
@@ -84,9 +82,12 @@ async def test_a_browser_hears_when_the_history_pauses_and_goes_on() -> None:
                     break
 
 
-async def test_a_silent_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "HEARTBEAT", 0.05)
-    async with served() as site, site.browser() as browser, browser.stream("GET", "/api/live") as answer:
+async def test_a_silent_stream_has_a_heartbeat() -> None:
+    async with (
+        served(limits=Limits(heartbeat=0.05)) as site,
+        site.browser() as browser,
+        browser.stream("GET", "/api/live") as answer,
+    ):
         beats = 0
         async for line in answer.aiter_lines():
             beats += line.startswith(":")
@@ -120,8 +121,8 @@ async def test_a_hundred_browsers_all_see_the_newest_value() -> None:
 
 
 async def test_a_browser_too_many_is_told_so_and_finds_a_place_when_another_leaves() -> None:
-    async with served() as site, site.browser(limits=unlimited()) as browser:
-        streams = [browser.stream("GET", "/api/live") for _ in range(MOST_CLIENTS)]
+    async with served(limits=Limits(streams=20)) as site, site.browser(limits=unlimited()) as browser:
+        streams = [browser.stream("GET", "/api/live") for _ in range(20)]
         answers = await asyncio.gather(*(stream.__aenter__() for stream in streams))
         assert {answer.status_code for answer in answers} == {200}
         refused = await browser.get("/api/live")
@@ -138,11 +139,8 @@ async def status_of_stream(browser: httpx.AsyncClient) -> int:
         return answer.status_code
 
 
-async def test_a_browser_that_takes_nothing_holds_up_nobody_and_gets_the_newest_when_it_wakes_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(broadcast, "SHORTEST_GAP", 0.0)
-    async with served() as site, site.browser() as browser:
+async def test_a_browser_that_takes_nothing_holds_up_nobody_and_gets_the_newest_when_it_wakes_up() -> None:
+    async with served(limits=Limits(shortest_gap=0.0)) as site, site.browser() as browser:
         sleeper = await sleeping_browser(site)
         async with browser.stream("GET", "/api/live") as answer:
             stream = events(answer)
@@ -191,7 +189,7 @@ async def test_the_stream_of_a_browser_ends_when_it_signs_out() -> None:
 
 
 def test_what_waits_for_a_browser_never_grows() -> None:
-    broadcaster = Broadcaster(lambda key: ("update", {"meter": key}))
+    broadcaster = Broadcaster(lambda key: ("update", {"meter": key}), Limits())
     client = broadcaster.join()
     for _ in range(1000):
         broadcaster.notify("house")
@@ -207,7 +205,7 @@ def test_the_text_of_an_event_is_made_once_for_all_browsers() -> None:
         made.append(key)
         return "update", {"meter": key}
 
-    broadcaster = Broadcaster(describe)
+    broadcaster = Broadcaster(describe, Limits())
     assert broadcaster.text_of("house") == broadcaster.text_of("house") == b'event: update\ndata: {"meter":"house"}\n\n'
     assert made == ["house"]
     broadcaster.notify("house")
@@ -216,7 +214,7 @@ def test_the_text_of_an_event_is_made_once_for_all_browsers() -> None:
 
 
 def test_a_broadcaster_that_is_closed_lets_nobody_stay() -> None:
-    broadcaster = Broadcaster(lambda _: None)
+    broadcaster = Broadcaster(lambda _: None, Limits())
     early = broadcaster.join()
     broadcaster.close()
     late: Client = broadcaster.join()

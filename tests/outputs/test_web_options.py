@@ -51,7 +51,7 @@ def test_any_other_address_needs_a_password_or_an_explicit_none(listen: str) -> 
         ({"listen": "::1:8140"}, "IP address and a port"),
         ({"listen": "127.0.0.1:0"}, "1 to 65535, not 0"),
         ({"listen": "127.0.0.1:65536"}, "1 to 65535, not 65536"),
-        ({"auth": "basic"}, 'is "password" or "none", not "basic"'),
+        ({"auth": "basic"}, 'is "password", "none" or "ingress", not "basic"'),
         ({"auth": "password"}, "needs web.password_hash_file"),
         ({"auth": "none", "password_hash": HASH}, "asks for no password; leave it out"),
         ({"password_hash": "secret"}, "make it with: juntek web password"),

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from juntek.listening.visitors import Limits
 from juntek.outputs import Context, SinkHealth
-from juntek.outputs.web import latest_state
 from juntek.outputs.web.api import description as describe_api
-from juntek.outputs.web.latest_state import LATE, TELL_EVERY, HealthMonitor
+from juntek.outputs.web.latest_state import LATE, HealthMonitor
 from outputs.served import NOW, context, served
 from outputs.updates import kg_reading, kg_update
+
+TELL_EVERY = 5.0
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -117,10 +119,13 @@ async def test_a_browser_hears_that_a_sink_goes_away_and_comes_back_without_any_
         assert await until(stream, connected=True) == WELL | {"failures": 1}
 
 
-async def test_a_browser_hears_that_a_lag_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latest_state, "TELL_EVERY", 0.0)
+async def test_a_browser_hears_that_a_lag_changes() -> None:
     where = two_sinks()
-    async with served(where) as site, site.browser() as browser, browser.stream("GET", "/api/live") as answer:
+    async with (
+        served(where, limits=Limits(tell_every=0.0, look_every=0.05)) as site,
+        site.browser() as browser,
+        browser.stream("GET", "/api/live") as answer,
+    ):
         lags = []
         async with asyncio.timeout(30):
             async for sinks in of_gateway(answer):
@@ -142,7 +147,7 @@ async def test_a_browser_that_comes_hears_how_all_is_now_and_not_how_it_was_for_
 
 def test_what_changes_a_state_is_news_at_once_and_only_once() -> None:
     where, clock = two_sinks(), Clock()
-    monitor = HealthMonitor(where, clock)
+    monitor = HealthMonitor(where, clock, TELL_EVERY)
     assert not monitor.has_news()
     for change in (go_away, come_back):
         change(where)
@@ -158,7 +163,7 @@ def test_what_changes_a_state_is_news_at_once_and_only_once() -> None:
 
 def test_a_history_that_pauses_is_news_whatever_else_is_there() -> None:
     where = context(sections=("history",))
-    monitor = HealthMonitor(where, Clock())
+    monitor = HealthMonitor(where, Clock(), TELL_EVERY)
     where.troubles["history"] = "The disk is full; make room."
     assert monitor.has_news()
     assert not monitor.has_news()
@@ -167,7 +172,7 @@ def test_a_history_that_pauses_is_news_whatever_else_is_there() -> None:
 @pytest.mark.parametrize("key", ["failures", "lost", "refused"])
 def test_a_count_is_news_only_after_a_while(key: str) -> None:
     where, clock = two_sinks(), Clock()
-    monitor = HealthMonitor(where, clock)
+    monitor = HealthMonitor(where, clock, TELL_EVERY)
     setattr(where.sinks[MQTT], key, 1)
     assert not monitor.has_news()
     clock.now = TELL_EVERY
@@ -177,7 +182,7 @@ def test_a_count_is_news_only_after_a_while(key: str) -> None:
 
 def test_a_lag_that_changes_all_the_time_is_told_at_a_pace() -> None:
     where, clock = two_sinks(), Clock()
-    monitor, told = HealthMonitor(where, clock), []
+    monitor, told = HealthMonitor(where, clock, TELL_EVERY), []
     for second in range(30):
         clock.now = float(second)
         where.sinks[WORKSHOP].behind = NOW - 1000 - second
@@ -188,7 +193,7 @@ def test_a_lag_that_changes_all_the_time_is_told_at_a_pace() -> None:
 
 def test_what_always_waits_a_moment_is_no_news() -> None:
     where, clock = two_sinks(), Clock()
-    monitor = HealthMonitor(where, clock)
+    monitor = HealthMonitor(where, clock, TELL_EVERY)
     for second in range(100):
         clock.now = float(second)
         where.sinks[MQTT].queue.append(kg_update(kg_reading(time=NOW - second % LATE)))

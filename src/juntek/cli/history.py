@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from juntek.calendar import system_zone
 from juntek.cli.days import dates_between, draw_days, heading_of, moment_of
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
@@ -22,6 +23,7 @@ from juntek.cli.zones import ZoneName, zone_of
 from juntek.config import Configuration, MeterConfiguration, default_database, find_file, load
 from juntek.errors import DatabaseError, RequestError
 from juntek.files import refuse_links_of_others
+from juntek.lock import hold, lock_of
 
 if TYPE_CHECKING:
     from juntek.history.queries import HistoryReader
@@ -35,7 +37,7 @@ DATABASE_MARK = b"SQLite format 3\0"
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Show, export, send, import and back up the history.",
+    help="Show, export, send, import, back up and repair the history.",
     epilog="Example: juntek history summary --by month",
 )
 
@@ -150,7 +152,6 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     is, so that it can be done again.
     """
     from juntek.history import Database  # noqa: PLC0415
-    from juntek.history.calendar import system_zone  # noqa: PLC0415
     from juntek.importing import LogImport, import_logs  # noqa: PLC0415
 
     configuration = find_configuration(config)
@@ -193,6 +194,58 @@ def backup(
     with Database(path, check=False) as opened:
         opened.back_up(file)
     typer.echo(file)
+
+
+@app.command(epilog="Example: juntek history repair /media/usb/juntek.db")
+def repair(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A file that is not there yet. Default: beside the database."),
+    ] = None,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Save what can be read of a damaged database into a new file, and say what is lost.
+
+    Stop the gateway first. The damaged file stays as it is.
+    """
+    from juntek.history.inspection import repair as save  # noqa: PLC0415
+
+    configuration = find_configuration(config)
+    path = database or database_of(configuration)
+    if not path.is_file():
+        raise DatabaseError(f"There is no database {path}: give its path with --database.")
+    target = file or path.with_name(f"{path.stem}-repaired{path.suffix}")
+    zone = (configuration.time_zone if configuration else None) or system_zone()
+    with hold(lock_of(path)) as is_alone:
+        saved = save(path, target)
+    typer.echo("Saved: " + ", ".join(f"{saved.rows.get(table, 0)} {what}" for table, what in _SAVED.items()) + ".")
+    for loss in saved.losses:
+        what = _SAVED.get(loss.table, loss.table)
+        if loss.meter is None:
+            typer.echo(f"Lost: a part of the {what}.")
+            continue
+        begin, end = (f"{datetime.fromtimestamp(max(time, 0), zone):%Y-%m-%d %H:%M}" for time in (loss.start, loss.end))
+        typer.echo(f"Lost: the {what} of {saved.names.get(loss.meter, loss.meter)} after {begin}, up to {end}.")
+    if not saved.losses:
+        typer.echo("Nothing is lost.")
+    if not is_alone:
+        typer.echo(
+            "A gateway is running: what it keeps from now on is not in the new file; stop it, and do this again."
+        )
+    typer.echo(
+        f"With the gateway stopped, put {target} in the place of {path}; remove {path.name}-wal and {path.name}-shm."
+    )
+
+
+_SAVED = {
+    "ledger": "totals",
+    "meter": "names of meters",
+    "raw": "blocks of readings",
+    "minute": "minutes",
+    "hour": "hours",
+}
+"""What the tables hold, in an owner's words."""
 
 
 # Where it is ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`juntek history push`: the history into an engine of time series; rule: the work is in the sink."""
+"""`juntek history push`: the history into a time-series database; rule: the work is in the sink."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -17,15 +17,14 @@ from juntek.cli.days import moment_of
 from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
 from juntek.cli.run import ConfigFile
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, install_line
-from juntek.outputs.timeseries.options import HIGHEST_RATE, Options
+from juntek.history.queries import HistoryReader
+from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import tzinfo
 
     from juntek.config import Configuration
-    from juntek.history.queries import HistoryReader
-    from juntek.outputs.timeseries.push import Pushed
+    from juntek.outputs.timeseries.backfill import Pushed
 
 _TYPED = {
     "timeseries.url": "URL",
@@ -65,14 +64,20 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     configuration = find_configuration(config)
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
-    path = database or database_of(configuration)
-    place = site or (configuration.site if configuration else "home")
-    zone = configuration.time_zone if configuration else None
     failures: list[JuntekError] = []
     with _told_as_typed(all_of_it=url is not None):
-        for target in _find_targets(configuration, url, {key: value for key, value in given.items() if value}):
+        targets = _find_targets(configuration, url, {key: value for key, value in given.items() if value})
+        with HistoryReader(
+            database or database_of(configuration), time_zone=configuration.time_zone if configuration else None
+        ) as reader:
+            chosen = _choose(reader, meters, start, end)
+        for target in targets:
             try:
-                pushed = _push(_with_rate(target, rate), path, zone, place, meters, start, end)
+                pushed = _push(
+                    replace(target, rate=HIGHEST_RATE if rate is None else rate),
+                    chosen,
+                    site or (configuration.site if configuration else "home"),
+                )
             except (DatabaseError, RequestError):
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
@@ -121,47 +126,47 @@ def _find_targets(configuration: Configuration | None, url: str | None, given: d
     return (replace(target, name=url.partition("://")[2]),)
 
 
-def _with_rate(options: Options, rate: float | None) -> Options:
-    return replace(options, rate=HIGHEST_RATE if rate is None else rate)
+class _Chosen(NamedTuple):
+    """Of which database and meters, and where it is asked for again from when to when, ms since 1970."""
+
+    path: Path
+    meters: list[str]
+    again: tuple[int, int] | None
 
 
-def _push(  # noqa: PLR0913, PLR0917 - what, from where and to whom
-    options: Options,
-    path: Path,
-    time_zone: tzinfo | None,
-    site: str,
-    meters: list[str] | None,
-    start: str | None,
-    end: str | None,
-) -> Pushed:
-    from juntek.history.queries import HistoryReader  # noqa: PLC0415
-
-    try:
-        from juntek.outputs.timeseries.push import Span, push  # noqa: PLC0415 - only this command needs the library
-    except ModuleNotFoundError as error:
-        raise JuntekError(
-            f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
-        ) from error
-    with HistoryReader(path, time_zone=time_zone) as reader:
-        names = _choose_meters(reader, meters)
-        zone = reader.time_zone
-    first = round(1000 * moment_of(start, zone)) if start else 0
-    last = round(1000 * moment_of(end, zone, after=True)) - 1 if end else round(1000 * time.time())
-    if last < first:
-        raise RequestError("The range ends before it begins; give an end after its start.")
-    again = Span(first, last) if start or end else None
-    with progress("Sending") as tell:
-        return asyncio.run(push(options, path, site, juntek.__version__, meters=names, again=again, tell=tell))
-
-
-def _choose_meters(reader: HistoryReader, chosen: list[str] | None) -> list[str]:
-    known = reader.meters()
-    for name in chosen or ():
+def _choose(reader: HistoryReader, meters: list[str] | None, start: str | None, end: str | None) -> _Chosen:
+    known, zone = reader.meters(), reader.time_zone
+    for name in meters or ():
         if name not in known:
             raise RequestError(
                 f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.'
             )
-    return chosen or known
+    first = round(1000 * moment_of(start, zone)) if start else 0
+    last = round(1000 * moment_of(end, zone, after=True)) - 1 if end else round(1000 * time.time())
+    if last < first:
+        raise RequestError("The range ends before it begins; give an end after its start.")
+    return _Chosen(reader.path, meters or known, (first, last) if start or end else None)
+
+
+def _push(options: Options, chosen: _Chosen, site: str) -> Pushed:
+    try:
+        from juntek.outputs.timeseries.backfill import push  # noqa: PLC0415 - only this command needs the library
+    except ModuleNotFoundError as error:
+        raise JuntekError(
+            f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
+        ) from error
+    with progress("Sending") as tell:
+        return asyncio.run(
+            push(
+                options,
+                chosen.path,
+                site,
+                juntek.__version__,
+                meters=chosen.meters,
+                again=chosen.again,
+                tell=tell,
+            )
+        )
 
 
 def _tell(options: Options, pushed: Pushed) -> None:

@@ -13,8 +13,8 @@ from juntek.config import SYSTEM_STATE, Configuration
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.gateway import describe
 from juntek.history import Database
-from juntek.history.lock import hold, lock_of
 from juntek.links import open_link
+from juntek.lock import hold, lock_of
 from juntek.meter import Line, MeterOptions
 from juntek.outputs.mqtt import MqttOptions
 from juntek.update import Update

@@ -10,10 +10,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from juntek import __version__
+from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, RequestError
@@ -21,10 +23,10 @@ from juntek.gateway.notifier import Notifier, write_status
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
-from juntek.history.calendar import system_zone
-from juntek.history.lock import hold, lock_of
+from juntek.history.inspection import Inspection
+from juntek.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
-from juntek.outputs import Context, find_outputs
+from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.reading import Identity, Reading
 from juntek.update import Outcome, Update
 
@@ -71,7 +73,8 @@ class Gateway:
             known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()
         }
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
-        self.totals = TotalsKeeper(lambda: Database(configuration.database), intervals, zone, time.time)
+        self.totals = TotalsKeeper(lambda: Database(configuration.database, check=False), intervals, zone, time.time)
+        self._inspection = Inspection(configuration.database, partial(context.errors.__setitem__, DATABASE))
         self._clocks = {name: Clock() for name in names}
         self._last_logged: dict[str, str] = {}
         self._in_trouble: set[str] = set()
@@ -82,6 +85,7 @@ class Gateway:
         """Serve until cancelled; the last totals are committed then."""
         notifier = Notifier(os.environ, lambda: write_status(self.context.meters, self._latest, self.context.sinks))
         await self.totals.open()
+        self._inspection.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 for supervisor in self.supervisors:
@@ -92,6 +96,7 @@ class Gateway:
                 tasks.create_task(notifier.run())
         finally:
             notifier.notify("STOPPING=1")
+            self._inspection.stop()
             await self.totals.close()
 
     async def send(self, meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes

@@ -35,9 +35,9 @@ _NOTICES: dict[Notice | None, str] = {
 class TotalsKeeper:
     """The ledgers of all meters, and the totals that may be published.
 
-    `intervals` has the seconds between polls of each meter. While the disk refuses, totals go on from memory: right,
-    but no longer safe from a kill. Where it refuses from the start they are not known, and are tried for again.
-    Either is logged once, and once more when it is over.
+    `intervals` has the seconds between polls of each meter. While the disk refuses, totals stand still: what flows is
+    counted, and told once it is safe from a stop. Where it refuses from the start they are not known, and are tried
+    for again. Either is logged once, and once more when it is over.
     """
 
     def __init__(
@@ -59,6 +59,8 @@ class TotalsKeeper:
         self._saved: dict[str, dict[str, Any]] = {}
         """What is on disk. It is not written again: a card lasts longer, and who hears nothing takes nothing back."""
         self._trouble: str | None = None
+        self._moved: str | None = None
+        """What is said of a file that was deleted or replaced."""
         self._new = asyncio.Event()
 
     async def open(self) -> None:
@@ -95,8 +97,6 @@ class TotalsKeeper:
         totals = self._published.get(meter)
         if ledger is not None:
             ledger.add(reading)
-            if self._trouble is not None:
-                totals = ledger.totals()
         if totals is None:
             if ledger is not None:
                 self._new.set()
@@ -112,13 +112,17 @@ class TotalsKeeper:
             self._ledgers[meter].identify(identity)
 
     def notice(self, meter: str) -> str | None:
-        """Return what an owner should know of the meter's counters, as a sentence, or None; log it when it changes."""
+        """Return what an owner should know of the meter's totals, as sentences, or None.
+
+        What changes at the meter is logged.
+        """
         ledger = self._ledgers.get(meter)
         notice = ledger.notice if ledger is not None else None
         if notice != self._notices.get(meter):
             self._notices[meter] = notice
             log.log(logging.WARNING if notice else logging.INFO, "%s: %s", meter, _NOTICES[notice])
-        return _NOTICES[notice] if notice else None
+        still = f"The totals stand still. {self._trouble}" if self._trouble else None
+        return " ".join(filter(None, (still, self._moved, _NOTICES[notice] if notice else None))) or None
 
     async def run(self) -> None:
         """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""
@@ -142,7 +146,15 @@ class TotalsKeeper:
             self._database = None
 
     async def commit(self) -> None:
-        """Write the ledgers that have changed to disk; only then their totals are published."""
+        """Write the ledgers that have changed to disk; only then their totals are published.
+
+        Where the file was deleted or replaced, all of them go into the one that is at its path now.
+        """
+        try:
+            await self._follow()
+        except DatabaseError as error:
+            self._note(str(error))
+            return
         snapshots: dict[str, dict[str, Any]] = {}
         totals: dict[str, Totals] = {}
         for place, (meter, ledger) in enumerate(self._ledgers.items(), 1):
@@ -162,6 +174,14 @@ class TotalsKeeper:
         self._note(None)
         self._saved.update(snapshots)
         self._published.update(totals)
+
+    async def _follow(self) -> None:
+        if self._database is not None and await asyncio.to_thread(self._database.follow):
+            self._saved.clear()
+            self._moved = (
+                f"{self._database.path} was deleted or replaced while the gateway ran: the totals went on into the "
+                "file that is there now, the history before is not in it."
+            )
 
     def _note(self, trouble: str | None) -> None:
         """Log what changed about the disk, once."""

@@ -7,19 +7,22 @@ it to the present schema, in one transaction too.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.files import refuse_links_of_others
-from juntek.history.columns import add_columns, are_complete
+from juntek.history.database_file import FileInPlace, damaged, explain, make_file
+from juntek.history.rollups import add_columns, are_complete
 from juntek.history.schema import COLUMNS, CURSORS, DAYS, DELIVERIES, HISTORY
+
+log = logging.getLogger(__name__)
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
@@ -45,7 +48,8 @@ class Database:
     """An open database file. It may be used from any thread, by one at a time; calls wait for each other.
 
     Every method raises DatabaseError with a sentence for the owner when the disk is full or cannot be written, or the
-    file is damaged. What was committed before is still there then, and the next call tries again.
+    file is damaged. What was committed before is still there then, and the next call tries again. Where the file was
+    deleted or replaced meanwhile, a transaction goes into the one that is at its path now, made if there is none.
     """
 
     def __init__(
@@ -60,15 +64,40 @@ class Database:
         """
         self.path = Path(path)
         self._lock = Lock()
-        _make(self.path)
+        self._synchronous = synchronous
+        self._open(check=check)
+
+    def _open(self, *, check: bool) -> None:
+        make_file(self.path)
         with explain(self.path):
-            self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
             with explain(self.path):
-                self._prepare(synchronous, check=check)
+                self._prepare(connection, check=check)
         except BaseException:
-            self._connection.close()
+            connection.close()
             raise
+        self._connection, self._file = connection, FileInPlace(self.path)
+
+    def follow(self) -> bool:
+        """Open the file that is at the path now, where ours is there no more; return whether that was so."""
+        with self._lock:
+            return self._follow()
+
+    def _follow(self) -> bool:
+        if self._file.is_there():
+            return False
+        self._file.sweep()
+        before = self._connection
+        try:
+            self._open(check=False)
+        except ConfigurationError as error:
+            raise DatabaseError(str(error)) from error
+        before.close()  # of a file that is gone SQLite leaves everything alone that is at its path
+        log.warning(
+            "%s was deleted or replaced; what comes from now on is kept in the file that is there now.", self.path
+        )
+        return True
 
     def save_ledgers(self, snapshots: dict[str, dict[str, Any]], time: float) -> None:
         """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970."""
@@ -87,7 +116,7 @@ class Database:
         try:
             return {meter: json.loads(snapshot) for meter, snapshot in rows}
         except ValueError as error:
-            raise _damaged(self.path) from error
+            raise damaged(self.path) from error
 
     def back_up(self, path: str | os.PathLike[str]) -> None:
         """Write all that is committed into another file, which must not be there; the database may be in use.
@@ -99,7 +128,7 @@ class Database:
             raise ConfigurationError(
                 f"{target} is there already: give the backup another name, or move that file away."
             )
-        _make(target)
+        make_file(target)
         with self._lock, explain(target):
             copy = sqlite3.connect(target)
             try:
@@ -121,8 +150,7 @@ class Database:
     ) -> None:
         self.close()
 
-    def _prepare(self, synchronous: str, *, check: bool) -> None:
-        connection = self._connection
+    def _prepare(self, connection: sqlite3.Connection, *, check: bool) -> None:
         connection.execute("PRAGMA busy_timeout = 5000")
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
@@ -131,43 +159,50 @@ class Database:
                 f"{self.path} is the database of another program: give another path, or move that file away."
             )
         if check and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise _damaged(self.path)
+            raise damaged(self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         # Totals are published only after their commit, so the commit has to be on the disk.
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        self._migrate(empty=empty)
-
-    def _migrate(self, *, empty: bool) -> None:
-        with self.transaction() as connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY NOT NULL)")
-            if empty:
-                connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            done = _read_migrations(connection)
-            if unknown := done - MIGRATIONS.keys():
-                raise DatabaseError(
-                    f"{self.path} was written by a newer version of juntek ({max(unknown)}): install that version "
-                    "again, or give another path."
-                )
-            for name, statements in MIGRATIONS.items():
-                if name not in done:
-                    for statement in statements:
-                        connection.execute(statement)
-                    connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
-            add_columns(connection)
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        with _all_or_nothing(connection):
+            _migrate(connection, self.path, empty=empty)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing of what is executed within."""
-        connection = self._connection
         with self._lock, explain(self.path):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+            self._follow()
+            with _all_or_nothing(self._connection):
+                yield self._connection
+
+
+@contextmanager
+def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, *, empty: bool) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY NOT NULL)")
+    if empty:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    done = _read_migrations(connection)
+    if unknown := done - MIGRATIONS.keys():
+        raise DatabaseError(
+            f"{path} was written by a newer version of juntek ({max(unknown)}): install that version "
+            "again, or give another path."
+        )
+    for name, statements in MIGRATIONS.items():
+        if name not in done:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
+    add_columns(connection)
 
 
 def _read_migrations(connection: sqlite3.Connection) -> set[str]:
@@ -177,55 +212,3 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
     return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
-
-
-_MENDS = {
-    "SQLITE_FULL": "the disk is full; make room on it",
-    "SQLITE_READONLY": "it cannot be written; check that it is there, who owns it and that the disk is not read-only",
-    "SQLITE_CANTOPEN": "it cannot be opened; check who owns it and its directory",
-    "SQLITE_PERM": "it cannot be opened; check who owns it and its directory",
-    "SQLITE_BUSY": "another program holds it; stop the other gateway",
-    "SQLITE_IOERR": "the disk fails or is full; check the disk and its cable",
-}
-
-
-def _make(path: Path) -> None:
-    """Make the directory and an empty file that only its owner may read, if they are not there.
-
-    What root makes in the folder of another is the other's, as the service has to write what root has imported.
-    """
-    refuse_links_of_others(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            real = Path(os.path.realpath(path))  # unlike `resolve` it leaves links in a circle to the system
-            made = os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-            folder = real.parent.stat()
-            with suppress(AttributeError, PermissionError):
-                os.fchown(made, folder.st_uid, folder.st_gid)
-            os.close(made)
-    except PermissionError as error:
-        raise ConfigurationError(
-            f"{path} cannot be made: give a path in a directory that this user may write to."
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be made ({error.strerror}): give another path.") from error
-    if not path.is_file():
-        raise ConfigurationError(f"{path} is not a file: give the path of a database file.")
-
-
-@contextmanager
-def explain(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of a file into a DatabaseError with a sentence for the owner."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise _damaged(path) from error
-        mend = next((mend for start, mend in _MENDS.items() if name.startswith(start)), f"SQLite says: {error}")
-        raise DatabaseError(f"{path} cannot be used: {mend}.") from error
-
-
-def _damaged(path: Path) -> DatabaseError:
-    return DatabaseError(f"{path} is damaged or not a database: put back a backup, or move it away to begin a new one.")

@@ -1,6 +1,6 @@
 """A batch of readings as bytes; rule: every field stands alone, so that a chart unpacks only what it draws.
 
-A block begins with its version, the number of its fields and their numbers in the database (see `columns`); one of
+A block begins with its version, the number of its fields and their numbers in the database (see `fields`); one of
 the first version has FIRST_FIELDS. Then comes each field in that order: a tag, and what the tag says:
 
 - NOTHING: the field is absent throughout; of the power, it is voltage times current.
@@ -20,8 +20,18 @@ from collections.abc import Container, Sequence
 from itertools import accumulate, chain, islice
 from operator import sub
 
-from juntek.history.columns import FIRST_COLUMNS, Columns
-from juntek.history.fields import CURRENT, FIELDS, FIRST_FIELDS, POWER, VOLTAGE, Batch, Column, power_of
+from juntek.history.fields import (
+    CURRENT,
+    FIELDS,
+    FIRST_COLUMNS,
+    FIRST_FIELDS,
+    POWER,
+    VOLTAGE,
+    Batch,
+    Column,
+    Columns,
+    power_of,
+)
 
 VERSION = 2
 NOTHING, CONSTANT = 0, 1

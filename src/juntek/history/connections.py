@@ -10,7 +10,8 @@ from pathlib import Path
 
 from juntek.errors import DatabaseError
 from juntek.files import refuse_links_of_others
-from juntek.history import Database, explain, is_current
+from juntek.history import Database, is_current
+from juntek.history.database_file import FileInPlace, explain
 
 
 class Connections:
@@ -46,12 +47,20 @@ class Connections:
             self._local = threading.local()
 
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._open()
+        opened: tuple[sqlite3.Connection, FileInPlace] | None = getattr(self._local, "opened", None)
+        if opened is not None:
+            connection, file = opened
+            if file.is_there():
+                return connection
+            file.sweep()
             with self._lock:
-                self._all.append(connection)
-            self._local.connection = connection
+                self._all.remove(connection)
+            del self._local.opened
+            connection.close()
+        connection = self._open()
+        with self._lock:
+            self._all.append(connection)
+        self._local.opened = connection, FileInPlace(self.path)
         return connection
 
     def _open(self) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from juntek.history import Database
 from juntek.history.connections import Connections
 
-_NEWEST = "(SELECT time * 1000 + last_time FROM minute WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
+_NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
 
 
 _WHICH = "target = ? AND meter = (SELECT id FROM meter WHERE name = ?)"
@@ -132,7 +132,7 @@ def lower_cursors(connection: sqlite3.Connection, meter: int, first: int, last: 
     So it is when the clock was set back: what is written then lies before what the target was sent.
     """
     row = connection.execute(
-        "SELECT time * 1000 + last_time FROM minute WHERE meter = ? ORDER BY time DESC LIMIT 1", (meter,)
+        "SELECT time * 1000 + last_time FROM hour WHERE meter = ? ORDER BY time DESC LIMIT 1", (meter,)
     ).fetchone()
     if row is not None and first <= row[0]:
         connection.execute(

@@ -5,7 +5,8 @@ A batch has one list of whole numbers for each field, in the order of FIELDS, wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -72,6 +73,18 @@ _DIRECTION_NUMBERS = {name: number for number, name in enumerate(DIRECTIONS)}
 COUNTED = ("discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy")
 """Totals that the gateway counts, and may estimate."""
 ESTIMATED_KEYS = (*COUNTED, "discharged_energy_today", "charged_energy_today")
+
+
+Columns = Mapping[int, int]
+"""The place in a batch of each field, by its number in the blocks."""
+FIRST_COLUMNS: Columns = {number: PLACES[key] for number, key in enumerate(FIRST_FIELDS)}
+"""Those of fields that every database has."""
+
+
+def read_columns(connection: sqlite3.Connection) -> Columns:
+    """Return the columns of a database; what only another version or package knows is left out."""
+    rows = connection.execute("SELECT id, key FROM field")
+    return {number: PLACES[key] for number, key in rows if key in PLACES}
 
 
 def batch_of(readings: Sequence[Reading]) -> Batch:

@@ -11,7 +11,6 @@ from operator import itemgetter, mul
 from typing import Any
 
 from juntek.history.blocks import unpack
-from juntek.history.columns import read_columns
 from juntek.history.fields import (
     CURRENT,
     NOMINAL,
@@ -22,6 +21,7 @@ from juntek.history.fields import (
     VOLTAGE,
     Batch,
     percent_of,
+    read_columns,
     times_of,
 )  # fmt: skip
 

@@ -13,14 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from juntek.calendar import system_zone
 from juntek.errors import RequestError
 from juntek.history.blocks import unpack
-from juntek.history.calendar import system_zone
-from juntek.history.columns import read_columns
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
 from juntek.history.exporting import ROW_KEYS, rows_of
-from juntek.history.fields import Batch
+from juntek.history.fields import Batch, read_columns
 from juntek.history.points import Column, Series
 from juntek.history.raw import read_batch_after
 from juntek.history.series import SERIES_KEYS, read_series
@@ -56,6 +55,11 @@ class HistoryReader:
             return [name for (name,) in connection.execute("SELECT name FROM meter ORDER BY name")]
 
     @property
+    def path(self) -> Path:
+        """The file of the history."""
+        return self._connections.path
+
+    @property
     def time_zone(self) -> tzinfo:
         """Whose midnight begins a day."""
         return self._zone
@@ -70,7 +74,7 @@ class HistoryReader:
             ends = []
             for order, part in (("ASC", "first_time"), ("DESC", "last_time")):
                 row = connection.execute(
-                    f"SELECT time, {part} FROM minute"  # noqa: S608 - our own names
+                    f"SELECT time, {part} FROM hour"  # noqa: S608 - our own names
                     f" WHERE meter = (SELECT id FROM meter WHERE name = ?) AND time <= ? ORDER BY time {order} LIMIT 1",
                     (meter, latest),
                 ).fetchone()

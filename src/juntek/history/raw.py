@@ -12,8 +12,7 @@ from contextlib import suppress
 from itertools import pairwise
 
 from juntek.history.blocks import DAMAGE, pack, unpack
-from juntek.history.columns import Columns, read_columns
-from juntek.history.fields import FIELDS, TIME, Batch, join, part_of, times_of
+from juntek.history.fields import FIELDS, TIME, Batch, Columns, join, part_of, read_columns, times_of
 
 HOUR = 3_600_000
 """ms."""

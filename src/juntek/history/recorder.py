@@ -1,9 +1,9 @@
 """Writes readings and their rollups; rule: one transaction holds both, and nothing is remembered between two of them.
 
 So a kill at any moment leaves rollups that are what the readings say. A reading is refused where the minute it falls
-into has readings before and after it: what is there is there, and nothing is doubled. Totals are kept as they were
-told; the rollups hold how much they grew from one reading of a stream to the next, so that streams whose totals began
-elsewhere stand side by side without a jump.
+into has readings before and after it, or goes over into the next at its pace: what is there is there, and nothing is
+doubled. Totals are kept as they were told; the rollups hold how much they grew from one reading of a stream to the
+next, so that streams whose totals began elsewhere stand side by side without a jump.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 from itertools import accumulate, pairwise
 from operator import sub
 from typing import Any
 
 from juntek.history import Database
-from juntek.history.columns import read_columns
 from juntek.history.cursors import lower_cursors
-from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, times_of
+from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, read_columns, times_of
 from juntek.history.raw import keep_readings
-from juntek.history.rollups import LEVELS, Rollup, fold, minutes_of, row_of, upsert
+from juntek.history.rollups import LEVELS, Rollup, choose_new, fold, minutes_of, row_of, upsert
 from juntek.reading import Reading
 
 SHORTEST_GAP, LONGEST_GAP = 300_000, 400 * 86_400_000
@@ -55,11 +53,8 @@ class Stream:
 class Recorder:
     """Writes the history of all meters into a database. Raises DatabaseError, and then nothing has been written."""
 
-    def __init__(self, database: Database, zone: tzinfo | None = None) -> None:  # noqa: ARG002
-        """`zone` is not needed any more: days are those of whoever asks."""
+    def __init__(self, database: Database) -> None:
         self._database = database
-        with database.transaction() as connection:
-            self._columns = read_columns(connection)
 
     def last_times(self) -> dict[str, float]:
         """Return when each meter had its last live reading, s since 1970."""
@@ -76,6 +71,7 @@ class Recorder:
         """Write a batch of each stream in one commit; of readings before `keep_since` (s) only the rollups."""
         refused = 0
         with self._database.transaction() as connection:
+            self._columns = read_columns(connection)  # the file may be another one than before
             for stream, batch in streams:
                 meter = _open_stream(connection, stream)
                 for run in _runs(batch):
@@ -113,9 +109,23 @@ class Recorder:
                 (round(before * 1000), limit),
             ).rowcount
 
+    def drop_minutes(self, before: float, limit: int) -> int:
+        """Drop the minutes of at most so many hours that ended before `before` (s); return of how many hours.
+
+        An hour has all of its minutes or none, so that whoever has hours and no minutes of them knows why.
+        """
+        with self._database.transaction() as connection:
+            hours = connection.execute(
+                "SELECT DISTINCT meter.id, minute.time / 3600 * 3600 FROM meter JOIN minute ON minute.meter = meter.id"
+                " WHERE minute.time < ? LIMIT ?",
+                (before // 3600 * 3600, limit),
+            ).fetchall()
+            connection.executemany("DELETE FROM minute WHERE meter = ?1 AND time >= ?2 AND time < ?2 + 3600", hours)
+        return len(hours)
+
     def _record(self, connection: sqlite3.Connection, meter: int, stream: Stream, batch: Batch, keep_since: int) -> int:
         """Write one run of times that only grow; return how many readings were refused."""
-        accepted = _choose(connection, meter, times_of(batch))
+        accepted = choose_new(connection, meter, times_of(batch))
         growth = _grow(stream, batch, accepted)
         before, refused = stream.time, 0
         if not stream.live:
@@ -201,23 +211,6 @@ def _runs(batch: Batch) -> list[Batch]:
     times = times_of(batch)
     cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b <= a]
     return [part_of(batch, start, end) for start, end in pairwise((0, *cuts, len(times)))]
-
-
-def _choose(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:
-    """Return which readings do not fall between the first and the last of their minute; None for all."""
-    rows = connection.execute(
-        "SELECT time * 1000, first_time, last_time FROM minute WHERE meter = ? AND time BETWEEN ? AND ?",
-        (meter, times[0] // 60_000 * 60, times[-1] // 1000),
-    ).fetchall()
-    taken = {minute: (minute + first, minute + last) for minute, first, last in rows}
-    if not taken or (len(taken) == 1 and times[0] > max(last for _, last in taken.values())):
-        return None
-    free = (0, -1)
-    chosen = []
-    for time in times:
-        first, last = taken.get(time - time % 60_000, free)
-        chosen.append(not first <= time <= last)
-    return None if all(chosen) else chosen
 
 
 def _grow(stream: Stream, batch: Batch, accepted: list[bool] | None) -> list[list[int]]:

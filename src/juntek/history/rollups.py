@@ -2,15 +2,19 @@
 
 Two rollups of one bucket become one by minimum, maximum, sum and, by time, the last. So a rollup is never made anew
 from readings, which may have been dropped long ago, and the same statement keeps both levels.
+
+An instant or a total has its columns, which keep their names. Those of today's quantities are added when a file is
+opened, so a further quantity, also of another package, is kept from then on.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from juntek.history.fields import INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, times_of
+from juntek.history.fields import FIELDS, INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, read_columns, times_of
 
 OPTIONAL = tuple(key for key in INSTANTS if key not in ("voltage", "current", "power", "remaining_capacity"))
 """Instants that a reading may lack; they are counted by themselves."""
@@ -45,6 +49,9 @@ def _parts() -> Iterator[Part]:
 PARTS = tuple(_parts())
 PART_NAMED = {part.name: part for part in PARTS}
 COUNT, FIRST_TIME, LAST_TIME = 0, 1, 2
+
+MINUTE, HOUR = 60_000, 3_600_000
+"""ms."""
 
 LEVELS = {"minute": 60, "hour": 3600}
 """Tables and their seconds."""
@@ -134,3 +141,69 @@ def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:
         else:
             whole.append(min(values) if part.way == "minimum" else max(values))
     return whole
+
+
+def choose_new(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:
+    """Return which readings do not fall between two that are there already, as far as minutes tell; None for all."""
+    rows = connection.execute(
+        "SELECT time * 1000, first_time, last_time, count FROM minute WHERE meter = ? AND time BETWEEN ? AND ?",
+        (meter, times[0] // MINUTE * 60 - 60, times[-1] // 1000 + 60),
+    ).fetchall()
+    if rows and times[-1] - times[0] <= HOUR and times[0] > rows[-1][0] + rows[-1][2]:
+        return None
+    taken = {minute: (minute + first, minute + last, count) for minute, first, last, count in rows}
+    spans = {minute: _span(taken, minute) for minute in taken}
+    if not taken or times[-1] - times[0] > HOUR:
+        for hour in _hours_without_minutes(connection, meter, times):  # what is there already can be told no more
+            spans |= {minute: (minute, minute + MINUTE) for minute in range(hour, hour + HOUR, MINUTE)}
+    chosen = []
+    for time in times:
+        first, last = spans.get(time - time % MINUTE, (0, -1))
+        chosen.append(not first <= time <= last)
+    return None if all(chosen) else chosen
+
+
+def _span(taken: Mapping[int, tuple[int, int, int]], minute: int) -> tuple[int, int]:
+    """Return from when to when a minute is taken: over to the next one where no more than a reading fits between."""
+    first, last, count = taken[minute]
+    pace = 1.5 * (last - first) / (count - 1) if count > 1 else 1.5 * MINUTE
+    before, after = taken.get(minute - MINUTE), taken.get(minute + MINUTE)
+    if before is not None and first - before[1] <= pace:
+        first = before[1]
+    if after is not None and after[0] - last <= pace:
+        last = after[0]
+    return first, last
+
+
+def _hours_without_minutes(connection: sqlite3.Connection, meter: int, times: list[int]) -> set[int]:
+    """Return the hours of which there are readings, but no minutes any more, ms since 1970."""
+    rows = connection.execute(
+        "SELECT time * 1000 FROM hour WHERE meter = ?1 AND time BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM minute"
+        " WHERE minute.meter = ?1 AND minute.time >= hour.time AND minute.time < hour.time + 3600)",
+        (meter, times[0] // HOUR * 3600, times[-1] // 1000),
+    )
+    return {hour for (hour,) in rows}
+
+
+def are_complete(connection: sqlite3.Connection) -> bool:
+    """Return whether the database has a column for every field."""
+    return len(read_columns(connection)) == len(FIELDS) and {part.name for part in PARTS} <= _names(
+        connection, "minute"
+    )
+
+
+def add_columns(connection: sqlite3.Connection) -> None:
+    """Add what is missing for the fields of today."""
+    if are_complete(connection):
+        return
+    connection.executemany("INSERT OR IGNORE INTO field (key) VALUES (?)", [(field.key,) for field in FIELDS])
+    wanted = {level: [part.name for part in PARTS] for level in LEVELS}
+    for table, names in (wanted | {"meter": list(TOTALS), "gap": list(TOTALS)}).items():
+        there = _names(connection, table)
+        for name in names:
+            if name not in there:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} INTEGER")
+
+
+def _names(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}

@@ -1,7 +1,7 @@
 """The tables of the history; rule: what stands here is never changed; a table is changed by a further migration.
 
 Each migration is frozen text, as files that were made by it are out there. Only columns of further quantities come
-by themselves (see `columns`), in `minute`, `hour`, `meter` and `gap`.
+by themselves (see `rollups`), in `minute`, `hour`, `meter` and `gap`.
 
 - `meter`: the names, and where the totals of each stood at its last live reading.
 - `raw`: blocks of readings; none crosses an hour, and those of one meter never overlap.

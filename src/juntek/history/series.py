@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import groupby, pairwise
 
-from juntek.history.day_rollups import read_day_rollups
+from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
     INSTANTS,
     SCALES,
@@ -29,7 +29,8 @@ from juntek.history.points import (
 )  # fmt: skip
 from juntek.history.rollups import OPTIONAL, PART_NAMED, fold
 
-SERIES_KEYS = ("voltage", "current", "power", "state_of_charge", *INSTANTS[3:], *TOTALS)
+_FIRST = ("voltage", "current", "power")
+SERIES_KEYS = (*_FIRST, "state_of_charge", *(key for key in INSTANTS if key not in _FIRST), *TOTALS)
 WIDTHS = (
     1, 2, 5, 10, 15, 30,
     60, 120, 300, 600, 900, 1800,
@@ -59,11 +60,15 @@ def read_series(  # noqa: PLR0913, PLR0917 - what a chart is
     if width is None:
         width = -int(-span // (max(points - 1, 1) * _DAY)) * _DAY
     count = _count(connection, meter, start, end) if width < 3600 else MOST_READINGS
-    if (count <= points or (width < 60 and count <= MOST_READINGS)) and _are_kept(connection, meter, start, end):
+    if (count <= points or (width < 60 and count <= MOST_READINGS)) and _are_kept(
+        connection, meter, start, end, "raw", 1000
+    ):
         batch = read_batch(connection, meter, quantities, start, end)
         if len(batch[TIME]) <= points:
             return _with_gaps(points_of_readings(batch, quantities), points)
         return _with_gaps(points_of_buckets(batch, quantities, width), points)
+    if width < 3600 and not _are_kept(connection, meter, start, end, "minute", 1):
+        width = 3600
     if width >= _DAY:
         return _with_gaps(_daily(connection, meter, quantities, between, width, zone), points)
     return _with_gaps(_rolled_up(connection, meter, quantities, between, max(width, 60)), points)
@@ -78,8 +83,10 @@ def _count(connection: sqlite3.Connection, meter: int, start: float, end: float)
     return row[0] or 0
 
 
-def _are_kept(connection: sqlite3.Connection, meter: int, start: float, end: float) -> bool:
-    """Whether the readings of the whole range are still kept."""
+def _are_kept(  # noqa: PLR0913, PLR0917 - what, of which meter and when
+    connection: sqlite3.Connection, meter: int, start: float, end: float, table: str, unit: int
+) -> bool:
+    """Whether the readings or the minutes of the whole range are still kept; times of the table are in 1/unit s."""
     rolled = connection.execute(
         "SELECT time FROM hour WHERE meter = ? AND time > ? AND time < ? ORDER BY time LIMIT 1",
         (meter, start - 3600, end),
@@ -87,8 +94,8 @@ def _are_kept(connection: sqlite3.Connection, meter: int, start: float, end: flo
     if rolled is None:
         return True
     kept = connection.execute(
-        "SELECT 1 FROM raw WHERE meter = ? AND time >= ? AND time < ? LIMIT 1",
-        (meter, rolled[0] * 1000, (rolled[0] + 3600) * 1000),
+        f"SELECT 1 FROM {table} WHERE meter = ? AND time >= ? AND time < ? LIMIT 1",  # noqa: S608 - our own names
+        (meter, rolled[0] * unit, (rolled[0] + 3600) * unit),
     ).fetchone()
     return kept is not None
 

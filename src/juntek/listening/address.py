@@ -10,6 +10,8 @@ from juntek.errors import ConfigurationError
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
 
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")
+
 
 class Address(NamedTuple):
     """Where to listen: an IP address and a TCP port."""
@@ -54,3 +56,9 @@ def parse_address(text: str, key: str, usual_port: int) -> Address:
     if not 1 <= port <= 65535:
         raise ConfigurationError(f"The port in {key} is 1 to 65535, not {port}.")
     return Address(host, port)
+
+
+def hosts_problem(hosts: tuple[str, ...]) -> str | None:
+    """Return what is wrong with names of this computer, as the end of a sentence; None where they are right."""
+    wrong = next((host for host in hosts if not _HOST.fullmatch(host)), None)
+    return None if wrong is None else f'has "{wrong}"; write names without http:// and without a port.'

@@ -1,8 +1,9 @@
 """A web server within the gateway; rule: it starts or says why not, and whoever holds a connection unused loses it.
 
 It is uvicorn by its options. What those do not reach is here: it waits for ever for the rest of a request and for a
-client to take what was sent, and it takes any number of connections. What is overridden for that are callbacks of
-asyncio, `send_400_response` and `capture_signals`; a test holds pyproject.toml to versions that this was tried with.
+client to take what was sent, and it takes any number of connections from anybody. What is overridden for that are
+callbacks of asyncio, `send_400_response` and `capture_signals`; a test holds pyproject.toml to versions that this was
+tried with.
 """
 
 from __future__ import annotations
@@ -13,23 +14,21 @@ import json
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from juntek.errors import JuntekError
 from juntek.listening.address import Address
+from juntek.listening.visitors import Limits, find_crowds, network_of
 
-MOST_CONNECTIONS: Final = 256
-"""Far fewer than the files a process may open, which the meters and the database need too."""
+PROXIES: Final = ("127.0.0.1", "::1")
+"""Who is believed when it says whom it asks for."""
 KEEP_ALIVE: Final = 5
-REQUEST_TIME: Final = 10.0
-"""s for the first line and headers of a request."""
-STALL_TIME: Final = 60.0
-"""s in which a client has to take something of what waits for it."""
 LARGEST_HEAD: Final = 16 * 1024
 STOP_TIME: Final = 2
 """s in which responses under way may end."""
@@ -43,30 +42,33 @@ class ListenError(JuntekError):
 
 
 @asynccontextmanager
-async def serve(
+async def serve(  # noqa: PLR0913 - what a server is made of
     application: Callable[..., Any],
     address: Address,
     key: str,
     *,
     headers: Iterable[tuple[str, str]],
-    most_connections: int | None = None,
+    limits: Limits,
+    proxies: Sequence[str] = PROXIES,
 ) -> AsyncIterator[None]:
     """Let an ASGI application answer at an address; leaving ends every response and cuts every connection.
 
-    Every response has the `headers`, errors and refusals too. `key` is what the owner has to correct. Raises
-    ListenError.
+    Every response has the `headers`, errors and refusals too. `key` is what the owner has to correct. `proxies` are
+    believed whom they ask for. Raises ListenError.
     """
     logging.getLogger("uvicorn.error").propagate = False  # it tells of every stranger's bad request
     listener = listen(address, key)
     try:
-        server = _Server(_configure(application, list(headers), most_connections or MOST_CONNECTIONS))
+        server = _Server(_configure(application, list(headers), limits, proxies))
         work = asyncio.create_task(server.serve([listener]), name=f"server of {key}")
     except BaseException:
         listener.close()
         raise
+    looking = asyncio.create_task(server.look(limits.look_every))
     try:
         yield
     finally:
+        looking.cancel()
         server.should_exit = True
         try:
             await work
@@ -74,10 +76,12 @@ async def serve(
             server.cut_all()
 
 
-def _configure(application: Callable[..., Any], headers: list[tuple[str, str]], most: int) -> Config:
+def _configure(
+    application: Callable[..., Any], headers: list[tuple[str, str]], limits: Limits, proxies: Sequence[str]
+) -> Config:
     return Config(
         application,
-        http=_Connection,
+        http=cast("type[_Connection]", partial(_Connection, limits)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -87,10 +91,9 @@ def _configure(application: Callable[..., Any], headers: list[tuple[str, str]], 
         headers=headers,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=STOP_TIME,
-        timeout_notify=-(10**10),  # at every look, also when the clock was set back
-        limit_concurrency=most + 1,  # a connection more is refused before it asks for anything
         h11_max_incomplete_event_size=LARGEST_HEAD,
-        forwarded_allow_ips="127.0.0.1,::1",
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         workers=1,
     )
 
@@ -98,20 +101,17 @@ def _configure(application: Callable[..., Any], headers: list[tuple[str, str]], 
 class _Server(Server):
     """The server as a part of a gateway."""
 
-    def __init__(self, config: Config) -> None:
-        config.callback_notify = self._hurry_all  # called once a second
-        super().__init__(config)
-
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the gateway."""
         yield
 
-    async def _hurry_all(self) -> None:
-        now = asyncio.get_running_loop().time()
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, _Connection):
-                connection.hurry(now)
+    async def look(self, every: float) -> None:
+        """Cut connections that have been waiting for too long."""
+        while True:
+            await asyncio.sleep(every)
+            for connection in list(self.server_state.connections):
+                cast("_Connection", connection).look()
 
     def cut_all(self) -> None:
         """Cut every connection that is still open."""
@@ -120,20 +120,29 @@ class _Server(Server):
 
 
 class _Connection(H11Protocol):
-    """A connection that can be told to be quick."""
+    """A connection that can be told to be quick, and to give way to others.
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's own
+    `since` is when it began to wait for its client: for a request, the rest of one, or to take what was sent; None
+    while the client waits for us.
+    """
+
+    def __init__(self, limits: Limits, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's own
         super().__init__(*arguments, **named)
-        self._watched: object = None
+        self._limits = limits
+        self._waits_for: object = None
         self._unsent = 0
-        self._idle_since: float | None = None
-        self._stalled_since: float | None = None
+        self.since: float | None = None
+        self.visitor = ""
+        self.made = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or turn it away where there are too many."""
+        """Take a connection; where there are too many, one has to give way."""
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
-            self._refuse(*_FULL)
+        self.visitor = network_of(self.client[0]) if self.client else ""
+        self.look()
+        others = [cast("_Connection", other) for other in self.connections if not other.transport.is_closing()]
+        if len(others) > self._limits.connections:
+            (_find_unused(others, self) or self).give_way()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, no more at once than a head may have: the library looks at the length only in between."""
@@ -162,24 +171,44 @@ class _Connection(H11Protocol):
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()
 
-    def hurry(self, now: float) -> None:
-        """Cut the connection where it has been waiting for a request or for its reader for too long."""
+    def give_way(self) -> None:
+        """Leave the place to somebody else; who has not asked yet is told why."""
+        if cast("object", self.cycle) is None:
+            self._refuse(*_FULL)
+        else:
+            self.transport.abort()
+
+    def look(self) -> None:
+        """Cut the connection where it has been waiting for its client for too long."""
+        now, unsent = self.loop.time(), self.transport.get_write_buffer_size()
         busy = self.cycle is not None and not self.cycle.response_complete
-        if busy or self.cycle is not self._watched:
-            self._watched, self._idle_since = self.cycle, None
-        elif self._idle_since is None:
-            self._idle_since = now
-        elif now - self._idle_since > REQUEST_TIME:
+        waits_for: object = None
+        longest = float("inf")
+        if unsent and unsent >= self._unsent:
+            waits_for, longest = "a reader", self._limits.stall_time
+        elif not busy and not unsent:
+            waits_for, longest = (self.cycle,), self._limits.request_time
+        elif busy and self.cycle.more_body:
+            waits_for = "a body"  # how long for that is the application's to say
+        if waits_for != self._waits_for:
+            self.since = None if waits_for is None else now
+        self._waits_for, self._unsent = waits_for, unsent
+        if self.since is not None and now - self.since > longest:
             self.transport.abort()
-            return
-        unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent < self._unsent:
-            self._stalled_since = None
-        elif self._stalled_since is None:
-            self._stalled_since = now
-        elif now - self._stalled_since > STALL_TIME:
-            self.transport.abort()
-        self._unsent = unsent
+
+
+def _find_unused(connections: list[_Connection], newcomer: _Connection) -> _Connection | None:
+    """Return the connection that is to give way: of who has most, the one that has waited for its client longest."""
+    crowds = find_crowds(connections, lambda one: one.visitor, newcomer.visitor)
+    for crowd in crowds:
+        for one in crowd:
+            one.look()
+        waiting = [one for one in crowd if one.since is not None and one is not newcomer]
+        if waiting:
+            return min(waiting, key=lambda one: one.since or 0.0)
+        if newcomer not in crowd and len(crowd) > len(crowds[-1]):
+            return min(crowd, key=lambda one: one.made)
+    return None
 
 
 def listen(address: Address, key: str) -> socket.socket:

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from juntek.discovery import find_modules
 from juntek.errors import RequestError
-from juntek.update import Outcome, Update
+from juntek.update import HistoryState, Outcome, Update
 
 O = TypeVar("O")  # noqa: E741 - options
+DATABASE = "database"
+"""The key in `Context.errors` of what is wrong with the file of totals and history."""
 Handle = Callable[[Update], Awaitable[None]]
 
 
@@ -137,12 +139,14 @@ class Context:
         """The older name of `carry_over`."""
         return self.carry_over
 
-    def look_at_history(self) -> tuple[Literal["ok", "paused", "off"], str | None]:
-        """Return whether readings are kept at present, and why not where they should be."""
+    def look_at_history(self) -> tuple[HistoryState, str | None]:
+        """Return whether readings are kept at present, and what is wrong where they should be, or with the file."""
+        damage = self.errors.get(DATABASE)
         if "history" not in self.sections:
-            return "off", None
-        reason = self.errors.get("history")
-        return ("paused" if reason else "ok"), reason
+            return ("damaged" if damage else "off"), damage
+        if reason := self.errors.get("history"):
+            return "paused", reason
+        return ("damaged" if damage else "ok"), damage
 
 
 @cache

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from juntek.errors import ConfigurationError
 from juntek.history import Database
-from juntek.history.clock import Clock
 from juntek.history.recorder import Recorder
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
@@ -40,10 +39,13 @@ MOST_HELD, MOST_OF_A_METER = 20_000, 100
 METERS_A_COMMIT = 100
 """Meters whose readings are written in one commit. One of a thousand would hold the others up who write here, the
 totals and the accounts of targets, for a second."""
-BLOCKS_DROPPED = 8
-"""Hours of readings that are dropped after one commit, so that no commit takes long; of many meters, twice as many as
-become too old from one commit to the next."""
+HOURS_DROPPED = 8
+"""Of readings, and of minutes, after one commit, so that no commit takes long; of many meters, twice as many as become
+too old from one commit to the next."""
 HOUR, DAY = 3600.0, 86_400.0
+EVEN = 4000.0
+"""s between two readings that are no jump of the clock, as meters are read at least once an hour. Nothing is dropped
+before it has gone evenly for an hour, so that a moment in a false future does not cost the past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,10 @@ class HistoryOptions:
     keep_raw_days: Annotated[
         float, Option("after which single readings are dropped", unit="days", low=1, high=36_500, written=True)
     ] = 30.0
+    keep_minutes_days: Annotated[
+        float,
+        Option("after which minutes are dropped; hours and days stay; 0 = never", unit="days", low=0, high=36_500),
+    ] = 730.0
     commit_interval: Annotated[
         float, Option("between two writes to the disk: what a power cut may cost", unit="s", low=0.1, high=3600)
     ] = 10.0
@@ -104,39 +110,36 @@ class _Keeper:
         self.failed = False
         self._options = options
         self._context = context
-        self._database = database
-        self._recorder: Recorder | None = None
-        self._clocks: dict[str, Clock] = {}
+        self._recorder = Recorder(database)
+        self._last_times: dict[str, float] = {}
+        self._even_since: dict[str, float] = {}
+        self._timeless: set[str] = set()
+        """Meters whose readings have no time at present."""
         self._held: dict[str, list[Reading]] = {}
         self._count = 0
         self._most = max(MOST_HELD, MOST_OF_A_METER * len(context.meters))
         self._full = asyncio.Event()
 
     async def open(self) -> None:
-        self._recorder = await asyncio.to_thread(Recorder, self._database, self._context.time_zone)
-        last_times = await asyncio.to_thread(self._recorder.last_times)
-        self._clocks = {meter: Clock(time) for meter, time in last_times.items()}
+        self._last_times = await asyncio.to_thread(self._recorder.last_times)
         self._held = self._context.carry_over.pop(SECTION, {})
         for meter, readings in self._held.items():
-            self._clocks.setdefault(meter, Clock()).admit(readings[-1].time or 0.0)
+            self._last_times[meter] = readings[-1].time or 0.0
         await self.commit()
 
     async def handle(self, update: Update) -> None:
         """Hold the reading of an update; one that was handed over before is not held again."""
-        reading = update.reading
+        reading, meter = update.reading, update.meter
         if reading is None:
             return
-        clock = self._clocks.setdefault(update.meter, Clock())
-        if reading.time is not None and reading.time == clock.last:
+        self._tell(meter, is_timeless=reading.time is None)
+        last = self._last_times.get(meter)
+        if reading.time is None or reading.time == last:
             return
-        if not clock.admit(reading.time):
-            self._tell(update.meter, clock)
-            return
-        if clock.refused:
-            clock.refused.clear()
-            self._context.errors.pop(SECTION, None)
-            log.info("history: readings of %s are kept again.", update.meter)
-        self._held.setdefault(update.meter, []).append(reading)
+        if last is None or meter not in self._even_since or not 0 < reading.time - last < EVEN:
+            self._even_since[meter] = reading.time
+        self._last_times[meter] = reading.time
+        self._held.setdefault(meter, []).append(reading)
         self._count += 1
         if self._count >= self._most:
             self._full.set()
@@ -179,30 +182,48 @@ class _Keeper:
         self._context.carry_over[SECTION] = held
 
     def _write(self, held: dict[str, list[Reading]]) -> None:
-        assert self._recorder is not None  # noqa: S101 - made by open
         while held:
             part = dict(islice(held.items(), METERS_A_COMMIT))
             self._recorder.record(part)
             for meter in part:
                 del held[meter]  # what is left is written when the disk is back
-        steady = [clock.last for clock in self._clocks.values() if clock.is_steady and clock.last is not None]
-        if steady:
-            limit = max(BLOCKS_DROPPED, ceil(2 * len(steady) * self._options.commit_interval / HOUR))
-            self._recorder.drop_raw(min(steady) - self._options.keep_raw_days * DAY, limit)
+        self._drop()
 
-    def _tell(self, meter: str, clock: Clock) -> None:
+    def _drop(self) -> None:
+        """Drop a little of what is old."""
+        steady = [
+            last for meter, since in list(self._even_since.items()) if (last := self._last_times[meter]) - since >= HOUR
+        ]
+        if not steady:
+            return
+        options, now = self._options, min(steady)
+        limit = max(HOURS_DROPPED, ceil(2 * len(steady) * options.commit_interval / HOUR))
+        self._recorder.drop_raw(now - options.keep_raw_days * DAY, limit)
+        if options.keep_minutes_days:
+            self._recorder.drop_minutes(now - max(options.keep_minutes_days, options.keep_raw_days) * DAY, limit)
+
+    def _tell(self, meter: str, *, is_timeless: bool) -> None:
         """Say once why readings are not kept, and to whoever looks, for as long as it is so."""
-        for why, count in clock.refused.items():
-            sentence = f"Readings of {meter} are not kept at present, because {why}; set the clock of this computer."
-            self._context.errors[SECTION] = sentence
-            if count == 1:
-                log.warning("history: %s", sentence)
+        if is_timeless == (meter in self._timeless):
+            return
+        (self._timeless.add if is_timeless else self._timeless.discard)(meter)
+        self._context.errors.pop(SECTION, None)
+        if self._timeless:
+            meters = ", ".join(sorted(self._timeless))
+            self._context.errors[SECTION] = (
+                f"Readings of {meters} are not kept at present, because the clock was not set; set the clock of this "
+                "computer."
+            )
+        if is_timeless:
+            log.warning("history: %s", self._context.errors[SECTION])
+        else:
+            log.info("history: readings of %s are kept again.", meter)
 
 
 OUTPUT = Output(
     section=SECTION,
     options=HistoryOptions,
     open=open_sink,
-    about="Every reading is kept for a month, and its minutes, hours and days for ever.",
+    about="Every reading is kept for a month, its minutes for two years, hours and days for ever.",
     max_latency=lambda _: 0.1,
 )

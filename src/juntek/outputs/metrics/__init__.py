@@ -6,14 +6,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from juntek.listening.address import Address, parse_address
-from juntek.option import Option
+from juntek.listening.address import Address, hosts_problem, parse_address
+from juntek.listening.visitors import Limits
+from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 __all__ = ["OUTPUT", "MetricsOptions", "Options", "open_sink"]
+
+MOST_CONNECTIONS = 32
+"""There are few who ask, and one that takes the page slowly holds a whole one in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +28,14 @@ class MetricsOptions:
     """
 
     listen: Annotated[str, Option('"0.0.0.0:9485": all addresses of this computer')] = "127.0.0.1:9485"
+    allowed_hosts: Annotated[
+        tuple[str, ...], Option("other names that whoever asks has for this computer", check=hosts_problem,
+                                example=["battery.example.org"])
+    ] = ()  # fmt: skip
 
     def __post_init__(self) -> None:
         _ = self.address
+        check_options("metrics", self)
 
     @property
     def address(self) -> Address:
@@ -38,14 +47,18 @@ Options = MetricsOptions
 
 
 @asynccontextmanager
-async def open_sink(options: MetricsOptions, context: Context) -> AsyncIterator[Handle]:
+async def open_sink(
+    options: MetricsOptions,
+    context: Context,
+    limits: Limits = Limits(connections=MOST_CONNECTIONS),  # noqa: B008
+) -> AsyncIterator[Handle]:
     """Serve the page at `options.listen` and yield `handle(update)`; leaving closes every connection.
 
     Raises ListenError where the address cannot be listened at, ModuleNotFoundError where a library is missing.
     """
     from juntek.outputs.metrics.page import serve  # noqa: PLC0415 - only whoever serves the page needs the library
 
-    async with serve(options.address, context) as handle:
+    async with serve(options, context, limits) as handle:
         yield handle
 
 

@@ -20,9 +20,11 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest, gzip_accepted
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from juntek.listening.address import Address
+from juntek.listening.hosts import HostCheck
 from juntek.listening.http_server import serve as listen
+from juntek.listening.visitors import Limits
 from juntek.outputs import Context
+from juntek.outputs.metrics import MetricsOptions
 from juntek.outputs.metrics.present import Meters
 from juntek.update import Update
 
@@ -32,8 +34,6 @@ PATH: Final = "/metrics"
 REST: Final = 4
 """A page is shown again for that many times the time it took to write it."""
 _TEXT: Final = "text/plain; charset=utf-8"
-MOST_CONNECTIONS: Final = 32
-"""There are few who ask, and one that takes the page slowly holds a whole one in memory."""
 PIECE: Final = 64 * 1024
 """Bytes that are handed to a connection at once: of a slow one no more than that waits in memory twice."""
 
@@ -43,6 +43,9 @@ HEADERS: Final = (
     ("referrer-policy", "no-referrer"),
     ("cross-origin-resource-policy", "same-origin"),
     ("cache-control", "no-store"),
+)
+_OTHER_NAME: Final = (
+    b"This name is not known to be this gateway's; use its address, or add the name to metrics.allowed_hosts.\n"
 )
 _FOR_PEOPLE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>juntek: {site}</title>
@@ -68,15 +71,19 @@ class Form(NamedTuple):
 class Page:
     """Writes the metrics of a registry, and answers with them."""
 
-    def __init__(self, registry: CollectorRegistry, site: str) -> None:
+    def __init__(self, registry: CollectorRegistry, site: str, hosts: HostCheck) -> None:
         self._registry = registry
+        self._hosts = hosts
         self._welcome = _FOR_PEOPLE.format(site=html.escape(site), path=PATH).encode()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="juntek-metrics")
         self._written: dict[Form, asyncio.Future[tuple[bytes, float]]] = {}
 
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] not in ("GET", "HEAD"):
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or not await self._hosts.knows(hosts[0]):
+            await _answer(send, 421, _TEXT, _OTHER_NAME)
+        elif scope["method"] not in ("GET", "HEAD"):
             await _answer(send, 405, _TEXT, b"This page can be read only.\n", {"allow": "GET, HEAD"})
         elif scope["path"] == "/":
             await _answer(send, 200, "text/html; charset=utf-8", self._welcome)
@@ -148,19 +155,22 @@ async def _answer(
 
 
 @asynccontextmanager
-async def serve(address: Address, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def serve(
+    options: MetricsOptions, context: Context, limits: Limits
+) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Do what `open_sink` promises."""
     meters = Meters(context)
     registry = CollectorRegistry()
     registry.register(meters)
     ProcessCollector(registry=registry)
-    page = Page(registry, context.site)
+    page = Page(registry, context.site, HostCheck(context.gateway, options.allowed_hosts))
+    address = options.address
 
     async def handle(update: Update) -> None:
         meters.take(update)
 
     try:
-        async with listen(page, address, "metrics.listen", headers=HEADERS, most_connections=MOST_CONNECTIONS):
+        async with listen(page, address, "metrics.listen", headers=HEADERS, limits=limits):
             log.info("metrics: the page is at http://%s%s", address.seen_from(context.gateway), PATH)
             yield handle
     finally:

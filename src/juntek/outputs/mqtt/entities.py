@@ -127,7 +127,7 @@ _LINK = (
 
 _HISTORY = _of_link(
     "history", "History", platform="binary_sensor", device_class="problem",
-    template="'ON' if value_json.history == 'paused' else 'OFF' if value_json.history == 'ok' else none",
+    template="'ON' if value_json.history in ('paused', 'damaged') else 'OFF' if value_json.history == 'ok' else none",
     attributes="{'error': value_json.history_error}",
 )  # fmt: skip
 """There where a history is kept; unknown when it is configured no more."""

@@ -8,7 +8,7 @@ discovery message are those of the oldest Home Assistant that we answer for: one
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from juntek.names import slug
 from juntek.outputs.mqtt.entities import entities_of
@@ -17,13 +17,10 @@ from juntek.rs485.family import model_of_family
 if TYPE_CHECKING:
     from juntek.outputs.mqtt.entities import Entity
     from juntek.reading import Identity
-    from juntek.update import Health
+    from juntek.update import Health, HistoryState
 
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""
-
-HistoryState = Literal["ok", "paused", "off"]
-"""Off: no history is configured. Paused: the disk is full or read-only, or the clock is wrong."""
 
 _OWN_KEYS = ("key", "template", "source", "attributes")
 

@@ -1,4 +1,4 @@
-"""Every reading to an engine of time series, as Influx line protocol; rule: importing this loads no library."""
+"""Every reading to a time-series database, as Influx line protocol; rule: importing this loads no library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from juntek.outputs import Context, Handle, Output
-from juntek.outputs.timeseries.options import TimeseriesOptions
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,31 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from juntek.history import Database
 from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import times_of
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.lines import lines_of
-from juntek.outputs.timeseries.progress import STEPS, WINDOW, Progress
 from juntek.outputs.timeseries.responses import TargetError, explain_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from juntek.outputs import SinkHealth
-    from juntek.outputs.timeseries.options import Options
     from juntek.outputs.timeseries.responses import Response
     from juntek.outputs.timeseries.target import Target
-
-P = ParamSpec("P")
-T = TypeVar("T")
+    from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 BATCH: Final = 5_000
 """Readings in a request: two megabytes, a tenth of it compressed."""
@@ -39,30 +34,90 @@ SMALLEST_BATCH: Final = 100
 """Readings in a request to a target that does not respond to larger ones in time."""
 GROWS_AFTER: Final = 600.0
 """s after which a larger one is tried again."""
+WINDOW: Final = 60.0
+"""s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 30."""
+STEPS: Final = 3
+"""Into so many parts the window is divided."""
+FAR_BEHIND: Final = 180_000
+"""ms: a head that is further behind after trouble leaves a gap and goes on with what is new."""
+
+
+class Progress:
+    """The cursors of one target by meter: where they stand `now`, and at least WINDOW seconds ago (`settled`).
+
+    A target may lose in a power cut of its own what it took last, so they can go back to there, and only that is kept
+    on disk. What is sent again is the same to the last digit: a database that tells rows by series and time keeps it
+    once.
+    """
+
+    def __init__(self) -> None:
+        self.now: dict[str, Cursor] = {}
+        self.saved: dict[str, Cursor] = {}
+        """What is on disk, as far as we know."""
+        self._is_back = True
+        self._then: deque[dict[str, Cursor]] = deque([{}], maxlen=STEPS + 1)
+
+    @property
+    def settled(self) -> dict[str, Cursor]:
+        """Where they stood at least WINDOW seconds ago, or when we began."""
+        return self._then[0]
+
+    def tick(self) -> None:
+        """A STEPSth of the window has gone by."""
+        self._then.append(dict(self.now))
+
+    def go_back(self) -> None:
+        """The target may have lost what it took last."""
+        self._is_back = True
+        self.now = dict(self.settled)
+        self._then = deque([dict(self.settled)], maxlen=STEPS + 1)
+
+    def merge(self, on_disk: Mapping[str, Cursor], newest: Mapping[str, int]) -> None:
+        """Take over what others have written: a new meter, or a gap that the recorder or a push has widened.
+
+        Where a head has gone far back, go on with what is new; what lies between is sent beside it.
+        """
+        for meter, cursor in on_disk.items():
+            if self.saved.get(meter) == cursor:
+                continue
+            for cursors in (self.now, *self._then):
+                mine = cursors.get(meter, cursor)
+                cursors[meter] = mine.widen(cursor.past, cursor.until)._replace(since=cursor.since, moves=cursor.moves)
+            self.saved[meter] = cursor
+        if not self._is_back:
+            return
+        self._is_back = False
+        for meter, cursor in self.now.items():
+            if (last := newest.get(meter, 0)) - cursor.head > FAR_BEHIND:
+                self.now[meter] = cursor.widen(cursor.head, last)._replace(head=last)
+
+    def advance(self, before: Mapping[str, Cursor], after: Mapping[str, Cursor]) -> None:
+        """The target has taken all between; of no account for a cursor that has moved meanwhile."""
+        self.now |= {meter: cursor for meter, cursor in after.items() if self.now[meter] == before[meter]}
 
 
 class Request(NamedTuple):
-    """Lines for one request, the cursors before and after it, and what there is to count."""
+    """Lines for one request, and where the cursors stand after it."""
 
     lines: list[bytes]
-    before: dict[str, Cursor]
     after: dict[str, Cursor]
     oldest: int | None
-    """Of which time the oldest reading is, ms since 1970."""
+    """The time of the oldest reading, ms since 1970."""
     lost: int = 0
-    """About how many readings lay before these that the history has dropped."""
+    """About how many readings before these the history has dropped."""
 
 
 class Delivery:
     """The readings of a history on their way to one target; a context manager, for one task.
 
     `health` is kept up to date: what was refused and lost, and since when the target is behind. With `ends` all is
-    sent once, so that a target that has taken something is not doubted when it refuses what is left.
+    sent once, so that a target that has taken something is not doubted when it refuses what is left. Raises
+    DatabaseError.
     """
 
     def __init__(  # noqa: PLR0913 - from where, to whom, and who has to know
         self,
-        options: Options,
+        options: TimeseriesOptions,
         database: Path,
         target: Target,
         site: str,
@@ -78,7 +133,6 @@ class Delivery:
         self.reason = ""
         """Why the last one was refused, in the target's words."""
         self._behind: dict[str, float | None] = {}
-        """Since when new and past readings are unsent, s since 1970."""
         self._ends = ends
         self._options = options
         self._path = database
@@ -89,62 +143,54 @@ class Delivery:
         self._ticked = clock()
         self._limit, self._limited = BATCH, 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries")
-        self._store: Cursors
-        self._reader: HistoryReader
+        self._opened: list[Cursors | HistoryReader] = []
 
     async def __aenter__(self) -> Self:
-        """Raises DatabaseError, here and in every method."""
-
-        def open_files() -> None:
-            database = Database(self._path, check=False, synchronous="NORMAL")
-            self._store = Cursors(database, self._options.label)
-            self._reader = HistoryReader(self._path)
-
         try:
-            await self._run(open_files)
+            await self._run(self._open)
         except BaseException:
-            await self.__aexit__(None, None, None)
+            await self.__aexit__()
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # What was begun in the thread is waited for.
-        await asyncio.to_thread(self._thread.shutdown)
-        for opened in ("_reader", "_store"):
-            if hasattr(self, opened):
-                getattr(self, opened).close()
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._thread.shutdown)  # what was begun in the thread is waited for
+        for opened in self._opened:
+            opened.close()
 
-    async def _run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*arguments, **named))
+    def _open(self) -> None:
+        self._store = Cursors(Database(self._path, check=False, synchronous="NORMAL"), self._options.label)
+        self._opened.append(self._store)
+        self._reader = HistoryReader(self._path)
+        self._opened.append(self._reader)
+
+    async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - what it takes and returns
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def look(self) -> None:
         """See what is new, and keep how far everything was a minute ago."""
-
-        def look() -> dict[str, tuple[Cursor, int]]:
-            self._store.save(saved, settled)
-            return self._store.look()
-
         if self._clock() - self._ticked >= WINDOW / STEPS:
             self._ticked = self._clock()
             self.progress.tick()
-        saved, settled = dict(self.progress.saved), dict(self.progress.settled)
-        found = await self._run(look)
-        self.progress.saved |= settled
-        self.progress.merge({meter: cursor for meter, (cursor, _) in found.items()})
+        await self._save(self.progress.settled)
+        found: dict[str, tuple[Cursor, int]] = await self._run(self._store.look)
         self._newest = {meter: newest for meter, (_, newest) in found.items()}
-        self.progress.leave_gaps(self._newest)
+        self.progress.merge({meter: cursor for meter, (cursor, _) in found.items()}, self._newest)
 
     async def keep(self) -> None:
         """Keep where the cursors are now, in place of where they were a minute ago."""
-        await self._run(self._store.save, dict(self.progress.saved), dict(self.progress.now))
-        self.progress.saved = dict(self.progress.now)
+        await self._save(self.progress.now)
+
+    async def _save(self, cursors: Mapping[str, Cursor]) -> None:
+        cursors = dict(cursors)
+        await self._run(self._store.save, dict(self.progress.saved), cursors)
+        self.progress.saved |= cursors
 
     async def send_new(self) -> int:
         """Send what is after the heads, as far as it fits into one request; return how many readings that were."""
-        now = self.progress.now
-        heads = {meter: now[meter] for meter, newest in self._newest.items() if newest > now[meter].head}
+        heads = {
+            meter: cursor for meter, cursor in self.progress.now.items() if self._newest.get(meter, 0) > cursor.head
+        }
         count = await self._send("new", self._collect_new, heads, self._limit) if heads else 0
         if count < self._limit:
             self._show("new", None)
@@ -162,7 +208,7 @@ class Delivery:
     async def _send(
         self, what: str, collect: Callable[[dict[str, Cursor], int], Request], cursors: dict[str, Cursor], limit: int
     ) -> int:
-        request = await self._run(collect, cursors, limit)
+        request: Request = await self._run(collect, cursors, limit)
         if request.oldest is not None:
             self._show(what, request.oldest / 1000)
         try:
@@ -172,9 +218,13 @@ class Delivery:
             raise
         if self._target.take_new_connection():
             self.progress.go_back()
-        self.progress.advance(request.before, request.after)
+        self.progress.advance(cursors, request.after)
         self.health.lost += request.lost
         return len(request.lines)
+
+    def wait_since(self, time: float | None) -> None:
+        """Say that nothing was answered since a time (s since 1970), or with None that all was."""
+        self._show("asked", time if time is None else self._behind.get("asked") or time)
 
     def _show(self, what: str, since: float | None) -> None:
         self._behind[what] = since
@@ -185,16 +235,16 @@ class Delivery:
     def _collect_new(self, cursors: dict[str, Cursor], limit: int) -> Request:
         lines: list[bytes] = []
         after: dict[str, Cursor] = {}
-        times: list[int] = []
+        oldest: list[int] = []
         for meter, cursor in cursors.items():
             if len(lines) >= limit:
                 break
             batch = self._reader.read_after(meter, cursor.head, limit - len(lines))
-            if found := times_of(batch):
+            if times := times_of(batch):
                 lines += lines_of(self._site, meter, batch)
-                times.append(found[0])
-                after[meter] = cursor._replace(head=found[-1])
-        return Request(lines, cursors, after, min(times, default=None))
+                oldest.append(times[0])
+                after[meter] = cursor._replace(head=times[-1])
+        return Request(lines, after, min(oldest, default=None))
 
     def _collect_past(self, cursors: dict[str, Cursor], limit: int) -> Request:
         ((meter, cursor),) = cursors.items()
@@ -203,10 +253,10 @@ class Delivery:
         lines = lines_of(self._site, meter, [column[: len(times)] for column in batch])
         past = times[-1] if len(times) == limit else cursor.until
         lost = self._store.count(meter, cursor.past, times[0] - 1 if times else cursor.until)
-        return Request(lines, cursors, {meter: cursor._replace(past=past)}, times[0] if times else None, lost)
+        return Request(lines, {meter: cursor._replace(past=past)}, times[0] if times else None, lost)
 
     def _newest_line(self) -> list[bytes]:
-        newest = {meter: max(self._newest[meter], cursor.head) for meter, cursor in self.progress.now.items()}
+        newest = {meter: max(self._newest.get(meter, 0), cursor.head) for meter, cursor in self.progress.now.items()}
         meter = max(newest, key=newest.__getitem__)
         return lines_of(self._site, meter, self._reader.read_after(meter, newest[meter] - 1, 1))
 
@@ -215,7 +265,8 @@ class Delivery:
     async def _hand_over(self, lines: Sequence[bytes], *, is_checked: bool = False) -> None:
         """Send lines, and count those that are refused: halved, until the wrong ones stand alone.
 
-        Raises TargetError where the target is away, or refuses everything.
+        Raises TargetError where the target is away, or refuses everything: the newest reading too, so that the target
+        is wrong and not our lines.
         """
         if not lines:
             return
@@ -224,7 +275,10 @@ class Delivery:
             self.sent += len(lines)
             return
         if not is_checked and response.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            await self._check(response.reason)
+            if not (self._ends and self.sent):
+                newest: list[bytes] = await self._run(self._newest_line)
+                if not (await self._target.write(newest)).is_good:
+                    raise explain_refusal(self._options, response.reason)
             is_checked = True
         if len(lines) == 1 or response.dropped >= len(lines):
             self.health.refused += len(lines)
@@ -244,11 +298,3 @@ class Delivery:
         if self._limit < BATCH and self._clock() - self._limited > GROWS_AFTER:
             self._limit, self._limited = min(2 * self._limit, BATCH), self._clock()
         return response
-
-    async def _check(self, reason: str) -> None:
-        """Raise TargetError where the newest reading is refused too: then the target is wrong and not our lines."""
-        if self._ends and self.sent:
-            return
-        newest = await self._run(self._newest_line)
-        if not (await self._target.write(newest)).is_good:
-            raise explain_refusal(self._options, reason)

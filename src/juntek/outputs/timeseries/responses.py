@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from juntek.outputs.timeseries.options import Options
+    from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 LARGEST_RESPONSE: Final = 65_536
 """Bytes of a response that are looked at."""
@@ -165,7 +165,7 @@ def _read_date(text: str) -> datetime | None:
 # What it says of the target -----------------------------------------------------------------------------------
 
 
-def explain_refusal(options: Options, reason: str) -> TargetError:
+def explain_refusal(options: TimeseriesOptions, reason: str) -> TargetError:
     """Return the error of a target that takes no line at all."""
     mend = "check timeseries.url, and the target's own log"
     if _CLASH.search(reason):
@@ -173,13 +173,13 @@ def explain_refusal(options: Options, reason: str) -> TargetError:
     return TargetError(f"The target {options.label} refuses all that it is sent ({reason}); {mend}.")
 
 
-def explain_response(options: Options, response: Response) -> TargetError | None:
+def explain_response(options: TimeseriesOptions, response: Response) -> TargetError | None:
     """Return what a response says of the target; None where it is about the lines that were sent, or good."""
     sentence = _explain_status(options, response)
     return TargetError(f"The target {options.label} {sentence}", wait=response.wait) if sentence else None
 
 
-def _explain_status(options: Options, response: Response) -> str | None:  # noqa: PLR0911 - one a status
+def _explain_status(options: TimeseriesOptions, response: Response) -> str | None:  # noqa: PLR0911 - one a status
     reason = f"({response.status}: {response.reason})"
     match response.status:
         case 400 | 413 | 422:
@@ -200,25 +200,23 @@ def _explain_status(options: Options, response: Response) -> str | None:  # noqa
             return f"sends us {where} ({status}); write into timeseries.url where it is itself."
         case status if status >= 500:
             return f"failed {reason}; look at its log."
-        case _:
-            return f"does not take what it is sent {reason}; check timeseries.url."
+    return f"does not take what it is sent {reason}; check timeseries.url."
 
 
-def _explain_request(options: Options, response: Response) -> str | None:
+def _explain_request(options: TimeseriesOptions, response: Response) -> str | None:
     """Some say that the request is bad where another status was meant; None where they mean the lines."""
     message = response.message
     if _LOGIN.search(message):
-        return _explain_login(options, response._replace(status=401))
+        return _explain_login(options, response)
     if _NO_DATABASE.search(message):
         return f"wants to know the database ({message}); add ?db=... with its name to timeseries.url."
     if _NO_PATH.search(message):
         return _explain_path(options, response)
-    if urlsplit(options.url).scheme == "http" and _TLS.search(message):
-        return "speaks TLS there; begin timeseries.url with https://."
-    return None
+    is_tls = urlsplit(options.url).scheme == "http" and _TLS.search(message)
+    return "speaks TLS there; begin timeseries.url with https://." if is_tls else None
 
 
-def _explain_path(options: Options, response: Response) -> str:
+def _explain_path(options: TimeseriesOptions, response: Response) -> str:
     if response.status == HTTPStatus.NOT_FOUND and _NO_BUCKET.search(response.message):
         return f"does not know what timeseries.url names ({response.message}); create it there, or correct the URL."
     path = urlsplit(options.url).path
@@ -226,18 +224,19 @@ def _explain_path(options: Options, response: Response) -> str:
     return f"takes nothing at {path}; check host, port and path in timeseries.url ({paths})."
 
 
-def _explain_login(options: Options, response: Response) -> str:
-    may_not = response.status == HTTPStatus.FORBIDDEN
+def _explain_login(options: TimeseriesOptions, response: Response) -> str:
+    who, keys = None, ""
     if options.username is not None:
-        if may_not:
-            return f'does not let the user "{options.username}" write ({response.reason}); give it the right to.'
         key = "password_file" if options.password is None else "password"
-        return f'refuses the user "{options.username}"; check timeseries.username and timeseries.{key}.'
-    if options.token is not None or options.token_file is not None:
-        if may_not:
-            return f"does not let the owner of the token write ({response.reason}); give it the right to."
-        return f"refuses the token; check timeseries.{'token_file' if options.token is None else 'token'}."
-    if may_not:
+        who, keys = f'the user "{options.username}"', f"timeseries.username and timeseries.{key}"
+    elif options.token is not None or options.token_file is not None:
+        who, keys = "the token", f"timeseries.{'token_file' if options.token is None else 'token'}"
+    if response.status != HTTPStatus.FORBIDDEN:
+        if who is None:
+            return "wants a login; set timeseries.username and timeseries.password_file, or timeseries.token_file."
+        return f"refuses {who}; check {keys}."
+    if who is None:
         mend = "set timeseries.username or timeseries.token_file"
         return f"lets nobody write without a login ({response.reason}); {mend}."
-    return "wants a login; set timeseries.username and timeseries.password_file, or timeseries.token_file."
+    who = who.replace("the token", "the owner of the token")
+    return f"does not let {who} write ({response.reason}); give it the right to."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
 from juntek.errors import ConfigurationError, JuntekError
-from juntek.history.lock import hold, lock_of
+from juntek.lock import hold, lock_of
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.lines import lines_of_samples
 from juntek.outputs.timeseries.responses import TargetError
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from juntek.outputs import Context
-    from juntek.outputs.timeseries.options import Options
     from juntek.outputs.timeseries.target import Target
+    from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
     from juntek.samples import Sample
     from juntek.update import Update
 
@@ -50,7 +50,7 @@ USUAL: Final = Timings()
 
 @asynccontextmanager
 async def serve(
-    options: Options, context: Context, name: str, timings: Timings = USUAL
+    options: TimeseriesOptions, context: Context, name: str, timings: Timings = USUAL
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Do what `open_sink` promises; `name` is that of the sink."""
     database = context.database
@@ -63,8 +63,7 @@ async def serve(
             open_target(options, context.version, response_time=timings.response) as target,
             Delivery(options, database, target, context.site, context.sinks[name]) as delivery,
         ):
-            backoff = Backoff(timings.shortest_wait, timings.longest_wait)
-            session = Session(options, context, name, target, delivery, backoff)
+            session = Session(options, context, name, target, delivery, timings)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     task = tasks.create_task(session.run())
@@ -96,7 +95,13 @@ class Session:
     """What the gateway does for one target."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what is known, and the way to the target
-        self, options: Options, context: Context, name: str, target: Target, delivery: Delivery, backoff: Backoff
+        self,
+        options: TimeseriesOptions,
+        context: Context,
+        name: str,
+        target: Target,
+        delivery: Delivery,
+        timings: Timings,
     ) -> None:
         self._options = options
         self._context = context
@@ -105,8 +110,10 @@ class Session:
         self._delivery = delivery
         self._health = context.sinks[name]
         self._updates = {meter: nothing_of(meter) for meter in context.meters}
-        self._backoff = backoff
+        self._backoff = Backoff(timings.shortest_wait, timings.longest_wait)
         self._is_catching_up = False
+        self._logged = ""
+        """The last cause of a failure that the log has."""
         self._situation_due = self._past_due = 0.0
         self._refused = Tally(REFUSED_LOGGED_EVERY, self._health.refused)
         self._lost = Tally(LOST_LOGGED_EVERY, self._health.lost)
@@ -128,6 +135,7 @@ class Session:
         """Send what there is; return the s after which to look again."""
         now = asyncio.get_running_loop().time
         began, delivery = now(), self._delivery
+        delivery.wait_since(self._context.time())
         await delivery.look()
         count = await delivery.send_new()
         has_more, has_sent = count >= BATCH, count > 0
@@ -141,25 +149,22 @@ class Session:
             await self._send_situation()
             self._situation_due = now() + SITUATION_EVERY
             has_sent = True
+        delivery.wait_since(None)
         if has_sent:
             self._succeed()
-        self._log_counts()
+        self._log_counts(now())
         next_look = began + (0.0 if has_more else self._options.interval)
-        return max(min(next_look, self._past_due if self._is_draining else next_look) - now(), 0.0)
-
-    @property
-    def _is_draining(self) -> bool:
-        return any(cursor.has_gap for cursor in self._delivery.progress.now.values())
+        is_draining = any(cursor.has_gap for cursor in delivery.progress.now.values())
+        return max(min(next_look, self._past_due if is_draining else next_look) - now(), 0.0)
 
     async def _send_situation(self) -> None:
         """Send how each meter is set and how it does, and how the gateway and its sinks do."""
-        context = self._context
+        context, now = self._context, self._context.time()
         samples: list[Sample] = []
         for update in self._updates.values():
             samples += samples_of_link(context.site, update, is_up=update.available)
             if update.available:
                 samples += samples_of_settings(context.site, update, update.reading)
-        now = context.time()
         samples += samples_of_gateway(context.site, context.gateway, context.version, context.sinks, now)
         response = await self._target.write(lines_of_samples(samples, now))
         if not response.is_good:
@@ -167,24 +172,26 @@ class Session:
         if self._target.take_new_connection():
             self._delivery.progress.go_back()
 
-    # How it goes ----------------------------------------------------------------------------------------------
-
     def _fail(self, error: TargetError) -> float:
-        """Say once that nothing is taken; return the s after which to try again."""
+        """Say once that nothing is taken, and why; return the s after which to try again."""
         self._delivery.progress.go_back()
         trouble = f"{error} Nothing is lost: it is sent later."
-        if self._health.connected or self._name not in self._context.troubles:
+        cause = str(error).partition("(")[0]  # what the target says of it may differ each time
+        if self._health.connected or self._name not in self._context.errors:
             self._health.failures += 1
+            self._logged = ""
+        if cause != self._logged:
+            self._logged = cause
             log.warning("%s: %s", self._name, trouble)
         self._health.connected = False
-        self._context.troubles[self._name] = trouble
+        self._context.errors[self._name] = trouble
         return max(error.wait or 0.0, self._backoff.wait())
 
     def _succeed(self) -> None:
         """The target has taken something."""
         self._backoff.reset()
         self._health.connected = True
-        if self._context.troubles.pop(self._name, None) is not None:
+        if self._context.errors.pop(self._name, None) is not None:
             self._is_catching_up = True
             log.info("%s: it takes readings again; what it missed is sent now.", self._name)
 
@@ -198,8 +205,7 @@ class Session:
             start = datetime.fromtimestamp(behind, self._context.time_zone)
             log.info("%s: it gets what it missed since %s now.", self._name, f"{start:%Y-%m-%d %H:%M}")
 
-    def _log_counts(self) -> None:
-        now = asyncio.get_running_loop().time()
+    def _log_counts(self, now: float) -> None:
         if count := self._refused.news(self._health.refused, now):
             reason = self._delivery.reason
             log.warning("%s: %d readings were refused (%s); all others are sent.", self._name, count, reason)

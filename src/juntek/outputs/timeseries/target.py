@@ -1,7 +1,7 @@
 """The far end: Influx line protocol over HTTP; rule: every failure is one sentence, and the library's errors end here.
 
 VictoriaMetrics, InfluxDB 1, 2 and 3, QuestDB and Telegraf take the same lines and differ in how they respond; what is
-known of that stands in `responses`.
+known of that stands in `responses`. The files of a login are read once, and what is in them is shown nowhere.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import re
 import ssl
 import time
+from base64 import b64encode
 from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -20,15 +21,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from juntek.errors import ConfigurationError
+from juntek.files import read_bytes
 from juntek.network import explain_no_connection
-from juntek.outputs.timeseries.access import read_access
 from juntek.outputs.timeseries.responses import TargetError, explain_response, read_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
+    from pathlib import Path
 
-    from juntek.outputs.timeseries.options import Options
     from juntek.outputs.timeseries.responses import Response
+    from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 CONNECT_TIME: Final = 10.0
 RESPONSE_TIME: Final = 30.0
@@ -48,41 +50,91 @@ _LARGE: Final = 32_000
 _UNREADABLE: Final = (400, 415, 422)
 """What those answer who cannot decompress: QuestDB before 9.1 (415), and who takes it for lines."""
 _HANG_UP = re.compile(r"disconnect|closed", re.IGNORECASE)
+_HEADER_WORD = re.compile(r"[\x21-\x7e]+")
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
 
 
 @asynccontextmanager
 async def open_target(
-    options: Options, version: str, *, response_time: float = RESPONSE_TIME, request_time: float = REQUEST_TIME
+    options: TimeseriesOptions,
+    version: str,
+    *,
+    response_time: float = RESPONSE_TIME,
+    request_time: float = REQUEST_TIME,
 ) -> AsyncIterator[Target]:
     """Yield the target; connects with the first request only.
 
     Raises ConfigurationError for a URL or a file that is no use.
     """
-    access = await asyncio.to_thread(read_access, options)
-    headers = {"user-agent": f"juntek/{version}", "accept-encoding": "identity", **access.headers}
+    headers = {"user-agent": f"juntek/{version}", "accept-encoding": "identity"}
+    login, secrets = await asyncio.to_thread(_read_login, options)
     try:
         httpx.URL(options.url)
     except httpx.InvalidURL:
         raise ConfigurationError("timeseries.url cannot be right; check the name of the host in it.") from None
     transport = httpx.AsyncHTTPTransport(
-        verify=access.tls,
+        verify=await asyncio.to_thread(_make_tls_context, options),
         # A proxy that the environment names for browsers and the like must not get the values, nor the password.
         trust_env=False,
         # One at a time, so that a second one tells that the first is no more.
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_TIME),
     )
     timeout = httpx.Timeout(response_time, connect=CONNECT_TIME)
+    headers |= login
     async with httpx.AsyncClient(transport=transport, trust_env=False, headers=headers, timeout=timeout) as client:
-        yield Target(options, client, access.secrets, request_time)
+        yield Target(options, client, secrets, request_time)
+
+
+def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the headers of a login, and what of it is never shown."""
+    if options.username is not None:
+        password = _read_secret("password", options.password, options.password_file)
+        login = b64encode(f"{options.username}:{password}".encode()).decode()
+        return {"authorization": f"Basic {login}"}, (login, password)
+    if options.token is None and options.token_file is None:
+        return {}, ()
+    token = _read_secret("token", options.token, options.token_file).strip()
+    if not _HEADER_WORD.fullmatch(token):
+        source = "timeseries.token" if options.token is not None else f"timeseries.token_file {options.token_file}"
+        raise ConfigurationError(
+            f"{source} holds a token with blanks or strange signs in it; write the token alone, as one line."
+        )
+    # `Token` is InfluxDB 2's own word (docs.influxdata.com, API of version 2, "Token authentication"), and Telegraf's
+    # influxdb_v2_listener compares the whole header with it; vmauth takes it like the other. `Bearer` is everybody
+    # else's: InfluxDB 3 takes it at every path (docs.influxdata.com/influxdb3/core/api/authentication), its first
+    # versions took no other, and vmauth and QuestDB Enterprise want it.
+    word = "Token" if urlsplit(options.url).path.rstrip("/").endswith("/api/v2/write") else "Bearer"
+    return {"authorization": f"{word} {token}"}, (token,)
+
+
+def _read_secret(key: str, given: str | None, path: Path | None) -> str:
+    name, secret = f"timeseries.{key}", given or ""
+    if given is None and path is not None:
+        text = read_bytes(path, f"{name}_file").decode(errors="replace")
+        name, secret = f"{name}_file {path}", next(iter(text.splitlines()), "")
+    if not secret or "\ufffd" in secret:
+        raise ConfigurationError(f"{name} holds no {key}; write it there as one line of text.")
+    return secret
+
+
+def _make_tls_context(options: TimeseriesOptions) -> ssl.SSLContext:
+    if urlsplit(options.url).scheme != "https":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and made without reading any file
+    path = options.ca_file and options.ca_file.expanduser()
+    if path is not None:
+        read_bytes(path, "timeseries.ca_file")
+    try:
+        return ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ConfigurationError(f"timeseries.ca_file {options.ca_file} holds no certificate in PEM form.") from None
 
 
 class Target:
     """An open target, for one request after the other."""
 
     def __init__(
-        self, options: Options, client: httpx.AsyncClient, secrets: Collection[str], request_time: float
+        self, options: TimeseriesOptions, client: httpx.AsyncClient, secrets: Collection[str], request_time: float
     ) -> None:
         self._options = options
         self._client = client

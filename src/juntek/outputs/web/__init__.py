@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from juntek.listening.visitors import Limits
 from juntek.outputs import Context, Handle, Output
 from juntek.outputs.web.web_options import WebOptions
 
@@ -17,7 +18,11 @@ Options = WebOptions
 
 
 @asynccontextmanager
-async def open_sink(options: WebOptions, context: Context) -> AsyncIterator[Handle]:
+async def open_sink(
+    options: WebOptions,
+    context: Context,
+    limits: Limits = Limits(),  # noqa: B008 - it cannot change
+) -> AsyncIterator[Handle]:
     """Serve the page at `options.listen` and yield `handle(update)`; leaving closes every connection.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, ListenError where the
@@ -25,7 +30,7 @@ async def open_sink(options: WebOptions, context: Context) -> AsyncIterator[Hand
     """
     from juntek.outputs.web.app import serve  # noqa: PLC0415 - only whoever serves a page needs the library
 
-    async with serve(options, context) as handle:
+    async with serve(options, context, limits) as handle:
         yield handle
 
 

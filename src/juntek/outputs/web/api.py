@@ -67,6 +67,8 @@ class Api:
     version: str
     time: Callable[[], float]
     zone: tzinfo
+    body_time: float
+    """s in which what a browser signs in with has to come."""
 
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
@@ -172,7 +174,8 @@ class Api:
             return Response(headers=NEVER_KEPT, media_type="text/event-stream")
         headers = request.headers
         self.broadcaster.renew(GATEWAY)
-        return Stream(self.broadcaster, [GATEWAY, *self.state.names()], lambda: self.authenticator.admits(headers))
+        return Stream(self.broadcaster, [GATEWAY, *self.state.names()], lambda: self.authenticator.admits(headers),
+                      _visitor(request))  # fmt: skip
 
     async def describe(self, _: Request) -> dict[str, Any]:
         """Return what OPERATIONS are."""
@@ -186,26 +189,31 @@ class Api:
         session = session_of(request.headers)
         is_open = needed and session is not None and self.authenticator.sessions.visit(session)
         signed_in = is_open or self.authenticator.admits(request.headers)
-        return WithCookie({"required": needed, "signed_in": signed_in}, session if is_open else None)
+        return WithCookie(self._session(request, signed_in=signed_in), session if is_open else None)
+
+    def _session(self, request: Request, *, signed_in: bool) -> types.Session:
+        authenticator = self.authenticator
+        user = authenticator.user_of(request.headers)
+        return {"required": authenticator.is_needed, "signed_in": signed_in, "user": user}
 
     async def sign_in(self, request: Request) -> WithCookie[types.Session]:
         """Begin a session, and end the one before it."""
         _refuse_foreign(request)
-        password = await read_password(request)
+        password = await read_password(request, self.body_time)
         cookie = None
         if self.authenticator.is_needed:
-            await self.authenticator.check(request.client.host if request.client else "", password)
+            await self.authenticator.check(_visitor(request), password)
             self._end(request)
             cookie = self.authenticator.sessions.open()
-        return WithCookie({"required": self.authenticator.is_needed, "signed_in": True}, cookie)
+        return WithCookie(self._session(request, signed_in=True), cookie)
 
     async def sign_out(self, request: Request) -> WithCookie[types.Session]:
         """End the session, here and in the browser."""
         _refuse_foreign(request)
         self._end(request)
-        needed = self.authenticator.is_needed
         had_session = session_of(request.headers) is not None
-        return WithCookie({"required": needed, "signed_in": not needed}, "" if had_session else None)
+        answer = self._session(request, signed_in=not self.authenticator.is_needed)
+        return WithCookie(answer, "" if had_session else None)
 
     def _end(self, request: Request) -> None:
         session = session_of(request.headers)
@@ -270,6 +278,10 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
         "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }
+
+
+def _visitor(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _refuse_foreign(request: Request) -> None:

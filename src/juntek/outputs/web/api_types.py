@@ -6,11 +6,11 @@ its value.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.quantity import QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS, Accumulation, Quantity
-from juntek.update import Mode
+from juntek.update import HistoryState, Mode
 
 Moment = Annotated[str, ("format", "date-time")]
 Date = Annotated[str, ("format", "date")]
@@ -26,10 +26,11 @@ class Error(TypedDict):
 
 
 class Session(TypedDict):
-    """Whether a password is needed here, and whether this browser may look."""
+    """Whether a password is needed here, and whether this browser may look; `user` where we are told who it is."""
 
     required: bool
     signed_in: bool
+    user: str | None
 
 
 class Password(TypedDict):
@@ -134,16 +135,17 @@ class SinkHealth(TypedDict):
 class HistoryHealth(TypedDict):
     """Whether readings are kept, and why not."""
 
-    state: Literal["ok", "paused", "off"]
+    state: HistoryState
     reason: str | None
 
 
 class Health(TypedDict):
-    """How the gateway does; `uptime` in s."""
+    """How the gateway does; `uptime` in s. `time_zone`, as Europe/Berlin: whose midnight begins a day."""
 
     version: str
     gateway: str
     time: Moment
+    time_zone: str
     uptime: float
     history: HistoryHealth
     sinks: dict[str, SinkHealth]

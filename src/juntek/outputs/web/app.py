@@ -6,6 +6,7 @@ Every request goes through `App`: whatever happens within, there is a response, 
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,20 +15,25 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from juntek.errors import ConfigurationError
+from juntek.files import read_bytes
 from juntek.history.queries import HistoryReader
+from juntek.listening.hosts import HostCheck, name_in
+from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
+from juntek.listening.visitors import Limits, parse_ip
 from juntek.outputs import Context
 from juntek.outputs.web.api import Api
-from juntek.outputs.web.authentication import DAY, Authenticator, HostCheck, LoginThrottle, Sessions
+from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.history_queries import HistoryQueries
-from juntek.outputs.web.latest_state import GATEWAY, LOOK_EVERY, HealthMonitor, LatestState
+from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
 from juntek.outputs.web.passwords import is_hash, is_token_hash
-from juntek.outputs.web.refusal import SECURITY_HEADERS, Refusal
+from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, security_headers
 from juntek.outputs.web.static_files import PageFiles
 from juntek.outputs.web.web_options import WebOptions
 from juntek.update import Update
@@ -38,30 +44,44 @@ _SENTENCES: Final = {
     404: "There is nothing at this address; the page is at / and the API is described at /api/openapi.json.",
     405: "This address does not take this method.",
 }
+_OTHER_NAME: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>juntek</title>
+<h1>This gateway does not know the name {name}</h1>
+<p>Only names that it knows are answered, so that no page of somebody else reads your battery. If the name is yours,
+add it to the gateway's configuration and restart the gateway:</p>
+<pre>[web]
+allowed_hosts = ["{name}"]</pre>
+<p>By its address the page is here: <a href="http://{address}/">http://{address}/</a></p></html>
+"""
 
 
 @asynccontextmanager
-async def serve(options: WebOptions, context: Context) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def serve(
+    options: WebOptions, context: Context, limits: Limits
+) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Do what `open_sink` promises."""
     clock = asyncio.get_running_loop().time
     authenticator = _authenticator(options, context, clock)
     queries = HistoryQueries(_open_history(context))
     state = LatestState(context)
-    broadcaster = Broadcaster(state.event)
+    broadcaster = Broadcaster(state.event, limits)
     api = Api(
         state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator, version=context.version,
-        time=context.time, zone=context.time_zone,
+        time=context.time, zone=context.time_zone, body_time=limits.request_time,
     )  # fmt: skip
-    app = App(api.routes(), HostCheck(context.gateway, options.allowed_hosts))
+    app = App(api.routes(), HostCheck(context.gateway, options.allowed_hosts), authenticator.ingress)
+    headers = security_headers([*(["'self'"] if authenticator.ingress else ()), *options.frame_ancestors])
+    proxies = () if authenticator.ingress else PROXIES
 
     async def handle(update: Update) -> None:
         state.take(update)
         broadcaster.notify(update.meter)
 
     try:
-        async with listen(app, options.address, "web.listen", headers=SECURITY_HEADERS):
+        async with listen(app, options.address, "web.listen", headers=headers, limits=limits, proxies=proxies):
             log.info("web: the page is at http://%s/", options.address.seen_from(context.gateway))
-            looking = asyncio.create_task(_look(HealthMonitor(context, clock), broadcaster, authenticator.sessions))
+            monitor = HealthMonitor(context, clock, limits.tell_every)
+            looking = asyncio.create_task(_look(monitor, broadcaster, authenticator.sessions, limits.look_every))
             try:
                 yield handle
             finally:
@@ -73,10 +93,10 @@ async def serve(options: WebOptions, context: Context) -> AsyncIterator[Callable
             authenticator.sessions.save()
 
 
-async def _look(monitor: HealthMonitor, broadcaster: Broadcaster, sessions: Sessions) -> None:
+async def _look(monitor: HealthMonitor, broadcaster: Broadcaster, sessions: Sessions, every: float) -> None:
     """Tell every page when an output goes away or comes back, and keep the file of sessions up to date."""
     while True:
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(every)
         if monitor.has_news():
             broadcaster.notify(GATEWAY)
         if sessions.changed:
@@ -84,11 +104,12 @@ async def _look(monitor: HealthMonitor, broadcaster: Broadcaster, sessions: Sess
 
 
 class App:
-    """The application that the server runs."""
+    """The application that the server runs. With `ingress` these addresses are served, and nobody else."""
 
-    def __init__(self, routes: Sequence[BaseRoute], hosts: HostCheck) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[str] = frozenset()) -> None:
         self._router = Router(routes, redirect_slashes=False, default=PageFiles())
         self._hosts = hosts
+        self._ingress = ingress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -101,13 +122,13 @@ class App:
             await send(message)
 
         try:
-            self._check_host(scope)
+            await self._admit(scope)
             scope["app"] = self  # lets the router raise what it finds wrong
             await self._router(scope, receive, send_on)
         except (Refusal, HTTPException) as error:
             if begun:
                 raise  # the connection is closed, so that nobody takes a part for the whole
-            await _refusal_of(error).response()(scope, receive, send_on)
+            await _response_to(error, scope)(scope, receive, send_on)
         except Exception:
             if begun:
                 raise  # nothing more can be said; the connection is closed
@@ -116,19 +137,36 @@ class App:
                 scope, receive, send_on
             )
 
-    def _check_host(self, scope: Scope) -> None:
+    async def _admit(self, scope: Scope) -> None:
+        """Raise Refusal for who may not ask here, or asks for a name that is not ours.
+
+        Within Home Assistant the name is its own, and nobody can be led here whose address is not the Supervisor's.
+        """
+        if self._ingress:
+            if str(parse_ip(scope["client"][0])) not in self._ingress:
+                raise Refusal(403, 'This page is seen within Home Assistant only, as web.auth = "ingress" says.')
+            return
         hosts = Headers(scope=scope).getlist("host")
-        if len(hosts) != 1 or not self._hosts.knows(hosts[0]):
+        if len(hosts) != 1 or not await self._hosts.knows(hosts[0]):
             raise Refusal(
                 421,
                 "This name is not known to be this gateway's; use its address, or add the name to web.allowed_hosts.",
             )
 
 
-def _refusal_of(error: Refusal | HTTPException) -> Refusal:
-    if isinstance(error, Refusal):
-        return error
-    return Refusal(error.status_code, _SENTENCES.get(error.status_code, error.detail), dict(error.headers or {}))
+def _response_to(error: Refusal | HTTPException, scope: Scope) -> Response:
+    """Return a sentence for programs, and for somebody who looks at a page by an unknown name one with the mend."""
+    if isinstance(error, HTTPException):
+        sentence = _SENTENCES.get(error.status_code, error.detail)
+        return Refusal(error.status_code, sentence, dict(error.headers or {})).response()
+    headers = Headers(scope=scope)
+    name = name_in(headers.get("host", ""))
+    if error.status != 421 or name is None or "text/html" not in headers.get("accept", ""):
+        return error.response()
+    host, port = scope["server"]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    page = _OTHER_NAME.format(name=html.escape(name), address=html.escape(address))
+    return HTMLResponse(page, error.status, NEVER_KEPT)
 
 
 def _authenticator(options: WebOptions, context: Context, clock: Callable[[], float]) -> Authenticator:
@@ -138,7 +176,7 @@ def _authenticator(options: WebOptions, context: Context, clock: Callable[[], fl
     path = context.database.with_suffix(".sessions") if context.database and password_hash else None
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
     sessions.load()
-    return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens)
+    return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress)
 
 
 def _read_password_hash(options: WebOptions) -> str | None:
@@ -172,15 +210,9 @@ def _read_tokens(options: WebOptions) -> frozenset[str]:
 
 def _read(key: str, path: Path) -> str:
     try:
-        return path.expanduser().read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigurationError(f"web.{key} {path} does not exist; write it or correct the key.") from None
-    except PermissionError:
-        raise ConfigurationError(f"web.{key} {path} may not be read; give this user the right to.") from None
+        return read_bytes(path, f"web.{key}").decode()
     except UnicodeDecodeError:
         raise ConfigurationError(f"web.{key} {path} is not text; write it again.") from None
-    except OSError as error:
-        raise ConfigurationError(f"web.{key} {path} cannot be read ({error.strerror}); correct the key.") from None
 
 
 def _open_history(context: Context) -> HistoryReader | None:

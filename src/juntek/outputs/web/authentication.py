@@ -1,4 +1,4 @@
-"""Who may ask for what: sessions, tokens, passwords and hosts; rule: decides only, and sends nothing.
+"""Who may ask for what: sessions, tokens and passwords; rule: decides only, and sends nothing.
 
 A session is known by a hash of its id that the password is a part of: who reads the file of sessions cannot sign in,
 and with another password nobody is signed in any more.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from juntek.listening.visitors import network_of, parse_ip
 from juntek.outputs.web.passwords import digest, matches
 from juntek.outputs.web.refusal import Refusal
 
@@ -30,9 +30,11 @@ MOST_SESSIONS: Final = 500
 TRIES: Final = 5
 """Wrong passwords that one address may give in a `TRY_TIME`."""
 TRY_TIME: Final = 60.0
+NETWORK_TRIES: Final = 30
+"""Wrong passwords that all addresses of one IPv6 network may give in a `TRY_TIME`: one computer has any number."""
 MOST_TRIES: Final = 60
-"""Wrong passwords that all addresses together may give in a `TRY_TIME`."""
-MOST_CHECKS: Final = 4
+"""Wrong passwords of all together in a `TRY_TIME` after which each address has one try; nobody has none."""
+MOST_CHECKS: Final = 64
 """Passwords that wait to be checked; each takes 16 MB and a part of a second, one after the other."""
 RENEWED: Final = 0.01
 """Part of a lifetime after which a visit renews a session, so that not every visit is written."""
@@ -128,30 +130,39 @@ class LoginThrottle:
             for key, times in self._wrong.items()
             if (recent := [time for time in times if time > now - TRY_TIME])
         }
-        own = self._wrong.get(_network(address), [])
-        everybody = sorted(time for times in self._wrong.values() for time in times)
-        waits = [times[-most] + TRY_TIME - now for times, most in ((own, TRIES), (everybody, MOST_TRIES))
-                 if len(times) >= most]  # fmt: skip
+        network = network_of(address)
+        near = sorted(time for key, times in self._wrong.items() if network_of(key) == network for time in times)
+        own_tries = TRIES if sum(map(len, self._wrong.values())) < MOST_TRIES else 1
+        own = self._wrong.get(_key(address), [])
+        waits = [
+            times[-most] + TRY_TIME - now
+            for times, most in ((own, own_tries), (near, NETWORK_TRIES))
+            if len(times) >= most
+        ]
         return max(waits, default=0.0)
 
     def count(self, address: str) -> None:
         """Count a try; `forgive` takes it back when the password was right."""
-        self._wrong.setdefault(_network(address), []).append(self.clock())
+        self._wrong.setdefault(_key(address), []).append(self.clock())
 
     def forgive(self, address: str) -> None:
         """Forget the wrong passwords of an address."""
-        self._wrong.pop(_network(address), None)
+        self._wrong.pop(_key(address), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Knows sessions, tokens and the password. Without a `password_hash` everybody may see the page."""
+    """Knows sessions, tokens and the password. Without a `password_hash` everybody may see the page.
+
+    With `ingress` only these addresses may, which say whom they ask for: Home Assistant has signed them in.
+    """
 
     password_hash: str | None
     sessions: Sessions
     throttle: LoginThrottle
     tokens: frozenset[str] = frozenset()
     """Hashes as `passwords.hash_token` makes them."""
+    ingress: frozenset[str] = frozenset()
     _checking: list[None] = field(default_factory=list)
     _one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -163,6 +174,12 @@ class Authenticator:
     def admits(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request that only looks may be answered."""
         return not self.is_needed or self.knows_token(headers) or self.is_signed_in(headers)
+
+    def user_of(self, headers: Mapping[str, str]) -> str | None:
+        """Return the name of who asks, where somebody signs people in who has names for them."""
+        name = headers.get("x-remote-user-name", "") if self.ingress else ""
+        name = name.encode("latin-1", "replace").decode(errors="replace")
+        return "".join(filter(str.isprintable, name)).strip()[:100] or None
 
     def is_signed_in(self, headers: Mapping[str, str]) -> bool:
         """Return whether the request comes from a browser with an open session."""
@@ -206,28 +223,6 @@ def session_of(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-class HostCheck:
-    """Tells names of this computer from names that somebody else's name server points to it (DNS rebinding).
-
-    IP addresses are safe: a page of somebody else cannot have one of ours as its origin.
-    """
-
-    def __init__(self, machine: str, allowed: Iterable[str]) -> None:
-        machine = machine.lower().removesuffix(".local")
-        names = {
-            "localhost",
-            machine or "localhost",
-            f"{machine}.local",
-            *(name.lower().strip("[]") for name in allowed),
-        }
-        self._names = frozenset(name for name in names if not name.startswith("."))
-
-    def knows(self, host: str) -> bool:
-        """Return whether a Host header (with or without a port) names this computer."""
-        name = _name_in(host)
-        return name is not None and (name in self._names or _is_address(name))
-
-
 def is_own_origin(headers: Mapping[str, str]) -> bool:
     """Return whether a request that changes something comes from our own page or from no page at all."""
     site = headers.get("sec-fetch-site")
@@ -237,33 +232,5 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
     return origin is None or site == "same-origin" or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
 
 
-def _name_in(host: str) -> str | None:
-    try:
-        parts = urlsplit(f"//{host}")
-        _ = parts.port  # raises where it is no number
-    except ValueError:
-        return None
-    if parts.hostname is None or parts.path or parts.query or parts.fragment or "@" in host:
-        return None
-    return parts.hostname.removesuffix(".")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _network(address: str) -> str:
-    """Return what one visitor has: an IPv4 address, or all addresses of an IPv6 network."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+def _key(address: str) -> str:
+    return str(parse_ip(address) or address)

@@ -12,13 +12,9 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
+from juntek.listening.visitors import Limits, find_crowds
 from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, encode
 
-MOST_CLIENTS: Final = 128
-HEARTBEAT: Final = 15.0
-"""s after which a line is sent that says nothing, so that both sides notice when the other is gone."""
-SHORTEST_GAP: Final = 0.1
-"""s between two messages to one browser."""
 COME_BACK: Final = 3000
 """ms after which a browser asks again when the connection broke."""
 
@@ -29,10 +25,11 @@ Event = tuple[str, Any]
 class Broadcaster:
     """All browsers that look on. `describe(key)` gives the present event of a key: a meter's name, or "" for us."""
 
-    def __init__(self, describe: Callable[[str], Event | None]) -> None:
+    def __init__(self, describe: Callable[[str], Event | None], limits: Limits) -> None:
         self._describe = describe
+        self.limits = limits
         self._texts: dict[str, bytes] = {}
-        self._clients: set[Client] = set()
+        self._clients: dict[Client, None] = {}
         self._closed = False
 
     def __len__(self) -> int:
@@ -49,19 +46,25 @@ class Broadcaster:
         """Let whoever comes next have the newest of a key that nobody is told of."""
         self._texts.pop(key, None)
 
-    def join(self) -> Client:
-        """Return a new browser; raises Refusal where there are too many."""
-        if len(self._clients) >= MOST_CLIENTS:
-            raise Refusal(503, "Too many browsers look on; close one and try again.", {"retry-after": "5"})
-        client = Client()
-        if self._closed:
-            client.closing = True
-        self._clients.add(client)
+    def join(self, visitor: str = "") -> Client:
+        """Return a new browser of a visitor, for which one of who has more may have to go.
+
+        Raises Refusal where there are too many and nobody has more.
+        """
+        if len(self._clients) >= self.limits.streams:
+            crowds = find_crowds(self._clients, lambda one: one.visitor, visitor)
+            if len(crowds[0]) == sum(one.visitor == visitor for one in self._clients):
+                raise Refusal(503, "Too many browsers look on; close one and try again.", {"retry-after": "5"})
+            crowds[0][0].end()
+            self.leave(crowds[0][0])
+        client = Client(visitor)
+        client.closing = self._closed
+        self._clients[client] = None
         return client
 
     def leave(self, client: Client) -> None:
         """Forget a browser."""
-        self._clients.discard(client)
+        self._clients.pop(client, None)
 
     def text_of(self, key: str) -> bytes:
         """Return the event of a key as it is sent; empty where there is nothing to tell."""
@@ -76,14 +79,14 @@ class Broadcaster:
         """End every stream."""
         self._closed = True
         for client in self._clients:
-            client.closing = True
-            client.is_notified.set()
+            client.end()
 
 
 class Client:
     """One browser: the keys that wait for it, in the order in which they became new."""
 
-    def __init__(self) -> None:
+    def __init__(self, visitor: str) -> None:
+        self.visitor = visitor
         self.waiting: dict[str, None] = {}
         self.is_notified = asyncio.Event()
         self.closing = False
@@ -103,10 +106,12 @@ class Client:
 class Stream:
     """The answer to one browser; ends when it goes, when `may_stay()` says no, or when the broadcaster closes."""
 
-    def __init__(self, broadcaster: Broadcaster, keys: list[str], may_stay: Callable[[], bool]) -> None:
+    def __init__(
+        self, broadcaster: Broadcaster, keys: list[str], may_stay: Callable[[], bool], visitor: str = ""
+    ) -> None:
         self._broadcaster = broadcaster
         self._may_stay = may_stay
-        self._client = broadcaster.join()
+        self._client = broadcaster.join(visitor)
         self._client.waiting.update(dict.fromkeys(keys))
         self._client.is_notified.set()
 
@@ -134,10 +139,10 @@ class Stream:
         while True:
             text += b"".join(map(self._broadcaster.text_of, self._client.take()))
             await send({"type": "http.response.body", "body": text or b": still here\n\n", "more_body": True})
-            await asyncio.sleep(SHORTEST_GAP)
+            await asyncio.sleep(self._broadcaster.limits.shortest_gap)
             text = b""
             try:
-                async with asyncio.timeout(HEARTBEAT):
+                async with asyncio.timeout(self._broadcaster.limits.heartbeat):
                     await self._client.is_notified.wait()
             except TimeoutError:
                 pass

@@ -14,10 +14,6 @@ from juntek.update import Health, LatestUpdates, Update
 
 GATEWAY = ""
 """The key of the gateway itself among those of the meters; no meter can have this name."""
-LOOK_EVERY: Final = 1.0
-"""s between two looks, and so the longest until a page hears that an output went away or came back."""
-TELL_EVERY: Final = 5.0
-"""s between two events about counts and lags that change."""
 LATE: Final = 10
 """s of lag below which no page is notified: between two batches there is always some."""
 
@@ -58,6 +54,7 @@ class LatestState:
             "version": self._context.version,
             "gateway": self._context.gateway,
             "time": iso_time(self._context.time()) or "",
+            "time_zone": str(self._context.time_zone),
             "uptime": round(asyncio.get_running_loop().time() - self._started, 1),
             "history": {"state": state, "reason": reason},
             "sinks": sinks_of(self._context),
@@ -111,18 +108,22 @@ def sinks_of(context: Context) -> dict[str, types.SinkHealth]:
 
 
 class HealthMonitor:
-    """Tells whether outputs or the history do otherwise than it said last; `clock` never steps."""
+    """Tells whether outputs or the history do otherwise than it said last; `clock` never steps.
 
-    def __init__(self, context: Context, clock: Callable[[], float]) -> None:
+    What counts is told no more often than `tell_every` s.
+    """
+
+    def __init__(self, context: Context, clock: Callable[[], float], tell_every: float) -> None:
         self._context = context
         self._clock = clock
+        self._tell_every = tell_every
         self._states, self._counts = self._look()
         self._reported = clock()
 
     def has_news(self) -> bool:
         """Return whether there is something to tell, which counts as told from then on."""
         states, counts = self._look()
-        if states == self._states and (counts == self._counts or self._clock() - self._reported < TELL_EVERY):
+        if states == self._states and (counts == self._counts or self._clock() - self._reported < self._tell_every):
             return False
         self._states, self._counts, self._reported = states, counts, self._clock()
         return True

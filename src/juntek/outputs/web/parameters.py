@@ -31,8 +31,6 @@ MOST_POINTS: Final = 10_000
 FEW_POINTS: Final = 1000
 MOST_DAYS: Final = 36_600
 LARGEST_BODY: Final = 8 * LONGEST_PASSWORD
-BODY_TIME: Final = 10.0
-"""s in which what a browser signs in with has to come."""
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
 CHARTED = SERIES_KEYS
 """Quantities of which there is a history."""
@@ -141,12 +139,12 @@ def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
     return Export(start, end, _read_choice("format", values.get("format", "csv"), get_args(Format)))
 
 
-async def read_password(request: Request) -> str:
-    """Return the password that a browser signs in with. Raises Refusal."""
+async def read_password(request: Request, body_time: float) -> str:
+    """Return the password that a browser signs in with, and sends within `body_time` s. Raises Refusal."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
     try:
-        value = json.loads(await _read_body(request))
+        value = json.loads(await _read_body(request, body_time))
     except (ValueError, RecursionError):
         raise Refusal(400, 'Send JSON such as {"password": "…"}.') from None
     password = value.get("password") if isinstance(value, dict) else None
@@ -155,10 +153,10 @@ async def read_password(request: Request) -> str:
     return password
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: Request, body_time: float) -> bytes:
     body = b""
     try:
-        async with asyncio.timeout(BODY_TIME):
+        async with asyncio.timeout(body_time):
             async for piece in request.stream():
                 body += piece
                 if len(body) > LARGEST_BODY:

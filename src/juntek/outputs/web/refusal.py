@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
 
-POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
+    "frame-ancestors "
 )
-"""The page loads nothing from elsewhere, runs no script that stands in its text, and nobody frames it."""
+"""The page loads nothing from elsewhere, runs no script that stands in its text, and is framed by whom we know."""
 
-SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
-    ("content-security-policy", POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("x-frame-options", "DENY"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-)
+
+def security_headers(frame_ancestors: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return what every response has; the page may be framed by pages of these origins."""
+    headers = [
+        ("content-security-policy", _POLICY + (" ".join(frame_ancestors) or "'none'")),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ]
+    # The older header knows no origins.
+    return headers if frame_ancestors else [*headers, ("x-frame-options", "DENY")]
+
 
 NEVER_KEPT = {"cache-control": "no-store"}
 WORTH_COMPRESSING = 2048

@@ -8,23 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from juntek.errors import ConfigurationError
-from juntek.listening.address import Address, parse_address
+from juntek.listening.address import Address, hosts_problem, parse_address
+from juntek.listening.visitors import parse_ip
 from juntek.option import Option, check_options
 from juntek.outputs.web.passwords import is_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9_.-]+(:\d{1,5})?")
 
 
 def _hash_problem(text: str) -> str | None:
     return None if is_hash(text) else "is not what juntek web password writes; make it with: juntek web password"
 
 
-def _hosts_problem(hosts: tuple[str, ...]) -> str | None:
-    wrong = next((host for host in hosts if not _HOST.fullmatch(host)), None)
-    return None if wrong is None else f'has "{wrong}"; write names without http:// and without a port.'
+def _origins_problem(origins: tuple[str, ...]) -> str | None:
+    wrong = next((origin for origin in origins if not _ORIGIN.fullmatch(origin)), None)
+    return None if wrong is None else f'has "{wrong}"; write it as "http://homeassistant.local:8123", without a path.'
+
+
+def _addresses_problem(addresses: tuple[str, ...]) -> str | None:
+    wrong = next((address for address in addresses if parse_ip(address) is None), None)
+    if wrong is not None:
+        return f'has "{wrong}"; write IP addresses.'
+    return None if addresses else "names nobody; leave it out."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +47,10 @@ class WebOptions:
         "127.0.0.1:8140"
     )
     auth: Annotated[
-        Literal["password", "none"] | None,
-        Option("none: nobody is asked; default: a password, where one is set", example="password"),
+        Literal["password", "none", "ingress"] | None,
+        Option(
+            "none: nobody is asked; ingress: within Home Assistant; default: a password, if set", example="password"
+        ),
     ] = None
     password_hash: Annotated[str | None, Option("", check=_hash_problem)] = field(default=None, repr=False)
     password_hash_file: Annotated[
@@ -51,8 +61,16 @@ class WebOptions:
     ] = None
     allowed_hosts: Annotated[
         tuple[str, ...],
-        Option("other names that this page has in browsers", check=_hosts_problem, example=["battery.example.org"]),
+        Option("other names that this page has in browsers", check=hosts_problem, example=["battery.example.org"]),
     ] = ()
+    frame_ancestors: Annotated[
+        tuple[str, ...],
+        Option("whose pages may show this one in a frame", check=_origins_problem,
+               example=["http://homeassistant.local:8123"]),
+    ] = ()  # fmt: skip
+    ingress_from: Annotated[
+        tuple[str, ...], Option('who may ask with auth = "ingress": the Supervisor', check=_addresses_problem)
+    ] = ("172.30.32.2",)
     session_days: Annotated[
         int, Option("without a visit, until a browser has to sign in again", unit="days", low=1, high=3650)
     ] = 30
@@ -74,13 +92,18 @@ class WebOptions:
         return self.auth == "password" or (self.auth is None and self._has_password)
 
     @property
+    def ingress(self) -> frozenset[str]:
+        """Addresses that may ask, which are those of Home Assistant then; empty where everybody may."""
+        return frozenset(str(parse_ip(address)) for address in self.ingress_from if self.auth == "ingress")
+
+    @property
     def _has_password(self) -> bool:
         return self.password_hash is not None or self.password_hash_file is not None
 
     def _problems(self) -> Iterator[str]:
         address = self.address
-        if self.auth == "none" and (self._has_password or self.tokens_file is not None):
-            yield 'web.auth = "none" asks for no password; leave it out, or the password and the tokens.'
+        if self.auth in ("none", "ingress") and (self._has_password or self.tokens_file is not None):
+            yield f'web.auth = "{self.auth}" asks for no password; leave it out, or the password and the tokens.'
         if self.auth == "password" and not self._has_password:
             yield 'web.auth = "password" needs web.password_hash_file; write it with: juntek web password'
         if self.auth is None and not self._has_password and not address.is_loopback:

@@ -31,7 +31,7 @@ export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: numb
   }
   const history = gateway.health?.history;
   if (history && history.state !== "ok" && history.state !== "off" && gateway.goneSince === null) {
-    notices.push({ kind: "paused", text: TEXT.notice.paused(history.reason ?? "") });
+    notices.push({ kind: "paused", text: (history.state === "damaged" ? history.reason : TEXT.notice.paused(history.reason ?? "")) ?? "" });
   }
   if (gateway.goneSince === null) notices.push(...noticesOfReceivers(gateway.health?.sinks ?? {}));
   return notices;

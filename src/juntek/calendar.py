@@ -10,15 +10,25 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+EARLIEST, LATEST = date(1900, 1, 1), date(9999, 12, 30)
+"""Days before and after which are taken for these: no zone needs a time then that cannot be."""
+
 
 def start_of(day: date, zone: tzinfo) -> int:
     """Return when a local day begins, s since 1970."""
+    day = max(day, EARLIEST)
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
 def date_of(time: float, zone: tzinfo) -> date:
     """Return the local date of a moment."""
+    time = min(max(time, start_of(EARLIEST, zone)), start_of(LATEST, zone))
     return datetime.fromtimestamp(time, zone).date()
+
+
+def day_after(day: date) -> date:
+    """Return the next day; after the last one that can be there is none."""
+    return min(day, LATEST) + timedelta(days=1)
 
 
 class LocalDays:
@@ -34,7 +44,7 @@ class LocalDays:
         """Return when the day of `time` begins and the next one does, s since 1970."""
         if not self._start <= time < self._end:
             day = date_of(time, self.zone)
-            self._start, self._end = start_of(day, self.zone), start_of(day + timedelta(days=1), self.zone)
+            self._start, self._end = start_of(day, self.zone), start_of(day_after(day), self.zone)
         return self._start, self._end
 
     def start_of(self, time: float) -> int:
@@ -48,7 +58,7 @@ class LocalDays:
 
     def midnights(self, start: float, end: float) -> list[int]:
         """Return the beginnings of days after `start` up to `end`."""
-        day = date_of(start, self.zone) + timedelta(days=1)
+        day = day_after(date_of(start, self.zone))
         midnights = []
         while (midnight := start_of(day, self.zone)) <= end:
             midnights.append(midnight)

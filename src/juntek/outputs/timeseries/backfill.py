@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from juntek.errors import JuntekError
 from juntek.history import Database
 from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import times_of
-from juntek.history.lock import hold, lock_of
 from juntek.history.queries import HistoryReader
+from juntek.lock import hold, lock_of
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.target import open_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from juntek.outputs.timeseries.options import Options
-
-
-class Span(NamedTuple):
-    """Readings from `start` up to and with `last`, ms since 1970."""
-
-    start: int
-    last: int
+    from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 
 @dataclass(slots=True)
@@ -45,16 +37,16 @@ class Pushed:
 
 
 async def push(  # noqa: PLR0913 - from where, what and to whom
-    options: Options,
+    options: TimeseriesOptions,
     database: Path,
     site: str,
     version: str,
     *,
     meters: Sequence[str],
-    again: Span | None = None,
+    again: tuple[int, int] | None = None,
     tell: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Pushed:
-    """Send what the target was never sent of these meters, or the readings of `again` whatever it has.
+    """Send what the target was never sent of these meters, or whatever it has, those `again` between two times (ms).
 
     `tell` hears how many readings are done, and about of how many. Raises DatabaseError, ConfigurationError, and
     TargetError where the target is away or takes nothing: what was sent a minute before need not be sent again. Raises
@@ -76,16 +68,15 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
         return Pushed(delivery.sent, health.refused, health.lost, delivery.reason)
 
 
-def _move_cursors(database: Path, label: str, meters: Sequence[str], again: Span | None) -> int:
+def _move_cursors(database: Path, label: str, meters: Sequence[str], again: tuple[int, int] | None) -> int:
     """Set the cursors back; return about how many readings there are to send then."""
-    store = Cursors(Database(database, check=False, synchronous="NORMAL"), label)
-    try:
+    with closing(Cursors(Database(database, check=False, synchronous="NORMAL"), label)) as store:
         with HistoryReader(database) as reader:
             oldest = {meter: times_of(reader.read_after(meter, -1, 1)) for meter in meters}
 
         def set_back(cursor: Cursor) -> Cursor:
             if again is not None:
-                return cursor.widen(again.start - 1, again.last)
+                return cursor.widen(again[0] - 1, again[1])
             return cursor.widen(times[0] - 1, cursor.since)._replace(since=0)
 
         for meter, times in oldest.items():
@@ -93,21 +84,18 @@ def _move_cursors(database: Path, label: str, meters: Sequence[str], again: Span
                 store.change(meter, set_back)
         found = store.look().items()
         return sum(store.count(meter, cursor.past, cursor.until) for meter, (cursor, _) in found if cursor.has_gap)
-    finally:
-        store.close()
 
 
 async def _send_all(delivery: Delivery, rate: float, total: int, tell: Callable[[int, int], None]) -> None:
     loop = asyncio.get_running_loop()
     began, done = loop.time(), 0
-    await delivery.look()
     while True:
+        await delivery.look()
         count = await delivery.send_past(min(BATCH, round(rate)))
         new = 0 if count else await delivery.send_new()
         if count is None and not new:
             break
         done += (count or 0) + new
         tell(done, max(total, done))
-        await delivery.look()
         await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
     await delivery.keep()
