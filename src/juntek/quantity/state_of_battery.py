@@ -10,6 +10,7 @@ ROWS = (
     _Row("meter_state_of_charge", "State of charge by the meter", "%", "ratio", "instant", 1,
          help="What the meter itself says is left, 0 to 1.", icon="mdi:battery-unknown", diagnostic=True),
     _Row("state_of_charge_uncertainty", "Uncertainty of the state of charge", "%", "ratio", "instant", 1,
+         per_unit=100,
          help="How far the state of charge may be off, 95 times of 100.", icon="mdi:plus-minus-variant"),
     _Row("remaining_energy", "Remaining energy", "kWh", "energy", "instant", 2, help="What is left.",
          device_class="energy_storage"),
