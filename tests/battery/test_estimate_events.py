@@ -223,6 +223,26 @@ def test_the_owner_has_the_last_word_on_the_capacity() -> None:
     assert now.usable_capacity == pytest.approx(90, abs=0.5)
 
 
+@pytest.mark.parametrize(("chemistry", "cells"), [("lifepo4", 4), ("agm", 6), ("nmc", 4), ("lto", 6)])
+def test_an_alarming_voltage_is_counted_once_until_it_is_back(chemistry: str, cells: int) -> None:
+    low, high = (volts * cells for volts in CHEMISTRIES[chemistry].safe)
+    usual = CHEMISTRIES[chemistry].nominal * cells
+    estimator = battery(chemistry, cells)
+    dips: list[Step] = [(1, low - 0.05, -20), (2, low + 0.05, -20), (2, low - 0.05, -20), (3, usual, 0), (2, usual, 0)]
+    peaks: list[Step] = [(1, high + 0.05, 5), (2, high - 0.05, 5), (2, high + 0.05, 5), (3, usual, 0), (2, usual, 0)]
+    events(estimator, readings(dips * 2 + peaks, voltage=usual))
+    told = estimator.describe()
+    assert (told["low_voltage_alarms"], told["high_voltage_alarms"]) == (2, 1)
+    restored = Estimator.restore(json.loads(json.dumps(estimator.snapshot())), estimator.pack.options)
+    assert restored.describe()["low_voltage_alarms"] == 2
+
+
+def test_a_short_dip_is_the_lowest_voltage() -> None:
+    estimator = battery()
+    events(estimator, readings([(5, 13.2, -1), (1 / 6, 10.5, -90), (1 / 6, 13.2, -1), (5, 13.2, -1)]))
+    assert estimator.describe()["minimum_voltage"] == 10.5
+
+
 def test_the_life_of_a_battery_is_counted() -> None:
     def life() -> Iterator[Step]:
         for _ in range(3):

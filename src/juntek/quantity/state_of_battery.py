@@ -37,6 +37,10 @@ ROWS = (
          icon="mdi:battery-alert-variant-outline"),
     _Row("cumulative_discharge", "Discharged since learning", "Ah", "charge", "state", 1,
          help="All that was discharged since the battery is watched.", icon="mdi:battery-arrow-down"),
+    _Row("low_voltage_alarms", "Low voltage alarms", "", "", "state",
+         help="How often the voltage was too low for the battery.", icon="mdi:alert-outline"),
+    _Row("high_voltage_alarms", "High voltage alarms", "", "", "state",
+         help="How often the voltage was too high for the battery.", icon="mdi:alert-outline"),
     _Row("minimum_voltage", "Lowest voltage", "V", "voltage", "state", 2, help="The lowest since it is watched."),
     _Row("maximum_voltage", "Highest voltage", "V", "voltage", "state", 2, help="The highest since it is watched."),
 )  # fmt: skip
