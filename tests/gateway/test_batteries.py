@@ -137,8 +137,10 @@ def test_what_was_learnt_with_another_meter_is_not_believed_of_this_one(caplog: 
     assert late.add("boat", boat()[0]).more["synchronisations"] == 0
 
 
-@pytest.mark.parametrize("model", ["KG140F", "KH140F"])
-async def test_a_gateway_saves_what_it_learnt_and_tells_the_meter(tmp_path: Path, model: str) -> None:
+@pytest.mark.parametrize("model", ["KG140F", "KL140F", "KH140F"])
+async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_charge(
+    tmp_path: Path, model: str
+) -> None:
     async with Simulation(Options(models=(model,))) as house:
         path = tmp_path / "juntek.toml"
         path.write_text(
@@ -151,16 +153,24 @@ async def test_a_gateway_saves_what_it_learnt_and_tells_the_meter(tmp_path: Path
             while not (update := gateway.context.latest.get("house")) or update.reading is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             assert "state_of_charge_uncertainty" in update.reading.more
-            charged = update.reading.charged_energy
-            gateway._batteries.orders.append(("house", 42))
-            while abs(gateway.context.latest["house"].reading.more["meter_state_of_charge"] - 42) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        now = gateway.context.latest["house"].reading
+            ledger = gateway.totals._ledgers["house"]
+            before = ledger.totals()
+            for percent in (42, 90):
+                gateway._batteries.orders.append(("house", percent))
+                while abs(gateway.context.latest["house"].reading.more["meter_state_of_charge"] - percent) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+                count = gateway.context.latest["house"].health.frames
+                while gateway.context.latest["house"].health.frames < count + 5:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            after = ledger.totals()
+            assert ledger.notice is None
         for task in running:
             task.cancel()
         await asyncio.wait(running)
-    assert now is not None
-    assert charged is None or (now.charged_energy or 0) - charged < 50
+    for key in ("charged_capacity", "discharged_capacity"):
+        assert 0 <= getattr(after, key) - getattr(before, key) < 0.5  # Ah; the jumps were of 50 and 134
+    for key in ("charged_energy", "discharged_energy"):
+        assert 0 <= getattr(after, key) - getattr(before, key) < 25  # Wh
     database = Database(tmp_path / "juntek.db")
     assert "battery" in database.load_ledgers()["house"]
     database.close()
