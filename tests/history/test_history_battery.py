@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from history.made import START, readings, rows_in
+from juntek.battery.ledger import Ledger
 from juntek.history import Database
 from juntek.history.blocks import pack
 from juntek.history.fields import FIRST_COLUMNS, PLACES, batch_of
 from juntek.history.queries import HistoryReader
-from juntek.history.recorder import Recorder
+from juntek.history.recorder import Recorder, Stream
 from juntek.outputs.timeseries.lines import lines_of
 from juntek.reading import Reading
 
@@ -99,6 +100,14 @@ def test_an_export_and_a_push_say_what_was_published(path: Path) -> None:
     assert b"meter_state_of_charge" not in mixed[0]
     assert b",state_of_charge_ratio=0.615," in mixed[1]
     assert b"meter_state_of_charge_ratio=0.5358" in mixed[1]
+
+
+def test_what_was_learnt_stays_when_a_recording_is_imported_after_it(tmp_path: Path) -> None:
+    with Database(tmp_path / "history.db") as database:
+        snapshot = Ledger(UTC).snapshot() | {"last": [START]}
+        database.save_ledgers({"house": snapshot | {"battery": {"version": 1}}}, START)
+        Recorder(database).conclude(Stream("house", time=round(START * 1000) + 5, totals=[1, 2, 3, 4]), snapshot)
+        assert database.load_ledgers()["house"] == snapshot | {"battery": {"version": 1}}
 
 
 def test_without_the_section_a_block_is_what_it_was() -> None:
