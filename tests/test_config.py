@@ -164,13 +164,12 @@ def test_a_variable_changes_one_key_of_a_meter_in_the_file(file: Path) -> None:
     assert [meter.link for meter in configuration.meters] == ["/dev/ttyUSB0", "/dev/ttyUSB7"]
 
 
-def test_a_key_that_never_worked_is_left_out_with_a_warning_while_it_is_empty(
-    file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert mqtt(load_text(file, f"{HOUSE}[mqtt]\nallow_control = []")) == MqttOptions()
-    (message,) = caplog.messages
-    assert message.startswith(f"{file}, line 5: mqtt.allow_control has no effect")
-    assert complaint(file, f'{HOUSE}[mqtt]\nallow_control = ["output"]') == message
+def test_what_may_be_written_is_named_by_keys_that_there_are(file: Path) -> None:
+    words = '["settings", "output", "zero-current", "charge"]'
+    allowed = mqtt(load_text(file, f"{HOUSE}[mqtt]\nallow_control = {words}")).allow_control
+    assert allowed == ("settings", "output", "zero-current", "charge")
+    message = complaint(file, f'{HOUSE}[mqtt]\nallow_control = ["outptu"]')
+    assert message.startswith(f"{file}, line 5: mqtt.allow_control")
 
 
 def test_an_empty_variable_is_not_set(file: Path) -> None:
@@ -353,10 +352,13 @@ WRONG_FILES = {
         "line 1: [[timeseries]] is a table, not 3; write [[timeseries]] on a line and its keys below.",
     ),
     "half of a whole number": (f"{HOUSE}[mqtt]\nport = 1883.5", "line 5: mqtt.port is a whole number, not 1883.5."),
-    "a section below a section": (f"{HOUSE}[metrics.web]", 'line 4: [metrics] has no key "web"; there is only listen.'),
+    "a section below a section": (
+        f"{HOUSE}[metrics.web]",
+        'line 4: [metrics] has no key "web"; there are listen, allowed_hosts.',
+    ),
     "an unknown key where there is one": (
         f"{HOUSE}[metrics]\nx = 1",
-        'line 5: [metrics] has no key "x"; there is only listen.',
+        'line 5: [metrics] has no key "x"; there are listen, allowed_hosts.',
     ),
     "a time zone that is none": (
         f'time_zone = "Europe/Berln"\n{HOUSE}',

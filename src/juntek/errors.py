@@ -59,3 +59,8 @@ def install_line(extra: str) -> str:
     if find_spec("pip") is None:
         return f"sudo ./scripts/install --with {extra}"
     return f"{sys.executable or 'python'} -m pip install 'juntek[{extra}]'"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a number of things, with an s where it is not one: the only place that makes a plural."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

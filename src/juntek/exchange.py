@@ -6,8 +6,11 @@ offers what `meter.language` asks of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
+
+from juntek.reading import Reading, Settings
 
 Query = Literal["identity", "settings", "reading"]
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -29,8 +32,10 @@ class Heard(NamedTuple):
 class Command:
     """One write to a meter: `line` is ready for the wire, `risk` is what a wrong one can do.
 
-    Whether it was obeyed is seen when `query` is asked again and `key` is `value` then; where there is no `query`, only
-    the acknowledgement tells.
+    Whether it was obeyed is seen when `query` is asked again: the setting `key`, or what `told` makes of a reading, is
+    `value` then, or off by no more than `tolerance`. Where there is no `query` nothing tells. What `moves_to` another
+    address was obeyed when the meter answers there. What must not be written twice is written `once`, and asked about
+    after `settle` seconds.
     """
 
     key: str
@@ -38,3 +43,8 @@ class Command:
     risk: Risk
     query: Query | None = None
     value: Any = None
+    told: Callable[[Reading, Settings | None], Any] | None = None
+    tolerance: float = 0.0
+    moves_to: int | None = None
+    once: bool = False
+    settle: float = 0.0

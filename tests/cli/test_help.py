@@ -24,10 +24,11 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "find", "setup", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
-    "service install", "service uninstall", "history summary",
+    "find", "setup", "read", "watch", "run", "decode", "estimate", "capture", "simulate", "demo", "config init",
+    "config check", "service install", "service uninstall", "history summary",
     "history export", "history import", "history backup", "history push", "history repair",
     "web password", "web token",
+    "settings show", "settings set", "settings save", "settings restore", "settings log", "act",
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def show_help(*words: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "config", "service", "history", "web"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "config", "service", "history", "web", "settings"])
 def test_help(command: str, snapshot: SnapshotAssertion) -> None:
     assert show_help(*command.split()) == snapshot
 

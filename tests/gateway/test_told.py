@@ -33,6 +33,7 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
         gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
         running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
         await told("house: polling", 1)
+        await told("firmware", 1)  # all that is told of it at first has been heard
         for time in (1, 2):
             house.silence()
             await told("house: No answer", time)

@@ -71,7 +71,7 @@ async def test_a_meter_that_ignores_a_command_is_told_as_such(monkeypatch: pytes
 
 async def test_what_nothing_can_be_read_of_is_unknown() -> None:
     async with line_of(Wires(Options())) as (line, _):
-        assert await line.send(1, "clear_totals", 1) == "unknown"
+        assert await line.send(1, "factory_reset", 1) == "unknown"
 
 
 async def test_a_meter_that_is_only_listened_to_is_never_written_to() -> None:

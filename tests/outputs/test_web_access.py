@@ -67,9 +67,14 @@ async def test_without_a_password_everything_on_loopback_is_open(database: Path)
         await site.handle(kg_update())
         assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
         assert await status_of_stream(browser) == 200
-        assert (await browser.get("/api/session")).json() == {"required": False, "signed_in": True, "user": None}
+        assert (await browser.get("/api/session")).json() == {
+            "required": False,
+            "signed_in": True,
+            "user": None,
+            "token": None,
+        }
         answer = await sign_in(browser, "anything")
-        assert answer.json() == {"required": False, "signed_in": True, "user": None}
+        assert answer.json() == {"required": False, "signed_in": True, "user": None, "token": None}
         assert "set-cookie" not in answer.headers
 
 
@@ -91,16 +96,26 @@ async def test_who_has_not_signed_in_sees_nothing_but_the_empty_page(database: P
             assert answer.headers["www-authenticate"].startswith("Bearer")
         assert await status_of_stream(browser) == 401
         assert [(await browser.get(path)).status_code for path in OPEN[1:]] == [200, 200]
-        assert (await browser.get("/api/session")).json() == {"required": True, "signed_in": False, "user": None}
+        assert (await browser.get("/api/session")).json() == {
+            "required": True,
+            "signed_in": False,
+            "user": None,
+            "token": None,
+        }
 
 
 async def test_who_signs_in_sees_everything_until_signing_out(database: Path) -> None:
     async with served(context(database=database), password_hash=HASH) as site, site.browser() as browser:
         await site.handle(kg_update())
-        assert (await sign_in(browser)).json() == {"required": True, "signed_in": True, "user": None}
+        assert (await sign_in(browser)).json() == {"required": True, "signed_in": True, "user": None, "token": None}
         assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
         session = browser.cookies["juntek_session"]
-        assert (await browser.delete("/api/session")).json() == {"required": True, "signed_in": False, "user": None}
+        assert (await browser.delete("/api/session")).json() == {
+            "required": True,
+            "signed_in": False,
+            "user": None,
+            "token": None,
+        }
         assert "juntek_session" not in browser.cookies
         again = await browser.get("/api/meters", headers={"cookie": f"juntek_session={session}"})
         assert again.status_code == 401

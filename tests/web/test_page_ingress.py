@@ -85,7 +85,7 @@ async def test_only_the_supervisor_is_answered_whatever_others_say_they_are() ->
 async def test_who_is_signed_in_at_home_assistant_is_known_by_name_and_needs_no_password() -> None:
     async with app() as site:
         session = (await ask(site, SUPERVISOR, "/api/session", x_remote_user_name="anna")).json()
-    assert session == {"required": False, "signed_in": True, "user": "anna"}
+    assert session == {"required": False, "signed_in": True, "user": "anna", "token": None}
 
 
 async def test_nobody_is_believed_to_be_somebody_elsewhere() -> None:

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 import juntek
-from juntek.cli import configuration, history, service_unit, web
+from juntek.cli import configuration, history, service_unit, settings, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
+from juntek.cli.estimate import estimate
 from juntek.cli.find import find
 from juntek.cli.push import push
 from juntek.cli.read import read
@@ -65,7 +66,10 @@ app.add_typer(service_unit.app, name="service")
 history.app.command(epilog="Example: juntek history push http://127.0.0.1:8428/write")(push)
 app.add_typer(history.app, name="history")
 app.add_typer(web.app, name="web")
+app.add_typer(settings.app, name="settings")
+app.command(epilog="Example: juntek act /dev/ttyUSB0 charge=100")(settings.act)
 app.command(epilog="Example: juntek decode bus.log --format table")(decode)
+app.command(epilog="Example: juntek estimate weeks.log --chemistry lifepo4 --format csv")(estimate)
 app.command(epilog="Example: juntek capture /dev/ttyUSB0 -o bus.log --seconds 60")(capture)
 app.command(epilog="Example: juntek simulate --pty /tmp/meter --model KH140F --speed 60")(simulate)
 app.command(epilog="Example: juntek demo --duration 60 --no-open")(demo)

@@ -26,7 +26,7 @@ STATUSES = {
     2: "wrong use: an option, an argument, an impossible value",
     3: "wrong configuration",
     4: "the link cannot be opened, or it was lost",
-    5: "the meter does not answer, or in a way that no table explains",
+    5: "the meter does not answer or obey, or in a way that no table explains",
     6: "the MQTT broker or another receiver refuses, or its library is missing",
     7: "the database of totals cannot be read or written",
 }

@@ -11,7 +11,7 @@ import typer
 
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import refuse_links_of_others
-from juntek.outputs.web.passwords import LONGEST_PASSWORD, hash_password, hash_token, make_token
+from juntek.outputs.web.passwords import LONGEST_PASSWORD, WRITE, hash_password, hash_token, make_token
 
 SHORTEST_PASSWORD: Final = 8
 
@@ -50,6 +50,7 @@ def token(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Add its hash there, for web.tokens_file.")
     ] = None,
+    write: Annotated[bool, typer.Option("--write", help="It may write what web.allow_control allows.")] = False,  # noqa: FBT002
 ) -> None:
     """Make a token with which a script may read the API.
 
@@ -58,7 +59,7 @@ def token(
     if not name.isprintable() or len(name.split()) != 1 or name.startswith("#"):
         raise RequestError("The name of a token is one word without #, such as grafana.")
     made = make_token()
-    line = f"{name} {hash_token(made)}"
+    line = f"{name} {hash_token(made)}{f' {WRITE}' if write else ''}"
     if output is None:
         typer.echo(made)
         typer.echo(f"Add this line to the file in web.tokens_file: {line}", err=True)

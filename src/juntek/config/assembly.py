@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from juntek.battery.estimate.options import BatteryOptions
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
 from juntek.config.document import Document, Flag, read_document
 from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
@@ -27,9 +29,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-RETIRED: Mapping[Place, str] = {("mqtt", "allow_control"): "nothing can be written over MQTT"}
-"""Keys that did nothing: an empty one is left out with a warning, until the version after this one."""
-
 PUBLIC_FILES = {"ca_file", "certificate_file"}
 """Keys of files that may be read by everybody."""
 
@@ -37,7 +36,6 @@ PUBLIC_FILES = {"ca_file", "certificate_file"}
 def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...]) -> Configuration:
     """Return what file, environment and flags say together; raises ConfigurationError."""
     document = read_document(path, environment, flags, set(keys_at(())))
-    _drop_retired(document)
     top, tables = read_values(document)
     gateway = _make(document, (), GatewayKeys, top)
     if not tables.get("meters"):
@@ -52,18 +50,6 @@ def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Fla
         log_level=gateway.log_level,
         file=document.file,
     )
-
-
-def _drop_retired(document: Document) -> None:
-    for place, reason in RETIRED.items():
-        if not document.has(place):
-            continue
-        *table, key = place
-        value = document.values[str(table[0])].pop(key)
-        sentence = f"{document.origin(place)}: {name_of(place)} has no effect, as {reason}; remove it."
-        if value not in ([], ""):
-            raise ConfigurationError(sentence)
-        log.warning(sentence)
 
 
 def _make(document: Document, place: Place, options: type[T], values: Values) -> T:
@@ -93,6 +79,7 @@ def _make_meters(document: Document, tables: list[Values]) -> tuple[MeterConfigu
     meters = []
     for index, values in enumerate(tables):
         place = ("meters", index)
+        battery = values.pop("battery", None)
         keys = _make(document, place, MeterKeys, values)
         _refuse_same_name(document, (*place, "name"), keys.name, names)
         neighbours = lines.setdefault(keys.link, {})
@@ -114,7 +101,10 @@ def _make_meters(document: Document, tables: list[Values]) -> tuple[MeterConfigu
             and document.is_from_file((*place, "link"))
         ):
             _warn_of_open(document, (*place, "link"), document.file)
-        meters.append(_make_meter(keys))
+        meter = _make_meter(keys)
+        if battery is not None:
+            meter = replace(meter, battery=_make(document, (*place, "battery"), BatteryOptions, battery))
+        meters.append(meter)
     return tuple(meters)
 
 

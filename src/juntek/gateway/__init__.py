@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from juntek import __version__
 from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
-from juntek.errors import ConfigurationError, RequestError
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.gateway.batteries import Batteries
+from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
@@ -28,7 +30,7 @@ from juntek.lock import hold, lock_of
 from juntek.meter.line import Line, MeterOptions
 from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.reading import Identity, Reading
-from juntek.update import Outcome, Update
+from juntek.update import LatestUpdates, Outcome, Update
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +50,23 @@ class Gateway:
     def __init__(self, configuration: Configuration) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
         zone = configuration.time_zone or system_zone()
+        batteries = {meter.options.name: meter.battery for meter in configuration.meters if meter.battery is not None}
+        self._batteries = Batteries(batteries)
+        self._orders: set[asyncio.Task[None]] = set()
         context = self.context = Context(
             version=__version__,
             gateway=socket.gethostname(),
+            page=_page_of(configuration),
             meters=names,
             site=configuration.site,
             database=configuration.database,
             time_zone=zone,
             send=self.send,
+            latest=LatestUpdates(),
             sections=tuple(configuration.sinks),
+            batteries=frozenset(batteries),
         )
-        self._latest = context.latest
+        self._latest = cast("LatestUpdates", context.latest)
         found = find_outputs()
         self.supervisors = [
             Supervisor(found[section], options, context, name)
@@ -69,11 +77,12 @@ class Gateway:
         self._lines = [
             Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
         ]
-        self._places = {
-            known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()
-        }
+        places = {known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()}
+        self.commands = Commands(places, self._latest.get, configuration.database, time.time)
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
-        self.totals = TotalsKeeper(lambda: Database(configuration.database, check=False), intervals, zone, time.time)
+        self.totals = TotalsKeeper(
+            lambda: Database(configuration.database, check=False), intervals, zone, time.time, self._batteries
+        )
         self._inspection = Inspection(configuration.database, partial(context.errors.__setitem__, DATABASE))
         self._clocks = {name: Clock() for name in names}
         self._last_logged: dict[str, str] = {}
@@ -99,18 +108,9 @@ class Gateway:
             self._inspection.stop()
             await self.totals.close()
 
-    async def send(self, meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
-        """Set a setting of a meter, or make it act, when its line is free; return what became of it.
-
-        The one door for commands: whoever sends them has decided that they may be sent. Raises RequestError for what
-        the meter has not or cannot take, and LinkError where its link is down.
-        """
-        if meter not in self._places:
-            raise RequestError(f"There is no meter {meter}; there are {', '.join(self._places)}.")
-        line, address = self._places[meter]
-        outcome = await line.send(address, key, value)
-        log.info("%s: %s = %s was %s", meter, key, value, outcome)
-        return outcome
+    async def send(self, meter: str, key: str, value: Any, *, who: str = "juntek") -> Outcome:  # noqa: ANN401
+        """Do what `Commands.send` does."""
+        return await self.commands.send(meter, key, value, who=who)
 
     def _take(self, update: Update) -> None:
         """Put totals on a reading and hand it to every output."""
@@ -119,7 +119,9 @@ class Gateway:
             if reading.time is None and reading.elapsed is None:  # a recording without times is played now
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
                 reading = reading._replace(time=now, elapsed=elapsed)
-            update = update._replace(reading=self.totals.add(update.meter, reading))
+            reading = self._batteries.add(update.meter, self.totals.add(update.meter, reading))
+            update = update._replace(reading=reading)
+            self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)
             if update.meter in self._in_trouble:  # the reading ends it
                 self._log(update)
@@ -129,10 +131,26 @@ class Gateway:
         else:
             if update.identity is not None:
                 self.totals.identify(update.meter, update.identity)
+            if update.settings is not None:
+                self._batteries.hear(update.meter, update.settings)
             self._log(update)
-        self._latest[update.meter] = update
+        self._latest.take(update)
         for supervisor in self.supervisors:
             supervisor.offer(update)
+
+    def _tell_meters(self) -> None:
+        """Send the percentages that meters are to be told; nothing waits for that."""
+        orders, self._batteries.orders = self._batteries.orders, []
+        for meter, percent in orders:
+            task = asyncio.get_running_loop().create_task(self._tell_meter(meter, percent))
+            self._orders.add(task)
+            task.add_done_callback(self._orders.discard)
+
+    async def _tell_meter(self, meter: str, percent: int) -> None:
+        try:
+            await self.send(meter, "state_of_charge", percent, who="state of charge")
+        except JuntekError as error:
+            log.warning("%s: its state of charge could not be set to %d %%: %s", meter, percent, error)
 
     def _log(self, update: Update) -> None:
         """Say what changed at a meter, once."""
@@ -151,6 +169,16 @@ def describe(identity: Identity | None, reading: Reading) -> str:
     if reading.state_of_charge is not None:
         parts.append(f"{reading.state_of_charge:.0f} %")
     return ", ".join(parts)
+
+
+def _page_of(configuration: Configuration) -> str | None:
+    found, machine = find_outputs(), socket.gethostname()
+    pages = (
+        found[section].page(options, machine)
+        for section, configured in configuration.sinks.items()
+        for options in found[section].names(configured).values()
+    )
+    return next(filter(None, pages), None)
 
 
 async def _run_later(line: Line, wait: float) -> None:

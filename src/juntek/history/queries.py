@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from juntek.calendar import system_zone
 from juntek.errors import RequestError
+from juntek.history.audit import Entry, read_audit
 from juntek.history.blocks import unpack
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
@@ -136,6 +137,19 @@ class HistoryReader:
         """
         with self._connections.reading() as connection:
             return read_batch_after(connection, self._number(connection, meter), time_ms, limit)
+
+    def battery_events(self, meter: str, start: float, end: float) -> list[tuple[float, str, float]]:
+        """Return when a battery was found to be what, from `start` up to, not including, `end`: s, word, percent."""
+        with self._connections.reading() as connection:
+            return connection.execute(
+                "SELECT time, event, state_of_charge FROM battery_event WHERE meter = ? AND time >= ? AND time < ?"
+                " ORDER BY time",
+                (meter, start, end),
+            ).fetchall()
+
+    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
+        """Return what was written to a meter, or to all, the newest first."""
+        return read_audit(self._connections, meter=meter, limit=limit)
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""

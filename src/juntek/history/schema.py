@@ -9,6 +9,7 @@ by themselves (see `rollups`), in `minute`, `hour`, `meter` and `gap`.
 - `minute`, `hour`: rollups, kept for ever. Days are made of them when they are asked for.
 - `gap`: how much the totals grew where no reading was for a while, to be shared out between days.
 - `cursor`: to whom the readings are sent, and how far each has them.
+- `command`: what was written to meters, when, by whom, and what became of it.
 """
 
 from __future__ import annotations
@@ -163,3 +164,29 @@ DAYS = (
 
 Days were written for one time zone. What each held that was counted later becomes a gap from it to the next one.
 """
+
+BATTERY = (
+    """CREATE TABLE battery_event (
+        meter TEXT NOT NULL,
+        time REAL NOT NULL,
+        event TEXT NOT NULL,
+        state_of_charge REAL NOT NULL,
+        PRIMARY KEY (meter, time, event)
+    ) WITHOUT ROWID""",
+)
+"""When a battery was full, empty, or set by its voltage; s since 1970, percent."""
+
+COMMANDS = (
+    """CREATE TABLE command (
+        id INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        meter TEXT NOT NULL,
+        who TEXT NOT NULL,
+        key TEXT NOT NULL,
+        old TEXT NOT NULL,
+        new TEXT NOT NULL,
+        outcome TEXT NOT NULL
+    )""",
+    "CREATE INDEX command_by_meter ON command (meter, id)",
+)
+"""`time` is ms since 1970, `old` and `new` are JSON."""

@@ -16,7 +16,7 @@ from juntek.meter.state import Meter, MeterOptions, Mode
 from juntek.reading import Reading
 from juntek.rs485.decode import Options
 
-__all__ = ["Line", "LiveMeter", "Meter", "MeterOptions", "Mode", "open_meter", "read"]
+__all__ = ["Line", "LiveMeter", "Meter", "MeterOptions", "Mode", "loop_in_thread", "open_meter", "read"]
 
 ANSWER_TIMEOUT = 15.0
 """s that a reading may be overdue; the first one has to wait until no display was heard."""
@@ -90,7 +90,7 @@ def read(  # noqa: PLR0913
         nominal_capacity=nominal_capacity,
         timeout=timeout,
     )
-    with _loop_in_thread() as run:
+    with loop_in_thread() as run:
         meter = run(opening.__aenter__())
         try:
             while (reading := run(_next(meter))) is not None:
@@ -105,7 +105,7 @@ async def _next(meter: LiveMeter) -> Reading | None:
 
 
 @contextmanager
-def _loop_in_thread() -> Iterator[Callable[[Coroutine[Any, Any, Result]], Result]]:
+def loop_in_thread() -> Iterator[Callable[[Coroutine[Any, Any, Result]], Result]]:
     """Run an event loop in a thread; what is yielded runs a coroutine there and returns its result here."""
     runner = asyncio.Runner()
     loop = runner.get_loop()

@@ -13,6 +13,7 @@ from typing import Any
 from juntek.backoff import Backoff
 from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
+from juntek.exchange import Command
 from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
@@ -71,6 +72,8 @@ class Line:
         self._decoder: Decoder[Any] | None = None
         self._poller: Poller | None = None
         self._opened_before = False
+        self._asked: int | None = None
+        """The address that somebody else asks last, where none of ours has it."""
         self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
 
     async def run(self, link: Link | None = None) -> None:
@@ -130,16 +133,41 @@ class Line:
         Raises RequestError for what the meter has not or cannot take, and where nothing may be written, and LinkError
         when the link is down or is lost.
         """
-        meter, decoder, poller = self.meters[address], self._decoder, self._poller
+        meter = self.meters[address]
+        self._prepare(address, key, value)
+        await self.identify(address)
+        command, poller = self._prepare(address, key, value)  # again: now the limits are those of the meter
+        obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
+        return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
+
+    async def identify(self, address: int) -> None:
+        """Ask a meter who it is where it has not said so: many a display never asks that.
+
+        Raises LinkError when the link is down or is lost, RequestError where nothing may be written.
+        """
+        poller, meter = self._writable(address), self.meters[address]
+        if meter.identity is None:
+            question = Command("identity", b"", "harmless", "identity")
+            await poller.send(address, question, lambda: meter.identity is not None)
+
+    def check(self, address: int, key: str, value: Any) -> None:  # noqa: ANN401 - what the key takes
+        """Raise what `send` would raise before anything is written."""
+        self._prepare(address, key, value)
+
+    def _prepare(self, address: int, key: str, value: Any) -> tuple[Command, Poller]:  # noqa: ANN401
+        poller, decoder = self._writable(address), self._decoder
+        assert decoder is not None  # noqa: S101 - both or none
+        return decoder.command(address, key, value), poller
+
+    def _writable(self, address: int) -> Poller:
+        meter, poller = self.meters[address], self._poller
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
-        if decoder is None or poller is None:
+        if poller is None:
             raise LinkLostError(
                 meter.health.error or f"{hide_secrets(self.url)} is a recording, which takes no commands."
             )
-        command = decoder.command(address, key, value)
-        obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
-        return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
+        return poller
 
     async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller) -> None:
         time = None
@@ -160,6 +188,8 @@ class Line:
             parts = decoder.cut(chunk.data)
             for heard in filter(None, map(decoder.hear, parts)):
                 poller.hear(heard)
+                if heard.kind == "request" and heard.address not in self.meters:
+                    self._asked = heard.address
             self._take(decoder.take(parts, time))
 
     def _take(self, events: Sequence[Event]) -> None:
@@ -208,7 +238,7 @@ class Line:
                 if meter.health.error is None and meter.is_silent(loop.time()):
                     meter.available = False
                     others = any(other.available for other in self.meters.values())
-                    meter.health.error = str(meter.explain_silence(name, line_is_good=others))
+                    meter.health.error = str(meter.explain_silence(name, line_is_good=others, asked=self._asked))
                     self._handle(meter.update())
 
     def _tell_activity(self, activity: Activity) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Self
+from typing import Any, Self
 
 from juntek.errors import LinkLostError
 from juntek.links import Link
 from juntek.meter.line import Line
 from juntek.meter.state import MeterOptions
 from juntek.reading import Identity, Reading, Settings
-from juntek.update import Health, Update
+from juntek.update import Health, Outcome, Update
 
 MOST_WAITING = 1000
 """Updates that wait for a slow reader; the oldest are dropped then, because the newest is what counts."""
@@ -46,6 +46,23 @@ class LiveMeter(AsyncIterator[Reading]):
     def health(self) -> Health:
         """How the link does."""
         return self._meter.health
+
+    @property
+    def latest(self) -> Update:
+        """All that is known of the meter now, with its latest reading."""
+        return self._meter.update(self._meter.last_reading)
+
+    @property
+    def line(self) -> Line:
+        """The line that serves it."""
+        return self._line
+
+    async def send(self, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
+        """Set a setting of the meter, or make it act; return what became of it.
+
+        Raises RequestError for what it has not or does not take, LinkError when the link is lost.
+        """
+        return await self._line.send(self._meter.options.address, key, value)
 
     async def run(self) -> None:
         """Serve the line until cancelled or until the end of a recording; the iteration ends then, too."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from juntek.errors import LinkLostError
+from juntek.errors import LinkLostError, RequestError
 from juntek.exchange import Command, Heard, Query
 from juntek.links import Link
 from juntek.meter.language import Decoder, Language
@@ -99,6 +99,8 @@ class Poller:
         self._awaited: tuple[Query | None, int] | None = None
         self._reply: asyncio.Future[None] | None = None
         self._jobs: deque[_Job] = deque()
+        self._wanted = asyncio.Event()
+        """A command waits for its turn."""
         self._gap = asyncio.Event()
         """Somebody else's request has just been answered, so that the line is free for a moment."""
 
@@ -121,6 +123,7 @@ class Poller:
         """Write a command when the line is free; return what `obeyed` says once the meter was asked, None: unknown."""
         outcome: asyncio.Future[bool | None] = self._loop.create_future()
         self._jobs.append(_Job(address, command, obeyed, outcome))
+        self._wanted.set()
         return await outcome
 
     def close(self) -> None:
@@ -187,9 +190,16 @@ class Poller:
                 self._foreign.clear()
                 return
             if not self._jobs:
-                await asyncio.sleep(min(rest, 0.5))
+                await self._rest(min(rest, 0.5))
             elif await self._has_gap(min(rest, 0.5)):
                 await self._do(self._jobs[0])
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until there is a command to write."""
+        self._wanted.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
 
     async def _has_gap(self, patience: float) -> bool:
         """Wait until the line is free for a moment: at once where nobody else asks."""
@@ -201,24 +211,63 @@ class Poller:
         return self._gap.is_set()
 
     async def _do(self, job: _Job) -> None:
-        """Write a command and ask what has become of it, until it was obeyed or nothing helps."""
+        """Write a command and find out what has become of it; whoever has gone wants nothing written any more."""
+        obeyed: bool | None = None
+        refusal: RequestError | None = None
+        if not job.outcome.done():
+            try:
+                obeyed = await (self._write(job) if job.command.moves_to is None else self._move(job))
+            except RequestError as error:
+                refusal = error
+        self._jobs.popleft()  # only now: one whose link is lost meanwhile is given up by `close`
+        if job.outcome.done():
+            return
+        if refusal is not None:
+            job.outcome.set_exception(refusal)
+        else:
+            job.outcome.set_result(obeyed)
+
+    async def _write(self, job: _Job) -> bool | None:
+        """Write and ask, until it was obeyed or nothing helps."""
         obeyed: bool | None = None
         turn, query = self._turns[job.address], job.command.query
-        for _ in range(TRIES if not job.outcome.done() else 0):  # whoever has gone wants nothing written any more
-            await self._exchange(None, job.address, job.command.line)
+        for _ in range(1 if job.command.once else TRIES):
+            if job.command.line:
+                await self._exchange(None, job.address, job.command.line)
+            await asyncio.sleep(job.command.settle)
             if query is None:
-                break
-            for _ in range(1 + ASK_AGAIN):  # what surprises is believed when it is said again
+                return None
+            # What surprises is believed when it is said again, and may wait for a reading before it that is in doubt.
+            for question in (*dict.fromkeys((query, "reading")),) * (1 + ASK_AGAIN):
                 await self._has_gap(SILENCE)
-                await self._ask(query, job.address, turn)
+                await self._ask(question, job.address, turn)
                 obeyed = job.obeyed()
                 if obeyed:
-                    break
-            if obeyed:
-                break
-        self._jobs.popleft()  # only now: one whose link is lost meanwhile is given up by `close`
-        if not job.outcome.done():
-            job.outcome.set_result(obeyed)
+                    return True
+        return obeyed
+
+    async def _move(self, job: _Job) -> bool | None:
+        """Give a meter another address, unless somebody answers there; it has obeyed when it answers there."""
+        address = job.command.moves_to
+        assert address is not None  # noqa: S101 - only then it moves
+        if address == job.address:
+            return True
+        if await self._answers(address):
+            raise RequestError(f"Another meter has the address {address}; choose one that is free.")
+        for _ in range(TRIES):
+            await self._exchange(None, job.address, job.command.line)
+            if await self._answers(address):
+                return True
+        return False if await self._answers(job.address) else None
+
+    async def _answers(self, address: int) -> bool:
+        """Whether a meter answers at an address; one reply of a few is enough."""
+        for _ in range(TRIES):
+            await self._has_gap(SILENCE)
+            damaged = await self._exchange("reading", address, self._language.ask("reading", address))
+            if self._reply is not None and not self._reply.cancelled() and not damaged:
+                return True
+        return False
 
     async def _poll(self) -> None:
         """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
@@ -229,7 +278,7 @@ class Poller:
             address, turn = min(self._turns.items(), key=lambda item: item[1].reading)
             wait = turn.reading - self._loop.time()
             if wait > 0:
-                await asyncio.sleep(min(wait, 0.5 if not self._jobs else 0.0))
+                await self._rest(min(wait, 0.5))
                 continue
             await self._take_turn(address, turn)
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from juntek.control import Send
 from juntek.discovery import find_modules
 from juntek.errors import RequestError
 from juntek.update import HistoryState, Outcome, Update
@@ -51,6 +52,8 @@ class Output(Generic[O]):
     """What is logged once it is entered."""
     max_latency: Callable[[O], float] = lambda _: 0.0
     """Seconds that a reading may come late."""
+    page: Callable[[O, str], str | None] = lambda _options, _machine: None
+    """Where browsers in the network find its page, on a machine of this name."""
     label: Callable[[O], str] | None = None
     """Where there may be several of a kind, each with its own section and queue: what tells one from the other."""
 
@@ -94,7 +97,7 @@ class SinkHealth:
         return max(now - oldest, 0.0)
 
 
-async def _send_nowhere(meter: str, key: str, value: Any) -> Outcome:  # noqa: ANN401, ARG001 - the door's
+async def _send_nowhere(meter: str, key: str, value: Any, *, who: str = "") -> Outcome:  # noqa: ANN401, ARG001 - the door's
     raise RequestError(f"There is no gateway that could tell {meter} anything.")
 
 
@@ -111,6 +114,8 @@ class Context:
     """What tells the meters here from those of the same name elsewhere."""
     time: Callable[[], float] = time.time
     """Seconds since 1970."""
+    page: str | None = None
+    """Where browsers in the network find the page of this gateway."""
     database: Path | None = None
     """The file of totals and history."""
     time_zone: tzinfo = UTC
@@ -119,9 +124,11 @@ class Context:
     """Why an output is away at present, as a sentence, by its name; each supervisor keeps its own part up to date."""
     carry_over: dict[str, Any] = field(default_factory=dict)
     """What an output that failed has left for its next entry, by its name; nobody else looks at it."""
+    batteries: frozenset[str] = frozenset()
+    """Names of the meters whose battery is watched."""
     latest: dict[str, Update] = field(default_factory=dict)
     """The latest update of each meter; the gateway keeps it up to date."""
-    send: Callable[[str, str, Any], Awaitable[Outcome]] = _send_nowhere
+    send: Send = _send_nowhere
     """Sets a setting of a meter, or makes it act, by its name, a key and a value; returns what became of it. Who may
     do that is for the output to decide. Raises RequestError for what is not possible, LinkError without a link."""
     sections: tuple[str, ...] = ()

@@ -24,6 +24,11 @@ class Chart:
     order: int = 100
 
 
+def label_words(words: tuple[str, ...], names: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return what people call each word: its name, or the word itself as a heading has it."""
+    return dict(zip(words, names or (word.replace("_", " ").capitalize() for word in words), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """One thing that is said of a battery.
@@ -31,16 +36,17 @@ class Quantity:
     `unit` is empty for words and plain counts. `dimension` is the physical kind ("voltage", "energy", ...) or empty.
     `accumulation` is "instant" (may be averaged), "total" (only grows), "today" (a total that starts again at local
     midnight), "state" (a word or a count) or "setting". `digits` are the decimals worth showing. `words` are all
-    values of a quantity that is a word.
+    values of a quantity that is a word, `names` what people call each, where that is not the word itself.
 
     Where it comes from: the row of this key in a meter family, or `source`, which works it out from a Reading.
 
     Where it goes: to MQTT and Home Assistant always, but for a `secret`. To the history with `per_unit` whole numbers
     in one unit, 0 for not at all; these numbers are forever. To metrics and time-series databases with a `help`
-    sentence. To the page's charts with a `chart`.
+    sentence. To the page's charts with a `chart`. `about` tells an owner who would change a setting what it does.
 
     In Home Assistant: `device_class` where it is not that of the dimension, an `icon` where there is no device class,
-    `diagnostic` for what few want to see, `enabled` for what is there from the start.
+    `diagnostic` for what few want to see, `enabled` for what is there from the start. An `optional` quantity is nowhere
+    but with the readings of a meter whose battery is watched.
     """
 
     key: str
@@ -52,6 +58,7 @@ class Quantity:
     per_unit: int = 0
     help: str = ""
     words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     source: Callable[[Any], Any] | None = None
     chart: Chart | None = None
     device_class: str | None = None
@@ -59,3 +66,5 @@ class Quantity:
     diagnostic: bool = False
     enabled: bool = True
     secret: bool = False
+    optional: bool = False
+    about: str = ""

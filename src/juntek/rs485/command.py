@@ -6,39 +6,61 @@ Each command says what a wrong one can do: "harmless", "accounting" (what is cou
 
 from __future__ import annotations
 
+from math import isfinite
+from typing import Any
+
 from juntek.errors import RequestError
 from juntek.exchange import Command
+from juntek.quantity import QUANTITIES
+from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import raw_of, value_of
 from juntek.rs485.family import Action, Field, Model
 from juntek.rs485.framing import encode
 
-_TELLS = {"output": "output_state", "state_of_charge": "state_of_charge"}
-"""What a reading says after an action, by the action; of the others nothing can be read back."""
+SETTLE = 1.5
+"""s until a new measurement shows what an action has done: a meter measures once a second (KG-man, KL-man)."""
 
 
-def set_value(model: Model, address: int, key: str, value: float | str | None) -> Command:
+def set_value(
+    model: Model, address: int, key: str, value: float | str | None, identity: Identity | None = None
+) -> Command:
     """Return the command that sets a setting, in the unit of its quantity (None: off).
 
-    Raises RequestError for a setting the family cannot write, or a value outside of its limits.
+    Raises RequestError for a setting the family cannot write, or a value outside of its limits and the meter's own.
     """
     row = model.settable.get(key)
     if row is None:
         known = ", ".join(sorted(model.settable))
         raise RequestError(f"A {model.family} has no setting '{key}' that can be written; it has {known}.")
+    low, high = limits_of(row, (identity.max_voltage, identity.max_current) if identity is not None else None)
     try:
         raw = raw_of(row, value)
-    except ValueError:
-        raise RequestError(f"{key} cannot be {value!r}; it takes {_limits(row)}.") from None
-    if raw != row.off and not row.low <= raw <= row.high:
-        raise RequestError(f"{key} cannot be {value}; it takes {_limits(row)}.")
+    except (ValueError, OverflowError, TypeError):
+        raise RequestError(f"{key} cannot be {value!r}; it takes {_describe(row, low, high)}.") from None
+    if raw != row.off and not low <= raw <= high:
+        raise RequestError(f"{key} cannot be {value}; it takes {_describe(row, low, high)}.")
     assert row.write is not None  # noqa: S101 - only rows with a write are settable
     # What is read back is compared as the meter rounds it.
     line = encode(f"W{row.write:02d}", address, (raw,))
     return Command(key, line, row.risk, "settings", value_of(row, raw))
 
 
-def act(model: Model, address: int, key: str, operand: int = 1) -> Command:
-    """Return the command of an action, such as `clear_totals` or `output` with operand 0 or 1.
+def limits_of(row: Field, ranges: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the least and the most raw number that may be written, by the row and by what the meter can measure.
+
+    `ranges` are its largest voltage (V) and current (A), where they are known.
+    """
+    low, high = row.writable or (row.low, row.high)
+    quantity = QUANTITIES.get(row.key)
+    if ranges is None or quantity is None:
+        return low, high
+    volts, amperes = ranges
+    most = {"voltage": volts, "current": amperes, "power": volts * amperes}.get(quantity.dimension)
+    return low, high if most is None else min(high, most * row.scale + row.offset)
+
+
+def act(model: Model, address: int, key: str, operand: float | str | None = 1) -> Command:
+    """Return the command of an action, such as `clear_totals`, or `output` with "on", "off", 1 or 0.
 
     Raises RequestError for an action the family has not, or an operand outside of its limits.
     """
@@ -46,20 +68,58 @@ def act(model: Model, address: int, key: str, operand: int = 1) -> Command:
     if action is None:
         known = ", ".join(action.key for action in model.actions)
         raise RequestError(f"A {model.family} has no action '{key}'; it has {known}.")
-    if not action.low <= operand <= action.high:
-        raise RequestError(f"{key} takes {_operands(action)}, not {operand}.")
-    line = encode(f"W{action.write:02d}", address, (operand,))
-    told = _TELLS.get(key)
-    value = ("off", "on")[operand] if key == "output" else operand
-    return Command(told or key, line, action.risk, "reading" if told else None, value)
+    number = _operand(action, operand)
+    line = encode(f"W{action.write:02d}", address, (number,))
+    value = action.names[number] if action.names else number
+    match key:
+        case "output":
+            return Command(key, line, action.risk, "reading", value, lambda reading, _: reading.output_state)
+        case "state_of_charge":
+            return Command(key, line, action.risk, "reading", value, _percent, 1.0)
+        case "zero_current":
+            # Each takes off what was last measured: a second one before the next measurement would do so twice.
+            return Command(
+                key, line, action.risk, "reading", 0, lambda reading, _: abs(reading.current), 0.2, once=True,
+                settle=SETTLE,
+            )  # fmt: skip
+        case "clear_totals":
+            return Command(key, line, action.risk, "reading", 0, _longest_counter, 60.0)
+        case "set_address":
+            return Command(key, line, action.risk, moves_to=number)
+    return Command(key, line, action.risk)
 
 
-def _limits(row: Field) -> str:
+def _operand(action: Action, operand: Any) -> int:  # noqa: ANN401 - what somebody else asks for
+    if operand is None and action.low == action.high:
+        operand = action.low
+    if operand in action.names:
+        return action.names.index(operand)
+    is_whole = isinstance(operand, int | float) and isfinite(operand) and operand == int(operand)
+    if not is_whole or not action.low <= operand <= action.high:
+        raise RequestError(f"{action.key} takes {_operands(action)}, not {operand}.")
+    return int(operand)
+
+
+def _percent(reading: Reading, settings: Settings | None) -> float | None:
+    """Return the meter's own state of charge: by the capacity that it is set to, not by what an owner says."""
+    capacity = settings.nominal_capacity if settings is not None else reading.nominal_capacity
+    return 100 * reading.remaining_capacity / capacity if capacity else None
+
+
+def _longest_counter(reading: Reading, _: Settings | None) -> float | None:
+    """Return the run time (s) where the family tells it, else the energy (Wh): both are 0 once they were cleared."""
+    counted = (reading.run_time, reading.discharged_energy, reading.charged_energy, reading.counted_energy)
+    return max((float(count) for count in counted if count is not None), default=None)
+
+
+def _describe(row: Field, low: int, high: int) -> str:
     if row.names:
         return " or ".join(row.names)
-    text = f"{value_of(row, row.low) or 0} to {value_of(row, row.high)}"
+    text = f"{value_of(row, low) or 0} to {value_of(row, high)}"
     return text if row.off is None else f"{text}, or nothing for off"
 
 
 def _operands(action: Action) -> str:
+    if action.names:
+        return " or ".join(action.names)
     return str(action.low) if action.low == action.high else f"{action.low} to {action.high}"

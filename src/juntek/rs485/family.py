@@ -29,7 +29,8 @@ class Field:
     `step` is the raw change that one reading may bring without being a surprise.
 
     `absent` is the raw number that means "not fitted", `off` the one that means "switched off".
-    `write` is the number of the W command that sets it, `risk` what a wrong write can do.
+    `write` is the number of the W command that sets it, `risk` what a wrong write can do. `writable` bounds the raw
+    number that may be written, where that is less than what may be read.
     `source` names where the row comes from; the tags are those of docs/protocol.md.
     """
 
@@ -46,6 +47,7 @@ class Field:
     off: int | None = None
     names: tuple[str, ...] = ()
     write: int | None = None
+    writable: tuple[int, int] | None = None
     risk: Risk = "dangerous"
     optional: bool = False
 
@@ -72,7 +74,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A W command that sets nothing which could be read back; `low` and `high` bound its operand."""
+    """A W command that does something; `low` and `high` bound its operand, `names` are words for it from 0 on."""
 
     key: str
     write: int
@@ -80,6 +82,7 @@ class Action:
     high: int
     risk: Risk
     source: str
+    names: tuple[str, ...] = ()
 
 
 OUTPUT_STATE_OF_CODE = {

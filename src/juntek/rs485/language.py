@@ -86,7 +86,7 @@ class Rs485Decoder:
         if model is None:
             raise RequestError(f"The meter at address {address} has not been heard yet; try again when it answers.")
         if key in model.settable:
-            return set_value(model, address, key, value)
+            return set_value(model, address, key, value, station.identity if station is not None else None)
         return act(model, address, key, value)
 
 

@@ -12,7 +12,7 @@ from math import inf
 from typing import NamedTuple
 
 from juntek.rs485.framing import Frame, encode
-from juntek.simulator.registers import Counters, Estimate, Protection, TimeLeft
+from juntek.simulator.registers import Counters, Estimate, Protection, TimeLeft, Writes
 from juntek.simulator.settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
 
 OFF = 99
@@ -43,6 +43,7 @@ class Meter:
         serial_number: int = 1,
         relay: bool = True,
         time_left: TimeLeft = "finer",
+        writes: Writes = "obeyed",
     ) -> None:
         self.variant = settings.variant
         self.address = address
@@ -50,6 +51,7 @@ class Meter:
         self.counters = Counters(remaining)
         self.output = True
         self._relay = relay
+        self._writes = writes
         self._serial_number = serial_number
         self._protection = Protection()
         self._sample = Sample(0.0, 0.0, None, 1, 0.0)
@@ -168,6 +170,10 @@ class Meter:
             self.counters.remaining = self._nominal_capacity
 
     def _write(self, number: int, value: int) -> bool:
+        if self._writes == "ignored":
+            return True
+        if self._writes == "altered":
+            value = max(value - 1, 0)
         for action in self.variant.model.actions:
             if action.write == number and action.low <= value <= action.high and action.key in self._actions:
                 self._actions[action.key](value)

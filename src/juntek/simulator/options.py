@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 
 from juntek.errors import RequestError
 from juntek.simulator.day import LOADS
-from juntek.simulator.registers import TIMES_LEFT, TimeLeft
+from juntek.simulator.registers import TIMES_LEFT, TimeLeft, Writes
 from juntek.simulator.settings import Variant, parse_variant
 
 Display = Literal["none", "newer", "older"]
@@ -28,7 +28,8 @@ class Options:
     simulated seconds in one second. `start` is the date and the local time of day at which the simulation begins.
     `capacity` in Ah, `state_of_charge` in percent. Without a `relay` the output's state switches nothing, as with
     many owners. `load` is one of `day.LOADS`. `time_left` is how the meters make their time left; by default each has
-    its way by the seed. Raises RequestError for what cannot be.
+    its way by the seed. `writes` is what the meters do with a setting that is written: obey, ignore it though they
+    acknowledge it, or alter it. Raises RequestError for what cannot be.
     """
 
     models: tuple[str, ...] = ("KG140F",)
@@ -49,6 +50,7 @@ class Options:
     probe: bool = True
     load: str = "mixed"
     time_left: TimeLeft | None = None
+    writes: Writes = "obeyed"
 
     def __post_init__(self) -> None:
         for wrong, sentence in (
@@ -78,6 +80,10 @@ class Options:
             (
                 self.time_left not in (None, *TIMES_LEFT),
                 f"There is no way {self.time_left!r} to make the time left; choose one of {', '.join(TIMES_LEFT)}.",
+            ),
+            (
+                self.writes not in get_args(Writes),
+                f"Writes are {', '.join(get_args(Writes))}, not {self.writes!r}.",
             ),
         ):
             if wrong:

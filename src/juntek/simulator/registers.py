@@ -12,6 +12,7 @@ from random import Random
 from typing import Literal, get_args
 
 TimeLeft = Literal["exact", "late", "averaged", "off", "finer", "stuck"]
+Writes = Literal["obeyed", "ignored", "altered"]
 TIMES_LEFT: tuple[TimeLeft, ...] = get_args(TimeLeft)
 _AVERAGED = 6.0  # seconds in which an averaged current follows
 _STUCK = 5.0  # seconds for which a stuck one does not move

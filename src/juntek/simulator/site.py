@@ -35,6 +35,7 @@ class Site:
             serial_number=index + 1,
             relay=options.relay,
             time_left=options.time_left_of(index),
+            writes=options.writes,
         )
         self.meter.output = options.output
         start = options.start

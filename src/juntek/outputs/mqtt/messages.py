@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from juntek.names import slug
-from juntek.outputs.mqtt.entities import entities_of
+from juntek.outputs.mqtt.entities import entities_of, entity_of
 from juntek.rs485.family import model_of_family
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from juntek.control import Control
     from juntek.outputs.mqtt.entities import Entity
     from juntek.reading import Identity
     from juntek.update import Health, HistoryState
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""
 
-_OWN_KEYS = ("key", "template", "source", "attributes")
+_OWN_KEYS = ("key", "template", "source", "attributes", "sets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class Topics:
     link: str
     settings: str
     availability: str
+    sets: str
+    """Commands come below it."""
+    outcome: str
     gateway: str
     """The availability of the gateway, which all meters share."""
 
@@ -49,6 +55,8 @@ def topics_of(meter: str, *, base_topic: str = "juntek", discovery_prefix: str =
         link=f"{place}/link",
         settings=f"{place}/settings",
         availability=f"{place}/availability",
+        sets=f"{place}/set",
+        outcome=f"{place}/outcome",
         gateway=f"{base_topic}/gateway/availability",
     )
 
@@ -61,21 +69,27 @@ def discovery(  # noqa: PLR0913 - what a device is made of
     identity: Identity | None = None,
     version: str,
     history: bool = False,
+    page: str | None = None,
+    battery: bool = False,
+    controls: Iterable[Control] = (),
 ) -> dict[str, Any]:
-    """Return the discovery message of a meter; its entities depend on the family, and on whether a history is kept.
+    """Return the discovery message of a meter.
 
-    `version` is ours. Raises KeyError for a family that has no model table.
+    Its entities depend on the family, and on whether a history is kept and the battery is watched; `controls` are what
+    may be written from there. `version` is ours, `page` where a browser finds our page. Raises KeyError for a family
+    that has no model table.
     """
     model = model_of_family(family)
     if model is None:
         raise KeyError(family)
+    entities = (*entities_of(model, history=history, battery=battery), *map(entity_of, controls))
     return {
-        "device": _device(meter, topics.device, family, identity),
+        "device": _device(meter, topics.device, family, identity) | ({"configuration_url": page} if page else {}),
         "origin": {"name": "juntek", "sw_version": version},
         "availability": [{"topic": topics.gateway}, {"topic": topics.availability}],
         "availability_mode": "all",
         "state_topic": topics.state,
-        "components": {entity["key"]: _component(entity, topics) for entity in entities_of(model, history=history)},
+        "components": {entity["key"]: _component(entity, topics) for entity in entities},
     }
 
 
@@ -115,7 +129,10 @@ def _component(entity: Entity, topics: Topics) -> dict[str, Any]:
     """
     values: dict[str, Any] = {"platform": "sensor", "unique_id": f"{topics.device}_{entity['key']}"}
     values |= {key: value for key, value in entity.items() if value is not None and key not in _OWN_KEYS}
-    values["value_template"] = "{{ " + entity["template"] + " }}"
+    if "template" in entity:
+        values["value_template"] = "{{ " + entity["template"] + " }}"
+    if "sets" in entity:
+        values["command_topic"] = f"{topics.sets}/{entity['sets']}"
     source = entity.get("source", "state")
     if source != "state":
         values["state_topic"] = getattr(topics, source)

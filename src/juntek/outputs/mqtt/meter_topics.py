@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from juntek.control import Control, Permission, controls_of
 from juntek.outputs.mqtt import topic_layouts
 from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, entity_discovery, link
 from juntek.reading import average
@@ -37,6 +38,7 @@ class Connection:
     options: Options
     context: Context
     timing: Timing
+    permission: Permission
     places: dict[str, str] = field(default_factory=dict)
     """Which meter has each place of the older layout, by its device."""
 
@@ -132,17 +134,19 @@ class MeterTopics:
     async def publish_discovery(self) -> None:
         """Publish discovery when it has changed; soon after the last one it waits for the next check."""
         identity = self._latest.identity if self._latest else None
-        if self._options.discovery == "off" or self._family is None or self._described == (self._family, identity):
+        described = (self._family, identity, controls := self._allowed_controls())
+        if self._options.discovery == "off" or self._family is None or self._described == described:
             return
         now = asyncio.get_running_loop().time()
         if self._discovery_time and now < self._discovery_time + self._connection.timing.settle:
             return
-        self._described, self._discovery_time = (self._family, identity), now
+        self._described, self._discovery_time = described, now
         context = self._connection.context
         history, _ = context.look_at_history()
         message = discovery(
             self._name, self._topics, family=self._family, identity=identity,
-            version=context.version, history=history != "off",
+            version=context.version, history=history != "off", battery=self._name in context.batteries,
+            controls=controls, page=context.page,
         )  # fmt: skip
         if self._options.discovery == "device":
             messages = {self._topics.config: encode(message)}
@@ -152,6 +156,13 @@ class MeterTopics:
         self._configs |= messages.keys()
         for topic, text in messages.items():
             await self._publish_new(topic, text)
+
+    def _allowed_controls(self) -> tuple[Control, ...]:
+        """Return what may be written from there, once it is known how the meter is set."""
+        permission = self._connection.permission
+        if not permission or self._latest is None or self._latest.settings is None:
+            return ()
+        return tuple(filter(permission.allows, controls_of(self._latest).values()))
 
     async def publish_link(self, *, older_than: float = 0.0) -> None:
         """Publish how the link does when that has changed, and the last message is so many seconds old."""

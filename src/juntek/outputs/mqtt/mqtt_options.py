@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from juntek.control import check_words
 from juntek.errors import ConfigurationError
 from juntek.option import Option, check_options
 
@@ -60,6 +61,10 @@ class MqttOptions:
         float,
         Option("between two states, averaged; a big change at once; 0: every reading", unit="s", low=0, high=3600),
     ] = 5.0
+
+    allow_control: Annotated[
+        tuple[str, ...], Option('what may be written to meters: "settings", or keys', check=check_words)
+    ] = ()
 
     def __post_init__(self) -> None:
         check_options("mqtt", self)

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import aiomqtt
 
+from juntek.control import Permission
 from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, topics_of
 from juntek.outputs.mqtt.meter_topics import Connection, MeterTopics, encode
+from juntek.outputs.mqtt.mqtt_commands import Commands
 from juntek.outputs.mqtt.mqtt_connection import BrokerError, connect
 from juntek.outputs.mqtt.publisher import Publisher
 
@@ -65,7 +68,11 @@ class Session:
         self._meters: dict[str, MeterTopics] = {}
         self._group = group
         self._publisher = Publisher(client, options, timing.answer, group)
-        self._connection = Connection(self._publisher, options, context, timing)
+        permission = Permission.of(options.allow_control)
+        self._connection = Connection(self._publisher, options, context, timing, permission)
+        topics = {slug(meter): self._topics(meter) for meter in context.meters}
+        self._commands = Commands(context, permission, self._publisher, topics, timing.repeat) if permission else None
+        self._sets = re.compile(rf"{re.escape(options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
         self._other_form: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._born = asyncio.Event()
@@ -88,6 +95,9 @@ class Session:
         if self._options.discovery == "entity":
             # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
             await self._publisher.subscribe(f"{self._options.discovery_prefix}/device/+/config")
+        if self._commands is not None:
+            await self._publisher.subscribe_commands(f"{self._options.base_topic}/+/set/+")
+            self._start(self._commands.run())
         self._start(self._check())
         self._start(self._answer_births())
 
@@ -132,7 +142,9 @@ class Session:
         with self._publisher.explained():
             async for message in self._client.messages:
                 payload = message.payload if isinstance(message.payload, bytes) else b""
-                if message.topic.value == self._status:
+                if self._commands is not None and self._sets.fullmatch(message.topic.value):
+                    self._commands.take(message.topic.value, payload, retained=message.retain)
+                elif message.topic.value == self._status:
                     # A retained birth is an old one: everything has just been published.
                     if payload == ONLINE.encode() and not message.retain:
                         self._born.set()

@@ -11,6 +11,7 @@ class Timing:
     messages about a link whose counts go on and which is otherwise as it was. `settle`: between two discovery messages
     of one meter, as Home Assistant drops parts of one that follows too soon. `birth`: from a birth of Home Assistant to
     our answer, so that not all gateways answer at once. `goodbye`: what a clean leave may take.
+    `repeat`: in which the same command again is taken for the one before.
     """
 
     answer: float = 10.0
@@ -19,6 +20,7 @@ class Timing:
     settle: float = 5.0
     birth: tuple[float, float] = (0.1, 0.6)
     change: float = 1.0
+    repeat: float = 10.0
     goodbye: float = 3.0
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import aiomqtt
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from juntek.outputs.mqtt.mqtt_connection import BrokerError, explain_loss
 
@@ -47,6 +48,16 @@ class Publisher:
         with self.explained():
             async with asyncio.timeout(self._confirm_timeout):
                 await self._client.subscribe(topic, qos=1)
+
+    async def subscribe_commands(self, topic: str) -> None:
+        """Subscribe so that nothing comes twice or was retained; with MQTT 5 what is about to be is told.
+
+        Raises BrokerError.
+        """
+        options = SubscribeOptions(qos=0, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        with self.explained():
+            async with asyncio.timeout(self._confirm_timeout):
+                await self._client.subscribe(topic, qos=0, options=options)
 
     async def publish(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = True) -> None:
         """Send a message after all that were given before; with QoS 1 it is confirmed later. Raises BrokerError."""

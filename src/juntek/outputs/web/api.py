@@ -1,4 +1,4 @@
-"""The API: what is asked at which address; rule: it looks, and changes nothing but who is signed in.
+"""The API: what is asked at which address; rule: it looks; what writes to meters is `control`.
 
 An operation is what its handler is: its answer is the type that the handler returns.
 """
@@ -20,21 +20,26 @@ from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.authentication import COOKIE, Authenticator, is_own_origin, session_of
 from juntek.outputs.web.broadcast import Broadcaster, Stream
+from juntek.outputs.web.control import OPERATIONS as CONTROL
+from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, open_export
 from juntek.outputs.web.latest_state import GATEWAY, LatestState
 from juntek.outputs.web.openapi import METER, Operation, describe_api
 from juntek.outputs.web.parameters import (
     CALENDAR,
     CHART,
+    EVENTS,
     EXPORT,
     read_calendar,
     read_chart,
+    read_events,
     read_export,
     read_password,
     refuse_any,
 )
 from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, compress, encode
 from juntek.quantity import QUANTITIES, Quantity
+from juntek.quantity.row import label_words
 from juntek.rs485.family import find_models
 
 T = TypeVar("T")
@@ -64,6 +69,7 @@ class Api:
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
+    writing: Writing
     version: str
     time: Callable[[], float]
     zone: tzinfo
@@ -73,7 +79,7 @@ class Api:
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
         paths: dict[str, dict[str, Operation]] = {}
-        for operation in OPERATIONS:
+        for operation in (*OPERATIONS, *CONTROL):
             paths.setdefault(operation.path, {})[operation.method] = operation
         return [
             Route(path, partial(self._answer, operations), methods=list(operations))
@@ -140,6 +146,13 @@ class Api:
         name = await self._name(request)
         return await self.queries.query(lambda reader: make_days(reader, name, calendar))
 
+    async def list_battery_events(self, request: Request) -> types.BatteryEvents:
+        """Return none for a meter whose battery is not watched."""
+        start, end = read_events(request.query_params.multi_items(), self.zone)
+        name = await self._name(request)
+        events = await self.queries.query(lambda reader: reader.battery_events(name, start, end))
+        return {"events": [{"time": time, "event": event, "state_of_charge": state} for time, event, state in events]}
+
     async def export(self, request: Request) -> Response:
         """Send a file while it is read."""
         export = read_export(request.query_params.multi_items(), self.zone)
@@ -162,7 +175,11 @@ class Api:
 
     async def list_quantities(self, _: Request) -> list[types.QuantityFacts]:
         """Return what is public, in the order in which it is shown."""
-        return [facts_of(row) for row in QUANTITIES.values() if not row.secret]
+        return [
+            facts_of(row)
+            for row in QUANTITIES.values()
+            if not row.secret and (not row.optional or self.state.watches_batteries)
+        ]
 
     async def show_health(self, _: Request) -> types.Health:
         """Return how all does now."""
@@ -189,12 +206,15 @@ class Api:
         session = session_of(request.headers)
         is_open = needed and session is not None and self.authenticator.sessions.visit(session)
         signed_in = is_open or self.authenticator.admits(request.headers)
-        return WithCookie(self._session(request, signed_in=signed_in), session if is_open else None)
+        return WithCookie(
+            self._session(request, self.writing.token_of(request.headers), signed_in=signed_in),
+            session if is_open else None,
+        )
 
-    def _session(self, request: Request, *, signed_in: bool) -> types.Session:
+    def _session(self, request: Request, token: str | None, *, signed_in: bool) -> types.Session:
         authenticator = self.authenticator
         user = authenticator.user_of(request.headers)
-        return {"required": authenticator.is_needed, "signed_in": signed_in, "user": user}
+        return {"required": authenticator.is_needed, "signed_in": signed_in, "user": user, "token": token}
 
     async def sign_in(self, request: Request) -> WithCookie[types.Session]:
         """Begin a session, and end the one before it."""
@@ -205,14 +225,15 @@ class Api:
             await self.authenticator.check(_visitor(request), password)
             self._end(request)
             cookie = self.authenticator.sessions.open()
-        return WithCookie(self._session(request, signed_in=True), cookie)
+        token = self.writing.token_of({"cookie": f"{COOKIE}={cookie}"})
+        return WithCookie(self._session(request, token, signed_in=True), cookie)
 
     async def sign_out(self, request: Request) -> WithCookie[types.Session]:
         """End the session, here and in the browser."""
         _refuse_foreign(request)
         self._end(request)
         had_session = session_of(request.headers) is not None
-        answer = self._session(request, signed_in=not self.authenticator.is_needed)
+        answer = self._session(request, None, signed_in=not self.authenticator.is_needed)
         return WithCookie(answer, "" if had_session else None)
 
     def _end(self, request: Request) -> None:
@@ -231,6 +252,10 @@ OPERATIONS: Final = (
     Operation(
         path=f"{METER}/days", summary="Energy and extremes of days, months or years", handler=Api.show_days,
         parameters=CALENDAR,
+    ),
+    Operation(
+        path=f"{METER}/battery/events", summary="When the battery was full, empty, or set by its voltage",
+        handler=Api.list_battery_events, parameters=EVENTS,
     ),
     Operation(
         path=f"{METER}/export", summary="All readings of a meter as a file", handler=Api.export, parameters=EXPORT,
@@ -263,7 +288,7 @@ OPERATIONS: Final = (
 @cache
 def description(version: str) -> dict[str, Any]:
     """Return the description of the whole API in OpenAPI 3.1."""
-    return describe_api(version, OPERATIONS)
+    return describe_api(version, (*OPERATIONS, *CONTROL))
 
 
 def facts_of(row: Quantity) -> types.QuantityFacts:
@@ -275,6 +300,7 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "digits": row.digits,
         "accumulation": row.accumulation,
         "history": row.key in SERIES_KEYS,
+        "words": label_words(row.words, row.names),
         "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
         "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }

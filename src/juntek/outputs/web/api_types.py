@@ -26,11 +26,15 @@ class Error(TypedDict):
 
 
 class Session(TypedDict):
-    """Whether a password is needed here, and whether this browser may look; `user` where we are told who it is."""
+    """Whether a password is needed here, and whether this browser may look.
+
+    `user` where we are told who it is; `token` is what writing needs, null where this browser may not write.
+    """
 
     required: bool
     signed_in: bool
     user: str | None
+    token: str | None
 
 
 class Password(TypedDict):
@@ -140,12 +144,16 @@ class HistoryHealth(TypedDict):
 
 
 class Health(TypedDict):
-    """How the gateway does; `uptime` in s. `time_zone`, as Europe/Berlin: whose midnight begins a day."""
+    """How the gateway does; `uptime` in s.
+
+    `time_zone`: whose midnight begins a day, by its IANA name or as +HH:MM. `exports`: formats that /export has here.
+    """
 
     version: str
     gateway: str
     time: Moment
     time_zone: str
+    exports: list[str]
     uptime: float
     history: HistoryHealth
     sinks: dict[str, SinkHealth]
@@ -198,6 +206,20 @@ class Day(TypedDict):
     state_of_charge: Extremes
 
 
+class BatteryEvent(TypedDict):
+    """What a battery was found to be; `time` is in seconds since 1970."""
+
+    time: float
+    event: str
+    state_of_charge: float
+
+
+class BatteryEvents(TypedDict):
+    """In the order of time."""
+
+    events: list[BatteryEvent]
+
+
 class ChartFacts(TypedDict):
     """How the page draws a quantity; see `juntek.quantity.Chart`."""
 
@@ -211,7 +233,8 @@ class ChartFacts(TypedDict):
 class QuantityFacts(TypedDict):
     """A quantity: what it is called and how it is shown.
 
-    `history`: /history has it. `families`: families of meters that have this setting.
+    `history`: /history has it. `words`: of a quantity that is a word, what people call each. `families`: families of
+    meters that have this setting.
     """
 
     key: str
@@ -220,6 +243,7 @@ class QuantityFacts(TypedDict):
     digits: int
     accumulation: Accumulation
     history: bool
+    words: dict[str, str]
     chart: ChartFacts | None
     families: list[str]
 

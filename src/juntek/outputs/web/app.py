@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
 
+from juntek.control import Permission
 from juntek.errors import ConfigurationError
 from juntek.files import read_bytes
 from juntek.history.queries import HistoryReader
@@ -30,9 +31,11 @@ from juntek.outputs import Context
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
+from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
-from juntek.outputs.web.passwords import is_hash, is_token_hash
+from juntek.outputs.web.local_token import remove_token, write_token
+from juntek.outputs.web.passwords import WRITE, hash_token, is_hash, is_token_hash
 from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, security_headers
 from juntek.outputs.web.static_files import PageFiles
 from juntek.outputs.web.web_options import WebOptions
@@ -61,13 +64,22 @@ async def serve(
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Do what `open_sink` promises."""
     clock = asyncio.get_running_loop().time
-    authenticator = _authenticator(options, context, clock)
+    tokens = _read_tokens(options)
+    local = write_token(context.database) if options.needs_password and context.database is not None else None
+    if local is not None:
+        tokens[hash_token(local)] = Token("", may_write=True)
+    authenticator = _authenticator(options, context, clock, frozenset(tokens))
+    writing = Writing(
+        permission=Permission.of(options.allow_control) if options.needs_password else Permission(),
+        authenticator=authenticator, send=context.send, latest=context.latest,
+        writers={hashed: token.name for hashed, token in tokens.items() if token.may_write},
+    )  # fmt: skip
     queries = HistoryQueries(_open_history(context))
     state = LatestState(context)
     broadcaster = Broadcaster(state.event, limits)
     api = Api(
-        state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator, version=context.version,
-        time=context.time, zone=context.time_zone, body_time=limits.request_time,
+        state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator, writing=writing,
+        version=context.version, time=context.time, zone=context.time_zone, body_time=limits.request_time,
     )  # fmt: skip
     app = App(api.routes(), HostCheck(context.gateway, options.allowed_hosts), authenticator.ingress)
     headers = security_headers([*(["'self'"] if authenticator.ingress else ()), *options.frame_ancestors])
@@ -89,6 +101,8 @@ async def serve(
                 broadcaster.close()
     finally:
         await queries.close()
+        if local is not None and context.database is not None:
+            remove_token(context.database)
         if authenticator.sessions.changed:
             authenticator.sessions.save()
 
@@ -169,9 +183,10 @@ def _response_to(error: Refusal | HTTPException, scope: Scope) -> Response:
     return HTMLResponse(page, error.status, NEVER_KEPT)
 
 
-def _authenticator(options: WebOptions, context: Context, clock: Callable[[], float]) -> Authenticator:
+def _authenticator(
+    options: WebOptions, context: Context, clock: Callable[[], float], tokens: frozenset[str]
+) -> Authenticator:
     password_hash = _read_password_hash(options) if options.needs_password else None
-    tokens = _read_tokens(options)
     # Beside the database, as every gateway has a database of its own.
     path = context.database.with_suffix(".sessions") if context.database and password_hash else None
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
@@ -191,21 +206,29 @@ def _read_password_hash(options: WebOptions) -> str | None:
     return text
 
 
-def _read_tokens(options: WebOptions) -> frozenset[str]:
+class Token(NamedTuple):
+    """A token of a script."""
+
+    name: str
+    may_write: bool
+
+
+def _read_tokens(options: WebOptions) -> dict[str, Token]:
+    """Return the tokens by their hashes."""
     if options.tokens_file is None:
-        return frozenset()
-    hashes: set[str] = set()
+        return {}
+    tokens: dict[str, Token] = {}
     for number, line in enumerate(_read("tokens_file", options.tokens_file).splitlines(), start=1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if len(words) != 2 or not is_token_hash(words[1]):
+        if len(words) < 2 or words[2:] not in ([], [WRITE]) or not is_token_hash(words[1]):
             raise ConfigurationError(
                 f"web.tokens_file {options.tokens_file}: line {number} is not a name and a hash; make it with: "
                 "juntek web token NAME"
             )
-        hashes.add(words[1])
-    return frozenset(hashes)
+        tokens[words[1]] = Token(words[0], may_write=words[2:] == [WRITE])
+    return tokens
 
 
 def _read(key: str, path: Path) -> str:

@@ -23,15 +23,17 @@ Schema = dict[str, Any]
 METER: Final = "/api/meters/{name}"
 """Path of what there is of one meter."""
 _NAME: Final = Parameter("name", "Name of the meter.", str)
+_KEY: Final = Parameter("key", "Key of the action.", str)
 _ERRORS = {
     400: "Something asked for cannot be; the sentence says what and how to ask.",
     401: "Nobody is signed in, or the password is wrong.",
-    403: "The request comes from a page of somebody else.",
+    403: "The request comes from a page of somebody else, or this may not be written.",
     404: "There is no such meter, or nothing of it yet.",
     405: "This address does not take this method.",
     408: "The request did not come in time.",
     413: "The request is too long.",
     415: "The request is not JSON.",
+    422: "What is to be written cannot be; the sentence says why.",
     421: "The Host header is not a name of this gateway.",
     429: "Too many wrong passwords; wait as long as Retry-After says.",
     500: "A fault of the gateway; its log says more.",
@@ -107,7 +109,11 @@ def _describe(operation: Operation, schemas: Schemas) -> Schema:
         "operationId": operation.identity,
         "summary": operation.summary,
         "parameters": [
-            *([_parameter(_NAME, schemas) | {"in": "path", "required": True}] if has_name else ()),
+            *(
+                _parameter(parameter, schemas) | {"in": "path", "required": True}
+                for parameter in (_NAME, _KEY)
+                if f"{{{parameter.name}}}" in operation.path
+            ),
             *(_parameter(parameter, schemas) for parameter in operation.parameters),
         ],
         "responses": {
@@ -153,6 +159,8 @@ class Schemas:
         match get_origin(kind):
             case None:
                 schema = {} if kind is Any else {"type": _PLAIN[kind]}
+            case typing.NotRequired:
+                schema = self.of(arguments[0])
             case typing.Annotated:
                 schema = self.of(arguments[0]) | {
                     key: list(value) if isinstance(value, tuple) else value for key, value in arguments[1:]
@@ -178,7 +186,7 @@ class Schemas:
             more = {key: schema_of_quantity(QUANTITIES[key]) for key in OPEN_TYPES.get(name, ())}
             schema: Schema = {"type": "object", "description": kind.__doc__, "properties": properties | more}
             if kind.__required_keys__:
-                schema["required"] = list(schema["properties"])
+                schema["required"] = [key for key in schema["properties"] if key not in kind.__optional_keys__]
             else:
                 schema["additionalProperties"] = False
             self.named[name] = schema

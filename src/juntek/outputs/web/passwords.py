@@ -20,6 +20,8 @@ _LARGEST_COST: Final = 2**16
 _HASH = re.compile(r"scrypt:(\d{1,6}):(\d{1,2}):(\d{1,2}):([A-Za-z0-9_-]{22,88}={0,2}):([A-Za-z0-9_-]{43}=)")
 _TOKEN_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 TOKEN_MARK = "juntek_"  # noqa: S105 - no secret: it lets a leaked token be recognised
+WRITE: Final = "write"
+"""The word behind the hash of a token that may write to meters."""
 LONGEST_PASSWORD: Final = 1024
 
 

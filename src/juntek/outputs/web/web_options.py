@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from juntek.control import check_words
 from juntek.errors import ConfigurationError
 from juntek.listening.address import Address, hosts_problem, parse_address
 from juntek.listening.visitors import parse_ip
@@ -63,6 +64,10 @@ class WebOptions:
         tuple[str, ...],
         Option("other names that this page has in browsers", check=hosts_problem, example=["battery.example.org"]),
     ] = ()
+    allow_control: Annotated[
+        tuple[str, ...],
+        Option('what the page may write to meters: "settings", or keys; needs a password', check=check_words),
+    ] = ()
     frame_ancestors: Annotated[
         tuple[str, ...],
         Option("whose pages may show this one in a frame", check=_origins_problem,
@@ -86,6 +91,10 @@ class WebOptions:
         """Where to listen; raises ConfigurationError for what is no address."""
         return parse_address(self.listen, "web.listen", 8140)
 
+    def page(self, machine: str) -> str | None:
+        """Return where browsers in the network find the page, on a machine of this name; None where they cannot."""
+        return None if self.address.is_loopback else f"http://{self.address.seen_from(machine)}/"
+
     @property
     def needs_password(self) -> bool:
         """Whether a visitor has to sign in."""
@@ -102,6 +111,8 @@ class WebOptions:
 
     def _problems(self) -> Iterator[str]:
         address = self.address
+        if self.allow_control and not self.needs_password:
+            yield "web.allow_control needs a password; write one with: juntek web password, or leave it out."
         if self.auth in ("none", "ingress") and (self._has_password or self.tokens_file is not None):
             yield f'web.auth = "{self.auth}" asks for no password; leave it out, or the password and the tokens.'
         if self.auth == "password" and not self._has_password:

@@ -1,0 +1,156 @@
+"""The gateway that holds a link, asked by its API; rule: it is on this computer, and its token beside its database.
+
+The token is made by the gateway and may be read by its user only, so whoever can read it may do what that user may.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from juntek.config import Configuration
+from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
+from juntek.lock import hold, lock_of
+from juntek.outputs.web.local_token import WHO, token_path
+from juntek.outputs.web.web_options import WebOptions
+
+TIMEOUT = 120.0
+"""s for an answer: on a busy line a few commands take a while."""
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayClient:
+    """The settings of a meter by way of its gateway."""
+
+    meter: str
+    address: str
+    token: str
+
+    def describe(self) -> Facts:
+        """Return all settings and actions."""
+        return self._ask("GET", "settings")
+
+    def plan(self, values: Mapping[str, Any]) -> list[Facts]:
+        """Return what would be changed."""
+        changes: list[Facts] = self._ask("POST", "settings/plan", {"values": dict(values)})["changes"]
+        return changes
+
+    def plan_action(self, key: str, value: Any) -> Facts:  # noqa: ANN401 - what the action takes
+        """Return what an action would change."""
+        changes: list[Facts] = self._ask("POST", "settings/plan", {"values": {}, "action": {key: value}})["changes"]
+        return changes[0]
+
+    def write(self, values: Mapping[str, Any], confirmed: Sequence[str]) -> list[Facts]:
+        """Write, and return what became of each."""
+        body = {"values": dict(values), "confirm": list(confirmed)}
+        outcomes: list[Facts] = self._ask("POST", "settings", body)["outcomes"]
+        return outcomes
+
+    def act(self, key: str, value: Any, confirmed: Sequence[str]) -> list[Facts]:  # noqa: ANN401
+        """Let the meter act, and return what became of it."""
+        body = {"value": value, "confirm": list(confirmed)}
+        outcomes: list[Facts] = self._ask("POST", f"actions/{urllib.parse.quote(key, safe='')}", body)["outcomes"]
+        return outcomes
+
+    def _ask(self, method: str, path: str, body: Facts | None = None) -> Facts:
+        url = f"http://{self.address}/api/meters/{urllib.parse.quote(self.meter, safe='')}/{path}"
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json", WHO: user_name()}
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(url, data, headers, method=method)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this computer
+        try:
+            with opener.open(request, timeout=TIMEOUT) as answer:
+                facts: Facts = json.load(answer)
+                return facts
+        except urllib.error.HTTPError as error:
+            raise _explain(error) from None
+        except (OSError, HTTPException, ValueError) as error:
+            raise LinkError(
+                f"The gateway reads this meter, and its page at {self.address} does not answer ({error}); "
+                "look at its log, or stop the gateway."
+            ) from None
+
+
+def find_gateway(configuration: Configuration, link: str, address: int) -> GatewayClient | str | None:
+    """Return the way by a gateway that runs and reads this meter; else the name that the meter has, if any.
+
+    Raises ConfigurationError where the gateway reads it and cannot be asked, with what to do.
+    """
+    meters = [meter for meter in configuration.meters if _is_same(meter.link, link)]
+    if not meters:
+        return None
+    name = next((meter.options.name for meter in meters if meter.options.address == address), None)
+    with hold(lock_of(configuration.database)) as free:
+        if free:
+            return name
+    if name is None:
+        raise RequestError(
+            f"The gateway reads {link.partition('?')[0]}, and knows no meter with the address {address} there; add it "
+            "to [[meters]], or stop the gateway."
+        )
+    stop = "or stop the gateway while you change settings."
+    options = configuration.sinks.get("web")
+    if not isinstance(options, WebOptions):
+        raise ConfigurationError(
+            f"The gateway reads {name} and has no page to ask it by; add [web] with a password "
+            f"and allow_control, {stop}"
+        )
+    return GatewayClient(name, _reachable(options), _read_token(configuration.database, name, stop))
+
+
+def _read_token(database: Path, name: str, stop: str) -> str:
+    path = token_path(database)
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except PermissionError:
+        raise ConfigurationError(
+            f"The gateway reads {name}, and {path} is for its own user; run this with sudo, {stop}"
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(
+            f"The gateway reads {name}, and its page takes no orders; give [web] a password and allow_control, {stop}"
+        ) from None
+
+
+def _reachable(options: WebOptions) -> str:
+    address = options.address
+    if address.is_any:
+        return f"[::1]:{address.port}" if ":" in address.host else f"127.0.0.1:{address.port}"
+    return str(address)
+
+
+def _is_same(configured: str, link: str) -> bool:
+    if configured == link:
+        return True
+    if "://" in configured or "://" in link:
+        return configured.partition("?")[0] == link.partition("?")[0]
+    return os.path.realpath(configured) == os.path.realpath(link)
+
+
+def _explain(error: urllib.error.HTTPError) -> JuntekError:
+    try:
+        sentence = str(json.load(error)["error"])
+    except (ValueError, KeyError, TypeError, OSError):
+        sentence = f"The gateway answers {error.code}; look at its log."
+    if error.code in (401, 403):
+        return ConfigurationError(f"The gateway refuses: {sentence}")
+    return RequestError(sentence) if error.code < 500 else LinkError(sentence)
+
+
+def user_name() -> str:
+    """Return who is at the command line."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        return "unknown"

@@ -1,0 +1,289 @@
+"""`juntek settings` and `juntek act`: look at a meter's settings and change them.
+
+Rule: what will be written is shown before it is asked for, and what became of it afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from juntek.cli.formats import draw_table
+from juntek.cli.history import DatabaseFile, open_history
+from juntek.cli.read import URL_HELP, Address
+from juntek.cli.run import ConfigFile
+from juntek.cli.settings_file import read_settings, write_settings
+from juntek.cli.stopping import quiet_pipe
+from juntek.control import parse_pair
+from juntek.errors import NoReplyError, RequestError
+
+Facts = dict[str, Any]
+
+
+class _ShowByDefault(TyperGroup):
+    """Takes `juntek settings LINK` for `juntek settings show LINK`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own click
+        """Put `show` before what is no command."""
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["show", *args]
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+app = typer.Typer(
+    cls=_ShowByDefault,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Show the settings of a meter, change, save and restore them.",
+    epilog="Example: juntek settings /dev/ttyUSB0",
+)
+
+Link = Annotated[str, typer.Argument(metavar="LINK", help=URL_HELP, show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+YesDangerous = Annotated[
+    bool, typer.Option("--yes-dangerous", help="Do not ask for what can switch something off or lose the meter either.")
+]
+
+
+class TableFormat(StrEnum):
+    """How settings are written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command(epilog="Example: juntek settings show /dev/ttyUSB0 --format json")
+def show(
+    link: Link,
+    address: Address = 1,
+    chosen: Annotated[TableFormat, typer.Option("--format", help="json is what the API says.")] = TableFormat.TABLE,
+    config: ConfigFile = None,
+) -> None:
+    """Show all settings and actions, with their limits and what each does.
+
+    `juntek settings LINK` is enough.
+    """
+    with _reach(link, address, config) as access:
+        facts = access.describe()
+    with quiet_pipe():
+        typer.echo(json.dumps(facts) if chosen is TableFormat.JSON else _draw(facts))
+
+
+@app.command("set", epilog="Example: juntek settings set /dev/ttyUSB0 nominal_capacity=280")
+def set_values(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    link: Link,
+    pairs: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="off switches a protection off.")],
+    address: Address = 1,
+    yes: Yes = False,  # noqa: FBT002
+    yes_dangerous: YesDangerous = False,  # noqa: FBT002
+    config: ConfigFile = None,
+) -> None:
+    """Change settings: shows the plan, asks, writes, and reads back what the meter says then."""
+    values = _read_pairs(pairs)
+    with _reach(link, address, config) as access:
+        changes = access.plan(values)
+        confirmed = _confirm(changes, yes=yes, yes_dangerous=yes_dangerous)
+        if changes:
+            _tell(access.write(values, confirmed))
+
+
+@app.command(epilog="Example: juntek settings save /dev/ttyUSB0 house.toml")
+def save(
+    link: Link,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file.")],
+    address: Address = 1,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,  # noqa: FBT002
+    config: ConfigFile = None,
+) -> None:
+    """Write the settings that can be written into a file, for restore."""
+    with _reach(link, address, config) as access:
+        facts = access.describe()
+    write_settings(file, facts, force=force)
+    typer.echo(file)
+
+
+@app.command(epilog="Example: juntek settings restore /dev/ttyUSB0 house.toml")
+def restore(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    link: Link,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What save has written.")],
+    address: Address = 1,
+    yes: Yes = False,  # noqa: FBT002
+    yes_dangerous: YesDangerous = False,  # noqa: FBT002
+    config: ConfigFile = None,
+) -> None:
+    """Write what differs from a file; what is dangerous only when its key is typed, or with --yes-dangerous."""
+    values = read_settings(file)
+    with _reach(link, address, config) as access:
+        changes = access.plan(values)
+        confirmed = _confirm(changes, yes=yes, yes_dangerous=yes_dangerous, may_leave=True)
+        left = [change["key"] for change in changes if change["risk"] == "dangerous" and change["key"] not in confirmed]
+        if left:
+            typer.echo(f"Left as they are: {', '.join(left)}.", err=True)
+        wanted = {change["key"]: values[change["key"]] for change in changes if change["key"] not in left}
+        if wanted:
+            _tell(access.write(wanted, confirmed))
+
+
+@app.command(epilog="Example: juntek settings log --meter house")
+def log(
+    meter: Annotated[str | None, typer.Option("--meter", metavar="NAME", help="Default: all.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="At most so many.")] = 100,
+    chosen: Annotated[TableFormat, typer.Option("--format", help="json has one object a line.")] = TableFormat.TABLE,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Show what was written to meters: when, by whom, and what became of it."""
+    with open_history(database, config) as reader, quiet_pipe():
+        entries = [entry.as_dict() for entry in reader.commands(meter=meter, limit=limit)]
+        if chosen is TableFormat.JSON:
+            for entry in entries:
+                typer.echo(json.dumps(entry))
+        elif entries:
+            headings = ("time", "meter", "who", "key", "old", "new", "outcome")
+            rows = [[_show(entry[heading]) for heading in headings] for entry in entries]
+            typer.echo(draw_table(headings, rows))
+        else:
+            typer.echo("Nothing was written to a meter yet.", err=True)
+
+
+def act(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    link: Link,
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help="zero-current, clear-totals, charge=100, output=on and the like.")
+    ],
+    address: Address = 1,
+    yes: Yes = False,  # noqa: FBT002
+    yes_dangerous: YesDangerous = False,  # noqa: FBT002
+    config: ConfigFile = None,
+) -> None:
+    """Let a meter do something: zero-current, clear-totals, charge=100, output=on|off, set-address=2, factory-reset.
+
+    Shows what it will do, asks, and says what became of it.
+    """
+    word, value = parse_pair(action)
+    with _reach(link, address, config) as access:
+        change = access.plan_action(word, value)
+        confirmed = _confirm([change], yes=yes, yes_dangerous=yes_dangerous)
+        _tell(access.act(change["key"], value, confirmed))
+
+
+def _reach(link: str, address: int, config: Path | None) -> Any:  # noqa: ANN401 - a context with an Access
+    from juntek.cli.meter_access import reach  # noqa: PLC0415 - to show what was written no meter is needed
+
+    return reach(link, address, config)
+
+
+def _read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, value = parse_pair(pair)
+        if not key or value is None:
+            raise RequestError(f'"{pair}" is no KEY=VALUE; write it like nominal_capacity=280.')
+        if key in values:
+            raise RequestError(f"{key} is there twice; give it once.")
+        values[key] = value
+    return values
+
+
+# Asking -----------------------------------------------------------------------------------------------------
+
+
+def _confirm(
+    changes: Sequence[Mapping[str, Any]], *, yes: bool, yes_dangerous: bool, may_leave: bool = False
+) -> list[str]:
+    """Show the plan and return the keys of what is dangerous and confirmed; raises RequestError for a no.
+
+    With `may_leave` something dangerous may stay unconfirmed.
+    """
+    if not changes:
+        typer.echo("Nothing to change.")
+        return []
+    headings = ("key", "old", "new", "risk")
+    rows = [[change["key"], _show(change["old"]), _show_new(change), _risk(change)] for change in changes]
+    typer.echo(draw_table(headings, rows))
+    dangerous = [change["key"] for change in changes if change["risk"] == "dangerous"]
+    if yes_dangerous:
+        return dangerous
+    if yes:
+        if dangerous and not may_leave:
+            raise RequestError(f"{dangerous[0]} is dangerous, so --yes is not enough; add --yes-dangerous.")
+        return []
+    confirmed = [key for key in dangerous if _ask(f"Type {key} to write it") == key]
+    if len(confirmed) < len(dangerous) and not may_leave:
+        raise RequestError("Nothing was written, as the key was not typed.")
+    if len(changes) > len(dangerous) and _ask("Write this? [y/N]").lower() not in ("y", "yes"):
+        raise RequestError("Nothing was written.")
+    return confirmed
+
+
+def _ask(question: str) -> str:
+    """Return what was typed; nothing where nobody can type."""
+    typer.echo(f"{question}: ", nl=False, err=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        typer.echo("", err=True)
+        raise RequestError("Nothing was written, as nobody could be asked; add --yes.")
+    return answer.strip()
+
+
+def _tell(outcomes: Sequence[Mapping[str, Any]]) -> None:
+    """Say what became of each; raises NoReplyError where not all is as wished."""
+    for outcome in outcomes:
+        text = f"{outcome['key']}: {outcome['outcome']}"
+        typer.echo(f"{text}. {outcome['detail']}" if outcome["detail"] else f"{text}.")
+    refused = [outcome["key"] for outcome in outcomes if outcome["outcome"] == "refused"]
+    if refused:
+        raise NoReplyError(f"The meter did not do everything ({', '.join(refused)}); the rest is as shown above.")
+
+
+# Showing ----------------------------------------------------------------------------------------------------
+
+
+def _draw(facts: Facts) -> str:
+    settings = [
+        (one["key"], _show_value(one), _limits(one), one["risk"] if one["writable"] else "read only", one["help"])
+        for one in facts["settings"]
+    ]
+    actions = [(one["key"], _limits(one["argument"] or {}), one["risk"], one["help"]) for one in facts["actions"]]
+    tables = (
+        draw_table(("setting", "value", "limits", "risk", "what it does"), settings),
+        draw_table(("action", "takes", "risk", "what it does"), actions),
+    )
+    return "\n\n".join(tables)
+
+
+def _limits(facts: Mapping[str, Any]) -> str:
+    if facts.get("choices"):
+        return ", ".join(choice["value"] for choice in facts["choices"])
+    if facts.get("minimum") is None:
+        return ""
+    return f"{facts['minimum']:g} to {facts['maximum']:g} {facts['unit']}".rstrip()
+
+
+def _show_value(setting: Mapping[str, Any]) -> str:
+    value = setting["value"]
+    if value is None:
+        return "off" if setting["can_be_off"] else "-"
+    return f"{_show(value)} {setting['unit']}".rstrip()
+
+
+def _show(value: object) -> str:
+    return "-" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _show_new(change: Mapping[str, Any]) -> str:
+    if change["new"] is None:
+        return "off" if change["key"].endswith("protection") else "-"
+    return f"{_show(change['new'])} {change['unit']}".rstrip()
+
+
+def _risk(change: Mapping[str, Any]) -> str:
+    return f"{change['risk']}: {change['warning']}"

@@ -1,0 +1,73 @@
+"""The one door for commands; rule: each is in the audit before it is sent, with what became of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from juntek.control.changes import value_before
+from juntek.errors import ConfigurationError, DatabaseError, RequestError
+from juntek.history.audit import Entry, begin, finish
+from juntek.meter.line import Line
+from juntek.update import Outcome, Update
+
+log = logging.getLogger(__name__)
+
+
+class Commands:
+    """Sends to the meters of `places`, each on its line with its address; `look` gives what is known of one."""
+
+    def __init__(
+        self,
+        places: Mapping[str, tuple[Line, int]],
+        look: Callable[[str], Update | None],
+        database: Path,
+        time: Callable[[], float],
+    ) -> None:
+        self._places = places
+        self._look = look
+        self._database = database
+        self._time = time
+
+    async def send(self, meter: str, key: str, value: Any, *, who: str = "juntek") -> Outcome:  # noqa: ANN401 - what the key takes
+        """Set a setting of a meter, or make it act, when its line is free; return what became of it.
+
+        Whoever sends has decided that it may be sent. Raises RequestError for what the meter has not or cannot take,
+        and LinkError where its link is down.
+        """
+        if meter not in self._places:
+            raise RequestError(f"There is no meter {meter}; there are {', '.join(self._places)}.")
+        line, address = self._places[meter]
+        line.check(address, key, value)
+        update = self._look(meter)
+        old = value_before(key, update) if update is not None else None
+        number = await self._begin(Entry(self._time(), meter, who, key, old, value))
+        outcome: Outcome = "unknown"
+        try:
+            outcome = await line.send(address, key, value)
+        except RequestError:
+            outcome = "refused"
+            raise
+        finally:
+            log.info("%s: %s = %s, sent by %s, was %s", meter, key, value, who, outcome)
+            await asyncio.shield(self._finish(number, outcome))
+        return outcome
+
+    async def _begin(self, entry: Entry) -> int | None:
+        """An owner who has to switch something off is not held up by a full disk."""
+        try:
+            return await asyncio.to_thread(begin, self._database, entry)
+        except (ConfigurationError, DatabaseError) as error:
+            log.warning("%s: the command cannot be kept: %s", entry.meter, error)
+            return None
+
+    async def _finish(self, number: int | None, outcome: Outcome) -> None:
+        if number is None:
+            return
+        try:
+            await asyncio.to_thread(finish, self._database, number, outcome)
+        except DatabaseError as error:
+            log.warning("What became of a command cannot be kept: %s", error)

@@ -1,0 +1,202 @@
+"""Commands over MQTT; rule: nothing retained is obeyed, nothing twice, and nothing that `allow_control` does not name.
+
+A message at `<base>/<meter>/set/<key>` is a value, or an object with `value` and an `id`, which is never obeyed again.
+What became of it goes to `<base>/<meter>/outcome`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from juntek.control import NotAllowedError, Permission, Result, carry_out, controls_of, find_control, plan, plan_action
+from juntek.errors import JuntekError
+from juntek.names import slug
+from juntek.outputs.mqtt.meter_topics import encode
+from juntek.reading import iso_time
+
+if TYPE_CHECKING:
+    from juntek.outputs import Context
+    from juntek.outputs.mqtt.messages import Topics
+    from juntek.outputs.mqtt.publisher import Publisher
+    from juntek.update import Update
+
+log = logging.getLogger(__name__)
+
+SECTION: Final = "mqtt commands"
+LONGEST_MESSAGE: Final = 512
+MOST_WAITING: Final = 20
+MOST_KNOWN: Final = 1000
+LOG_EVERY: Final = 60.0
+"""s between two lines of the log about what was refused."""
+
+
+class Wish(NamedTuple):
+    """A command as it came."""
+
+    meter: str
+    key: str
+    value: Any
+    identity: str | None
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered over connections: what was heard of late, and how much of it was refused, by reason."""
+
+    ids: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    heard: OrderedDict[tuple[str, str], tuple[Any, float]] = field(default_factory=OrderedDict)
+    refused: Counter[str] = field(default_factory=Counter)
+    logged: float = float("-inf")
+
+    def repeats(self, wish: Wish, now: float, repeat: float) -> bool:
+        """Whether a command was heard before: its id ever, or the same last for this key in `repeat` seconds."""
+        if wish.identity is not None:
+            if wish.identity in self.ids:
+                return True
+            self.ids[wish.identity] = None
+            if len(self.ids) > MOST_KNOWN:
+                self.ids.popitem(last=False)
+            return False
+        place = (wish.meter, wish.key)
+        before = self.heard.pop(place, None)
+        if before is not None and before[0] == repr(wish.value) and now - before[1] < repeat:
+            self.heard[place] = before
+            return True
+        self.heard[place] = (repr(wish.value), now)
+        if len(self.heard) > MOST_KNOWN:
+            self.heard.popitem(last=False)
+        return False
+
+
+class Commands:
+    """What comes over one connection, one after the other."""
+
+    def __init__(
+        self, context: Context, permission: Permission, publisher: Publisher, topics: dict[str, Topics], repeat: float
+    ) -> None:
+        self._context = context
+        self._permission = permission
+        self._publisher = publisher
+        self._topics = topics
+        """Of each meter, by the name that it has in topics."""
+        self._names = {slug(meter): meter for meter in context.meters}
+        self._repeat = repeat
+        self._memory: Memory = context.carry_over.setdefault(SECTION, Memory())
+        self._waiting: asyncio.Queue[tuple[Wish, str]] = asyncio.Queue()
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Take a message of a set topic; what may not be is refused, and told by `run`."""
+        meter, _, key = topic.rsplit("/", 3)[-3:]
+        if meter not in self._names:
+            self._count("unknown meter", topic)
+            return
+        wish = _read(meter, key, payload)
+        reason = self._reason(wish, retained=retained)
+        if self._waiting.qsize() >= MOST_WAITING:
+            self._count("too many", topic)
+            return
+        self._waiting.put_nowait((wish or Wish(meter, key, None, None), reason))
+
+    async def run(self) -> None:
+        """Carry out what was taken, until cancelled. Raises BrokerError."""
+        while True:
+            wish, reason = await self._waiting.get()
+            await self._tell(wish, reason) if reason else await self._obey(wish)
+
+    def _reason(self, wish: Wish | None, *, retained: bool) -> str:
+        """Return why a message is not obeyed; nothing where it is."""
+        if retained:
+            return "retained"
+        if wish is None:
+            return "unreadable"
+        try:
+            control = find_control(controls_of(self._look(wish.meter)), wish.key)
+        except JuntekError:
+            return ""  # said when it is carried out
+        if not self._permission.allows(control):
+            return "not allowed"
+        now = asyncio.get_running_loop().time()
+        return "repeated" if self._memory.repeats(wish._replace(key=control.key), now, self._repeat) else ""
+
+    async def _obey(self, wish: Wish) -> None:
+        try:
+            update = self._look(wish.meter)
+            control = find_control(controls_of(update), wish.key)
+            if control.kind == "action":
+                changes = [plan_action(update, wish.key, wish.value, self._permission)]
+            else:
+                changes = plan(update, {wish.key: wish.value}, self._permission)
+        except NotAllowedError as error:
+            await self._tell(wish, "not allowed", str(error))
+            return
+        except JuntekError as error:
+            await self._tell(wish, "impossible", str(error))
+            return
+        if not changes:
+            await self._publish(wish, {"outcome": "obeyed", "detail": "It was so already."})
+            return
+        (result,) = await carry_out(self._context.send, lambda: self._look(wish.meter), changes, who="MQTT")
+        await self._publish(wish, _facts(result))
+
+    async def _tell(self, wish: Wish, reason: str, detail: str = "") -> None:
+        self._count(reason, f"{wish.meter}/{wish.key}")
+        await self._publish(wish, {"outcome": "refused", "detail": detail or _DETAILS[reason]})
+
+    async def _publish(self, wish: Wish, facts: dict[str, Any]) -> None:
+        head = {"time": iso_time(self._context.time()), "key": wish.key[:80], "value": wish.value, "id": wish.identity}
+        message = {"old": None, "new": None, **head, **facts, "refused": dict(self._memory.refused)}
+        await self._publisher.publish(self._topics[wish.meter].outcome, encode(message), retain=False)
+
+    def _count(self, reason: str, what: str) -> None:
+        self._memory.refused[reason] += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._memory.logged >= LOG_EVERY:
+            self._memory.logged = now
+            shown = "".join(character if character.isprintable() else "?" for character in what[:80])
+            total = self._memory.refused.total()
+            log.warning("mqtt: a command at %s was refused (%s); %d since the start.", shown, reason, total)
+
+    def _look(self, meter: str) -> Update:
+        update = self._context.latest.get(self._names[meter])
+        if update is None:
+            raise JuntekError(f"{self._names[meter]} has not been heard yet.")
+        return update
+
+
+_DETAILS = {
+    "retained": "Retained messages are not obeyed; send it without the retain flag.",
+    "unreadable": 'Send a value, or {"value": …, "id": "…"}.',
+    "not allowed": "mqtt.allow_control does not name it.",
+    "repeated": "It was sent before; send it with another id, or wait a moment.",
+}
+
+
+def _read(meter: str, key: str, payload: bytes) -> Wish | None:
+    """Return what a message wishes, or None where it cannot be read."""
+    if len(payload) > LONGEST_MESSAGE:
+        return None
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return None
+    if not text.lstrip().startswith("{"):
+        return Wish(meter, key, text.strip(), None)
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    identity = body.get("id")
+    if not body.keys() <= {"value", "id"} or not isinstance(identity, str | None):
+        return None
+    value = body.get("value")
+    return Wish(meter, key, value, identity) if isinstance(value, str | int | float | None) else None
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    change = result.change
+    return {"old": change.old, "new": change.new, "outcome": result.outcome, "detail": result.detail}
