@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import added, backfill, believing, charts, decoding, delay, fleet, gateway, history, page, start
+from benchmarks import added, backfill, believing, charge, charts, decoding, delay, fleet, gateway, history, page, start
 from benchmarks.broker import NoBrokerError
 from benchmarks.figures import Figure, LeftOut, markdown, table
 
 PARTS: dict[str, Callable[..., Iterator[Figure | LeftOut]]] = {
     "decode": decoding.measure,
     "believe": believing.measure,
+    "charge": charge.measure,
     "gateway": gateway.measure,
     "delay": delay.measure,
     "start": start.measure,

@@ -48,7 +48,7 @@ def test_what_cannot_be_measured_is_said_and_fails_where_all_is_required() -> No
 def test_a_part_that_does_not_exist_is_named() -> None:
     done = run("--only", "decode,speed")
     assert done.returncode == 2
-    parts = "decode, believe, gateway, delay, start, history, charts, added, backfill, fleet, page"
+    parts = "decode, believe, charge, gateway, delay, start, history, charts, added, backfill, fleet, page"
     assert f"there is no part speed; there are {parts}" in done.stderr
 
 

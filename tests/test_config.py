@@ -352,7 +352,10 @@ WRONG_FILES = {
         "line 1: [[timeseries]] is a table, not 3; write [[timeseries]] on a line and its keys below.",
     ),
     "half of a whole number": (f"{HOUSE}[mqtt]\nport = 1883.5", "line 5: mqtt.port is a whole number, not 1883.5."),
-    "a section below a section": (f"{HOUSE}[metrics.web]", 'line 4: [metrics] has no key "web"; there are listen, allowed_hosts.'),
+    "a section below a section": (
+        f"{HOUSE}[metrics.web]",
+        'line 4: [metrics] has no key "web"; there are listen, allowed_hosts.',
+    ),
     "an unknown key where there is one": (
         f"{HOUSE}[metrics]\nx = 1",
         'line 5: [metrics] has no key "x"; there are listen, allowed_hosts.',

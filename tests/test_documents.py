@@ -141,7 +141,7 @@ def test_the_whole_configuration_is_in_its_document() -> None:
 def test_every_key_in_a_remark_of_the_configuration_is_one(line: str, tmp_path: Path) -> None:
     """A line alone may want a companion or a file; a key that does not exist is another complaint."""
     before, _, after = write_example(()).partition(f"{line}\n")
-    before = re.sub(r"^# (\[\[?\w+\]\]?)$", r"\1", before, flags=re.MULTILINE)
+    before = re.sub(r"^# (\[\[?[\w.]+\]\]?)$", r"\1", before, flags=re.MULTILINE)
     (tmp_path / "juntek.toml").write_text(f"{before}{line[2:]}\n{after}")
     result = run("config", "check", "--offline", "--config", tmp_path / "juntek.toml", home=tmp_path)
     assert "no key" not in result.talk

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from juntek.quantity import QUANTITIES, Quantity
+from juntek.quantity import BATTERY_KEYS, QUANTITIES, Quantity
 
 MEASUREMENT = "juntek"
 """The first word of every name."""
@@ -55,6 +55,7 @@ _BASE_UNITS: dict[str, tuple[str, int, int]] = {
 }
 """Of each dimension the base unit, and by what a value of ours is multiplied and divided."""
 _SECONDS = {"s": 1, "min": 60}
+_KILO = {"kWh": 1000}
 
 
 def metric_of(quantity: Quantity) -> Metric:
@@ -62,16 +63,20 @@ def metric_of(quantity: Quantity) -> Metric:
     suffix, factor, divisor = _BASE_UNITS.get(quantity.dimension, ("", 1, 1))
     if quantity.dimension == "duration":
         suffix, factor = "seconds", _SECONDS[quantity.unit]
+    factor *= _KILO.get(quantity.unit, 1)
     grows = quantity.accumulation == "total"
     name = "_".join(filter(None, (MEASUREMENT, quantity.key, suffix, "total" if grows else "")))
     return Metric(name, "counter" if grows else "gauge", quantity.key, quantity.help, factor, divisor)
 
 
 READING_METRICS = (
-    *(metric_of(row) for row in QUANTITIES.values() if row.help and row.accumulation != "setting"),
+    *(metric_of(row) for row in QUANTITIES.values() if row.help and row.accumulation != "setting" and not row.optional),
     Metric("juntek_output_code", "gauge", "output_code", "The meter's code for its output: 0 on, 1 to 6 protection."),
 )
 """What is said of every reading."""
+
+BATTERY_METRICS = tuple(metric_of(QUANTITIES[key]) for key in BATTERY_KEYS)
+"""What is said besides where a battery is watched."""
 
 SETTING_METRICS = tuple(metric_of(row) for row in QUANTITIES.values() if row.help and row.accumulation == "setting")
 """What is said now and then of how a meter is set; nominal capacity is that of the configuration where it has one."""

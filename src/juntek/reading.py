@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from juntek.quantity import QUANTITIES, READING_KEYS, SETTING_KEYS
+from juntek.quantity import BATTERY_KEYS, QUANTITIES, READING_KEYS, SETTING_KEYS
 
 NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
@@ -127,7 +127,8 @@ class Reading(NamedTuple):
     estimated: tuple[str, ...] = ()
     """Keys of totals that hold an estimated part."""
     more: Mapping[str, Any] = NOTHING_MORE
-    """Quantities that are no field here, by key: those of other packages."""
+    """Quantities that are no field here, by key: those of other packages, and what is believed of a battery that is
+    watched, which goes before what follows from the meter."""
     elapsed: float | None = None
     """Seconds since the meter's reading before, by a clock that nobody sets; None for the first, and in a file."""
 
@@ -143,7 +144,9 @@ class Reading(NamedTuple):
 
     @property
     def state_of_charge(self) -> float | None:
-        """Percent of the nominal capacity, 0 to 100; None while the nominal capacity is unknown."""
+        """Percent, 0 to 100: what is believed, else by the meter; None while the nominal capacity is unknown."""
+        if "state_of_charge" in self.more:
+            return cast("float", self.more["state_of_charge"])
         if not self.nominal_capacity:
             return None
         return round(min(max(100 * self.remaining_capacity / self.nominal_capacity, 0.0), 100.0), 2)
@@ -154,6 +157,8 @@ class Reading(NamedTuple):
 
         The meter's own time wraps at 65536 minutes and uses another current: protocol.md, time left.
         """
+        if "time_to_empty" in self.more:
+            return cast("int | None", self.more["time_to_empty"])
         if self.direction != "discharging":
             return None
         return _minutes(self.remaining_capacity, -self.current)
@@ -161,6 +166,8 @@ class Reading(NamedTuple):
     @property
     def time_to_full(self) -> int | None:
         """Minutes at the present current; None unless charging with a known nominal capacity."""
+        if "time_to_full" in self.more:
+            return cast("int | None", self.more["time_to_full"])
         if self.direction != "charging" or self.nominal_capacity is None:
             return None
         return _minutes(max(self.nominal_capacity - self.remaining_capacity, 0.0), self.current)
@@ -174,6 +181,7 @@ class Reading(NamedTuple):
         }
         for key, read in READERS.items():
             values[key] = read(self)
+        values |= {key: self.more[key] for key in BATTERY_KEYS if key in self.more}
         values["output_code"] = self.output_code
         values["clock"] = self.clock
         values["estimated"] = list(self.estimated)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from juntek.metric import (
+    BATTERY_METRICS,
     GATEWAY_INFO_METRIC,
     LINK_METRICS,
     METER,
@@ -52,6 +53,8 @@ def samples_of_reading(site: str, meter: str, reading: Reading) -> Iterator[Samp
     for metric in READING_METRICS:
         value = READERS[metric.key](reading) if metric.key in READERS else getattr(reading, metric.key)
         yield from _sample(metric, labels, value)
+    for metric in BATTERY_METRICS if reading.more else ():
+        yield from _sample(metric, labels, reading.more.get(metric.key))
 
 
 def samples_of_settings(site: str, update: Update, reading: Reading | None) -> Iterator[Sample]:

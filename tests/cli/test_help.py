@@ -24,8 +24,8 @@ from juntek.errors import (
 )
 
 COMMANDS = (
-    "find", "setup", "read", "watch", "run", "decode", "capture", "simulate", "demo", "config init", "config check",
-    "service install", "service uninstall", "history summary",
+    "find", "setup", "read", "watch", "run", "decode", "estimate", "capture", "simulate", "demo", "config init",
+    "config check", "service install", "service uninstall", "history summary",
     "history export", "history import", "history backup", "history push", "history repair",
     "web password", "web token",
     "settings show", "settings set", "settings save", "settings restore", "settings log", "act",

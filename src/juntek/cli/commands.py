@@ -10,6 +10,7 @@ import juntek
 from juntek.cli import configuration, history, service_unit, settings, web
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
+from juntek.cli.estimate import estimate
 from juntek.cli.find import find
 from juntek.cli.push import push
 from juntek.cli.read import read
@@ -68,6 +69,7 @@ app.add_typer(web.app, name="web")
 app.add_typer(settings.app, name="settings")
 app.command(epilog="Example: juntek act /dev/ttyUSB0 charge=100")(settings.act)
 app.command(epilog="Example: juntek decode bus.log --format table")(decode)
+app.command(epilog="Example: juntek estimate weeks.log --chemistry lifepo4 --format csv")(estimate)
 app.command(epilog="Example: juntek capture /dev/ttyUSB0 -o bus.log --seconds 60")(capture)
 app.command(epilog="Example: juntek simulate --pty /tmp/meter --model KH140F --speed 60")(simulate)
 app.command(epilog="Example: juntek demo --duration 60 --no-open")(demo)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from juntek.battery.estimate.options import BatteryOptions
 from juntek.config.document import FILE_VARIABLE, Flag
 from juntek.errors import ConfigurationError
 from juntek.files import refuse_orders_of_others
@@ -30,6 +31,8 @@ class MeterConfiguration:
 
     link: str
     options: MeterOptions
+    battery: BatteryOptions | None = None
+    """How its battery is watched; None where it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

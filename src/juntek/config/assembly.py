@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from juntek.battery.estimate.options import BatteryOptions
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
 from juntek.config.document import Document, Flag, read_document
 from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
@@ -77,6 +79,7 @@ def _make_meters(document: Document, tables: list[Values]) -> tuple[MeterConfigu
     meters = []
     for index, values in enumerate(tables):
         place = ("meters", index)
+        battery = values.pop("battery", None)
         keys = _make(document, place, MeterKeys, values)
         _refuse_same_name(document, (*place, "name"), keys.name, names)
         neighbours = lines.setdefault(keys.link, {})
@@ -98,7 +101,10 @@ def _make_meters(document: Document, tables: list[Values]) -> tuple[MeterConfigu
             and document.is_from_file((*place, "link"))
         ):
             _warn_of_open(document, (*place, "link"), document.file)
-        meters.append(_make_meter(keys))
+        meter = _make_meter(keys)
+        if battery is not None:
+            meter = replace(meter, battery=_make(document, (*place, "battery"), BatteryOptions, battery))
+        meters.append(meter)
     return tuple(meters)
 
 

@@ -36,6 +36,8 @@ def write_example(ports: Sequence[str]) -> str:
         lines += ["", *about, f"{'' if is_written else '# '}{header_of((name,))}"]
         found = ports if table.options is MeterKeys else ()
         lines += _write_keys(table.options, found, commented=not is_written)
+        for part, options in table.parts.items():
+            lines += ["", f"# {header_of((name, part))}", *_write_keys(options, commented=True)]
     return _HEAD + "\n" + "\n".join(lines) + "\n"
 
 

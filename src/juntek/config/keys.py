@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Literal
 
+from juntek.battery.estimate.options import BatteryOptions
 from juntek.config.lines import Place
 from juntek.errors import LinkError
 from juntek.links import check_link
@@ -126,6 +127,8 @@ class Table:
     options: type
     repeated: bool = False
     about: str = ""
+    parts: Mapping[str, type] = field(default_factory=dict)
+    """Tables within each of it, by name."""
 
 
 @cache
@@ -136,7 +139,7 @@ def find_tables() -> Mapping[str, Table]:
         section: Table(output.options, output.label is not None, output.about)
         for section, output in find_outputs().items()
     }
-    return {"meters": Table(MeterKeys, repeated=True, about=about), **outputs}
+    return {"meters": Table(MeterKeys, repeated=True, about=about, parts={"battery": BatteryOptions}), **outputs}
 
 
 def keys_at(place: Place) -> list[str]:
@@ -144,8 +147,12 @@ def keys_at(place: Place) -> list[str]:
     names = [part for part in place if isinstance(part, str)]
     if not names:
         return [*keys_of(GatewayKeys), *find_tables()]
-    table = find_tables().get(names[0]) if len(names) == 1 else None
-    return list(keys_of(table.options)) if table is not None else []
+    table = find_tables().get(names[0])
+    if table is None:
+        return []
+    if len(names) == 1:
+        return [*keys_of(table.options), *table.parts]
+    return list(keys_of(table.parts[names[1]])) if len(names) == 2 and names[1] in table.parts else []
 
 
 def name_of(place: Place) -> str:

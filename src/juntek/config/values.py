@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from juntek.config.document import PREFIX, Document
-from juntek.config.keys import GatewayKeys, find_tables, header_of, keys_at, name_of
+from juntek.config.keys import GatewayKeys, Table, find_tables, header_of, keys_at, name_of
 from juntek.config.lines import Place
 from juntek.errors import ConfigurationError
 from juntek.option import Key, find_close, keys_of, list_choices, show
@@ -48,13 +48,23 @@ def read_values(document: Document) -> tuple[Values, dict[str, list[Values]]]:
             tables[name] = [_read_table(document, (name,), table.options, raw, problems)]
         elif isinstance(raw, list):
             tables[name] = [
-                _read_table(document, (name, number), table.options, one, problems) for number, one in enumerate(raw)
+                _read_with_parts(document, (name, number), table, one, problems) for number, one in enumerate(raw)
             ]
         else:
             problems.append(_problem(document, (name,), _say_single(document, name)))
     if problems:
         raise ConfigurationError(min(problems)[2])
     return given, tables
+
+
+def _read_with_parts(document: Document, place: Place, table: Table, raw: Any, problems: list[Problem]) -> Values:  # noqa: ANN401
+    """Return the values of a table and of the tables within it, by their names."""
+    inner = {part: raw[part] for part in table.parts if part in raw} if isinstance(raw, dict) else {}
+    own = {key: value for key, value in raw.items() if key not in inner} if isinstance(raw, dict) else raw
+    values = _read_table(document, place, table.options, own, problems)
+    for part, given in inner.items():
+        values[part] = _read_table(document, (*place, part), table.parts[part], given, problems)
+    return values
 
 
 def _read_table(document: Document, place: Place, options: type, raw: Any, problems: list[Problem]) -> Values:  # noqa: ANN401

@@ -18,7 +18,8 @@ from juntek import __version__
 from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.gateway.batteries import Batteries
 from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status
 from juntek.gateway.supervisor import Supervisor
@@ -49,6 +50,9 @@ class Gateway:
     def __init__(self, configuration: Configuration) -> None:
         names = tuple(meter.options.name for meter in configuration.meters)
         zone = configuration.time_zone or system_zone()
+        batteries = {meter.options.name: meter.battery for meter in configuration.meters if meter.battery is not None}
+        self._batteries = Batteries(batteries)
+        self._orders: set[asyncio.Task[None]] = set()
         context = self.context = Context(
             version=__version__,
             gateway=socket.gethostname(),
@@ -59,6 +63,7 @@ class Gateway:
             send=self.send,
             latest=LatestUpdates(),
             sections=tuple(configuration.sinks),
+            batteries=frozenset(batteries),
         )
         self._latest = cast("LatestUpdates", context.latest)
         found = find_outputs()
@@ -74,7 +79,9 @@ class Gateway:
         places = {known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()}
         self.commands = Commands(places, self._latest.get, configuration.database, time.time)
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
-        self.totals = TotalsKeeper(lambda: Database(configuration.database, check=False), intervals, zone, time.time)
+        self.totals = TotalsKeeper(
+            lambda: Database(configuration.database, check=False), intervals, zone, time.time, self._batteries
+        )
         self._inspection = Inspection(configuration.database, partial(context.errors.__setitem__, DATABASE))
         self._clocks = {name: Clock() for name in names}
         self._last_logged: dict[str, str] = {}
@@ -111,7 +118,9 @@ class Gateway:
             if reading.time is None and reading.elapsed is None:  # a recording without times is played now
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
                 reading = reading._replace(time=now, elapsed=elapsed)
-            update = update._replace(reading=self.totals.add(update.meter, reading))
+            reading = self._batteries.add(update.meter, self.totals.add(update.meter, reading))
+            update = update._replace(reading=reading)
+            self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)
             if update.meter in self._in_trouble:  # the reading ends it
                 self._log(update)
@@ -121,10 +130,26 @@ class Gateway:
         else:
             if update.identity is not None:
                 self.totals.identify(update.meter, update.identity)
+            if update.settings is not None:
+                self._batteries.hear(update.meter, update.settings)
             self._log(update)
         self._latest.take(update)
         for supervisor in self.supervisors:
             supervisor.offer(update)
+
+    def _tell_meters(self) -> None:
+        """Send the percentages that meters are to be told; nothing waits for that."""
+        orders, self._batteries.orders = self._batteries.orders, []
+        for meter, percent in orders:
+            task = asyncio.get_running_loop().create_task(self._tell_meter(meter, percent))
+            self._orders.add(task)
+            task.add_done_callback(self._orders.discard)
+
+    async def _tell_meter(self, meter: str, percent: int) -> None:
+        try:
+            await self.send(meter, "state_of_charge", percent)
+        except JuntekError as error:
+            log.warning("%s: its state of charge could not be set to %d %%: %s", meter, percent, error)
 
     def _log(self, update: Update) -> None:
         """Say what changed at a meter, once."""

@@ -11,6 +11,7 @@ from typing import Any
 from juntek.battery.ledger import Ledger, Notice
 from juntek.battery.sums import Totals
 from juntek.errors import DatabaseError
+from juntek.gateway.batteries import Batteries
 from juntek.history import Database
 from juntek.reading import Identity, Reading
 
@@ -46,11 +47,13 @@ class TotalsKeeper:
         intervals: Mapping[str, float],
         zone: tzinfo,
         time: Callable[[], float],
+        batteries: Batteries | None = None,
     ) -> None:
         self._open_database = open_database
         self._intervals = intervals
         self._zone = zone
         self._time = time
+        self._batteries = batteries or Batteries({})
         self._database: Database | None = None
         self._ledgers: dict[str, Ledger] = {}
         self._identities: dict[str, Identity] = {}
@@ -70,6 +73,8 @@ class TotalsKeeper:
             try:
                 snapshots = await asyncio.to_thread(database.load_ledgers)
                 self._ledgers = {meter: self._restore(meter, snapshots.get(meter)) for meter in self._intervals}
+                for meter in self._intervals:
+                    self._batteries.restore(meter, snapshots.get(meter))
             except BaseException:
                 database.close()
                 raise
@@ -78,7 +83,7 @@ class TotalsKeeper:
             return
         self._database = database
         self._published = {meter: self._ledgers[meter].totals() for meter in self._intervals if meter in snapshots}
-        self._saved = {meter: self._ledgers[meter].snapshot() for meter in self._published}
+        self._saved = {meter: self._snapshot(meter) for meter in self._published}
         self._note(None)
 
     def _restore(self, meter: str, snapshot: dict[str, Any] | None) -> Ledger:
@@ -90,6 +95,9 @@ class TotalsKeeper:
         if meter in self._identities:
             ledger.identify(self._identities[meter])
         return ledger
+
+    def _snapshot(self, meter: str) -> dict[str, Any]:
+        return {**self._ledgers[meter].snapshot(), **self._batteries.snapshot(meter)}
 
     def add(self, meter: str, reading: Reading) -> Reading:
         """Count a reading; return it with the totals that are safe on disk, or None in their place before the first."""
@@ -158,7 +166,7 @@ class TotalsKeeper:
         snapshots: dict[str, dict[str, Any]] = {}
         totals: dict[str, Totals] = {}
         for place, (meter, ledger) in enumerate(self._ledgers.items(), 1):
-            snapshot = ledger.snapshot()
+            snapshot = self._snapshot(meter)
             if snapshot["last"] is not None and snapshot != self._saved.get(meter):
                 snapshots[meter] = snapshot
                 totals[meter] = ledger.totals()
@@ -167,7 +175,9 @@ class TotalsKeeper:
         if self._database is None or not snapshots:
             return
         try:
-            await asyncio.to_thread(self._database.save_ledgers, snapshots, self._time())
+            events = [event for event in self._batteries.events if event.meter in snapshots]
+            await asyncio.to_thread(self._database.save_ledgers, snapshots, self._time(), events)
+            self._batteries.events = [event for event in self._batteries.events if event not in events]
         except DatabaseError as error:
             self._note(str(error))
             return

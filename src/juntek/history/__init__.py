@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -20,7 +20,7 @@ from typing import Any, Literal, Self
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.database_file import FileInPlace, damaged, explain, make_file
 from juntek.history.rollups import add_columns, are_complete
-from juntek.history.schema import COLUMNS, COMMANDS, CURSORS, DAYS, DELIVERIES, HISTORY
+from juntek.history.schema import BATTERY, COLUMNS, COMMANDS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0004 cursors": CURSORS,
     "0005 columns": COLUMNS,
     "0006 days": DAYS,
-    "0007 commands": COMMANDS,
+    "0007 battery": BATTERY,
+    "0008 commands": COMMANDS,
 }
 """Name and statements of each step from an empty file to the present schema, in order."""
 
@@ -100,8 +101,16 @@ class Database:
         )
         return True
 
-    def save_ledgers(self, snapshots: dict[str, dict[str, Any]], time: float) -> None:
-        """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970."""
+    def save_ledgers(
+        self,
+        snapshots: dict[str, dict[str, Any]],
+        time: float,
+        events: Sequence[tuple[str, float, str, float]] = (),
+    ) -> None:
+        """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970.
+
+        `events` of batteries have the meter, the time, what it was, and the state of charge (%).
+        """
         rows = [(meter, json.dumps(snapshot, allow_nan=False), time) for meter, snapshot in snapshots.items()]
         with self.transaction() as connection:
             connection.executemany(
@@ -109,6 +118,8 @@ class Database:
                 " ON CONFLICT (meter) DO UPDATE SET snapshot = excluded.snapshot, time = excluded.time",
                 rows,
             )
+            if events:
+                connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
 
     def load_ledgers(self) -> dict[str, dict[str, Any]]:
         """Return the snapshots by the meter's name."""

@@ -142,6 +142,15 @@ class HistoryReader:
         """Return what was written to a meter, or to all, the newest first."""
         return read_audit(self._connections, meter=meter, limit=limit)
 
+    def battery_events(self, meter: str, start: float, end: float) -> list[tuple[float, str, float]]:
+        """Return when a battery was found to be what, from `start` up to, not including, `end`: s, word, percent."""
+        with self._connections.reading() as connection:
+            return connection.execute(
+                "SELECT time, event, state_of_charge FROM battery_event WHERE meter = ? AND time >= ? AND time < ?"
+                " ORDER BY time",
+                (meter, start, end),
+            ).fetchall()
+
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""
         with self._connections.reading() as connection:

@@ -165,6 +165,17 @@ DAYS = (
 Days were written for one time zone. What each held that was counted later becomes a gap from it to the next one.
 """
 
+BATTERY = (
+    """CREATE TABLE battery_event (
+        meter TEXT NOT NULL,
+        time REAL NOT NULL,
+        event TEXT NOT NULL,
+        state_of_charge REAL NOT NULL,
+        PRIMARY KEY (meter, time, event)
+    ) WITHOUT ROWID""",
+)
+"""When a battery was full, empty, or set by its voltage; s since 1970, percent."""
+
 COMMANDS = (
     """CREATE TABLE command (
         id INTEGER PRIMARY KEY,

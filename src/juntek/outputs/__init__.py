@@ -120,6 +120,8 @@ class Context:
     """Why an output is away at present, as a sentence, by its name; each supervisor keeps its own part up to date."""
     carry_over: dict[str, Any] = field(default_factory=dict)
     """What an output that failed has left for its next entry, by its name; nobody else looks at it."""
+    batteries: frozenset[str] = frozenset()
+    """Names of the meters whose battery is watched."""
     latest: dict[str, Update] = field(default_factory=dict)
     """The latest update of each meter; the gateway keeps it up to date."""
     send: Send = _send_nowhere

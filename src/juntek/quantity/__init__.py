@@ -13,8 +13,8 @@ from juntek.quantity.row import Accumulation, Chart, Quantity
 from juntek.quantity.settings import SENSORS
 
 __all__ = [
-    "DIRECTIONS", "OUTPUT_STATES", "QUANTITIES", "READING_KEYS", "SENSORS", "SETTING_KEYS", "Accumulation", "Chart",
-    "Quantity",
+    "BATTERY_KEYS", "DIRECTIONS", "OUTPUT_STATES", "QUANTITIES", "READING_KEYS", "SENSORS", "SETTING_KEYS",
+    "Accumulation", "Chart", "Quantity",
 ]  # fmt: skip
 
 QUANTITIES: dict[str, Quantity] = {
@@ -23,4 +23,7 @@ QUANTITIES: dict[str, Quantity] = {
 """All quantities by key, in the order in which they are shown."""
 
 SETTING_KEYS = tuple(key for key, row in QUANTITIES.items() if row.accumulation == "setting")
-READING_KEYS = (*(key for key in QUANTITIES if key not in SETTING_KEYS), "nominal_capacity")
+BATTERY_KEYS = tuple(key for key, row in QUANTITIES.items() if row.optional)
+"""What a reading has besides where its battery is watched."""
+
+READING_KEYS = (*(key for key in QUANTITIES if key not in SETTING_KEYS + BATTERY_KEYS), "nominal_capacity")

@@ -40,7 +40,8 @@ class Quantity:
     sentence. To the page's charts with a `chart`. `about` tells an owner who would change a setting what it does.
 
     In Home Assistant: `device_class` where it is not that of the dimension, an `icon` where there is no device class,
-    `diagnostic` for what few want to see, `enabled` for what is there from the start.
+    `diagnostic` for what few want to see, `enabled` for what is there from the start. An `optional` quantity is nowhere
+    but with the readings of a meter whose battery is watched.
     """
 
     key: str
@@ -60,3 +61,4 @@ class Quantity:
     enabled: bool = True
     secret: bool = False
     about: str = ""
+    optional: bool = False

@@ -92,6 +92,8 @@ class Meters(Collector):
         ):
             families[metric] = _family(metric)
         for metric, labels, value in self._samples():
+            if metric not in families:  # of a battery that is watched
+                families[metric] = _family(metric)
             families[metric].add_sample(metric.name, dict(labels), value)
         yield from families.values()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
-from juntek.quantity import QUANTITIES, READING_KEYS, Quantity
+from juntek.quantity import BATTERY_KEYS, QUANTITIES, READING_KEYS, Quantity
 from juntek.rs485.family import find_models
 from juntek.update import Mode
 
@@ -33,14 +33,19 @@ _DIAGNOSTIC = {"entity_category": "diagnostic"}
 _DISABLED = {"enabled_by_default": False}
 
 
-def entities_of(model: Model, *, history: bool = False) -> Iterator[Entity]:
-    """Yield the entities of a family; its settings are there but off until the owner wants them."""
+def entities_of(model: Model, *, history: bool = False, battery: bool = False) -> Iterator[Entity]:
+    """Yield the entities of a family, and of a `battery` that is watched.
+
+    Its settings are there but off until the owner wants them.
+    """
     said = {row.key for row in model.readings.rows}
     for key in READING_KEYS:
         if key in said or key not in _said_by_some_families():
             yield _reading(QUANTITIES[key])
         if key == "output_state":
             yield _PROTECTION
+    for key in BATTERY_KEYS if battery else ():
+        yield _reading(QUANTITIES[key])
     yield from _LINK
     if history:
         yield _HISTORY

@@ -70,17 +70,19 @@ def discovery(  # noqa: PLR0913 - what a device is made of
     version: str,
     history: bool = False,
     controls: Iterable[Control] = (),
+    battery: bool = False,
 ) -> dict[str, Any]:
-    """Return the discovery message of a meter; its entities depend on the family, and on whether a history is kept.
+    """Return the discovery message of a meter.
 
-    `controls` are what may be written from there. `version` is ours.
+    Its entities depend on the family, and on whether a history is kept and the battery is watched. `version` is ours.
+    `controls` are what may be written from there.
 
     Raises KeyError for a family that has no model table.
     """
     model = model_of_family(family)
     if model is None:
         raise KeyError(family)
-    entities = (*entities_of(model, history=history), *map(entity_of, controls))
+    entities = (*entities_of(model, history=history, battery=battery), *map(entity_of, controls))
     return {
         "device": _device(meter, topics.device, family, identity),
         "origin": {"name": "juntek", "sw_version": version},

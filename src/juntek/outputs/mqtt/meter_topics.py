@@ -145,7 +145,8 @@ class MeterTopics:
         history, _ = context.look_at_history()
         message = discovery(
             self._name, self._topics, family=self._family, identity=identity,
-            version=context.version, history=history != "off", controls=controls,
+            version=context.version, history=history != "off", battery=self._name in context.batteries,
+            controls=controls,
         )  # fmt: skip
         if self._options.discovery == "device":
             messages = {self._topics.config: encode(message)}

@@ -28,9 +28,11 @@ from juntek.outputs.web.openapi import METER, Operation, describe_api
 from juntek.outputs.web.parameters import (
     CALENDAR,
     CHART,
+    EVENTS,
     EXPORT,
     read_calendar,
     read_chart,
+    read_events,
     read_export,
     read_password,
     refuse_any,
@@ -143,6 +145,13 @@ class Api:
         name = await self._name(request)
         return await self.queries.query(lambda reader: make_days(reader, name, calendar))
 
+    async def list_battery_events(self, request: Request) -> types.BatteryEvents:
+        """Return none for a meter whose battery is not watched."""
+        start, end = read_events(request.query_params.multi_items(), self.zone)
+        name = await self._name(request)
+        events = await self.queries.query(lambda reader: reader.battery_events(name, start, end))
+        return {"events": [{"time": time, "event": event, "state_of_charge": state} for time, event, state in events]}
+
     async def export(self, request: Request) -> Response:
         """Send a file while it is read."""
         export = read_export(request.query_params.multi_items(), self.zone)
@@ -165,7 +174,11 @@ class Api:
 
     async def list_quantities(self, _: Request) -> list[types.QuantityFacts]:
         """Return what is public, in the order in which it is shown."""
-        return [facts_of(row) for row in QUANTITIES.values() if not row.secret]
+        return [
+            facts_of(row)
+            for row in QUANTITIES.values()
+            if not row.secret and (not row.optional or self.state.watches_batteries)
+        ]
 
     async def show_health(self, _: Request) -> types.Health:
         """Return how all does now."""
@@ -238,6 +251,10 @@ OPERATIONS: Final = (
     Operation(
         path=f"{METER}/days", summary="Energy and extremes of days, months or years", handler=Api.show_days,
         parameters=CALENDAR,
+    ),
+    Operation(
+        path=f"{METER}/battery/events", summary="When the battery was full, empty, or set by its voltage",
+        handler=Api.list_battery_events, parameters=EVENTS,
     ),
     Operation(
         path=f"{METER}/export", summary="All readings of a meter as a file", handler=Api.export, parameters=EXPORT,

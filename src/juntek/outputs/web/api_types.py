@@ -202,6 +202,20 @@ class Day(TypedDict):
     state_of_charge: Extremes
 
 
+class BatteryEvent(TypedDict):
+    """What a battery was found to be; `time` is in seconds since 1970."""
+
+    time: float
+    event: str
+    state_of_charge: float
+
+
+class BatteryEvents(TypedDict):
+    """In the order of time."""
+
+    events: list[BatteryEvent]
+
+
 class ChartFacts(TypedDict):
     """How the page draws a quantity; see `juntek.quantity.Chart`."""
 

@@ -29,6 +29,11 @@ class LatestState:
     def __contains__(self, name: object) -> bool:
         return name in self._updates
 
+    @property
+    def watches_batteries(self) -> bool:
+        """Whether there is a meter whose battery is watched."""
+        return bool(self._context.batteries)
+
     def names(self) -> list[str]:
         """Return the names as they stand in the configuration."""
         return list(self._updates)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from difflib import get_close_matches
-from math import isfinite
+from math import inf, isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from starlette.requests import ClientDisconnect, Request
@@ -66,6 +66,10 @@ CALENDAR: Final = (
     Parameter("from", "First date. Default: 29 days before `to`.", _Day),
     Parameter("to", "Last date. Default: today.", _Day),
     Parameter("by", "What one row stands for.", By, "day"),
+)
+EVENTS: Final = (
+    Parameter("start", "First time. Default: the first of all.", _Time),
+    Parameter("end", "Last time. Default: the last of all.", _Time),
 )
 EXPORT: Final = (
     Parameter("from", "First time. Default: the first of all.", _Time),
@@ -137,6 +141,14 @@ def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
     if start is not None and end is not None:
         _ordered(start, end)
     return Export(start, end, _read_choice("format", values.get("format", "csv"), get_args(Format)))
+
+
+def read_events(query: Iterable[tuple[str, str]], zone: tzinfo) -> tuple[float, float]:
+    """Return from when to when events are asked for. Raises Refusal."""
+    values = _collect(query, EVENTS)
+    start = _read_time("start", values["start"], zone) if "start" in values else 0.0
+    end = _read_time("end", values["end"], zone) if "end" in values else inf
+    return start, end
 
 
 async def read_password(request: Request, body_time: float) -> str:
@@ -253,7 +265,7 @@ def _read_choice(key: str, text: str, choices: tuple[Any, ...]) -> Any:  # noqa:
 
 
 def _number(text: str) -> float | None:
-    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,2})?", text, re.ASCII):
+    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,3})?", text, re.ASCII):
         return None
     value = float(text)
     return value if isfinite(value) else None

@@ -1,0 +1,310 @@
+"""The state of charge that follows from readings, and how sure it is; rule: a pure fold, and time is an argument.
+
+The charge is counted between anchors: places where the voltage tells it. `belief` joins both, and learns the zero
+offset of the meter and the usable capacity from it. What costs time is done at events only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
+from juntek.battery.estimate.belief import Belief, Look
+from juntek.battery.estimate.options import BatteryOptions
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Pack
+from juntek.battery.estimate.published import Estimate, describe
+from juntek.battery.estimate.resistance import LoadSteps
+from juntek.battery.estimate.statistics import Statistics
+from juntek.errors import DatabaseError
+from juntek.reading import Reading, Settings
+
+__all__ = ["BatteryOptions", "Estimate", "Estimator", "Event"]
+
+Event = Literal["full", "empty", "synchronised"]
+
+LONGEST_INTERVAL = 900.0
+"""s between readings in which the current is integrated; over what is longer only what is left in the meter tells."""
+
+LAG_TIME = 900.0
+"""s over which the current is smoothed that the inside of the electrodes follows."""
+
+PROVEN = 0.01
+"""Error of a full, as a part of the capacity, up to which the voltage alone proves it."""
+
+SEEN = 0.02
+"""Part of the capacity from which on a correction is told."""
+
+TICK = 60.0
+"""s between two looks at what is deepest and highest."""
+
+STILL = 0.005
+"""Ah that a meter has to count in this time, unless it stands at its end."""
+
+TIMES_SURE = 1.96
+"""Standard deviations within which 95 of 100 are."""
+
+QUIET = 0.01
+"""Part of the capacity an hour: a change of the current that is no load step."""
+
+LOWEST_FOR_STEPS = 0.2
+"""State of charge below which the voltage gives way to more than the resistance."""
+
+OTHER_BATTERY = 0.06
+"""Part of the voltage that a reading after a gap may be off while hardly a current flows."""
+
+_VERSION = 1
+_KEPT = (
+    "_time", "_voltage", "_current", "_remaining", "_net", "_charged", "_hours", "_idle", "_lag", "_average", "_typed",
+)  # fmt: skip
+"""What is remembered of the last reading."""
+_HOUR = 3600.0
+
+
+class Estimator:
+    """A fold of the readings of one meter."""
+
+    __slots__ = (
+        "_anchors", "_average", "_averaging", "_capacity", "_charged", "_current", "_high", "_hours", "_idle", "_lag",
+        "_low", "_net", "_per_hour", "_remaining", "_tail", "_threshold", "_tick_at", "_ticked", "_time", "_top",
+        "_typed", "_voltage", "belief", "pack", "statistics", "steps",
+    )  # fmt: skip
+
+    def __init__(self, options: BatteryOptions | None = None) -> None:
+        self.pack = Pack(options or BatteryOptions())
+        self.belief: Belief | None = None
+        """None until the first reading."""
+        self.steps = LoadSteps()
+        self.statistics = Statistics()
+        self._typed: float | None = None
+        self._time: float | None = None
+        self._voltage = self._current = self._remaining = 0.0
+        self._net = self._charged = self._hours = 0.0
+        """Ah counted, Ah of them that flowed in, and h since the last anchor."""
+        self._idle = 0.0
+        """s of them in which a small current did not change."""
+        self._lag = 0.0
+        """A, smoothed."""
+        self._average = 0.0
+        """A, smoothed for the times to empty and full."""
+        self._averaging = 60 * self.pack.options.averaging
+        self._threshold = self.pack.options.current_threshold
+        self._tick_at = self._ticked = 0.0
+        self._anchors = Anchors()
+        self._capacity = AVERAGE_CAPACITY
+
+    def add(self, reading: Reading) -> Event | None:  # noqa: C901 - all that is done at every reading, in one place
+        """Take a reading; return what it was found to be. One without a time is left out."""
+        time = reading.time
+        last = self._time
+        if last is None or time is None:
+            if time is not None:
+                self._begin(reading, time)
+            return None
+        seconds = time - last
+        current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
+        if not 0 < seconds <= LONGEST_INTERVAL:
+            return self._bridge(reading, seconds) if seconds else None
+        before = self._current
+        flow = (before + current) * seconds * 1.388888888888889e-4  # half of an hour's s
+        counted = remaining - self._remaining
+        # What the meter counted itself is finer, but for where it stands at its ends or was set.
+        miss = counted - flow
+        if -self._per_hour * seconds < miss < self._per_hour * seconds and 0 < remaining < self._top:
+            flow = counted
+        if -self._threshold < current < self._threshold:
+            flow = 0.0
+        self._net += flow
+        if flow > 0:
+            self._charged += flow
+        self._hours += seconds / _HOUR
+        self._lag += (current - self._lag) * seconds / (seconds + LAG_TIME)
+        self._average += (current - self._average) * seconds / (seconds + self._averaging)
+        self._time, self._remaining, self._current = time, remaining, current
+        change = current - before
+        if not change and -IDLE <= current <= IDLE:
+            self._idle += seconds
+        if change > self._tail or change < -self._tail or self.steps.is_open:
+            is_plain = max(voltage, self._voltage) < self._high and self.look().state > LOWEST_FOR_STEPS
+            self.steps.follow(change, voltage - self._voltage, reading, self._tail, is_plain=is_plain)
+        self._voltage = voltage
+        if not self._tick_at - TICK < time < self._tick_at:
+            self._tick(time)
+        if self._low < voltage < self._high:
+            self._anchors.leave_high()
+            return None
+        return self._look(voltage, current, seconds, time)
+
+    def hear(self, settings: Settings) -> None:
+        """Take how the meter is set."""
+        self.pack.hear(settings)
+        self._set_limits()
+
+    def _begin(self, reading: Reading, time: float) -> None:
+        """Take the first reading, or the first after a gap."""
+        if self.pack.is_unsure or not self.pack.cells:
+            self.pack.guess(reading.voltage, reading.current)
+        self._typed = reading.nominal_capacity
+        if self.belief is None:
+            self.belief = self.pack.begin(reading)
+        self._set_limits()
+        self._time, self._voltage, self._remaining = time, reading.voltage, reading.remaining_capacity
+        self._current = self._average = self._lag = reading.current
+        self.statistics.look(reading.voltage, 0.0)
+
+    def _set_limits(self) -> None:
+        """Keep at hand what is compared at each reading."""
+        capacity = self._capacity = self.belief.capacity if self.belief is not None else AVERAGE_CAPACITY
+        self._high, self._low = self.pack.high, self.pack.low
+        self._top = self._typed or 1e9
+        self._tail = QUIET * capacity
+        self._per_hour = 0.5 * capacity / _HOUR
+
+    def _bridge(self, reading: Reading, seconds: float) -> Event | None:
+        """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
+        belief, time = self._settle(), reading.time
+        assert time is not None  # noqa: S101 - the caller looked
+        counted = reading.remaining_capacity - self._remaining
+        swapped = abs(reading.voltage - self._voltage) > OTHER_BATTERY * self._voltage and abs(reading.current) < (
+            0.05 * belief.capacity
+        )
+        possible = max(seconds, 0.0) / _HOUR * belief.capacity
+        if swapped or abs(counted) > min(possible + 0.01, 1.1 * belief.capacity):
+            belief.doubt()
+        elif seconds > 0:
+            self._net, self._charged, self._hours = counted, max(counted, 0.0), seconds / _HOUR
+            belief = self._settle()
+            belief.xx += (0.05 * counted) ** 2 + (0.001 * belief.capacity) ** 2
+        self.steps.leave()
+        self._begin(reading, time)
+        return None
+
+    def _settle(self) -> Belief:
+        """Move the belief on to now."""
+        belief = self.belief
+        assert belief is not None  # noqa: S101 - after the first reading
+        loss = self._charged * (1 - self.pack.efficiency)
+        belief.advance(self._net - loss, self._charged, self._hours, self._idle / _HOUR)
+        self.statistics.cumulative += self._charged - self._net
+        self._net = self._charged = self._hours = self._idle = 0.0
+        return belief
+
+    def _look(self, voltage: float, current: float, seconds: float, time: float) -> Event | None:
+        """Look for an anchor, where the voltage is high or low."""
+        capacity, pack = self._capacity, self.pack
+        at = Moment(voltage, current / capacity, self._lag / capacity, time, seconds)
+        if voltage >= self._high:
+            anchor = self._anchors.high(pack, at)
+        else:
+            measured = self.steps.resistance
+            resistance = measured * capacity if measured is not None else pack.chemistry.resistance * pack.cells
+            anchor = self._anchors.low(pack, at, resistance)
+        return None if anchor is None else self._take(anchor, time)
+
+    def _take(self, anchor: Anchor, time: float) -> Event | None:
+        """Take an anchor; a full is none where the count says so and the voltage alone does not prove it."""
+        look = self.look()
+        if anchor.kind == "full":
+            if self.pack.chemistry.full_error > PROVEN and self.statistics.fulls and look.state + 4 * look.error < 0.9:
+                return None
+            self.statistics.add_full(time)
+        elif anchor.kind == "empty":
+            self.statistics.full_discharges += 1
+        belief = self._settle()
+        belief.anchor(anchor.state, anchor.error)
+        self._set_limits()
+        if anchor.kind == "held":
+            moved = abs(1 - belief.deficit / belief.capacity - look.state)
+            return "synchronised" if moved > SEEN else None
+        return anchor.kind
+
+    def _tick(self, time: float) -> None:
+        """Look at what is deepest and highest, and where the meter stops counting up."""
+        self._tick_at = time + TICK
+        remaining = self._remaining
+        if remaining > self._top:
+            self._top = max(self._typed or 0.0, remaining + STILL)
+        elif remaining == self._ticked and abs(self._average) * TICK / _HOUR > STILL:
+            self._top = remaining
+        self._ticked = remaining
+        if self.pack.is_unsure and self._average < -IDLE:
+            self.pack.guess(self._voltage, self._average)
+            self._set_limits()
+        look = self.look()
+        chemistry = self.pack.chemistry
+        tells = chemistry.held is not None and self._voltage >= self._high
+        if look.state > 1 + chemistry.overcharge and not tells:
+            self._settle().fill()
+        self.statistics.look(self._voltage, look.deficit)
+
+    @property
+    def time(self) -> float | None:
+        """When the last reading was, s since 1970."""
+        return self._time
+
+    @property
+    def nominal_capacity(self) -> float | None:
+        """Ah that the meter or the configuration says."""
+        return self._typed
+
+    def look(self) -> Look:
+        """Return what is believed now; only after the first reading."""
+        belief = self.belief
+        assert belief is not None  # noqa: S101 - as above
+        return belief.look(self._net - self._charged * (1 - self.pack.efficiency), self._charged, self._hours)
+
+    def estimate(self) -> Estimate | None:
+        """Return what is believed now, None before the first reading."""
+        belief = self.belief
+        if belief is None:
+            return None
+        look = self.look()
+        state = min(max(100 * look.state, 0.0), 100.0)
+        error = min(TIMES_SURE * 100 * look.error, max(state, 100 - state))
+        return Estimate(state, error, belief.capacity, belief.offset)
+
+    def describe(self) -> dict[str, float | int | None]:
+        """Return what is published, by the keys of `quantity.battery`; nothing before the first reading."""
+        now, belief = self.estimate(), self.belief
+        return {} if now is None or belief is None else describe(self, now, self._average - belief.offset)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        return {
+            "version": _VERSION,
+            "chemistry": self.pack.chemistry.name,
+            "unsure": self.pack.is_unsure,
+            "cells": self.pack.cells,
+            "belief": None if self.belief is None else self.belief.snapshot(),
+            "steps": [list(step) for step in self.steps.steps],
+            "statistics": self.statistics.snapshot(),
+            "anchors": self._anchors.snapshot(),
+            "last": {name: getattr(self, name) for name in _KEPT},
+        }
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, Any], options: BatteryOptions | None = None) -> Estimator:
+        """Return the estimator of a snapshot; raises DatabaseError when it is not one of this version."""
+        estimator = cls(options)
+        try:
+            if snapshot["version"] > _VERSION:
+                raise DatabaseError(
+                    "What was learnt of the battery was written by a newer version of juntek: install that one again."
+                )
+            estimator._load(snapshot)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DatabaseError(
+                "What was learnt of the battery cannot be read: put back a backup of the database, or remove it."
+            ) from error
+        return estimator
+
+    def _load(self, snapshot: dict[str, Any]) -> None:
+        self.pack.restore(snapshot["chemistry"], snapshot["cells"], is_unsure=snapshot["unsure"])
+        if snapshot["belief"] is not None:
+            self.belief = Belief.restore(snapshot["belief"])
+        self.steps = LoadSteps(snapshot["steps"])
+        self.statistics = Statistics.restore(snapshot["statistics"])
+        self._anchors = Anchors.restore(snapshot["anchors"])
+        for name in _KEPT:
+            setattr(self, name, snapshot["last"][name])
+        if self.belief is not None:
+            self._set_limits()

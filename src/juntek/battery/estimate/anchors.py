@@ -1,0 +1,198 @@
+"""Where the voltage tells the charge: full, held full, low; rule: only where it is honest, and each thing once.
+
+Full is not a high voltage alone, which weak sun reaches, nor a small current alone, which a load leaves over: the
+current has fallen to its tail while the voltage stayed up, for the detection time. Low is where the curve is steep,
+with what a small load takes off the voltage given back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from juntek.battery.estimate.chemistry import Chemistry, read_curve
+
+if TYPE_CHECKING:
+    from juntek.battery.estimate.pack import Pack
+
+LOOK_AGAIN = 600.0
+"""s between two looks at a low voltage."""
+
+HOLD_AGAIN = 6 * 3600.0
+"""s between two looks at a voltage that is held at the top."""
+
+HOLD_TIME = 1800.0
+"""s for which a voltage has to be held."""
+
+TAIL_TIME = 0.03
+"""h for which a tail current goes on as it is, until full."""
+
+HELD_CURRENT = 0.015
+"""Part of the capacity an hour below which a high voltage is held, and not pushed up."""
+
+LARGEST_LOAD, LARGEST_LAG = 0.12, 0.03
+"""Part of the capacity an hour, and part of the capacity, up to which a voltage under load is honest."""
+
+EMPTY = 0.035
+"""State of charge at and below which a battery is empty."""
+
+BETTER = 0.8
+"""Part of its error to which a low point has to get better to be told again."""
+
+
+class Anchor(NamedTuple):
+    """A state of charge (0 to 1) that the voltage tells, and its error."""
+
+    kind: Literal["full", "empty", "synchronised", "held"]
+    state: float
+    error: float
+
+
+class Moment(NamedTuple):
+    """V, the current and the smoothed current as parts of the capacity an hour, s since 1970 and s since the last."""
+
+    voltage: float
+    rate: float
+    lag: float
+    time: float
+    seconds: float
+
+
+class FullDetection:
+    """Finds the end of a charge: `seconds` at the tail current while the voltage stays up."""
+
+    __slots__ = ("found", "highest", "largest", "seconds")
+
+    def __init__(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """The voltage is not high any more."""
+        self.highest = self.largest = self.seconds = 0.0
+        self.found = False
+
+    def look(self, chemistry: Chemistry, limits: Limits, at: Moment) -> bool:
+        """Return whether a full was found now."""
+        voltage, rate, seconds, tail, sag = at.voltage, at.rate, at.seconds, limits.tail, chemistry.sag
+        self.highest = max(self.highest, voltage)
+        self.largest = max(self.largest, rate)
+        if not -tail / 2 <= rate <= tail or voltage < self.highest * (1 - sag):
+            self.seconds = 0.0
+            if voltage < self.highest * (1 - sag):
+                # What is held from now on is another voltage: slowly, so that a load does not look like a charger.
+                self.highest += (voltage - self.highest) * min(seconds / 7200, 1.0)
+            return False
+        self.seconds += seconds
+        if self.found or self.seconds < limits.time or rate > 0.7 * self.largest + 0.002:
+            return False
+        self.found = True
+        return True
+
+
+class LowDetection:
+    """Finds low points, and tells one again only as far as it has become surer."""
+
+    __slots__ = ("error", "was_empty")
+
+    def __init__(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """The voltage is not low any more."""
+        self.error = 0.0
+        self.was_empty = False
+
+    def look(self, chemistry: Chemistry, voltage: float, rate: float, lag: float) -> Anchor | None:
+        """Return an anchor for a cell's voltage with the load given back; `lag` is the smoothed rate."""
+        ahead = -lag * chemistry.lag
+        if abs(rate) > LARGEST_LOAD or abs(ahead) > LARGEST_LAG or rate > 0.01:
+            return None
+        state, error = read_curve(chemistry.low, voltage)
+        error = (error * error + (0.5 * ahead) ** 2 + (0.03 * rate) ** 2) ** 0.5
+        state = max(state + ahead, -0.02)
+        told = self.error
+        is_empty = state <= EMPTY and not self.was_empty
+        if told and error > BETTER * told and not is_empty:
+            return None
+        self.was_empty |= is_empty
+        if told:
+            # The part that is new: the curve is wrong in the same way both times.
+            gain = 1 / error**2 - 1 / told**2
+            self.error = min(error, told)
+            error = gain**-0.5 if gain > 1.0 else 1.0
+        else:
+            self.error = error
+        return Anchor("empty" if is_empty else "synchronised", max(state, 0.0), error)
+
+
+@dataclass(slots=True)
+class Limits:
+    """What voltages (V) and currents (part of the capacity an hour) of a pack are held against."""
+
+    charged: float
+    tail: float
+    time: float
+    """s."""
+
+
+class Anchors:
+    """Looks for anchors while the voltage is high or low."""
+
+    __slots__ = ("_full", "_held", "_look_at", "_low")
+
+    def __init__(self) -> None:
+        self._full = FullDetection()
+        self._low = LowDetection()
+        self._held = 0.0
+        """s for which a high voltage was held."""
+        self._look_at = 0.0
+
+    def leave_high(self) -> None:
+        """The voltage is not high any more."""
+        if self._full.highest:
+            self._full.leave()
+
+    def high(self, pack: Pack, at: Moment) -> Anchor | None:
+        """Return what a high voltage tells, None where it tells nothing now."""
+        chemistry, limits = pack.chemistry, pack.limits
+        self._low.leave()
+        if at.voltage >= limits.charged and self._full.look(chemistry, limits, at):
+            self._look_at = at.time + HOLD_AGAIN / 6
+            return Anchor("full", 1.0 - max(at.rate, 0.0) * TAIL_TIME, chemistry.full_error)
+        if chemistry.held is None or at.voltage < chemistry.held * pack.cells:
+            return None
+        if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
+            self._held = 0.0
+            return None
+        self._held += at.seconds
+        if self._held < HOLD_TIME or self._is_too_early(at.time, HOLD_AGAIN):
+            return None
+        return Anchor("held", *read_curve(chemistry.high, at.voltage / pack.cells))
+
+    def low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
+        """Return what a low voltage tells, None where it tells nothing now; `resistance` is in V at a rate of 1."""
+        if self._is_too_early(at.time, LOOK_AGAIN):
+            return None
+        cell, chemistry = (at.voltage - at.rate * resistance) / pack.cells, pack.chemistry
+        return self._low.look(chemistry, cell, at.rate, at.lag) if cell <= chemistry.low[-1][0] else None
+
+    def _is_too_early(self, time: float, again: float) -> bool:
+        if self._look_at - HOLD_AGAIN < time < self._look_at:
+            return True
+        self._look_at = time + again
+        return False
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        full, low = ([getattr(part, name) for name in part.__slots__] for part in (self._full, self._low))
+        return {"full": full, "low": low, "held": self._held, "look_at": self._look_at}
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, Any]) -> Anchors:
+        """Return the detections of a snapshot."""
+        anchors = cls()
+        for part, values in ((anchors._full, snapshot["full"]), (anchors._low, snapshot["low"])):
+            for name, value in zip(part.__slots__, values, strict=True):
+                setattr(part, name, value)
+        anchors._held, anchors._look_at = snapshot["held"], snapshot["look_at"]
+        return anchors

@@ -1,0 +1,114 @@
+"""What is known of each chemistry, by cell; rule: a row a chemistry, and no other file names one.
+
+Voltages are those at rest. Where a curve is flat it says nothing of the charge, so only its steep ends stand here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import Literal
+
+ChemistryName = Literal["lifepo4", "flooded", "agm", "gel", "nmc", "lto"]
+
+Curve = tuple[tuple[float, float, float], ...]
+"""V of a cell at rest, its state of charge (0 to 1), and how far that may be off (one standard deviation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chemistry:
+    """A cell at about 25 °C; currents as parts of the capacity an hour."""
+
+    name: ChemistryName
+    label: str
+    nominal: float
+    """V, in the middle of a discharge."""
+    charged_voltage: float
+    tail_current: float
+    """Percent of the capacity."""
+    sag: float
+    """Part by which the voltage may fall from its highest while the tail current flows: more is a load or a cloud."""
+    charge_efficiency: float
+    """Percent."""
+    peukert: float
+    full_error: float
+    """Part of the capacity by which a full that was found may not be one."""
+    held: float | None
+    """V above which a battery that hardly takes a current is at the top of its curve; lead says so long before."""
+    low: Curve
+    high: Curve
+    resistance: float
+    """V that a cell gives way at a current of its capacity in an hour, while nothing is measured."""
+    lag: float = 0.18
+    """h by which the surface of the electrodes, which the voltage tells of, is ahead of the inside."""
+    detection_time: float = 3.0
+    """min."""
+    overcharge: float = 0.03
+    """Part of the capacity by which the count may seem to be above full: more is no charge, but gas or a wrong zero."""
+
+
+_LEAD_LOW: Curve = (
+    (1.91, 0.00, 0.05), (1.94, 0.10, 0.05), (1.97, 0.20, 0.06), (2.00, 0.31, 0.07),
+)  # fmt: skip
+
+
+_LEAD = Chemistry(
+    "agm", "AGM", 2.04, 2.37, 2.0, 0.008, 94.0, 1.15, 0.015, None, _LEAD_LOW, (), 0.12, lag=0.5, overcharge=0.0,
+)  # fmt: skip
+
+CHEMISTRIES: dict[str, Chemistry] = {
+    row.name: row
+    for row in (
+        Chemistry(
+            "lifepo4", "LiFePO4", 3.25, 3.45, 4.0, 0.03, 100.0, 1.0, 0.004, 3.355,
+            (
+                (2.80, -0.005, 0.012), (2.85, 0.001, 0.012), (2.97, 0.039, 0.012), (3.05, 0.070, 0.015),
+                (3.10, 0.092, 0.018), (3.165, 0.143, 0.03),
+            ),
+            ((3.345, 0.982, 0.008), (3.38, 0.989, 0.006), (3.425, 0.995, 0.005), (3.5, 1.0, 0.004)),
+            0.09,
+        ),
+        replace(
+            _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0, peukert=1.25
+        ),
+        _LEAD,
+        replace(_LEAD, name="gel", label="Gel", charged_voltage=2.33, charge_efficiency=92.0, peukert=1.2),
+        Chemistry(
+            "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 1.0, 0.01, 4.1,
+            ((3.0, 0.0, 0.02), (3.3, 0.04, 0.02), (3.45, 0.10, 0.03), (3.55, 0.20, 0.04)),
+            ((4.1, 0.94, 0.02), (4.15, 0.97, 0.015), (4.2, 1.0, 0.01)), 0.1,
+        ),
+        Chemistry(
+            "lto", "LTO", 2.3, 2.65, 4.0, 0.02, 99.5, 1.0, 0.01, 2.6,
+            ((1.8, 0.0, 0.02), (2.0, 0.03, 0.02), (2.1, 0.09, 0.03)),
+            ((2.6, 0.97, 0.02), (2.7, 1.0, 0.01)), 0.05,
+        ),
+    )
+}  # fmt: skip
+"""By name."""
+
+_USUAL = {"lifepo4": (4, 8, 16, 24), "nmc": (3, 7, 13, 14, 20), "lto": (5, 6, 12, 24)}
+_LEAD_BLOCKS = (6, 12, 24, 18, 3)
+
+
+def guess_cells(chemistry: Chemistry, voltage: float) -> int:
+    """Return the cells in series that are usual and fit a voltage best."""
+    usual = _USUAL.get(chemistry.name, _LEAD_BLOCKS)
+    return min(usual, key=lambda cells: abs(voltage / cells / chemistry.nominal - 1.02))
+
+
+def guess_chemistry(voltage: float) -> Chemistry:
+    """Return LiFePO4 or AGM, by a voltage (V) while nothing charges.
+
+    A block of four cells of LiFePO4 is above 12.9 V for most of its charge, six cells of lead never without a charger.
+    """
+    block = min((voltage / count for count in (1, 2, 4)), key=lambda volts: abs(volts - 12.9))
+    return CHEMISTRIES["lifepo4" if block > 12.85 or block < 11.4 else "agm"]
+
+
+def read_curve(curve: Curve, voltage: float) -> tuple[float, float]:
+    """Return the state of charge (0 to 1) at a voltage of a cell, and its error; the ends go on as they are."""
+    place = min(max(bisect_left(curve, (voltage,)), 1), len(curve) - 1)
+    (low, start, error), (high, end, other) = curve[place - 1], curve[place]
+    part = min(max((voltage - low) / (high - low), 0.0), 1.0)
+    return start + (end - start) * part, error + (other - error) * part

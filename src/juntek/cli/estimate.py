@@ -1,0 +1,180 @@
+"""`juntek estimate`: a recording in, the state of charge that follows out; rule: the same fold as in the gateway."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import chain
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from juntek.battery.estimate import BatteryOptions, Estimator
+from juntek.battery.estimate.chemistry import CHEMISTRIES
+from juntek.cli.formats import Format
+from juntek.cli.history import DatabaseFile, open_history
+from juntek.cli.run import ConfigFile
+from juntek.cli.stopping import quiet_pipe
+from juntek.errors import RequestError
+from juntek.importing import read_log
+from juntek.option import list_choices
+from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
+from juntek.rs485.bus import Bus, Event
+from juntek.rs485.decode import Options
+
+if TYPE_CHECKING:
+    from juntek.history.queries import HistoryReader
+
+KEYS = (
+    "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",
+    "usable_capacity", "zero_offset", "event",
+)  # fmt: skip
+
+DAY, MINUTES = 86_400.0, 1440
+
+_SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
+
+
+def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE|-]", help="A recording with times.")] = None,
+    chemistry: Annotated[str | None, typer.Option("--chemistry", help="lifepo4, flooded, agm, gel, nmc, lto.")] = None,
+    cells: Annotated[int | None, typer.Option("--cells", min=1, max=400, help="In series.")] = None,
+    capacity: Annotated[
+        float | None, typer.Option("--nominal-capacity", min=0.001, metavar="AH", help="What the meter is set to.")
+    ] = None,
+    address: Annotated[
+        int | None, typer.Option("--address", min=1, max=99, help="Of the meter; default: the first that is heard.")
+    ] = None,
+    history: Annotated[
+        str | None, typer.Option("--history", metavar="METER", help="Take the minutes of this meter in the history.")
+    ] = None,
+    chosen: Annotated[Format, typer.Option("--format", help="json has one object a line.")] = Format.JSON,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Work out the state of charge from a recording or the history, and how sure it is.
+
+    Chemistry and cells are guessed from the voltage where they are not given.
+    """
+    if chemistry is not None and chemistry not in CHEMISTRIES:
+        raise RequestError(f'There is no chemistry "{chemistry}"; there are {list_choices(list(CHEMISTRIES))}.')
+    if (file is None) == (history is None):
+        raise RequestError("Give either a recording or --history with the name of a meter.")
+    estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))  # type: ignore[arg-type]  # looked at above
+    with quiet_pipe():
+        if file is not None:
+            count = _write(estimator, _read_file(file, address, capacity, estimator.hear), chosen)
+        else:
+            with open_history(database, config) as reader:
+                count = _write(estimator, _read_history(reader, history or "", capacity), chosen)
+    if count == 0:
+        raise RequestError("There is no reading with a time in it: record with juntek capture, which notes them.")
+    typer.echo(_summary(estimator), err=True)
+
+
+def _read_file(
+    file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
+) -> Iterator[Reading]:
+    """Yield the readings of one meter that have a time."""
+    options = {address: Options(nominal_capacity=capacity)} if address is not None else None
+    bus = Bus(options)
+    path = Path("/dev/stdin") if str(file) == "-" else file
+    chunks = (chunk for block in read_log(path) for chunk in block)
+    for event in chain(chain.from_iterable(bus.feed(chunk.data, chunk.time) for chunk in chunks), _last_of(bus)):
+        if isinstance(event, Settings) and address in (None, event.address):
+            hear(event)
+        if not isinstance(event, Reading) or event.time is None:
+            continue
+        address = event.address if address is None else address
+        if event.address == address:
+            yield event if capacity is None else event._replace(nominal_capacity=capacity)
+
+
+def _last_of(bus: Bus) -> Iterator[Event]:
+    yield from bus.finish()
+
+
+def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:
+    """Yield a reading for each minute of a history."""
+    span = reader.span(meter)
+    if span is None:
+        return
+    start = span[0]
+    while start <= span[1]:
+        end = start + DAY
+        series = reader.series(meter, _SERIES, start, end, MINUTES + 2)
+        columns = [series.columns[key].last or series.columns[key].average for key in _SERIES]
+        columns[1] = series.columns["current"].average
+        for time, voltage, current, left, percent in zip(series.time, *columns, strict=True):
+            if voltage is None or current is None or left is None:
+                continue
+            nominal = capacity or (round(100 * left / percent, 1) if percent else None)
+            yield _reading(time + series.resolution, voltage, current, left, nominal)
+        start = end
+
+
+def _reading(time: float, voltage: float, current: float, left: float, nominal: float | None) -> Reading:
+    values: dict[str, Any] = dict.fromkeys(Reading._fields) | {
+        "time": time, "voltage": voltage, "current": current, "remaining_capacity": left, "nominal_capacity": nominal,
+        "estimated": (), "more": NOTHING_MORE, "raw": b"",
+    }  # fmt: skip
+    return Reading(**values)
+
+
+def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) -> int:
+    """Write a line for each reading; return how many there were."""
+    out, count = sys.stdout, 0
+    table = csv.writer(out, lineterminator="\n")
+    if chosen is Format.CSV:
+        table.writerow(KEYS)
+    elif chosen is Format.TABLE:
+        out.write(_HEADING)
+    for reading in readings:
+        event = estimator.add(reading)
+        now = estimator.estimate()
+        if now is None:
+            continue
+        count += 1
+        values = (
+            iso_time(reading.time), reading.voltage, reading.current, reading.state_of_charge,
+            round(now.state_of_charge, 2), round(now.state_of_charge_uncertainty, 2), round(now.usable_capacity, 2),
+            round(now.zero_offset, 4), event,
+        )  # fmt: skip
+        if chosen is Format.JSON:
+            out.write(dumps(dict(zip(KEYS, values, strict=True))) + "\n")
+        elif chosen is Format.CSV:
+            table.writerow(values)
+        else:
+            out.write(_line(reading.time or 0.0, values))
+    return count
+
+
+_HEADING = (
+    f"{'time':16} {'V':>7} {'A':>8} {'meter %':>8} {'charge %':>8} {'+- %':>5} {'holds Ah':>9} {'zero A':>7}  event\n"
+)
+
+
+def _line(time: float, values: tuple[Any, ...]) -> str:
+    _, voltage, current, meter, state, error, capacity, offset, event = values
+    clock = datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M")
+    told = "-" if meter is None else f"{meter:.1f}"
+    return (
+        f"{clock} {voltage:7.2f} {current:8.2f} {told:>8} {state:8.1f} {error:5.1f} {capacity:9.1f} {offset:7.3f}  "
+        f"{event or ''}\n"
+    )
+
+
+def _summary(estimator: Estimator) -> str:
+    """Return what was learnt, as a sentence or two."""
+    guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
+    pack, values = estimator.pack, estimator.describe()
+    resistance = values["measured_resistance"]
+    return (
+        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: {values['synchronisations']} times full, "
+        f"holds {values['usable_capacity']:g} Ah, zero offset {values['zero_offset']:g} A"
+        + (f", {resistance:g} mΩ." if resistance is not None else ".")
+    )

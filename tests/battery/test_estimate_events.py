@@ -1,0 +1,238 @@
+"""What an estimate makes of single events: fulls and what looks like one, gaps, restarts, settings of the meter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
+
+from juntek.battery.estimate import BatteryOptions, Estimator
+from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
+from juntek.errors import ConfigurationError, DatabaseError
+from juntek.reading import NOTHING_MORE, Reading, Settings
+
+Step = tuple[float, float, float]
+"""Minutes, V at the end of it, A."""
+
+
+def readings(steps: list[Step], *, capacity: float = 100.0, left: float = 50.0, voltage: float = 13.2) -> list[Reading]:
+    """Return readings at every 10 s of a battery whose voltage goes straight from one step to the next."""
+    empty = dict.fromkeys(Reading._fields) | {"estimated": (), "more": NOTHING_MORE, "raw": b""}
+    made: list[Reading] = []
+    time = 1_790_000_000.0
+    for minutes, end, current in steps:
+        count = round(minutes * 6)
+        for place in range(count):
+            time += 10
+            left = min(max(left + current / 360, 0.0), capacity)
+            volts = voltage + (end - voltage) * (place + 1) / count
+            values = {"time": time, "voltage": round(volts, 2), "current": current, "nominal_capacity": capacity}
+            made.append(Reading(**empty | values | {"remaining_capacity": round(left, 3)}))  # type: ignore[arg-type]
+        voltage = end
+    return made
+
+
+def events(estimator: Estimator, given: list[Reading]) -> list[str]:
+    return [event for event in map(estimator.add, given) if event]
+
+
+def battery(chemistry: str = "lifepo4", cells: int = 4) -> Estimator:
+    return Estimator(BatteryOptions(chemistry=chemistry, cells=cells))  # type: ignore[arg-type]
+
+
+def state(estimator: Estimator) -> float:
+    now = estimator.estimate()
+    assert now is not None
+    return now.state_of_charge
+
+
+def test_a_charge_that_ends_at_the_charged_voltage_is_a_full() -> None:
+    charge = [(60.0, 14.0, 20.0), (10.0, 14.2, 20.0), (5.0, 14.2, 8.0), (8.0, 14.2, 1.0)]
+    estimator = battery()
+    assert events(estimator, readings(charge)) == ["full"]
+    assert state(estimator) > 99
+
+
+def test_one_charge_is_one_full() -> None:
+    charge = [(10.0, 14.2, 20.0), *[(30.0, 14.2, 1.0), (5.0, 14.2, 6.0)] * 4]
+    assert events(battery(), readings(charge)).count("full") == 1
+
+
+def test_a_load_that_ends_a_charge_is_no_full() -> None:
+    charge = [(60.0, 14.3, 30.0), (1.0, 13.7, 1.0), (30.0, 13.4, 1.0), (60.0, 13.3, 0.0)]
+    assert "full" not in events(battery(), readings(charge))
+
+
+@pytest.mark.parametrize("chemistry", ["flooded", "agm", "gel"])
+def test_weak_sun_or_a_load_at_the_charged_voltage_of_lead_is_no_full(chemistry: str) -> None:
+    charge = [(60.0, 14.5, 20.0), (2.0, 14.25, 1.5), (20.0, 14.22, 1.5), (5.0, 14.5, 20.0), (3.0, 14.3, 1.0)]
+    assert "full" not in events(battery(chemistry, 6), readings(charge))
+
+
+@pytest.mark.parametrize("chemistry", ["flooded", "agm", "gel"])
+def test_a_tail_current_that_falls_while_the_voltage_stays_is_a_full_of_lead(chemistry: str) -> None:
+    charge = [(60.0, 14.4, 20.0), *[(30.0, 14.4, 20.0 * 0.6**step) for step in range(1, 8)]]
+    assert events(battery(chemistry, 6), readings(charge, left=70.0)).count("full") == 1
+
+
+@pytest.mark.parametrize(("chemistry", "cells", "volts"), [("agm", 6, 13.6), ("lifepo4", 4, 13.3)])
+def test_what_flows_in_on_float_is_not_held_to_be_stored(chemistry: str, cells: int, volts: float) -> None:
+    estimator = battery(chemistry, cells)
+    charge = [(60.0, 14.4, 20.0), *[(30.0, 14.4, 20.0 * 0.6**step) for step in range(1, 8)]]
+    events(estimator, readings([*charge, (5 * 24 * 60.0, volts, 0.4), (300.0, volts - 1, -10.0)], left=70.0))
+    assert state(estimator) < 55
+
+
+@pytest.mark.parametrize("chemistry", ["flooded", "agm", "gel"])
+def test_the_surface_charge_of_lead_after_a_broken_charge_says_nothing(chemistry: str) -> None:
+    estimator = battery(chemistry, 6)
+    events(estimator, readings([(60.0, 14.2, 20.0), (1.0, 13.6, 0.0), (180.0, 13.3, 0.0)], left=30.0))
+    assert 45 < state(estimator) < 55
+
+
+def test_a_high_voltage_for_a_moment_is_no_full() -> None:
+    charge = [(10.0, 14.2, 20.0), (2.0, 14.2, 1.0), (5.0, 13.5, -5.0), (60.0, 13.3, -1.0)]
+    assert "full" not in events(battery(), readings(charge))
+
+
+def test_a_low_voltage_under_a_large_load_says_nothing_and_at_rest_it_does() -> None:
+    estimator = battery()
+    assert events(estimator, readings([(30.0, 12.2, -50.0)])) == []
+    assert state(estimator) == pytest.approx(25, abs=3)
+    estimator = battery()
+    assert "empty" in events(estimator, readings([(60.0, 11.8, -2.0), (90.0, 11.8, 0.0)]))
+    assert state(estimator) < 8
+
+
+def test_a_percentage_that_is_set_in_the_meter_moves_nothing() -> None:
+    given = readings([(60.0, 13.2, -10.0)])
+    shifted = [reading._replace(remaining_capacity=reading.remaining_capacity + 30) for reading in given[180:]]
+    estimator, other = battery(), battery()
+    events(estimator, given)
+    events(other, [*given[:180], *shifted])
+    assert state(other) == pytest.approx(state(estimator), abs=0.1)
+
+
+def test_a_gap_is_counted_by_the_meter_and_makes_less_sure() -> None:
+    charge = [(10.0, 14.2, 20.0), (10.0, 14.2, 1.0)]
+    given = readings([*charge, (10.0, 13.2, -10.0), (600.0, 13.1, -5.0), (5.0, 13.1, -5.0)], left=90.0)
+    estimator = battery()
+    events(estimator, given[:180])
+    before = estimator.estimate()
+    events(estimator, given[-30:])
+    after = estimator.estimate()
+    assert before is not None
+    assert after is not None
+    assert before.state_of_charge - after.state_of_charge == pytest.approx(50, abs=3)
+    assert after.state_of_charge_uncertainty > before.state_of_charge_uncertainty
+
+
+def test_another_battery_after_a_gap_is_not_believed_to_be_as_full() -> None:
+    given = readings([(60.0, 14.0, 20.0), (15.0, 14.2, 20.0), (10.0, 14.2, 1.0), (300.0, 13.3, -1.0)])
+    estimator = battery()
+    events(estimator, given)
+    sure = estimator.estimate()
+    last = given[-1]
+    estimator.add(last._replace(time=(last.time or 0) + 7200, voltage=12.1, remaining_capacity=20.0))
+    now = estimator.estimate()
+    assert sure is not None
+    assert now is not None
+    assert sure.state_of_charge_uncertainty < 20 < now.state_of_charge_uncertainty
+
+
+def test_nothing_is_lost_over_a_restart() -> None:
+    trace = read_trace(next(FOLDER.glob("boat-*.csv.xz")))
+    given = readings_of(trace, Faults.of(1, trace.capacity))[:20_000]
+    whole, first = Estimator(), Estimator()
+    for reading in given:
+        whole.add(reading)
+    for reading in given[:12_345]:
+        first.add(reading)
+    second = Estimator.restore(json.loads(json.dumps(first.snapshot())))
+    for reading in given[12_345:]:
+        second.add(reading)
+    assert second.describe() == pytest.approx(whole.describe(), nan_ok=True)
+
+
+def test_what_a_newer_version_has_learnt_is_refused_and_so_is_rubbish() -> None:
+    snapshot = Estimator().snapshot()
+    with pytest.raises(DatabaseError):
+        Estimator.restore(snapshot | {"version": 99})
+    with pytest.raises(DatabaseError):
+        Estimator.restore({"version": 1})
+
+
+def test_a_reading_without_a_time_changes_nothing() -> None:
+    estimator = battery()
+    given = readings([(10.0, 13.2, -10.0)])
+    events(estimator, given)
+    before = estimator.describe()
+    estimator.add(given[-1]._replace(time=None, remaining_capacity=3.0))
+    assert estimator.describe() == before
+
+
+def test_before_anything_was_seen_it_says_how_little_it_knows() -> None:
+    estimator = battery()
+    events(estimator, readings([(1.0, 13.2, -1.0)], left=100.0))
+    now = estimator.estimate()
+    assert now is not None
+    assert now.state_of_charge_uncertainty > 40
+
+
+@pytest.mark.parametrize(
+    ("voltage", "chemistry", "cells"),
+    [(13.2, "lifepo4", 4), (26.4, "lifepo4", 8), (52.6, "lifepo4", 16), (12.3, "agm", 6), (24.8, "agm", 12)],
+)
+def test_chemistry_and_cells_are_guessed_from_the_voltage(voltage: float, chemistry: str, cells: int) -> None:
+    found = guess_chemistry(voltage)
+    assert (found.name, guess_cells(found, voltage)) == (chemistry, cells)
+
+
+@pytest.mark.parametrize("row", CHEMISTRIES.values(), ids=lambda row: row.name)
+def test_curves_rise(row: object) -> None:
+    for curve in (row.low, row.high):  # type: ignore[attr-defined]
+        assert all(before[0] < after[0] and before[1] <= after[1] for before, after in pairwise(curve))
+
+
+@pytest.mark.parametrize(("full_voltage", "fulls"), [(14.4, 0), (14.1, 1), (5.0, 1), (None, 1)])
+def test_what_a_meter_is_set_to_says_what_full_is_unless_it_makes_no_sense(
+    full_voltage: float | None, fulls: int
+) -> None:
+    estimator = battery()
+    charge = readings([(60.0, 14.0, 20.0), (10.0, 14.2, 20.0), (5.0, 14.2, 8.0), (8.0, 14.2, 1.0)])
+    settings = Settings(address=1, family="KH-F", nominal_capacity=100.0, full_voltage=full_voltage)
+    estimator.add(charge[0])
+    estimator.hear(settings)
+    assert events(estimator, charge[1:]).count("full") == fulls
+
+
+def test_a_value_out_of_range_names_its_key() -> None:
+    with pytest.raises(ConfigurationError, match=r"meters\.battery\.tail_current"):
+        BatteryOptions(tail_current=50.0)
+
+
+def test_the_owner_has_the_last_word_on_the_capacity() -> None:
+    estimator = Estimator(replace(BatteryOptions(), usable_capacity=90.0))
+    events(estimator, readings([(10.0, 13.2, -10.0)]))
+    now = estimator.estimate()
+    assert now is not None
+    assert now.usable_capacity == pytest.approx(90, abs=0.5)
+
+
+def test_the_life_of_a_battery_is_counted() -> None:
+    def life() -> Iterator[Step]:
+        for _ in range(3):
+            yield from ((120.0, 13.2, -20.0), (110.0, 13.9, 20.0), (10.0, 14.2, 20.0), (20.0, 14.2, 1.0))
+
+    estimator = battery()
+    events(estimator, readings(list(life()), left=100.0))
+    told = estimator.describe()
+    assert told["synchronisations"] == 3
+    assert told["cumulative_discharge"] == pytest.approx(120, rel=0.02)
+    assert told["cycles"] == pytest.approx(1.2, abs=0.1)
+    assert told["deepest_discharge"] == pytest.approx(40, abs=4)
+    assert (told["minimum_voltage"], told["maximum_voltage"]) == pytest.approx((13.2, 14.2), abs=0.2)

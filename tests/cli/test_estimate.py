@@ -1,0 +1,87 @@
+"""`juntek estimate`: a recording or a history in, the state of charge out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from benchmarks.weeks import FOLDER, Faults, measure, read_trace
+
+from .program import run
+
+KEYS = [
+    "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",
+    "usable_capacity", "zero_offset", "event",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days of a boat as a KG-F says them, with the time before each frame."""
+    path = tmp_path_factory.mktemp("recording") / "boat.log"
+    trace = read_trace(next(FOLDER.glob("boat-*.csv.xz")))
+    lines, run_time, before = ["# juntek capture 1"], 1000.0, None
+    for time, volts, amperes, left in list(measure(trace, Faults.of(3, trace.capacity)))[:8000]:
+        run_time += 0 if before is None else time - before
+        before = time
+        fields = [
+            round(volts * 100), round(abs(amperes) * 100), round(left * 1000), 0, 0, round(run_time), 125, 0, 0,
+            int(amperes > 0), 0, 0,
+        ]  # fmt: skip
+        frame = f":r50=1,{sum(fields) % 255 + 1},{','.join(map(str, fields))},"
+        stamp = datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")
+        lines.append(f"{stamp} {frame}\\r\\n")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_each_reading_is_an_object_with_the_same_keys(recording: Path) -> None:
+    ended = run("estimate", recording, "--chemistry", "lifepo4", "--cells", 4, "--nominal-capacity", 150)
+    rows = [json.loads(line) for line in ended.output.splitlines()]
+    assert len(rows) == 8000
+    assert all(list(row) == KEYS for row in rows)
+    assert {row["event"] for row in rows} >= {None, "full"}
+    assert all(0 <= row["state_of_charge"] <= 100 for row in rows)
+
+
+def test_csv_has_the_same_and_a_table_is_for_people(recording: Path) -> None:
+    table = list(csv.reader(io.StringIO(run("estimate", recording, "--format", "csv").output)))
+    assert table[0] == KEYS
+    assert len(table) == 8001
+    assert "full" in run("estimate", recording, "--format", "table").output
+
+
+def test_what_was_guessed_is_said(recording: Path) -> None:
+    assert "LiFePO4, 4 cells, guessed" in run("estimate", recording, "--format", "csv").talk
+
+
+def test_the_minutes_of_the_history_say_the_same(recording: Path, tmp_path: Path) -> None:
+    database = tmp_path / "juntek.db"
+    run("history", "import", recording, "--meter", "boat", "--database", database, home=tmp_path)
+    ended = run("estimate", "--history", "boat", "--database", database, "--nominal-capacity", 150, home=tmp_path)
+    minutes = [json.loads(line) for line in ended.output.splitlines()]
+    whole = [json.loads(line) for line in run("estimate", recording, "--nominal-capacity", 150).output.splitlines()]
+    assert len(minutes) > 1000
+    assert minutes[-1]["state_of_charge"] == pytest.approx(whole[-1]["state_of_charge"], abs=1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (), ("nowhere.log",), ("some.log", "--history", "boat"), ("empty.log",), ("empty.log", "--chemistry", "lead"),
+        ("untimed.log",), ("--history", "nobody"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_is_one_sentence(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "some.log").touch()
+    (tmp_path / "untimed.log").write_text(":r50=1,146,5289,1350,284000,0,0,1000,125,0,0,0,99,0,\r\n" * 3)
+    ended = run("estimate", *arguments, "--format", "csv", home=tmp_path)
+    assert ended.status
+    sentence = ended.talk.strip().splitlines()[-1]
+    assert "unexpected" not in sentence

@@ -1,0 +1,134 @@
+"""A battery that is watched in the gateway: what is published, saved, and told to the meter."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
+
+from juntek.battery.estimate import BatteryOptions
+from juntek.config import Configuration, load
+from juntek.errors import ConfigurationError
+from juntek.gateway import Gateway
+from juntek.gateway.batteries import Batteries
+from juntek.history import Database
+from juntek.history.queries import HistoryReader
+from juntek.outputs.mqtt.entities import entities_of
+from juntek.quantity import BATTERY_KEYS
+from juntek.reading import Reading
+from juntek.rs485.family import find_models
+from juntek.samples import samples_of_reading
+from juntek.simulator import Options, Simulation
+
+OWN = {*BATTERY_KEYS, "state_of_charge", "time_to_empty", "time_to_full"}
+
+
+def boat() -> list[Reading]:
+    trace = read_trace(next(FOLDER.glob("boat-*.csv.xz")))
+    return readings_of(trace, Faults(offset=-0.05, gain=1.0, step=0.1, nominal=165.0, start=40.0))[:12_000]
+
+
+def configured(tmp_path: Path, text: str) -> Configuration:
+    path = tmp_path / "juntek.toml"
+    path.write_text(f'[[meters]]\nname = "house"\nlink = "/dev/null"\n{text}')
+    return load(path, {"HOME": str(tmp_path)})
+
+
+def test_without_the_section_a_reading_is_as_it_was() -> None:
+    reading = boat()[0]
+    batteries = Batteries({})
+    assert batteries.add("boat", reading) is reading
+    assert batteries.snapshot("boat") == {}
+    assert not OWN & reading.as_dict().keys() - {"state_of_charge", "time_to_empty", "time_to_full"}
+    assert not any(sample.metric.key in BATTERY_KEYS for sample in samples_of_reading("home", "boat", reading))
+
+
+def test_with_it_every_quantity_of_the_battery_is_there() -> None:
+    batteries = Batteries({"boat": BatteryOptions()})
+    for reading in boat():
+        told = batteries.add("boat", reading)
+    values = told.as_dict()
+    assert values.keys() >= OWN
+    assert values["meter_state_of_charge"] == reading.state_of_charge != values["state_of_charge"]
+    assert json.dumps(values)
+    metrics = {sample.metric.key for sample in samples_of_reading("home", "boat", told)}
+    assert metrics >= {key for key in BATTERY_KEYS if values[key] is not None}
+
+
+def test_home_assistant_has_an_entity_for_each_where_the_battery_is_watched() -> None:
+    (model, *_) = find_models()
+    plain = {entity["key"] for entity in entities_of(model)}
+    watched = {entity["key"] for entity in entities_of(model, battery=True)}
+    assert watched - plain == set(BATTERY_KEYS)
+
+
+@pytest.mark.parametrize("synchronise", ["off", "full", "drift"])
+def test_a_meter_is_told_at_most_once_a_full(synchronise: str) -> None:
+    batteries = Batteries({"boat": BatteryOptions(synchronise=synchronise)})  # type: ignore[arg-type]
+    for reading in boat():
+        batteries.add("boat", reading)
+    fulls = sum(event.event == "full" for event in batteries.events)
+    assert fulls
+    if synchronise == "off":
+        assert batteries.orders == []
+    else:
+        assert 0 < len(batteries.orders) <= fulls
+        assert all(50 <= percent <= 100 for _, percent in batteries.orders)
+
+
+def test_the_section_is_read_and_a_wrong_key_or_value_is_named(tmp_path: Path) -> None:
+    (meter,) = configured(tmp_path, '[meters.battery]\nchemistry = "lifepo4"\ncells = 16\n').meters
+    assert meter.battery == BatteryOptions(chemistry="lifepo4", cells=16)
+    assert configured(tmp_path, "").meters[0].battery is None
+    for text, word in (("cels = 16", "cells"), ("cells = 0", "meters.battery.cells"), ('chemistry = "lead"', "agm")):
+        with pytest.raises(ConfigurationError) as caught:
+            configured(tmp_path, f"[meters.battery]\n{text}\n")
+        assert word in str(caught.value)
+        assert "line 5" in str(caught.value)
+
+
+def test_an_environment_variable_reaches_it(tmp_path: Path) -> None:
+    path = tmp_path / "juntek.toml"
+    path.write_text('[[meters]]\nname = "house"\nlink = "/dev/null"\n')
+    loaded = load(path, {"HOME": str(tmp_path), "JUNTEK_METERS__0__BATTERY__CELLS": "8"})
+    assert loaded.meters[0].battery == BatteryOptions(cells=8)
+
+
+def test_events_are_kept_in_the_database(tmp_path: Path) -> None:
+    database = Database(tmp_path / "juntek.db")
+    database.save_ledgers({}, 0.0, [("boat", 10.0, "full", 100.0), ("boat", 20.0, "empty", 2.0)])
+    database.close()
+    with HistoryReader(tmp_path / "juntek.db") as reader:
+        assert reader.battery_events("boat", 0, 15) == [(10.0, "full", 100.0)]
+        assert reader.battery_events("house", 0, 15) == []
+
+
+async def test_a_gateway_saves_what_it_learnt_and_tells_the_meter(tmp_path: Path) -> None:
+    async with Simulation(Options()) as house:
+        path = tmp_path / "juntek.toml"
+        path.write_text(
+            f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n'
+            f'[meters.battery]\nsynchronise = "full"\n[history]\npath = "{tmp_path / "juntek.db"}"\n'
+        )
+        gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
+        running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
+        async with asyncio.timeout(20):
+            while not (update := gateway.context.latest.get("house")) or update.reading is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            assert "state_of_charge_uncertainty" in update.reading.more
+            charged = update.reading.charged_energy
+            gateway._batteries.orders.append(("house", 42))
+            while abs(gateway.context.latest["house"].reading.more["meter_state_of_charge"] - 42) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        now = gateway.context.latest["house"].reading
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+    assert now is not None
+    assert charged is None or (now.charged_energy or 0) - charged < 50
+    database = Database(tmp_path / "juntek.db")
+    assert "battery" in database.load_ledgers()["house"]
+    database.close()
