@@ -93,6 +93,7 @@ def test_migrations_are_recorded_and_done_once(tmp_path: Path, monkeypatch: pyte
                 "0005 columns",
                 "0006 days",
                 "0007 battery",
+                "0008 commands",
                 "9998 more",
             ]
 

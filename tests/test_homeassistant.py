@@ -14,6 +14,8 @@ import pytest
 
 from juntek.names import slug
 from juntek.outputs.mqtt.messages import discovery, link, topics_of
+from juntek.outputs.web.web_options import WebOptions
+from juntek.quantity import DIRECTIONS, OUTPUT_STATES
 from juntek.rs485.family import find_models
 from outputs.updates import KG140F, KG_SETTINGS, KH140F, KH_SETTINGS, kg_reading, kh_reading, listening
 
@@ -24,7 +26,7 @@ FAMILIES = [model.family for model in find_models()]
 
 UNITS: dict[str, set[str | None]] = {
     "voltage": {"V"}, "current": {"A"}, "power": {"W"}, "energy": {"kWh", "Wh"}, "battery": {"%"},
-    "temperature": {"°C"}, "duration": {"min", "s"}, "enum": {None}, "timestamp": {None}, "problem": {None},
+    "temperature": {"°C"}, "duration": {"min", "s", "h", "d"}, "enum": {None}, "timestamp": {None}, "problem": {None},
     "connectivity": {None},
 }  # fmt: skip
 """Device classes that we use, each with the units that Home Assistant takes for it."""
@@ -87,6 +89,35 @@ def test_message_uses_only_keys_that_the_oldest_home_assistant_knows(family: str
     assert set(message) == {"device", "origin", "availability", "availability_mode", "state_topic", "components"}
     assert set(message["device"]) <= {"identifiers", "name", "manufacturer", "model", "sw_version", "serial_number"}
     assert set(message["origin"]) == {"name", "sw_version"}
+
+
+def test_device_has_a_link_to_the_page_where_browsers_can_reach_it() -> None:
+    assert discover("KG-F", page="http://pi:8140/")["device"]["configuration_url"] == "http://pi:8140/"
+    assert "configuration_url" not in discover("KG-F")["device"]
+    assert WebOptions(listen="0.0.0.0:8140", auth="none").page("pi") == "http://pi:8140/"
+    assert WebOptions(listen="127.0.0.1:8140").page("pi") is None
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_people_read_reads_well(family: str) -> None:
+    components = discover(family)["components"]
+    for key, component in components.items():
+        unit = component.get("unit_of_measurement")
+        if unit == "Ah":
+            assert component["suggested_display_precision"] == 0, key
+        if component.get("device_class") == "duration" and "state_topic" not in component:
+            assert unit in ("h", "d"), key
+        for label in component.get("options", ()):
+            assert label[0].isupper(), key
+            assert "_" not in label, key
+
+
+def test_every_word_has_its_label_in_the_template() -> None:
+    components = discover("KG-F")["components"]
+    assert components["direction"]["options"] == ["Charging", "Discharging", "Idle"]
+    for key, words in (("direction", DIRECTIONS), ("output_state", OUTPUT_STATES)):
+        labels = dict(zip(words, components[key]["options"], strict=True))
+        assert components[key]["value_template"] == f"{{{{ {labels}.get(value_json.{key}) }}}}"
 
 
 def test_entities_are_those_that_the_family_has() -> None:
@@ -218,13 +249,13 @@ def test_quantity_and_family_of_another_package_have_their_entities(tmp_path: Pa
     }  # fmt: skip
     assert seen["components"]["cycle_count"]["state_class"] == "total_increasing"
     assert seen["components"]["cycle_count"]["icon"] == "mdi:sync"
-    assert seen["components"]["mood"]["options"] == ["good", "bad"]
+    assert seen["components"]["mood"]["options"] == ["Good", "Bad"]
     assert seen["components"]["mood"]["enabled_by_default"] is False
     assert (seen["state"]["cycle_count"], seen["state"]["midpoint"], seen["state"]["mood"]) == (2.5, 6.5, None)
     assert "owner_code" not in seen["components"] | seen["settings"] | seen["of_zz"]
     assert "ripple" not in seen["components"]  # which only the other family says
     assert seen["of_zz"]["ripple"]["icon"] == "mdi:sine-wave"
-    assert (seen["of_zz"]["beeper"]["options"], seen["of_zz"]["beeper"]["device_class"]) == (["off", "on"], "enum")
+    assert (seen["of_zz"]["beeper"]["options"], seen["of_zz"]["beeper"]["device_class"]) == (["Off", "On"], "enum")
     assert "internal_resistance" not in seen["of_zz"]
     assert {"midpoint", "cycle_count", "charged_energy", "power"} <= set(seen["of_zz"])
 

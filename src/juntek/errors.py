@@ -4,6 +4,7 @@ Every message is one sentence that an owner can act on. Anything else that escap
 """
 
 import sys
+from importlib.util import find_spec
 
 __all__ = [
     "ConfigurationError",
@@ -51,5 +52,15 @@ class DatabaseError(JuntekError):
 
 
 def install_line(extra: str) -> str:
-    """Return what an owner types to add the libraries of an extra; systems do not let a bare `pip` do that."""
+    """Return what an owner types to add the libraries of an extra; systems do not let a bare `pip` do that.
+
+    Where there is no pip it was scripts/install that left it out.
+    """
+    if find_spec("pip") is None:
+        return f"sudo ./scripts/install --with {extra}"
     return f"{sys.executable or 'python'} -m pip install 'juntek[{extra}]'"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a number of things, with an s where it is not one: the only place that makes a plural."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -193,7 +193,7 @@ def test_stopping_a_capture_keeps_what_came(meter: Running, tmp_path: Path) -> N
         assert process.returncode == 0
     path.write_text("".join(lines) + rest)
     assert lines[0] == f"{HEADER}\n"
-    assert "readings" in talk
+    assert "reading" in talk
     assert '"kind": "reading"' in run("decode", path).output
 
 

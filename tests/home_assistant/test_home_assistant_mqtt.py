@@ -38,7 +38,7 @@ KG_STATES = {
     "remaining_capacity": "210.0",
     "temperature": "21.0",
     "internal_resistance": "12.34",
-    "time_to_empty": "1008",
+    "time_to_empty": "16.8",
     "time_to_full": "unknown",
     "discharged_capacity": "1234.567",
     "charged_capacity": "1300.001",
@@ -46,12 +46,12 @@ KG_STATES = {
     "charged_energy": "17.12345",
     "discharged_energy_today": "0.50025",
     "charged_energy_today": "0.0",
-    "direction": "discharging",
-    "output_state": "on",
+    "direction": "Discharging",
+    "output_state": "On",
     "protection": "off",
     "nominal_capacity": "280.0",
     "link": "on",
-    "mode": "listen",
+    "mode": "Listens to a display",
     "garbage_count": "0",
     "reconnects": "0",
 }
@@ -155,7 +155,7 @@ async def test_units_and_state_classes_are_as_the_quantities_have_them(home_assi
         assert has("charged_energy_today") == ("kWh", "total_increasing")
         assert has("discharged_capacity") == ("Ah", "total_increasing")
         assert has("remaining_capacity") == ("Ah", "measurement")
-        assert has("time_to_empty") == ("min", "measurement")
+        assert has("time_to_empty") == ("h", "measurement")
         assert has("output_state") == (None, None)
 
 
@@ -172,9 +172,13 @@ async def test_estimated_total_says_so(home_assistant: HomeAssistant) -> None:
 
 async def test_every_output_state_is_taken_and_shown_as_a_protection(home_assistant: HomeAssistant) -> None:
     async with home_assistant.connect() as client, sink(home_assistant, "relay") as handle:
-        for output_state, protection in (("off", "off"), ("over_temperature", "on"), ("unknown", "unknown")):
+        for output_state, label, protection in (
+            ("off", "Off", "off"),
+            ("over_temperature", "Too hot", "on"),
+            ("unknown", "Unknown", "unknown"),
+        ):
             await handle(kg_update(kg_reading(output_state=output_state), meter="relay"))
-            await expect(client, "relay", output_state=output_state, protection=protection)
+            await expect(client, "relay", output_state=label, protection=protection)
         assert await client.complaints() == []
 
 
@@ -259,10 +263,10 @@ async def test_setting_is_there_once_the_owner_wants_it(home_assistant: HomeAssi
             "set",
             over_voltage_protection="14.6",
             under_voltage_protection="unknown",
-            relay_type="normally_open",
+            relay_type="Normally open",
             last_frame="2023-11-14T22:13:20+00:00",
             frames="9",
-            run_time="86400",
+            run_time="1.0",
         )
         assert await client.complaints() == []
 

@@ -76,7 +76,7 @@ async def test_a_meter_on_a_line_is_there_with_right_numbers_goes_when_it_is_pul
         battery = simulation.sites[0].battery
         assert float(states["state_of_charge"] or 0) == pytest.approx(battery.state_of_charge, abs=0.5)
         assert 44 < float(states["voltage"] or 0) < 58
-        assert states["direction"] in ("charging", "discharging", "idle")
+        assert states["direction"] in ("Charging", "Discharging", "Idle")
         await simulation.pull()
         gone = await client.wait_until(lambda now: of(now, meter)["voltage"] == "unavailable", timeout=60)
         assert {key for key, state in of(gone, meter).items() if state != "unavailable"} == SHOWN_WHEN_PULLED

@@ -169,4 +169,5 @@ async def test_another_device_on_the_line_is_ignored() -> None:
     error = told.events[-1][2]
     assert error is not None
     assert "unplug the display" in error
+    assert "asks address 9" in error
     assert "address 1 does not answer" in error

@@ -11,9 +11,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -24,6 +25,7 @@ from juntek.history import exporting
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.outputs.web import Options, open_sink
 from juntek.outputs.web.history_queries import MOST_WAITING, THREADS
+from juntek.outputs.web.latest_state import name_of_zone
 from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
 from outputs.served import NOW, ZONE, context, served, write_past
@@ -241,6 +243,11 @@ async def test_without_its_library_parquet_is_refused_with_the_mend(
         assert "pip install 'juntek[parquet]'" in error
 
 
+def test_a_time_zone_is_named_as_browsers_know_it() -> None:
+    zones = (ZoneInfo("Europe/Berlin"), UTC, timezone(timedelta(hours=-3, minutes=-30)), timezone(timedelta(), "GMT"))
+    assert [name_of_zone(zone, NOW) for zone in zones] == ["Europe/Berlin", "UTC", "-03:30", "UTC"]
+
+
 async def test_health_tells_of_the_gateway_its_links_and_its_history() -> None:
     troubles = {"history": "The disk is full; make room on it."}
     async with served(context(sections=("history", "web"), errors=troubles)) as site, site.browser() as browser:
@@ -248,6 +255,7 @@ async def test_health_tells_of_the_gateway_its_links_and_its_history() -> None:
         health = await ask(browser, "/api/health")
         assert (health["version"], health["gateway"]) == ("1.2.3", "pi")
         assert health["uptime"] >= 0
+        assert set(health["exports"]) == {"csv", "parquet"}
         assert health["history"] == {"state": "paused", "reason": troubles.pop("history")}
         assert health["meters"]["house"]["available"] is True
         assert health["meters"]["house"]["frames"] == 9

@@ -81,7 +81,8 @@ class Machine:
         self.run("ip", "link", "set", "lo", "up")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
+        del exception
         assert self._process is not None
         if self._pid:
             os.kill(self._pid, signal.SIGKILL)  # the end of its pid 1 is that of all others in there

@@ -104,7 +104,7 @@ def accepts(schema: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def supervisor(broker: Mapping[str, Any] | None) -> Iterator[str]:
+def supervisor(broker: Mapping[str, Any] | None, port: int = 0) -> Iterator[str]:
     """A Supervisor on loopback that tells of this broker, or that there is none; yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -126,7 +126,7 @@ def supervisor(broker: Mapping[str, Any] | None) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             del format, args
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with HTTPServer(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -41,6 +41,7 @@ ROOT_ONLY: Final = "\nuser root\n"
 """For Mosquitto where tests run as root: else it changes to a user who cannot look into a test's folder."""
 
 PORTS: Final = {"broker": 1883, "victoria-metrics": 8428, "vmalert": 8880, "gateway": 8140, "simulator": 4001}
+MEMORY: Final = "/dev/shm"  # noqa: S108 - of the container
 METRICS: Final = "127.0.0.1:9485"
 
 
@@ -81,6 +82,7 @@ class Stack:
         """Start a service as Compose would, and wait until its own health check says that it is healthy."""
         service = self.services[name]
         self._mount(name, service)
+        self.folder(name).mkdir(parents=True, exist_ok=True)
         environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"}
         if "build" in service:
             environment |= {key: value for key, value in self.image.environment.items() if key != "PATH"}
@@ -163,6 +165,7 @@ class Stack:
         text = text.replace(f"('127.0.0.1', {own})", f"('127.0.0.1', {self.ports[name]})")
         text = text.replace(f"-p {own}\\n", f"-p {self.ports[name]}\\n")  # what the broker's own clients are told
         text = text.replace(METRICS, f"127.0.0.1:{self._metrics_port}")
+        text = text.replace(MEMORY, str(self.folder(name)))
         mounts = [volume.split(":")[1] for volume in self.services[name].get("volumes", [])]
         mounts += [mount.partition(":")[0] for mount in self.services[name].get("tmpfs", [])]
         for target in mounts:

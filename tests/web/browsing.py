@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import ConsoleMessage, Page, Request, ViewportSize, async_playwright
 
-PHONE, TABLET, DESKTOP = (
+SMALL, PHONE, TABLET, DESKTOP = (
+    ViewportSize(width=320, height=640),
     ViewportSize(width=375, height=812),
     ViewportSize(width=1280, height=800),
     ViewportSize(width=1440, height=900),
@@ -77,8 +78,9 @@ async def look(
     *,
     theme: Literal["light", "dark"] = "light",
     motion: Literal["reduce", "no-preference"] = "no-preference",
+    zone: str = "Europe/Berlin",
 ) -> AsyncIterator[Looked]:
-    """Open the page as somebody in Berlin with a screen of this size."""
+    """Open the page as somebody in a `zone` with a screen of this size."""
     async with async_playwright() as playwright:
         program = shutil.which("chromium")
         browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
@@ -87,9 +89,10 @@ async def look(
             color_scheme=theme,
             reduced_motion=motion,
             locale="en-GB",
-            timezone_id="Europe/Berlin",
+            timezone_id=zone,
             has_touch=size is PHONE,
         )
+        context.set_default_timeout(12_000)
         page = await context.new_page()
         looked = Looked(page, urlsplit(url).netloc)
 

@@ -20,12 +20,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from juntek.outputs.web.api import facts_of
 from juntek.quantity import QUANTITIES
+from web.fake_battery import BATTERY, estimate, events
+from web.fake_control import TOKEN, FakeControl, RefusedError
 from web.fake_past import NOMINAL, Past
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src" / "juntek" / "outputs" / "web" / "static"
 YEAR = 365 * 86400.0
-STATES = ("live", "silent", "paused", "waiting", "young", "password", "trouble")
+STATES = (
+    "live", "silent", "paused", "waiting", "young", "password", "trouble", "full", "low", "tripped", "off", "battery",
+    "settings",
+)  # fmt: skip
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -69,6 +74,20 @@ GONE = (
 )
 
 
+SAID: dict[str, dict[str, Any]] = {
+    "full": {"state_of_charge": 100.0, "remaining_capacity": 280.0, "direction": "discharging", "power": -212.0,
+             "current": -3.98, "voltage": 53.3, "time_to_empty": 4220, "time_to_full": None},
+    "low": {"state_of_charge": 8.0, "remaining_capacity": 22.4, "direction": "discharging", "power": -640.0,
+            "current": -12.9, "voltage": 49.6, "time_to_empty": 104, "time_to_full": None},
+    "tripped": {"output_state": "low_voltage", "current": 0.0, "power": 0.0, "direction": "idle",
+                "state_of_charge": 0.0, "remaining_capacity": 0.0, "voltage": 43.9, "time_to_empty": None,
+                "time_to_full": None},
+    "off": {"output_state": "off", "current": 0.0, "power": 0.0, "direction": "idle", "time_to_empty": None,
+            "time_to_full": None},
+}  # fmt: skip
+"""What readings say besides, by the state of the battery."""
+
+
 def sink(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what JSON can hold
     """How a sink does that is well, but for the changes."""
     well = {"connected": True, "waiting": 0, "lag": 0, "failures": 0, "lost": 0, "refused": 0, "error": None}
@@ -100,8 +119,14 @@ class FakeGateway:
     keeps_history: bool = True
     sinks: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: sink() for name in SINKS})
     password: str | None = None
+    time_zone: str = "Europe/Berlin"
+    exports: tuple[str, ...] = ("csv", "parquet")
+    share_of_days: float = 1.0
+    """What is left of the energy of every day."""
+    control: FakeControl | None = None
+    events: list[dict[str, Any]] | None = None
     quantities: list[Any] = field(default_factory=lambda: [facts_of(row) for row in QUANTITIES.values()])
-    more: dict[str, float] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
     """What every reading says besides."""
     asked: list[str] = field(default_factory=list)
     clients: list[queue.SimpleQueue[bytes | None]] = field(default_factory=list)
@@ -222,6 +247,8 @@ class FakeGateway:
         return {
             "version": "0.1.0",
             "uptime": 86400 * 12.3,
+            "time_zone": self.time_zone,
+            "exports": list(self.exports),
             "meters": {unit.name: self.meter(unit)["health"] for unit in self.units},
             "history": {
                 "state": "off" if not self.keeps_history else "paused" if self.trouble else "ok",
@@ -251,7 +278,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner.asked.append(self.path)
         if parts.path == "/api/session":
             needed = self.owner.password is not None
-            self._json({"required": needed, "signed_in": not needed or self._signed_in()})
+            session: dict[str, Any] = {"required": needed, "signed_in": not needed or self._signed_in()}
+            if self.owner.control is not None:
+                session["token"] = TOKEN if self.owner.control.writable else None
+            self._json(session)
         elif self.owner.password is not None and not self._signed_in():
             self._json({"error": "Sign in first."}, 401)
         elif parts.path == "/api/live":
@@ -260,6 +290,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(self.owner.health())
         elif parts.path == "/api/quantities":
             self._json(self.owner.quantities)
+        elif parts.path == "/api/commands" and self.owner.control is not None:
+            self._json({"commands": self.owner.control.commands[: int(query["limit"])]})
         elif parts.path == "/api/meters":
             self._json([self.owner.meter(unit) for unit in self.owner.units])
         else:
@@ -267,7 +299,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if body.get("password") == self.owner.password:
+        path = urlsplit(self.path).path.split("/")[3:]
+        if self.owner.control is not None and len(path) > 1:
+            if self.headers["x-juntek-token"] != TOKEN:
+                self._json({"error": "This session may not write."}, 403)
+                return
+            try:
+                self._json(self.owner.control.write(unquote(path[0]), path[1:], body))
+            except RefusedError as refused:
+                self._json({"error": str(refused)}, 422)
+        elif body.get("password") == self.owner.password:
             self._json({}, 200, {"set-cookie": "session=1; HttpOnly; SameSite=Strict; Path=/"})
         else:
             self._json({"error": "The password is wrong."}, 401)
@@ -288,7 +329,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif path[1] == "history":
             self._json(_series(unit, query))
         elif path[1] == "days":
-            self._json(_days(unit, query))
+            self._json(_days(unit, query, self.owner.share_of_days))
+        elif path[1:] == ["settings"] and self.owner.control is not None:
+            self._json(self.owner.control.settings(unit.name))
+        elif path[1:] == ["battery", "events"] and self.owner.events is not None:
+            self._json({"events": self.owner.events})
         else:
             self._json({"error": "There is nothing here."}, 404)
 
@@ -342,7 +387,7 @@ def _series(unit: Unit, query: dict[str, str]) -> dict[str, Any]:
     return {"meter": unit.name, "from": start, "to": end, **answer}
 
 
-def _days(unit: Unit, query: dict[str, str]) -> list[dict[str, Any]]:
+def _days(unit: Unit, query: dict[str, str], share: float) -> list[dict[str, Any]]:
     if unit.past is None:
         return []
     first, last = date.fromisoformat(query["from"]), date.fromisoformat(query["to"])
@@ -356,7 +401,9 @@ def _days(unit: Unit, query: dict[str, str]) -> list[dict[str, Any]]:
             following = following.replace(month=1, day=1)
         start, end = (datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp() for d in (begin, following))
         if end > unit.past.first and start < time.time():
-            rows.append({"date": begin.isoformat(), **unit.past.day(start, end)})
+            day = unit.past.day(start, end)
+            scaled = {key: day[key] * share for key in ("charged_energy", "discharged_energy")}
+            rows.append({"date": begin.isoformat(), **day, **scaled})
         begin = following
     return rows
 
@@ -376,6 +423,14 @@ def make_gateway(state: str = "live", *, port: int = 0, static: Path = STATIC, i
         gateway.trouble = "The disk is full; make room on it and the history goes on by itself."
     elif state == "password":
         gateway.password = "open sesame"  # noqa: S105 - it is the test's
+    elif state in {"full", "low", "tripped", "off"}:
+        gateway.more = SAID[state]
+    elif state == "battery":
+        gateway.more, gateway.events = estimate(), events(moment)
+        said = {row["key"] for row in BATTERY}
+        gateway.quantities = [*(row for row in gateway.quantities if row["key"] not in said), *BATTERY]
+    elif state == "settings":
+        gateway.control = FakeControl()
     elif state == "trouble":
         gateway.sinks["mqtt"] = sink(connected=False, waiting=300, lag=302, failures=1, error=REFUSED)
         gateway.sinks["timeseries workshop"] = sink(connected=False, lag=187_000, failures=3, error=GONE)

@@ -89,7 +89,7 @@ class Past:
             time += resolution
         columns: dict[str, dict[str, list[float]]] = {}
         for key in quantities:
-            samples = [[value[key] for value in row] for row in rows]
+            samples = [[value.get(key, 1.8) for value in row] for row in rows]
             columns[key] = {
                 "minimum": [min(sample) for sample in samples],
                 "average": [round(sum(sample) / len(sample), 3) for sample in samples],

@@ -163,7 +163,7 @@ async def test_the_charts_are_also_a_table() -> None:
     with make_gateway() as gateway:
         async with look(gateway.url) as looked:
             await looked.settled()
-            await looked.page.click("summary")
+            await looked.page.click("#history summary")
             await looked.until("() => document.querySelectorAll('#history tbody tr').length > 20")
             assert await looked.page.locator("#history thead th").all_inner_texts() == [
                 "Time",
@@ -225,6 +225,61 @@ async def test_energy_has_bars_and_the_same_numbers_in_a_table() -> None:
             assert any("by=month" in url for url in looked.asked)
             await looked.page.click("#energy button[aria-label=Earlier]")
             await looked.until("() => document.querySelector('#energy .charts__span').innerText.includes('2025')")
+
+
+async def test_a_tap_on_a_bar_says_its_day_and_goes_on_saying_it() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url, PHONE) as looked:
+            await looked.until("() => document.querySelectorAll('.bars__column').length === 30")
+            await looked.page.locator(".bars__column").nth(20).tap()
+            await looked.page.wait_for_timeout(300)
+            told = await looked.text(".bars__readout")
+            assert "charged" in told
+            assert await looked.page.locator(".bars__column.is-chosen").count() == 1
+
+
+@pytest.mark.parametrize("share", [0.00005, 0.001, 1.0])
+async def test_no_label_of_an_axis_stands_twice_and_there_are_three_at_least(share: float) -> None:
+    with make_gateway() as gateway:
+        gateway.share_of_days = share
+        async with look(gateway.url, PHONE) as looked:
+            await looked.until("() => document.querySelectorAll('.bars__column').length === 30")
+            labels = await looked.page.locator(".bars__line span").all_inner_texts()
+            assert labels == labels[::-1]
+            upper = labels[: len(labels) // 2 + 1]
+            assert len(upper) >= 3
+            assert len(set(upper)) == len(upper)
+
+
+async def test_the_table_of_days_shows_the_way_to_what_is_out_of_sight() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url, PHONE) as looked:
+            await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
+            more = looked.page.locator("#energy button >> text=More columns")
+            for _ in range(9):
+                if not await more.is_visible():
+                    break
+                await more.click()
+                await looked.page.wait_for_timeout(600)
+            last = looked.page.locator("#energy thead th").last
+            box = await last.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= 375
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
+            assert not await looked.page.locator("#energy button >> text=More columns").is_visible()
+            assert "Efficiency is" in await looked.text("#energy")
+
+
+async def test_only_formats_that_the_gateway_has_are_offered() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            assert await looked.page.locator(".exports a:visible").all_inner_texts() == ["CSV", "Parquet"]
+        gateway.exports = ("csv",)
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            assert await looked.page.locator(".exports a:visible").all_inner_texts() == ["CSV"]
 
 
 DRAWN = """

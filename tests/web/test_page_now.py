@@ -10,6 +10,7 @@ from web.fake_gateway import make_gateway
 pytestmark = pytest.mark.browser
 
 NOTICES = ".notices"
+SPAN = "#meter=house&from=2026-11-20T00:30:00Z&to=2026-11-20T03:30:00Z"
 
 
 async def test_live_values_change() -> None:
@@ -172,3 +173,45 @@ async def test_the_theme_is_the_systems_until_one_chooses_and_is_remembered() ->
             assert light != dark
             await looked.page.reload()
             assert await looked.page.evaluate(ground) == light
+
+
+@pytest.mark.parametrize(("state", "level"), [("full", "good"), ("low", "empty"), ("tripped", "empty")])
+async def test_the_colour_is_that_of_the_level_and_not_of_the_direction(state: str, level: str) -> None:
+    with make_gateway(state) as gateway:
+        async with look(gateway.url) as looked:
+            await looked.until("level => document.querySelector('#now').dataset.level === level", level)
+
+
+async def test_only_a_protection_that_tripped_warns() -> None:
+    with make_gateway("off", interval=0.2) as gateway:
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('#meter').innerText.includes('Off')")
+            assert await looked.page.locator(".notice").count() == 0
+            gateway.more = {"output_state": "over_temperature"}
+            await looked.until("() => document.querySelector('.notice[data-kind=output]')")
+            assert "too hot" in await looked.text(NOTICES)
+            gateway.more = {"output_state": "unknown"}
+            await looked.until("() => !document.querySelector('.notice')")
+
+
+async def test_energy_is_told_as_what_is_left_and_as_today_beside_yesterday() -> None:
+    with make_gateway("full") as gateway:
+        async with look(gateway.url) as looked:
+            left = "[data-value=left]"
+            await looked.until("() => document.querySelector('[data-value=left] .value__unit').innerText === 'kWh'")
+            assert "280" in await looked.text(left)
+            assert "of" not in (await looked.text(left)).split()
+            await looked.until("() => document.querySelector('[data-value=charged]').innerText.includes('yesterday')")
+
+
+async def test_times_are_those_of_the_gateway_and_said_to_be_where_the_browser_has_others() -> None:
+    with make_gateway() as gateway:
+        shown = []
+        for zone in ("Europe/Berlin", "Europe/Paris", "America/New_York"):
+            async with look(gateway.url + SPAN, zone=zone) as looked:
+                await looked.settled()
+                shown.append((await looked.shown(), await looked.page.locator(".zone").is_visible()))
+                if zone == "America/New_York":
+                    assert "Europe/Berlin" in await looked.text(".zone")
+        assert [told for _, told in shown] == [False, False, True]
+        assert len({span for span, _ in shown}) == 1

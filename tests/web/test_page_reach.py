@@ -9,13 +9,18 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import ViewportSize
 
-from web.browsing import DESKTOP, PHONE, TABLET, look
+from web.browsing import DESKTOP, PHONE, SMALL, TABLET, look
 from web.fake_gateway import STATIC, make_gateway, sink
 
 pytestmark = pytest.mark.browser
 
 AXE = STATIC.parent / "page" / "node_modules" / "axe-core" / "axe.min.js"
 MOST_BYTES = 150_000
+OUTSIDE = (
+    "width => [...document.querySelectorAll('main *')].filter(it => !it.closest('.scroll, .only-read'))"
+    ".filter(it => it.getBoundingClientRect().right > width + 0.5).map(it => it.outerHTML.slice(0, 80))"
+)
+"""What reaches beyond the right edge, other than in a table that says that it goes on."""
 
 
 async def find_faults(page: Any) -> list[str]:  # noqa: ANN401 - playwright's page
@@ -44,28 +49,60 @@ async def test_faults_would_be_found() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("state", ["live", "silent", "waiting", "password", "trouble"])
+@pytest.mark.parametrize("state", ["live", "silent", "waiting", "password", "trouble", "tripped", "battery"])
 async def test_nothing_shuts_anybody_out(state: str, size: ViewportSize, theme: Literal["light", "dark"]) -> None:
     with make_gateway(state) as gateway:
         async with look(gateway.url, size, theme=theme, motion="reduce") as looked:
             await looked.page.wait_for_selector("#password" if state == "password" else ".bars__area")
-            if state in {"live", "silent", "trouble"}:
+            if state not in {"waiting", "password"}:
                 await looked.settled()
-                await looked.page.click("summary")
+                await looked.page.click("#history summary")
                 await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
             assert await find_faults(looked.page) == []
 
 
 @pytest.mark.parametrize("state", ["live", "trouble"])
-@pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
+@pytest.mark.parametrize("size", [SMALL, PHONE, TABLET, DESKTOP], ids=["small", "phone", "tablet", "desktop"])
 async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(state: str, size: ViewportSize) -> None:
     with make_gateway(state) as gateway:
         gateway.sinks["timeseries " + "w" * 80] = sink(connected=False, error="It is not at http://" + "w" * 200)
         async with look(gateway.url, size) as looked:
             await looked.settled()
             assert await looked.page.evaluate("document.documentElement.scrollWidth") == size["width"]
+            assert await looked.page.evaluate(OUTSIDE, size["width"]) == []
             assert looked.strangers() == []
             assert looked.complaints == []
+
+
+@pytest.mark.parametrize("size", [SMALL, DESKTOP], ids=["small", "desktop"])
+async def test_settings_can_be_changed_by_anybody(size: ViewportSize) -> None:
+    with make_gateway("settings") as gateway:
+        async with look(gateway.url, size, theme="dark", motion="reduce") as looked:
+            await looked.page.click("#settings button:text-is('Change…')")
+            assert await find_faults(looked.page) == []
+            await looked.page.fill("#entry-over_voltage_protection", "59.2")
+            await looked.page.click("#settings >> text=Review changes")
+            await looked.page.wait_for_selector(".confirm")
+            assert await find_faults(looked.page) == []
+            await looked.page.fill("#confirm-over_voltage_protection", "over_voltage_protection")
+            await looked.page.click("#settings >> text=Write to the meter")
+            await looked.page.click("#settings summary")
+            await looked.page.wait_for_selector("#settings details li")
+            assert await find_faults(looked.page) == []
+            assert await looked.page.evaluate(OUTSIDE, size["width"]) == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 820, 1280])
+async def test_a_full_battery_keeps_its_number_inside(width: int) -> None:
+    with make_gateway("full") as gateway:
+        async with look(gateway.url, ViewportSize(width=width, height=800)) as looked:
+            await looked.until("() => document.querySelector('.vessel__number').textContent === '100'")
+            inner, outer = [
+                await looked.page.locator(name).bounding_box() for name in (".vessel__value", ".vessel__wall")
+            ]
+            assert inner and outer  # noqa: PT018 - both are there or neither
+            assert outer["x"] < inner["x"]
+            assert inner["x"] + inner["width"] < outer["x"] + outer["width"]
 
 
 async def test_every_control_is_reached_by_the_tab_key_and_shows_it() -> None:

@@ -14,7 +14,7 @@ import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
 from juntek.cli.read import Address, Interval, ModeOption, Url
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
-from juntek.errors import JuntekError, RequestError
+from juntek.errors import JuntekError, RequestError, counted
 from juntek.files import refuse_links_of_others
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
@@ -81,7 +81,13 @@ class _Recorder:
         self._say(self._count() if str(output) == "-" else f"{self._count()} in {output}")
 
     def _count(self) -> str:
-        return f"{self._bytes} bytes, {self._readings} readings, {self._garbage} pieces of garbage"
+        return ", ".join(
+            (
+                counted(self._bytes, "byte"),
+                counted(self._readings, "reading"),
+                f"{counted(self._garbage, 'piece')} of garbage",
+            )
+        )
 
     def _say(self, text: str) -> None:
         sys.stderr.write(f"\r\x1b[K{text}\n" if sys.stderr.isatty() else f"{text}\n")

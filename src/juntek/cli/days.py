@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from juntek.cli.formats import draw_table
-from juntek.errors import RequestError
+from juntek.errors import RequestError, counted
 
 if TYPE_CHECKING:
     from juntek.history.days import By, Day
@@ -35,7 +35,7 @@ def heading_of(reader: HistoryReader, name: str, span: tuple[float, float]) -> s
     """Return how much there is of a meter."""
     zone = reader.time_zone
     first, last = (datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M") for moment in span)
-    return f"{name}: {reader.count(name)} readings from {first} to {last}"
+    return f"{name}: {counted(reader.count(name), 'reading')} from {first} to {last}"
 
 
 def draw_days(days: list[Day], by: By) -> str:

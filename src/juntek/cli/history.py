@@ -21,7 +21,7 @@ from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
 from juntek.cli.zones import ZoneName, zone_of
 from juntek.config import Configuration, MeterConfiguration, default_database, find_file, load
-from juntek.errors import DatabaseError, RequestError
+from juntek.errors import DatabaseError, RequestError, counted
 from juntek.files import refuse_links_of_others
 from juntek.lock import hold, lock_of
 
@@ -132,7 +132,7 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
             sys.stdout.buffer.flush()
         else:
             _write(file, pieces)
-    typer.echo(f"{rows.count} readings of {name}.", err=True)
+    typer.echo(f"{counted(rows.count, 'reading')} of {name}.", err=True)
 
 
 @app.command("import", epilog="Example: juntek history import 2024.log 2025.log --meter house")
@@ -299,8 +299,7 @@ def _tell(result: Imported) -> str:
         first, last = (
             datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (result.first, result.last)
         )
-        readings = "reading" if result.kept == 1 else "readings"
-        kept = f"{result.kept} {readings} of {result.meter} kept, from {first} to {last}."
+        kept = f"{counted(result.kept, 'reading')} of {result.meter} kept, from {first} to {last}."
     skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
     return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."
 

@@ -16,7 +16,7 @@ import juntek
 from juntek.cli.days import moment_of
 from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
 from juntek.cli.run import ConfigFile
-from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, install_line
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted, install_line
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, Options
 
@@ -172,16 +172,19 @@ def _push(options: Options, chosen: _Chosen, site: str) -> Pushed:
 def _tell(options: Options, pushed: Pushed) -> None:
     typer.echo(_summary(options, pushed))
     if pushed.lost:
-        typer.echo(f"{pushed.lost} readings can be sent no more, as the history has dropped them.", err=True)
+        typer.echo(f"{counted(pushed.lost, 'reading')} can be sent no more, as the history has dropped them.", err=True)
     if pushed.refused:
-        typer.echo(f"{pushed.refused} readings were refused: {pushed.reason}", err=True)
+        typer.echo(
+            f"{counted(pushed.refused, 'reading')} {'was' if pushed.refused == 1 else 'were'} refused: {pushed.reason}",
+            err=True,
+        )
 
 
 def _summary(options: Options, pushed: Pushed) -> str:
     if pushed.left_to_gateway is not None:
-        past = f"what it has not got, about {pushed.left_to_gateway} readings, beside the new ones"
+        past = f"what it has not got, about {counted(pushed.left_to_gateway, 'reading')}, beside the new ones"
         rest = past if pushed.left_to_gateway else "the new ones, and it has all others"
         return f"The gateway that is running sends {options.label} {rest}."
     if not (pushed.sent or pushed.refused or pushed.lost):
         return f"Nothing is left to send to {options.label}; --from sends once more what it was sent before."
-    return f"{pushed.sent} readings sent to {options.label}."
+    return f"{counted(pushed.sent, 'reading')} sent to {options.label}."

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from juntek.demo.broker import BrokerPlace
+from juntek.errors import counted
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Event
 from juntek.rs485.framing import Frame, Garbage
@@ -109,7 +110,7 @@ async def _print_lines(screen: Screen) -> None:
         await asyncio.sleep(LINE_INTERVAL)
         seconds = time.monotonic() - screen.started
         _print(
-            f"--- after {seconds:.0f} s: {screen.frames} frames, {screen.messages} messages",
+            f"--- after {seconds:.0f} s: {counted(screen.frames, 'frame')}, {counted(screen.messages, 'message')}",
             *(f"wire    {meter:6} {raw}  ->  {meaning}" for meter, raw, meaning in list(screen.wire)[-4:]),
             *(f"mqtt    {topic} {text[:160]}" for topic, text in list(screen.published)[-4:]),
             *(f"battery {meter:6} {_summary(state)}" for meter, state in screen.states.items()),
@@ -176,7 +177,7 @@ def _picture(screen: Screen, width: int, height: int) -> RenderableType:
             Group(*(Text(line) for line in screen.introduction)), title="juntek demo — Ctrl-C ends", title_align="left"
         ),
         Panel(batteries, title="Batteries", title_align="left"),
-        Panel(wire, title=f"On the wires: {screen.frames} frames", title_align="left"),
+        Panel(wire, title=f"On the wires: {counted(screen.frames, 'frame')}", title_align="left"),
     ]
     if screen.broker is not None:
         parts.append(Panel(published, title=f"Published: {screen.messages} messages", title_align="left"))

@@ -56,6 +56,7 @@ class Gateway:
         context = self.context = Context(
             version=__version__,
             gateway=socket.gethostname(),
+            page=_page_of(configuration),
             meters=names,
             site=configuration.site,
             database=configuration.database,
@@ -147,7 +148,7 @@ class Gateway:
 
     async def _tell_meter(self, meter: str, percent: int) -> None:
         try:
-            await self.send(meter, "state_of_charge", percent)
+            await self.send(meter, "state_of_charge", percent, who="state of charge")
         except JuntekError as error:
             log.warning("%s: its state of charge could not be set to %d %%: %s", meter, percent, error)
 
@@ -168,6 +169,16 @@ def describe(identity: Identity | None, reading: Reading) -> str:
     if reading.state_of_charge is not None:
         parts.append(f"{reading.state_of_charge:.0f} %")
     return ", ".join(parts)
+
+
+def _page_of(configuration: Configuration) -> str | None:
+    found, machine = find_outputs(), socket.gethostname()
+    pages = (
+        found[section].page(options, machine)
+        for section, configured in configuration.sinks.items()
+        for options in found[section].names(configured).values()
+    )
+    return next(filter(None, pages), None)
 
 
 async def _run_later(line: Line, wait: float) -> None:

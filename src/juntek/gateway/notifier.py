@@ -48,13 +48,12 @@ class Notifier:
         """Say that all is up, then that it still is, for ever."""
         self.notify("READY=1")
         while self._address or self._file:
-            await asyncio.sleep(self._interval)
-            self.notify("WATCHDOG=1")
-            status = self._status()
-            self.notify(f"STATUS={status}")
             if self._file:
                 with suppress(OSError):
-                    self._file.write_text(f"{status}\n", encoding="utf-8")
+                    self._file.write_text(f"{self._status()}\n", encoding="utf-8")
+            await asyncio.sleep(self._interval)
+            self.notify("WATCHDOG=1")
+            self.notify(f"STATUS={self._status()}")
 
 
 def write_status(meters: Iterable[str], latest: Mapping[str, Update], sinks: Mapping[str, SinkHealth]) -> str:

@@ -138,10 +138,6 @@ class HistoryReader:
         with self._connections.reading() as connection:
             return read_batch_after(connection, self._number(connection, meter), time_ms, limit)
 
-    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
-        """Return what was written to a meter, or to all, the newest first."""
-        return read_audit(self._connections, meter=meter, limit=limit)
-
     def battery_events(self, meter: str, start: float, end: float) -> list[tuple[float, str, float]]:
         """Return when a battery was found to be what, from `start` up to, not including, `end`: s, word, percent."""
         with self._connections.reading() as connection:
@@ -150,6 +146,10 @@ class HistoryReader:
                 " ORDER BY time",
                 (meter, start, end),
             ).fetchall()
+
+    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
+        """Return what was written to a meter, or to all, the newest first."""
+        return read_audit(self._connections, meter=meter, limit=limit)
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""

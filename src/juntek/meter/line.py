@@ -72,6 +72,8 @@ class Line:
         self._decoder: Decoder[Any] | None = None
         self._poller: Poller | None = None
         self._opened_before = False
+        self._asked: int | None = None
+        """The address that somebody else asks last, where none of ours has it."""
         self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
 
     async def run(self, link: Link | None = None) -> None:
@@ -186,6 +188,8 @@ class Line:
             parts = decoder.cut(chunk.data)
             for heard in filter(None, map(decoder.hear, parts)):
                 poller.hear(heard)
+                if heard.kind == "request" and heard.address not in self.meters:
+                    self._asked = heard.address
             self._take(decoder.take(parts, time))
 
     def _take(self, events: Sequence[Event]) -> None:
@@ -234,7 +238,7 @@ class Line:
                 if meter.health.error is None and meter.is_silent(loop.time()):
                     meter.available = False
                     others = any(other.available for other in self.meters.values())
-                    meter.health.error = str(meter.explain_silence(name, line_is_good=others))
+                    meter.health.error = str(meter.explain_silence(name, line_is_good=others, asked=self._asked))
                     self._handle(meter.update())
 
     def _tell_activity(self, activity: Activity) -> None:

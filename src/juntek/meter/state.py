@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from juntek.clock import Clock
-from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError
+from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError, counted
 from juntek.exchange import Command
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options
@@ -101,8 +101,11 @@ class Meter:
             return abs(told - float(command.value)) <= command.tolerance
         return None if told is None else bool(told == command.value)
 
-    def explain_silence(self, link: str, *, line_is_good: bool = False) -> JuntekError:
-        """Return why there may be no reading, with the mend; `line_is_good` where others on it are heard."""
+    def explain_silence(self, link: str, *, line_is_good: bool = False, asked: int | None = None) -> JuntekError:
+        """Return why there may be no reading, with the mend.
+
+        `line_is_good`: others on it are heard. `asked`: an address that a display asks, and that is none of ours.
+        """
         address = self.options.address
         garbage = Counter[str]() if line_is_good else self.health.garbage - self._before
         count = garbage.total()
@@ -113,27 +116,36 @@ class Meter:
             )
         if garbage["implausible"] * 2 > count:
             return NoReplyError(
-                f"What address {address} on {link} answers makes no sense ({count} answers not believed); "
+                f"What address {address} on {link} answers makes no sense ({counted(count, 'answer')} not believed); "
                 f"check that one meter alone has this address, and the wires A and B."
             )
         if count:
             return NoReplyError(
-                f"Nothing but noise on {link} ({count} pieces); swap the wires A and B, and check that the adapter "
-                f"is an RS485 one."
+                f"Nothing but noise on {link} ({counted(count, 'piece')}); swap the wires A and B, and check that the "
+                f"adapter is an RS485 one."
             )
-        if self.options.mode == "listen":
-            return NoReplyError(
-                f"Nothing heard from address {address} on {link}; plug in a display that asks the meter, "
-                f"or change the mode from listen to auto."
-            )
-        if self.health.mode == "listen":
-            return NoReplyError(
-                f"A display asks on {link}, so this program only listens, and address {address} does not answer; "
-                f"check the meter's address, or unplug the display."
-            )
+        if "listen" in (self.options.mode, self.health.mode):
+            return NoReplyError(self._explain_listening(link, asked))
         return NoReplyError(
             f"No answer from address {address} on {link}; check the meter's power, the wires A and B, "
             f"and its address at the display."
+        )
+
+    def _explain_listening(self, link: str, asked: int | None) -> str:
+        address = self.options.address
+        if asked is not None:
+            return (
+                f"A display asks address {asked} on {link}, so this program only listens, and address {address} does "
+                f"not answer; write address = {asked}, set the display to P{address:02}, or unplug the display."
+            )
+        if self.options.mode == "listen":
+            return (
+                f"Nothing heard from address {address} on {link}; plug in a display that asks the meter, "
+                f"or change the mode from listen to auto."
+            )
+        return (
+            f"A display asks on {link}, so this program only listens, and address {address} does not answer; "
+            f"check the meter's address, or unplug the display."
         )
 
     def update(self, reading: Reading | None = None) -> Update:

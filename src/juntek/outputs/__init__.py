@@ -52,6 +52,8 @@ class Output(Generic[O]):
     """What is logged once it is entered."""
     max_latency: Callable[[O], float] = lambda _: 0.0
     """Seconds that a reading may come late."""
+    page: Callable[[O, str], str | None] = lambda _options, _machine: None
+    """Where browsers in the network find its page, on a machine of this name."""
     label: Callable[[O], str] | None = None
     """Where there may be several of a kind, each with its own section and queue: what tells one from the other."""
 
@@ -112,6 +114,8 @@ class Context:
     """What tells the meters here from those of the same name elsewhere."""
     time: Callable[[], float] = time.time
     """Seconds since 1970."""
+    page: str | None = None
+    """Where browsers in the network find the page of this gateway."""
     database: Path | None = None
     """The file of totals and history."""
     time_zone: tzinfo = UTC

@@ -14,6 +14,17 @@ OUTPUT_STATES = (
     "over_temperature",
     "unknown",
 )
+_OUTPUT_NAMES = (
+    "On",
+    "Off",
+    "Voltage too high",
+    "Discharge current too high",
+    "Voltage too low",
+    "Charge current too high",
+    "Power too high",
+    "Too hot",
+    "Unknown",
+)
 
 ROWS = (
     Quantity("voltage", "Voltage", "V", "voltage", "instant", 2, per_unit=100, help="Battery voltage.",
@@ -43,7 +54,7 @@ ROWS = (
     Quantity("discharged_energy_today", "Discharged energy today", "Wh", "energy", "today", 2),
     Quantity("charged_energy_today", "Charged energy today", "Wh", "energy", "today", 2),
     Quantity("direction", "Direction", "", "", "state", words=DIRECTIONS),
-    Quantity("output_state", "Output state", "", "", "state", words=OUTPUT_STATES),
+    Quantity("output_state", "Output state", "", "", "state", words=OUTPUT_STATES, names=_OUTPUT_NAMES),
     Quantity("run_time", "Run time", "s", "duration", "state", per_unit=1, diagnostic=True, enabled=False),
     Quantity("message_count", "Messages", "", "", "state", icon="mdi:counter", diagnostic=True, enabled=False),
 )  # fmt: skip

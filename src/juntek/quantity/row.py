@@ -24,6 +24,11 @@ class Chart:
     order: int = 100
 
 
+def label_words(words: tuple[str, ...], names: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return what people call each word: its name, or the word itself as a heading has it."""
+    return dict(zip(words, names or (word.replace("_", " ").capitalize() for word in words), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """One thing that is said of a battery.
@@ -31,7 +36,7 @@ class Quantity:
     `unit` is empty for words and plain counts. `dimension` is the physical kind ("voltage", "energy", ...) or empty.
     `accumulation` is "instant" (may be averaged), "total" (only grows), "today" (a total that starts again at local
     midnight), "state" (a word or a count) or "setting". `digits` are the decimals worth showing. `words` are all
-    values of a quantity that is a word.
+    values of a quantity that is a word, `names` what people call each, where that is not the word itself.
 
     Where it comes from: the row of this key in a meter family, or `source`, which works it out from a Reading.
 
@@ -53,6 +58,7 @@ class Quantity:
     per_unit: int = 0
     help: str = ""
     words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     source: Callable[[Any], Any] | None = None
     chart: Chart | None = None
     device_class: str | None = None
@@ -60,5 +66,5 @@ class Quantity:
     diagnostic: bool = False
     enabled: bool = True
     secret: bool = False
-    about: str = ""
     optional: bool = False
+    about: str = ""

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from juntek.cli.watch.text import HEIGHT, amount, draw_number, duration, short, spread, wrap
 from juntek.cli.watch.trend import Trend, draw_bars
+from juntek.errors import counted
 from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
 from juntek.update import Update
@@ -91,7 +92,7 @@ def _foot(watched: Watched, width: int) -> list[Text]:
     # A narrow screen has no room for the name of the link.
     parts = [f" {watched.link}"] if width >= 60 else []
     if health:
-        parts.append(f"{'' if parts else ' '}{health.frames} frames")
+        parts.append(f"{'' if parts else ' '}{counted(health.frames, 'frame')}")
         reasons = ", ".join(f"{count} {reason}" for reason, count in health.garbage.most_common(3))
         parts.append(f"garbage {sum(health.garbage.values())}{f' ({reasons})' if reasons else ''}")
         if health.reconnects:

@@ -1,7 +1,8 @@
 """The entities of a meter, made from the rows of the vocabulary and of its family; rule: pure.
 
 Each is legal in every Home Assistant that we answer for: `DEVICE_CLASS_UNITS` and `DEVICE_CLASS_STATE_CLASSES` of its
-sensor component. Energies are Wh in our messages and kWh here, as the energy dashboard shows them.
+sensor component. What reads better there than in our messages is turned by its template: energies are kWh, as the
+energy dashboard shows them, durations h ("20h 34m") or d, and words have the labels that people call them by.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from juntek.quantity import BATTERY_KEYS, QUANTITIES, READING_KEYS, Quantity
+from juntek.quantity.row import label_words
 from juntek.rs485.family import find_models
 from juntek.update import Mode
 
@@ -28,6 +30,14 @@ _DEVICE_CLASSES = frozenset({"voltage", "current", "power", "energy", "temperatu
 
 _STATE_CLASSES = {"instant": "measurement", "state": "measurement", "total": "total_increasing"}
 _STATE_CLASSES["today"] = _STATE_CLASSES["total"]
+
+_SCALED = {
+    "Wh": ("kWh", 1000, 5, 3),
+    "min": ("h", 60, 4, 2),
+    "s": ("d", 86_400, 5, 2),
+}
+"""Of units that grow too long: what is shown instead, its size, its places, and how many of them are shown. Home
+Assistant writes a duration in h as "20h 34m", one in min as so many minutes."""
 
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
 _DISABLED = {"enabled_by_default": False}
@@ -110,7 +120,7 @@ def _said_by_some_families() -> frozenset[str]:
 
 
 def _reading(row: Quantity) -> Entity:
-    entity = _facts(row, f"value_json.{row.key}", row.words)
+    entity = _facts(row, label_words(row.words, row.names))
     if row.diagnostic:
         entity |= _DIAGNOSTIC
     if not row.enabled:
@@ -119,34 +129,50 @@ def _reading(row: Quantity) -> Entity:
         entity["icon"] = row.icon
     if not row.words:
         entity["state_class"] = _STATE_CLASSES.get(row.accumulation)
-        # An averaged temperature has more to say than a single one, the more so in °F.
-        entity["suggested_display_precision"] = max(row.digits, 1) if row.dimension == "temperature" else row.digits
+        entity["suggested_display_precision"] = _digits(row)
     if row.accumulation in ("total", "today"):
         entity["attributes"] = f"{{'estimated': '{row.key}' in value_json.estimated}}"
-        if row.dimension == "energy":  # to five places, which is what our Wh have
-            scaled = f"(value_json.{row.key} / 1000) | round(5) if value_json.{row.key} is not none else none"
-            entity |= {"template": scaled, "unit_of_measurement": "kWh", "suggested_display_precision": 3}
+    if row.unit in _SCALED:
+        unit, size, places, shown = _SCALED[row.unit]
+        scaled = f"(value_json.{row.key} / {size}) | round({places}) if value_json.{row.key} is not none else none"
+        entity |= {"template": scaled, "unit_of_measurement": unit, "suggested_display_precision": shown}
     return entity
 
 
+def _digits(row: Quantity) -> int:
+    if row.dimension == "charge":
+        return 0  # of hundreds of Ah nobody wants a third decimal
+    # An averaged temperature has more to say than a single one, the more so in °F.
+    return max(row.digits, 1) if row.dimension == "temperature" else row.digits
+
+
 def _setting(row: Quantity, field: Field) -> Entity:
-    entity = _facts(row, f"value_json.{row.key}", field.names) | {"source": "settings"} | _DIAGNOSTIC | _DISABLED
+    entity = _facts(row, label_words(tuple(field.names))) | {"source": "settings"} | _DIAGNOSTIC | _DISABLED
     if row.unit:
-        entity["suggested_display_precision"] = row.digits
+        entity["suggested_display_precision"] = 0 if row.dimension == "charge" else row.digits
     if not entity["device_class"]:
         entity["icon"] = row.icon or "mdi:cog-outline"
     return entity
 
 
-def _facts(row: Quantity, template: str, words: tuple[str, ...]) -> Entity:
+def _facts(row: Quantity, labels: dict[str, str]) -> Entity:
     of_dimension = row.dimension if row.dimension in _DEVICE_CLASSES else None
-    return {
+    facts = {
         "key": row.key,
         "name": row.label,
-        "template": template,
-        "device_class": "enum" if words else row.device_class or of_dimension,
+        "template": f"value_json.{row.key}",
+        "device_class": row.device_class or of_dimension,
         "unit_of_measurement": row.unit or None,
-        "options": list(words) or None,
+    }
+    return facts | _labelled(row.key, labels) if labels else facts
+
+
+def _labelled(key: str, labels: dict[str, str]) -> Entity:
+    """Return what makes a word one of its labels; a word that has none is unknown."""
+    return {
+        "device_class": "enum",
+        "options": list(labels.values()),
+        "template": f"{labels}.get(value_json.{key})",
     }
 
 
@@ -166,13 +192,15 @@ _PROTECTION: Entity = {
     "else none if value_json.output_state == 'unknown' else 'ON'",
 }  # fmt: skip
 
+_MODES = ("Starting", "Listens to a display", "Asks the meter", "Closed")
+
 _LINK = (
     _of_link(
         "link", "Link", platform="binary_sensor", device_class="connectivity",
         template="'ON' if value_json.available else 'OFF'",
         attributes="{'connected': value_json.connected, 'error': value_json.error}",
     ),
-    _of_link("mode", "Link mode", device_class="enum", options=list(get_args(Mode))),
+    _of_link("mode", "Link mode") | _labelled("mode", label_words(get_args(Mode), _MODES)),
     _count("garbage_count", "Rejected frames", "mdi:alert-circle-outline"),
     _count("reconnects", "Reconnects", "mdi:connection"),
     _count("frames", "Frames", "mdi:counter") | _DISABLED,

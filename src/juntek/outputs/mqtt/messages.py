@@ -69,22 +69,22 @@ def discovery(  # noqa: PLR0913 - what a device is made of
     identity: Identity | None = None,
     version: str,
     history: bool = False,
-    controls: Iterable[Control] = (),
+    page: str | None = None,
     battery: bool = False,
+    controls: Iterable[Control] = (),
 ) -> dict[str, Any]:
     """Return the discovery message of a meter.
 
-    Its entities depend on the family, and on whether a history is kept and the battery is watched. `version` is ours.
-    `controls` are what may be written from there.
-
-    Raises KeyError for a family that has no model table.
+    Its entities depend on the family, and on whether a history is kept and the battery is watched; `controls` are what
+    may be written from there. `version` is ours, `page` where a browser finds our page. Raises KeyError for a family
+    that has no model table.
     """
     model = model_of_family(family)
     if model is None:
         raise KeyError(family)
     entities = (*entities_of(model, history=history, battery=battery), *map(entity_of, controls))
     return {
-        "device": _device(meter, topics.device, family, identity),
+        "device": _device(meter, topics.device, family, identity) | ({"configuration_url": page} if page else {}),
         "origin": {"name": "juntek", "sw_version": version},
         "availability": [{"topic": topics.gateway}, {"topic": topics.availability}],
         "availability_mode": "all",

@@ -146,7 +146,7 @@ class MeterTopics:
         message = discovery(
             self._name, self._topics, family=self._family, identity=identity,
             version=context.version, history=history != "off", battery=self._name in context.batteries,
-            controls=controls,
+            controls=controls, page=context.page,
         )  # fmt: skip
         if self._options.discovery == "device":
             messages = {self._topics.config: encode(message)}

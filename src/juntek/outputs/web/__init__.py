@@ -42,4 +42,5 @@ OUTPUT = Output(
     requires=("starlette", "uvicorn"),
     extra="web",
     max_latency=lambda _: 0.1,
+    page=WebOptions.page,
 )

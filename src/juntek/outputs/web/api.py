@@ -39,6 +39,7 @@ from juntek.outputs.web.parameters import (
 )
 from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, compress, encode
 from juntek.quantity import QUANTITIES, Quantity
+from juntek.quantity.row import label_words
 from juntek.rs485.family import find_models
 
 T = TypeVar("T")
@@ -299,6 +300,7 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "digits": row.digits,
         "accumulation": row.accumulation,
         "history": row.key in SERIES_KEYS,
+        "words": label_words(row.words, row.names),
         "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
         "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }

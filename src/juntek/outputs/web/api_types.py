@@ -144,12 +144,16 @@ class HistoryHealth(TypedDict):
 
 
 class Health(TypedDict):
-    """How the gateway does; `uptime` in s. `time_zone`, as Europe/Berlin: whose midnight begins a day."""
+    """How the gateway does; `uptime` in s.
+
+    `time_zone`: whose midnight begins a day, by its IANA name or as +HH:MM. `exports`: formats that /export has here.
+    """
 
     version: str
     gateway: str
     time: Moment
     time_zone: str
+    exports: list[str]
     uptime: float
     history: HistoryHealth
     sinks: dict[str, SinkHealth]
@@ -229,7 +233,8 @@ class ChartFacts(TypedDict):
 class QuantityFacts(TypedDict):
     """A quantity: what it is called and how it is shown.
 
-    `history`: /history has it. `families`: families of meters that have this setting.
+    `history`: /history has it. `words`: of a quantity that is a word, what people call each. `families`: families of
+    meters that have this setting.
     """
 
     key: str
@@ -238,6 +243,7 @@ class QuantityFacts(TypedDict):
     digits: int
     accumulation: Accumulation
     history: bool
+    words: dict[str, str]
     chart: ChartFacts | None
     families: list[str]
 

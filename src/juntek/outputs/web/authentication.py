@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from juntek.errors import counted
 from juntek.listening.visitors import network_of, parse_ip
 from juntek.outputs.web.passwords import digest, matches
 from juntek.outputs.web.refusal import Refusal
@@ -198,7 +199,9 @@ class Authenticator:
         if wait > 0:
             seconds = int(wait) + 1
             raise Refusal(
-                429, f"Too many wrong passwords; try again in {seconds} seconds.", {"retry-after": str(seconds)}
+                429,
+                f"Too many wrong passwords; try again in {counted(seconds, 'second')}.",
+                {"retry-after": str(seconds)},
             )
         if len(self._checking) >= MOST_CHECKS:
             raise Refusal(503, "Too many sign in at once; try again in a moment.", {"retry-after": "2"})

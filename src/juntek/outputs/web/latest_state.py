@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime, tzinfo
+from importlib.util import find_spec
 from typing import Any, Final, cast
 
 from juntek.outputs import Context
@@ -25,6 +27,7 @@ class LatestState:
         self._context = context
         self._updates = LatestUpdates({name: _unheard(name) for name in context.meters})
         self._started = asyncio.get_running_loop().time()
+        self._exports = ["csv", "parquet"] if find_spec("pyarrow") is not None else ["csv"]
 
     def __contains__(self, name: object) -> bool:
         return name in self._updates
@@ -59,8 +62,9 @@ class LatestState:
             "version": self._context.version,
             "gateway": self._context.gateway,
             "time": iso_time(self._context.time()) or "",
-            "time_zone": str(self._context.time_zone),
+            "time_zone": name_of_zone(self._context.time_zone, self._context.time()),
             "uptime": round(asyncio.get_running_loop().time() - self._started, 1),
+            "exports": self._exports,
             "history": {"state": state, "reason": reason},
             "sinks": sinks_of(self._context),
             "meters": {
@@ -93,6 +97,12 @@ class LatestState:
 def _unheard(name: str) -> Update:
     """Return what there is of a meter that said nothing yet, or that is known from the history only."""
     return Update(name, available=False, reading=None, identity=None, settings=None, health=Health())
+
+
+def name_of_zone(zone: tzinfo, time: float) -> str:
+    """Return the name that browsers know a zone by; where it has none, its present distance from UTC."""
+    offset = datetime.fromtimestamp(time, zone).strftime("%z")
+    return getattr(zone, "key", None) or ("UTC" if int(offset) == 0 else f"{offset[:3]}:{offset[3:5]}")
 
 
 def sinks_of(context: Context) -> dict[str, types.SinkHealth]:

@@ -91,6 +91,10 @@ class WebOptions:
         """Where to listen; raises ConfigurationError for what is no address."""
         return parse_address(self.listen, "web.listen", 8140)
 
+    def page(self, machine: str) -> str | None:
+        """Return where browsers in the network find the page, on a machine of this name; None where they cannot."""
+        return None if self.address.is_loopback else f"http://{self.address.seen_from(machine)}/"
+
     @property
     def needs_password(self) -> bool:
         """Whether a visitor has to sign in."""

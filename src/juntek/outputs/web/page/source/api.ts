@@ -45,6 +45,8 @@ export interface QuantityFacts {
   readonly accumulation: string;
   /** Whether the gateway keeps a history of it. */
   readonly history: boolean;
+  /** What people call each of its words, where it is one. */
+  readonly words: Readonly<Record<string, string>>;
   readonly chart: ChartFacts | null;
   /** Families of meters that have this setting. */
   readonly families: readonly string[];
@@ -90,6 +92,10 @@ export interface Update {
 export interface GatewayHealth {
   readonly version?: string;
   readonly uptime?: number;
+  /** Whose midnight begins a day. */
+  readonly time_zone?: string;
+  /** Formats that the past can be saved as. */
+  readonly exports?: readonly string[];
   readonly history?: HistoryState | null;
   readonly sinks?: Readonly<Record<string, SinkHealth>>;
 }
@@ -144,6 +150,79 @@ export interface Day {
   readonly state_of_charge?: Extremes | null;
 }
 
+export type Value = string | number | boolean | null;
+export type Risk = "harmless" | "accounting" | "dangerous";
+
+/** What one may enter: one of the choices, or a number within its limits. */
+export interface Input {
+  readonly unit: string;
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+  readonly step: number | null;
+  readonly choices: readonly { readonly value: Value; readonly label: string }[] | null;
+}
+
+interface Command {
+  readonly key: string;
+  readonly label: string;
+  readonly help: string;
+  readonly risk: Risk;
+  readonly allowed: boolean;
+}
+
+export type Setting = Command & Input & { readonly value: Value; readonly can_be_off: boolean };
+export type Action = Command & { readonly argument: Input | null };
+
+export interface MeterSettings {
+  readonly writable: boolean;
+  readonly settings: readonly Setting[];
+  readonly actions: readonly Action[];
+}
+
+/** What would be written. */
+export interface Change {
+  readonly key: string;
+  readonly label: string;
+  readonly old: Value;
+  readonly new: Value;
+  readonly unit: string;
+  readonly risk: Risk;
+  readonly warning: string | null;
+}
+
+export interface Outcome {
+  readonly key: string;
+  readonly label: string;
+  readonly old: Value;
+  readonly new: Value;
+  readonly outcome: "obeyed" | "refused" | "unknown";
+  readonly detail: string | null;
+}
+
+/** Something that was written once, by whom, and what became of it. */
+export interface Written {
+  readonly time: string;
+  readonly who: string;
+  readonly key: string;
+  readonly old: Value;
+  readonly new: Value;
+  readonly outcome: string;
+}
+
+/** The estimate was set to what the battery showed. */
+export interface BatteryEvent {
+  readonly time: number | string;
+  readonly event: "full" | "empty" | "synchronised";
+  readonly state_of_charge: number | null;
+}
+
+/** `token`: what this session writes with; null where it may not write, absent where the gateway cannot. */
+export interface Session {
+  readonly required: boolean;
+  readonly signed_in: boolean;
+  readonly token?: string | null;
+}
+
 export type Period = "day" | "month" | "year";
 
 /** The gateway refused; `status` 0 means that it could not be reached. */
@@ -167,7 +246,36 @@ export function now(): number {
 export const getMeters = (): Promise<Meter[]> => ask("api/meters");
 export const getQuantities = (): Promise<QuantityFacts[]> => ask("api/quantities");
 export const getHealth = (): Promise<GatewayHealth> => ask("api/health");
-export const getSession = (): Promise<{ required: boolean; signed_in: boolean }> => ask("api/session");
+export const getSession = (): Promise<Session> => ask("api/session");
+export const getSettings = (meter: string): Promise<MeterSettings> => ask(`${of(meter)}/settings`);
+
+export async function getWritten(meter: string): Promise<readonly Written[]> {
+  return (await ask<{ commands: Written[] }>(`api/commands?${new URLSearchParams({ meter, limit: "50" })}`)).commands;
+}
+
+export async function getEvents(meter: string, start: number, end: number): Promise<readonly BatteryEvent[]> {
+  const query = new URLSearchParams({ start: start.toFixed(0), end: end.toFixed(0) });
+  return (await ask<{ events: BatteryEvent[] }>(`${of(meter)}/battery/events?${query}`)).events;
+}
+
+export async function planChanges(meter: string, wanted: { values?: Record<string, Value>; action?: Record<string, Value> }, token: string): Promise<readonly Change[]> {
+  return (await post<{ changes: Change[] }>(`${of(meter)}/settings/plan`, { values: {}, ...wanted }, token)).changes;
+}
+
+export async function writeSettings(meter: string, values: Record<string, Value>, confirm: readonly string[], token: string): Promise<readonly Outcome[]> {
+  return (await post<{ outcomes: Outcome[] }>(`${of(meter)}/settings`, { values, confirm }, token)).outcomes;
+}
+
+export async function act(meter: string, key: string, value: Value, confirm: readonly string[], token: string): Promise<readonly Outcome[]> {
+  return (await post<{ outcomes: Outcome[] }>(`${of(meter)}/actions/${encodeURIComponent(key)}`, { value, confirm }, token)).outcomes;
+}
+
+const of = (meter: string): string => `api/meters/${encodeURIComponent(meter)}`;
+
+function post<T>(address: string, body: unknown, token: string): Promise<T> {
+  const headers = { "content-type": "application/json", ...(token ? { "x-juntek-token": token } : {}) };
+  return ask(address, { method: "POST", headers, body: JSON.stringify(body) });
+}
 
 export function getHistory(
   meter: string,
@@ -177,31 +285,22 @@ export function getHistory(
   points: number,
   signal: AbortSignal,
 ): Promise<Series> {
-  const query = new URLSearchParams({
-    from: String(from),
-    to: String(to),
-    quantities: quantities.join(","),
-    points: String(points),
-  });
-  return ask(`api/meters/${encodeURIComponent(meter)}/history?${query}`, { signal });
+  const query = new URLSearchParams({ from: String(from), to: String(to), quantities: quantities.join(","), points: String(points) });
+  return ask(`${of(meter)}/history?${query}`, { signal });
 }
 
 export function getDays(meter: string, from: string, to: string, by: Period, signal: AbortSignal): Promise<Day[]> {
   const query = new URLSearchParams({ from, to, by });
-  return ask(`api/meters/${encodeURIComponent(meter)}/days?${query}`, { signal });
+  return ask(`${of(meter)}/days?${query}`, { signal });
 }
 
 export function exportAddress(meter: string, from: number, to: number, format: "csv" | "parquet"): string {
   const query = new URLSearchParams({ from: from.toFixed(0), to: to.toFixed(0), format });
-  return `api/meters/${encodeURIComponent(meter)}/export?${query}`;
+  return `${of(meter)}/export?${query}`;
 }
 
 export function signIn(password: string): Promise<unknown> {
-  return ask("api/session", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ password }),
-  });
+  return post("api/session", { password }, "");
 }
 
 export function signOut(): Promise<unknown> {

@@ -1,10 +1,13 @@
 /** Bars of energy, charged up and discharged down from one line; rule: every bar can be reached by key and is told. */
 
 import type { Day, Period } from "./api.ts";
-import { roundUp } from "./calendar.ts";
 import { element, fill, say } from "./dom.ts";
-import { date, day as dayText, dayMonth, energy, joined, month, monthYear, year } from "./format.ts";
+import { day as dayText, dayMonth, energy, joined, measure, month, monthYear, scaleOf, year } from "./format.ts";
 import { TEXT } from "./strings.ts";
+import { linesOf, ticksOf } from "./ticks.ts";
+
+const SHORT = { day: dayMonth, month, year };
+const LONG = { day: dayText, month: monthYear, year };
 
 export class Bars {
   readonly element: HTMLElement;
@@ -23,7 +26,8 @@ export class Bars {
     this.area.addEventListener("keydown", (event) => this.press(event));
     this.area.addEventListener("pointermove", (event) => this.point(event));
     this.area.addEventListener("pointerdown", (event) => this.point(event));
-    this.area.addEventListener("pointerleave", () => this.choose(-1));
+    // A finger that is lifted leaves too: what it tapped stays chosen.
+    this.area.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.choose(-1));
     this.area.addEventListener("blur", () => this.choose(-1));
     new ResizeObserver(() => {
       const width = this.plot.clientWidth;
@@ -38,14 +42,16 @@ export class Bars {
     this.period = period;
     this.area.setAttribute("aria-label", TEXT.bars(TEXT.periods[period]));
     const most = Math.max(...rows.map(([, row]) => Math.max(row?.charged_energy ?? 0, row?.discharged_energy ?? 0)), 0);
-    const { top, step } = roundUp(most);
-    const lines: HTMLElement[] = [];
-    for (let value = -top; value <= top * 1.0001; value += step) {
-      const label = Math.abs(value) < step / 2 ? "0" : joined(scaled(Math.abs(value)));
+    const [unit, scale] = scaleOf(most || 1000);
+    const ticks = ticksOf(0, (most || 1000) / scale, 4);
+    const top = ticks.high * scale;
+    const values = linesOf(ticks);
+    const lines = [...[...values].reverse(), ...values.slice(1).map((value) => -value)].map((value) => {
+      const label = value === 0 ? "0" : measure(Math.abs(value), ticks.digits, unit);
       const line = element("div", { class: "bars__line", "aria-hidden": "true" }, element("span", {}, label));
-      line.style.top = `${(50 - (value / top) * 50).toFixed(3)}%`;
-      lines.push(line);
-    }
+      line.style.top = `${(50 - (value / ticks.high) * 50).toFixed(3)}%`;
+      return line;
+    });
     const every = Math.max(1, Math.ceil((rows.length * 64) / Math.max(200, this.plot.clientWidth)));
     this.columns = rows.map(([name, row], index) => {
       const up = element("span", { class: "bar bar--up" });
@@ -54,7 +60,7 @@ export class Bars {
       down.style.height = `${(((row?.discharged_energy ?? 0) / top) * 50).toFixed(3)}%`;
       // Counted from the newest, so that today always has its label.
       const hasLabel = (rows.length - 1 - index) % every === 0;
-      const label = hasLabel ? element("span", { class: "bars__label" }, short(name, period)) : null;
+      const label = hasLabel ? element("span", { class: "bars__label" }, SHORT[period](name)) : null;
       return element("div", { class: "bars__column" }, up, down, label);
     });
     fill(this.plot, ...lines, element("div", { class: "bars__columns", "aria-hidden": "true" }, ...this.columns));
@@ -84,21 +90,7 @@ export class Bars {
     const row = this.rows[index];
     say(
       this.readout,
-      row ? TEXT.bar(long(row[0], this.period), joined(energy(row[1]?.charged_energy)), joined(energy(row[1]?.discharged_energy))) : "",
+      row ? TEXT.bar(LONG[this.period](row[0]), joined(energy(row[1]?.charged_energy)), joined(energy(row[1]?.discharged_energy))) : "",
     );
   }
-}
-
-/** Labels of the lines have no more digits than they need. */
-function scaled(value: number): { number: string; unit: string } {
-  const parts = energy(value);
-  return { number: parts.number.includes(".") ? parts.number.replace(/\.?0+$/, "") : parts.number, unit: parts.unit };
-}
-
-function short(name: string, period: Period): string {
-  return { day: dayMonth, month, year }[period](date(name));
-}
-
-function long(name: string, period: Period): string {
-  return { day: dayText, month: monthYear, year }[period](date(name));
 }

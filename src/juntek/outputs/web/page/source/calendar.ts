@@ -46,13 +46,3 @@ export function add(date: string, period: Period, count: number): string {
         : new Date(Date.UTC(year + count, 0, 1));
   return moved.toISOString().slice(0, 10);
 }
-
-/** Returns a round number at or above a value, and the step of three or four lines up to it. */
-export function roundUp(value: number): { top: number; step: number } {
-  if (value <= 0) return { top: 1000, step: 500 };
-  const size = 10 ** Math.floor(Math.log10(value));
-  for (const [part, lines] of [[1, 2], [1.5, 3], [2, 2], [3, 3], [4, 4], [5, 5], [6, 3], [8, 4], [10, 2]] as const) {
-    if (value <= part * size * 1.0001) return { top: part * size, step: (part * size) / lines };
-  }
-  return { top: 10 * size, step: 5 * size };
-}

@@ -1,15 +1,15 @@
 /** The past as charts over one axis of time; rule: one stretch, one cursor and one set of points for all of them. */
 
-import type { Reading, Series } from "./api.ts";
-import { GatewayError, exportAddress, getHistory, now } from "./api.ts";
+import type { BatteryEvent, Reading, Series } from "./api.ts";
+import { GatewayError, exportAddress, getEvents, getHistory, now, timeOf } from "./api.ts";
 import { drawTable } from "./chart_table.ts";
 import { chartControls } from "./chart_controls.ts";
 import { ChartCursor } from "./chart_cursor.ts";
 import { element, say } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
-import { type Points, firstIn, join, lastIn, nearest } from "./points.ts";
-import { type Charted, charted } from "./quantities.ts";
+import { type Points, doubtOf, firstIn, join, lastIn, nearest } from "./points.ts";
+import { type Charted, charted, keepsHistory } from "./quantities.ts";
 import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
@@ -18,6 +18,9 @@ import { type Tile, Tiles } from "./tiles.ts";
 
 /** Milliseconds that hands must rest before finer points are asked for. */
 const REST = 140;
+
+/** Seconds between two questions for the events of a battery. */
+const EVENTS_AGAIN = 300;
 
 interface Seen {
   readonly range: Range | null;
@@ -28,7 +31,7 @@ export class Charts {
   readonly element: HTMLElement;
   private readonly area: HTMLElement;
   private readonly title = element("p", { class: "charts__span", id: "charts-span" });
-  private readonly note = element("p", { class: "charts__note" });
+  private readonly note = element("p", { class: "quiet charts__note" });
   private readonly details: HTMLDetailsElement;
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
   private readonly controls: ReturnType<typeof chartControls>;
@@ -54,6 +57,7 @@ export class Charts {
   private ticked = 0;
   private laidOut = "";
   private isMarked = false;
+  private marked = { meter: "", asked: 0 };
 
   constructor(
     private readonly recent: (meter: string) => readonly Reading[],
@@ -151,6 +155,23 @@ export class Charts {
   refresh(): void {
     this.failed = "";
     this.update();
+  }
+
+  /** Offers what the gateway can save the past as. */
+  setExports(formats: readonly string[]): void {
+    for (const [format, link] of Object.entries(this.exports)) link.hidden = !formats.includes(format);
+  }
+
+  /** Marks when the estimate of a battery was set to what it showed; asked for now and then, as there are few. */
+  async markEvents(hasEstimate: boolean): Promise<void> {
+    const meter = this.meter;
+    const time = now();
+    if (!hasEstimate || meter === "" || (this.marked.meter === meter && time - this.marked.asked < EVENTS_AGAIN)) return;
+    this.marked = { meter, asked: time };
+    const events = await getEvents(meter, this.first ?? 0, time).catch((): readonly BatteryEvent[] => []);
+    if (meter !== this.meter) return;
+    const marks = events.map(({ time, event }) => ({ time: timeOf(time) ?? 0, label: TEXT.estimate.events[event] }));
+    this.strips.find(({ quantity }) => quantity.key === "state_of_charge")?.setMarks(marks);
   }
 
   setColors(): void {
@@ -283,7 +304,7 @@ export class Charts {
   private makeTiles(): Tiles {
     const fetch = (tile: Tile, signal: AbortSignal): Promise<Series> => {
       const points = this.area.clientWidth > 700 ? 1200 : 600;
-      const kept = this.quantities.filter(({ history }) => history).map(({ key }) => key);
+      const kept = this.quantities.flatMap(({ key }) => [key, doubtOf(key)]).filter(keepsHistory);
       return getHistory(this.meter, kept, tile.from, tile.to, points, signal);
     };
     const tiles: Tiles = new Tiles(fetch, now, (error) => {

@@ -36,12 +36,25 @@ export function table(caption: HTMLElement, heads: readonly HTMLElement[], rows:
   return element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body));
 }
 
-export function columnHead(label: string, title: string | null = null): HTMLElement {
-  return element("th", { scope: "col", title }, label);
+export function columnHead(label: string): HTMLElement {
+  return element("th", { scope: "col" }, label);
 }
 
 export function rowHead(label: string): HTMLElement {
   return element("th", { scope: "row" }, label);
+}
+
+/** Names and their values. */
+export type Facts = readonly (readonly [string, string])[];
+
+/** Shows names and values in a list; one that only says another value keeps its place, so that what is marked stays marked. */
+export function showFacts(list: HTMLElement, rows: Facts): HTMLElement {
+  const names = [...list.querySelectorAll("dt")].map((name) => name.textContent);
+  if (names.join("\n") !== rows.map(([name]) => name).join("\n")) {
+    fill(list, ...rows.map(([name]) => element("div", { class: "fact" }, element("dt", {}, name), element("dd"))));
+  }
+  list.querySelectorAll("dd").forEach((place, index) => say(place, rows[index]?.[1] ?? ""));
+  return list;
 }
 
 /** Replaces the children of an element. */

@@ -4,10 +4,11 @@ import type { Day, Period } from "./api.ts";
 import { GatewayError, getDays, now } from "./api.ts";
 import { Bars } from "./bars.ts";
 import { type Stretch, rowsOf, stretchOf } from "./calendar.ts";
+import { choice } from "./chart_controls.ts";
 import { element, fill, say } from "./dom.ts";
-import { date, dayYear, energy, isoDate, joined, monthYear, year } from "./format.ts";
+import { dayYear, energy, isoDate, joined, monthYear, year } from "./format.ts";
 import { iconButton } from "./icons.ts";
-import { statistics } from "./statistics.ts";
+import { Statistics } from "./statistics.ts";
 import { TEXT } from "./strings.ts";
 
 const PERIODS: readonly Period[] = ["day", "month", "year"];
@@ -20,9 +21,9 @@ export class Energy {
   private readonly bars = new Bars();
   private readonly title = element("p", { class: "charts__span" });
   private readonly sums = element("p", { class: "sums" });
-  private readonly note = element("p", { class: "charts__note", role: "status" });
-  private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
-  private readonly buttons = new Map<Period, HTMLButtonElement>();
+  private readonly note = element("p", { class: "quiet", role: "status" });
+  private readonly statistics = new Statistics();
+  private readonly periods = choice(TEXT.periodGroup, PERIODS, TEXT.periods, (period) => this.choose(period, 0));
   private readonly later: HTMLButtonElement;
   private readonly earlier: HTMLButtonElement;
   private meter = "";
@@ -31,10 +32,6 @@ export class Energy {
   private running: AbortController | null = null;
 
   constructor() {
-    for (const period of PERIODS) {
-      const click = (): void => this.choose(period, 0);
-      this.buttons.set(period, element("button", { type: "button", click }, TEXT.periods[period]));
-    }
     this.earlier = iconButton(TEXT.earlier, "left", () => this.choose(this.period, this.back + 1));
     this.later = iconButton(TEXT.later, "right", () => this.choose(this.period, Math.max(0, this.back - 1)));
     this.element = element(
@@ -46,12 +43,11 @@ export class Energy {
         element("h2", { id: "energy-title" }, TEXT.energy),
         element("div", { class: "charts__told" }, this.title, this.sums),
         element("div", { class: "moves", role: "group", "aria-label": TEXT.moveEnergy }, this.earlier, this.later),
-        element("div", { class: "choice", role: "group", "aria-label": TEXT.periodGroup }, ...this.buttons.values()),
+        this.periods.element,
       ),
       this.note,
       this.bars.element,
-      element("h3", {}, TEXT.statistics),
-      this.table,
+      this.statistics.element,
     );
     window.setInterval(() => {
       if (!document.hidden && this.back === 0 && this.meter !== "") void this.load();
@@ -70,7 +66,7 @@ export class Energy {
   private choose(period: Period, back: number): void {
     this.period = period;
     this.back = back;
-    for (const [name, button] of this.buttons) button.setAttribute("aria-pressed", String(name === period));
+    this.periods.show(period);
     this.later.setAttribute("aria-disabled", String(back === 0));
     this.earlier.hidden = this.later.hidden = period === "year";
     void this.load();
@@ -105,17 +101,13 @@ export class Energy {
       element("span", { class: "sum", "data-tone": "discharge" }, TEXT.discharged, " ", element("strong", {}, joined(energy(discharged)))),
     );
     this.bars.show(rows, this.period);
-    const caption = { day: TEXT.tableOfDays, month: TEXT.tableOfMonths, year: TEXT.tableOfYears }[this.period];
-    this.table.setAttribute("aria-label", caption);
-    fill(this.table, statistics(caption, [...days].sort((a, b) => (a.date < b.date ? 1 : -1)), this.period));
-    this.table.hidden = days.length === 0;
+    this.statistics.show(days, this.period);
   }
 }
 
 function titleOf(period: Period, from: string, to: string): string {
-  if (period === "day") return `${dayYear(date(from))} – ${dayYear(date(to))}`;
-  if (period === "month") return `${monthYear(date(from))} – ${monthYear(date(to))}`;
-  return `${year(date(from))} – ${year(date(to))}`;
+  const name = { day: dayYear, month: monthYear, year }[period];
+  return `${name(from)} – ${name(to)}`;
 }
 
 function sum(days: readonly Day[], key: "charged_energy" | "discharged_energy"): number | null {

@@ -3,7 +3,7 @@
  * so only its net flow is drawn, never a guess of what sun and loads do.
  */
 
-import type { Direction, Reading } from "./api.ts";
+import type { Reading } from "./api.ts";
 import { drawn, element, say } from "./dom.ts";
 import { NOTHING, joined, number, power } from "./format.ts";
 import { icon } from "./icons.ts";
@@ -12,15 +12,9 @@ import { TEXT } from "./strings.ts";
 /** Pixels from one dot to the next. */
 const STEP = 22;
 
-const WORDS: Record<Direction, string> = {
-  charging: TEXT.charging,
-  discharging: TEXT.discharging,
-  idle: TEXT.idle,
-};
-
 export class Flow {
   readonly element: HTMLElement;
-  private readonly charge = element("span", { class: "vessel__number" });
+  private readonly charge = drawn("tspan", { class: "vessel__number" });
   private readonly age = element("span", { class: "vessel__age" });
   private readonly level = drawn("rect", { x: 6, y: 6, width: 148, height: 208, class: "vessel__level" });
   private readonly description = element("p", { class: "only-read" });
@@ -49,12 +43,11 @@ export class Flow {
     const direction = reading?.direction ?? "idle";
     this.element.dataset["direction"] = age === "" ? direction : "idle";
     say(this.charge, charge === null ? NOTHING : number(charge, 0));
-    this.element.classList.toggle("is-full", charge !== null && charge >= 99.5);
     say(this.age, age);
     this.level.style.transform = `scaleY(${((charge ?? 0) / 100).toFixed(4)})`;
     this.setPace(age === "" && direction !== "idle" ? Math.abs(reading?.power ?? 0) : 0);
     const words = reading
-      ? TEXT.flow(WORDS[direction], joined(power(Math.abs(reading.power ?? 0))), charge === null ? NOTHING : `${number(charge, 0)} %`)
+      ? TEXT.flow(TEXT[direction], joined(power(Math.abs(reading.power ?? 0))), charge === null ? NOTHING : `${number(charge, 0)} %`)
       : "";
     say(this.description, age === "" ? words : `${words} ${age}`);
   }
@@ -70,12 +63,9 @@ export class Flow {
 
   private pipe(name: string): HTMLElement {
     const train = element("span", { class: "pipe__train" });
-    if (typeof train.animate === "function") {
-      const moves = [{ transform: "translateX(0)" }, { transform: `translateX(${STEP}px)` }];
-      const animation = train.animate(moves, { duration: 1000, iterations: Infinity });
-      animation.pause();
-      this.trains.push(animation);
-    }
+    const animation = train.animate([{ transform: "translateX(0)" }, { transform: `translateX(${STEP}px)` }], { duration: 1000, iterations: Infinity });
+    animation.pause();
+    this.trains.push(animation);
     return element("div", { class: `pipe pipe--${name}` }, train);
   }
 
@@ -90,13 +80,10 @@ export class Flow {
         drawn("clipPath", { id: "vessel-inside" }, drawn("rect", { x: 6, y: 6, width: 148, height: 208, rx: 20 })),
         drawn("rect", { x: 2, y: 2, width: 156, height: 216, rx: 24, class: "vessel__wall" }),
         drawn("g", { "clip-path": "url(#vessel-inside)" }, this.level),
+        // Drawn, so that it keeps to its battery however small that is.
+        drawn("text", { x: 80, y: 128, "text-anchor": "middle", class: "vessel__value" }, this.charge, drawn("tspan", { class: "vessel__unit", dx: 3 }, "%")),
       ),
-      element(
-        "div",
-        { class: "vessel__text" },
-        element("span", { class: "vessel__value" }, this.charge, element("span", { class: "vessel__unit" }, "%")),
-        this.age,
-      ),
+      this.age,
     );
   }
 

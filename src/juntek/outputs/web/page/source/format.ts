@@ -36,9 +36,14 @@ export function power(value: number | null | undefined): Parts {
 export function energy(value: number | null | undefined): Parts {
   if (value === null || value === undefined) return { number: NOTHING, unit: "kWh" };
   const size = Math.abs(value);
-  if (size < 999.5) return { number: number(value, 0), unit: "Wh" };
-  if (size < 999_500) return { number: number(value / 1000, size < 99_950 ? (size < 9_995 ? 2 : 1) : 0), unit: "kWh" };
-  return { number: number(value / 1e6, 2), unit: "MWh" };
+  const [unit, scale] = scaleOf(size);
+  const digits = scale === 1 ? 0 : scale === 1e6 || size < 9_995 ? 2 : size < 99_950 ? 1 : 0;
+  return { number: number(value / scale, digits), unit };
+}
+
+/** The unit that a number of Wh is shown in, and how many Wh it is. */
+export function scaleOf(size: number): [unit: string, scale: number] {
+  return size < 999.5 ? ["Wh", 1] : size < 999_500 ? ["kWh", 1000] : ["MWh", 1e6];
 }
 
 export function joined(parts: Parts): string {
@@ -70,25 +75,66 @@ export function averages(resolution: number): string {
   return `${Math.round(resolution / length)}-${unit}`;
 }
 
-const HOURS_24 = (() => {
-  const { hour12 } = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
-  return hour12 !== true;
-})();
-
-function formatter(options: Intl.DateTimeFormatOptions): (time: number) => string {
-  const made = new Intl.DateTimeFormat("en-GB", { ...options, ...(options.hour ? { hour12: !HOURS_24 } : {}) });
-  return (time) => made.format(time * 1000);
+/** A number of things, with the one or the many of them. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${number(count, 0)} ${count === 1 ? one : many}`;
 }
 
-/** Times are in seconds since 1970 and shown in the zone of whoever looks, in their 12 or 24 hours. */
-export const clock = formatter({ hour: HOURS_24 ? "2-digit" : "numeric", minute: "2-digit" });
-export const clockSeconds = formatter({ hour: HOURS_24 ? "2-digit" : "numeric", minute: "2-digit", second: "2-digit" });
+const HOURS_24 = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hour12 !== true;
+const HERE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** The zone that all times are shown in: that of the gateway, whose midnight begins a day. */
+let zone = HERE;
+const formatters: (() => void)[] = [];
+
+/** Takes the gateway's zone; one that this browser does not know, or that has the same times as its own, leaves its own. */
+export function setZone(name: string | undefined, now: number): void {
+  // Browsers of a few years ago know no +02:00, but this name for it, with the sign that ships use.
+  const older = name?.replace(/^([+-])0?(\d+):00$/, (_, sign: string, hours: string) => `Etc/GMT${sign === "+" ? "-" : "+"}${hours}`);
+  const known = [name ?? HERE, older ?? HERE].find(isZone) ?? HERE;
+  const isSame = [now, now + 182 * 86_400].every((time) => textIn(known, time) === textIn(HERE, time));
+  const wanted = isSame ? HERE : known; // its own is fastest
+  if (wanted === zone) return;
+  zone = wanted;
+  for (const make of formatters) make();
+}
+
+export const zoneName = (): string => zone;
+
+/** Whether a clock on the wall here shows other times. */
+export const isElsewhere = (): boolean => zone !== HERE;
+
+const textIn = (timeZone: string, time: number): string => new Date(time * 1000).toLocaleString("en-GB", { timeZone });
+
+function isZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en-GB", { timeZone: name }) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** Formats seconds since 1970 in the gateway's zone, or a date YYYY-MM-DD, which has none. */
+type Format = (when: number | string) => string;
+
+function formatter(options: Intl.DateTimeFormatOptions): Format {
+  const all = { ...options, ...(options.hour ? { hour12: !HOURS_24 } : {}) };
+  const ofDates = new Intl.DateTimeFormat("en-GB", { ...all, timeZone: "UTC" });
+  let ofTimes = new Intl.DateTimeFormat("en-GB", { ...all, timeZone: zone });
+  formatters.push(() => (ofTimes = new Intl.DateTimeFormat("en-GB", { ...all, timeZone: zone })));
+  return (when) => (typeof when === "number" ? ofTimes.format(when * 1000) : ofDates.format(new Date(when)));
+}
+
+const HOUR = HOURS_24 ? "2-digit" : "numeric";
+export const clock = formatter({ hour: HOUR, minute: "2-digit" });
+export const clockSeconds = formatter({ hour: HOUR, minute: "2-digit", second: "2-digit" });
 export const day = formatter({ weekday: "short", day: "numeric", month: "short" });
 export const dayYear = formatter({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
 export const dayMonth = formatter({ day: "numeric", month: "short" });
 export const month = formatter({ month: "short" });
 export const monthYear = formatter({ month: "long", year: "numeric" });
 export const year = formatter({ year: "numeric" });
+const numeric = formatter({ day: "2-digit", month: "2-digit", year: "numeric" });
 
 /** The time of day, with the date when it is not today's. */
 export function moment(time: number, now: number): string {
@@ -96,7 +142,7 @@ export function moment(time: number, now: number): string {
 }
 
 export function isSameDay(a: number, b: number): boolean {
-  return new Date(a * 1000).toDateString() === new Date(b * 1000).toDateString();
+  return numeric(a) === numeric(b);
 }
 
 /** What a chart shows, from its first to its last second. */
@@ -114,17 +160,9 @@ export function point(time: number, resolution: number): string {
   return `${day(time)}, ${resolution > 0 && resolution % 60 === 0 ? clock(time) : clockSeconds(time)}`;
 }
 
-/** A date YYYY-MM-DD without a zone, as its local midnight in seconds since 1970. */
-export function date(text: string): number {
-  const [years = 1970, months = 1, days = 1] = text.split("-").map(Number);
-  return new Date(years, months - 1, days).getTime() / 1000;
-}
-
-/** The local date of a moment as YYYY-MM-DD. */
+/** The date of a moment as YYYY-MM-DD. */
 export function isoDate(time: number): string {
-  const local = new Date(time * 1000);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
+  return numeric(time).split("/").reverse().join("-");
 }
 
 function group(text: string): string {

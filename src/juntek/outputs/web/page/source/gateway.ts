@@ -5,6 +5,7 @@
 
 import type { GatewayHealth, Meter, Reading, Update } from "./api.ts";
 import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, timeOf } from "./api.ts";
+import { setZone } from "./format.ts";
 import { setQuantities } from "./quantities.ts";
 
 /** What changed: who there is, what a meter says, how the gateway does, or that one must sign in. */
@@ -32,6 +33,8 @@ export class Gateway {
   needsPassword = false;
   /** Whether a password is asked of anybody. */
   hasPassword = false;
+  /** What this session writes with; null where it may not, undefined where the gateway cannot. */
+  token: string | null | undefined;
   readonly recent = new Map<string, Reading[]>();
 
   private events: EventSource | null = null;
@@ -61,11 +64,9 @@ export class Gateway {
   async look(): Promise<void> {
     this.looked = now();
     try {
-      const session = await getSession().catch((error: unknown) => {
-        if (error instanceof GatewayError && error.status === 404) return { required: false, signed_in: true };
-        throw error;
-      });
+      const session = await getSession();
       this.hasPassword = session.required;
+      this.token = session.token;
       if (session.required && !session.signed_in) return this.lock();
       const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.known ? null : getQuantities()]);
       if (quantities) setQuantities(quantities);
@@ -81,6 +82,7 @@ export class Gateway {
     const isNew = !this.known || this.needsPassword || names(meters) !== names(this.meters);
     this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
     this.health = health;
+    setZone(health.time_zone, now());
     this.goneSince = null;
     this.known = true;
     this.needsPassword = false;

@@ -11,9 +11,9 @@ const ICONS = { well: "check", starting: "clock", behind: "clock", trouble: "ale
 
 export class GatewayCard {
   readonly element: HTMLElement;
-  private readonly about = element("p", { class: "charts__told charts__note" });
+  private readonly about = element("p", { class: "charts__told quiet" });
   private readonly list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" });
-  private readonly none = element("p", { class: "charts__note" }, TEXT.receiversNone);
+  private readonly none = element("p", { class: "quiet" }, TEXT.receiversNone);
   private shown = "";
 
   constructor() {
@@ -45,7 +45,7 @@ export class GatewayCard {
 
 function receiver({ sink, name, mark, state, missed, error }: Receiver): HTMLElement {
   const line = (part: string, text: string): HTMLElement | null =>
-    text === "" ? null : element("p", { class: `receiver__${part}` }, text);
+    text === "" ? null : element("p", { class: part === "name" ? "receiver__name" : `quiet receiver__${part}` }, text);
   return element(
     "li",
     { class: "receiver", "data-sink": sink, "data-mark": mark },

@@ -10,13 +10,11 @@ interface Meant {
   pan(pixels: number): void;
   /** The cursor is at a place; null: it left. */
   point(left: number | null): void;
-  /** The cursor by points; a large step of ten with shift. */
+  /** The cursor by so many points, to the first (-1) or the last (1). */
   step(points: number): void;
-  /** To the first (-1) or last (1) point. */
   edge(side: -1 | 1): void;
-  /** By a part of what is shown. */
+  /** By a part of what is shown; closer or further around the cursor or the middle. */
   page(parts: number): void;
-  /** Zoom around the cursor or the middle. */
   zoomHere(factor: number): void;
   /** Whether a wheel outward would change nothing. */
   isWidest(): boolean;
@@ -38,24 +36,15 @@ export function listen(area: HTMLElement, placeOf: (clientX: number) => number, 
   });
 }
 
-function press(event: KeyboardEvent, meant: Meant): boolean {
-  const many = event.shiftKey ? 10 : 1;
-  const actions: Record<string, () => void> = {
-    ArrowLeft: () => meant.step(-many),
-    ArrowRight: () => meant.step(many),
-    "+": () => meant.zoomHere(0.5),
-    "=": () => meant.zoomHere(0.5),
-    "-": () => meant.zoomHere(2),
-    _: () => meant.zoomHere(2),
-    PageUp: () => meant.page(-0.8),
-    PageDown: () => meant.page(0.8),
-    Home: () => meant.edge(-1),
-    End: () => meant.edge(1),
-    Escape: () => meant.point(null),
-  };
-  const action = actions[event.key];
-  action?.();
-  return action !== undefined;
+function press({ key, shiftKey }: KeyboardEvent, meant: Meant): boolean {
+  const many = shiftKey ? 10 : 1;
+  if (key === "ArrowLeft" || key === "ArrowRight") meant.step(key === "ArrowLeft" ? -many : many);
+  else if ("+=-_".includes(key)) meant.zoomHere("+=".includes(key) ? 0.5 : 2);
+  else if (key === "PageUp" || key === "PageDown") meant.page(key === "PageUp" ? -0.8 : 0.8);
+  else if (key === "Home" || key === "End") meant.edge(key === "Home" ? -1 : 1);
+  else if (key === "Escape") meant.point(null);
+  else return false;
+  return true;
 }
 
 function listenToWheel(area: HTMLElement, placeOf: (clientX: number) => number, meant: Meant): void {
@@ -94,34 +83,29 @@ function listenToWheel(area: HTMLElement, placeOf: (clientX: number) => number, 
 
 function listenToPointers(area: HTMLElement, placeOf: (clientX: number) => number, meant: Meant): void {
   const down = new Map<number, { x: number; y: number }>();
-  let began: { x: number; y: number } | null = null;
+  let began = 0;
   let isMoving = false;
 
   const middle = (): { x: number; distance: number } => {
     const [a, b] = [...down.values()] as [{ x: number; y: number }, { x: number; y: number } | undefined];
-    if (!b) return { x: a.x, distance: 0 };
-    return { x: (a.x + b.x) / 2, distance: Math.max(24, Math.hypot(a.x - b.x, a.y - b.y)) };
+    return b ? { x: (a.x + b.x) / 2, distance: Math.max(24, Math.hypot(a.x - b.x, a.y - b.y)) } : { x: a.x, distance: 0 };
   };
 
   area.addEventListener("pointerdown", (event) => {
-    if (event.pointerType === "mouse" && event.button !== 0) return;
-    if (down.size >= 2) return;
+    if ((event.pointerType === "mouse" && event.button !== 0) || down.size >= 2) return;
     down.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    began = down.size === 1 ? { x: event.clientX, y: event.clientY } : began;
+    if (down.size === 1) began = event.clientX;
     isMoving = down.size > 1;
     if (event.pointerType !== "mouse") meant.point(placeOf(event.clientX));
   });
   area.addEventListener("pointermove", (event) => {
     const known = down.get(event.pointerId);
-    if (!known) {
-      if (event.pointerType === "mouse" && down.size === 0) meant.point(placeOf(event.clientX));
-      return;
-    }
+    if (event.pointerType === "mouse" && (known || down.size === 0)) meant.point(placeOf(event.clientX));
+    if (!known) return;
     const before = middle();
-    known.x = event.clientX;
-    known.y = event.clientY;
+    [known.x, known.y] = [event.clientX, event.clientY];
     const after = middle();
-    if (!isMoving && began && Math.abs(after.x - began.x) < TREMBLE) return;
+    if (!isMoving && Math.abs(after.x - began) < TREMBLE) return;
     if (!isMoving) {
       isMoving = true;
       area.setPointerCapture(event.pointerId);
@@ -129,15 +113,11 @@ function listenToPointers(area: HTMLElement, placeOf: (clientX: number) => numbe
     }
     if (after.distance > 0 && before.distance > 0) meant.zoom(before.distance / after.distance, placeOf(after.x));
     meant.pan(after.x - before.x);
-    if (event.pointerType === "mouse") meant.point(placeOf(event.clientX));
   });
   const release = (event: PointerEvent): void => {
-    if (!down.delete(event.pointerId)) return;
-    if (down.size === 0) {
-      area.classList.remove("is-dragged");
-      isMoving = false;
-      began = null;
-    }
+    if (!down.delete(event.pointerId) || down.size > 0) return;
+    area.classList.remove("is-dragged");
+    isMoving = false;
   };
   area.addEventListener("pointerup", release);
   area.addEventListener("pointercancel", release);

@@ -2,11 +2,13 @@
 
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import { now, signOut, timeOf } from "./api.ts";
+import { getDays, now, signOut, timeOf } from "./api.ts";
+import { add } from "./calendar.ts";
+import { BatteryCard } from "./battery_card.ts";
 import { Charts } from "./charts.ts";
 import { element, fill, say } from "./dom.ts";
 import { Energy } from "./energy.ts";
-import { NOTHING, number } from "./format.ts";
+import { NOTHING, isElsewhere, isoDate, number, zoneName } from "./format.ts";
 import { type Change, Gateway } from "./gateway.ts";
 import { GatewayCard } from "./gateway_card.ts";
 import { MeterCard } from "./meter_card.ts";
@@ -24,10 +26,12 @@ const charts = new Charts(
   (seen) => remember({ meter: chosen, ...seen }),
 );
 const energy = new Energy();
+const batteryCard = new BatteryCard();
 const meterCard = new MeterCard();
 const gatewayCard = new GatewayCard();
-const noHistory = element("p", { class: "card charts__note", id: "no-history", hidden: true }, TEXT.notice.historyOff);
+const noHistory = element("p", { class: "card quiet", id: "no-history", hidden: true }, TEXT.notice.historyOff);
 
+const zone = element("p", { class: "quiet zone", hidden: true });
 const notices = element("div", { class: "notices", role: "status", "aria-live": "polite" });
 const tabs = element("nav", { class: "tabs", "aria-label": TEXT.meters });
 const leave = element("button", { type: "button", class: "plain", hidden: true, click: () => void signOut().then(() => gateway.look()) }, TEXT.signOut);
@@ -40,12 +44,13 @@ const header = element(
   leave,
   themeSwitch(() => charts.setColors()),
 );
-const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element);
+const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, batteryCard.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element, zone);
 const body = element("div", { class: "frame" });
 
 let chosen: string | null = readPlace(location.hash).meter;
 let isSignIn = false;
 let writing = 0;
+let ofYesterday = "";
 
 function react(change: Change, meter?: string): void {
   if (change === "session") return showSignIn();
@@ -67,9 +72,15 @@ function draw(): void {
   overview.element.hidden = meterCard.element.hidden = !meter;
   charts.element.hidden = energy.element.hidden = !meter || !hasHistory();
   noHistory.hidden = !meter || hasHistory();
-  meterCard.show(meter);
+  batteryCard.show(meter);
+  meterCard.show(meter, gateway.token);
   gatewayCard.show(gateway.health, gateway.goneSince !== null);
   charts.setFirst(timeOf(meter?.first));
+  charts.setExports(gateway.health?.exports ?? ["csv"]);
+  zone.hidden = !isElsewhere();
+  say(zone, TEXT.zone(zoneName()));
+  void lookAtYesterday(time);
+  void charts.markEvents(typeof meter?.latest?.["state_of_charge_uncertainty"] === "number");
   charts.tick();
   leave.hidden = !gateway.hasPassword;
   drawTabs();
@@ -79,6 +90,17 @@ function draw(): void {
   say(title, name);
   const heading = meter && charge !== null ? `${age === "" ? "" : `(${TEXT.old}) `}${number(charge, 0)} % · ${name}` : name;
   if (document.title !== heading) document.title = heading;
+}
+
+/** Asks how much it was yesterday, once for each meter and day. */
+async function lookAtYesterday(time: number): Promise<void> {
+  const day = add(isoDate(time), "day", -1);
+  const wanted = `${chosen} ${day}`;
+  if (chosen === null || !gateway.known || !hasHistory() || wanted === ofYesterday) return;
+  ofYesterday = wanted;
+  overview.setYesterday(null);
+  const [row = null] = await getDays(chosen, day, day, "day", new AbortController().signal).catch(() => []);
+  if (wanted === ofYesterday) overview.setYesterday(row);
 }
 
 function hasHistory(): boolean {

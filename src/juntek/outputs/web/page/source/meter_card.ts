@@ -1,30 +1,22 @@
-/** What the meter is, how it is set, and how its link does; rule: it is shown as it is told, and nothing can be changed. */
+/** What the meter is, and how its link does; rule: it is shown as it is told. */
 
-import type { Health, Meter, QuantityFacts, Reading, Values } from "./api.ts";
+import type { Health, Meter, Reading, Values } from "./api.ts";
 import { now, timeOf } from "./api.ts";
-import { columnHead, element, fill, rowHead, say, table } from "./dom.ts";
-import { NOTHING, energy, joined, measure, moment, number, seconds } from "./format.ts";
-import { labelOf, measureOf, settings as settingsOf } from "./quantities.ts";
+import { type Facts, columnHead, element, fill, rowHead, showFacts, table } from "./dom.ts";
+import { energy, joined, measure, moment, number, seconds } from "./format.ts";
+import { labelOf, measureOf } from "./quantities.ts";
+import { SettingsCard } from "./settings_card.ts";
 import { TEXT } from "./strings.ts";
 
 const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
 
-type Lately = "output" | "resistance" | "charged" | "discharged";
-
 export class MeterCard {
   readonly element: HTMLElement;
-  private readonly identity = element("div");
-  private readonly lately: Record<Lately, HTMLElement> = {
-    output: element("dd"),
-    resistance: element("dd"),
-    charged: element("dd"),
-    discharged: element("dd"),
-  };
-  private readonly latest = element("dl", { class: "facts" });
-  private readonly settings = element("div");
+  private readonly unknown = element("p", { class: "quiet" }, TEXT.noIdentity);
+  private readonly facts = element("dl", { class: "facts" });
   private readonly link = element("dl", { class: "facts" });
   private readonly garbage = element("div");
-  private readonly age = element("dd");
+  private readonly settings = new SettingsCard();
   private shown = "";
 
   constructor() {
@@ -32,110 +24,58 @@ export class MeterCard {
       "section",
       { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
       element("h2", { id: "meter-title", class: "only-read" }, TEXT.meter),
-      element(
-        "div",
-        { class: "card" },
-        element("h3", {}, TEXT.meter),
-        this.identity,
-        this.latest,
-      ),
+      element("div", { class: "card" }, element("h3", {}, TEXT.meter), this.unknown, this.facts),
       element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
-      element("div", { class: "card" }, element("h3", {}, TEXT.settings), element("p", { class: "charts__note" }, TEXT.settingsNote), this.settings),
+      this.settings.element,
     );
   }
 
-  show(meter: Meter | undefined): void {
-    if (meter && this.latest.children.length === 0) this.nameLatest();
-    this.showAge(meter?.health ?? null);
-    this.showLately(meter?.latest ?? null);
-    const { identity = null, settings = null, health = null } = meter ?? {};
-    const state = JSON.stringify([identity, settings, { ...health, last_frame: null }]);
+  show(meter: Meter | undefined, token: string | null | undefined): void {
+    if (!meter) return;
+    this.settings.show(meter, token);
+    this.unknown.hidden = meter.identity !== null;
+    showFacts(this.facts, [...identityRows(meter.identity ?? {}), ...latelyRows(meter.latest)]);
+    if (meter.health === null) return;
+    showFacts(this.link, linkRows(meter.health));
+    const reasons = Object.entries(meter.health.garbage).filter(([, count]) => count > 0);
+    const state = JSON.stringify(reasons);
     if (state === this.shown) return;
     this.shown = state;
-    fill(
-      this.identity,
-      identity
-        ? element("dl", { class: "facts" }, ...facts(identityRows(identity)))
-        : element("p", { class: "charts__note" }, TEXT.noIdentity),
-    );
-    this.showSettings(settings);
-    if (health) this.showHealth(health);
-  }
-
-  /** Labels are known once there is a meter. */
-  private nameLatest(): void {
-    const labels = { output: TEXT.outputState, resistance: labelOf("internal_resistance"), charged: TEXT.chargedTotal, discharged: TEXT.dischargedTotal };
-    fill(this.latest, ...facts(Object.entries(labels).map(([name, label]) => [label, this.lately[name as Lately]])));
-  }
-
-  private showLately(reading: Reading | null): void {
-    const output = reading?.output_state;
-    say(this.lately.output, output ? (TEXT.output[output] ?? output) : NOTHING);
-    say(this.lately.resistance, measureOf("internal_resistance", reading?.internal_resistance));
-    say(this.lately.charged, joined(energy(reading?.charged_energy)));
-    say(this.lately.discharged, joined(energy(reading?.discharged_energy)));
-  }
-
-  /** The age of the last frame grows by itself. */
-  showAge(health: Health | null): void {
-    const time = timeOf(health?.last_frame);
-    say(this.age, time === null ? TEXT.never : `${moment(time, now())}, ${TEXT.ago(seconds(now() - time))}`);
-  }
-
-  private showSettings(settings: Values | null): void {
-    if (!settings) return fill(this.settings, element("p", {}, TEXT.noSettings));
-    const rows = settingsOf()
-      .filter((quantity) => (settings[quantity.key] ?? null) !== null || canBeOff(quantity, settings["family"]))
-      .map(({ key, label, unit, digits }): [string, string] => [label, value(settings[key] ?? null, unit, digits)]);
-    fill(this.settings, element("dl", { class: "facts" }, ...facts(rows)));
-  }
-
-  private showHealth(health: Health): void {
-    const rows: [string, string | HTMLElement][] = [
-      [TEXT.mode, TEXT.modes[health.mode] ?? health.mode],
-      [TEXT.connection, health.connected ? TEXT.connected : TEXT.disconnected],
-      [TEXT.lastFrame, this.age],
-      [TEXT.frames, number(health.frames, 0)],
-      [TEXT.garbage, share(health)],
-      [TEXT.reconnects, number(health.reconnects, 0)],
-    ];
-    fill(this.link, ...facts(rows));
-    const reasons = Object.entries(health.garbage).filter(([, count]) => count > 0);
     fill(this.garbage, reasons.length > 0 ? garbageTable(reasons) : null);
   }
 }
 
-/** A protection without a value is switched off, where the family has it at all. */
-function canBeOff({ key, families }: QuantityFacts, family: unknown): boolean {
-  return key.endsWith("_protection") && families.includes(String(family));
+function latelyRows(reading: Reading | null): Facts {
+  return [
+    [TEXT.outputState, measureOf("output_state", reading?.output_state)],
+    [labelOf("internal_resistance"), measureOf("internal_resistance", reading?.internal_resistance)],
+    [TEXT.chargedTotal, joined(energy(reading?.charged_energy))],
+    [TEXT.dischargedTotal, joined(energy(reading?.discharged_energy))],
+  ];
 }
 
-function facts(rows: readonly [string, string | HTMLElement][]): HTMLElement[] {
-  return rows.map(([label, content]) =>
-    element("div", { class: "fact" }, element("dt", {}, label), typeof content === "string" ? element("dd", {}, content) : content),
-  );
+function linkRows(health: Health): Facts {
+  const { garbage_count: rejected, frames } = health;
+  const time = timeOf(health.last_frame);
+  const part = (rejected / (frames + rejected)) * 100;
+  return [
+    [TEXT.mode, TEXT.modes[health.mode] ?? health.mode],
+    [TEXT.connection, health.connected ? TEXT.connected : TEXT.disconnected],
+    [TEXT.lastFrame, time === null ? TEXT.never : `${moment(time, now())}, ${TEXT.ago(seconds(now() - time))}`],
+    [TEXT.frames, number(frames, 0)],
+    [TEXT.garbage, rejected === 0 ? TEXT.garbageNone : TEXT.garbageShare(number(rejected, 0), measure(part, part < 1 ? 2 : 0, "%"))],
+    [TEXT.reconnects, number(health.reconnects, 0)],
+  ];
 }
 
-function identityRows(identity: Values): [string, string][] {
+function identityRows(identity: Values): Facts {
   return Object.entries(TEXT.identity)
-    .filter(([key]) => identity[key] !== null && identity[key] !== undefined)
+    .filter(([key]) => (identity[key] ?? null) !== null)
     .map(([key, label]) => {
       const told = identity[key] ?? null;
       if (key === "sensor") return [label, TEXT.sensors[String(told)] ?? String(told)];
-      return [label, value(told, IDENTITY_UNITS[key] ?? "", 0)];
+      return [label, typeof told === "number" ? measure(told, 0, IDENTITY_UNITS[key] ?? "") : String(told)];
     });
-}
-
-function value(told: string | number | null, unit: string, digits: number): string {
-  if (told === null) return TEXT.switchedOff;
-  if (typeof told === "string") return told.replace(/_/g, " ");
-  return unit === "" ? String(told) : measure(told, Number.isInteger(told) && unit !== "V" ? 0 : digits, unit);
-}
-
-function share(health: Health): string {
-  if (health.garbage_count === 0) return TEXT.garbageNone;
-  const part = (health.garbage_count / (health.frames + health.garbage_count)) * 100;
-  return TEXT.garbageShare(number(health.garbage_count, 0), measure(part, part < 1 ? 2 : 0, "%"));
 }
 
 function garbageTable(reasons: readonly [string, number][]): HTMLElement {

@@ -4,6 +4,7 @@ import type { Meter, SinkHealth } from "./api.ts";
 import { timeOf } from "./api.ts";
 import { moment, seconds } from "./format.ts";
 import type { Gateway } from "./gateway.ts";
+import { measureOf } from "./quantities.ts";
 import { receiversOf } from "./receivers.ts";
 import { TEXT } from "./strings.ts";
 
@@ -49,16 +50,16 @@ function noticesOfMeter(meter: Meter, time: number): Notice[] {
   const why = meter.health?.error ?? "";
   if (!meter.latest) {
     const doing = why || (TEXT.notice.mode[meter.health?.mode ?? "starting"] ?? "");
-    return [{ kind: "waiting", text: TEXT.notice.waitingWhy(meter.name, doing) }];
+    return [{ kind: "waiting", text: TEXT.notice.waiting(meter.name, doing) }];
   }
   const heard = timeOf(meter.latest.time);
   if (!meter.available && heard !== null) {
     const told = TEXT.notice.silent(meter.name, moment(heard, time), TEXT.ago(age(time - heard)));
     return [{ kind: "silent", text: [told, why, TEXT.notice.oldValues].filter(Boolean).join(" ") }];
   }
-  if (meter.latest.output_state !== "on" && meter.latest.output_state !== "unknown") {
-    const state = TEXT.output[meter.latest.output_state] ?? meter.latest.output_state;
-    return [{ kind: "output", text: TEXT.notice.output(state) }];
+  // Switched off is a state like any other; what is tripped keeps the battery from its work.
+  if (!["on", "off", "unknown"].includes(meter.latest.output_state)) {
+    return [{ kind: "output", text: TEXT.notice.output(measureOf("output_state", meter.latest.output_state)) }];
   }
   return [];
 }

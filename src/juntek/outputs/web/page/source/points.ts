@@ -1,6 +1,6 @@
 /** Pieces of the past and the last minutes joined to lines that can be drawn; rule: pure; a gap stays a gap. */
 
-import type { Column, Numbers, Reading } from "./api.ts";
+import type { Column, Reading } from "./api.ts";
 import { timeOf } from "./api.ts";
 import type { Span } from "./span.ts";
 import type { Loaded } from "./tiles.ts";
@@ -24,75 +24,65 @@ const LONGEST_STEP = 90;
 /** Coarser points than this say nothing new within seconds: readings are not put behind them. */
 const COARSEST_LIVE = 120;
 
+/** The quantity that says how far another one may be off, to both sides. */
+export const doubtOf = (key: string): string => `${key}_uncertainty`;
+
 /** Joins pieces, in the order of time, with the readings that came after them. */
 export function join(pieces: readonly Loaded[], keys: readonly string[], live: readonly Reading[]): Points {
   const lines: Record<string, Line> = {};
   for (const key of keys) lines[key] = { minimum: [], average: [], maximum: [] };
-  const points: Points = { time: [], lines, resolution: 0 };
-  let resolution = 0;
-  for (const piece of pieces) {
-    resolution = Math.max(resolution, piece.series.resolution);
-    addPiece(points, piece, keys);
-  }
-  if (resolution <= COARSEST_LIVE) addLive(points, keys, live, resolution);
-  return { ...points, resolution };
+  const resolution = Math.max(0, ...pieces.map(({ series }) => series.resolution));
+  const points: Points = { time: [], lines, resolution };
+  for (const piece of pieces) addPiece(points, piece, keys);
+  if (resolution <= COARSEST_LIVE) addLive(points, keys, live);
+  return points;
 }
 
-function addPiece(points: Points, piece: Loaded, keys: readonly string[]): void {
-  const { series } = piece;
+function addPiece(points: Points, { series, from, to }: Loaded, keys: readonly string[]): void {
   const usual = series.resolution > 0 ? series.resolution * 1.6 : usualStep(series.time);
   // A point stands for the stretch that begins with its time, so it is drawn in the middle of it.
   const middle = series.resolution / 2;
-  const columns = keys.map((key) => series.quantities[key]);
-  for (let index = 0; index < series.time.length; index++) {
-    const time = (series.time[index] as number) + middle;
+  const at = (key: string, part: keyof Column, index: number): number | null => series.quantities[key]?.[part]?.[index] ?? null;
+  series.time.forEach((begins, index) => {
+    const time = begins + middle;
     const before = points.time[points.time.length - 1];
-    if (time < piece.from || time >= piece.to || (before !== undefined && time <= before)) continue;
+    if (time < from || time >= to || (before !== undefined && time <= before)) return;
     if (before !== undefined && time - before > usual) addGap(points, keys, before, time);
     points.time.push(time);
-    for (let key = 0; key < keys.length; key++) {
-      const line = points.lines[keys[key] as string] as Line;
-      const average = at(columns[key], "average", index) ?? at(columns[key], "last", index);
-      line.average.push(average);
-      line.minimum.push(at(columns[key], "minimum", index) ?? average);
-      line.maximum.push(at(columns[key], "maximum", index) ?? average);
+    for (const key of keys) {
+      const average = at(key, "average", index) ?? at(key, "last", index);
+      const doubt = at(doubtOf(key), "average", index) ?? at(doubtOf(key), "last", index);
+      push(points, key, average, at(key, "minimum", index) ?? average, at(key, "maximum", index) ?? average, doubt);
     }
-  }
+  });
 }
 
-function addLive(points: Points, keys: readonly string[], live: readonly Reading[], resolution: number): void {
+function addLive(points: Points, keys: readonly string[], live: readonly Reading[]): void {
+  const { resolution } = points;
   for (const reading of live) {
     const time = timeOf(reading.time);
     const before = points.time[points.time.length - 1];
     if (time === null || (before !== undefined && time <= before + resolution / 2)) continue;
-    if (before !== undefined && time - before > Math.max(LONGEST_STEP, resolution * 1.6)) {
-      addGap(points, keys, before, time);
-    }
+    if (before !== undefined && time - before > Math.max(LONGEST_STEP, resolution * 1.6)) addGap(points, keys, before, time);
     points.time.push(time);
     for (const key of keys) {
-      const value = reading[key as keyof Reading];
-      const line = points.lines[key] as Line;
-      const plain = typeof value === "number" ? value : null;
-      line.minimum.push(plain);
-      line.average.push(plain);
-      line.maximum.push(plain);
+      const [value, doubt] = [key, doubtOf(key)].map((name) => (typeof reading[name] === "number" ? (reading[name] as number) : null));
+      push(points, key, value ?? null, value ?? null, value ?? null, doubt ?? null);
     }
   }
 }
 
 function addGap(points: Points, keys: readonly string[], before: number, after: number): void {
   points.time.push((before + after) / 2);
-  for (const key of keys) {
-    const line = points.lines[key] as Line;
-    line.minimum.push(null);
-    line.average.push(null);
-    line.maximum.push(null);
-  }
+  for (const key of keys) push(points, key, null, null, null, null);
 }
 
-function at(column: Column | undefined, part: keyof Column, index: number): number | null {
-  const numbers: Numbers | null | undefined = column?.[part];
-  return numbers?.[index] ?? null;
+/** Adds a point; what is in doubt by so much may have been less or more by it, but never below none or above all. */
+function push(points: Points, key: string, average: number | null, low: number | null, high: number | null, doubt: number | null): void {
+  const line = points.lines[key] as Line;
+  line.average.push(average);
+  line.minimum.push(low === null || doubt === null ? low : Math.max(low - doubt, 0));
+  line.maximum.push(high === null || doubt === null ? high : Math.min(high + doubt, 100));
 }
 
 /** Readings come every second or every few: a gap is what is much longer than usual. */

@@ -1,7 +1,8 @@
 /** What each quantity is called and how it is shown; rule: as the gateway says, and nothing of it is written here. */
 
 import type { ChartFacts, QuantityFacts } from "./api.ts";
-import { measure } from "./format.ts";
+import { NOTHING, energy, joined, measure, minutes, seconds } from "./format.ts";
+import { TEXT } from "./strings.ts";
 
 export interface Charted extends QuantityFacts {
   readonly chart: ChartFacts;
@@ -16,8 +17,14 @@ export function setQuantities(told: readonly QuantityFacts[]): void {
 }
 
 export function labelOf(key: string): string {
-  return known.get(key)?.label ?? key;
+  return known.get(key)?.label ?? key.replace(/_/g, " ");
 }
+
+/** Whether the gateway keeps a history of it. */
+export const keepsHistory = (key: string): boolean => known.get(key)?.history ?? false;
+
+/** Whether the gateway knows it. */
+export const isKnown = (key: string): boolean => known.has(key);
 
 export function unitOf(key: string): string {
   return known.get(key)?.unit ?? "";
@@ -27,9 +34,22 @@ export function digitsOf(key: string): number {
   return known.get(key)?.digits ?? 0;
 }
 
-/** A value as its quantity is shown. */
-export function measureOf(key: string, value: number | null | undefined): string {
-  return measure(value, digitsOf(key), unitOf(key));
+/** A value as its quantity is shown: a word by its label, a length of time by its two largest parts. */
+export function measureOf(key: string, value: unknown): string {
+  if (typeof value === "string") return known.get(key)?.words[value] ?? value.replace(/_/g, " ");
+  if (typeof value !== "number") return NOTHING;
+  const unit = unitOf(key);
+  if (unit === "min") return minutes(value);
+  if (unit === "s") return seconds(value);
+  return unit === "Wh" ? joined(energy(value)) : measure(value, digitsOf(key), unit);
+}
+
+/** What a meter is set to, with no more digits than it has; nothing is rounded here. */
+export function settingOf(key: string, value: string | number | boolean | null): string {
+  if (value === null) return TEXT.switchedOff;
+  if (typeof value !== "number") return measureOf(key, String(value));
+  const unit = unitOf(key);
+  return measure(value, Number.isInteger(value) && unit !== "V" ? 0 : Math.max(digitsOf(key), 1), unit);
 }
 
 /** Those that have a chart, in the order of the charts. */

@@ -1,6 +1,7 @@
 /** How everything does that readings go to, in words; rule: pure, and of what is well as little as can be is said. */
 
 import type { SinkHealth } from "./api.ts";
+import { counted } from "./format.ts";
 import { RECEIVERS, TEXT } from "./strings.ts";
 
 /** What is drawn before a receiver's name. */
@@ -51,8 +52,8 @@ function stateOf({ connected, lag, error }: SinkHealth): { mark: Mark; state: st
 
 function missed({ refused, lost }: SinkHealth): string {
   const parts = [
-    refused > 0 ? TEXT.receiver.refused(TEXT.readings(refused)) : "",
-    lost > 0 ? TEXT.receiver.lost(TEXT.readings(lost)) : "",
+    refused > 0 ? TEXT.receiver.refused(counted(refused, "reading")) : "",
+    lost > 0 ? TEXT.receiver.lost(counted(lost, "reading")) : "",
   ].filter(Boolean);
   return parts.length === 0 ? "" : TEXT.receiver.sinceStart(join(...parts));
 }
@@ -61,8 +62,8 @@ function missed({ refused, lost }: SinkHealth): string {
 export function roughly(length: number): string {
   const minutes = Math.round(length / 60);
   const hours = Math.round(length / 3600);
-  if (minutes < 60) return TEXT.lengths.minutes(minutes);
-  return hours < 48 ? TEXT.lengths.hours(hours) : TEXT.lengths.days(Math.round(length / 86_400));
+  if (minutes < 60) return counted(minutes, "minute");
+  return hours < 48 ? counted(hours, "hour") : counted(Math.round(length / 86_400), "day");
 }
 
 const join = (...parts: string[]): string => parts.filter(Boolean).join(", ");

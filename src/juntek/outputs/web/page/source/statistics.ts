@@ -1,14 +1,13 @@
 /** The table of days, months or years; rule: newest first, a column only where some row has something to say. */
 
 import type { Day, Extremes, Period } from "./api.ts";
-import { columnHead, element, rowHead, table } from "./dom.ts";
-import { NOTHING, date, dayYear, energy, joined, measure, monthYear, number, year } from "./format.ts";
+import { columnHead, element, fill, rowHead, table } from "./dom.ts";
+import { NOTHING, day as dayText, dayYear, energy, joined, measure, monthYear, number, year } from "./format.ts";
 import { digitsOf, labelOf, unitOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
 interface ColumnOf {
   readonly label: string;
-  readonly title?: string;
   readonly cell: (day: Day) => string;
   /** What stands smaller below it. */
   readonly below?: (day: Day) => string;
@@ -16,24 +15,51 @@ interface ColumnOf {
 
 const COLUMNS: readonly ColumnOf[] = [
   { label: TEXT.charged, cell: (day) => joined(energy(day.charged_energy)), below: (day) => measure(day.charged_capacity, 1, "Ah") },
-  {
-    label: TEXT.discharged,
-    cell: (day) => joined(energy(day.discharged_energy)),
-    below: (day) => measure(day.discharged_capacity, 1, "Ah"),
-  },
-  { label: TEXT.efficiency, title: TEXT.efficiencyTitle, cell: (day) => measure(day.efficiency === null ? null : day.efficiency * 100, 0, "%") },
+  { label: TEXT.discharged, cell: (day) => joined(energy(day.discharged_energy)), below: (day) => measure(day.discharged_capacity, 1, "Ah") },
+  { label: TEXT.efficiency, cell: (day) => measure(day.efficiency === null ? null : day.efficiency * 100, 0, "%") },
 ];
 const RANGED = ["state_of_charge", "voltage", "current", "temperature"] as const;
+const CAPTIONS = { day: TEXT.tableOfDays, month: TEXT.tableOfMonths, year: TEXT.tableOfYears };
 
-export function statistics(caption: string, days: readonly Day[], period: Period): HTMLTableElement {
-  const ranged = RANGED.map((key) => ({ label: labelOf(key), cell: (day: Day) => extremes(day[key], digitsOf(key), unitOf(key)) }));
-  const columns = [...COLUMNS, ...ranged].filter((column) => days.some((day) => column.cell(day) !== NOTHING));
-  const name = { day: dayYear, month: monthYear, year }[period];
-  return table(
-    element("caption", { class: "only-read" }, caption),
-    [columnHead(TEXT.date), ...columns.map(({ label, title }: ColumnOf) => columnHead(label, title))],
-    days.map((day) => [rowHead(name(date(day.date))), ...columns.map((column) => cellOf(column, day))]),
-  );
+export class Statistics {
+  readonly element: HTMLElement;
+  private readonly scroll = element("div", { class: "scroll", tabindex: "0", role: "region" });
+  private readonly more: HTMLButtonElement;
+  private readonly note = element("p", { class: "quiet" }, TEXT.efficiencyNote);
+
+  constructor() {
+    const go = (): void => this.scroll.scrollBy({ left: this.scroll.clientWidth * 0.6, behavior: "smooth" });
+    this.more = element("button", { type: "button", class: "link", hidden: true, click: go }, TEXT.moreColumns);
+    this.element = element("div", {}, element("div", { class: "charts__head" }, element("h3", {}, TEXT.statistics), this.more), this.scroll, this.note);
+    this.scroll.addEventListener("scroll", () => this.showMore(), { passive: true });
+    new ResizeObserver(() => this.showMore()).observe(this.scroll);
+  }
+
+  show(days: readonly Day[], period: Period): void {
+    this.element.hidden = days.length === 0;
+    const newest = [...days].sort((a, b) => (a.date < b.date ? 1 : -1));
+    const ranged = RANGED.map((key) => ({ label: labelOf(key), cell: (day: Day) => extremes(day[key], digitsOf(key), unitOf(key)) }));
+    const columns = [...COLUMNS, ...ranged].filter((column) => days.some((day) => column.cell(day) !== NOTHING));
+    const isOneYear = newest[0]?.date.slice(0, 4) === newest[newest.length - 1]?.date.slice(0, 4);
+    const name = { day: isOneYear ? dayText : dayYear, month: monthYear, year }[period];
+    this.scroll.setAttribute("aria-label", CAPTIONS[period]);
+    fill(
+      this.scroll,
+      table(
+        element("caption", { class: "only-read" }, CAPTIONS[period]),
+        [TEXT.date, ...columns.map(({ label }) => label)].map((label) => columnHead(label)),
+        newest.map((day) => [rowHead(name(day.date)), ...columns.map((column) => cellOf(column, day))]),
+      ),
+    );
+    this.note.hidden = !columns.some(({ label }) => label === TEXT.efficiency);
+    this.showMore();
+  }
+
+  /** The way to the columns that are out of sight, for whoever sees no scroll bar. */
+  private showMore(): void {
+    const { scrollLeft, clientWidth, scrollWidth } = this.scroll;
+    this.more.hidden = scrollLeft + clientWidth >= scrollWidth - 4;
+  }
 }
 
 function cellOf({ cell, below }: ColumnOf, day: Day): HTMLElement {

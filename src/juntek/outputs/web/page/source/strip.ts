@@ -2,12 +2,13 @@
 
 import uPlot from "uplot";
 import { element, say } from "./dom.ts";
-import { dayMonth, isSameDay, clock, clockSeconds, measure, month, number, year } from "./format.ts";
+import { clock, clockSeconds, dayMonth, isSameDay, isoDate, measure, month, number, year, zoneName } from "./format.ts";
 import type { Points } from "./points.ts";
 import type { Charted } from "./quantities.ts";
 import type { Span } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import type { Palette } from "./theme.ts";
+import { type Ticks, linesOf, ticksOf } from "./ticks.ts";
 
 /** Pixels left of every chart for its numbers, so that all share one axis of time. */
 export const AXIS = 48;
@@ -18,8 +19,18 @@ export function plotWidth(width: number): number {
   return Math.max(1, width - AXIS - RIGHT);
 }
 
+/** Something that happened, with a word for it. */
+interface Mark {
+  readonly time: number;
+  readonly label: string;
+}
+
 /** Pixels that a letter of a label takes at most, most of them digits. */
 const LETTER = 7.5;
+
+/** Pixels above and below the lines, and between two of them at least. */
+const PADDING = 14;
+const LINE = 24;
 
 const FONT = '12px ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif';
 
@@ -30,6 +41,9 @@ export class Strip {
   private readonly canvas = element("div", { class: "strip__canvas" });
   private readonly plot: uPlot;
   private timeHeight = 0;
+  private most = 3;
+  private ticks: Ticks = ticksOf(0, 1, 3);
+  private marks: readonly Mark[] = [];
   private points: Points = { time: [], lines: {}, resolution: 0 };
 
   constructor(
@@ -55,6 +69,7 @@ export class Strip {
   /** Shows or hides the labels of time below; only the last of several has them. */
   setSize(width: number, height: number, hasTime: boolean): void {
     this.timeHeight = hasTime ? 30 : 0;
+    this.most = Math.max(3, Math.floor((height - PADDING) / LINE));
     this.plot.setSize({ width, height: height + this.timeHeight });
   }
 
@@ -69,6 +84,12 @@ export class Strip {
     const data = line ? [points.time, line.average, line.minimum, line.maximum] : [[], [], [], []];
     this.plot.setData(data as uPlot.AlignedData, false);
     this.plot.setScale("x", { min: this.span.from, max: this.span.to });
+  }
+
+  setMarks(marks: readonly Mark[]): void {
+    this.marks = marks;
+    this.element.dataset["marks"] = String(marks.length);
+    this.plot.redraw(false);
   }
 
   setColors(colors: Palette): void {
@@ -106,7 +127,8 @@ export class Strip {
     return {
       width: 300,
       height: 120,
-      padding: [10, RIGHT, 4, 0],
+      padding: [10, RIGHT, PADDING - 10, 0],
+      tzDate: (time) => uPlot.tzDate(new Date(time * 1000), zoneName()),
       legend: { show: false },
       cursor: {
         y: false,
@@ -130,7 +152,7 @@ export class Strip {
           stroke: () => this.colors.quiet,
           grid: { stroke: () => this.colors.grid, width: 1 },
           ticks: { show: false },
-          space: 76,
+          space: (_plot, _axis, _from, _to, length) => Math.min(76, length / 4),
           size: () => this.timeHeight,
           gap: 8,
           values: (plot, splits, _axis, _space, increment) =>
@@ -143,8 +165,8 @@ export class Strip {
           ticks: { show: false },
           size: AXIS,
           gap: 8,
-          space: 26,
-          values: (_plot, splits) => splits.map((value) => number(value, decimals(splits))),
+          splits: () => linesOf(this.ticks),
+          values: (_plot, splits) => splits.map((value) => number(value, this.ticks.digits)),
         },
       ],
       series: [
@@ -159,8 +181,29 @@ export class Strip {
         { points: { show: false } },
         { points: { show: false } },
       ],
+      hooks: { draw: [(plot) => this.drawMarks(plot)] },
       bands: [{ series: [3, 2], fill: (plot) => this.stroke(plot, "52") }],
     };
+  }
+
+  /** A line where something happened, and its word beside it where there is room. */
+  private drawMarks({ ctx, bbox, valToPos }: uPlot): void {
+    const { from, to } = this.span;
+    ctx.save();
+    ctx.font = FONT.replace("12px", `${11 * devicePixelRatio}px`);
+    ctx.textAlign = "left";
+    ctx.fillStyle = this.colors.quiet;
+    let free = -Infinity;
+    for (const { time, label } of this.marks) {
+      if (time < from || time > to) continue;
+      const left = Math.round(valToPos(time, "x", true));
+      ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
+      const right = left + ctx.measureText(label).width + 6 * devicePixelRatio;
+      if (left < free || right > bbox.left + bbox.width) continue;
+      ctx.fillText(label, left + 4 * devicePixelRatio, bbox.top + bbox.height - 6 * devicePixelRatio);
+      free = right;
+    }
+    ctx.restore();
   }
 
   /** The colour of charging above zero and of discharging below it, where the quantity has two sides. */
@@ -187,16 +230,11 @@ export class Strip {
 
   private extent(low: number | null, high: number | null): [number, number] {
     const { ends, signed, least_span: leastSpan } = this.quantity.chart;
-    if (ends) return [ends[0], ends[1]];
-    if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, leastSpan];
-    let [bottom, top] = signed ? [Math.min(low, 0), Math.max(high, 0)] : [low, high];
-    const missing = leastSpan - (top - bottom);
-    if (missing > 0) {
-      bottom -= missing / 2;
-      top += missing / 2;
-    }
-    const room = (top - bottom) * 0.06;
-    return [bottom - room, top + room];
+    let [bottom, top] = ends ?? (low === null || high === null ? [0, leastSpan] : [low, high]);
+    if (signed) [bottom, top] = [Math.min(bottom, 0), Math.max(top, 0)];
+    const missing = Math.max(leastSpan - (top - bottom), 0);
+    this.ticks = ticksOf(bottom - missing / 2, top + missing / 2, this.most);
+    return [this.ticks.low, this.ticks.high];
   }
 }
 
@@ -204,17 +242,10 @@ export class Strip {
 function labels(splits: readonly number[], increment: number): string[] {
   return splits.map((time, index) => {
     const before = splits[index - 1];
-    const isMidnight = new Date(time * 1000).getHours() === 0 && new Date(time * 1000).getMinutes() === 0;
     if (increment >= 300 * 86_400) return year(time);
-    if (increment >= 27 * 86_400) return new Date(time * 1000).getMonth() === 0 ? year(time) : month(time);
+    if (increment >= 27 * 86_400) return isoDate(time).slice(5, 7) === "01" ? year(time) : month(time);
     if (increment >= 86_400) return dayMonth(time);
-    if (isMidnight && (before === undefined || !isSameDay(before, time))) return dayMonth(time);
-    return increment < 60 ? clockSeconds(time) : clock(time);
+    const begins = !isSameDay(time, time - 1) && (before === undefined || !isSameDay(before, time));
+    return begins ? dayMonth(time) : increment < 60 ? clockSeconds(time) : clock(time);
   });
 }
-
-function decimals(splits: readonly number[]): number {
-  const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
-  return step >= 1 || step === 0 ? 0 : step >= 0.1 ? 1 : 2;
-}
-

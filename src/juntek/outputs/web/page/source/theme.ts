@@ -4,73 +4,46 @@ import { element, fill } from "./dom.ts";
 import { icon } from "./icons.ts";
 import { TEXT } from "./strings.ts";
 
-export interface Palette {
-  readonly ink: string;
-  readonly quiet: string;
-  readonly grid: string;
-  readonly charge: string;
-  readonly discharge: string;
-  readonly level: string;
-  readonly surface: string;
-}
+const COLORS = { ink: "--ink", quiet: "--ink-quiet", grid: "--grid", charge: "--charge", discharge: "--discharge", level: "--level", surface: "--surface", ground: "--ground" };
+export type Palette = Readonly<Record<keyof typeof COLORS, string>>;
 
 const STORED = "juntek.theme";
-const system = window.matchMedia("(prefers-color-scheme: dark)");
-
-function isDark(): boolean {
-  return document.documentElement.dataset["theme"] === "dark";
-}
+const root = document.documentElement;
 
 /** Returns the colours as they are now, for what is drawn on a canvas. */
 export function palette(): Palette {
-  const style = getComputedStyle(document.documentElement);
-  const read = (name: string): string => style.getPropertyValue(name).trim();
-  return {
-    ink: read("--ink"),
-    quiet: read("--ink-quiet"),
-    grid: read("--grid"),
-    charge: read("--charge"),
-    discharge: read("--discharge"),
-    level: read("--level"),
-    surface: read("--surface"),
-  };
+  const style = getComputedStyle(root);
+  return Object.fromEntries(Object.entries(COLORS).map(([name, variable]) => [name, style.getPropertyValue(variable).trim()])) as Palette;
 }
 
 /** Returns the switch; `changed` is called after every change, also when the system changes its mind. */
 export function themeSwitch(changed: () => void): HTMLElement {
-  const button = element("button", { type: "button", class: "round", click: () => toggle() });
+  const isDark = (): boolean => root.dataset["theme"] === "dark";
+  const button = element("button", { type: "button", class: "round", click: () => choose(!isDark(), true) });
   const show = (): void => {
-    const dark = isDark();
-    fill(button, icon(dark ? "sun" : "moon"));
-    button.setAttribute("aria-label", dark ? TEXT.theme.toLight : TEXT.theme.toDark);
-    button.title = dark ? TEXT.theme.toLight : TEXT.theme.toDark;
-    const color = getComputedStyle(document.documentElement).getPropertyValue("--ground").trim();
-    document.querySelector('meta[name="theme-color"]')?.setAttribute("content", color);
+    button.title = isDark() ? TEXT.theme.toLight : TEXT.theme.toDark;
+    button.setAttribute("aria-label", button.title);
+    fill(button, icon(isDark() ? "sun" : "moon"));
+    document.querySelector('meta[name="theme-color"]')?.setAttribute("content", palette().ground);
   };
-  const choose = (theme: "light" | "dark"): void => {
-    document.documentElement.dataset["theme"] = theme;
+  const choose = (dark: boolean, keep: boolean): void => {
+    root.dataset["theme"] = dark ? "dark" : "light";
+    if (keep) stored((storage) => storage.setItem(STORED, root.dataset["theme"] ?? ""));
     show();
     changed();
   };
-  const toggle = (): void => {
-    choose(isDark() ? "light" : "dark");
-    try {
-      localStorage.setItem(STORED, isDark() ? "dark" : "light");
-    } catch {
-      // No storage: it holds until the page is closed.
-    }
-  };
-  system.addEventListener("change", () => {
-    if (!isChosen()) choose(system.matches ? "dark" : "light");
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => {
+    if (stored((storage) => storage.getItem(STORED)) === null) choose(matches, false);
   });
   show();
   return button;
 }
 
-function isChosen(): boolean {
+/** Without storage a choice holds until the page is closed. */
+function stored<T>(use: (storage: Storage) => T): T | null {
   try {
-    return localStorage.getItem(STORED) !== null;
+    return use(localStorage);
   } catch {
-    return false;
+    return null;
   }
 }

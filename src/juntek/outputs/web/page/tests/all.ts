@@ -5,4 +5,5 @@ import "./format.ts";
 import "./points.ts";
 import "./receivers.ts";
 import "./span.ts";
+import "./ticks.ts";
 import "./tiles.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Day } from "../source/api.ts";
-import { add, roundUp, rowsOf, stretchOf } from "../source/calendar.ts";
+import { add, rowsOf, stretchOf } from "../source/calendar.ts";
 
 const day = (date: string): Day => ({ date, charged_energy: 1, discharged_energy: 1 }) as unknown as Day;
 
@@ -28,12 +28,4 @@ test("years before the first one are left out, but a few always stand", () => {
 test("dates are added over the ends of months and leap years", () => {
   assert.equal(add("2024-02-28", "day", 1), "2024-02-29");
   assert.equal(add("2025-12-01", "month", 1), "2026-01-01");
-});
-
-test("the axis ends at a round number that is not far above", () => {
-  for (const value of [1, 7.3, 99, 1234, 8765, 123_456]) {
-    const { top, step } = roundUp(value);
-    assert.ok(top >= value && top <= value * 2.01, `${value} -> ${top}`);
-    assert.ok(Number.isInteger(Math.round((top / step) * 1e6) / 1e6));
-  }
 });
