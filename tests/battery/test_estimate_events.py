@@ -108,6 +108,15 @@ def test_a_low_voltage_under_a_large_load_says_nothing_and_at_rest_it_does() -> 
     assert state(estimator) < 8
 
 
+@pytest.mark.parametrize("wrong", [-0.15, 0.15])
+def test_a_battery_that_stays_low_for_days_is_known_to_while_the_zero_drifts(wrong: float) -> None:
+    estimator = battery()
+    told = events(estimator, readings([(60.0, 12.2, -5.0), (8 * 1440.0, 12.2, wrong)]))
+    assert state(estimator) == pytest.approx(7, abs=3.5)
+    assert estimator.estimate().state_of_charge_uncertainty > 1.5  # type: ignore[union-attr]
+    assert len(told) < 15
+
+
 def test_a_percentage_that_is_set_in_the_meter_moves_nothing() -> None:
     given = readings([(60.0, 13.2, -10.0)])
     shifted = [reading._replace(remaining_capacity=reading.remaining_capacity + 30) for reading in given[180:]]

@@ -154,8 +154,6 @@ async def test_a_battery_that_is_watched_has_its_band_in_the_chart_and_its_card(
     async with running(tmp_path, more, _fill_watched) as gateway, look(f"{gateway.url}/#range=all") as looked:
         await looked.settled()
         assert any("state_of_charge_uncertainty" in url for url in looked.asked if "/history?" in url)
-        if "PICTURE" in os.environ:
-            await looked.page.screenshot(path=os.environ["PICTURE"], full_page=True)
         await looked.page.focus(".charts__area")
         await looked.page.keyboard.press("Home")
         between = await looked.text(".strip[data-quantity=state_of_charge] .strip__between")
