@@ -152,7 +152,7 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     is, so that it can be done again.
     """
     from juntek.history import Database  # noqa: PLC0415
-    from juntek.importing import LogImport, import_logs  # noqa: PLC0415
+    from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
 
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
@@ -169,6 +169,9 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
         job.times.zone = zone_of(time_zone) or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
+    if not result.kept and all(why.startswith("garbage") for why in result.skipped):
+        for file in files:
+            typer.echo(f"{file}: {explain_nothing(file)}", err=True)
     if job.times.used_zone:
         whose = "" if time_zone else ", the zone of the days; --time-zone tells another"
         typer.echo(f"Times without an offset from UTC were read as {job.times.zone}{whose}.", err=True)

@@ -143,7 +143,10 @@ class Meter:
                 f"Nothing heard from address {address} on {link}; plug in a display that asks the meter, "
                 f"or change the mode from listen to auto."
             )
-        return f"A display asks on {link}, and address {address} does not answer; check the meter's address, or unplug the display."
+        return (
+            f"A display asks on {link}, and address {address} does not answer; "
+            f"check the meter's address, or unplug the display."
+        )
 
     def update(self, reading: Reading | None = None) -> Update:
         """Return what is known now."""
