@@ -52,7 +52,7 @@ def decode(
                 writer.add(bus.feed(chunk.data, chunk.time), chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
-    if not writer.kinds.keys() - {"garbage"}:
+    if not reader.has_frames and not writer.kinds.keys() - {"garbage"}:
         typer.echo(explain_no_frames(reader.start), err=True)
     if times.used_zone:
         whose = f", the time zone of {configuration.file}" if configuration and configuration.file else ""

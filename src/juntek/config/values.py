@@ -114,6 +114,8 @@ def _convert(key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
     elif kind in (str, Path):
         made = kind(value) if isinstance(value, str) else None
     else:
+        if key.option.prefix and isinstance(value, str):
+            value = value.strip().upper().removeprefix(key.option.prefix)
         made = _read_truth(value) if kind is bool else _read_number(value)
         if kind is int and made is not None:
             made = int(made) if made.is_integer() else None
