@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from juntek.calendar import system_zone
+from juntek.cli.address import address_number
 from juntek.cli.days import dates_between, draw_days, heading_of, moment_of
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
@@ -140,7 +141,7 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, in any order.")],
     meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
     address: Annotated[
-        int | None, typer.Option(min=1, max=99, metavar="N", help="Its address, where there are several.")
+        int | None, typer.Option(parser=address_number, metavar="N", help="Its address, where there are several.")
     ] = None,
     time_zone: ZoneName = None,
     database: DatabaseFile = None,
