@@ -158,7 +158,7 @@ def test_the_time_zone_is_that_of_the_configuration_and_said(tmp_path: Path) -> 
     file = tmp_path / "juntek.toml"
     file.write_text('time_zone = "Asia/Tokyo"\n[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
     line = b"2026-05-01 12:00:00 :r50=1,215,2056,200,5408,4592,9437,14353,134,0,0,0,162,30682,\n"
-    ended = run("decode", given=line, JUNTEK_CONFIG=file)
+    ended = run("decode", given=line, JUNTEK_CONFIG=str(file))
     assert '"2026-05-01T03:00:00' in ended.output
     assert "Asia/Tokyo" in ended.talk
     assert str(file) in ended.talk
