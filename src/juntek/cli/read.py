@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from juntek.cli.address import address_number
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
 from juntek.meter import ANSWER_TIMEOUT, Mode, open_meter
 
 URL_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Url = Annotated[str, typer.Argument(metavar="URL", help=URL_HELP, show_default=False)]
-Address = Annotated[int, typer.Option(min=1, max=99, metavar="N", help="The meter's address, P01 at its display.")]
+Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
 ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
 Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
 
