@@ -202,7 +202,7 @@ class Estimator:
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
         self._set_limits()
-        if anchor.kind in {"held", "low"}:
+        if anchor.kind in ("held", "low"):
             moved = abs(1 - belief.deficit / belief.capacity - look.state)
             return "synchronised" if moved > SEEN else None
         return anchor.kind
