@@ -197,15 +197,15 @@ class Estimator:
             self.statistics.add_full(time)
         elif anchor.kind == "empty":
             self.statistics.full_discharges += 1
-        elif anchor.kind == "low" and look.error < anchor.error:
+        elif anchor.is_again and look.error < anchor.error:
             return None  # the curve is wrong as it was before, and the count is not
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
         self._set_limits()
-        if anchor.kind in ("held", "low"):
-            moved = abs(1 - belief.deficit / belief.capacity - look.state)
-            return "synchronised" if moved > SEEN else None
-        return anchor.kind
+        if anchor.kind != "held":
+            return anchor.kind
+        moved = abs(1 - belief.deficit / belief.capacity - look.state)
+        return "synchronised" if moved > SEEN else None
 
     def _tick(self, time: float) -> None:
         """Look at what is deepest and highest, and where the meter stops counting up."""

@@ -46,8 +46,8 @@ BETTER = 0.8
 """Part of its error to which a low point has to get better to be told again."""
 
 
-Kind = Literal["full", "empty", "synchronised", "held", "low"]
-"""What is held, or low again, is told only where it was not known."""
+Kind = Literal["full", "empty", "synchronised", "held"]
+"""What is held, up or down, is told only where it was not known."""
 
 
 class Anchor(NamedTuple):
@@ -56,6 +56,8 @@ class Anchor(NamedTuple):
     kind: Kind
     state: float
     error: float
+    is_again: bool = False
+    """Whether the same was told before, so that it says something only where the count is less sure."""
 
 
 class Moment(NamedTuple):
@@ -128,7 +130,7 @@ class LowDetection:
         if told and error > BETTER * told and not is_empty:
             return None
         self.was_empty |= is_empty
-        kind: Kind = "empty" if is_empty else "low" if self.is_again else "synchronised"
+        kind: Kind = "empty" if is_empty else "held" if self.is_again else "synchronised"
         self.told_at = at.time
         if told:
             # The part that is new: the curve is wrong in the same way both times.
@@ -137,7 +139,7 @@ class LowDetection:
             error = gain**-0.5 if gain > 1.0 else 1.0
         else:
             self.error = error
-        return Anchor(kind, max(state, 0.0), error)
+        return Anchor(kind, max(state, 0.0), error, self.is_again and not is_empty)
 
 
 @dataclass(slots=True)
