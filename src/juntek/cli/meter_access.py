@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from juntek.cli.gateway_client import GatewayClient, find_gateway, user_name
-from juntek.config import Configuration, default_database, find_file, load
+from juntek.cli.gateway_client import GatewayClient, find_configuration, find_gateway, user_name
+from juntek.config import default_database
 from juntek.control import (
     ALL,
     Change,
@@ -27,7 +27,7 @@ from juntek.control import (
     plan_action,
     require_confirmed,
 )
-from juntek.errors import ConfigurationError, NoReplyError
+from juntek.errors import NoReplyError
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, loop_in_thread, open_meter
 from juntek.update import Update
 
@@ -116,7 +116,7 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Access]:
 
     Raises LinkError, NoReplyError, or what a gateway says.
     """
-    configuration = _find_configuration(config)
+    configuration = find_configuration(config)
     known = find_gateway(configuration, link, address) if configuration is not None else None
     if isinstance(known, GatewayClient):
         yield known
@@ -156,15 +156,3 @@ async def _wait(meter: LiveMeter, condition: Callable[[], bool], seconds: float)
     except TimeoutError:
         return False
     return True
-
-
-def _find_configuration(config: Path | None) -> Configuration | None:
-    """Return the configuration; one that was not named and is wrong, or not for this user, is no hindrance."""
-    if config is None and find_file(os.environ) is None:
-        return None
-    try:
-        return load(config, os.environ)
-    except ConfigurationError:
-        if config is not None:
-            raise
-        return None
