@@ -128,7 +128,7 @@ def describe(found: Survey) -> Iterator[str]:
         yield f"  A display asks address {_join(found.asked_by_display)}; it can stay plugged in."
     if found.damaged and found.meters:
         total = found.frames + found.damaged
-        yield f"  {found.damaged} of {total} frames were damaged; look at the wires and the ground."
+        yield f"  Damaged frames: {found.damaged} of {total}; look at the wires and the ground."
     if not found.meters and found.cause != "gateway":
         said = FOUND.get(found.cause, "{detail}")
         yield f"  {said.format(detail=found.detail, asks=_join(found.asked_by_display))}"
@@ -167,6 +167,6 @@ def next_step(surveys: Sequence[Survey]) -> str:
         "swapped": f"swap the wires A and B at {where}, then: juntek find",
         "no_permission": f"get the right to open {where} as said above, then: juntek find",
         "gateway": "open the page of the gateway, or look at its log: journalctl --unit juntek",
-        "in_use": f"stop the program that uses {where}, then: juntek find",
+        "in_use": f"do with {where} what is said above, then: juntek find",
         "display_only": "switch the meter on, then: juntek find",
     }.get(cause or "", f"check what is said of {where}, then: juntek find")

@@ -35,7 +35,10 @@ def read(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = ANSWER_TIMEOUT,
     config: ConfigFile = None,
 ) -> None:
-    """Read one meter, one reading a line; where the gateway reads it, as the gateway has it."""
+    """Read one meter, one reading a line.
+
+    Where the gateway reads the meter it is asked; --mode and --interval are its own then.
+    """
     from juntek.cli.gateway_meter import follow  # noqa: PLC0415 - other commands take its options from here
 
     meter = follow(url, address, config, mode, interval, timeout or None)

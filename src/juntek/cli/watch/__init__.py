@@ -31,8 +31,8 @@ def watch(
 ) -> None:
     """Show one meter live in the terminal.
 
-    Values, charge and the last minutes; below it how the link does. Where the gateway reads it, as the gateway has it.
-    Ends with q or Ctrl-C.
+    Values, charge and the last minutes; below it how the link does. Ends with q or Ctrl-C. Where the gateway reads
+    the meter it is asked; --mode and --interval are its own then.
     """
     from rich.console import Console  # noqa: PLC0415 - nobody else needs it
 
