@@ -57,7 +57,7 @@ STUBS = {
     "juntek": """\
 case $1 in
     find) exec $BOX/usr/local/bin/juntek find $BOX/ttyUSB0 ;;
-    service) cp $BOX/home/juntek/src/juntek/cli/juntek.service $BOX/etc/systemd/system ;;  # done for real in tests/packages
+    service) cp $BOX/home/juntek/src/juntek/cli/juntek.service $BOX/etc/systemd/system ;;
     watch) exec script --quiet --return --command "$A_WHILE $BOX/usr/local/bin/juntek $*" /dev/null ;;
     run | simulate) exec $A_WHILE $BOX/usr/local/bin/juntek "$@" ;;
     *) exec $BOX/usr/local/bin/juntek "$@" ;;

@@ -100,6 +100,14 @@ def test_a_port_of_the_gateway_is_shown_as_the_gateway_has_it(site: tuple[Path, 
     assert found["meters"][0]["voltage"] > 40
 
 
+def test_settings_are_shown_by_any_page_and_written_by_one_that_allows_it(site: tuple[Path, str]) -> None:
+    folder, port = site
+    shown = beside(folder, "settings", "show", port)
+    assert (shown.status, "nominal_capacity" in shown.output) == (0, True), shown.talk
+    refused = beside(folder, "settings", "set", port, "nominal_capacity=123", "--yes")
+    assert (refused.status, len(refused.talk.splitlines()), "allow_control" in refused.talk) == (3, 1, True)
+
+
 def test_an_address_that_the_gateway_does_not_know_is_named(site: tuple[Path, str]) -> None:
     folder, port = site
     result = beside(folder, "read", port, "--address", "7")

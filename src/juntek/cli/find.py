@@ -103,7 +103,7 @@ def _ask_gateway(configuration: Configuration, port: str) -> Survey | None:
         return None
     found = Survey(hide_secrets(port), "gateway")
     try:
-        client = open_gateway(configuration, meters[0], to_write=False)
+        client = open_gateway(configuration, meters[0])
         updates = {facts["name"]: update_of(facts) for facts in client.list_meters()}
     except JuntekError as error:
         found.detail = str(error)

@@ -126,9 +126,7 @@ def meters_on(configuration: Configuration, link: str) -> list[MeterConfiguratio
     return [meter for meter in configuration.meters if _is_same(meter.link, link)]
 
 
-def find_gateway(
-    configuration: Configuration, link: str, address: int, *, to_write: bool = True
-) -> GatewayClient | str | None:
+def find_gateway(configuration: Configuration, link: str, address: int) -> GatewayClient | str | None:
     """Return the way by a gateway that runs and reads this meter; else the name that the meter has, if any.
 
     Raises ConfigurationError where the gateway reads it and cannot be asked, with what to do.
@@ -144,34 +142,31 @@ def find_gateway(
             f"The gateway reads {hide_secrets(link)}, and knows no meter with the address {address} there; add it "
             "to [[meters]], or stop the gateway."
         )
-    return open_gateway(configuration, options, to_write=to_write)
+    return open_gateway(configuration, options)
 
 
-def open_gateway(configuration: Configuration, meter: MeterOptions, *, to_write: bool) -> GatewayClient:
+def open_gateway(configuration: Configuration, meter: MeterOptions) -> GatewayClient:
     """Return the way by a gateway that runs. Raises ConfigurationError where it cannot be asked, with what to do."""
     web = configuration.sinks.get("web")
-    needs = "add [web] with a password and allow_control" if to_write else "add [web] to its configuration"
-    stop = "or stop the gateway while you change settings." if to_write else "or stop the gateway."
     if not isinstance(web, WebOptions):
-        raise ConfigurationError(f"The gateway reads {meter.name} and has no page to ask it by; {needs}, {stop}")
-    token = None
-    if to_write or web.needs_password:
-        token = _read_token(configuration.database, meter.name, stop)
+        raise ConfigurationError(
+            f"The gateway reads {meter.name} and has no page to ask it by; add [web] to its configuration, or stop it."
+        )
+    token = _read_token(configuration.database, meter.name) if web.needs_password else None
     return GatewayClient(meter.name, _reachable(web), token, meter.interval)
 
 
-def _read_token(database: Path, name: str, stop: str) -> str:
+def _read_token(database: Path, name: str) -> str:
     path = token_path(database)
     try:
         return path.read_text(encoding="ascii").strip()
     except PermissionError:
         raise ConfigurationError(
-            f"The gateway reads {name}, and {path} is for its own user; run this with sudo, {stop}"
+            f"The gateway reads {name}, and {path} is for its own user; run this with sudo, or stop the gateway."
         ) from None
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
-            f"The gateway reads {name}, and there is no {path} to ask it with; give [web] a password and "
-            f"allow_control, {stop}"
+            f"The gateway reads {name}, and there is no {path} to ask it with; restart or stop the gateway."
         ) from None
 
 

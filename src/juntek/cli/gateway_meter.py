@@ -53,13 +53,13 @@ def follow(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Raises LinkError, or ConfigurationError where the gateway cannot be asked.
     """
     configuration = None if link.startswith("replay:") else find_configuration(config)
-    known = find_gateway(configuration, link, address, to_write=False) if configuration is not None else None
+    known = find_gateway(configuration, link, address) if configuration is not None else None
     if not isinstance(known, GatewayClient) or configuration is None:
         return open_meter(link, address, mode=mode, interval=interval, timeout=timeout)
     sys.stderr.write(f"The gateway reads {known.meter}, so it is asked, and shown as often as it reads.\n")
 
     def find() -> GatewayClient:
-        found = find_gateway(configuration, link, address, to_write=False)
+        found = find_gateway(configuration, link, address)
         if not isinstance(found, GatewayClient):
             raise LinkLostError("The gateway was stopped; start it again, or run this again to read the meter itself.")
         return found

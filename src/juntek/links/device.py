@@ -185,6 +185,6 @@ def _in_use(path: str, users: list[tuple[int, str]]) -> str:
     if users:
         return f"{path} is already open in this program; write the very same link for all meters on one bus."
     return (
-        f"{path} is in use by a program of another user; if it is the gateway, put sudo before this command to ask it, else "
-        f"find the program with: sudo fuser -v {path}"
+        f"{path} is in use by a program of another user; put sudo before this command where it is the gateway, "
+        f"else find it with: sudo fuser -v {path}"
     )
