@@ -174,7 +174,7 @@ def _summary(estimator: Estimator) -> str:
     pack, values = estimator.pack, estimator.describe()
     resistance = values["measured_resistance"]
     return (
-        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: full {counted(values['synchronisations'], 'time')}, "
+        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: full {counted(int(values['synchronisations'] or 0), 'time')}, "
         f"holds {values['usable_capacity']:g} Ah, zero offset {values['zero_offset']:g} A"
         + (f", {resistance:g} mΩ." if resistance is not None else ".")
     )
