@@ -16,6 +16,7 @@ from pathlib import Path
 
 from juntek.battery.ledger import Ledger
 from juntek.capture import Chunk, ChunkReader
+from juntek.capture.likeness import explain_no_frames
 from juntek.capture.packing import DamagedError, Unpacking
 from juntek.capture.times import LineTimes
 from juntek.clock import CLOCK_END, Clock
@@ -203,6 +204,17 @@ def read_log(
     except (OSError, DamagedError) as error:
         text = getattr(error, "strerror", None) or error
         raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
+
+
+def explain_nothing(path: Path) -> str:
+    """Return a sentence about a recording in which no frame was found; raises RequestError like `read_log`."""
+    reader, packing = ChunkReader(), Unpacking()
+    try:
+        with path.open("rb") as file:
+            reader.feed(packing.feed(file.read(BLOCK)))
+    except (OSError, DamagedError) as error:
+        raise RequestError(f"{path} cannot be read ({error}): give the path of a recording.") from error
+    return explain_no_frames(reader.start)
 
 
 def _first_time(path: Path, zone: tzinfo | None) -> float:

@@ -5,37 +5,52 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import NamedTuple
 
 
-def explain_no_connection(error: BaseException, who: str, *, host: str, key: str, authority: str) -> str:  # noqa: PLR0911 - one a cause
+class Mend(NamedTuple):
+    """What an owner can do: keys of the name, of name and port together, and of the authority of a certificate."""
+
+    host: str
+    port: str
+    authority: str
+    tls: str
+    """What to do where no TLS is spoken, as the end of a sentence."""
+
+
+def explain_no_connection(  # noqa: PLR0911 - one a cause
+    error: BaseException, who: str, mend: Mend, *, host: str, tls: bool = False
+) -> str:
     """Return why no connection came about, with the mend: `who` begins the sentence.
 
-    `key` is what the owner wrote the address into, `authority` where the certificate of an authority would go.
+    `tls`: it was to be spoken, so that who breaks off does not speak it.
     """
     for cause in causes_of(error):
         match cause:
             case ssl.SSLCertVerificationError():
-                return _explain_certificate(cause, who, key, authority)
+                return _explain_certificate(cause, who, mend)
             case ssl.SSLError():
-                return f"{who} does not speak TLS there; begin {key} with http://, or correct its port."
+                return f"{who} does not speak TLS there; {mend.tls}."
             case socket.gaierror():
-                return f'{who} is at "{host}", a name that is not known; check {key}.'
+                return f'{who} cannot be found, as the name "{host}" is not known; check {mend.host}.'
             case ConnectionRefusedError():
-                return f"{who} is not there; start it, or check host and port in {key}."
+                return f"{who} is not there; start it, or check {mend.port}."
+            case ConnectionResetError() if tls:
+                return f"{who} does not speak TLS there; {mend.tls}."
             case TimeoutError():
-                return f"{who} does not answer; check {key} and the network."
+                return f"{who} does not answer; check {mend.port} and the network."
             case OSError() if cause.errno:
-                return f"{who} cannot be reached ({cause.strerror}); check {key} and the network."
-    return f"{who} cannot be reached; check host and port in {key}."
+                return f"{who} cannot be reached ({cause.strerror}); check {mend.host} and the network."
+    return f"{who} cannot be reached; check {mend.port}."
 
 
-def _explain_certificate(error: ssl.SSLCertVerificationError, who: str, key: str, authority: str) -> str:
+def _explain_certificate(error: ssl.SSLCertVerificationError, who: str, mend: Mend) -> str:
     what = error.verify_message.rstrip(".")
     if "match" in what or "not valid for" in what:
-        return f"{who} shows a certificate of another name ({what}); write the name in it into {key}."
+        return f"{who} shows a certificate of another name ({what}); write the name in it into {mend.host}."
     if "expired" in what or "not yet valid" in what:
         return f"{who} shows a certificate that is out of date ({what}); renew it, or set this machine's clock."
-    return f"{who} shows a certificate that is not trusted ({what}); give its authority as {authority}."
+    return f"{who} shows a certificate that is not trusted ({what}); give its authority as {mend.authority}."
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:

@@ -24,6 +24,7 @@ class Option:
     type does not list. `check` returns what is wrong with a value, as the end of a sentence that begins with the key.
     `truth` are the words that false and true stand for, in a key that was once one of these.
     `example` stands in the file where the default says nothing; with `written` the key is not commented out there.
+    A number may have the `prefix` before it.
     """
 
     help: str
@@ -35,6 +36,7 @@ class Option:
     truth: tuple[str, str] | None = None
     example: Any = None
     written: bool = False
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ def show(value: object, *, secret: bool = False) -> str:
         return str(value).lower()
     if isinstance(value, dict | list | tuple):
         return "a table" if isinstance(value, dict) else "a list"
-    text = str(value)
+    # Python refuses to write out thousands of digits.
+    text = str(value) if not isinstance(value, int) or value.bit_length() < 4096 else "a number without end"
     text = text if len(text) <= 40 else f"{text[:37]}…"
     return f'"{text}"' if isinstance(value, str) else text
 

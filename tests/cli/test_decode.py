@@ -152,3 +152,13 @@ def test_a_pipe_that_closes_early_is_a_quiet_end(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_one_sentence(path: str, sentence: str) -> None:
     result = run("decode", path)
     assert (result.status, result.output, result.talk) == (2, "", sentence)
+
+
+def test_the_time_zone_is_that_of_the_configuration_and_said(tmp_path: Path) -> None:
+    file = tmp_path / "juntek.toml"
+    file.write_text('time_zone = "Asia/Tokyo"\n[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
+    line = b"2026-05-01 12:00:00 :r50=1,215,2056,200,5408,4592,9437,14353,134,0,0,0,162,30682,\n"
+    ended = run("decode", given=line, JUNTEK_CONFIG=str(file))
+    assert '"2026-05-01T03:00:00' in ended.output
+    assert "Asia/Tokyo" in ended.talk
+    assert str(file) in ended.talk

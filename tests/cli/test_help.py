@@ -134,3 +134,11 @@ def test_no_command_shows_the_help() -> None:
     result = run()
     assert result.status == 2
     assert "Commands:" in result.output + result.talk
+
+
+@pytest.mark.parametrize("command", ["read", "run", "watch"])
+@pytest.mark.parametrize("address", ["0", "100", "abc", "P0", "9" * 5000])
+def test_an_impossible_address_is_told_in_words_of_ours(command: str, address: str) -> None:
+    result = run(command, *(("--link",) if command == "run" else ()), "/dev/none", "--address", address)
+    assert result.status == 2
+    assert "1 to 99" in result.talk

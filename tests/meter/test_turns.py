@@ -160,7 +160,7 @@ async def test_a_silent_meter_costs_its_neighbours_little() -> None:
 
 
 async def test_another_device_on_the_line_is_ignored() -> None:
-    options = Options(models=("KG140F", "KH140F"), addresses=(1, 9))
+    options = Options(models=("KG140F", "KH140F"), addresses=(5, 9))
     async with served(options, 1) as (wires, told):
         wires.simulation.plug_display("newer", 9)
         await told.mode("listen")
@@ -171,3 +171,24 @@ async def test_another_device_on_the_line_is_ignored() -> None:
     assert "unplug the display" in error
     assert "asks address 9" in error
     assert "address 1 does not answer" in error
+
+
+@pytest.mark.parametrize("display", ["newer", "older"])
+async def test_a_meter_that_the_display_leaves_out_is_asked_behind_its_replies(
+    port: Path | None, display: Display
+) -> None:
+    options = Options(models=("KG140F", "KL140F"), addresses=(1, 2), pty=port, display=display)
+    async with served(options, 1, 2) as (wires, told):
+        await told.more(5, address=2)
+        await told.more(5, address=1)
+        assert wires.asked("R50=1") == wires.asked("R51=1") == 0, "the display asks it"
+        assert told.last["meter 2"].health.mode == "listen"
+        assert told.last["meter 2"].settings is not None
+
+
+async def test_in_mode_listen_a_meter_that_the_display_leaves_out_is_not_asked() -> None:
+    options = Options(models=("KG140F", "KL140F"), addresses=(1, 2), display="newer")
+    async with served(options, 1, 2, mode="listen") as (wires, told):
+        await told.more(40, address=1)
+    assert wires.said["program"] == b""
+    assert told.of(2) == []

@@ -81,7 +81,7 @@ async def test_tls_with_the_right_authority(start_mosquitto: Callable[..., Mosqu
     ("certificate", "sentence"),
     [
         (ServerCertificate.EXPIRED, "out of date .*; renew it, or set this machine's clock"),
-        (ServerCertificate.WRONG_HOST, "of another name .*; set mqtt.host to the name in it"),
+        (ServerCertificate.WRONG_HOST, "of another name .*; write the name in it into mqtt.host"),
     ],
 )
 async def test_bad_certificate_is_told_with_its_mend(

@@ -139,7 +139,7 @@ async def test_target_that_is_not_there_is_told() -> None:
 
 async def test_name_that_nobody_knows_is_told() -> None:
     async with open_target(Options(url="http://nowhere.invalid/write"), "1") as target:
-        with pytest.raises(TargetError, match=r'at "nowhere.invalid", a name that is not known; check'):
+        with pytest.raises(TargetError, match=r'name "nowhere.invalid" is not known; check'):
             await target.write(LINES)
 
 

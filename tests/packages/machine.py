@@ -65,7 +65,20 @@ class Machine:
         place = self._folder / "machine"
         place.mkdir()
         self._cgroup.mkdir()
-        words = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup", "--fork", "--kill-child"]
+        # It ends with us, also where a test run is killed.
+        words = [
+            "setpriv",
+            "--pdeathsig=KILL",
+            "unshare",
+            "--mount",
+            "--pid",
+            "--ipc",
+            "--uts",
+            "--net",
+            "--cgroup",
+            "--fork",
+            "--kill-child",
+        ]
         join = 'echo $$ >"$CGROUP/cgroup.procs"; exec "$@"'
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -89,11 +89,14 @@ def test_the_app_takes_broker_and_meter_from_home_assistant(
     machine.write("/root/data/options.json", json.dumps({"meters": [{"name": "house", "link": LINK}]}))
     machine.run(
         "podman", "run", "--detach", "--name=app", *HERE, "--add-host=supervisor:127.0.0.1",
-        "--volume=/root/data:/data", f"--env=SUPERVISOR_TOKEN={supervisor.TOKEN}", "--env=JUNTEK_WEB__AUTH=none", "app",
+        "--volume=/root/data:/data", f"--env=SUPERVISOR_TOKEN={supervisor.TOKEN}",
+        "--env=JUNTEK_WEB__INGRESS_FROM=127.0.0.1", "app",
     )  # fmt: skip
     machine.wait_for("the app to be healthy", lambda: is_healthy(machine, "app"))
     status = ("podman", "exec", "app", "cat", "/dev/shm/juntek.status")  # noqa: S108 - of the container
     machine.wait_for("the broker", lambda: machine.ask(*status).endswith("MQTT connected"))
+    page = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8140').status)"
+    assert machine.ask("python3", "-c", page) == "200", "who asks is who the Supervisor is here"
     assert machine.exists("/root/data/juntek.db"), "what is kept lies where Home Assistant makes its backups of"
     machine.run("podman", "stop", "--time=5", "app")
     (state,) = json.loads(machine.ask("podman", "inspect", "app"))

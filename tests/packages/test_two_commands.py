@@ -32,7 +32,10 @@ def ready(machine: Machine, source: str) -> Machine:
     serve = ("systemd-run", "--quiet", "--unit=meter", f"--setenv=PYTHONPATH={source}/src", "python3", "-c", METER)
     machine.run(*serve)
     machine.run("python3", "-m", "venv", "/var/pip")
-    fetch = ("/var/pip/bin/pip", "download", "--quiet", "--dest", WHEELS, "--constraint", f"{source}/constraints.txt")
+    fetch = ("/var/pip/bin/pip", "download", "--quiet", "--dest", WHEELS, "--constraint", "/var/constraints")
+    machine.write(
+        "/var/constraints", machine.ask("sed", "-f", f"{source}/packaging/smaller.sed", f"{source}/constraints.txt")
+    )
     machine.run(*fetch, f"{source}[mqtt,web,timeseries,metrics]", "hatchling>=1.27", network=True)
     machine.wait_for("a meter", lambda: machine.exists(PORT))
     machine.run("sh", "-c", f"chgrp dialout $(readlink {PORT}) && chmod 660 $(readlink {PORT})")

@@ -92,9 +92,18 @@ class ChunkReader:
         self._tail = b""
         self._held = bytearray()
         self._at_start = True
+        self.start = b""
+        """The first bytes, at most `HELD_LIMIT`, for a guess at what it is when there are no frames in it."""
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether there are frames among the first bytes, though they may be damaged."""
+        return FRAME_START.search(self.start) is not None
 
     def feed(self, block: bytes) -> list[Chunk]:
         """Take the next bytes of the recording and give what can be told of them so far."""
+        if len(self.start) < HELD_LIMIT:
+            self.start += block[: HELD_LIMIT - len(self.start)]
         if self._is_raw():
             return [Chunk(None, block)] if block else []
         chunks: list[Chunk] = []

@@ -18,6 +18,7 @@ from juntek.config.example import write_example
 from juntek.config.keys import header_of
 from juntek.errors import ConfigurationError, JuntekError, install_line
 from juntek.files import refuse_links_of_others
+from juntek.names import slug
 from juntek.option import keys_of, show
 from juntek.outputs import find_outputs
 from juntek.secret import hide_secrets
@@ -97,6 +98,7 @@ def show_configuration(configuration: Configuration) -> str:
         )
         for meter in configuration.meters
     ]
+    topics = [f"{name} becomes {slug(name)}" for name, *_ in meters if slug(name) != name]
     outputs = [
         (name, _show_options(options))
         for section, configured in configuration.sinks.items()
@@ -108,6 +110,7 @@ def show_configuration(configuration: Configuration) -> str:
         draw_table(("output", "keys that are not the default"), outputs)
         if outputs
         else "Nothing is published: there is no section such as [mqtt].",
+        *([f"In topics and ids {', '.join(topics)}."] if topics else []),
         f"The site is {configuration.site}. Totals are kept in {configuration.database}.",
     ]
     return "\n\n".join(parts)

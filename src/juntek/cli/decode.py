@@ -12,8 +12,10 @@ from typing import Annotated, BinaryIO
 import typer
 
 from juntek.capture import Chunk, ChunkReader
+from juntek.capture.likeness import explain_no_frames
 from juntek.capture.packing import DamagedError, Unpacking
 from juntek.capture.times import LineTimes
+from juntek.cli.configured import configuration_if_any
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
 from juntek.cli.zones import ZoneName, zone_of
@@ -39,7 +41,8 @@ def decode(
     Writes one object a line, in the order of the wire, with "kind": reading, settings, identity, request,
     acknowledgement or garbage. Garbage has a "reason"; it is no error.
     """
-    times = LineTimes(zone_of(time_zone))
+    configuration = configuration_if_any() if time_zone is None else None
+    times = LineTimes(zone_of(time_zone) or (configuration.time_zone if configuration else None))
     bus, reader, packing = Bus(check=not no_filter), ChunkReader(times), Unpacking()
     with _open(file) as source, quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
@@ -49,8 +52,11 @@ def decode(
                 writer.add(bus.feed(chunk.data, chunk.time), chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
+    if not reader.has_frames and not writer.kinds.keys() - {"garbage"}:
+        typer.echo(explain_no_frames(reader.start), err=True)
     if times.used_zone:
-        typer.echo(f"Times without an offset from UTC were read as {times.zone}.", err=True)
+        whose = f", the time zone of {configuration.file}" if configuration and configuration.file else ""
+        typer.echo(f"Times without an offset from UTC were read as {times.zone}{whose}.", err=True)
     if chosen is not Format.JSON:
         typer.echo(writer.summary(), err=True)
 

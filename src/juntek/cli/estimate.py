@@ -15,6 +15,7 @@ import typer
 
 from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES
+from juntek.cli.address import address_number
 from juntek.cli.formats import Format
 from juntek.cli.history import DatabaseFile, open_history
 from juntek.cli.run import ConfigFile
@@ -47,7 +48,8 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         float | None, typer.Option("--nominal-capacity", min=0.001, metavar="AH", help="What the meter is set to.")
     ] = None,
     address: Annotated[
-        int | None, typer.Option("--address", min=1, max=99, help="Of the meter; default: the first that is heard.")
+        int | None,
+        typer.Option("--address", parser=address_number, metavar="N", help="Default: the first that is heard."),
     ] = None,
     history: Annotated[
         str | None, typer.Option("--history", metavar="METER", help="Take the minutes of this meter in the history.")
@@ -173,8 +175,9 @@ def _summary(estimator: Estimator) -> str:
     guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
     pack, values = estimator.pack, estimator.describe()
     resistance = values["measured_resistance"]
+    fulls = counted(int(values["synchronisations"] or 0), "time")
     return (
-        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: full {counted(int(values['synchronisations'] or 0), 'time')}, "
+        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: full {fulls}, "
         f"holds {values['usable_capacity']:g} Ah, zero offset {values['zero_offset']:g} A"
         + (f", {resistance:g} mΩ." if resistance is not None else ".")
     )

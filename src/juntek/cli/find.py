@@ -79,9 +79,9 @@ async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
 
 async def look_at(ports: Sequence[str], config: Path | None = None) -> list[Survey]:
     """Look at all ports at once, where the gateway reads one by asking it; says on stderr what it does."""
-    from juntek.cli.gateway_client import find_configuration  # noqa: PLC0415 - see `find`
+    from juntek.cli.configured import configuration_if_any  # noqa: PLC0415 - see `find`
 
-    configuration = find_configuration(config)
+    configuration = configuration_if_any(config)
     return list(await asyncio.gather(*(_look_at(port, configuration) for port in ports)))
 
 

@@ -18,7 +18,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from juntek.config import Configuration, MeterConfiguration, find_file, load
+from juntek.config import Configuration, MeterConfiguration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
 from juntek.lock import hold, lock_of
 from juntek.meter import MeterOptions
@@ -99,18 +99,6 @@ class GatewayClient:
                 f"The gateway reads this meter, and its page at {self.address} does not answer ({error}); "
                 "look at its log, or stop the gateway."
             ) from None
-
-
-def find_configuration(config: Path | None) -> Configuration | None:
-    """Return the configuration; one that was not named and is wrong, or not for this user, is no hindrance."""
-    if config is None and find_file(os.environ) is None:
-        return None
-    try:
-        return load(config, os.environ)
-    except ConfigurationError:
-        if config is not None:
-            raise
-        return None
 
 
 def is_running(database: Path) -> bool:

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from juntek.cli.gateway_client import Facts, GatewayClient, find_configuration, find_gateway
+from juntek.cli.configured import configuration_if_any
+from juntek.cli.gateway_client import Facts, GatewayClient, find_gateway
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.meter import Mode, open_meter
 from juntek.quantity import READING_KEYS
@@ -52,7 +53,7 @@ def follow(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Raises LinkError, or ConfigurationError where the gateway cannot be asked.
     """
-    configuration = None if link.startswith("replay:") else find_configuration(config)
+    configuration = None if link.startswith("replay:") else configuration_if_any(config)
     known = find_gateway(configuration, link, address) if configuration is not None else None
     if not isinstance(known, GatewayClient) or configuration is None:
         return open_meter(link, address, mode=mode, interval=interval, timeout=timeout)

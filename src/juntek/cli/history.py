@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from juntek.calendar import system_zone
+from juntek.cli.address import address_number
 from juntek.cli.days import dates_between, draw_days, heading_of, moment_of
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
@@ -140,7 +141,7 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, in any order.")],
     meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
     address: Annotated[
-        int | None, typer.Option(min=1, max=99, metavar="N", help="Its address, where there are several.")
+        int | None, typer.Option(parser=address_number, metavar="N", help="Its address, where there are several.")
     ] = None,
     time_zone: ZoneName = None,
     database: DatabaseFile = None,
@@ -152,7 +153,7 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     is, so that it can be done again.
     """
     from juntek.history import Database  # noqa: PLC0415
-    from juntek.importing import LogImport, import_logs  # noqa: PLC0415
+    from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
 
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
@@ -169,6 +170,9 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
         job.times.zone = zone_of(time_zone) or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
+    if not result.kept and all(why.startswith("garbage") for why in result.skipped):
+        for file in files:
+            typer.echo(f"{file}: {explain_nothing(file)}", err=True)
     if job.times.used_zone:
         whose = "" if time_zone else ", the zone of the days; --time-zone tells another"
         typer.echo(f"Times without an offset from UTC were read as {job.times.zone}{whose}.", err=True)

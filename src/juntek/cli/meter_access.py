@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from juntek.cli.gateway_client import GatewayClient, find_configuration, find_gateway, user_name
+from juntek.cli.configured import configuration_if_any
+from juntek.cli.gateway_client import GatewayClient, find_gateway, user_name
 from juntek.config import default_database
 from juntek.control import (
     ALL,
@@ -116,7 +117,7 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Access]:
 
     Raises LinkError, NoReplyError, or what a gateway says.
     """
-    configuration = find_configuration(config)
+    configuration = configuration_if_any(config)
     known = find_gateway(configuration, link, address) if configuration is not None else None
     if isinstance(known, GatewayClient):
         yield known

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from juntek.cli.address import address_number
 from juntek.cli.formats import Format, Writer
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 URL_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Url = Annotated[str, typer.Argument(metavar="URL", help=URL_HELP, show_default=False)]
-Address = Annotated[int, typer.Option(min=1, max=99, metavar="N", help="The meter's address, P01 at its display.")]
+Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
 ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
 Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from juntek.cli.address import address_number
 from juntek.cli.service import serve
 
 ConfigFile = Annotated[
@@ -22,7 +23,7 @@ ConfigFile = Annotated[
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: ConfigFile = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Read this one meter, not those of the file.")] = None,
-    address: Annotated[int, typer.Option(min=1, max=99, metavar="N", help="Address of the meter at --link.")] = 1,
+    address: Annotated[int, typer.Option(parser=address_number, metavar="N", help="Address at --link.")] = 1,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="The MQTT broker: mqtt.host.")] = None,
     port: Annotated[int | None, typer.Option(metavar="N", help="Its port: mqtt.port.")] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="The user there: mqtt.username.")] = None,

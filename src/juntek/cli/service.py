@@ -43,7 +43,7 @@ def read_arguments(arguments: Sequence[str]) -> Flags | None:
             value = rest.pop(0) if rest else ""
         if name not in FLAGS or not value or value.startswith("-"):
             return None
-        if name in NUMBERS and not (value.isdecimal() and int(value) in NUMBERS[name]):
+        if name in NUMBERS and not (value.isdecimal() and len(value) < 20 and int(value) in NUMBERS[name]):
             return None
         flags[name] = value
     return flags

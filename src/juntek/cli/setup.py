@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 import typer
 
+from juntek.cli.address import address_number
 from juntek.cli.find import describe as describe_port
 from juntek.cli.find import look_at, next_step
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, find_known, read, split_host, write
@@ -67,7 +68,7 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Where the meter is; default: what is found.")] = None,
     address: Annotated[
-        int | None, typer.Option(min=1, max=99, metavar="N", help="Its address; default: found.")
+        int | None, typer.Option(parser=address_number, metavar="N", help="Its address; default: found.")
     ] = None,
     chemistry: Annotated[
         str | None, typer.Option(metavar="WORD", help=f"{', '.join(CHEMISTRIES)}, or none; default: asked for.")

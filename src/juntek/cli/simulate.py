@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from juntek.cli.address import address_number
 from juntek.cli.stopping import run_until_stopped
 
 PORT = 8140
@@ -25,7 +26,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         typer.Option(metavar="NAME", help="KG140F, KL140F, KH140F and the like; give several for several meters."),
     ] = None,
     address: Annotated[
-        list[int] | None, typer.Option(min=1, max=99, metavar="N", help="Address, once for each meter.")
+        list[int] | None, typer.Option(parser=address_number, metavar="N", help="Address, once for each meter.")
     ] = None,
     display: Annotated[bool, typer.Option("--display", help="Let a display poll the first meter.")] = False,  # noqa: FBT002
     speed: Annotated[float, typer.Option(metavar="X", help="Simulated seconds in one second.")] = 1.0,

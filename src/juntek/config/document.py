@@ -24,6 +24,10 @@ FILE_VARIABLE = "JUNTEK_CONFIG"
 NESTING = "__"
 
 _AT = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+LARGEST = 1_000_000
+"""Bytes of a file; a thousand meters are less."""
+_DEEP = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
+"""A key of so many parts that the parser needs memory without end."""
 _BARE_WORD = re.compile(r"\s*[\w.\"'-]+\s*=\s*[A-Za-z/]")
 
 
@@ -125,10 +129,17 @@ def read_document(
 
 def _read_file(document: Document, path: Path) -> None:
     text = read_text(path)
+    if deep := _DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ConfigurationError(f"{path}, line {line}: a key has too many parts; there are at most three.")
     try:
         document.values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(_explain_syntax(path, text, str(error))) from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: brackets stand in each other too deep; leave them out.") from None
+    except ValueError:
+        raise ConfigurationError(f"{path}: it has a number with thousands of digits; correct it.") from None
     document.file = path
     document.lines = find_lines(text)
     document.origins = {place: f"{path}, line {line}" for place, line in document.lines.items()}
@@ -138,7 +149,11 @@ def _read_file(document: Document, path: Path) -> None:
 def read_text(path: Path) -> str:
     """Return the text of the file; raises ConfigurationError with what to do about it."""
     try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ConfigurationError(f"{path} is too large for a configuration; name the right file.")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         raise ConfigurationError(f"{path} does not exist; write it with: juntek config init {path}") from None
     except UnicodeDecodeError as error:
@@ -178,11 +193,15 @@ def _read_variable(document: Document, name: str, text: str, known: set[str]) ->
     if len(words) == 1 and text.lstrip()[:1] in ("[", "{"):
         try:
             value = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigurationError(f"{name}: this is not JSON ({error}); correct it.") from None
-    document.set(tuple(int(word) if word.isdecimal() else word for word in words), value, name)
+    document.set(tuple(int(word) if _is_number(word) else word for word in words), value, name)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """Order numbers in names by their value, and a whole before its parts."""
-    return [(int(word), "") if word.isdecimal() else (-1, word) for word in name.split(NESTING)]
+    return [(int(word), "") if _is_number(word) else (-1, word) for word in name.split(NESTING)]
+
+
+def _is_number(word: str) -> bool:
+    return word.isdecimal() and len(word) <= 9

@@ -105,7 +105,7 @@ class MeterKeys:
             written=True,
         ),
     ]
-    address: Annotated[int, Option("1 to 99: P01 at the display", low=1, high=99, written=True)] = 1
+    address: Annotated[int, Option("1 to 99: P01 at the display", low=1, high=99, written=True, prefix="P")] = 1
     mode: Annotated[Mode, Option("auto: listen first, poll when no display does; or listen, poll")] = "auto"
     interval: Annotated[float, Option("between polls", unit="s", low=0.05, high=3600)] = 1.0
     model: Annotated[str, Option("", choices=_families)] = "auto"

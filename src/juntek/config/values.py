@@ -114,7 +114,9 @@ def _convert(key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
     elif kind in (str, Path):
         made = kind(value) if isinstance(value, str) else None
     else:
-        made = _read_truth(value) if kind is bool else _read_number(value)
+        prefixed = isinstance(value, str) and key.option.prefix
+        bare = value.strip().upper().removeprefix(key.option.prefix) if prefixed else value
+        made = _read_truth(bare) if kind is bool else _read_number(bare)
         if kind is int and made is not None:
             made = int(made) if made.is_integer() else None
     if made is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Chunk", "Link", "check_link", "find_kinds", "kind_of", "open_link"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 _ALIASES = {"tcp": "socket"}
 _SHARED = {"stream", "bridge"}
 _NO_DEVICE = re.compile(r"(?![/.~]).*//|//|[^/]*@|.*\?")
@@ -105,6 +106,8 @@ def kind_of(url: str) -> str:
     scheme = _ALIASES.get(scheme, scheme)
     kinds = find_kinds()
     is_device = found is None and bool(url.strip()) and not _NO_DEVICE.match(url)
+    if (place := _HOST_AND_PORT.fullmatch(url)) and (found is None or scheme not in kinds):
+        raise LinkError(f"'{url}' is a network address; write socket://{place[0]} for it.")
     if not is_device and (found is None or scheme == "device" or scheme not in kinds):
         known = ", ".join(f"{kind}:" for kind in sorted((kinds | _ALIASES.keys()) - {"device"}))
         raise LinkError(

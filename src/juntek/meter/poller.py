@@ -1,6 +1,7 @@
-"""Decides who asks the meters; rule: while somebody else asks (a display), this side only listens.
+"""Decides who asks the meters; rule: whom somebody else asks (a display), this side only listens to.
 
-It is told what passes on the line and writes requests; it reads nothing itself. A command takes its turn between two
+It is told what passes on the line and writes requests; it reads nothing itself. A meter that a display leaves out is
+asked right behind a reply to the display. A command takes its turn between two
 requests of this side, or right behind a reply to somebody else's, and is asked about afterwards.
 """
 
@@ -94,6 +95,8 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
         self._foreign: list[float] = []
+        self._served: dict[int | None, float] = {}
+        """When somebody else asked an address, or was answered by it."""
         self._echo: bytes | None = None
         self._damaged = False
         self._awaited: tuple[Query | None, int] | None = None
@@ -148,7 +151,7 @@ class Poller:
             self._echo = None
         else:
             now = self._loop.time()
-            self._heard = now
+            self._heard = self._served[heard.address] = now
             self._foreign = [*(at for at in self._foreign[-1:] if now - at < SILENCE), now]  # two are enough
 
     def _hear_reply(self, heard: Heard) -> None:
@@ -157,7 +160,7 @@ class Poller:
         if self._awaited == (heard.query, heard.address):
             self._end_waiting()
         elif self._activity != "poll":
-            self._heard = self._loop.time()
+            self._heard = self._served[heard.address] = self._loop.time()
             self._gap.set()
 
     def _hear_damaged(self, heard: Heard) -> None:
@@ -189,10 +192,25 @@ class Poller:
             if rest <= 0:
                 self._foreign.clear()
                 return
-            if not self._jobs:
+            if self._jobs:
+                if await self._has_gap(min(rest, 0.5)):
+                    await self._do(self._jobs[0])
+            elif (address := self._find_left_out(start)) is not None:
+                await self._take_turn(address, self._turns[address])
+            else:
                 await self._rest(min(rest, 0.5))
-            elif await self._has_gap(min(rest, 0.5)):
-                await self._do(self._jobs[0])
+
+    def _find_left_out(self, start: float) -> int | None:
+        """Return the address of a meter that is due and that nobody asks, listened to since `start`."""
+        now = self._loop.time()
+        if self._activity != "listen":
+            return None
+        due = (
+            (turn.reading, address)
+            for address, turn in self._turns.items()
+            if turn.reading <= now and max(self._served.get(address, start), start) + SILENCE <= now
+        )
+        return min(due, default=(0.0, None))[1]
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until there is a command to write."""
@@ -205,6 +223,7 @@ class Poller:
         """Wait until the line is free for a moment: at once where nobody else asks."""
         if self._activity == "poll":
             return True
+        self._gap.clear()  # one of before may be over
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._gap.wait()
@@ -239,7 +258,6 @@ class Poller:
                 return None
             # What surprises is believed when it is said again, and may wait for a reading before it that is in doubt.
             for question in (*dict.fromkeys((query, "reading")),) * (1 + ASK_AGAIN):
-                await self._has_gap(SILENCE)
                 await self._ask(question, job.address, turn)
                 obeyed = job.obeyed()
                 if obeyed:
@@ -298,7 +316,8 @@ class Poller:
         await self._ask("reading", address, turn)
 
     async def _ask(self, query: Query, address: int, turn: _Turn) -> bool:
-        """Ask and wait; return whether the reply came damaged."""
+        """Ask when the line is free, and wait; return whether the reply came damaged."""
+        await self._has_gap(SILENCE)
         turn.misses += 1  # until the reply comes
         self._decoder.expect(address)
         return await self._exchange(query, address, self._language.ask(query, address))

@@ -135,7 +135,7 @@ class Meter:
         address = self.options.address
         if asked is not None:
             return (
-                f"A display asks address {asked} on {link}, so this program only listens, and address {address} does "
+                f"A display asks address {asked} on {link}, and address {address} does "
                 f"not answer; write address = {asked}, set the display to P{address:02}, or unplug the display."
             )
         if self.options.mode == "listen":
@@ -144,7 +144,7 @@ class Meter:
                 f"or change the mode from listen to auto."
             )
         return (
-            f"A display asks on {link}, so this program only listens, and address {address} does not answer; "
+            f"A display asks on {link}, and address {address} does not answer; "
             f"check the meter's address, or unplug the display."
         )
 

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import math
 import socket
-import ssl
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from juntek.errors import JuntekError
 from juntek.names import slug
+from juntek.network import Mend, explain_no_connection
 from juntek.outputs.mqtt.credentials import make_tls_context, read_password
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ KEEP_ALIVE: Final = 30
 _BAD_PROTOCOL, _BAD_LOGIN, _NOT_ALLOWED = 132, 134, 135
 """Reason codes of MQTT 5, section 2.4; those of 3.1.1 come translated."""
 
+_MEND = Mend(
+    host="mqtt.host",
+    port="mqtt.host and mqtt.port",
+    authority="mqtt.ca_file",
+    tls="use its TLS port, usually 8883",
+)
 _WIRE_LOG = logging.getLogger("juntek.outputs.mqtt.wire")
 _WIRE_LOG.setLevel(logging.CRITICAL)
 
@@ -186,8 +192,7 @@ def explain_refusal(options: Options, error: Exception) -> str:
         return f"{broker} refuses the connection: {error}; its log says more."
     if isinstance(error, ClosedUnansweredError):
         return _explain_close(options, broker)
-    # The library keeps the cause only as the context of its own error.
-    return _explain_cause(options, broker, error if isinstance(error, TimeoutError) else error.__context__)
+    return explain_no_connection(error, broker, _MEND, host=options.host, tls=options.tls)
 
 
 def _explain_close(options: Options, broker: str) -> str:
@@ -197,35 +202,6 @@ def _explain_close(options: Options, broker: str) -> str:
     if options.certificate_file is None:
         return f"{closed}; if it asks for a client certificate, set mqtt.certificate_file and mqtt.key_file."
     return f"{closed}; check that it accepts the certificate in mqtt.certificate_file."
-
-
-def _explain_cause(options: Options, broker: str, cause: BaseException | None) -> str:  # noqa: PLR0911 - one a cause
-    match cause:
-        case ssl.SSLCertVerificationError():
-            return _explain_certificate(broker, cause)
-        case ssl.SSLError():
-            return f"{broker} does not speak TLS there ({cause.reason}); use its TLS port, usually 8883."
-        case socket.gaierror():
-            return f'The MQTT broker\'s name "{options.host}" is not known; check mqtt.host.'
-        case ConnectionRefusedError():
-            return f"{broker} is not there; start it, or check mqtt.host and mqtt.port."
-        case ConnectionResetError() if options.tls:
-            return f"{broker} does not speak TLS there; use its TLS port, usually 8883."
-        case TimeoutError():
-            return f"{broker} does not answer; check mqtt.host, mqtt.port and the network."
-        case OSError():
-            return f"{broker} cannot be reached ({cause.strerror or cause}); check mqtt.host and the network."
-        case _:
-            return f"{broker} cannot be reached; check mqtt.host and mqtt.port."
-
-
-def _explain_certificate(broker: str, error: ssl.SSLCertVerificationError) -> str:
-    what = error.verify_message.rstrip(".")
-    if "match" in what or "not valid for" in what:
-        return f"{broker} shows a certificate of another name ({what}); set mqtt.host to the name in it."
-    if "expired" in what or "not yet valid" in what:
-        return f"{broker} shows a certificate that is out of date ({what}); renew it, or set this machine's clock."
-    return f"{broker} shows a certificate that is not trusted ({what}); give its authority as mqtt.ca_file."
 
 
 def explain_loss(options: Options) -> str:

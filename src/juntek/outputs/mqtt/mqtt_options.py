@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +14,8 @@ from juntek.option import Option, check_options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_WITH_TLS = ("mqtts", "ssl", "tls", "wss")
+
 
 def _topic_problem(topic: str) -> str | None:
     if not topic or topic != topic.strip("/") or any(character in topic for character in "+#\0") or topic[0] == "$":
@@ -21,7 +24,20 @@ def _topic_problem(topic: str) -> str | None:
 
 
 def _host_problem(host: str) -> str | None:
-    return None if host.strip() else "is empty; give the name or address of the broker."
+    if not host.strip():
+        return "is empty; give the name or address of the broker."
+    if "://" not in host and "@" not in host and "/" not in host:
+        return None
+    scheme, _, rest = host.rpartition("://")
+    user, _, place = rest.partition("/")[0].rpartition("@")
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:]+)(?::(\d{1,5}))?", place)
+    if found is None:
+        return "is the name or address of the broker alone; write it like 192.168.1.5."
+    lines = [f'host = "{found[1].strip("[]")}"', *([f"port = {found[2]}"] if found[2] else [])]
+    name = user.partition(":")[0]
+    lines += [*([f'username = "{name}"'] if name else []), *(["tls = true"] if scheme in _WITH_TLS else [])]
+    password = "; the password goes into a file (password_file)" if ":" in user else ""
+    return f"is the name or address of the broker alone; write {' and '.join(lines)}, each on its own line{password}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ import httpx
 
 from juntek.errors import ConfigurationError
 from juntek.files import read_bytes
-from juntek.network import explain_no_connection
+from juntek.network import Mend, explain_no_connection
 from juntek.outputs.timeseries.responses import TargetError, explain_response, read_response
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ IDLE_TIME: Final = 3700.0
 HABIT, HABIT_TIME = 5, 60.0
 """Who lets go of a connection so often in so many s does it with everybody, as Telegraf where it is idle."""
 
+_MEND: Final = Mend(
+    host="timeseries.url",
+    port="host and port in timeseries.url",
+    authority="timeseries.ca_file",
+    tls="begin timeseries.url with http://, or correct its port",
+)
 _SMALL: Final = 1_000
 """Bytes that are not worth compressing."""
 _LARGE: Final = 32_000
@@ -212,9 +218,7 @@ class Target:
         target, url = f"The target {self._options.label}", urlsplit(self._options.url)
         match error:
             case httpx.ConnectError() | httpx.ConnectTimeout():
-                return explain_no_connection(
-                    error, target, host=url.hostname or "", key="timeseries.url", authority="timeseries.ca_file"
-                )
+                return explain_no_connection(error, target, _MEND, host=url.hostname or "")
             case httpx.TimeoutException() | TimeoutError():
                 return f"{target} takes too long to answer; look at its log and its load."
             case httpx.RemoteProtocolError() if not _HANG_UP.search(str(error)):

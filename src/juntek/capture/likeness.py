@@ -1,0 +1,77 @@
+"""What a recording without frames most likely is, told with the mend; rule: pure, and it guesses aloud."""
+
+from __future__ import annotations
+
+import re
+
+from juntek.capture.lines import read_record
+from juntek.rs485.wiring import look_at
+
+_START = 64 * 1024
+"""Bytes from the start of a recording that are looked at."""
+
+_MAGICS = (
+    (b"PK\x03\x04", "a ZIP archive; unpack it and give the file in it"),
+    (b"\x28\xb5\x2f\xfd", "a file packed by zstd; unpack it with: zstd -d FILE"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and give the file in it"),
+    (b"Rar!\x1a\x07", "a RAR archive; unpack it and give the file in it"),
+    (b"%PDF-", "a PDF; give the recording itself, as text or bytes"),
+    (b"\x89PNG\r\n", "a picture; give the recording itself, as text or bytes"),
+    (b"\xff\xd8\xff", "a picture; give the recording itself, as text or bytes"),
+    (b"GIF8", "a picture; give the recording itself, as text or bytes"),
+    (b"SQLite format 3\x00", "a database; give a recording, or read a history with: juntek history export"),
+    (b"PAR1", "a Parquet file of decoded values; give the recording that they came from"),
+    (b"\x7fELF", "a program; give a recording"),
+    (b"<!", "a web page; save what the meter sent as text"),
+    (b"<html", "a web page; save what the meter sent as text"),
+)
+_DECODED = re.compile(rb"\b(?:voltage|current|power|soc|state_of_charge|remaining)\b", re.IGNORECASE)
+_TIME = re.compile(rb"\d{1,2}:\d{2}:\d{2}|\b1[5-9]\d{8}\b")
+_CAUSES = {
+    "swapped": "the bus with its wires A and B swapped; exchange them and record again",
+    "speed": "the bus at another speed{}; the meters speak at 115200 bits a second",
+    "device": "{}; give the recording of a meter",
+    "noise": "noise, or another device; check the wires A and B and the adapter, and record again",
+}
+
+
+def explain_no_frames(start: bytes) -> str:
+    """Return a sentence about a recording in which no frame was found, by its first bytes, unpacked."""
+    return f"No frames found; {_guess(start[:_START])}."
+
+
+def _guess(start: bytes) -> str:
+    if not start.strip():
+        return "the recording is empty; record again with: juntek capture"
+    for magic, said in _MAGICS:
+        if start.startswith(magic):
+            return f"this looks like {said}"
+    if _is_text(start):
+        return f"this looks like {_guess_text(start)}"
+    cause, detail = look_at(start[:4096])
+    if cause == "speed" and detail:
+        detail = f" ({detail})"
+    return f"this looks like {_CAUSES[cause].format(detail)}"
+
+
+def _is_text(start: bytes) -> bool:
+    text = start.decode("utf-8", "replace")
+    readable = sum(letter.isprintable() or letter in "\r\n\t\x1b" for letter in text if letter != "\ufffd")
+    return readable > 0.95 * len(text)
+
+
+def _guess_text(start: bytes) -> str:
+    first = start.lstrip(b"\xef\xbb\xbf").lstrip()
+    line = first.split(b"\n", 1)[0]
+    if first[:1] in b"[{" and (read_record(line) is not None or b'":' in first[:200]):
+        if _DECODED.search(first):
+            return "JSON of decoded values; give the recording that they came from, with what the meter sent"
+        return "JSON without what a meter sent"
+    if len(re.findall(rb"[,;\t]", line)) >= 2 and _DECODED.search(line):
+        return "a table of decoded values; give the recording that they came from, with what the meter sent"
+    cause, detail = look_at(start[:4096])
+    if cause == "device" and not detail.startswith("text"):
+        return f"{detail}; give the recording of a meter"
+    if _TIME.search(start):
+        return "a log without what the meter sent; let the program log the bytes of the bus, and record again"
+    return "text without what a meter sent; give a recording of the bus"
