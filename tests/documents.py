@@ -50,13 +50,14 @@ STUBS = {
     "apt-get": "[ $1 = install ]",  # installs nothing here
     # Writes what a reader would: the port, and the broker.
     "nano": 'sed -i "s|/dev/ttyUSB0|$BOX/ttyUSB0|; s|^# port = 1883|port = $BROKER_PORT|" "$1"',
-    "systemctl": "[ $1 = daemon-reload ] || [ -f $BOX/etc/systemd/system/juntek.service ]",
+    "systemctl": "[ -f $BOX/etc/systemd/system/juntek.service ]",
     "journalctl": "[ $1 = --unit ]",
     "usermod": "[ $2 = dialout ]",
     # What runs until it is stopped is stopped; the live view gets the terminal that it wants.
     "juntek": """\
 case $1 in
     find) exec $BOX/usr/local/bin/juntek find $BOX/ttyUSB0 ;;
+    service) cp $BOX/home/juntek/src/juntek/cli/juntek.service $BOX/etc/systemd/system ;;
     watch) exec script --quiet --return --command "$A_WHILE $BOX/usr/local/bin/juntek $*" /dev/null ;;
     run | simulate) exec $A_WHILE $BOX/usr/local/bin/juntek "$@" ;;
     *) exec $BOX/usr/local/bin/juntek "$@" ;;

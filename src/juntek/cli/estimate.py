@@ -20,7 +20,7 @@ from juntek.cli.formats import Format
 from juntek.cli.history import DatabaseFile, open_history
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
-from juntek.errors import RequestError
+from juntek.errors import RequestError, counted
 from juntek.importing import read_log
 from juntek.option import list_choices
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
@@ -175,8 +175,9 @@ def _summary(estimator: Estimator) -> str:
     guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
     pack, values = estimator.pack, estimator.describe()
     resistance = values["measured_resistance"]
+    fulls = counted(int(values["synchronisations"] or 0), "time")
     return (
-        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: {values['synchronisations']} times full, "
+        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: full {fulls}, "
         f"holds {values['usable_capacity']:g} Ah, zero offset {values['zero_offset']:g} A"
         + (f", {resistance:g} mΩ." if resistance is not None else ".")
     )

@@ -7,14 +7,19 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
-from juntek.errors import NoReplyError
+from juntek.errors import JuntekError, NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
 from juntek.secret import hide_secrets
+
+if TYPE_CHECKING:
+    from juntek.config import Configuration
 
 FOUND = {
     "display_only": "A display asks address {asks}, and no meter answers: switch the meter's supply on, and look "
@@ -45,10 +50,12 @@ def find(
         list[str] | None, typer.Argument(metavar="LINK", help="Look there; default: all serial ports.")
     ] = None,
     form: Annotated[Form, typer.Option("--format", help="How to write what was found.")] = Form.TEXT,
+    config: ConfigFile = None,
 ) -> None:
     """Look for meters, and for what is wrong with the wires.
 
     It listens at every serial port of this computer, or at the links that are given, then asks the addresses 1 to 99.
+    What the gateway reads is asked of the gateway.
     """
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
@@ -56,11 +63,11 @@ def find(
     if not ports:
         raise NoReplyError("This computer has no serial port; plug the adapter in and look with: ls /dev/serial/by-id")
     with quiet_pipe():
-        run_until_stopped(_find(ports, form))
+        run_until_stopped(_find(ports, form, config))
 
 
-async def _find(ports: Sequence[str], form: Form) -> None:
-    surveys = await look_at(ports)
+async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
+    surveys = await look_at(ports, config)
     if form is Form.JSON:
         typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
     else:
@@ -70,29 +77,59 @@ async def _find(ports: Sequence[str], form: Form) -> None:
         raise NoReplyError("No meter was found.")
 
 
-async def look_at(ports: Sequence[str]) -> list[Survey]:
-    """Look at all ports at once; says on stderr what it does."""
-    return list(await asyncio.gather(*map(_look_at, ports)))
+async def look_at(ports: Sequence[str], config: Path | None = None) -> list[Survey]:
+    """Look at all ports at once, where the gateway reads one by asking it; says on stderr what it does."""
+    from juntek.cli.configured import configuration_if_any  # noqa: PLC0415 - see `find`
+
+    configuration = configuration_if_any(config)
+    return list(await asyncio.gather(*(_look_at(port, configuration) for port in ports)))
 
 
-async def _look_at(port: str) -> Survey:
+async def _look_at(port: str, configuration: Configuration | None) -> Survey:
     def tell(doing: str) -> None:
         sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
 
-    return await survey(port, Patience(), tell)
+    held = await asyncio.to_thread(_ask_gateway, configuration, port) if configuration is not None else None
+    return held or await survey(port, Patience(), tell)
+
+
+def _ask_gateway(configuration: Configuration, port: str) -> Survey | None:
+    """Return what the gateway says of a port that it reads, or None."""
+    from juntek.cli.gateway_client import is_running, meters_on, open_gateway  # noqa: PLC0415
+    from juntek.cli.gateway_meter import update_of  # noqa: PLC0415
+
+    meters = [meter.options for meter in meters_on(configuration, port)]
+    if not meters or not is_running(configuration.database):
+        return None
+    found = Survey(hide_secrets(port), "gateway")
+    try:
+        client = open_gateway(configuration, meters[0])
+        updates = {facts["name"]: update_of(facts) for facts in client.list_meters()}
+    except JuntekError as error:
+        found.detail = str(error)
+        return found
+    for meter in meters:
+        update = updates[meter.name]
+        if update.available:
+            found.meters[meter.address] = Station(update.identity, update.settings, update.reading)
+        else:
+            found.detail = update.health.error or f"It waits for the first word of {meter.name}; try again."
+    return found
 
 
 def describe(found: Survey) -> Iterator[str]:
     """Yield what is said of one link."""
     yield found.link
+    if found.cause == "gateway":
+        yield f"  The gateway reads this port. {found.detail}".rstrip()
     for address, meter in sorted(found.meters.items()):
         yield f"  Meter at address {address}: {_describe_meter(meter)}"
     if found.meters and found.asked_by_display:
         yield f"  A display asks address {_join(found.asked_by_display)}; it can stay plugged in."
     if found.damaged and found.meters:
         total = found.frames + found.damaged
-        yield f"  {found.damaged} of {total} frames were damaged; look at the wires and the ground."
-    if not found.meters:
+        yield f"  Damaged frames: {found.damaged} of {total}; look at the wires and the ground."
+    if not found.meters and found.cause != "gateway":
         said = FOUND.get(found.cause, "{detail}")
         yield f"  {said.format(detail=found.detail, asks=_join(found.asked_by_display))}"
     elif found.cause == "meters" and (lost := found.asked_by_display - found.meters.keys()):
@@ -130,6 +167,6 @@ def next_step(surveys: Sequence[Survey]) -> str:
         "swapped": f"swap the wires A and B at {where}, then: juntek find",
         "no_permission": f"get the right to open {where} as said above, then: juntek find",
         "gateway": "open the page of the gateway, or look at its log: journalctl --unit juntek",
-        "in_use": f"stop the program that uses {where}, then: juntek find",
+        "in_use": f"do with {where} what is said above, then: juntek find",
         "display_only": "switch the meter on, then: juntek find",
     }.get(cause or "", f"check what is said of {where}, then: juntek find")

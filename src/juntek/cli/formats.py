@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from juntek.errors import counted
 from juntek.quantity import QUANTITIES, READING_KEYS
 from juntek.reading import Identity, Reading, Settings, iso_time
 from juntek.rs485.bus import Event
@@ -44,6 +45,8 @@ _COLUMNS = (
     ("temperature", "temp.", 6),
 )
 _LONGEST_RAW = 48
+_MANY = {"garbage": "garbage", "settings": "settings", "identity": "identities"}
+"""What is not made with an s."""
 
 
 def kind_of(event: Event) -> str:
@@ -106,9 +109,13 @@ class Writer:
         """Return how many of each kind there were, as a sentence for stderr."""
         if not self.kinds:
             return "There was nothing in it."
-        counts = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common())
+        counts = ", ".join(_counted(count, kind) for kind, count in self.kinds.most_common())
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
-        return f"{counts}{f' ({reasons})' if reasons else ''}"
+        return f"{counts}{f' ({reasons})' if reasons else ''}."
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {_MANY[kind]}" if kind in _MANY and count != 1 else counted(count, kind)
 
 
 def _json_line(event: Event, time: float | None) -> str:

@@ -11,17 +11,20 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from juntek.config import Configuration
+from juntek.config import Configuration, MeterConfiguration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
 from juntek.lock import hold, lock_of
+from juntek.meter import MeterOptions
 from juntek.outputs.web.local_token import WHO, token_path
 from juntek.outputs.web.web_options import WebOptions
+from juntek.secret import hide_secrets
 
 TIMEOUT = 120.0
 """s for an answer: on a busy line a few commands take a while."""
@@ -31,11 +34,18 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class GatewayClient:
-    """The settings of a meter by way of its gateway."""
+    """A meter by way of its gateway. `token` is None where the page asks for none; `interval` is s between readings."""
 
     meter: str
     address: str
-    token: str
+    token: str | None
+    interval: float = 1.0
+
+    def list_meters(self) -> list[Facts]:
+        """Return what the gateway says of all its meters."""
+        with self.open("meters") as answer:
+            meters: list[Facts] = json.load(answer)
+            return meters
 
     def describe(self) -> Facts:
         """Return all settings and actions."""
@@ -64,15 +74,24 @@ class GatewayClient:
         return outcomes
 
     def _ask(self, method: str, path: str, body: Facts | None = None) -> Facts:
-        url = f"http://{self.address}/api/meters/{urllib.parse.quote(self.meter, safe='')}/{path}"
-        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json", WHO: user_name()}
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(url, data, headers, method=method)
+        with self.open(f"meters/{urllib.parse.quote(self.meter, safe='')}/{path}", method, data) as answer:
+            facts: Facts = json.load(answer)
+            return facts
+
+    @contextmanager
+    def open(
+        self, path: str, method: str = "GET", data: bytes | None = None, timeout: float = TIMEOUT
+    ) -> Iterator[HTTPResponse]:
+        """Ask, and yield the answer to be read; `timeout` is in s of silence. Raises what the gateway says."""
+        headers = {"content-type": "application/json", WHO: user_name()}
+        if self.token is not None:
+            headers["authorization"] = f"Bearer {self.token}"
+        request = urllib.request.Request(f"http://{self.address}/api/{path}", data, headers, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this computer
         try:
-            with opener.open(request, timeout=TIMEOUT) as answer:
-                facts: Facts = json.load(answer)
-                return facts
+            with opener.open(request, timeout=timeout) as answer:
+                yield answer
         except urllib.error.HTTPError as error:
             raise _explain(error) from None
         except (OSError, HTTPException, ValueError) as error:
@@ -82,44 +101,60 @@ class GatewayClient:
             ) from None
 
 
+def is_running(database: Path) -> bool:
+    """Whether a gateway runs that uses this database."""
+    if not lock_of(database).exists():
+        return False
+    with hold(lock_of(database)) as free:
+        return not free
+
+
+def meters_on(configuration: Configuration, link: str) -> list[MeterConfiguration]:
+    """Return the meters that are configured on this link, however it is written."""
+    return [meter for meter in configuration.meters if _is_same(meter.link, link)]
+
+
 def find_gateway(configuration: Configuration, link: str, address: int) -> GatewayClient | str | None:
     """Return the way by a gateway that runs and reads this meter; else the name that the meter has, if any.
 
     Raises ConfigurationError where the gateway reads it and cannot be asked, with what to do.
     """
-    meters = [meter for meter in configuration.meters if _is_same(meter.link, link)]
+    meters = meters_on(configuration, link)
     if not meters:
         return None
-    name = next((meter.options.name for meter in meters if meter.options.address == address), None)
-    with hold(lock_of(configuration.database)) as free:
-        if free:
-            return name
-    if name is None:
+    options = next((meter.options for meter in meters if meter.options.address == address), None)
+    if not is_running(configuration.database):
+        return options.name if options is not None else None
+    if options is None:
         raise RequestError(
-            f"The gateway reads {link.partition('?')[0]}, and knows no meter with the address {address} there; add it "
+            f"The gateway reads {hide_secrets(link)}, and knows no meter with the address {address} there; add it "
             "to [[meters]], or stop the gateway."
         )
-    stop = "or stop the gateway while you change settings."
-    options = configuration.sinks.get("web")
-    if not isinstance(options, WebOptions):
+    return open_gateway(configuration, options)
+
+
+def open_gateway(configuration: Configuration, meter: MeterOptions) -> GatewayClient:
+    """Return the way by a gateway that runs. Raises ConfigurationError where it cannot be asked, with what to do."""
+    web = configuration.sinks.get("web")
+    if not isinstance(web, WebOptions):
         raise ConfigurationError(
-            f"The gateway reads {name} and has no page to ask it by; add [web] with a password "
-            f"and allow_control, {stop}"
+            f"The gateway reads {meter.name} and has no page to ask it by; add [web] to its configuration, or stop it."
         )
-    return GatewayClient(name, _reachable(options), _read_token(configuration.database, name, stop))
+    token = _read_token(configuration.database, meter.name) if web.needs_password else None
+    return GatewayClient(meter.name, _reachable(web), token, meter.interval)
 
 
-def _read_token(database: Path, name: str, stop: str) -> str:
+def _read_token(database: Path, name: str) -> str:
     path = token_path(database)
     try:
         return path.read_text(encoding="ascii").strip()
     except PermissionError:
         raise ConfigurationError(
-            f"The gateway reads {name}, and {path} is for its own user; run this with sudo, {stop}"
+            f"The gateway reads {name}, and {path} is for its own user; run this with sudo, or stop the gateway."
         ) from None
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
-            f"The gateway reads {name}, and its page takes no orders; give [web] a password and allow_control, {stop}"
+            f"The gateway reads {name}, and there is no {path} to ask it with; restart or stop the gateway."
         ) from None
 
 

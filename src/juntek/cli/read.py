@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from juntek.cli.address import address_number
 from juntek.cli.formats import Format, Writer
+from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
-from juntek.meter import ANSWER_TIMEOUT, Mode, open_meter
+from juntek.meter import ANSWER_TIMEOUT, Mode
+
+if TYPE_CHECKING:
+    from juntek.cli.gateway_meter import Followed
 
 URL_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Url = Annotated[str, typer.Argument(metavar="URL", help=URL_HELP, show_default=False)]
@@ -29,22 +34,21 @@ def read(  # noqa: PLR0913, PLR0917 - each is an option of the command
     timeout: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for a reading; 0: for ever.")
     ] = ANSWER_TIMEOUT,
+    config: ConfigFile = None,
 ) -> None:
-    """Read one meter, one reading a line."""
+    """Read one meter, one reading a line.
+
+    Where the gateway reads the meter it is asked; --mode and --interval are its own then.
+    """
+    from juntek.cli.gateway_meter import follow  # noqa: PLC0415 - other commands take its options from here
+
+    meter = follow(url, address, config, mode, interval, timeout or None)
     with quiet_pipe():
-        run_until_stopped(_read(url, address, count, chosen, mode, interval, timeout or None))
+        run_until_stopped(_read(meter, count, chosen))
 
 
-async def _read(  # noqa: PLR0913, PLR0917
-    url: str,
-    address: int,
-    count: int,
-    chosen: Format,
-    mode: Mode,
-    interval: float,
-    timeout: float | None,  # noqa: ASYNC109
-) -> None:
-    async with open_meter(url, address, mode=mode, interval=interval, timeout=timeout) as meter:
+async def _read(following: AbstractAsyncContextManager[Followed], count: int, chosen: Format) -> None:
+    async with following as meter:
         writer = Writer(chosen, sys.stdout.write)
         sys.stdout.flush()
         async for reading in meter:

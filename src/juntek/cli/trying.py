@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from juntek.cli.gateway_client import is_running
 from juntek.config import SYSTEM_STATE, Configuration
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.gateway import describe
 from juntek.history import Database
 from juntek.links import open_link
-from juntek.lock import hold, lock_of
 from juntek.meter import Line, MeterOptions
 from juntek.outputs.mqtt import MqttOptions
 from juntek.update import Update
@@ -44,14 +44,6 @@ async def try_all(configuration: Configuration) -> list[Trial]:
                  configuration.meters}  # fmt: skip
         works += [try_meters(link, meters) for link, meters in links.items()]
     return [trial for trials in await asyncio.gather(*works) for trial in trials]
-
-
-def is_running(database: Path) -> bool:
-    """Whether a gateway runs that uses this database."""
-    if not lock_of(database).exists():
-        return False
-    with hold(lock_of(database)) as free:
-        return not free
 
 
 async def log_in(options: MqttOptions) -> None:

@@ -180,5 +180,5 @@ def _picture(screen: Screen, width: int, height: int) -> RenderableType:
         Panel(wire, title=f"On the wires: {counted(screen.frames, 'frame')}", title_align="left"),
     ]
     if screen.broker is not None:
-        parts.append(Panel(published, title=f"Published: {screen.messages} messages", title_align="left"))
+        parts.append(Panel(published, title=f"Published: {counted(screen.messages, 'message')}", title_align="left"))
     return Group(*parts)

@@ -184,4 +184,7 @@ def _in_use(path: str, users: list[tuple[int, str]]) -> str:
         return f"{path} is in use by '{command}' (process {number}); stop that program, as only one can read a port."
     if users:
         return f"{path} is already open in this program; write the very same link for all meters on one bus."
-    return f"{path} is in use by a program that cannot be seen from here; find it with: sudo fuser -v {path}"
+    return (
+        f"{path} is in use by a program of another user; put sudo before this command where it is the gateway, "
+        f"else find it with: sudo fuser -v {path}"
+    )

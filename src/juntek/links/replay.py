@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from juntek.capture import Chunk, ChunkReader
-from juntek.errors import LinkError, LinkLostError, RequestError
+from juntek.errors import LinkError, LinkLostError, RequestError, counted
 from juntek.links import Link
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ class ReplayLink(Link):
 
     async def write(self, data: bytes) -> None:
         """Refuse: a recording hears nothing."""
-        raise RequestError(f"{self.url} is a recording and cannot take {len(data)} bytes; write to a live link.")
+        raise RequestError(
+            f"{self.url} is a recording and cannot take {counted(len(data), 'byte')}; write to a live link."
+        )
 
     async def close(self) -> None:
         """Close the file."""

@@ -7,16 +7,17 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from juntek.cli.read import Address, Interval, ModeOption, Url
+from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import run_until_stopped
 from juntek.errors import RequestError
-from juntek.meter import LiveMeter, Mode, open_meter
 from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
+    from juntek.cli.gateway_meter import Followed
     from juntek.cli.watch.view import Watched
 
 REFRESH = 0.25
@@ -25,35 +26,46 @@ REFRESH = 0.25
 _QUIT_KEYS = b"qQ\x04"
 
 
-def watch(url: Url, address: Address = 1, mode: ModeOption = "auto", interval: Interval = 1.0) -> None:
+def watch(
+    url: Url, address: Address = 1, mode: ModeOption = "auto", interval: Interval = 1.0, config: ConfigFile = None
+) -> None:
     """Show one meter live in the terminal.
 
-    Values, charge and the last minutes; below it how the link does. Ends with q or Ctrl-C.
+    Values, charge and the last minutes; below it how the link does. Ends with q or Ctrl-C. Where the gateway reads
+    the meter it is asked; --mode and --interval are its own then.
     """
     from rich.console import Console  # noqa: PLC0415 - nobody else needs it
+
+    from juntek.cli.gateway_meter import follow  # noqa: PLC0415
 
     console = Console()
     if not console.is_terminal or console.is_dumb_terminal:
         raise RequestError("A live view needs a terminal; for a file or a pipe use: juntek read")
-    run_until_stopped(_watch(url, address, mode, interval))
-
-
-async def _watch(url: str, address: int, mode: Mode, interval: float) -> None:
-    from juntek.cli.watch.view import Watched  # noqa: PLC0415
-
     link = hide_secrets(url)
     sys.stderr.write(f"Opening {link}…\n")
-    async with open_meter(url, address, mode=mode, interval=interval, timeout=None) as meter:
+    run_until_stopped(_watch(link, address, follow(url, address, config, mode, interval, None)))
+
+
+async def _watch(link: str, address: int, following: AbstractAsyncContextManager[Followed]) -> None:
+    from juntek.cli.watch.view import Watched  # noqa: PLC0415
+
+    async with following as meter:
         watched = Watched(link, address, time.monotonic())
-        following = asyncio.create_task(_follow(meter, watched))
+        updating = asyncio.create_task(_follow(meter, watched))
+        showing = asyncio.create_task(_show(watched))
         try:
             with _quit_keys():
-                await _show(watched)
+                await asyncio.wait([updating, showing], return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            following.cancel()
+            showing.cancel()
+            updating.cancel()
+            await asyncio.wait([updating, showing])
+    for task in (updating, showing):
+        if not task.cancelled():
+            task.result()  # raises what the gateway says
 
 
-async def _follow(meter: LiveMeter, watched: Watched) -> None:
+async def _follow(meter: Followed, watched: Watched) -> None:
     async for update in meter.updates():
         watched.update = update
         if update.reading is not None:
