@@ -35,6 +35,11 @@ class Identity:
     raw: bytes = b""
     time: float | None = None
 
+    @property
+    def mark(self) -> str:
+        """What the meter says of itself but for its address; empty where that is not known. Two may say the same."""
+        return self.raw.rpartition(b"=")[2].split(b",", 2)[-1].decode("ascii", "replace")
+
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("raw", "time")}

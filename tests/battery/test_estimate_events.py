@@ -108,6 +108,15 @@ def test_a_low_voltage_under_a_large_load_says_nothing_and_at_rest_it_does() -> 
     assert state(estimator) < 8
 
 
+@pytest.mark.parametrize("wrong", [-0.15, 0.15])
+def test_a_battery_that_stays_low_for_days_is_known_to_while_the_zero_drifts(wrong: float) -> None:
+    estimator = battery()
+    told = events(estimator, readings([(60.0, 12.2, -5.0), (8 * 1440.0, 12.2, wrong)]))
+    assert state(estimator) == pytest.approx(7, abs=3.5)
+    assert estimator.estimate().state_of_charge_uncertainty > 1.5  # type: ignore[union-attr]
+    assert len(told) < 15
+
+
 def test_a_percentage_that_is_set_in_the_meter_moves_nothing() -> None:
     given = readings([(60.0, 13.2, -10.0)])
     shifted = [reading._replace(remaining_capacity=reading.remaining_capacity + 30) for reading in given[180:]]
@@ -221,6 +230,26 @@ def test_the_owner_has_the_last_word_on_the_capacity() -> None:
     now = estimator.estimate()
     assert now is not None
     assert now.usable_capacity == pytest.approx(90, abs=0.5)
+
+
+@pytest.mark.parametrize(("chemistry", "cells"), [("lifepo4", 4), ("agm", 6), ("nmc", 4), ("lto", 6)])
+def test_an_alarming_voltage_is_counted_once_until_it_is_back(chemistry: str, cells: int) -> None:
+    low, high = (volts * cells for volts in CHEMISTRIES[chemistry].safe)
+    usual = CHEMISTRIES[chemistry].nominal * cells
+    estimator = battery(chemistry, cells)
+    dips: list[Step] = [(1, low - 0.05, -20), (2, low + 0.05, -20), (2, low - 0.05, -20), (3, usual, 0), (2, usual, 0)]
+    peaks: list[Step] = [(1, high + 0.05, 5), (2, high - 0.05, 5), (2, high + 0.05, 5), (3, usual, 0), (2, usual, 0)]
+    events(estimator, readings(dips * 2 + peaks, voltage=usual))
+    told = estimator.describe()
+    assert (told["low_voltage_alarms"], told["high_voltage_alarms"]) == (2, 1)
+    restored = Estimator.restore(json.loads(json.dumps(estimator.snapshot())), estimator.pack.options)
+    assert restored.describe()["low_voltage_alarms"] == 2
+
+
+def test_a_short_dip_is_the_lowest_voltage() -> None:
+    estimator = battery()
+    events(estimator, readings([(5, 13.2, -1), (1 / 6, 10.5, -90), (1 / 6, 13.2, -1), (5, 13.2, -1)]))
+    assert estimator.describe()["minimum_voltage"] == 10.5
 
 
 def test_the_life_of_a_battery_is_counted() -> None:

@@ -18,7 +18,7 @@ from juntek.history import Database
 from juntek.history.queries import HistoryReader
 from juntek.outputs.mqtt.entities import entities_of
 from juntek.quantity import BATTERY_KEYS
-from juntek.reading import Reading
+from juntek.reading import Identity, Reading
 from juntek.rs485.family import find_models
 from juntek.samples import samples_of_reading
 from juntek.simulator import Options, Simulation
@@ -106,8 +106,42 @@ def test_events_are_kept_in_the_database(tmp_path: Path) -> None:
         assert reader.battery_events("house", 0, 15) == []
 
 
-async def test_a_gateway_saves_what_it_learnt_and_tells_the_meter(tmp_path: Path) -> None:
-    async with Simulation(Options()) as house:
+def identity(text: bytes) -> Identity:
+    return Identity(
+        address=1, family="KG-F", model="KG140F", sensor="shunt", max_voltage=100, max_current=400, firmware="1.32",
+        serial_number=0, raw=b":r00=1,21," + text,
+    )  # fmt: skip
+
+
+def test_what_was_learnt_with_another_meter_is_not_believed_of_this_one(caplog: pytest.LogCaptureFixture) -> None:
+    batteries, first, second = Batteries({"boat": BatteryOptions()}), identity(b"2140,132,1,"), identity(b"2140,132,2,")
+    batteries.identify("boat", first)
+    for reading in boat():
+        batteries.add("boat", reading)
+    learnt = {"identity": first.mark, **batteries.snapshot("boat")}
+    batteries.identify("boat", first)
+    assert batteries.snapshot("boat") == {"battery": learnt["battery"]}
+
+    for again in (batteries, Batteries({"boat": BatteryOptions()})):
+        caplog.clear()
+        again.restore("boat", learnt)
+        again.identify("boat", second)
+        told = again.add("boat", boat()[0])
+        assert "learnt anew" in caplog.text
+        assert again.add("boat", boat()[0]).more["synchronisations"] == 0
+        assert told.more["state_of_charge_uncertainty"] > 20
+
+    late = Batteries({"boat": BatteryOptions()})
+    late.identify("boat", second)
+    late.restore("boat", learnt)
+    assert late.add("boat", boat()[0]).more["synchronisations"] == 0
+
+
+@pytest.mark.parametrize("model", ["KG140F", "KL140F", "KH140F"])
+async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_charge(
+    tmp_path: Path, model: str
+) -> None:
+    async with Simulation(Options(models=(model,))) as house:
         path = tmp_path / "juntek.toml"
         path.write_text(
             f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n'
@@ -119,16 +153,24 @@ async def test_a_gateway_saves_what_it_learnt_and_tells_the_meter(tmp_path: Path
             while not (update := gateway.context.latest.get("house")) or update.reading is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             assert "state_of_charge_uncertainty" in update.reading.more
-            charged = update.reading.charged_energy
-            gateway._batteries.orders.append(("house", 42))
-            while abs(gateway.context.latest["house"].reading.more["meter_state_of_charge"] - 42) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        now = gateway.context.latest["house"].reading
+            ledger = gateway.totals._ledgers["house"]
+            before = ledger.totals()
+            for percent in (42, 90):
+                gateway._batteries.orders.append(("house", percent))
+                while abs(gateway.context.latest["house"].reading.more["meter_state_of_charge"] - percent) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+                count = gateway.context.latest["house"].health.frames
+                while gateway.context.latest["house"].health.frames < count + 5:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            after = ledger.totals()
+            assert ledger.notice is None
         for task in running:
             task.cancel()
         await asyncio.wait(running)
-    assert now is not None
-    assert charged is None or (now.charged_energy or 0) - charged < 50
+    for key in ("charged_capacity", "discharged_capacity"):
+        assert 0 <= getattr(after, key) - getattr(before, key) < 0.5  # Ah; the jumps were of 50 and 134
+    for key in ("charged_energy", "discharged_energy"):
+        assert 0 <= getattr(after, key) - getattr(before, key) < 25  # Wh
     database = Database(tmp_path / "juntek.db")
     assert "battery" in database.load_ledgers()["house"]
     database.close()

@@ -52,12 +52,12 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 @settings(max_examples=60, deadline=None)
 def test_a_block_gives_back_whatever_was_packed(rows: list[tuple[int | None, ...]], current: int) -> None:
-    count = len(rows)
+    count, columns = len(rows), dict(enumerate(range(len(FIELDS))))
     batch: Batch = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
     batch += [list(column) for column in zip(*rows, strict=True)]
-    assert unpack(pack(batch), count) == batch
+    assert unpack(pack(batch, columns), count, columns=columns) == batch
     wanted = {0, PLACES["power"], 5}
-    some = unpack(pack(batch), count, wanted)
+    some = unpack(pack(batch, columns), count, wanted, columns)
     assert [some[place] for place in wanted] == [batch[place] for place in wanted]
 
 

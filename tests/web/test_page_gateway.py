@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
+from juntek.battery.estimate import BatteryOptions
 from juntek.capture import Chunk
+from juntek.gateway.batteries import Batteries
 from juntek.history import Database
+from juntek.history.recorder import Recorder
 from juntek.importing import LogImport
 from juntek.simulator import Options
 from juntek.simulator.past import history
@@ -95,12 +99,12 @@ def _chunks(start: datetime, end: datetime) -> Iterator[Chunk]:
 
 
 @asynccontextmanager
-async def running(folder: Path, more: str = "") -> AsyncIterator[Running]:
+async def running(folder: Path, more: str = "", fill: Callable[[Path], None] = _fill) -> AsyncIterator[Running]:
     """A meter `house` with three days behind it, its gateway with `more` in its configuration, and the page."""
     port = free_port()
     made = Running(f"http://127.0.0.1:{port}", folder)
     try:
-        await asyncio.to_thread(_fill, folder / "juntek.db")
+        await asyncio.to_thread(fill, folder / "juntek.db")
         link = await made.start_meter()
         (folder / "juntek.toml").write_text(
             f'[[meters]]\nname = "house"\nlink = "{link}"\nmode = "poll"\ninterval = 0.5\n'
@@ -131,6 +135,32 @@ async def test_live_values_change_and_closer_looks_load_finer_points(tmp_path: P
         assert "280 Ah" in (await looked.text("#meter")).replace("\N{NO-BREAK SPACE}", " ")
         assert looked.complaints == []
         assert looked.strangers() == []
+
+
+def _fill_watched(path: Path) -> None:
+    """A boat's battery as it was watched in the days until now."""
+    batteries = Batteries({"house": BatteryOptions()})
+    seen = Faults(offset=-0.05, gain=1.0, step=0.1, nominal=165.0, start=40.0)
+    trace = readings_of(read_trace(next(FOLDER.glob("boat-*.csv.xz"))), seen)[:9000]
+    later = datetime.now(UTC).timestamp() - 60 - (trace[-1].time or 0.0)
+    moved = (reading._replace(time=(reading.time or 0.0) + later, address=1) for reading in trace)
+    kept = [batteries.add("house", reading) for reading in moved]
+    with Database(path) as database:
+        Recorder(database).record({"house": kept})
+
+
+async def test_a_battery_that_is_watched_has_its_band_in_the_chart_and_its_card(tmp_path: Path) -> None:
+    more = '[meters.battery]\nchemistry = "lifepo4"\n'
+    async with running(tmp_path, more, _fill_watched) as gateway, look(f"{gateway.url}/#range=all") as looked:
+        await looked.settled()
+        assert any("state_of_charge_uncertainty" in url for url in looked.asked if "/history?" in url)
+        await looked.page.focus(".charts__area")
+        await looked.page.keyboard.press("Home")
+        between = await looked.text(".strip[data-quantity=state_of_charge] .strip__between")
+        low, high = [float(word) for word in between.split() if word[0].isdigit()]
+        assert high - low > 5
+        assert await looked.page.locator("#battery").is_visible()
+        assert looked.complaints == []
 
 
 async def test_a_meter_and_a_gateway_that_go_away_are_told_and_come_back(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ class Ledger:
     def identify(self, identity: Identity) -> None:
         """Say who the meter is. Another one than before is a new start."""
         self.limit(identity.max_current)
-        who = identity.raw.rpartition(b"=")[2].split(b",", 2)[-1].decode("ascii", "replace")
+        who = identity.mark
         if who and self._identity not in (None, who):
             self._is_other = True
         self._identity = who or self._identity

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.errors import DatabaseError
-from juntek.reading import Reading, Settings
+from juntek.reading import Identity, Reading, Settings
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ class Batteries:
         self._told: dict[str, bool] = {}
         self._written: dict[str, int] = {}
         """How often a battery had been full when its meter was last told: it is told once a full at most."""
+        self._marks: dict[str, str] = {}
+        """What each meter said of itself last."""
         self.events: list[BatteryEvent] = []
         """Those that are not saved yet."""
         self.orders: list[tuple[str, int]] = []
@@ -44,8 +46,10 @@ class Batteries:
 
     def restore(self, meter: str, snapshot: dict[str, Any] | None) -> None:
         """Take a battery up where it stood; what cannot be read is learnt anew."""
-        saved = (snapshot or {}).get("battery")
-        if meter not in self._options or saved is None:
+        saved, mark = (snapshot or {}).get("battery"), (snapshot or {}).get("identity")
+        if mark:
+            self._marks.setdefault(meter, mark)
+        if meter not in self._options or saved is None or mark != self._marks.get(meter):
             return
         try:
             estimator = self._estimators[meter] = Estimator.restore(saved, self._options[meter])
@@ -79,6 +83,17 @@ class Batteries:
             self._written[meter] = estimator.statistics.fulls
             self.orders.append((meter, round(state)))
         return reading._replace(more={**reading.more, **values, "meter_state_of_charge": told})
+
+    def identify(self, meter: str, identity: Identity) -> None:
+        """Take who the meter is: what was learnt with another one says nothing of this one, nor what it was set to."""
+        before = self._marks.get(meter)
+        self._marks[meter] = mark = identity.mark or before or ""
+        if meter not in self._options or before in (None, mark):
+            return
+        log.warning("%s: this is another meter than before, so its battery is learnt anew.", meter)
+        self._estimators[meter] = Estimator(self._options[meter])
+        self._told[meter] = False
+        self._written.pop(meter, None)
 
     def hear(self, meter: str, settings: Settings) -> None:
         """Take how a meter is set."""

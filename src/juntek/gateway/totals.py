@@ -116,6 +116,7 @@ class TotalsKeeper:
     def identify(self, meter: str, identity: Identity) -> None:
         """Tell who the meter is: another one than before is a new start, and how much it can measure is known."""
         self._identities[meter] = identity
+        self._batteries.identify(meter, identity)
         if meter in self._ledgers:
             self._ledgers[meter].identify(identity)
 

@@ -48,6 +48,12 @@ DAMAGE = (ValueError, LookupError, OverflowError, TypeError, zlib.error)
 def pack(batch: Batch, columns: Columns = FIRST_COLUMNS) -> bytes:
     """Return the block of a batch, which has at least one reading, for a database with these columns."""
     block = bytearray((VERSION,))
+    # A further field takes no place where nobody has it.
+    columns = {
+        number: place
+        for number, place in columns.items()
+        if number in FIRST_COLUMNS or batch[place].count(None) < len(batch[place])
+    }
     _append_number(block, len(columns))
     for number in columns:
         _append_number(block, number)

@@ -26,7 +26,7 @@ from juntek.history.rollups import PART_NAMED, Part, Rollup, fold
 By = Literal["day", "month", "year"]
 ENOUGH = 0.33
 """Part of the nominal capacity that has to be charged before an efficiency is told."""
-_EXTREMES = ("voltage", "current", "power", "temperature", "remaining_capacity")
+_EXTREMES = ("voltage", "current", "power", "temperature", "remaining_capacity", "state_of_charge")
 _ENERGIES = ("charged_energy", "discharged_energy", "charged_capacity", "discharged_capacity")
 _NAMES = (
     "count", "voltage_sum", "remaining_capacity_last", "nominal_capacity_last",
@@ -142,6 +142,10 @@ def _extremes(rollup: Rollup, key: str) -> Extremes:
 
 
 def _charge(rollup: Rollup, nominal: int | None) -> Extremes:
+    """Return what was believed, else what the meter said."""
+    believed = _extremes(rollup, "state_of_charge")
+    if believed.minimum is not None:
+        return believed
     left = _extremes(rollup, "remaining_capacity")
     scale = SCALES["nominal_capacity"]
     return Extremes(*(percent_of(value, nominal, scale=scale) for value in (left.minimum, left.maximum)))

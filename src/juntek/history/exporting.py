@@ -13,12 +13,24 @@ from itertools import islice
 from typing import Any
 
 from juntek.errors import ConfigurationError, install_line
-from juntek.history.fields import PLACES, QUANTITY_KEYS, SCALES, Batch, Column, estimated_keys, percent_of, times_of
-from juntek.quantity import DIRECTIONS, QUANTITIES
+from juntek.history.fields import (
+    CHARGE,
+    PLACES,
+    QUANTITY_KEYS,
+    SCALES,
+    Batch,
+    Column,
+    charge_of,
+    estimated_keys,
+    percent_of,
+    times_of,
+)  # fmt: skip
+from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES
 from juntek.reading import iso_time
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
-ROW_KEYS = ("time", *QUANTITY_KEYS[:4], "state_of_charge", *QUANTITY_KEYS[4:], "direction", "output_state", "estimated")
+_PLAIN_KEYS = tuple(key for key in QUANTITY_KEYS if key not in (CHARGE, *BATTERY_KEYS))
+ROW_KEYS = ("time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated")
 """Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between."""
 
 CSV_ROWS = 2000
@@ -32,12 +44,13 @@ def rows_of(batch: Batch, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     times = times_of(batch)
     start, end = bisect_left(times, first), bisect_left(times, last)
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", *QUANTITY_KEYS)
+        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS)
     }
-    columns["state_of_charge"] = [
+    metered = [
         percent_of(left, nominal)
         for left, nominal in zip(columns["remaining_capacity"], columns["nominal_capacity"], strict=True)
     ]
+    columns[CHARGE] = charge_of(CHARGE, columns[CHARGE], metered)
     columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]][start:end]]
     columns["output_state"] = [
         OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]][start:end]

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from juntek.quantity import DIRECTIONS, QUANTITIES, READING_KEYS
+from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES, READING_KEYS
 from juntek.reading import READERS, Reading
 
 Column = list[int | None]
 Batch = list[Column]
+
+
+def _more(key: str, reading: Reading) -> Any:  # noqa: ANN401 - what the key says
+    return reading.more.get(key)
 
 
 class Field(NamedTuple):
@@ -32,9 +37,13 @@ FIRST_FIELDS = (
 """In the order of their numbers, 0 and up, in every database; further fields get further numbers."""
 
 KEPT = sorted(
-    (QUANTITIES[key] for key in READING_KEYS if QUANTITIES[key].per_unit), key=lambda row: row.key not in FIRST_FIELDS
+    (QUANTITIES[key] for key in READING_KEYS + BATTERY_KEYS if QUANTITIES[key].per_unit),
+    key=lambda row: row.key not in FIRST_FIELDS,
 )
 """The quantities that are kept; those of other packages come last."""
+CHARGE, METERED = "state_of_charge", "meter_state_of_charge"
+"""The first is kept where a battery is watched, as it was believed; else it is what the meter says, which follows from
+what is left. Where it is kept, the second is what the meter says."""
 INSTANTS = tuple(
     row.key for row in KEPT if row.accumulation == "instant" or (row.accumulation == "state" and row.chart is not None)
 )
@@ -69,6 +78,7 @@ _PLAIN = {
     PLACES[key]: Reading._fields.index(key) for key in (*QUANTITY_KEYS, "time", "output_code") if key in Reading._fields
 }
 """Where in a Reading the values of a place are as they are; all others are read out of it."""
+_READERS = READERS | {key: partial(_more, key) for key in (CHARGE, *BATTERY_KEYS)}
 _DIRECTION_NUMBERS = {name: number for number, name in enumerate(DIRECTIONS)}
 COUNTED = ("discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy")
 """Totals that the gateway counts, and may estimate."""
@@ -93,7 +103,7 @@ def batch_of(readings: Sequence[Reading]) -> Batch:
     batch: Batch = [[] for _ in FIELDS]
     for place, (key, scale) in enumerate(FIELDS[:-2]):
         source = _PLAIN.get(place)
-        values = [READERS[key](reading) for reading in readings] if source is None else columns[source]
+        values = [_READERS[key](reading) for reading in readings] if source is None else columns[source]
         batch[place] = _whole_numbers(values, scale)
     batch[PLACES["direction"]] = [_DIRECTION_NUMBERS[name] for name in columns[_DIRECTION]]
     masks = {keys: mask_of(keys) for keys in set(columns[_ESTIMATED])}
@@ -149,6 +159,14 @@ def estimated_keys(mask: int) -> tuple[str, ...]:
 def mask_of(keys: tuple[str, ...]) -> int:
     """Return the number that `estimated_keys` makes these keys of again."""
     return sum(1 << bit for bit, key in enumerate(ESTIMATED_KEYS) if key in keys)
+
+
+def charge_of(key: str, believed: Sequence[float | None], metered: Sequence[float | None]) -> list[float | None]:
+    """Return CHARGE or METERED at each place, of what was believed there and what the meter said."""
+    pairs = zip(believed, metered, strict=True)
+    if key == CHARGE:
+        return [meter if belief is None else belief for belief, meter in pairs]
+    return [None if belief is None else meter for belief, meter in pairs]
 
 
 def percent_of(left: float | None, nominal: float | None, *, scale: int = 1, digits: int = 2) -> float | None:

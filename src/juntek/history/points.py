@@ -12,7 +12,9 @@ from typing import Any
 
 from juntek.history.blocks import unpack
 from juntek.history.fields import (
+    CHARGE,
     CURRENT,
+    METERED,
     NOMINAL,
     PLACES,
     SCALES,
@@ -20,6 +22,7 @@ from juntek.history.fields import (
     TOTALS,
     VOLTAGE,
     Batch,
+    charge_of,
     percent_of,
     read_columns,
     times_of,
@@ -27,7 +30,10 @@ from juntek.history.fields import (
 
 Values = list[float | None]
 Numbers = Sequence[float | None]
-_SOURCES = {"state_of_charge": ("remaining_capacity", "nominal_capacity"), "power": ("voltage", "current")}
+_CHARGES = (CHARGE, METERED)
+_SOURCES = {
+    **dict.fromkeys(_CHARGES, (CHARGE, "remaining_capacity", "nominal_capacity")), "power": ("voltage", "current"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,12 @@ def read_batch(
 
 
 def _numbers_of(batch: Batch, key: str) -> tuple[Numbers, int]:
-    """Return the numbers of a quantity and how many of them are one unit; of a state of charge, what is left."""
+    """Return the numbers of a quantity and how many of them are one unit; of what the meter says, what is left."""
     if key == "power":
         # More digits than the reading had, and a third of the time.
         powers: Numbers = list(map(mul, batch[VOLTAGE], batch[CURRENT]))
         return powers, SCALES["voltage"] * SCALES["current"]
-    source = "remaining_capacity" if key == "state_of_charge" else key
+    source = "remaining_capacity" if key == METERED else key
     return batch[PLACES[source]], SCALES[source]
 
 
@@ -90,10 +96,11 @@ def points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
     """Return a point for each reading."""
     columns: dict[str, Column] = {}
     for key in quantities:
-        numbers, scale = _numbers_of(batch, key)
-        values = scaled(numbers, scale)
-        if key == "state_of_charge":
-            values = percents_of(values, batch[NOMINAL])
+        if key in _CHARGES:
+            metered = percents_of(scaled(*_numbers_of(batch, METERED)), batch[NOMINAL])
+            values = charge_of(key, scaled(*_numbers_of(batch, CHARGE)), metered)
+        else:
+            values = scaled(*_numbers_of(batch, key))
         columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
     return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
 
@@ -110,19 +117,30 @@ def points_of_buckets(batch: Batch, quantities: Sequence[str], width: int) -> Se
     spans = list(pairwise(places))
     columns: dict[str, Column] = {}
     for key in quantities:
-        numbers, scale = _numbers_of(batch, key)
-        pieces = [numbers[start:end] for start, end in spans]
-        if None in numbers:
-            pieces = [[number for number in piece if number is not None] for piece in pieces]
         if key in TOTALS:
-            columns[key] = _grown(pieces, scale)
-            continue
-        parts = [scaled([way(piece) if piece else None for piece in pieces], scale) for way in _WAYS]
-        if key == "state_of_charge":
+            columns[key] = _grown(*_pieces_of(batch, key, spans))
+        elif key in _CHARGES:
             nominals = [batch[NOMINAL][end - 1] for _, end in spans]
-            parts = [percents_of(part, nominals) for part in parts]
-        columns[key] = Column(*parts)
+            metered = [percents_of(part, nominals) for part in _parts_of(batch, METERED, spans)]
+            believed = _parts_of(batch, CHARGE, spans)
+            columns[key] = Column(*(charge_of(key, *pair) for pair in zip(believed, metered, strict=True)))
+        else:
+            columns[key] = Column(*_parts_of(batch, key, spans))
     return Series(float(width), starts, columns)
+
+
+def _pieces_of(batch: Batch, key: str, spans: Sequence[tuple[int, int]]) -> tuple[list[Sequence[Any]], int]:
+    """Return what is known of a quantity in each span, and how many of the numbers are one unit."""
+    numbers, scale = _numbers_of(batch, key)
+    pieces = [numbers[start:end] for start, end in spans]
+    if None in numbers:
+        pieces = [[number for number in piece if number is not None] for piece in pieces]
+    return pieces, scale
+
+
+def _parts_of(batch: Batch, key: str, spans: Sequence[tuple[int, int]]) -> list[Values]:
+    pieces, scale = _pieces_of(batch, key, spans)
+    return [scaled([way(piece) if piece else None for piece in pieces], scale) for way in _WAYS]
 
 
 def _average(numbers: Sequence[Any]) -> float:

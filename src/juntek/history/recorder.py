@@ -86,7 +86,7 @@ class Recorder:
             _, stream.time, stream.totals = _find_meter(connection, stream.meter)
 
     def conclude(self, stream: Stream, snapshot: dict[str, Any]) -> None:
-        """Let the gateway go on where a stream ended, with the ledger of this snapshot."""
+        """Let the gateway go on where a stream ended, with the ledger of this snapshot; the rest of it stays."""
         if stream.time is None or snapshot["last"] is None:
             return
         with self._database.transaction() as connection:
@@ -94,9 +94,11 @@ class Recorder:
             if time is not None and time >= stream.time:
                 return
             _close_stream(connection, meter, stream)
+            row = connection.execute("SELECT snapshot FROM ledger WHERE meter = ?", (stream.meter,)).fetchone()
+            before = json.loads(row[0]) if row is not None else {}
             connection.execute(
                 "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)",
-                (stream.meter, json.dumps(snapshot, allow_nan=False), stream.time / 1000),
+                (stream.meter, json.dumps(before | snapshot, allow_nan=False), stream.time / 1000),
             )
 
     def drop_raw(self, before: float, limit: int) -> int:

@@ -13,14 +13,18 @@ from itertools import groupby, pairwise
 
 from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
+    CHARGE,
     INSTANTS,
+    METERED,
     SCALES,
     TIME,
     TOTALS,
+    charge_of,
 )  # fmt: skip
 from juntek.history.points import (
     Column,
     Series,
+    Values,
     percents_of,
     points_of_buckets,
     points_of_readings,
@@ -30,7 +34,8 @@ from juntek.history.points import (
 from juntek.history.rollups import OPTIONAL, PART_NAMED, fold
 
 _FIRST = ("voltage", "current", "power")
-SERIES_KEYS = (*_FIRST, "state_of_charge", *(key for key in INSTANTS if key not in _FIRST), *TOTALS)
+_CHARGES = (CHARGE, METERED)
+SERIES_KEYS = (*dict.fromkeys((*_FIRST, CHARGE, *INSTANTS, *TOTALS)), METERED)
 WIDTHS = (
     1, 2, 5, 10, 15, 30,
     60, 120, 300, 600, 900, 1800,
@@ -127,7 +132,7 @@ def _rolled_up(
     connection: sqlite3.Connection, meter: int, quantities: Sequence[str], between: tuple[float, float], width: int
 ) -> Series:
     level, unit = ("hour", 3600) if width >= 3600 else ("minute", 60)
-    names = [name for key in quantities for name in _names(key)]
+    names = list(dict.fromkeys(name for key in quantities for name in _names(key)))
     start = between[0] - between[0] % width
     if width == unit:
         query = (
@@ -155,9 +160,10 @@ def _names(key: str) -> Iterable[tuple[str, str]]:
         yield f"{key}_last", ""
         yield f"{key}_increase", "sum"
         return
-    if key == "state_of_charge":
+    if key in _CHARGES:
         yield "nominal_capacity_last", ""
-        key = "remaining_capacity"
+        yield from _names("remaining_capacity")
+        key = CHARGE
     yield f"{key}_minimum", "min"
     yield f"{key}_maximum", "max"
     yield f"{key}_sum", "sum"
@@ -174,17 +180,22 @@ def _rolled_column(key: str, data: Mapping[str, Sequence[int | None]]) -> Column
             last=[None if value is None else value / scale for value in data[f"{key}_last"]],
             increase=[None if value is None else value / scale for value in data[f"{key}_increase"]],
         )
-    source = "remaining_capacity" if key == "state_of_charge" else key
-    counts = data[f"{source}_count" if source in OPTIONAL else "count"]
+    if key not in _CHARGES:
+        return Column(*_rolled_parts(key, data))
+    metered = [percents_of(part, data["nominal_capacity_last"]) for part in _rolled_parts("remaining_capacity", data)]
+    pairs = zip(_rolled_parts(CHARGE, data), metered, strict=True)
+    return Column(*(charge_of(key, *pair) for pair in pairs))
+
+
+def _rolled_parts(key: str, data: Mapping[str, Sequence[int | None]]) -> list[Values]:
+    """Return minimum, average, maximum and the last of each point."""
+    counts = data[f"{key}_count" if key in OPTIONAL else "count"]
     averages = [
         total / count if total is not None and count else None
-        for total, count in zip(data[f"{source}_sum"], counts, strict=True)
+        for total, count in zip(data[f"{key}_sum"], counts, strict=True)
     ]
-    parts = (data[f"{source}_minimum"], averages, data[f"{source}_maximum"], data[f"{source}_last"])
-    columns = [scaled(part, SCALES[source]) for part in parts]
-    if key == "state_of_charge":
-        columns = [percents_of(part, data["nominal_capacity_last"]) for part in columns]
-    return Column(*columns)
+    parts = (data[f"{key}_minimum"], averages, data[f"{key}_maximum"], data[f"{key}_last"])
+    return [scaled(part, SCALES[key]) for part in parts]
 
 
 # Gaps -------------------------------------------------------------------------------------------------------

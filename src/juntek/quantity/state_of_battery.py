@@ -10,6 +10,7 @@ ROWS = (
     _Row("meter_state_of_charge", "State of charge by the meter", "%", "ratio", "instant", 1,
          help="What the meter itself says is left, 0 to 1.", icon="mdi:battery-unknown", diagnostic=True),
     _Row("state_of_charge_uncertainty", "Uncertainty of the state of charge", "%", "ratio", "instant", 1,
+         per_unit=100,
          help="How far the state of charge may be off, 95 times of 100.", icon="mdi:plus-minus-variant"),
     _Row("remaining_energy", "Remaining energy", "kWh", "energy", "instant", 2, help="What is left.",
          device_class="energy_storage"),
@@ -36,6 +37,10 @@ ROWS = (
          icon="mdi:battery-alert-variant-outline"),
     _Row("cumulative_discharge", "Discharged since learning", "Ah", "charge", "state", 1,
          help="All that was discharged since the battery is watched.", icon="mdi:battery-arrow-down"),
+    _Row("low_voltage_alarms", "Low voltage alarms", "", "", "state",
+         help="How often the voltage was too low for the battery.", icon="mdi:alert-outline"),
+    _Row("high_voltage_alarms", "High voltage alarms", "", "", "state",
+         help="How often the voltage was too high for the battery.", icon="mdi:alert-outline"),
     _Row("minimum_voltage", "Lowest voltage", "V", "voltage", "state", 2, help="The lowest since it is watched."),
     _Row("maximum_voltage", "Highest voltage", "V", "voltage", "state", 2, help="The highest since it is watched."),
 )  # fmt: skip

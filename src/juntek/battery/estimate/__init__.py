@@ -12,8 +12,8 @@ from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
 from juntek.battery.estimate.belief import Belief, Look
 from juntek.battery.estimate.options import BatteryOptions
 from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Pack
-from juntek.battery.estimate.published import Estimate, describe
-from juntek.battery.estimate.resistance import LoadSteps
+from juntek.battery.estimate.published import Estimate, describe, estimate_of
+from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
 from juntek.battery.estimate.statistics import Statistics
 from juntek.errors import DatabaseError
 from juntek.reading import Reading, Settings
@@ -39,18 +39,6 @@ TICK = 60.0
 
 STILL = 0.005
 """Ah that a meter has to count in this time, unless it stands at its end."""
-
-TIMES_SURE = 1.96
-"""Standard deviations within which 95 of 100 are."""
-
-QUIET = 0.01
-"""Part of the capacity an hour: a change of the current that is no load step."""
-
-LOWEST_FOR_STEPS = 0.2
-"""State of charge below which the voltage gives way to more than the resistance."""
-
-OTHER_BATTERY = 0.06
-"""Part of the voltage that a reading after a gap may be off while hardly a current flows."""
 
 _VERSION = 1
 _KEPT = (
@@ -149,7 +137,7 @@ class Estimator:
         self._set_limits()
         self._time, self._voltage, self._remaining = time, reading.voltage, reading.remaining_capacity
         self._current = self._average = self._lag = reading.current
-        self.statistics.look(reading.voltage, 0.0)
+        self.statistics.look(reading.voltage, 0.0, self.pack.safe)
 
     def _set_limits(self) -> None:
         """Keep at hand what is compared at each reading."""
@@ -164,9 +152,7 @@ class Estimator:
         belief, time = self._settle(), reading.time
         assert time is not None  # noqa: S101 - the caller looked
         counted = reading.remaining_capacity - self._remaining
-        swapped = abs(reading.voltage - self._voltage) > OTHER_BATTERY * self._voltage and abs(reading.current) < (
-            0.05 * belief.capacity
-        )
+        swapped = self.pack.is_other(self._voltage, reading, belief.capacity)
         possible = max(seconds, 0.0) / _HOUR * belief.capacity
         if swapped or abs(counted) > min(possible + 0.01, 1.1 * belief.capacity):
             belief.doubt()
@@ -191,6 +177,8 @@ class Estimator:
     def _look(self, voltage: float, current: float, seconds: float, time: float) -> Event | None:
         """Look for an anchor, where the voltage is high or low."""
         capacity, pack = self._capacity, self.pack
+        if not pack.safe[0] < voltage < pack.safe[1]:
+            self.statistics.look(voltage, 0.0, pack.safe)
         at = Moment(voltage, current / capacity, self._lag / capacity, time, seconds)
         if voltage >= self._high:
             anchor = self._anchors.high(pack, at)
@@ -209,13 +197,15 @@ class Estimator:
             self.statistics.add_full(time)
         elif anchor.kind == "empty":
             self.statistics.full_discharges += 1
+        elif anchor.is_again and look.error < anchor.error:
+            return None  # the curve is wrong as it was before, and the count is not
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
         self._set_limits()
-        if anchor.kind == "held":
-            moved = abs(1 - belief.deficit / belief.capacity - look.state)
-            return "synchronised" if moved > SEEN else None
-        return anchor.kind
+        if anchor.kind != "held":
+            return anchor.kind
+        moved = abs(1 - belief.deficit / belief.capacity - look.state)
+        return "synchronised" if moved > SEEN else None
 
     def _tick(self, time: float) -> None:
         """Look at what is deepest and highest, and where the meter stops counting up."""
@@ -234,7 +224,7 @@ class Estimator:
         tells = chemistry.held is not None and self._voltage >= self._high
         if look.state > 1 + chemistry.overcharge and not tells:
             self._settle().fill()
-        self.statistics.look(self._voltage, look.deficit)
+        self.statistics.look(self._voltage, look.deficit, self.pack.safe)
 
     @property
     def time(self) -> float | None:
@@ -254,13 +244,7 @@ class Estimator:
 
     def estimate(self) -> Estimate | None:
         """Return what is believed now, None before the first reading."""
-        belief = self.belief
-        if belief is None:
-            return None
-        look = self.look()
-        state = min(max(100 * look.state, 0.0), 100.0)
-        error = min(TIMES_SURE * 100 * look.error, max(state, 100 - state))
-        return Estimate(state, error, belief.capacity, belief.offset)
+        return None if self.belief is None else estimate_of(self.belief, self.look())
 
     def describe(self) -> dict[str, float | int | None]:
         """Return what is published, by the keys of `quantity.battery`; nothing before the first reading."""

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 LOOK_AGAIN = 600.0
 """s between two looks at a low voltage."""
 
+LOW_AGAIN = 12 * 3600.0
+"""s after which the count may have drifted away from a low point that was told, so that it is told again."""
+
+SHARED = 1.5
+"""Times as unsure is it then: the curve is wrong as it was before."""
+
 HOLD_AGAIN = 6 * 3600.0
 """s between two looks at a voltage that is held at the top."""
 
@@ -40,12 +46,18 @@ BETTER = 0.8
 """Part of its error to which a low point has to get better to be told again."""
 
 
+Kind = Literal["full", "empty", "synchronised", "held"]
+"""What is held, up or down, is told only where it was not known."""
+
+
 class Anchor(NamedTuple):
     """A state of charge (0 to 1) that the voltage tells, and its error."""
 
-    kind: Literal["full", "empty", "synchronised", "held"]
+    kind: Kind
     state: float
     error: float
+    is_again: bool = False
+    """Whether the same was told before, so that it says something only where the count is less sure."""
 
 
 class Moment(NamedTuple):
@@ -92,18 +104,19 @@ class FullDetection:
 class LowDetection:
     """Finds low points, and tells one again only as far as it has become surer."""
 
-    __slots__ = ("error", "was_empty")
+    __slots__ = ("error", "is_again", "told_at", "was_empty")
 
     def __init__(self) -> None:
         self.leave()
 
     def leave(self) -> None:
         """The voltage is not low any more."""
-        self.error = 0.0
-        self.was_empty = False
+        self.error = self.told_at = 0.0
+        self.was_empty = self.is_again = False
 
-    def look(self, chemistry: Chemistry, voltage: float, rate: float, lag: float) -> Anchor | None:
-        """Return an anchor for a cell's voltage with the load given back; `lag` is the smoothed rate."""
+    def look(self, chemistry: Chemistry, voltage: float, at: Moment) -> Anchor | None:
+        """Return an anchor for a cell's voltage with the load given back."""
+        rate, lag = at.rate, at.lag
         ahead = -lag * chemistry.lag
         if abs(rate) > LARGEST_LOAD or abs(ahead) > LARGEST_LAG or rate > 0.01:
             return None
@@ -111,10 +124,14 @@ class LowDetection:
         error = (error * error + (0.5 * ahead) ** 2 + (0.03 * rate) ** 2) ** 0.5
         state = max(state + ahead, -0.02)
         told = self.error
+        if told and at.time - self.told_at > LOW_AGAIN:
+            told, error, self.is_again = 0.0, SHARED * error, True
         is_empty = state <= EMPTY and not self.was_empty
         if told and error > BETTER * told and not is_empty:
             return None
         self.was_empty |= is_empty
+        kind: Kind = "empty" if is_empty else "held" if self.is_again else "synchronised"
+        self.told_at = at.time
         if told:
             # The part that is new: the curve is wrong in the same way both times.
             gain = 1 / error**2 - 1 / told**2
@@ -122,7 +139,7 @@ class LowDetection:
             error = gain**-0.5 if gain > 1.0 else 1.0
         else:
             self.error = error
-        return Anchor("empty" if is_empty else "synchronised", max(state, 0.0), error)
+        return Anchor(kind, max(state, 0.0), error, self.is_again and not is_empty)
 
 
 @dataclass(slots=True)
@@ -174,7 +191,7 @@ class Anchors:
         if self._is_too_early(at.time, LOOK_AGAIN):
             return None
         cell, chemistry = (at.voltage - at.rate * resistance) / pack.cells, pack.chemistry
-        return self._low.look(chemistry, cell, at.rate, at.lag) if cell <= chemistry.low[-1][0] else None
+        return self._low.look(chemistry, cell, at) if cell <= chemistry.low[-1][0] else None
 
     def _is_too_early(self, time: float, again: float) -> bool:
         if self._look_at - HOLD_AGAIN < time < self._look_at:

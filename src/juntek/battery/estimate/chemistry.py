@@ -45,6 +45,8 @@ class Chemistry:
     """min."""
     overcharge: float = 0.03
     """Part of the capacity by which the count may seem to be above full: more is no charge, but gas or a wrong zero."""
+    safe: tuple[float, float] = (1.8, 2.6)
+    """V at and beyond which it is alarming: hardly anything is left, or the charger goes on too far."""
 
 
 _LEAD_LOW: Curve = (
@@ -66,22 +68,23 @@ CHEMISTRIES: dict[str, Chemistry] = {
                 (3.10, 0.092, 0.018), (3.165, 0.143, 0.03),
             ),
             ((3.345, 0.982, 0.008), (3.38, 0.989, 0.006), (3.425, 0.995, 0.005), (3.5, 1.0, 0.004)),
-            0.09,
+            0.09, safe=(2.7, 3.7),
         ),
         replace(
-            _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0, peukert=1.25
+            _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0, peukert=1.25,
+            safe=(1.8, 2.7),
         ),
         _LEAD,
         replace(_LEAD, name="gel", label="Gel", charged_voltage=2.33, charge_efficiency=92.0, peukert=1.2),
         Chemistry(
             "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 1.0, 0.01, 4.1,
             ((3.0, 0.0, 0.02), (3.3, 0.04, 0.02), (3.45, 0.10, 0.03), (3.55, 0.20, 0.04)),
-            ((4.1, 0.94, 0.02), (4.15, 0.97, 0.015), (4.2, 1.0, 0.01)), 0.1,
+            ((4.1, 0.94, 0.02), (4.15, 0.97, 0.015), (4.2, 1.0, 0.01)), 0.1, safe=(2.9, 4.25),
         ),
         Chemistry(
             "lto", "LTO", 2.3, 2.65, 4.0, 0.02, 99.5, 1.0, 0.01, 2.6,
             ((1.8, 0.0, 0.02), (2.0, 0.03, 0.02), (2.1, 0.09, 0.03)),
-            ((2.6, 0.97, 0.02), (2.7, 1.0, 0.01)), 0.05,
+            ((2.6, 0.97, 0.02), (2.7, 1.0, 0.01)), 0.05, safe=(1.7, 2.85),
         ),
     )
 }  # fmt: skip

@@ -20,6 +20,12 @@ IDLE = 0.2
 LEAST_TOLD, MOST_TOLD = 0.985, 1.06
 """Parts of the usual charged voltage between which that of a meter's own settings is taken."""
 
+OTHER_BATTERY = 0.06
+"""Part of the voltage that a reading after a gap may be off while hardly a current flows."""
+
+SMALL = 0.05
+"""Part of the capacity an hour that is hardly a current."""
+
 KNEE = 0.02
 """V of a cell above its steep end at which a low voltage is looked at: a load takes it off."""
 
@@ -27,7 +33,7 @@ KNEE = 0.02
 class Pack:
     """Cells in series of one chemistry; voltages are those of all of them."""
 
-    __slots__ = ("_told", "cells", "chemistry", "high", "is_unsure", "limits", "low", "options")
+    __slots__ = ("_told", "cells", "chemistry", "high", "is_unsure", "limits", "low", "options", "safe")
 
     def __init__(self, options: BatteryOptions) -> None:
         self.options = options
@@ -79,12 +85,18 @@ class Pack:
             told = None
         charged = options.charged_voltage or (told and told.full_voltage) or usual
         self.high = charged if chemistry.held is None else min(chemistry.held * self.cells, charged)
+        self.safe = chemistry.safe[0] * self.cells, chemistry.safe[1] * self.cells
         self.low = (chemistry.low[-1][0] + KNEE) * self.cells
         self.limits = Limits(
             charged,
             (options.tail_current or (told and told.full_current) or chemistry.tail_current) / 100,
             60 * (options.charged_detection_time or (told and told.full_detection_time) or chemistry.detection_time),
         )
+
+    def is_other(self, before: float, reading: Reading, capacity: float) -> bool:
+        """Whether a reading after a gap, before which there were so many V, gives another battery away."""
+        moved = abs(reading.voltage - before)
+        return moved > OTHER_BATTERY * before and abs(reading.current) < SMALL * capacity
 
     def begin(self, reading: Reading) -> Belief:
         """Return what is believed at a first reading: what the meter says, and that it may be very wrong."""

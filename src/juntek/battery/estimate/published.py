@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from juntek.battery.estimate import Estimator
+    from juntek.battery.estimate.belief import Belief, Look
+
+TIMES_SURE = 1.96
+"""Standard deviations within which 95 of 100 are."""
 
 LONGEST_TIME = 60 * 24 * 365
 """Minutes beyond which a time says nothing."""
@@ -20,6 +24,13 @@ class Estimate:
     state_of_charge_uncertainty: float
     usable_capacity: float
     zero_offset: float
+
+
+def estimate_of(belief: Belief, look: Look) -> Estimate:
+    """Return what is believed at a look."""
+    state = min(max(100 * look.state, 0.0), 100.0)
+    error = min(TIMES_SURE * 100 * look.error, max(state, 100 - state))
+    return Estimate(state, error, belief.capacity, belief.offset)
 
 
 def describe(estimator: Estimator, now: Estimate, current: float) -> dict[str, float | int | None]:
@@ -49,6 +60,8 @@ def describe(estimator: Estimator, now: Estimate, current: float) -> dict[str, f
         "average_discharge": None if statistics.average is None else round(statistics.average, 1),
         "full_discharges": statistics.full_discharges,
         "cumulative_discharge": round(statistics.cumulative, 1),
+        "low_voltage_alarms": statistics.low_alarms,
+        "high_voltage_alarms": statistics.high_alarms,
         "minimum_voltage": statistics.lowest,
         "maximum_voltage": statistics.highest,
     }

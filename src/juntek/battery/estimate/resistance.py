@@ -10,6 +10,12 @@ from juntek.reading import Reading
 STEPS = 64
 """Steps that are remembered."""
 
+QUIET = 0.01
+"""Part of the capacity an hour: a change of the current that is no load step."""
+
+LOWEST_FOR_STEPS = 0.2
+"""State of charge below which the voltage gives way to more than the resistance."""
+
 LEAST_STEP = 3.0
 """Times the change that is none."""
 

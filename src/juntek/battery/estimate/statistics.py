@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+OVER = 0.01
+"""Part of the voltage by which it has to come back before an alarm is over."""
+
 
 class Statistics:
     """Ah, V and counts since the beginning; a discharge is what is missing between two fulls at its deepest."""
 
     __slots__ = (
-        "cumulative", "cycles_deepest", "deepest", "full_discharges", "fulls", "highest", "last_full", "latest",
-        "lowest",
+        "alarm", "cumulative", "cycles_deepest", "deepest", "full_discharges", "fulls", "high_alarms", "highest",
+        "last_full", "latest", "low_alarms", "lowest",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -24,9 +27,19 @@ class Statistics:
         self.cumulative = 0.0
         self.lowest: float | None = None
         self.highest: float | None = None
+        self.low_alarms = self.high_alarms = 0
+        self.alarm = False
+        """Whether one lasts."""
 
-    def look(self, voltage: float, deficit: float) -> None:
-        """Take what is now."""
+    def look(self, voltage: float, deficit: float, safe: tuple[float, float]) -> None:
+        """Take what is now; the voltage is alarming at and beyond what is `safe` (V)."""
+        low, high = safe
+        if not low < voltage < high and not self.alarm:
+            self.alarm = True
+            self.low_alarms += voltage <= low
+            self.high_alarms += voltage >= high
+        elif low * (1 + OVER) < voltage < high * (1 - OVER):
+            self.alarm = False
         if self.lowest is None or voltage < self.lowest:
             self.lowest = voltage
         if self.highest is None or voltage > self.highest:
@@ -56,5 +69,5 @@ class Statistics:
         """Return the statistics of a snapshot."""
         statistics = cls()
         for name in cls.__slots__:
-            setattr(statistics, name, snapshot[name])
+            setattr(statistics, name, snapshot.get(name, getattr(statistics, name)))
         return statistics

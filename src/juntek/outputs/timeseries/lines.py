@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from juntek.history.fields import PLACES, SCALES, Batch, times_of
-from juntek.metric import MEASUREMENT, METER, READING_METRICS, SITE, Metric
+from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, times_of
+from juntek.metric import BATTERY_METRICS, MEASUREMENT, METER, READING_METRICS, SITE, Metric
 
 if TYPE_CHECKING:
     from juntek.samples import Sample
 
-(_STATE_OF_CHARGE,) = [metric for metric in READING_METRICS if metric.key == "state_of_charge"]
-_COLUMNS = [metric for metric in READING_METRICS if metric.key in PLACES or metric is _STATE_OF_CHARGE]
+_COLUMNS = [metric for metric in (*READING_METRICS, *BATTERY_METRICS) if metric.key in (*PLACES, METERED)]
 
 
 def lines_of(site: str, meter: str, batch: Batch) -> list[bytes]:
@@ -30,8 +29,8 @@ def lines_of(site: str, meter: str, batch: Batch) -> list[bytes]:
 
 def _texts(metric: Metric, batch: Batch) -> Iterable[str]:
     """Return what a field adds to each line; nothing where it is not known."""
-    if metric is _STATE_OF_CHARGE:
-        return _states_of_charge(batch)
+    if metric.key in (CHARGE, METERED):
+        return _states_of_charge(metric, batch)
     column = batch[PLACES[metric.key]]
     if column.count(None) == len(column) > 0 and metric is not READING_METRICS[0]:
         return repeat("")
@@ -53,15 +52,29 @@ class _Texts(dict[int | None, str]):
         return text
 
 
-def _states_of_charge(batch: Batch) -> Iterable[str]:
-    start = f",{_STATE_OF_CHARGE.field}="
+def _states_of_charge(metric: Metric, batch: Batch) -> Iterable[str]:
+    """Return what was believed, or what the meter said of it, as far as that goes by each of its names."""
+    believed = batch[PLACES[CHARGE]]
+    is_watched = believed.count(None) < len(believed)
+    if metric.key == METERED and not is_watched:
+        return repeat("")
+    metered = _metered(metric, batch)
+    if not is_watched:
+        return metered
+    told = map(_Texts(metric).__getitem__, believed) if metric.key == CHARGE else repeat("")
+    pairs = zip(believed, told, metered, strict=False)
+    return [meter if (belief is None) == (metric.key == CHARGE) else text for belief, text, meter in pairs]
+
+
+def _metered(metric: Metric, batch: Batch) -> Iterable[str]:
+    start = f",{metric.field}="
     left_scale, nominal_scale = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
 
     def text(left: int | None, nominal: int | None) -> str:
         if left is None or not nominal:
             return ""
         percent = 100 * (left / left_scale) / (nominal / nominal_scale)  # as a reading works it out
-        return f"{start}{round(round(min(max(percent, 0.0), 100.0), 2) / _STATE_OF_CHARGE.divisor, 4)!r}"
+        return f"{start}{round(round(min(max(percent, 0.0), 100.0), 2) / metric.divisor, 4)!r}"
 
     pairs = list(zip(batch[PLACES["remaining_capacity"]], batch[PLACES["nominal_capacity"]], strict=True))
     texts = {pair: text(*pair) for pair in set(pairs)}

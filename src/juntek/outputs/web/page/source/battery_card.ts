@@ -10,7 +10,7 @@ import { TEXT } from "./strings.ts";
 /** What a monitor with a shunt keeps, in the order in which it is shown. */
 const MORE = [
   "meter_state_of_charge", "cycles", "last_discharge", "average_discharge", "deepest_discharge", "full_discharges",
-  "cumulative_discharge", "synchronisations", "minimum_voltage", "maximum_voltage", "measured_resistance", "zero_offset",
+  "cumulative_discharge", "synchronisations", "minimum_voltage", "maximum_voltage", "low_voltage_alarms", "high_voltage_alarms", "measured_resistance", "zero_offset",
 ] as const;
 
 /** There is a card once one of these is told. */
