@@ -50,7 +50,10 @@ def look_at(data: bytes) -> Likeness:
         return Likeness("noise")
     guesses = [(_surplus(data, known), likeness) for known, likeness in _references()]
     best, likeness = max(guesses, key=lambda guess: guess[0])
-    return likeness if best > 0 else Likeness("noise")
+    if best > 0:
+        return likeness
+    readable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in data)
+    return Likeness("device", "text of another kind") if readable > 0.95 * len(data) else Likeness("noise")
 
 
 def _surplus(data: bytes, known: frozenset[int]) -> float:
@@ -76,8 +79,7 @@ def _find_language(data: bytes) -> str:
         return "VE.Direct of Victron"
     if _modbus_share(data) > 0.5:
         return "Modbus"
-    readable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in data)
-    return "text of another kind" if len(data) >= FEWEST and readable > 0.95 * len(data) else ""
+    return ""
 
 
 def _modbus_share(data: bytes) -> float:
