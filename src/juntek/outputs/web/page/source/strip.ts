@@ -11,7 +11,7 @@ import type { Palette } from "./theme.ts";
 import { type Ticks, linesOf, ticksOf } from "./ticks.ts";
 
 /** Pixels left of every chart for its numbers, so that all share one axis of time. */
-export const AXIS = 48;
+export const AXIS = 56;
 const RIGHT = 10;
 
 /** Pixels of the axis of time in an area so wide. */
