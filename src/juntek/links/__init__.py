@@ -39,6 +39,9 @@ class Link(ABC):
     more than all that is done with it. A recording does not mind it.
     """
 
+    least_silence = 0.0
+    """Seconds without a byte for which it is not opened anew in any case."""
+
     def __init__(self, url: str, *, name: str | None = None, can_write: bool = True) -> None:
         self.url = url
         self.name = hide_secrets(url) if name is None else name

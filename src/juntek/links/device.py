@@ -65,6 +65,9 @@ async def _open(url: str, path: str, names: tuple[Path, ...]) -> Link:
 class DeviceLink(StreamLink):
     """A port that is found again when it comes back under another name: `names` are those that stay."""
 
+    least_silence = 60.0
+    """A port of this computer is hardly ever open at one end only; mostly a display sleeps, or a meter has no power."""
+
     def __init__(
         self, url: str, names: tuple[Path, ...], *, mend: str, write_errors: tuple[type[Exception], ...]
     ) -> None:

@@ -33,6 +33,13 @@ SHORTEST_WAIT, LONGEST_WAIT = 1.0, 15.0
 WATCH_INTERVAL = 1.0
 """s between two looks for meters that have fallen silent."""
 
+LEAST_CAUTION = 0.125
+"""The share of the usual listening that is left when a link is always lost before anything was read."""
+
+LONGEST_SILENCE = 300.0
+"""s without a byte after which a link is opened anew at the latest. At first that is the patience of its meters (a
+converter may accept and pass nothing on), and twice as long after each time that it did not help."""
+
 
 class Line:
     """A link and the meters on it.
@@ -73,8 +80,14 @@ class Line:
         self._poller: Poller | None = None
         self._opened_before = False
         self._asked: int | None = None
-        """The address that somebody else asks last, where none of ours has it."""
+        """The address of none of ours that somebody else asked last."""
         self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
+        self._last_chunk = 0.0
+        self._has_stalled = False
+        self._stalls = 0
+        """How often the link was opened anew since the last byte, as it brought nothing."""
+        self._caution = 1.0
+        """The share of the usual time for which a line is listened to before anybody is asked."""
 
     async def run(self, link: Link | None = None) -> None:
         """Serve the link until cancelled, or until the end of a replay. A `link` that is open already is used first."""
@@ -90,6 +103,12 @@ class Line:
                 reopen = link.reopen
                 self._tell_up()
                 loss = await self._serve(link)
+            if loss is None:
+                link = None
+                continue
+            if not any(meter.available or meter.health.mode == "listen" for meter in self.meters.values()):
+                # It may be one that is closed every few seconds: so much was too long.
+                self._caution = max(self._caution / 2, LEAST_CAUTION)
             self._tell_down(loss, closed=not link.can_write)
             if not link.can_write:
                 return
@@ -100,20 +119,23 @@ class Line:
         # Many links that are lost together are not opened together, nor are their meters asked together then.
         await asyncio.sleep(self._backoff.wait())
 
-    async def _serve(self, link: Link) -> LinkLostError:
-        """Read, poll and watch until the link is lost; return how."""
+    async def _serve(self, link: Link) -> LinkLostError | None:
+        """Read, poll and watch until the link is lost; return how, None where it brought nothing and was closed."""
         decoder = self._language.decoder({address: meter.options.options for address, meter in self.meters.items()})
         intervals = {address: meter.options.interval for address, meter in self.meters.items()}
 
         def tell(activity: Activity) -> None:
             # Whoever asks waits for the answer; a line that others keep busy is looked at now and then.
             link.gather = self._gather if activity == "listen" else 0.0
+            if activity == "listen":
+                self._caution = 1.0
             self._tell_activity(activity)
 
-        poller = Poller(intervals, link, self._language, decoder, self._mode, tell)
+        self._has_stalled = False
+        poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._caution)
         self._decoder, self._poller = decoder, poller if link.can_write else None
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link.name))]
+            helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link))]
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
             try:
                 await self._read(link, decoder, poller)
@@ -122,10 +144,10 @@ class Line:
             for helper in helpers:
                 helper.cancel()
         self._decoder = self._poller = None
-        poller.close()
+        poller.writer.close()
         if not isinstance(failure, LinkLostError):
             raise failure
-        return failure
+        return None if self._has_stalled else failure
 
     async def send(self, address: int, key: str, value: Any) -> Outcome:  # noqa: ANN401 - what the key takes
         """Set a setting, or act (`clear_totals`, `output`), when the line is free; then ask whether it was obeyed.
@@ -137,7 +159,7 @@ class Line:
         self._prepare(address, key, value)
         await self.identify(address)
         command, poller = self._prepare(address, key, value)  # again: now the limits are those of the meter
-        obeyed = await poller.send(address, command, lambda: meter.has_obeyed(command))
+        obeyed = await poller.writer.send(address, command, lambda since: meter.has_obeyed(command, since))
         return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
 
     async def identify(self, address: int) -> None:
@@ -148,7 +170,7 @@ class Line:
         poller, meter = self._writable(address), self.meters[address]
         if meter.identity is None:
             question = Command("identity", b"", "harmless", "identity")
-            await poller.send(address, question, lambda: meter.identity is not None)
+            await poller.writer.send(address, question, lambda _: meter.identity is not None)
 
     def check(self, address: int, key: str, value: Any) -> None:  # noqa: ANN401 - what the key takes
         """Raise what `send` would raise before anything is written."""
@@ -180,9 +202,11 @@ class Line:
                 self._take([*decoder.take(decoder.rest(), time), *decoder.finish(time)])
                 raise
             self._backoff.reset()
+            self._stalls = 0
+            self._last_chunk = asyncio.get_running_loop().time()
             time = chunk.time
             if time is not None and link.can_write:
-                self._ahead = time - asyncio.get_running_loop().time()
+                self._ahead = time - self._last_chunk
             if self._tap is not None:
                 self._tap(chunk)
             parts = decoder.cut(chunk.data)
@@ -204,42 +228,52 @@ class Line:
     def _take_reading(self, reading: Reading) -> None:
         meter = self.meters[reading.address]
         now = asyncio.get_running_loop().time()
-        moment = None
-        if reading.time is not None and self._ahead is not None:
-            # A reading may be told later than it came; then the clock may have been set in between.
-            moment = min(reading.time - self._ahead, now)
-        time, elapsed = meter.clock.judge(reading.time, moment)
-        meter.health.frames += 1
-        reading = reading._replace(time=time, elapsed=elapsed)
-        meter.health.last_frame = time
-        meter.last_reading = reading
         if self._decoder is not None:
             meter.health.out_of_range = self._decoder.out_of_range(reading.address)
-        meter.hear(now)
-        self._handle(meter.update(reading))
+        self._handle(meter.update(meter.hear(reading, self._moment(reading.time, now), now)))
+
+    def _moment(self, time: float | None, now: float) -> float | None:
+        """Return when what is told by `now` came, by the loop's clock: the other may have been set in between."""
+        return None if time is None or self._ahead is None else min(time - self._ahead, now)
 
     def _take_description(self, event: Identity | Settings) -> None:
         meter = self.meters[event.address]
-        meter.health.frames += 1
-        meter.health.last_frame = event.time
-        # The same thing said again is not news, and keeps its object, so that nobody tells it on.
-        if meter.learn(event):
+        if meter.learn(event, self._moment(event.time, asyncio.get_running_loop().time())):
             self._handle(meter.update())
 
-    async def _watch(self, name: str) -> None:
-        """Notice meters that have fallen silent."""
+    async def _watch(self, link: Link) -> None:
+        """Notice meters that have fallen silent, until the link has brought nothing for too long, and close it then."""
         loop = asyncio.get_running_loop()
-        opened = loop.time()
+        self._last_chunk = loop.time()
+        told = self._stalls
         for meter in self.meters.values():
-            meter.begin(opened)
+            meter.begin(self._last_chunk)
+        patience = max(meter.patience for meter in self.meters.values())
         while True:
             await asyncio.sleep(WATCH_INTERVAL)
+            now = loop.time()
+            longest = max(min(patience * 2**self._stalls, LONGEST_SILENCE), link.least_silence, patience)
+            is_busy = self._poller is None or bool(self._poller.writer)
+            is_stalled = now - self._last_chunk >= longest and not is_busy
+            self._stalls += is_stalled
             for meter in self.meters.values():
-                if meter.health.error is None and meter.is_silent(loop.time()):
-                    meter.available = False
-                    others = any(other.available for other in self.meters.values())
-                    meter.health.error = str(meter.explain_silence(name, line_is_good=others, asked=self._asked))
-                    self._handle(meter.update())
+                if meter.is_silent(now) and (meter.health.error is None or told != self._stalls):
+                    self._tell_silence(meter, link.name)
+            told = self._stalls
+            if is_stalled:
+                self._has_stalled = True
+                await link.close()  # whoever reads it is told that it is lost
+                return
+
+    def _tell_silence(self, meter: Meter, link: str) -> None:
+        meter.available = False
+        others = any(other.available for other in self.meters.values())
+        reason = str(meter.explain_silence(link, line_is_good=others, asked=self._asked))
+        if self._stalls:
+            reason += " Nothing at all comes over this link, so it is opened again now and then."
+        if reason != meter.health.error:
+            meter.health.error = reason
+            self._handle(meter.update())
 
     def _tell_activity(self, activity: Activity) -> None:
         for meter in self.meters.values():
@@ -249,9 +283,8 @@ class Line:
 
     def _tell_up(self) -> None:
         for meter in self.meters.values():
-            meter.health.connected = True
-            meter.health.mode = "starting"
-            meter.health.error = None
+            meter.health.connected, meter.health.mode = True, "starting"
+            meter.health.error = meter.health.error if self._stalls else None
             meter.health.reconnects += self._opened_before
             self._handle(meter.update())
         self._opened_before = True

@@ -8,7 +8,7 @@ from typing import Literal
 
 from juntek.clock import Clock
 from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError, counted
-from juntek.exchange import Command
+from juntek.exchange import Command, Query
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options
 from juntek.update import Health, Update
@@ -41,6 +41,7 @@ class Meter:
         "_before",
         "_heard",
         "_looked",
+        "_said",
         "available",
         "clock",
         "health",
@@ -60,27 +61,47 @@ class Meter:
         self._heard = self._looked = 0.0
         self.clock = Clock()
         self._before = Counter[str]()
+        self._said: dict[Query, float] = {}
+        """When what is known came, by the loop's clock."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds without a believed reading after which the meter counts as silent."""
+        return max(PATIENCE, 4 * self.options.interval)
 
     def begin(self, now: float) -> None:
         """Begin to be patient: the link was opened at `now`, by the loop's clock."""
         self._heard = self._looked = now
         self._before = self.health.garbage.copy()
 
-    def hear(self, now: float) -> None:
-        """Take note of a believed reading at `now`."""
+    def hear(self, reading: Reading, came: float | None, now: float) -> Reading:
+        """Keep a reading that is believed at `now` and `came` then or earlier; return it with its time judged."""
         self._heard = now
+        self._said["reading"] = now if came is None else came
+        time, elapsed = self.clock.judge(reading.time, came)
         self.available = True
         self.health.error = None
+        self.health.frames += 1
+        self.health.last_frame = time
+        self.last_reading = reading._replace(time=time, elapsed=elapsed)
+        return self.last_reading
 
     def is_silent(self, now: float) -> bool:
         """Whether there should have been a reading by `now`."""
         if self._heard > self._looked:
             self._looked = now
             self._before = self.health.garbage.copy()
-        return now - self._heard >= max(PATIENCE, 4 * self.options.interval)
+        return now - self._heard >= self.patience
 
-    def learn(self, event: Identity | Settings) -> bool:
-        """Keep who or how the meter is; return whether that is news."""
+    def learn(self, event: Identity | Settings, came: float | None = None) -> bool:
+        """Keep who or how the meter is, as it said when that `came`; return whether that is news.
+
+        The same thing said again is none, and keeps its object, so that nobody tells it on.
+        """
+        self.health.frames += 1
+        self.health.last_frame = event.time
+        if isinstance(event, Settings):
+            self._said["settings"] = came or 0.0
         known = self.identity if isinstance(event, Identity) else self.settings
         if known is not None and known.raw == event.raw:
             return False
@@ -90,8 +111,10 @@ class Meter:
             self.settings = event
         return True
 
-    def has_obeyed(self, command: Command) -> bool | None:
-        """Whether the meter says now what a command was to bring about; None where it has said nothing."""
+    def has_obeyed(self, command: Command, since: float) -> bool | None:
+        """Whether the meter says what a command was to bring about; None where it has said nothing `since` then."""
+        if command.query is None or self._said.get(command.query, 0.0) < since:
+            return None
         if command.query == "settings" and self.settings is not None:
             return bool(self.settings.value(command.key) == command.value)
         if command.query != "reading" or self.last_reading is None or command.told is None:
@@ -135,7 +158,7 @@ class Meter:
         address = self.options.address
         if asked is not None:
             return (
-                f"A display asks address {asked} on {link}, so this program only listens, and address {address} does "
+                f"A display asks address {asked} on {link}, and address {address}, which is asked in the gaps, does "
                 f"not answer; write address = {asked}, set the display to P{address:02}, or unplug the display."
             )
         if self.options.mode == "listen":
@@ -144,7 +167,7 @@ class Meter:
                 f"or change the mode from listen to auto."
             )
         return (
-            f"A display asks on {link}, so this program only listens, and address {address} does not answer; "
+            f"A display asks on {link}, and address {address} does not answer; "
             f"check the meter's address, or unplug the display."
         )
 
