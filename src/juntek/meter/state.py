@@ -158,7 +158,7 @@ class Meter:
         address = self.options.address
         if asked is not None:
             return (
-                f"A display asks address {asked} on {link}, and address {address}, which is asked in the gaps, does "
+                f"A display asks address {asked} on {link}, and address {address} does "
                 f"not answer; write address = {asked}, set the display to P{address:02}, or unplug the display."
             )
         if self.options.mode == "listen":
