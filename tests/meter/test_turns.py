@@ -162,6 +162,7 @@ async def test_a_silent_meter_costs_its_neighbours_little() -> None:
 async def test_another_device_on_the_line_is_ignored() -> None:
     options = Options(models=("KG140F", "KH140F"), addresses=(5, 9))
     async with served(options, 1) as (wires, told):
+        wires.simulation.silence(1)
         wires.simulation.plug_display("newer", 9)
         await told.mode("listen")
         await until(lambda: told.events and told.events[-1][2])

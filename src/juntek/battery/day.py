@@ -7,9 +7,18 @@ had been wrong before: the day is the one it tells now, and starts again. While 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, tzinfo
+from math import nan
 from typing import Any
 
 _DAY = 86_400.0
+
+_FIRST, _LAST = 0.0, 250_000_000_000.0
+"""s since 1970 between which a time has a date in every zone, and a day after it."""
+
+
+def dated(time: float | None) -> float:
+    """Return a time, NaN where there is none, or none that has a date."""
+    return time if time is not None and _FIRST <= time < _LAST else nan
 
 
 class Day:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 from math import isnan, nan
+from types import NoneType
 from typing import Any, Literal
 
 from juntek.battery.counters import (
@@ -27,13 +28,17 @@ from juntek.battery.counters import (
     seconds_of,
     was_cleared,
 )
-from juntek.battery.sums import Sums, Totals, integrate
+from juntek.battery.day import dated
+from juntek.battery.shape import fits
+from juntek.battery.sums import SUMS_SHAPE, Sums, Totals, integrate
 from juntek.battery.watch import (
     BOTH_WAYS,
     COUNTED,
+    COUNTERS,
     ENERGY_BOTH_WAYS,
     IN,
     OUT,
+    WATCH_SHAPE,
     CounterWatch,
     Interval,
     Trust,
@@ -48,6 +53,18 @@ STUCK_TIME, STUCK_CHARGE = 15.0, 10_000.0
 
 _HALF = 1e6 / 7200  # s -> half of the millionths of an hour
 _VERSION = 2
+_SHAPE = {
+    **SUMS_SHAPE,
+    "watch": WATCH_SHAPE,
+    "identity": (str, NoneType),
+    "limits": [float, (float, NoneType)],
+    "own": [float] * 4,
+    "last": (
+        NoneType,
+        [(float, NoneType), *[float] * 4, (float, NoneType), bool, [(float, NoneType)] * len(COUNTERS)],
+    ),
+}  # fmt: skip
+"""Of a snapshot. What a hand has written there must not stop the gateway a day later."""
 
 
 class Ledger:
@@ -114,12 +131,12 @@ class Ledger:
     def add(self, reading: Reading) -> None:
         """Count a reading. One without a time and without what has elapsed comes at an unknown time."""
         last = self._candidate[0] if self._candidate is not None else self._base
-        time = nan if reading.time is None else reading.time
+        time = dated(reading.time)
         elapsed = reading.elapsed
         if elapsed is None or (self._restored and self._candidate is None):
             elapsed = time - last.time if last is not None and time >= last.time else nan
         elif isnan(time) and last is not None:
-            time = last.time + elapsed
+            time = dated(last.time + elapsed)
         if reading.nominal_capacity is not None:
             self._limits.nominal_capacity = reading.nominal_capacity
         now, base = Moment.of(reading, time), self._base
@@ -274,7 +291,7 @@ class Ledger:
                     "The saved totals were written by a newer version of juntek: install that version again."
                 )
             ledger._load(snapshot, zone)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise DatabaseError(
                 "The saved totals cannot be read: put back a backup of the database, or remove it to begin at 0."
             ) from error
@@ -293,3 +310,5 @@ class Ledger:
         if last is not None:
             self._base = Moment._make([nan if last[0] is None else last[0], *last[1:-1], tuple(last[-1])])
             self._watch = CounterWatch.restore(snapshot.get("watch") or snapshot["counters"]["watch"], last[-1])
+        if not fits(self.snapshot(), _SHAPE):
+            raise ValueError("not a ledger")

@@ -41,6 +41,13 @@ class Totals:
         )
 
 
+SUMS_SHAPE: dict[str, Any] = {
+    "sums": [float] * 4,
+    "fractions": [float] * 4,
+    "midnight": [float] * 2,
+}
+
+
 class Sums:
     """The sums by channel (`battery.watch.CHANNELS`), in µAh and µWh.
 
@@ -123,7 +130,7 @@ class Sums:
         sums.fractions = [float(fraction) for fraction in snapshot["fractions"]]
         sums.midnight = [int(whole) for whole in snapshot["midnight"]]
         sums.day = Day.restore(snapshot["day"], zone)
-        sums.estimated = set(snapshot["estimated"])
+        sums.estimated = set(READING_KEYS) & set(snapshot["estimated"])
         return sums
 
 

@@ -41,6 +41,13 @@ TOLERANCE, CLEAR = 0.25, 0.15
 AGREEMENTS = 3
 """Windows in a row with the same verdict that are believed."""
 
+WATCH_SHAPE: dict[str, Any] = {
+    "rule": (*COUNTED, None),
+    "verdict": [(*COUNTED, None), float],
+    "window": [float] * (len(COUNTERS) + 1),
+    "pending": ([], [[float] * 4], *([[float] * 4] * count for count in (2, 4))),
+}
+
 TICKS = 2000.0
 """µAh by which counters and what is left may seem to differ because they move in steps."""
 

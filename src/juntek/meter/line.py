@@ -80,11 +80,10 @@ class Line:
         self._poller: Poller | None = None
         self._opened_before = False
         self._asked: int | None = None
-        """The address that somebody else asks last, where none of ours has it."""
+        """The address of none of ours that somebody else asked last."""
         self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
         self._last_chunk = 0.0
         self._has_stalled = False
-        """The link was closed by this side."""
         self._stalls = 0
         """How often the link was opened anew since the last byte, as it brought nothing."""
         self._caution = 1.0
@@ -284,10 +283,8 @@ class Line:
 
     def _tell_up(self) -> None:
         for meter in self.meters.values():
-            meter.health.connected = True
-            meter.health.mode = "starting"
-            if not self._stalls:
-                meter.health.error = None
+            meter.health.connected, meter.health.mode = True, "starting"
+            meter.health.error = meter.health.error if self._stalls else None
             meter.health.reconnects += self._opened_before
             self._handle(meter.update())
         self._opened_before = True

@@ -1,4 +1,4 @@
-"""Decides who asks the meters; rule: while somebody else asks (a display), this side only listens.
+"""Decides who asks the meters; rule: a meter that somebody else asks (a display) is only listened to.
 
 It is told what passes on the line and writes requests; it reads nothing itself. A command takes its turn between two
 requests of this side, or right behind a reply to somebody else's; so does a meter that the display leaves out.
