@@ -272,7 +272,7 @@ def test_a_link_is_not_opened_again_below_a_command() -> None:
             converter.die()
             assert await line.send(1, "nominal_capacity", 123.0) == "unknown"
             assert len(converter.links) == 1
-            await asyncio.sleep(2)
+            await asyncio.sleep(4)
             assert len(converter.links) == 2
 
     run(test)

@@ -249,12 +249,14 @@ class Line:
         for meter in self.meters.values():
             meter.begin(self._last_chunk)
         patience = max(meter.patience for meter in self.meters.values())
+        is_busy = True
         while True:
             await asyncio.sleep(WATCH_INTERVAL)
             now = loop.time()
             longest = max(min(patience * 2**self._stalls, LONGEST_SILENCE), link.least_silence, patience)
-            is_busy = self._poller is None or bool(self._poller.writer)
-            is_stalled = now - self._last_chunk >= longest and not is_busy
+            was_busy, is_busy = is_busy, self._poller is None or bool(self._poller.writer)
+            # One command may follow the other at once.
+            is_stalled = now - self._last_chunk >= longest and not (is_busy or was_busy)
             self._stalls += is_stalled
             for meter in self.meters.values():
                 if meter.is_silent(now) and (meter.health.error is None or told != self._stalls):
