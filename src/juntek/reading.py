@@ -16,6 +16,9 @@ from juntek.quantity import BATTERY_KEYS, QUANTITIES, READING_KEYS, SETTING_KEYS
 
 NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
+FIRST_TIME, END_OF_TIME = -62_135_596_800.0, 253_402_300_799.0
+"""s since 1970 of the years 1 and 9999, between which a time has a date."""
+
 LONGEST_TIME = 60 * 24 * 365
 """Minutes beyond which a time to empty or full says nothing; it is None then."""
 
@@ -229,8 +232,8 @@ def average(readings: list[Reading]) -> Reading:
 
 
 def iso_time(seconds: float | None) -> str | None:
-    """Return ISO 8601 in UTC with offset, or None."""
-    if seconds is None:
+    """Return ISO 8601 in UTC with offset, or None, also for a time that has no date (after the year 9999)."""
+    if seconds is None or not FIRST_TIME <= seconds < END_OF_TIME:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 

@@ -127,7 +127,7 @@ class Database:
             rows = self._connection.execute("SELECT meter, snapshot FROM ledger").fetchall()
         try:
             return {meter: json.loads(snapshot) for meter, snapshot in rows}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise damaged(self.path) from error
 
     def back_up(self, path: str | os.PathLike[str]) -> None:

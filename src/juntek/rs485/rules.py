@@ -213,7 +213,11 @@ class Rules:
         for place in self._counters:
             change = after[place] - last[place]
             if change:
-                in_ah = change if self._rows[place].key.endswith("capacity") else change * 1000 / last[self._voltage]
+                in_ah = (
+                    change
+                    if self._rows[place].key.endswith("capacity")
+                    else change * 1000 / max(last[self._voltage], 1)
+                )
                 moved.append(sign * in_ah)
         return [change for change in moved if change]
 
