@@ -77,15 +77,31 @@ base_topic = "boats"
 """
     )
     before = file.read_text()
-    result = run("setup", "--config", file, "--capacity", 200, "--page", "local", "--yes", home=tmp_path)
+    given = ("--capacity", 200, "--page", "local", "--chemistry", "agm")
+    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
     assert result.status == 0, result.talk
     boat, van = keys(file)["meters"]
-    assert boat == {"name": "boat", "link": meter.url, "address": 3, "interval": 2.5, "nominal_capacity": 200.0}
+    assert boat == {"name": "boat", "link": meter.url, "address": 3, "interval": 2.5, "nominal_capacity": 200.0} | {
+        "battery": {"chemistry": "agm"}
+    }
     assert van == {"name": "van", "link": "/dev/ttyUSB7"}
     assert keys(file)["mqtt"] == {"port": mosquitto.port, "base_topic": "boats"}
     assert keys(file)["web"] == {"listen": "127.0.0.1:8140"}
     assert all(remark in file.read_text() for remark in ("# mine", "# the best"))
     assert file.with_name("juntek.toml.bak").read_text() == before
+    after = keys(file)
+    assert run("setup", "--config", file, "--yes", home=tmp_path).status == 0
+    assert keys(file) == after
+    assert run("setup", "--config", file, "--chemistry", "none", "--yes", home=tmp_path).status == 0
+    assert "battery" not in keys(file)["meters"][0]
+
+
+def test_a_battery_whose_chemistry_is_guessed_stays_as_it_is(meter: Running, file: Path, tmp_path: Path) -> None:
+    file.parent.mkdir()
+    file.write_text(f'[[meters]]\nname = "boat"\nlink = "{meter.url}"\naddress = 3\n[meters.battery]\ncells = 16\n')
+    before = keys(file)["meters"]
+    assert run("setup", "--config", file, "--broker", "none", "--yes", home=tmp_path).status == 0
+    assert keys(file)["meters"] == before
 
 
 def test_secrets_are_kept_from_others(
@@ -137,8 +153,9 @@ def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto,
         "made of": "lifepo4",
     }
     asked = converse(["setup", "--config", str(file), "--link", meter.url, "--address", "3"], answers, tmp_path)
-    assert asked <= 4
-    assert keys(file)["meters"][0]["name"] == "Cabin"
+    assert asked == len(answers) == 4
+    (cabin,) = keys(file)["meters"]
+    assert (cabin["name"], cabin["battery"]) == ("Cabin", {"chemistry": "lifepo4"})
     assert keys(file)["mqtt"]["port"] == mosquitto.port
 
 

@@ -42,7 +42,7 @@ _SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
 
 def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     file: Annotated[Path | None, typer.Argument(metavar="[FILE|-]", help="A recording with times.")] = None,
-    chemistry: Annotated[str | None, typer.Option("--chemistry", help="lifepo4, flooded, agm, gel, nmc, lto.")] = None,
+    chemistry: Annotated[str | None, typer.Option("--chemistry", help=f"{', '.join(CHEMISTRIES)}.")] = None,
     cells: Annotated[int | None, typer.Option("--cells", min=1, max=400, help="In series.")] = None,
     capacity: Annotated[
         float | None, typer.Option("--nominal-capacity", min=0.001, metavar="AH", help="What the meter is set to.")

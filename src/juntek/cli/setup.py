@@ -17,23 +17,21 @@ from typing import Annotated, Final
 
 import typer
 
+from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.address import address_number
 from juntek.cli.find import describe as describe_port
 from juntek.cli.find import look_at, next_step
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, find_known, read, split_host, write
 from juntek.cli.trying import log_in
 from juntek.config import SYSTEM_FILE, Configuration, load, search_paths
-from juntek.config.keys import MeterKeys
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import refuse_orders_of_others
 from juntek.finding import Survey
-from juntek.option import keys_of
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 
 NEAR: Final = 0.5
 """s to see whether a broker listens on this computer."""
-CHEMISTRIES: Final = ("lifepo4", "flooded", "agm", "gel", "nmc", "lto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,8 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     document, is_new = read(path)
     answers = asyncio.run(_find_meter(asker, {} if is_new else document, link, address))
     answers.name = name or asker.text("What is the battery called?", find_known(document, "name") or answers.name)
-    _ask_battery(asker, document, answers, chemistry, capacity)
+    _ask_battery(asker, document, answers, chemistry)
+    answers.capacity = capacity
     before = None if is_new else load(path, os.environ, for_service=True).sinks
     known = before.get("mqtt") if before is not None else None
     given = known if isinstance(known, MqttOptions) else MqttOptions()
@@ -152,24 +151,19 @@ def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey,
     return meters[int(answer) - 1]
 
 
-def _ask_battery(
-    asker: Asker,
-    document: Document,
-    answers: Answers,
-    chemistry: str | None,
-    capacity: float | None,
-) -> None:
-    if "battery" in keys_of(MeterKeys):
-        battery = document["meters"][0].get("battery", {})
-        words = ", ".join(CHEMISTRIES)
-        default = str(battery.get("chemistry", NONE))
-        chosen = chemistry or asker.text(
-            f"What is the battery made of ({words}; none: keep the meter's percentage)?", default
-        )
-        if chosen not in (*CHEMISTRIES, NONE):
-            raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
-        answers.chemistry = chosen
-    answers.capacity = capacity
+def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: str | None) -> None:
+    """Ask what the battery is made of, unless it is watched already and nobody said what of."""
+    battery = document["meters"][0].get("battery")
+    if chemistry is None and (asker.silent or (battery is not None and "chemistry" not in battery)):
+        return
+    words = ", ".join(CHEMISTRIES)
+    known = str((battery or {}).get("chemistry", NONE))
+    chosen = chemistry or asker.text(
+        f"What is the battery made of ({words}; none: keep the meter's percentage)?", known
+    )
+    if chosen not in (*CHEMISTRIES, NONE):
+        raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
+    answers.chemistry = chosen
 
 
 def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttOptions, *, is_known: bool) -> None:
