@@ -62,6 +62,15 @@ def refuse_orders_of_others(path: Path) -> None:
         )
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file for this user only, in one step over what was there. Raises OSError."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    new.replace(path)
+
+
 def is_open_to_all(path: Path) -> bool:
     """Whether every user of this computer may read the file."""
     try:

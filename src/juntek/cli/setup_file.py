@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import tomlkit
 from juntek.config import SYSTEM_FILE
 from juntek.config.example import write_example
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import refuse_links_of_others
+from juntek.files import refuse_links_of_others, write_private
 from juntek.outputs.web.passwords import hash_password
 
 PAGE_PORT: Final = 8140
@@ -118,7 +117,8 @@ def _write_secrets(path: Path, document: Document, answers: Answers) -> None:
             document[section].pop(file_key, None)
         else:
             file = path.with_name(f"{section}-password")
-            _write_private(file, f"{value}\n")
+            refuse_links_of_others(file)
+            write_private(file, f"{value}\n")
             document[section][file_key] = file.name
 
 
@@ -128,16 +128,8 @@ def _set_variable(file: Path, name: str, value: str) -> None:
         raise RequestError("This password has both kinds of quotes in it, which systemd does not take; choose another.")
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     kept = [line for line in lines if line.partition("=")[0].strip() != name]
-    _write_private(file, "\n".join([*kept, f"{name}={quote}{value}{quote}", ""]))
-
-
-def _write_private(file: Path, text: str) -> None:
     refuse_links_of_others(file)
-    new = file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-        target.write(text)
-    new.replace(file)
+    write_private(file, "\n".join([*kept, f"{name}={quote}{value}{quote}", ""]))
 
 
 def split_host(text: str) -> tuple[str, int]:

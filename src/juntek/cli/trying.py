@@ -40,9 +40,7 @@ async def try_all(configuration: Configuration) -> list[Trial]:
     if is_running(configuration.database):
         works.append(_leave_meters())
     else:
-        links = {meter.link: [m.options for m in configuration.meters if m.link == meter.link] for meter in
-                 configuration.meters}  # fmt: skip
-        works += [try_meters(link, meters) for link, meters in links.items()]
+        works += [try_meters(link, meters) for link, meters in configuration.links().items()]
     return [trial for trials in await asyncio.gather(*works) for trial in trials]
 
 

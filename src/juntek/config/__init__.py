@@ -54,6 +54,13 @@ class Configuration:
     log_level: str = "info"
     file: Path | None = None
 
+    def links(self) -> dict[str, list[MeterOptions]]:
+        """Return the meters of each link, which is opened once for all of them."""
+        links: dict[str, list[MeterOptions]] = {}
+        for meter in self.meters:
+            links.setdefault(meter.link, []).append(meter.options)
+        return links
+
 
 def load(
     path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...] = (), *, for_service: bool = False

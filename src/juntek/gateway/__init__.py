@@ -7,8 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
 from juntek.history.inspection import Inspection
 from juntek.lock import hold, lock_of
-from juntek.meter.line import Line, MeterOptions
+from juntek.meter.line import Line
 from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.reading import Identity, Reading
 from juntek.update import LatestUpdates, Outcome, Update
@@ -74,9 +73,7 @@ class Gateway:
             for name, options in found[section].names(configured).items()
         ]
         gather = min([LONGEST_GATHER, *(supervisor.max_latency for supervisor in self.supervisors)])
-        self._lines = [
-            Line(link, meters, self._take, gather=gather) for link, meters in _by_link(configuration).items()
-        ]
+        self._lines = [Line(link, meters, self._take, gather=gather) for link, meters in configuration.links().items()]
         places = {known.options.name: (line, address) for line in self._lines for address, known in line.meters.items()}
         self.commands = Commands(places, self._latest.get, configuration.database, time.time)
         intervals = {meter.options.name: meter.options.interval for meter in configuration.meters}
@@ -217,10 +214,3 @@ def _alone(database: Path) -> Iterator[None]:
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _by_link(configuration: Configuration) -> Mapping[str, list[MeterOptions]]:
-    links: dict[str, list[MeterOptions]] = defaultdict(list)
-    for meter in configuration.meters:
-        links[meter.link].append(meter.options)
-    return links

@@ -85,6 +85,18 @@ class Action:
     names: tuple[str, ...] = ()
 
 
+def usual_actions(*, address: str, output: str, others: str) -> tuple[Action, ...]:
+    """Return the actions that every known family has; the arguments are their sources."""
+    return (
+        Action(key="set_address", write=1, low=1, high=99, risk="dangerous", source=address),
+        Action(key="output", write=10, low=0, high=1, names=("off", "on"), risk="dangerous", source=output),
+        Action(key="factory_reset", write=35, low=1, high=1, risk="dangerous", source=others),
+        Action(key="state_of_charge", write=60, low=0, high=100, risk="accounting", source=others),
+        Action(key="zero_current", write=61, low=1, high=1, risk="accounting", source=others),
+        Action(key="clear_totals", write=62, low=1, high=1, risk="accounting", source=others),
+    )
+
+
 OUTPUT_STATE_OF_CODE = {
     0: "on",
     1: "over_voltage",

@@ -10,7 +10,6 @@ import asyncio
 import hmac
 import json
 import logging
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from juntek.errors import counted
+from juntek.files import write_private
 from juntek.listening.visitors import network_of, parse_ip
 from juntek.outputs.web.passwords import digest, matches
 from juntek.outputs.web.refusal import Refusal
@@ -101,12 +101,8 @@ class Sessions:
         self.changed = False
         if self.path is None:
             return
-        new = self.path.with_name(f"{self.path.name}.new")
         try:
-            new.unlink(missing_ok=True)
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                json.dump(dict(self._ends), file)
-            new.replace(self.path)
+            write_private(self.path, json.dumps(dict(self._ends)))
         except OSError as error:
             log.warning("web: cannot write %s (%s), so a restart signs everybody out.", self.path, error.strerror)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from juntek.files import write_private
 from juntek.outputs.web.passwords import make_token
 
 log = logging.getLogger(__name__)
@@ -24,12 +24,8 @@ def token_path(database: Path) -> Path:
 def write_token(database: Path) -> str | None:
     """Make a token and write it; None where it cannot be written."""
     path, token = token_path(database), make_token()
-    new = path.with_name(f"{path.name}.new")
     try:
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(f"{token}\n")
-        new.replace(path)
+        write_private(path, f"{token}\n")
     except OSError as error:
         log.warning("web: cannot write %s (%s), so juntek settings cannot ask this gateway.", path, error.strerror)
         return None

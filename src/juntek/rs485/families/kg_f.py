@@ -1,6 +1,6 @@
 """KG-F: shunt meters with a counter of discharged capacity and a counter of charged energy."""
 
-from juntek.rs485.family import Action, Field, Layout, Model
+from juntek.rs485.family import Field, Layout, Model, usual_actions
 
 _MANUAL = "KG-man pp. 22-27"
 
@@ -64,22 +64,7 @@ SETTINGS = Layout(
     ),
 )  # fmt: skip
 
-ACTIONS = (
-    Action(key="set_address", write=1, low=1, high=99, risk="dangerous", source="KG-man p. 23"),
-    Action(
-        key="output",
-        write=10,
-        low=0,
-        high=1,
-        names=("off", "on"),
-        risk="dangerous",
-        source="KG-man p. 23; drives the relay",
-    ),
-    Action(key="factory_reset", write=35, low=1, high=1, risk="dangerous", source="KG-man p. 25"),
-    Action(key="state_of_charge", write=60, low=0, high=100, risk="accounting", source="KG-man p. 25"),
-    Action(key="zero_current", write=61, low=1, high=1, risk="accounting", source="KG-man p. 25"),
-    Action(key="clear_totals", write=62, low=1, high=1, risk="accounting", source="KG-man p. 25"),
-)
+ACTIONS = usual_actions(address="KG-man p. 23", output="KG-man p. 23; drives the relay", others="KG-man p. 25")
 
 MODEL = Model(
     family="KG-F", prefix="KG", series={1: "hall", 2: "shunt"}, readings=READINGS, settings=SETTINGS, actions=ACTIONS

@@ -1,6 +1,6 @@
 """KH-F: shunt meters with a clock, separate counters of discharged and charged energy, and none of capacity."""
 
-from juntek.rs485.family import Action, Field, Layout, Model
+from juntek.rs485.family import Field, Layout, Model, usual_actions
 
 _MANUAL = "KH-man p. 29"
 _CAPTURES = "KH-man row quoted by CK; SL, SC"
@@ -71,21 +71,6 @@ SETTINGS = Layout(
 )  # fmt: skip
 
 # KH-man's own table of writes could not be read; these are the ones that the other manuals and ST have.
-ACTIONS = (
-    Action(key="set_address", write=1, low=1, high=99, risk="dangerous", source="KG-man p. 23"),
-    Action(
-        key="output",
-        write=10,
-        low=0,
-        high=1,
-        names=("off", "on"),
-        risk="dangerous",
-        source="KH-man p. 26, ST; drives the relay",
-    ),
-    Action(key="factory_reset", write=35, low=1, high=1, risk="dangerous", source="KG-man p. 25"),
-    Action(key="state_of_charge", write=60, low=0, high=100, risk="accounting", source="KG-man p. 25"),
-    Action(key="zero_current", write=61, low=1, high=1, risk="accounting", source="KG-man p. 25"),
-    Action(key="clear_totals", write=62, low=1, high=1, risk="accounting", source="KG-man p. 25"),
-)
+ACTIONS = usual_actions(address="KG-man p. 23", output="KH-man p. 26, ST; drives the relay", others="KG-man p. 25")
 
 MODEL = Model(family="KH-F", prefix="KH", series={4: "shunt"}, readings=READINGS, settings=SETTINGS, actions=ACTIONS)

@@ -3,7 +3,7 @@
 No raw `r50` or `r51` of a KL-F is public; KL-man prints the KG-F's layout.
 """
 
-from juntek.rs485.family import Action, Field, Layout, Model
+from juntek.rs485.family import Field, Layout, Model, usual_actions
 
 _MANUAL = "KL-man pp. 25-30"
 
@@ -58,22 +58,7 @@ SETTINGS = Layout(
     ),
 )  # fmt: skip
 
-ACTIONS = (
-    Action(key="set_address", write=1, low=1, high=99, risk="dangerous", source="KL-man p. 26"),
-    Action(
-        key="output",
-        write=10,
-        low=0,
-        high=1,
-        names=("off", "on"),
-        risk="dangerous",
-        source="KL-man p. 26; drives the relay",
-    ),
-    Action(key="factory_reset", write=35, low=1, high=1, risk="dangerous", source="KL-man p. 28"),
-    Action(key="state_of_charge", write=60, low=0, high=100, risk="accounting", source="KL-man p. 28"),
-    Action(key="zero_current", write=61, low=1, high=1, risk="accounting", source="KL-man p. 28"),
-    Action(key="clear_totals", write=62, low=1, high=1, risk="accounting", source="KL-man p. 28"),
-)
+ACTIONS = usual_actions(address="KL-man p. 26", output="KL-man p. 26; drives the relay", others="KL-man p. 28")
 
 MODEL = Model(
     family="KL-F", prefix="KL", series={1: "hall", 2: "shunt"}, readings=READINGS, settings=SETTINGS, actions=ACTIONS,
