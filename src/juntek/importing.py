@@ -144,12 +144,13 @@ class LogImport:
     def _find_start(self, time: float) -> None:
         """Go on from the gateway's totals where the recording begins after them."""
         snapshot = self._database.load_ledgers().get(self.result.meter)
+        saved = None if snapshot is None else Ledger.restore(snapshot, self._zone)
         last = snapshot["last"][0] if snapshot and snapshot["last"] else None
         self._goes_on = last is None or time > last
         if not self._goes_on:
             return
-        if snapshot:
-            self._ledger = Ledger.restore(snapshot, self._zone)
+        if saved is not None:
+            self._ledger = saved
         self._recorder.go_on(self._stream)
 
     def _note_totals(self) -> None:

@@ -92,3 +92,9 @@ def test_a_time_without_a_date_costs_no_total(time: float, zone: ZoneInfo, famil
     assert ledger.totals().discharged_capacity == pytest.approx(battery.capacity[0], abs=0.01)
     assert json.loads(json.dumps(ledger.snapshot(), allow_nan=False)) == ledger.snapshot()
     go_on(Ledger.restore(ledger.snapshot(), zone), family)
+
+
+@pytest.mark.parametrize("channel", range(4))
+def test_no_total_is_less_than_nothing(channel: int) -> None:
+    with pytest.raises(DatabaseError):
+        Ledger.restore(put(saved("KG-F"), ("sums", channel), -1), UTC)

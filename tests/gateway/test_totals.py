@@ -180,3 +180,44 @@ async def test_another_meter_in_the_place_of_one_is_told_and_counts_nothing(
     assert totals.add("house", reading(3)).discharged_capacity == 5.01
     assert totals.notice("house") is not None
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    "row", ["{oops", "[" * 100_000, b"\xff\xfe", "null", "[]", '"x"', "5", "{}", '{"version": NaN}']
+)
+@pytest.mark.parametrize("meter", ["van", "sold"])
+async def test_a_ledger_that_cannot_be_read_costs_no_other_meter_its_totals(
+    database: Database, row: str | bytes, meter: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    totals = await keeper(database)
+    first(totals)
+    await totals.commit()
+    add = "INSERT INTO ledger (meter, snapshot, time) VALUES (?, ?, 0)"
+    database._connection.execute(add, (meter, row))
+    again = TotalsKeeper(lambda: database, {"van": 1.0, "house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+    await again.open()
+    assert again.add("house", reading(1)).discharged_capacity == 5.0
+    assert again.notice("house") is None
+    first(again, "van")
+    await again.commit()
+    await again.commit()
+    known = again.add("van", reading(1)).discharged_capacity is not None
+    assert known == (meter == "sold")
+    assert (again.notice("van") is None) == known
+    assert caplog.text.count("cannot be read") == (not known)
+    assert [(meter, row)] == database._connection.execute(
+        "SELECT meter, snapshot FROM ledger WHERE meter = ?", (meter,)
+    ).fetchall()
+
+
+async def test_a_ledger_that_was_put_back_or_removed_is_taken_up_again(database: Database) -> None:
+    database._connection.execute("INSERT INTO ledger (meter, snapshot, time) VALUES ('house', '{', 0)")
+    totals = await keeper(database)
+    assert first(totals).discharged_capacity is None
+    assert totals.notice("house") is not None
+    database._connection.execute("DELETE FROM ledger")
+    await totals.commit()
+    first(totals)
+    await totals.commit()
+    assert totals.add("house", reading(1)).discharged_capacity == 5.0
+    assert totals.notice("house") is None

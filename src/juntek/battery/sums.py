@@ -124,9 +124,11 @@ class Sums:
 
     @classmethod
     def restore(cls, snapshot: dict[str, Any], zone: tzinfo) -> Sums:
-        """Return the sums of a snapshot."""
+        """Return the sums of a snapshot; raises ValueError for those that nobody can have counted."""
         sums = cls(zone)
         sums.wholes = [int(whole) for whole in snapshot["sums"]]
+        if min(sums.wholes) < 0:
+            raise ValueError("a total is less than nothing")
         sums.fractions = [float(fraction) for fraction in snapshot["fractions"]]
         sums.midnight = [int(whole) for whole in snapshot["midnight"]]
         sums.day = Day.restore(snapshot["day"], zone)

@@ -38,7 +38,8 @@ class TotalsKeeper:
 
     `intervals` has the seconds between polls of each meter. While the disk refuses, totals stand still: what flows is
     counted, and told once it is safe from a stop. Where it refuses from the start they are not known, and are tried
-    for again. Either is logged once, and once more when it is over.
+    for again. Either is logged once, and once more when it is over. A ledger that cannot be read is left as it is, and
+    tried for again: its meter's totals alone are not known.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class TotalsKeeper:
         self._published: dict[str, Totals] = {}
         self._saved: dict[str, dict[str, Any]] = {}
         """What is on disk. It is not written again: a card lasts longer, and who hears nothing takes nothing back."""
+        self._unread: dict[str, str] = {}
+        """Why the ledger of a meter could not be taken up."""
         self._trouble: str | None = None
         self._moved: str | None = None
         """What is said of a file that was deleted or replaced."""
@@ -71,10 +74,7 @@ class TotalsKeeper:
         try:
             database = await asyncio.to_thread(self._open_database)
             try:
-                snapshots = await asyncio.to_thread(database.load_ledgers)
-                self._ledgers = {meter: self._restore(meter, snapshots.get(meter)) for meter in self._intervals}
-                for meter in self._intervals:
-                    self._batteries.restore(meter, snapshots.get(meter))
+                await self._take_up(database)
             except BaseException:
                 database.close()
                 raise
@@ -82,9 +82,26 @@ class TotalsKeeper:
             self._note(str(error))
             return
         self._database = database
-        self._published = {meter: self._ledgers[meter].totals() for meter in self._intervals if meter in snapshots}
-        self._saved = {meter: self._snapshot(meter) for meter in self._published}
         self._note(None)
+
+    async def _take_up(self, database: Database) -> None:
+        """Take up the ledgers that are not yet, each for itself."""
+        snapshots = await asyncio.to_thread(database.load_ledgers, strict=False)
+        for meter in self._intervals.keys() - self._ledgers.keys():
+            snapshot = snapshots.get(meter)
+            try:
+                ledger = self._restore(meter, snapshot)
+            except DatabaseError as error:
+                if self._unread.get(meter) != str(error):
+                    log.warning("%s: %s", meter, error)
+                self._unread[meter] = str(error)
+                continue
+            self._ledgers[meter] = ledger
+            self._unread.pop(meter, None)
+            self._batteries.restore(meter, snapshot)
+            if snapshot is not None:
+                self._published[meter] = ledger.totals()
+                self._saved[meter] = self._snapshot(meter)
 
     def _restore(self, meter: str, snapshot: dict[str, Any] | None) -> Ledger:
         longest = max(60.0, 3 * self._intervals[meter])
@@ -130,7 +147,8 @@ class TotalsKeeper:
         if notice != self._notices.get(meter):
             self._notices[meter] = notice
             log.log(logging.WARNING if notice else logging.INFO, "%s: %s", meter, _NOTICES[notice])
-        still = f"The totals stand still. {self._trouble}" if self._trouble else None
+        trouble = self._trouble or self._unread.get(meter)
+        still = f"The totals stand still. {trouble}" if trouble else None
         return " ".join(filter(None, (still, self._moved, _NOTICES[notice] if notice else None))) or None
 
     async def run(self) -> None:
@@ -161,6 +179,8 @@ class TotalsKeeper:
         """
         try:
             await self._follow()
+            if self._unread and self._database is not None:
+                await self._take_up(self._database)
         except DatabaseError as error:
             self._note(str(error))
             return

@@ -121,14 +121,22 @@ class Database:
             if events:
                 connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
 
-    def load_ledgers(self) -> dict[str, dict[str, Any]]:
-        """Return the snapshots by the meter's name."""
+    def load_ledgers(self, *, strict: bool = True) -> dict[str, dict[str, Any]]:
+        """Return the snapshots by the meter's name.
+
+        One that cannot be read raises DatabaseError, or is empty (which no ledger is) where that is not `strict`.
+        """
         with self._lock, explain(self.path):
             rows = self._connection.execute("SELECT meter, snapshot FROM ledger").fetchall()
-        try:
-            return {meter: json.loads(snapshot) for meter, snapshot in rows}
-        except (ValueError, RecursionError) as error:
-            raise damaged(self.path) from error
+        ledgers: dict[str, dict[str, Any]] = {}
+        for meter, snapshot in rows:
+            try:
+                ledgers[meter] = _parse(snapshot)
+            except (TypeError, ValueError, RecursionError) as error:
+                if strict:
+                    raise damaged(self.path) from error
+                ledgers[meter] = {}
+        return ledgers
 
     def back_up(self, path: str | os.PathLike[str]) -> None:
         """Write all that is committed into another file, which must not be there; the database may be in use.
@@ -224,3 +232,10 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
     return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
+
+
+def _parse(snapshot: str | bytes) -> dict[str, Any]:
+    value = json.loads(snapshot)
+    if not isinstance(value, dict):
+        raise TypeError("no object")
+    return value
