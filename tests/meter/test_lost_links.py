@@ -255,3 +255,22 @@ async def test_a_port_without_lasting_names_is_found_at_its_number(adapter: Plug
         await down(told)
         await meter.plug_in(lambda port: port == url)
         await meter.say(told, 2)
+
+
+async def test_a_server_that_accepts_and_says_nothing_is_called_again() -> None:
+    calls = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        is_dead = calls == 1
+        while await reader.readline():
+            if not is_dead:
+                writer.write(READING)
+        writer.close()
+
+    async with peer(talk) as url, serving(url, meters(mode="poll")) as told:
+        await told.more(3)
+        health = told.last["meter 1"].health
+        assert (calls, health.reconnects, health.connected, health.error) == (2, 1, True, None)
+    assert any(told.errors)
