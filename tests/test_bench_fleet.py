@@ -25,7 +25,7 @@ from juntek.history import Database
 from juntek.history.fields import batch_of
 from juntek.history.recorder import Recorder
 from juntek.metric import READING_METRICS
-from juntek.outputs.timeseries.lines import lines_of
+from juntek.outputs.timeseries.line_protocol import lines_of
 from servers.engine import once_shown
 from servers.engines import VictoriaMetrics
 

@@ -12,7 +12,7 @@ import pytest
 from juntek.config import Configuration, Flag, default_database, find_file, load
 from juntek.config.example import write_example
 from juntek.config.keys import keys_at
-from juntek.config.lines import find_lines
+from juntek.config.places import find_lines
 from juntek.errors import ConfigurationError
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions

@@ -159,7 +159,7 @@ def test_the_simulator_makes_its_numbers_from_the_rows(package: Path) -> None:
 
 def test_the_command_simulates_the_family(package: Path) -> None:
     code = """
-        from juntek.simulator.settings import parse_variant
+        from juntek.simulator.meter_settings import parse_variant
         print(parse_variant("ka140f").code, parse_variant("KA110F").max_current)
     """
     assert run(package, code).split() == ["7140", "100"]

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from juntek.battery.day import Day
 from juntek.battery.ledger import Ledger
+from juntek.battery.local_day import Day
 from juntek.clock import Clock
 from metered import MeteredBattery, reading
 

@@ -15,7 +15,7 @@ from juntek.history.blocks import pack
 from juntek.history.fields import FIRST_COLUMNS, PLACES, batch_of
 from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder, Stream
-from juntek.outputs.timeseries.lines import lines_of
+from juntek.outputs.timeseries.line_protocol import lines_of
 from juntek.reading import Reading
 
 KEYS = ("state_of_charge", "state_of_charge_uncertainty", "meter_state_of_charge")

@@ -26,7 +26,7 @@ ASK = """
     from dataclasses import replace
     from juntek.history.fields import batch_of
     from juntek.outputs.metrics.present import Meters
-    from juntek.outputs.timeseries.lines import lines_of
+    from juntek.outputs.timeseries.line_protocol import lines_of
     from outputs.scraped import context
     from outputs.updates import KG_SETTINGS, kg_reading, kg_update
 

@@ -3,8 +3,8 @@
 from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Meter
+from juntek.simulator.meter_settings import MeterSettings, parse_variant
 from juntek.simulator.registers import TimeLeft
-from juntek.simulator.settings import MeterSettings, parse_variant
 
 
 def make_meter(

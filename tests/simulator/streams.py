@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from juntek.simulator import Options, history
-from juntek.simulator.day import LOADS
 from juntek.simulator.registers import TIMES_LEFT, TimeLeft
+from juntek.simulator.solar_day import LOADS
 
 READINGS = 1200
 NOON = datetime(2025, 6, 21, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ from juntek import Bus
 from juntek.errors import RequestError
 from juntek.reading import Reading
 from juntek.simulator import Day, Meter, Options, Sample, make_site
-from juntek.simulator.day import LOADS
 from juntek.simulator.registers import TIMES_LEFT, TimeLeft
+from juntek.simulator.solar_day import LOADS
 from simulator.lines import make_meter, parse_one
 from simulator.streams import NOON, READINGS, stream
 

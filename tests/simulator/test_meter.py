@@ -8,7 +8,7 @@ from juntek.errors import RequestError
 from juntek.rs485.family import find_models
 from juntek.rs485.framing import encode
 from juntek.simulator import Meter, Sample
-from juntek.simulator.settings import parse_variant
+from juntek.simulator.meter_settings import parse_variant
 from simulator.lines import FAMILIES, ask, make_meter, parse_one, read, write
 
 ORDINAL = 739_000

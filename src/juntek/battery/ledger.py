@@ -28,7 +28,7 @@ from juntek.battery.counters import (
     seconds_of,
     was_cleared,
 )
-from juntek.battery.day import dated
+from juntek.battery.local_day import dated
 from juntek.battery.shape import fits
 from juntek.battery.sums import SUMS_SHAPE, Sums, Totals, integrate
 from juntek.battery.watch import (

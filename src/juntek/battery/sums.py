@@ -10,7 +10,7 @@ from datetime import tzinfo
 from math import isnan
 from typing import Any
 
-from juntek.battery.day import Day
+from juntek.battery.local_day import Day
 from juntek.battery.watch import CHANNELS, IN, OUT
 from juntek.quantity import READING_KEYS
 from juntek.reading import Reading

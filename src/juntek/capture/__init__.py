@@ -25,8 +25,7 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from juntek.capture.chunk import Chunk
-from juntek.capture.lines import FRAME_START, LogLines, is_log_line
+from juntek.capture.log_lines import FRAME_START, Chunk, LogLines, is_log_line
 from juntek.capture.times import LineTimes
 
 if TYPE_CHECKING:

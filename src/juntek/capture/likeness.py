@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from juntek.capture.lines import read_record
+from juntek.capture.log_lines import read_record
 from juntek.rs485.wiring import look_at
 
 _START = 64 * 1024

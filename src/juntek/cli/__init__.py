@@ -14,7 +14,7 @@ from juntek.cli.stopping import status_of
 from juntek.errors import JuntekError
 
 if TYPE_CHECKING:
-    from juntek.cli.commands import app
+    from juntek.cli.application import app
 
 __all__ = ["app", "main"]
 
@@ -22,7 +22,7 @@ __all__ = ["app", "main"]
 def __getattr__(name: str) -> object:
     if name != "app":
         raise AttributeError(name)
-    from juntek.cli.commands import app  # noqa: PLC0415 - see above
+    from juntek.cli.application import app  # noqa: PLC0415 - see above
 
     return app
 

@@ -15,10 +15,9 @@ from juntek.capture import Chunk, ChunkReader
 from juntek.capture.likeness import explain_no_frames
 from juntek.capture.packing import DamagedError, Unpacking
 from juntek.capture.times import LineTimes
-from juntek.cli.configured import configuration_if_any
+from juntek.cli.arguments import ZoneName, configuration_if_any, zone_of
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
-from juntek.cli.zones import ZoneName, zone_of
 from juntek.errors import RequestError
 from juntek.files import explain_unreadable
 from juntek.rs485.bus import Bus

@@ -15,7 +15,7 @@ import typer
 
 from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.address import address_number
+from juntek.cli.arguments import address_number
 from juntek.cli.formats import Format
 from juntek.cli.history import DatabaseFile, open_history
 from juntek.cli.run import ConfigFile

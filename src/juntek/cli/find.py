@@ -79,7 +79,7 @@ async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
 
 async def look_at(ports: Sequence[str], config: Path | None = None) -> list[Survey]:
     """Look at all ports at once, where the gateway reads one by asking it; says on stderr what it does."""
-    from juntek.cli.configured import configuration_if_any  # noqa: PLC0415 - see `find`
+    from juntek.cli.arguments import configuration_if_any  # noqa: PLC0415 - see `find`
 
     configuration = configuration_if_any(config)
     return list(await asyncio.gather(*(_look_at(port, configuration) for port in ports)))

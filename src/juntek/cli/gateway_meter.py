@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from juntek.cli.configured import configuration_if_any
+from juntek.cli.arguments import configuration_if_any
 from juntek.cli.gateway_client import Facts, GatewayClient, find_gateway
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.meter import Mode, open_meter

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from juntek.calendar import system_zone
-from juntek.cli.address import address_number
-from juntek.cli.days import dates_between, draw_days, heading_of, moment_of
+from juntek.cli.arguments import ZoneName, address_number, zone_of
+from juntek.cli.dates import dates_between, draw_days, heading_of, moment_of
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
-from juntek.cli.zones import ZoneName, zone_of
 from juntek.config import Configuration, MeterConfiguration, default_database, find_file, load
 from juntek.errors import DatabaseError, RequestError, counted
 from juntek.files import refuse_links_of_others

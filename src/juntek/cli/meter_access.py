@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from juntek.cli.configured import configuration_if_any
+from juntek.cli.arguments import configuration_if_any
 from juntek.cli.gateway_client import GatewayClient, find_gateway, user_name
 from juntek.config import default_database
 from juntek.control import (

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 import juntek
-from juntek.cli.days import moment_of
+from juntek.cli.dates import moment_of
 from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
 from juntek.cli.run import ConfigFile
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted, install_line

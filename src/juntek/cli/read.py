@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from juntek.cli.address import address_number
+from juntek.cli.arguments import address_number
 from juntek.cli.formats import Format, Writer
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe, run_until_stopped

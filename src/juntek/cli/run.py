@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from juntek.cli.address import address_number
+from juntek.cli.arguments import address_number
 from juntek.cli.service import serve
 
 ConfigFile = Annotated[

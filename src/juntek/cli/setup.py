@@ -18,7 +18,7 @@ from typing import Annotated, Final
 import typer
 
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.address import address_number
+from juntek.cli.arguments import address_number
 from juntek.cli.find import describe as describe_port
 from juntek.cli.find import look_at, next_step
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, find_known, read, split_host, write

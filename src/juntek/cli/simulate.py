@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from juntek.cli.address import address_number
+from juntek.cli.arguments import address_number
 from juntek.cli.stopping import run_until_stopped
 
 PORT = 8140

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from juntek.config.lines import Place, find_lines
+from juntek.config.places import Place, find_lines
 from juntek.errors import ConfigurationError
 from juntek.files import explain_unreadable
 from juntek.option import find_close

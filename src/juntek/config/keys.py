@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Literal
 
-from juntek.battery.estimate.options import BatteryOptions
-from juntek.config.lines import Place
+from juntek.battery.estimate.battery_options import BatteryOptions
+from juntek.config.places import Place
 from juntek.errors import LinkError
 from juntek.links import check_link
 from juntek.meter import Mode

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_origin
 
 from juntek.config.document import PREFIX, Document
 from juntek.config.keys import GatewayKeys, Table, find_tables, header_of, keys_at, name_of
-from juntek.config.lines import Place
+from juntek.config.places import Place
 from juntek.errors import ConfigurationError
 from juntek.option import Key, find_close, keys_of, list_choices, show
 

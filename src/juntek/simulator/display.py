@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from itertools import count
 
-from juntek.simulator.line import Line
-from juntek.simulator.options import Display
+from juntek.simulator.simulation_options import Display
+from juntek.simulator.wires import Line
 
 NEWER_PAUSE = 0.2
 """Seconds between two requests of a newer unit, each of which asks 2 to 3 times a second (TF27)."""

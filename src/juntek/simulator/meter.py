@@ -12,8 +12,8 @@ from math import inf
 from typing import NamedTuple
 
 from juntek.rs485.framing import Frame, encode
+from juntek.simulator.meter_settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
 from juntek.simulator.registers import Counters, Estimate, Protection, TimeLeft, Writes
-from juntek.simulator.settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
 
 OFF = 99
 _NONE = 100  # what an unnamed adjustment has when there is none, as far as its row allows

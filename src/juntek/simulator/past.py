@@ -8,7 +8,7 @@ from datetime import datetime
 
 from juntek.errors import RequestError
 from juntek.rs485.framing import encode
-from juntek.simulator.options import LONGEST_STEP, Options
+from juntek.simulator.simulation_options import LONGEST_STEP, Options
 from juntek.simulator.site import Site
 
 

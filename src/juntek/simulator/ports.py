@@ -11,7 +11,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError, RequestError
-from juntek.simulator.line import Hear, Line
+from juntek.simulator.wires import Hear, Line
 
 _MOST_UNREAD = 65_536  # bytes kept for a client that does not read; more is lost, as on a real line
 _LOOK = 0.02  # seconds between two looks whether somebody has opened the terminal

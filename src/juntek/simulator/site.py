@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from juntek.simulator.battery import Battery
-from juntek.simulator.day import DAY, STARTER_CURRENT, STARTER_SAG, Day, Flow
 from juntek.simulator.meter import Meter, Sample
-from juntek.simulator.options import LONGEST_STEP, Options
-from juntek.simulator.settings import MeterSettings
+from juntek.simulator.meter_settings import MeterSettings
+from juntek.simulator.simulation_options import LONGEST_STEP, Options
+from juntek.simulator.solar_day import DAY, STARTER_CURRENT, STARTER_SAG, Day, Flow
 
 _USUAL_CAPACITY = 280.0
 _USUAL_ENERGY = 16 * _USUAL_CAPACITY  # cells times Ah of the pack that the day's panels and loads are made for

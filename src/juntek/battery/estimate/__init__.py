@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
+from juntek.battery.estimate.battery_options import BatteryOptions
 from juntek.battery.estimate.belief import Belief, Look
-from juntek.battery.estimate.options import BatteryOptions
 from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Pack
 from juntek.battery.estimate.published import Estimate, describe, estimate_of
 from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from juntek.battery.estimate.anchors import Limits
+from juntek.battery.estimate.battery_options import BatteryOptions
 from juntek.battery.estimate.belief import Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
-from juntek.battery.estimate.options import BatteryOptions
 from juntek.reading import Reading, Settings
 
 AVERAGE_CAPACITY = 100.0

@@ -16,7 +16,7 @@ from juntek.history import Database
 from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import times_of
 from juntek.history.queries import HistoryReader
-from juntek.outputs.timeseries.lines import lines_of
+from juntek.outputs.timeseries.line_protocol import lines_of
 from juntek.outputs.timeseries.responses import TargetError, explain_refusal
 
 if TYPE_CHECKING:

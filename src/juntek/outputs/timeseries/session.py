@@ -13,7 +13,7 @@ from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.lock import hold, lock_of
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
-from juntek.outputs.timeseries.lines import lines_of_samples
+from juntek.outputs.timeseries.line_protocol import lines_of_samples
 from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
 from juntek.samples import nothing_of, samples_of_gateway, samples_of_link, samples_of_settings

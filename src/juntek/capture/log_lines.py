@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from juntek.capture.chunk import Chunk
 from juntek.capture.forms import read_dump, read_hex, spell_out
 from juntek.capture.times import LineTimes, has_time
 from juntek.rs485.family import find_models
@@ -46,6 +46,14 @@ _TIME_KEYS = (
 )  # fmt: skip
 _NESTING = 6
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of a bus that arrived together; `time` is in seconds since 1970, None where it was not recorded."""
+
+    time: float | None
+    data: bytes
 
 
 def is_log_line(content: bytes) -> bool:

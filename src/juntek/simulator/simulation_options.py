@@ -9,9 +9,9 @@ from random import Random
 from typing import Literal, get_args
 
 from juntek.errors import RequestError
-from juntek.simulator.day import LOADS
+from juntek.simulator.meter_settings import Variant, parse_variant
 from juntek.simulator.registers import TIMES_LEFT, TimeLeft, Writes
-from juntek.simulator.settings import Variant, parse_variant
+from juntek.simulator.solar_day import LOADS
 
 Display = Literal["none", "newer", "older"]
 LONGEST_STEP = 30.0
