@@ -184,10 +184,33 @@ def is_plain(base: Moment, now: Moment, gap: float) -> bool:
     )
 
 
-def was_cleared(before: Moment, after: Moment) -> bool:
-    """Whether the counters may have been cleared, all of them as a meter does it."""
+def cleared(before: Moment, after: Moment, seconds: float) -> Moment | None:
+    """Return from where the counters go on if they were cleared in `seconds` or less, None where they were not.
+
+    A meter clears all of them, and the run time with them. So they all fell; or the run time did, while one counts so
+    much a second that it is past where it was already. Of that one only what is more than before is sure.
+    """
     pairs = [(old, new) for old, new in zip(before.counts, after.counts, strict=True) if old and new is not None]
-    return bool(pairs) and all(2 * new < old for old, new in pairs)
+    began = after.run_time is not None and before.run_time is not None and after.run_time < before.run_time
+    if not (pairs and all(2 * new < old for old, new in pairs)) and not (began and (after.run_time or 0) <= seconds):
+        return None
+    counts = [
+        old if old is None or new is None else 0 if 2 * new < old else min(old, new)
+        for old, new in zip(before.counts, after.counts, strict=True)
+    ]
+    return before._replace(run_time=None if before.run_time is None else 0, counts=tuple(counts))
+
+
+def is_after(candidate: Moment, base: Moment, now: Moment, elapsed: float, gap: float) -> bool:
+    """Whether the run time says that a reading goes on from a candidate whose recording has begun anew.
+
+    With what was counted meanwhile it might go on from the base as well. `elapsed` is since the candidate, `gap` the
+    base.
+    """
+    fell, ran, before = candidate.ran_from(base), now.ran_from(candidate), now.ran_from(base)
+    if fell is None or ran is None or before is None:
+        return False
+    return fell < 0 and abs(ran - elapsed) <= 2 < abs(before - gap)
 
 
 _PLACES_OF_VERSION_1 = {

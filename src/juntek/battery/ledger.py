@@ -23,10 +23,11 @@ from juntek.battery.counters import (
     UNKNOWN_GAP,
     Limits,
     Moment,
+    cleared,
+    is_after,
     is_plain,
     last_of_version_1,
     seconds_of,
-    was_cleared,
 )
 from juntek.battery.local_day import dated
 from juntek.battery.shape import fits
@@ -143,6 +144,9 @@ class Ledger:
         gap = self._gap = self._gap + elapsed
         silent = gap + (self._still if self._is_stuck else 0.0)
         goes_on = base is not None and not self._is_other and self._goes_on(base, now, silent)
+        candidate = self._candidate
+        if base is not None and candidate is not None and is_after(candidate[0], base, now, elapsed, gap):
+            goes_on = False
         if base is not None and goes_on and (not self._restored or is_plain(base, now, gap)):
             self._candidate, self._restored = None, False
             self._count(base, now, gap)
@@ -164,11 +168,10 @@ class Ledger:
         elif self._goes_on(base, candidate, gap):
             self._count(base, candidate, known)
         else:
-            zeros = tuple([None if count is None else 0 for count in base.counts])
-            cleared = base._replace(run_time=None if base.run_time is None else 0, counts=zeros)
             seconds = known * 1.25 + (2 if known <= self.longest_interval else MARGIN) if known >= 0 else UNKNOWN_GAP
-            if was_cleared(base, candidate) and self._limits.allow(cleared, candidate, seconds):
-                self._count(cleared, candidate, known)
+            zero = cleared(base, candidate, seconds if known <= self.longest_interval else 0.0)
+            if zero is not None and self._limits.allow(zero, candidate, seconds):
+                self._count(zero, candidate, known)
                 if not known <= self.longest_interval:
                     self._turn_day(self._sums.settle(), {0, 1, 2, 3}, candidate.time, known)
             else:

@@ -48,6 +48,9 @@ WATCH_SHAPE: dict[str, Any] = {
     "pending": ([], [[float] * 4], *([[float] * 4] * count for count in (2, 4))),
 }
 
+LEAST_VOLTAGE = 0.01
+"""V below which an energy tells no capacity: the smallest step of any meter."""
+
 TICKS = 2000.0
 """µAh by which counters and what is left may seem to differ because they move in steps."""
 
@@ -72,7 +75,7 @@ def flows(rule: Rule, interval: Interval) -> tuple[list[float], float]:
     known = {channel: step for channel, step in zip(COUNTED[rule], steps, strict=False) if step is not None}
     if not known:
         return list(own), 0.0
-    per_volt = 1 / voltage if voltage > 0 else 0.0
+    per_volt = 1 / voltage if voltage >= LEAST_VOLTAGE else 0.0
     energies = [known.get(2), known.get(3)]
     if BOTH_WAYS in known or ENERGY_BOTH_WAYS in known:
         energy = known.get(ENERGY_BOTH_WAYS)
@@ -169,7 +172,7 @@ class CounterWatch:
     def _look(self, interval: Interval) -> None:
         """Add what moved to the window of evidence, and judge it when enough has."""
         steps, net, voltage = interval[:3]
-        per_volt = 1 / voltage if voltage > 0 else 0.0
+        per_volt = 1 / voltage if voltage >= LEAST_VOLTAGE else 0.0
         # A gap is evidence of its own: it would outweigh all that was seen.
         window = [0.0] * len(self._window) if interval.gap else self._window
         scale = 0.0
