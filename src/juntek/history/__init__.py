@@ -20,29 +20,20 @@ from typing import Any, Literal, Self
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.database_file import FileInPlace, Kept, damaged, explain, make_file, set_apart
 from juntek.history.rollups import add_columns, are_complete
-from juntek.history.schema import BATTERY, COLUMNS, COMMANDS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 log = logging.getLogger(__name__)
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
 
-MIGRATIONS: dict[str, tuple[str, ...]] = {
-    "0001 ledgers": (
-        """CREATE TABLE ledger (
-            meter TEXT PRIMARY KEY NOT NULL,
-            snapshot TEXT NOT NULL,
-            time REAL NOT NULL
-        ) WITHOUT ROWID""",
-    ),
-    "0002 history": HISTORY,
-    "0003 deliveries": DELIVERIES,
-    "0004 cursors": CURSORS,
-    "0005 columns": COLUMNS,
-    "0006 days": DAYS,
-    "0007 battery": BATTERY,
-    "0008 commands": COMMANDS,
-}
+
+def _read_schema() -> dict[str, tuple[str, ...]]:
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    steps = [step.partition("\n") for step in text.split("\n-- step: ")[1:]]
+    return {name: tuple(filter(str.strip, statements.split(";\n"))) for name, _, statements in steps}
+
+
+MIGRATIONS = _read_schema()
 """Name and statements of each step from an empty file to the present schema, in order."""
 
 
