@@ -116,7 +116,6 @@ class Database:
             )
             if events:
                 connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
-
         with self._lock, explain(self.path):
             self._kept = self._kept or Kept(self.path, self._connection)
             self._kept.add(snapshots, time)

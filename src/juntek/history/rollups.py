@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from juntek.history.fields import FIELDS, INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, read_columns, times_of
@@ -157,29 +156,30 @@ def read_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, and how it i
     within: str = "time >= start AND time < stop",
 ) -> dict[int, Rollup]:
     """Return these parts of what a table has from each border (s since 1970) to the next, by the border."""
-    query = (
-        "WITH span (start, stop) AS (SELECT value, lead(value) OVER (ORDER BY value) FROM json_each(?1))"  # noqa: S608
-        " SELECT start, {} "  # in place of which come the columns
-        f"FROM span CROSS JOIN {level} ON meter = ?2 AND {within} WHERE {{}} GROUP BY start"
-    )
+    names = [part.name for part in parts]
+    added = "".join(f", {_WAYS[part.way]}({part.name}) AS {part.name}" for part in parts if part.way != "last")
+    columns = ", ".join(f"{'at_end' if part.way == 'last' else 'whole'}.{part.name}" for part in parts)
+    spans = "span (start, stop) AS (SELECT value, lead(value) OVER (ORDER BY value) FROM json_each(?1))"
+    inside = f"FROM span CROSS JOIN {level} ON meter = ?2 AND {within}"
     values = (json.dumps(list(borders)), meter)
-    added = [(place, part) for place, part in enumerate(parts) if part.way != "last"]
-    lasts = [(place, part.name) for place, part in enumerate(parts) if part.way == "last"]
-    rollups: dict[int, Rollup] = defaultdict(lambda: [None] * (len(parts) + 1))
-    time = len(parts)  # the last place, which is nobody's
-
-    def fill(places: Iterable[int], columns: str, which: str = "true") -> None:
-        for start, *row in connection.execute(query.format(columns, which), values):
-            for place, value in zip(places, row, strict=True):
+    query = (
+        f"WITH {spans}, whole AS (SELECT start, max(time) AS finish{added} {inside} GROUP BY start)"  # noqa: S608 - our own
+        f" SELECT start, {columns} FROM whole JOIN {level} AS at_end ON at_end.meter = ?2 AND at_end.time = finish"
+        " ORDER BY start"
+    )
+    rollups = {start: row for start, *row in connection.execute(query, values)}
+    for place, part in enumerate(parts):
+        least = part.name.replace("_last", "_minimum")
+        beside = names.index(least) if least in names else place
+        if part.way == "last" and any(
+            rollup[place] is None and (beside == place or rollup[beside] is not None) for rollup in rollups.values()
+        ):
+            # SQLite takes a column that stands alone from the row of the maximum.
+            known = f"{inside} WHERE {part.name} NOTNULL GROUP BY start"
+            query = f"WITH {spans} SELECT start, max(time), {part.name} {known}"
+            for start, _, value in connection.execute(query, values):
                 rollups[start][place] = value
-
-    fill([place for place, _ in added], ", ".join(f"{_WAYS[part.way]}({part.name})" for _, part in added))
-    # SQLite takes columns that stand alone from the row of the maximum.
-    fill([time, *(place for place, _ in lasts)], ", ".join(("max(time)", *(name for _, name in lasts))))
-    for place, name in lasts:
-        if any(rollup[place] is None for rollup in rollups.values()):
-            fill([time, place], f"max(time), {name}", f"{name} IS NOT NULL")
-    return {start: rollup[:time] for start, rollup in sorted(rollups.items())}
+    return rollups
 
 
 def choose_new(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:
