@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from juntek.rs485.decode import Options
 from juntek.rs485.framing import Frame, Framer, Garbage
-from juntek.rs485.station import Event, Station
+from juntek.rs485.station import UNVERIFIED, Event, Station
 from juntek.rs485.validation import LONGEST_WAIT, Held, Noise
 
 __all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
@@ -136,8 +136,12 @@ class Bus:
         if station is None:
             self.ignored += 1
             return None
-        if self._check and (doubt := self._doubt_address(station)):
-            return Garbage("implausible", frame.raw, doubt, time)
+        if self._check:
+            doubt = self._doubt_address(station)
+            if not frame.checksum or station.verified < UNVERIFIED:
+                doubt = doubt or station.doubt_checksum(frame)
+            if doubt:
+                return Garbage("implausible", frame.raw, doubt, time)
         command = frame.command
         if command == "r50":
             return station.take_reading(frame, time, check=self._check)

@@ -12,6 +12,9 @@ from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.order import OrderWatch
 from juntek.rs485.validation import LONGEST_WAIT, NOISY, Held, Noise, Validator, Verdict
 
+UNVERIFIED = 8
+"""Replies in a row whose checksum says "not verified" that a meter has to send, if it has sent checksums before."""
+
 Event = Frame | Garbage | Identity | Settings | Reading
 """A Frame among the events is a request or an acknowledgement: replies have become values."""
 
@@ -22,7 +25,7 @@ class Station:
     __slots__ = (
         "_count", "_decoder", "_last_time", "_noise", "_odd", "_options", "_pace", "_surprising", "_validator",
         "_watch", "address", "doubts_identity", "heard", "identity", "message_count", "model", "nominal_capacity",
-        "proven", "settings",
+        "proven", "settings", "verified",
     )  # fmt: skip
 
     def __init__(self, address: int, options: Options, noise: Noise) -> None:
@@ -33,6 +36,8 @@ class Station:
         self.message_count = 0
         self.heard: list[int] = []
         self.proven = False
+        self.verified = 0
+        """Replies with a checksum, less those without since."""
         self.doubts_identity = False
         """Whether it answers as another meter would, so that it has to be asked who it is."""
         self.nominal_capacity = options.nominal_capacity
@@ -59,6 +64,15 @@ class Station:
     def doubts_settings(self) -> bool:
         """Whether changed settings were told that are believed when they are told again."""
         return Settings in self._surprising
+
+    def doubt_checksum(self, frame: Frame) -> str | None:
+        """On a noisy line a checksum that says "not verified" may be a damaged one, of a meter that sends them."""
+        if frame.checksum:
+            self.verified = min(self.verified + 1, UNVERIFIED)
+        elif self.verified and self._noise.share:
+            self.verified -= 1
+            return "its checksum says: not verified, and this meter's never did"
+        return None
 
     def take_reading(self, frame: Frame, time: float | None, *, check: bool) -> Reading | Garbage | Held:
         """Return the reading, or why it is not believed, or the place it will take when the next one bears it out."""
