@@ -18,6 +18,7 @@ from juntek.meter.language import Event
 from links.peers import tcp_peer
 from meter.served import IMPATIENT, Told, until
 
+QUICK = replace(IMPATIENT, reply=0.01)
 FRAME = struct.Struct(">BBHhI")
 """0xA5, address, 0.01 V, 0.01 A, 0.001 Ah."""
 
