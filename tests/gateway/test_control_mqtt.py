@@ -86,8 +86,9 @@ async def test_what_is_retained_is_not_obeyed_when_the_gateway_comes_or_comes_ba
 
 
 KEYS = (
-    "nominal_capacity", "relay_type", "over_voltage_protection", "over_current_protection", "factory_reset", "set_address", "output",
-    "full_voltage",
+    "nominal_capacity", "relay_type", "over_voltage_protection", "over_current_protection", "factory_reset",
+    "set_address",
+    "output", "full_voltage",
     "explode", "bluetooth_password", "state_of_charge", "zero_current", "", "a b", "NOMINAL", "ä", "voltage",
 )  # fmt: skip
 VALUES = (
