@@ -124,3 +124,26 @@ def test_no_secret_of_the_environment_is_in_what_can_be_printed(
     needed = {"JUNTEK_TIMESERIES__0__URL": "http://127.0.0.1:8428/write"} if section == "timeseries" else {}
     for value in (PASSWORD, "471147"):
         assert value not in complaint(load, file, {variable: value, **needed})
+
+
+ADDRESSES = (
+    ("[[timeseries]]", "url", f"http//host/write?token={PASSWORD}"),
+    ("[[timeseries]]", "url", f"ftp://host/write?p={PASSWORD}"),
+    ("[[timeseries]]", "url", f"http//me:{PASSWORD}@host/write"),
+    ("[metrics]", "listen", f"me:{PASSWORD}@127.0.0.1:9485"),
+    ("[web]", "listen", f"http://127.0.0.1:8140/?token={PASSWORD}"),
+    ("[mqtt]", "host", f"host:{PASSWORD}"),
+    ("[mqtt]", "host", f"mqtt://me:{PASSWORD}@host"),
+    ("[mqtt]", "host", f"mqtt//me:{PASSWORD}@host"),
+)
+
+
+@pytest.mark.parametrize(("header", "key", "value"), ADDRESSES)
+def test_what_is_wrong_with_an_address_is_said_without_its_secret(
+    header: str, key: str, value: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "juntek.toml"
+    file.write_text(f'[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n{header}\n{key} = "{value}"\n')
+    with pytest.raises(ConfigurationError) as refusal:
+        load(file, {})
+    assert PASSWORD not in str(refusal.value)

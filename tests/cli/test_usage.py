@@ -21,7 +21,6 @@ STRANGE = ("--no-such-option", "-Z", "--no-such=\x1b[31m\ud800")
 PLACES = {"LINK": "/dev/none", "URL": "/dev/none", "KEY=VALUE…": "a=1", "ACTION": "zero-current", "NAME": "one"}
 FREE = {
     "juntek setup": {"--chemistry": "gold", "--capacity": "-1", "--page": "wide", "--broker": "a:b:c"},
-    "juntek run": {"--port": "-1"},
     "juntek decode": {"--time-zone": "Mars/Base"},
     "juntek simulate": {"--listen": "udp:1", "--model": "KX1", "--load": "none", "--speed": "0", "--noise": "2"},
     "juntek estimate": {"--chemistry": "gold"},

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from juntek.errors import ConfigurationError, install_line
+from juntek.errors import ConfigurationError
+from juntek.extras import install_line
 from juntek.history.fields import (
     CHARGE,
     PLACES,
@@ -90,8 +91,7 @@ def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
         from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
-            "or take --format csv."
+            f"Parquet needs a library that is not installed; ask for CSV, or install it with: {install_line('parquet')}"
         ) from error
     schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
     sink = io.BytesIO()
