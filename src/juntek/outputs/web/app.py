@@ -10,6 +10,7 @@ import html
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,7 +28,7 @@ from juntek.listening.hosts import HostCheck, name_in
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
 from juntek.listening.visitors import Limits, network_of, parse_ip
-from juntek.outputs import Context
+from juntek.outputs import DATABASE, Context
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
@@ -74,7 +75,7 @@ async def serve(
         authenticator=authenticator, send=context.send, latest=context.latest,
         writers={hashed: token.name for hashed, token in tokens.items() if token.may_write},
     )  # fmt: skip
-    queries = HistoryQueries(_open_history(context))
+    queries = HistoryQueries(_open_history(context), partial(_tell_damage, context))
     state = LatestState(context)
     broadcaster = Broadcaster(state.event, limits)
     api = Api(
@@ -237,6 +238,12 @@ def _read(key: str, path: Path) -> str:
         return read_bytes(path, f"web.{key}").decode()
     except UnicodeDecodeError:
         raise ConfigurationError(f"web.{key} {path} is not text; write it again.") from None
+
+
+def _tell_damage(context: Context, sentence: str) -> None:
+    """Let all who show how the history does know of it, unless they do already."""
+    if context.errors.setdefault(DATABASE, sentence) is sentence:
+        log.warning("%s", sentence)
 
 
 def _open_history(context: Context) -> HistoryReader | None:
