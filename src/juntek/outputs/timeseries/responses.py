@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -86,16 +85,11 @@ class Response(NamedTuple):
 
 async def read_response(response: httpx.Response, secrets: Collection[str]) -> Response:
     """Read a response, or its beginning where it is long."""
-    body = bytearray()
-    async for part in response.aiter_raw():
+    body, headers = bytearray(), response.headers
+    async for part in response.aiter_bytes():
         body += part
         if len(body) > LARGEST_RESPONSE:
             break
-    headers = response.headers
-    if headers.get("content-encoding") == "gzip":
-        # As much as there is of it: VictoriaMetrics compresses what is long.
-        with suppress(zlib.error):
-            body = bytearray(zlib.decompressobj(31).decompress(body, LARGEST_RESPONSE))
     return Response(
         status=response.status_code,
         message=find_message(bytes(body[:LARGEST_RESPONSE]), headers, secrets),

@@ -16,12 +16,12 @@ from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
 from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
-from juntek.samples import nothing_of, samples_of_gateway, samples_of_link, samples_of_settings
+from juntek.samples import samples_of_gateway, samples_of_link, samples_of_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from juntek.outputs import Context
+    from juntek.outputs import Context, Handle
     from juntek.outputs.timeseries.target import Target
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
     from juntek.samples import Sample
@@ -51,28 +51,31 @@ USUAL: Final = Timings()
 @asynccontextmanager
 async def serve(
     options: TimeseriesOptions, context: Context, name: str, timings: Timings = USUAL
-) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+) -> AsyncIterator[Handle]:
     """Do what `open_sink` promises; `name` is that of the sink."""
-    database = context.database
-    if database is None:
+    if context.database is None:
         raise ConfigurationError("history.path is not known; give the path of the database file.")
-    with hold(lock_of(database, options.label)) as is_alone:
+    with hold(lock_of(context.database, options.label)) as is_alone:
         if not is_alone:
             raise JuntekError(f"Another juntek sends {options.label} what it has not got; let it end.")
         async with (
             open_target(options, context.version, response_time=timings.response) as target,
-            Delivery(options, database, target, context.site, context.sinks[name]) as delivery,
+            Delivery(options, context.database, target, context.site, context.sinks[name]) as delivery,
         ):
             session = Session(options, context, name, target, delivery, timings)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     task = tasks.create_task(session.run())
                     try:
-                        yield session.handle
+                        yield _leave_to_history
                     finally:
                         task.cancel()
             except BaseExceptionGroup as group:
                 raise group.exceptions[0] from None
+
+
+async def _leave_to_history(_: Update) -> None:
+    """Take an update; its reading comes by way of the history, and all else is in `context.latest`."""
 
 
 @dataclass(slots=True)
@@ -109,7 +112,6 @@ class Session:
         self._target = target
         self._delivery = delivery
         self._health = context.sinks[name]
-        self._updates = {meter: nothing_of(meter) for meter in context.meters}
         self._backoff = Backoff(timings.shortest_wait, timings.longest_wait)
         self._is_catching_up = False
         self._logged = ""
@@ -117,10 +119,6 @@ class Session:
         self._situation_due = self._past_due = 0.0
         self._refused = Tally(REFUSED_LOGGED_EVERY, self._health.refused)
         self._lost = Tally(LOST_LOGGED_EVERY, self._health.lost)
-
-    async def handle(self, update: Update) -> None:
-        """Take an update; never waits. Its reading comes by way of the history."""
-        self._updates[update.meter] = update
 
     async def run(self) -> None:
         """Send for ever. Raises DatabaseError where the history cannot be read or the cursors cannot be kept."""
@@ -137,14 +135,13 @@ class Session:
         began, delivery = now(), self._delivery
         delivery.wait_since(self._context.time())
         await delivery.look()
-        count = await delivery.send_new()
-        has_more, has_sent = count >= BATCH, count > 0
+        has_sent = await delivery.send_new() > 0
         if now() >= self._past_due:
             rate, begun = self._options.rate, now()
             past = await delivery.send_past(min(BATCH, round(rate)))
             has_sent |= bool(past)
             self._past_due = begun + (past or 0) / rate
-            self._note_past(is_over=past is None and not has_more)
+            self._note_past(is_over=past is None and not delivery.has_new)
         if now() >= self._situation_due:
             await self._send_situation()
             self._situation_due = now() + SITUATION_EVERY
@@ -153,7 +150,7 @@ class Session:
         if has_sent:
             self._succeed()
         self._log_counts(now())
-        next_look = began + (0.0 if has_more else self._options.interval)
+        next_look = began + (0.0 if delivery.has_new else self._options.interval)
         is_draining = any(cursor.has_gap for cursor in delivery.progress.now.values())
         return max(min(next_look, self._past_due if is_draining else next_look) - now(), 0.0)
 
@@ -161,7 +158,7 @@ class Session:
         """Send how each meter is set and how it does, and how the gateway and its sinks do."""
         context, now = self._context, self._context.time()
         samples: list[Sample] = []
-        for update in self._updates.values():
+        for update in context.updates():
             samples += samples_of_link(context.site, update, is_up=update.available)
             if update.available:
                 samples += samples_of_settings(context.site, update, update.reading)
