@@ -10,6 +10,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
@@ -107,6 +108,7 @@ class Collected(NamedTuple):
     """About how many readings before these the history has dropped."""
 
 
+@dataclass
 class Delivery:
     """The readings of a history on their way to one target; a context manager, for one task.
 
@@ -115,32 +117,23 @@ class Delivery:
     DatabaseError.
     """
 
-    def __init__(  # noqa: PLR0913 - from where, to whom, and who has to know
-        self,
-        options: TimeseriesOptions,
-        database: Path,
-        target: Target,
-        site: str,
-        health: SinkHealth,
-        *,
-        ends: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.progress = Progress()
-        self.health = health
-        self.sent = 0
-        """Readings that the target has taken."""
-        self.reason = ""
-        """Why the last one was refused, in the target's words."""
+    options: TimeseriesOptions
+    database: Path
+    target: Target
+    site: str
+    health: SinkHealth
+    ends: bool = field(default=False, kw_only=True)
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    progress: Progress = field(default_factory=Progress, init=False)
+    sent: int = field(default=0, init=False)
+    """Readings that the target has taken."""
+    reason: str = field(default="", init=False)
+    """Why the last one was refused, in the target's words."""
+
+    def __post_init__(self) -> None:
         self._behind: dict[str, float] = {}
-        self._ends = ends
-        self._options = options
-        self._path = database
-        self._target = target
-        self._site = site
-        self._clock = clock
         self._newest: dict[str, int] = {}
-        self._ticked = clock()
+        self._ticked = self.clock()
         self._limit, self._limited = BATCH, 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries")
         self._opened = ExitStack()
@@ -158,17 +151,17 @@ class Delivery:
         self._opened.close()
 
     def _open(self) -> None:
-        database = Database(self._path, check=False, synchronous="NORMAL")
-        self._store = self._opened.enter_context(closing(Cursors(database, self._options.label)))
-        self._reader = self._opened.enter_context(HistoryReader(self._path))
+        database = Database(self.database, check=False, synchronous="NORMAL")
+        self._store = self._opened.enter_context(closing(Cursors(database, self.options.label)))
+        self._reader = self._opened.enter_context(HistoryReader(self.database))
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - what it takes and returns
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def look(self) -> None:
         """See what is new, and keep how far everything was a minute ago."""
-        if self._clock() - self._ticked >= WINDOW / STEPS:
-            self._ticked = self._clock()
+        if self.clock() - self._ticked >= WINDOW / STEPS:
+            self._ticked = self.clock()
             self.progress.tick()
         await self._run(self._store.save, dict(self.progress.settled))
         found: dict[str, tuple[Cursor, int]] = await self._run(self._store.look)
@@ -211,7 +204,7 @@ class Delivery:
         except BaseException:
             self.progress.go_back()
             raise
-        if self._target.take_new_connection():
+        if self.target.take_new_connection():
             self.progress.go_back()
         else:
             self.progress.advance(lane, collected.reached)
@@ -240,7 +233,7 @@ class Delivery:
                 break
             batch = self._reader.read_after(meter, after, room)
             times = [time for time in times_of(batch) if time <= until]
-            lines += lines_of(self._site, meter, part_of(batch, 0, len(times)))
+            lines += lines_of(self.site, meter, part_of(batch, 0, len(times)))
             reached[meter] = times[-1] if len(times) == room else until
             firsts += times[:1]
             if lane == "past":
@@ -249,7 +242,7 @@ class Delivery:
 
     def _newest_line(self) -> list[bytes]:
         meter = max(self._newest, key=self._newest.__getitem__)
-        return lines_of(self._site, meter, self._reader.read_after(meter, self._newest[meter] - 1, 1))
+        return lines_of(self.site, meter, self._reader.read_after(meter, self._newest[meter] - 1, 1))
 
     # To the target ------------------------------------------------------------------------------------------
 
@@ -262,21 +255,21 @@ class Delivery:
         if not lines:
             return
         try:
-            response = await self._target.write(lines)
+            response = await self.target.write(lines)
         except TargetError as error:
             if error.is_slow:
-                self._limit, self._limited = max(len(lines) // 2, SMALLEST_BATCH), self._clock()
+                self._limit, self._limited = max(len(lines) // 2, SMALLEST_BATCH), self.clock()
             raise
-        if self._limit < BATCH and self._clock() - self._limited > GROWS_AFTER:
-            self._limit, self._limited = min(2 * self._limit, BATCH), self._clock()
+        if self._limit < BATCH and self.clock() - self._limited > GROWS_AFTER:
+            self._limit, self._limited = min(2 * self._limit, BATCH), self.clock()
         if response.is_good:
             self.sent += len(lines)
             return
         if not is_checked and response.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            if not (self._ends and self.sent):
+            if not (self.ends and self.sent):
                 newest: list[bytes] = await self._run(self._newest_line)
-                if not (await self._target.write(newest)).is_good:
-                    raise explain_refusal(self._options, response.reason)
+                if not (await self.target.write(newest)).is_good:
+                    raise explain_refusal(self.options, response.reason)
             is_checked = True
         if len(lines) == 1 or response.dropped >= len(lines):
             self.health.refused += len(lines)
