@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -135,7 +135,7 @@ class Delivery:
         self._newest: dict[str, int] = {}
         self._ticked = self.clock()
         self._limit, self._limited = BATCH, 0.0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries")
+        self._thread: Executor = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries")
         self._opened = ExitStack()
 
     async def __aenter__(self) -> Self:
@@ -163,8 +163,7 @@ class Delivery:
         if self.clock() - self._ticked >= WINDOW / STEPS:
             self._ticked = self.clock()
             self.progress.tick()
-        await self._run(self._store.save, dict(self.progress.settled))
-        found: dict[str, tuple[Cursor, int]] = await self._run(self._store.look)
+        found: dict[str, tuple[Cursor, int]] = await self._run(self._save_and_look, dict(self.progress.settled))
         self._newest = {meter: newest for meter, (_, newest) in found.items()}
         self.progress.merge({meter: cursor for meter, (cursor, _) in found.items()}, self._newest)
 
@@ -222,6 +221,10 @@ class Delivery:
         self.health.behind = min(self._behind.values(), default=None)
 
     # Out of the history, in the thread ----------------------------------------------------------------------
+
+    def _save_and_look(self, settled: Mapping[str, Cursor]) -> dict[str, tuple[Cursor, int]]:
+        self._store.save(settled)
+        return self._store.look()
 
     def _collect(self, lane: Lane, spans: Spans, limit: int) -> Collected:
         lines: list[bytes] = []
