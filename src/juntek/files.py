@@ -33,6 +33,20 @@ def read_bytes(path: Path, name: str) -> bytes:
         raise ConfigurationError(f"{name} {path} {explain_unreadable(error)}") from None
 
 
+def read_secret(key: str, given: str | None, path: Path | None) -> str:
+    """Return a secret as it was given for a key, or the first line of the file that `<key>_file` gives.
+
+    Raises ConfigurationError, which names the key and the file, where there is none.
+    """
+    name, secret = key, given or ""
+    if given is None and path is not None:
+        text = read_bytes(path, f"{key}_file").decode(errors="replace")
+        name, secret = f"{key}_file {path}", next(iter(text.splitlines()), "")
+    if not secret or "\ufffd" in secret:
+        raise ConfigurationError(f"{name} holds no {key.rpartition('.')[2]}; write it there as one line of text.")
+    return secret
+
+
 def refuse_links_of_others(path: Path) -> None:
     """Raise ConfigurationError where root would follow a link that another user made."""
     if not _is_root():
