@@ -12,10 +12,10 @@ import typer
 
 import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
-from juntek.cli.read import Address, Interval, ModeOption, Url
+from juntek.cli.arguments import Address, Interval, Link, ModeOption
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
 from juntek.errors import JuntekError, RequestError, counted
-from juntek.files import refuse_links_of_others
+from juntek.files import explain_unwritable, refuse_links_of_others
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
 from juntek.update import Update
@@ -25,7 +25,7 @@ _PROGRESS_INTERVAL = 0.5
 
 
 def capture(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    url: Url,
+    url: Link,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - is stdout.")],
     address: Address = 1,
     mode: ModeOption = "auto",
@@ -112,10 +112,8 @@ def _open_output(output: Path) -> AbstractContextManager[TextIO]:
     if str(output) == "-":
         return nullcontext(sys.stdout)
     refuse_links_of_others(output)
-    try:
+    with explain_unwritable(output, RequestError):
         return output.open("w", encoding="ascii", newline="\n")
-    except OSError as error:
-        raise RequestError(f"Cannot write {output} ({error.strerror}); choose a file in a folder of yours.") from None
 
 
 async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:
