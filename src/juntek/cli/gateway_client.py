@@ -108,6 +108,16 @@ def meters_on(configuration: Configuration, link: str) -> list[MeterConfiguratio
     return [meter for meter in configuration.meters if _is_same(meter.link, link)]
 
 
+def refuse_port_of_gateway(configuration: Configuration | None, link: str) -> None:
+    """Raise LinkError, with what to do, where a gateway runs that reads this link."""
+    meters = meters_on(configuration, link) if configuration is not None else []
+    if configuration is not None and meters and is_running(configuration.database):
+        raise LinkError(
+            f"The gateway reads {meters[0].options.name} at this port, and only one program can; stop it while you "
+            "record: sudo systemctl stop juntek"
+        )
+
+
 def find_gateway(configuration: Configuration | None, link: str, address: int) -> GatewayClient | str | None:
     """Return the way by a gateway that runs and reads this meter; else the name that the meter has, if any.
 
