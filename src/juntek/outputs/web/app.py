@@ -26,13 +26,13 @@ from juntek.history.queries import HistoryReader
 from juntek.listening.hosts import HostCheck, name_in
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
-from juntek.listening.visitors import Limits, parse_ip
+from juntek.listening.visitors import Limits, network_of, parse_ip
 from juntek.outputs import Context
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.control import Writing
-from juntek.outputs.web.history_queries import HistoryQueries
+from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
 from juntek.outputs.web.local_token import remove_token, write_token
 from juntek.outputs.web.passwords import WRITE, hash_token, is_hash, is_token_hash
@@ -137,6 +137,7 @@ class App:
 
         try:
             await self._admit(scope)
+            VISITOR.set(network_of(scope["client"][0]) if scope["client"] else "")
             scope["app"] = self  # lets the router raise what it finds wrong
             await self._router(scope, receive, send_on)
         except (Refusal, HTTPException) as error:
