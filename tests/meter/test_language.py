@@ -40,9 +40,6 @@ class Binary:
         self._rest = data[count * FRAME.size :]
         return [data[place * FRAME.size : (place + 1) * FRAME.size] for place in range(count)]
 
-    def rest(self) -> list[bytes]:
-        return []
-
     def take(self, parts: list[bytes], time: float | None) -> list[Event]:
         return [self._read(part, time) for part in parts]
 

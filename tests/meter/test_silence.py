@@ -12,7 +12,6 @@ import pytest
 
 from juntek.capture import Chunk
 from juntek.meter import Line
-from juntek.rs485 import bus, station
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
 from meter.served import Told, Wires, meters, served, serving, until
@@ -165,23 +164,6 @@ async def test_a_meter_that_talks_nonsense_does_not_hold_its_neighbour_back() ->
         await told.more(20, address=2)
         assert told.last["meter 2"].available
         assert len(told.of(1)) <= 1
-
-
-async def test_a_reading_that_waits_does_not_hold_a_neighbour_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(station, "LONGEST_WAIT", 3600.0)
-    monkeypatch.setattr(bus, "MOST_WAITING", 1_000_000)
-    first, second = Meter(), Meter(address=2)
-    answers = iter([*(first.tick() for _ in range(5)), first.spike(2, 270_000)])
-
-    def answer(request: Frame, _: random.Random) -> bytes:
-        if request.command != "R50":
-            return b""
-        return next(answers, b"") if request.address == 1 else second.tick()
-
-    async with peer(answering(answer)) as url, serving(url, meters(1, 2, mode="poll")) as told:
-        await until(lambda: len(told.of(1)) == 5)
-        await told.more(10, address=2)
-    assert len(told.of(1)) == 5
 
 
 # Times ------------------------------------------------------------------------------------------------------

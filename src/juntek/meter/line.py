@@ -19,8 +19,8 @@ from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.framing import Frame, Garbage
-from juntek.rs485.language import Rs485
+from juntek.rs485.bus import Rs485
+from juntek.rs485.framing import Garbage
 from juntek.secret import hide_secrets
 from juntek.update import Mode as Activity
 from juntek.update import Outcome, Update
@@ -132,10 +132,18 @@ class Line:
             self._tell_activity(activity)
 
         self._has_stalled = False
-        poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._caution)
-        self._decoder, self._poller = decoder, poller if link.can_write else None
+        for address, meter in self.meters.items():
+            meter.health.out_of_range = decoder.out_of_range(address)
+        poller = None
+        if link.can_write and self._mode != "listen":
+            poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._caution)
+        else:
+            tell("listen")
+        self._decoder, self._poller = decoder, poller
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link))]
+            helpers = [tasks.create_task(self._watch(link))]
+            if poller is not None:
+                helpers.append(tasks.create_task(poller.run()))
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
             try:
                 await self._read(link, decoder, poller)
@@ -144,7 +152,8 @@ class Line:
             for helper in helpers:
                 helper.cancel()
         self._decoder = self._poller = None
-        poller.writer.close()
+        if poller is not None:
+            poller.writer.close()
         if not isinstance(failure, LinkLostError):
             raise failure
         return None if self._has_stalled else failure
@@ -191,7 +200,7 @@ class Line:
             )
         return poller
 
-    async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller) -> None:
+    async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller | None) -> None:
         time = None
         while True:
             if self._room is not None and not link.can_write:
@@ -199,7 +208,7 @@ class Line:
             try:
                 chunk = await link.read()
             except LinkLostError:
-                self._take([*decoder.take(decoder.rest(), time), *decoder.finish(time)])
+                self._take(decoder.finish(time))
                 raise
             self._backoff.reset()
             self._stalls = 0
@@ -211,7 +220,8 @@ class Line:
                 self._tap(chunk)
             parts = decoder.cut(chunk.data)
             for heard in filter(None, map(decoder.hear, parts)):
-                poller.hear(heard)
+                if poller is not None:
+                    poller.hear(heard)
                 if heard.kind == "request" and heard.address not in self.meters:
                     self._asked = heard.address
             self._take(decoder.take(parts, time))
@@ -222,14 +232,12 @@ class Line:
                 self._take_reading(event)
             elif isinstance(event, Garbage):
                 self._garbage[event.reason] += 1
-            elif not isinstance(event, Frame):
+            elif isinstance(event, Identity | Settings):
                 self._take_description(event)
 
     def _take_reading(self, reading: Reading) -> None:
         meter = self.meters[reading.address]
         now = asyncio.get_running_loop().time()
-        if self._decoder is not None:
-            meter.health.out_of_range = self._decoder.out_of_range(reading.address)
         self._handle(meter.update(meter.hear(reading, self._moment(reading.time, now), now)))
 
     def _moment(self, time: float | None, now: float) -> float | None:
@@ -254,7 +262,7 @@ class Line:
             await asyncio.sleep(WATCH_INTERVAL)
             now = loop.time()
             longest = max(min(patience * 2**self._stalls, LONGEST_SILENCE), link.least_silence, patience)
-            was_busy, is_busy = is_busy, self._poller is None or bool(self._poller.writer)
+            was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and bool(self._poller.writer))
             # One command may follow the other at once.
             is_stalled = now - self._last_chunk >= longest and not (is_busy or was_busy)
             self._stalls += is_stalled

@@ -93,9 +93,6 @@ class Poller:
 
     async def run(self) -> None:
         """Ask or be silent until cancelled, or until the link is lost: why, says whoever reads it."""
-        if self._mode == "listen" or not self._link.can_write:
-            self._set("listen")
-            return
         with suppress(LinkLostError):
             if self._mode == "auto":
                 self._set("starting")

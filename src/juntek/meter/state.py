@@ -83,7 +83,7 @@ class Meter:
         self.health.error = None
         self.health.frames += 1
         self.health.last_frame = time
-        self.last_reading = reading._replace(time=time, elapsed=elapsed)
+        self.last_reading = reading.at(time, elapsed)
         return self.last_reading
 
     def is_silent(self, now: float) -> bool:

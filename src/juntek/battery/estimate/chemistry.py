@@ -30,6 +30,8 @@ class Chemistry:
     """Part by which the voltage may fall from its highest while the tail current flows: more is a load or a cloud."""
     charge_efficiency: float
     """Percent."""
+    efficiency_error: float
+    """Percent points by which that of a battery may be off (one standard deviation), until it is learnt."""
     peukert: float
     full_error: float
     """Part of the capacity by which a full that was found may not be one."""
@@ -55,14 +57,14 @@ _LEAD_LOW: Curve = (
 
 
 _LEAD = Chemistry(
-    "agm", "AGM", 2.04, 2.37, 2.0, 0.008, 94.0, 1.15, 0.015, None, _LEAD_LOW, (), 0.12, lag=0.5, overcharge=0.0,
+    "agm", "AGM", 2.04, 2.37, 2.0, 0.008, 94.0, 3.0, 1.15, 0.015, None, _LEAD_LOW, (), 0.12, lag=0.5, overcharge=0.0,
 )  # fmt: skip
 
 CHEMISTRIES: dict[str, Chemistry] = {
     row.name: row
     for row in (
         Chemistry(
-            "lifepo4", "LiFePO4", 3.25, 3.45, 4.0, 0.03, 100.0, 1.0, 0.004, 3.355,
+            "lifepo4", "LiFePO4", 3.25, 3.45, 4.0, 0.03, 100.0, 0.3, 1.0, 0.004, 3.355,
             (
                 (2.80, -0.005, 0.012), (2.85, 0.001, 0.012), (2.97, 0.039, 0.012), (3.05, 0.070, 0.015),
                 (3.10, 0.092, 0.018), (3.165, 0.143, 0.03),
@@ -77,12 +79,12 @@ CHEMISTRIES: dict[str, Chemistry] = {
         _LEAD,
         replace(_LEAD, name="gel", label="Gel", charged_voltage=2.33, charge_efficiency=92.0, peukert=1.2),
         Chemistry(
-            "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 1.0, 0.01, 4.1,
+            "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 0.3, 1.0, 0.01, 4.1,
             ((3.0, 0.0, 0.02), (3.3, 0.04, 0.02), (3.45, 0.10, 0.03), (3.55, 0.20, 0.04)),
             ((4.1, 0.94, 0.02), (4.15, 0.97, 0.015), (4.2, 1.0, 0.01)), 0.1, safe=(2.9, 4.25),
         ),
         Chemistry(
-            "lto", "LTO", 2.3, 2.65, 4.0, 0.02, 99.5, 1.0, 0.01, 2.6,
+            "lto", "LTO", 2.3, 2.65, 4.0, 0.02, 99.5, 0.3, 1.0, 0.01, 2.6,
             ((1.8, 0.0, 0.02), (2.0, 0.03, 0.02), (2.1, 0.09, 0.03)),
             ((2.6, 0.97, 0.02), (2.7, 1.0, 0.01)), 0.05, safe=(1.7, 2.85),
         ),

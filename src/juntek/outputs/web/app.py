@@ -26,13 +26,13 @@ from juntek.history.queries import HistoryReader
 from juntek.listening.hosts import HostCheck, name_in
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
-from juntek.listening.visitors import Limits, parse_ip
+from juntek.listening.visitors import Limits, network_of, parse_ip
 from juntek.outputs import Context
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.control import Writing
-from juntek.outputs.web.history_queries import HistoryQueries
+from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
 from juntek.outputs.web.local_token import remove_token, write_token
 from juntek.outputs.web.passwords import Token, hash_token, read_password_hash, read_tokens
@@ -123,6 +123,7 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
 
     async def admit(scope: Scope, receive: Receive, send: Send) -> None:
         await _check_visitor(scope, hosts, ingress)
+        VISITOR.set(network_of(scope["client"][0]) if scope["client"] else "")
         scope["app"] = router  # lets it raise what it finds wrong
         await router(scope, receive, send)
 
