@@ -30,8 +30,12 @@ from juntek.reading import iso_time
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 _PLAIN_KEYS = tuple(key for key in QUANTITY_KEYS if key not in (CHARGE, *BATTERY_KEYS))
-ROW_KEYS = ("time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated")
-"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between."""
+_BATTERY_KEYS = tuple(key for key in QUANTITY_KEYS if key in BATTERY_KEYS and key != CHARGE)
+ROW_KEYS = (
+    "time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated", *_BATTERY_KEYS,
+)  # fmt: skip
+"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between.
+What only a watched battery has stands last."""
 
 CSV_ROWS = 2000
 PARQUET_ROWS = 100_000
@@ -44,7 +48,7 @@ def rows_of(batch: Batch, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     times = times_of(batch)
     start, end = bisect_left(times, first), bisect_left(times, last)
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS)
+        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
     metered = [
         percent_of(left, nominal)
