@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from juntek.config import load
 from juntek.config.keys import GatewayKeys, MeterKeys, find_tables
 from juntek.errors import ConfigurationError, JuntekError, LinkError
-from juntek.links import check_link
+from juntek.links import check_link, open_link
 from juntek.option import keys_of
 from juntek.secret import hide_secrets
 
@@ -79,6 +79,24 @@ def test_what_is_wrong_with_a_link_is_said_without_its_secret(link: str) -> None
 def test_a_link_that_can_never_be_opened_is_not_called_right(link: str) -> None:
     with pytest.raises(LinkError):
         check_link(link)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"socket://127.0.0.1:1?pass={KEY}",
+        f"rfc2217://127.0.0.1:1/#{KEY}",
+        f"socket://127.0.0.1:1;{KEY}",
+        f"esphome://127.0.0.1,key={KEY}",
+        f"esphome://127.0.0.1|{KEY}",
+        f"house:{KEY}",
+    ],
+)
+async def test_a_link_that_cannot_be_opened_says_so_without_its_secret(link: str) -> None:
+    with pytest.raises(LinkError) as refusal:
+        await open_link(link)
+    assert KEY.lower() not in str(refusal.value).lower()
+    assert KEY not in hide_secrets(link)
 
 
 @given(st.text(max_size=60))

@@ -89,7 +89,8 @@ def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
         from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"Parquet needs a library that is not installed; ask for CSV, or install it with: {install_line('parquet')}"
+            f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
+            "or ask for CSV."
         ) from error
     schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
     sink = io.BytesIO()

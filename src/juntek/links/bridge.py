@@ -16,6 +16,7 @@ _KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_US
 _PORTS = {"esphome": 6053}
 """What a link has where its URL names no port."""
 _SYSTEM_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
+_HOST = re.compile(r"[\w.:%-]+")
 
 
 def parse_address(url: str) -> tuple[str, int]:
@@ -28,7 +29,7 @@ def parse_address(url: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port or default_port
     except ValueError:
         host, port = None, None
-    if not host or not port:
+    if not host or not port or not _HOST.fullmatch(host):
         raise LinkError(f"'{hide_secrets(url)}' lacks a host or a right port; write it like {example}.")
     if "@" in parts.netloc:
         raise LinkError(f"'{hide_secrets(url)}' has a user or a password, which this link does not take; {example}.")
@@ -47,7 +48,7 @@ def connection_error(name: str, host: str, port: int, error: Exception) -> LinkE
         reason = f"{host} does not answer; check that it is switched on and in this network"
     else:
         reason = f"{describe(error)}; check the address {host}:{port} and the network"
-    return LinkError(f"Cannot open {name}: {reason}.")
+    return LinkError(f"Cannot open {hide_secrets(name)}: {reason}.")
 
 
 def describe(error: Exception) -> str:
