@@ -1,4 +1,4 @@
-"""Whether a file may be used, and why it cannot be read; rule: one wording for every file.
+"""Whether a file may be used, and why it cannot be read or written; rule: one wording for every file.
 
 Root obeys only what is root's: a configuration or a link that another user made could lead it to that user's ends.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, JuntekError
 
 
 def explain_unreadable(error: OSError) -> str:
@@ -23,6 +25,17 @@ def explain_unreadable(error: OSError) -> str:
             return "is a folder; name the file in it."
         case _:
             return f"cannot be read ({error.strerror}); correct the path."
+
+
+@contextmanager
+def explain_unwritable(path: Path, kind: type[JuntekError] = ConfigurationError) -> Iterator[None]:
+    """Raise an error of this kind with what to do where the body cannot write the file."""
+    try:
+        yield
+    except FileExistsError:
+        raise kind(f"{path} is there already; give another name, or write over it with --force.") from None
+    except OSError as error:
+        raise kind(f"{path} cannot be written ({error.strerror}); name a file in a folder of yours.") from None
 
 
 def read_bytes(path: Path, name: str) -> bytes:

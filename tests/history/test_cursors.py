@@ -12,7 +12,6 @@ from history.made import START, reading_at
 from juntek.history import MIGRATIONS, Database
 from juntek.history.cursors import Cursor, Cursors
 from juntek.history.recorder import Recorder
-from juntek.history.schema import DELIVERIES
 
 FIRST, LAST = 1000 * round(START), 1000 * round(START + 1000)
 
@@ -94,7 +93,7 @@ def test_the_accounts_of_an_older_version_become_cursors(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("DROP TABLE cursor")
         connection.execute("DELETE FROM migration WHERE name = '0004 cursors'")
-        for statement in DELIVERIES:
+        for statement in MIGRATIONS["0003 deliveries"]:
             connection.execute(statement)
         for values in ((1, "engine", FIRST), (2, "done", FIRST), (3, "new", None)):
             connection.execute("INSERT INTO target VALUES (?, ?, ?)", values)

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import typer
 
 import juntek
+from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration
 from juntek.cli.dates import moment_of
-from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
-from juntek.cli.run import ConfigFile
+from juntek.cli.history import progress
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted, install_line
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, Options

@@ -114,9 +114,11 @@ class Gateway:
         if reading is not None:
             if reading.time is None and reading.elapsed is None:  # a recording without times is played now
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
-                reading = reading._replace(time=now, elapsed=elapsed)
+                reading = reading.at(now, elapsed)
             reading = self._batteries.add(update.meter, self.totals.add(update.meter, reading))
-            update = update._replace(reading=reading)
+            update = Update(
+                update.meter, update.available, reading, update.identity, update.settings, update.health
+            )  # fmt: skip
             self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)
             if update.meter in self._in_trouble:  # the reading ends it

@@ -181,6 +181,9 @@ def _read(meter: str, key: str, payload: bytes) -> Wish | None:
         return Wish(meter, key, text.strip(), None)
     try:
         body = json.loads(text)
+        json.dumps(
+            body, ensure_ascii=False, allow_nan=False
+        ).encode()  # what became of it repeats it: no endless number, no half a surrogate
     except (ValueError, RecursionError):
         return None
     identity = body.get("id")

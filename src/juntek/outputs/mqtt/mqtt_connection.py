@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from juntek.errors import ConfigurationError, JuntekError
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE: Final = 30
 """Seconds: after one and a half times this the broker speaks the last will of a machine that lost its power."""
+LARGEST_MESSAGE: Final = 128 * 1024
+"""Bytes that a broker may send us at once, where MQTT 5 lets us say so; our own discovery is a third of it."""
+MOST_UNREAD: Final = 10_000
+"""Messages that wait to be looked at; a thousand meters have two thousand at a start."""
 
 _BAD_PROTOCOL, _BAD_LOGIN, _NOT_ALLOWED = 132, 134, 135
 """Reason codes of MQTT 5, section 2.4; those of 3.1.1 come translated."""
@@ -70,6 +76,8 @@ async def connect(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> A
 
 async def _log_in(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> aiomqtt.Client:
     password, context = read_password(options), make_context(options) if options.tls else None
+    limits = Properties(PacketTypes.CONNECT)
+    limits.MaximumPacketSize = LARGEST_MESSAGE
     newest, oldest = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
     versions = {"auto": (newest, oldest), "5": (newest,), "3.1.1": (oldest,)}[options.protocol]
     for version in versions:
@@ -86,6 +94,8 @@ async def _log_in(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> a
             # Its own waiting loses a cancellation that meets the answer (asyncio.wait_for of Python 3.11).
             timeout=math.inf,
             logger=_WIRE_LOG,
+            max_queued_incoming_messages=MOST_UNREAD,
+            properties=limits if version is newest else None,
             # Small messages must not wait for the answer to the one before.
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )

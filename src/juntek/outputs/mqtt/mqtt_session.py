@@ -20,7 +20,7 @@ from juntek.names import slug
 from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, topics_of
 from juntek.outputs.mqtt.meter_topics import Connection, MeterTopics, encode
 from juntek.outputs.mqtt.mqtt_commands import Commands
-from juntek.outputs.mqtt.mqtt_connection import BrokerError, connect
+from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, BrokerError, connect
 from juntek.outputs.mqtt.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -172,6 +172,8 @@ class Session:
         Discovery of the latter stays: Home Assistant logs a warning for every entity that is turned off in a device
         that is removed over MQTT. The owner deletes the device there, which clears the topic too.
         """
+        if len(message) > LARGEST_MESSAGE:
+            return
         history, reason = self._context.look_at_history()
         now = {"available": False, "connected": False, "history": history, "history_error": reason}
         try:

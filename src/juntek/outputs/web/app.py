@@ -10,6 +10,7 @@ import html
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,13 +27,13 @@ from juntek.history.queries import HistoryReader
 from juntek.listening.hosts import HostCheck, name_in
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
-from juntek.listening.visitors import Limits, parse_ip
-from juntek.outputs import Context
+from juntek.listening.visitors import Limits, network_of, parse_ip
+from juntek.outputs import DATABASE, Context
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.control import Writing
-from juntek.outputs.web.history_queries import HistoryQueries
+from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
 from juntek.outputs.web.local_token import remove_token, write_token
 from juntek.outputs.web.passwords import WRITE, hash_token, is_hash, is_token_hash
@@ -74,7 +75,7 @@ async def serve(
         authenticator=authenticator, send=context.send, latest=context.latest,
         writers={hashed: token.name for hashed, token in tokens.items() if token.may_write},
     )  # fmt: skip
-    queries = HistoryQueries(_open_history(context))
+    queries = HistoryQueries(_open_history(context), partial(_tell_damage, context))
     state = LatestState(context)
     broadcaster = Broadcaster(state.event, limits)
     api = Api(
@@ -137,6 +138,7 @@ class App:
 
         try:
             await self._admit(scope)
+            VISITOR.set(network_of(scope["client"][0]) if scope["client"] else "")
             scope["app"] = self  # lets the router raise what it finds wrong
             await self._router(scope, receive, send_on)
         except (Refusal, HTTPException) as error:
@@ -236,6 +238,12 @@ def _read(key: str, path: Path) -> str:
         return read_bytes(path, f"web.{key}").decode()
     except UnicodeDecodeError:
         raise ConfigurationError(f"web.{key} {path} is not text; write it again.") from None
+
+
+def _tell_damage(context: Context, sentence: str) -> None:
+    """Let all who show how the history does know of it, unless they do already."""
+    if context.errors.setdefault(DATABASE, sentence) is sentence:
+        log.warning("%s", sentence)
 
 
 def _open_history(context: Context) -> HistoryReader | None:
