@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlsplit
 
 import typer
@@ -105,7 +105,7 @@ def _told_as_typed(*, all_of_it: bool) -> Iterator[None]:
 
 
 def _find_targets(configuration: Configuration | None, url: str | None, given: dict[str, Any]) -> tuple[Options, ...]:
-    configured: tuple[Options, ...] = tuple(configuration.sinks.get("timeseries", ()) if configuration else ())
+    configured = cast("tuple[Options, ...]", configuration.sinks.get("timeseries", ()) if configuration else ())
     if url is None:
         if not configured:
             raise RequestError("There is no [[timeseries]] in the configuration; give the URL of the target.")

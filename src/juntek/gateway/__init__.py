@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from juntek import __version__
-from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError
+from juntek.files import system_zone
 from juntek.gateway.batteries import Batteries
 from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status

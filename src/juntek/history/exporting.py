@@ -28,8 +28,12 @@ from juntek.reading import iso_time
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 _PLAIN_KEYS = tuple(key for key in QUANTITY_KEYS if key not in (CHARGE, *BATTERY_KEYS))
-ROW_KEYS = ("time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated")
-"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between."""
+_BATTERY_KEYS = tuple(key for key in QUANTITY_KEYS if key in BATTERY_KEYS and key != CHARGE)
+ROW_KEYS = (
+    "time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated", *_BATTERY_KEYS,
+)  # fmt: skip
+"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between.
+What only a watched battery has stands last."""
 
 CSV_ROWS = 2000
 PARQUET_ROWS = 100_000
@@ -40,7 +44,7 @@ _WORDS = ("direction", "output_state", "estimated")
 def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a batch."""
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS)
+        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
     metered = [
         percent_of(left, nominal)

@@ -76,7 +76,7 @@ async def connect(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> A
 
 async def _log_in(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> aiomqtt.Client:
     password, context = read_password(options), make_context(options) if options.tls else None
-    limits = Properties(PacketTypes.CONNECT)
+    limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's own, without types
     limits.MaximumPacketSize = LARGEST_MESSAGE
     newest, oldest = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
     versions = {"auto": (newest, oldest), "5": (newest,), "3.1.1": (oldest,)}[options.protocol]
