@@ -22,8 +22,8 @@ from juntek.lock import hold, lock_of
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.samples import samples_of_gateway, samples_of_link, samples_of_settings
 
 if TYPE_CHECKING:
