@@ -17,7 +17,7 @@ from documents import CONFIGURATION, DOCUMENTS, GUIDE, REPLACED, ROOT, STUBS, Bl
 from juntek.capture import HEADER, format_chunk
 from juntek.config.example import write_example
 from juntek.simulator import Options as Simulated
-from juntek.simulator.past import history
+from juntek.simulator import history
 from servers.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.timeout(300)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from juntek.config import Configuration
-    from juntek.outputs.timeseries.backfill import Pushed
+    from juntek.outputs.timeseries.session import Pushed
 
 _TYPED = {
     "timeseries.url": "URL",
@@ -144,7 +144,7 @@ def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int
 
 def _push(options: Options, database: Path, site: str, meters: list[str], again: tuple[int, int] | None) -> None:
     try:
-        from juntek.outputs.timeseries.backfill import push  # noqa: PLC0415 - only this command needs the library
+        from juntek.outputs.timeseries.session import push  # noqa: PLC0415 - only this command needs the library
     except ModuleNotFoundError as error:
         raise JuntekError(
             f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
