@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cli.program import Running, environment, run, simulator
+from juntek.cli import app
 from juntek.config import load
+from juntek.finding import Patience
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
@@ -124,6 +127,23 @@ def test_secrets_are_kept_from_others(
     assert isinstance(web, WebOptions)
     assert (mqtt.username, web.listen, web.needs_password) == ("me", "0.0.0.0:8140", True)
     assert run("config", "check", "--config", file, home=tmp_path).status == 0
+
+
+def test_a_port_that_does_not_answer_stays_unless_the_meter_is_found_at_another(
+    meter: Running, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind the Debian package, which writes the file before an adapter is plugged in."""
+    file.parent.mkdir()
+    file.write_text('[[meters]]\nname = "boat"\nlink = "/dev/no-such-port"\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("juntek.cli.find.Patience", lambda: Patience(listen=0.1, answer=0.01))
+    for ports, link, address in (([], "/dev/no-such-port", 1), ([meter.url], meter.url, 3)):
+        monkeypatch.setattr("juntek.links.device.list_ports", lambda ports=ports: ports)
+        arguments = ["setup", "--config", str(file), "--broker", "none", "--yes"]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert "/dev/no-such-port" in result.stderr
+        (boat,) = keys(file)["meters"]
+        assert (boat["name"], boat["link"], boat["address"]) == ("boat", link, address)
 
 
 @pytest.mark.parametrize(
