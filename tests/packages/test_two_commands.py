@@ -62,7 +62,8 @@ def test_one_line_leads_to_a_page_with_numbers_and_to_entities(
     assert len(entities) > 5
     ready.wait_for("a status", lambda: ready.show("StatusText").endswith("MQTT connected"))
     with capsys.disabled():
-        sys.stdout.write(f"\nFrom a Debian with a copy of juntek to page and entities: {time.monotonic() - start:.0f} s.\n")
+        seconds = time.monotonic() - start
+        sys.stdout.write(f"\nFrom a Debian with a copy of juntek to page and entities: {seconds:.0f} s.\n")
 
 
 def test_the_same_line_again_asks_nothing_and_keeps_what_was_written_by_hand(ready: Machine, source: str) -> None:

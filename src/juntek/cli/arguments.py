@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from juntek.calendar import system_zone
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.keys import zone_problem
 from juntek.errors import ConfigurationError, RequestError
+from juntek.files import system_zone
 from juntek.meter import Mode
 
 if TYPE_CHECKING:

@@ -129,8 +129,8 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Read recordings with times into the history.
 
-    A capture, or any text log with frames and times, also packed by gzip, xz or bz2. What is there already stays as it
-    is, so that it can be done again.
+    A capture, any text log with frames and times, or a table of decoded values, also packed by gzip, xz, bz2 or zip.
+    What is there already stays as it is, so that it can be done again.
     """
     from juntek.history import Database  # noqa: PLC0415
     from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
@@ -152,7 +152,10 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     typer.echo(_tell(result))
     if not result.kept and all(why.startswith("garbage") for why in result.skipped):
         for file in files:
-            typer.echo(f"{file}: {explain_nothing(file)}", err=True)
+            if explanation := explain_nothing(file):
+                typer.echo(f"{file}: {explanation}", err=True)
+    for remark in dict.fromkeys(job.times.remarks):
+        typer.echo(remark, err=True)
     if job.times.used_zone:
         whose = "" if time_zone else ", the zone of the days; --time-zone tells another"
         typer.echo(f"Times without an offset from UTC were read as {job.times.zone}{whose}.", err=True)
