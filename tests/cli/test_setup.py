@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from cli.program import Running, environment, run, simulator
-from juntek.cli import app
 from juntek.config import load
-from juntek.finding import Patience
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("in_haste")]
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +132,10 @@ def test_a_port_that_does_not_answer_stays_unless_the_meter_is_found_at_another(
     """As behind the Debian package, which writes the file before an adapter is plugged in."""
     file.parent.mkdir()
     file.write_text('[[meters]]\nname = "boat"\nlink = "/dev/no-such-port"\n')
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("juntek.cli.find.Patience", lambda: Patience(listen=0.1, answer=0.01))
     for ports, link, address in (([], "/dev/no-such-port", 1), ([meter.url], meter.url, 3)):
         monkeypatch.setattr("juntek.links.device.list_ports", lambda ports=ports: ports)
-        arguments = ["setup", "--config", str(file), "--broker", "none", "--yes"]
-        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-        assert "/dev/no-such-port" in result.stderr
+        result = run("setup", "--config", file, "--broker", "none", "--yes", home=tmp_path)
+        assert (result.status, "/dev/no-such-port" in result.talk) == (0, True)
         (boat,) = keys(file)["meters"]
         assert (boat["name"], boat["link"], boat["address"]) == ("boat", link, address)
 
