@@ -214,6 +214,7 @@ def test_flags_that_are_not_plain_are_left_to_the_command(arguments: list[str]) 
 
 
 @pytest.mark.broker
+@pytest.mark.usefixtures("in_haste")
 def test_what_a_configuration_says_is_tried_at_the_real_things(tmp_path: Path, mosquitto: Mosquitto) -> None:
     with simulator("--model", "KG140F", "--model", "KH140F", "--address", 1, "--address", 2) as meters:
         house = f'[[meters]]\nname = "house"\nlink = "{meters.url}"\n'

@@ -18,7 +18,7 @@ Command = Any
 LIBRARY = ("Usage:", "Try '", "Error:", "Invalid value", "Value error", "Input should", "Missing ", "No such", "Got ")
 """How the library would say it."""
 STRANGE = ("--no-such-option", "-Z", "--no-such=\x1b[31m\ud800")
-PLACES = {"LINK": "/dev/none", "URL": "/dev/none", "KEY=VALUE…": "a=1", "ACTION": "zero-current", "NAME": "one"}
+PLACES = {"LINK": "/dev/none", "KEY=VALUE…": "a=1", "ACTION": "zero-current", "NAME": "one"}
 FREE = {
     "juntek setup": {"--chemistry": "gold", "--capacity": "-1", "--page": "wide", "--broker": "a:b:c"},
     "juntek decode": {"--time-zone": "Mars/Base"},
