@@ -224,7 +224,7 @@ async def test_energy_has_bars_and_the_same_numbers_in_a_table() -> None:
             await looked.until("() => document.querySelectorAll('.bars__column').length === 12")
             assert any("by=month" in url for url in looked.asked)
             await looked.page.click("#energy button[aria-label=Earlier]")
-            await looked.until("() => document.querySelector('#energy .charts__span').innerText.includes('2025')")
+            await looked.until("() => document.querySelector('#energy .card__span').innerText.includes('2025')")
 
 
 async def test_a_tap_on_a_bar_says_its_day_and_goes_on_saying_it() -> None:

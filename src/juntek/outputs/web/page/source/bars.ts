@@ -1,6 +1,7 @@
 /** Bars of energy, charged up and discharged down from one line; rule: every bar can be reached by key and is told. */
 
-import type { Day, Period } from "./api.ts";
+import type { Day } from "api-types";
+import type { Period } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
 import { day as dayText, dayMonth, energy, joined, measure, month, monthYear, scaleOf, year } from "./format.ts";
 import { TEXT } from "./strings.ts";
