@@ -1,4 +1,4 @@
-"""Prints the types of the API for the page's checks: TypeScript, made of the schemas that the API describes itself with.
+"""Prints the types of the API for the page's checks: TypeScript, made of the API's description of itself.
 
 scripts/page runs it; what is built needs no types.
 """
@@ -11,37 +11,41 @@ from typing import Any
 from juntek.outputs.web.api import description
 from juntek.outputs.web.api_types import OPEN_TYPES
 
-_PLAIN = {"integer": "number"}
 _HEAD = "/** What may stand in JSON as one value. */\nexport type Value = string | number | boolean | null;\n"
 
 
 def type_of(schema: dict[str, Any]) -> str:
     """Return a schema as a type."""
-    if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
-    if "enum" in schema:
-        return " | ".join(map(json.dumps, schema["enum"]))
-    if choices := schema.get("oneOf") or schema.get("anyOf"):
-        return " | ".join(map(type_of, choices))
-    kind = schema.get("type", [])
-    if isinstance(kind, list):
-        return " | ".join(type_of({**schema, "type": one}) for one in kind) or "Value"
-    if kind == "array":
-        return f"readonly ({type_of(schema['items'])})[]"
-    if kind == "object":
-        return f"Readonly<Record<string, {type_of(schema['additionalProperties'])}>>"
-    return _PLAIN.get(kind, kind)
+    choices = schema.get("oneOf") or schema.get("anyOf")
+    match schema.get("type"):
+        case _ if choices:
+            return " | ".join(map(type_of, choices))
+        case list() as kinds:
+            return " | ".join(type_of({**schema, "type": kind}) for kind in kinds)
+        case "array":
+            kind = f"readonly ({type_of(schema['items'])})[]"
+        case "object":
+            kind = f"Readonly<Record<string, {type_of(schema['additionalProperties'])}>>"
+        case "integer":
+            kind = "number"
+        case None if "$ref" in schema:
+            kind = str(schema["$ref"]).rpartition("/")[2]
+        case _ if "enum" in schema:
+            kind = " | ".join(map(json.dumps, schema["enum"]))
+        case other:
+            kind = other or "Value"
+    return kind
 
 
 def interface_of(name: str, schema: dict[str, Any]) -> str:
     """Return a schema with a name as an interface; other packages may add quantities to some."""
-    required = schema.get("required", ())
-    rows = [
-        f"  readonly {key}{'' if key in required else '?'}: {type_of(one)};" for key, one in schema["properties"].items()
-    ]
+    rows = []
+    for key, one in schema["properties"].items():
+        mark = "" if key in schema.get("required", ()) else "?"
+        rows.append(f"  readonly {key}{mark}: {type_of(one)};")
     if name in OPEN_TYPES:
-        lists = " | readonly string[]" if any(one.get("type") == "array" for one in schema["properties"].values()) else ""
-        rows.append(f"  readonly [key: string]: Value{lists};")
+        lists = any(one.get("type") == "array" for one in schema["properties"].values())
+        rows.append(f"  readonly [key: string]: Value{' | readonly string[]' if lists else ''};")
     return "\n".join([f"/** {schema['description']} */", f"export interface {name} {{", *rows, "}"])
 
 

@@ -48,7 +48,8 @@ def rows_of(batch: Batch, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     times = times_of(batch)
     start, end = bisect_left(times, first), bisect_left(times, last)
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
+        key: _scaled(batch[PLACES[key]][start:end], SCALES[key])
+        for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
     metered = [
         percent_of(left, nominal)
