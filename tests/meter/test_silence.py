@@ -14,7 +14,7 @@ from juntek.capture import Chunk
 from juntek.meter import Line
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
-from meter.served import Told, Wires, meters, served, serving, until
+from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
 from meter.test_lost_links import peer
 from replies import Meter
 
@@ -174,7 +174,7 @@ async def test_a_reading_has_the_time_at_which_its_bytes_came(port: Path | None)
     wires = Wires(Options(pty=port))
     start = time.time()
     async with wires.simulation as simulation:
-        line = Line(simulation.url, meters(), told, tap=chunks.append)
+        line = Line(simulation.url, meters(), told, tap=chunks.append, timing=IMPATIENT)
         task = asyncio.create_task(line.run())
         await told.more(10)
         task.cancel()

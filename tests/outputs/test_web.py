@@ -427,6 +427,19 @@ async def test_one_visitor_who_asks_without_end_keeps_nobody_from_the_history(
         await asyncio.wait(flood)
 
 
+async def test_damage_that_a_query_meets_is_told_to_all_who_ask_how_the_history_does(tmp_path: Path) -> None:
+    path = tmp_path / "juntek.db"
+    write_past(path)
+    data = path.read_bytes()
+    where = context(database=path)
+    async with served(where) as site, site.browser() as browser:
+        await ask(browser, "/api/meters/house/history")
+        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+        await ask(browser, "/api/meters/house/days", 503)
+        assert where.look_at_history()[0] == "damaged"
+        assert (await ask(browser, "/api/health"))["history"]["state"] == "damaged"
+
+
 async def test_a_fault_is_one_sentence_and_its_cause_is_in_the_log(
     database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from juntek.capture.log_lines import read_record
+from juntek.capture.records import read_records
 from juntek.rs485.wiring import look_at
 
 _START = 64 * 1024
@@ -63,7 +63,7 @@ def _is_text(start: bytes) -> bool:
 def _guess_text(start: bytes) -> str:
     first = start.lstrip(b"\xef\xbb\xbf").lstrip()
     line = first.split(b"\n", 1)[0]
-    if first[:1] in b"[{" and (read_record(line) is not None or b'":' in first[:200]):
+    if first[:1] in b"[{" and (read_records(line) or b'":' in first[:200]):
         if _DECODED.search(first):
             return "JSON of decoded values; give the recording that they came from, with what the meter sent"
         return "JSON without what a meter sent"

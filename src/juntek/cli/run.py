@@ -7,17 +7,8 @@ from typing import Annotated
 
 import typer
 
-from juntek.cli.arguments import address_number
+from juntek.cli.arguments import ConfigFile, address_number
 from juntek.cli.service import serve
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="Default: $JUNTEK_CONFIG, ./juntek.toml, ~/.config/juntek/juntek.toml, /etc/juntek/juntek.toml.",
-    ),
-]
 
 
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -25,7 +16,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     link: Annotated[str | None, typer.Option(metavar="URL", help="Read this one meter, not those of the file.")] = None,
     address: Annotated[int, typer.Option(parser=address_number, metavar="N", help="Address at --link.")] = 1,
     host: Annotated[str | None, typer.Option(metavar="NAME", help="The MQTT broker: mqtt.host.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, metavar="N", help="Its port: mqtt.port.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Its port: mqtt.port.")] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="The user there: mqtt.username.")] = None,
     database: Annotated[Path | None, typer.Option(metavar="FILE", help="Where totals are kept: history.path.")] = None,
     log_level: Annotated[

@@ -26,7 +26,7 @@ KEYS: Final = {
     "--log-level": ("log_level",),
 }
 """The flags that stand for keys of the configuration."""
-NUMBERS: Final = {"--port": range(1, 2**16), "--address": range(1, 100)}
+NUMBERS: Final = {"--port": range(2**31), "--address": range(1, 100)}
 FLAGS: Final = ("--config", "--link", "--address", *KEYS)
 
 Flags = Mapping[str, object]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -23,7 +22,6 @@ from juntek.history.fields import (
     charge_of,
     estimated_keys,
     percent_of,
-    times_of,
 )  # fmt: skip
 from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES
 from juntek.reading import iso_time
@@ -43,24 +41,19 @@ PARQUET_ROWS = 100_000
 _WORDS = ("direction", "output_state", "estimated")
 
 
-def rows_of(batch: Batch, first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a batch from `first` up to, not including, `last` (ms since 1970)."""
-    times = times_of(batch)
-    start, end = bisect_left(times, first), bisect_left(times, last)
+def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a batch."""
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]][start:end], SCALES[key])
-        for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
+        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
     metered = [
         percent_of(left, nominal)
         for left, nominal in zip(columns["remaining_capacity"], columns["nominal_capacity"], strict=True)
     ]
     columns[CHARGE] = charge_of(CHARGE, columns[CHARGE], metered)
-    columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]][start:end]]
-    columns["output_state"] = [
-        OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]][start:end]
-    ]
-    columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch[PLACES["estimated"]][start:end]]
+    columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]]]
+    columns["output_state"] = [OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]]]
+    columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch[PLACES["estimated"]]]
     yield from zip(*(columns[key] for key in ROW_KEYS), strict=True)
 
 

@@ -17,7 +17,7 @@ from juntek.exchange import Command
 from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
-from juntek.meter.state import Meter, MeterOptions, Mode
+from juntek.meter.state import Meter, MeterOptions, Mode, Timing
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Rs485
 from juntek.rs485.framing import Garbage
@@ -25,20 +25,12 @@ from juntek.secret import hide_secrets
 from juntek.update import Mode as Activity
 from juntek.update import Outcome, Update
 
-__all__ = ["Line", "Meter", "MeterOptions", "Mode"]
+__all__ = ["TIMING", "Line", "Meter", "MeterOptions", "Mode", "Timing"]
 
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 15.0
-"""s between attempts to open a link; it doubles from the first to the second, until bytes come."""
-
-WATCH_INTERVAL = 1.0
-"""s between two looks for meters that have fallen silent."""
+TIMING = Timing()
 
 LEAST_CAUTION = 0.125
 """The share of the usual listening that is left when a link is always lost before anything was read."""
-
-LONGEST_SILENCE = 300.0
-"""s without a byte after which a link is opened anew at the latest. At first that is the patience of its meters (a
-converter may accept and pass nothing on), and twice as long after each time that it did not help."""
 
 
 class Line:
@@ -46,8 +38,8 @@ class Line:
 
     `handle` is called with every update, `tap` with every chunk of bytes. `room` is awaited before each chunk of a
     recording, which can wait for a slow reader; a wire cannot. `gather` is the seconds for which the bytes of a line
-    that is listened to may be gathered; readings and their times are late by up to that. `language` is RS485 unless
-    another one is given.
+    that is listened to may be gathered; readings and their times are late by up to that. `language` is RS485, and
+    `timing` is TIMING, unless another one is given.
     """
 
     def __init__(  # noqa: PLR0913 - two doors and two manners, all by name
@@ -60,14 +52,17 @@ class Line:
         room: Callable[[], Awaitable[None]] | None = None,
         gather: float = 0.0,
         language: Language[Any] | None = None,
+        timing: Timing | None = None,
     ) -> None:
         if len({options.address for options in meters}) < len(meters):
             raise RequestError(f"Two meters on {hide_secrets(url)} have the same address; give each its own.")
         if len({options.mode for options in meters}) > 1:
             raise RequestError(f"The meters on {hide_secrets(url)} share one line; give them the same mode.")
         self.url = url
+        self._timing = timing or TIMING
         self._garbage: Counter[str] = Counter()
-        self.meters = {options.address: Meter(options, self._garbage) for options in meters}
+        patience = self._timing.patience
+        self.meters = {options.address: Meter(options, self._garbage, patience) for options in meters}
         self._mode = meters[0].mode
         self._handle = handle
         self._tap = tap
@@ -81,7 +76,7 @@ class Line:
         self._opened_before = False
         self._asked: int | None = None
         """The address of none of ours that somebody else asked last."""
-        self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
+        self._backoff = Backoff(self._timing.shortest_wait, self._timing.longest_wait)
         self._last_chunk = 0.0
         self._has_stalled = False
         self._stalls = 0
@@ -136,7 +131,7 @@ class Line:
             meter.health.out_of_range = decoder.out_of_range(address)
         poller = None
         if link.can_write and self._mode != "listen":
-            poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._caution)
+            poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._timing, self._caution)
         else:
             tell("listen")
         self._decoder, self._poller = decoder, poller
@@ -259,9 +254,9 @@ class Line:
         patience = max(meter.patience for meter in self.meters.values())
         is_busy = True
         while True:
-            await asyncio.sleep(WATCH_INTERVAL)
+            await asyncio.sleep(self._timing.watch)
             now = loop.time()
-            longest = max(min(patience * 2**self._stalls, LONGEST_SILENCE), link.least_silence, patience)
+            longest = max(min(patience * 2**self._stalls, self._timing.longest_silence), link.least_silence, patience)
             was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and bool(self._poller.writer))
             # One command may follow the other at once.
             is_stalled = now - self._last_chunk >= longest and not (is_busy or was_busy)

@@ -310,7 +310,7 @@ class Estimator:
             return False
         if not known:
             return True
-        self.belief = Belief.restore(belief)
+        self.belief = Belief.restore(belief, self.pack.loss[1])
         is_small = all(abs(getattr(self, name)) < LARGEST for name in _KEPT[:-2]) and 0 < (self._typed or 1) < LARGEST
         if not is_small or not self.belief.is_possible or self._hours < 0 or self._charged < 0:
             return False

@@ -32,9 +32,6 @@ HOLD_AGAIN = 6 * 3600.0
 HOLD_TIME = 1800.0
 """s for which a voltage has to be held."""
 
-TAIL_TIME = 0.03
-"""h for which a tail current goes on as it is, until full."""
-
 RESOLUTION, STEADY = 0.0101, 0.11
 """V and A by which what is held may move: a step of what a meter shows."""
 
@@ -257,7 +254,7 @@ class Anchors:
         self._low.leave()
         if at.voltage >= limits.charged and self._full.look(chemistry, limits, at):
             self._look_at = at.time + HOLD_AGAIN / 6
-            return Anchor("full", 1.0 - max(at.rate, 0.0) * TAIL_TIME, chemistry.full_error)
+            return Anchor("full", 1.0 - max(at.rate, 0.0) * chemistry.tail_time, chemistry.full_error)
         if chemistry.held is None or at.voltage < chemistry.held * pack.cells:
             return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:

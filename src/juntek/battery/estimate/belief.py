@@ -28,9 +28,6 @@ CAPACITY_DRIFT = 0.002
 LEAST_CAPACITY_ERROR = 0.008
 """Part below which the error of a capacity does not fall: the anchors share the error of their curve."""
 
-COUNT_ERROR = 0.002
-"""Part of what was charged since the last anchor by which the count may be off."""
-
 IDLE_ERROR = 0.035
 """A by which a small current is off that does not change: it is shown, and by some meters counted, in steps."""
 
@@ -68,10 +65,12 @@ class Belief:
     `errors` are their covariances.
     """
 
-    __slots__ = ("errors", "values")
+    __slots__ = ("errors", "spread", "values")
 
     def __init__(self, state: float, capacity: float, capacity_error: float, loss: float, loss_error: float) -> None:
         self.values = [(1.0 - state) * capacity, OFFSET, capacity, loss]
+        self.spread = loss_error
+        """Part of what flows in by which the loss differs each time: as much as from battery to battery."""
         deviations = (START_ERROR * capacity, OFFSET_ERROR, capacity_error * capacity, loss_error)
         self.errors = [[a * a if row == column else 0.0 for column in range(_SIZE)] for row, a in enumerate(deviations)]
 
@@ -101,7 +100,7 @@ class Belief:
     def _noise(self, charged: float, hours: float) -> float:
         """Return the squared Ah by which the count itself may be off."""
         capacity: float = self.values[_CAPACITY]
-        return (COUNT_ERROR * charged) ** 2 + (DAY_ERROR * capacity) ** 2 / _DAY * hours
+        return (self.spread * charged) ** 2 + (DAY_ERROR * capacity) ** 2 / _DAY * hours
 
     def advance(self, net: float, charged: float, hours: float, idle: float) -> None:
         """Move on by what was counted; `idle` are the hours of a small current that did not change."""
@@ -173,9 +172,9 @@ class Belief:
         return [list(row) for row in (self.values, *self.errors)]
 
     @classmethod
-    def restore(cls, snapshot: list[list[float]]) -> Belief:
+    def restore(cls, snapshot: list[list[float]], loss_error: float) -> Belief:
         """Return the belief of a snapshot that has BELIEF_SHAPE."""
-        belief = cls(1.0, 1.0, 0.0, 0.0, 0.0)
+        belief = cls(1.0, 1.0, 0.0, 0.0, loss_error)
         belief.values, *belief.errors = map(list, snapshot)
         return belief
 

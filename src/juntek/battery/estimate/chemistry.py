@@ -43,6 +43,8 @@ class Chemistry:
     """V that a cell gives way at a current of its capacity in an hour, while nothing is measured."""
     lag: float = 0.18
     """h by which the surface of the electrodes, which the voltage tells of, is ahead of the inside."""
+    tail_time: float = 0.03
+    """h for which a tail current goes on as it is until nothing more can be stored; of lead the rest is gas."""
     detection_time: float = 3.0
     """min."""
     overcharge: float = 0.03
@@ -57,7 +59,8 @@ _LEAD_LOW: Curve = (
 
 
 _LEAD = Chemistry(
-    "agm", "AGM", 2.04, 2.37, 2.0, 0.008, 94.0, 3.0, 1.15, 0.015, None, _LEAD_LOW, (), 0.12, lag=0.5, overcharge=0.0,
+    "agm", "AGM", 2.04, 2.37, 3.0, 0.008, 94.0, 3.0, 1.15, 0.025, None, _LEAD_LOW, (), 0.12,
+    lag=0.5, tail_time=0.5, overcharge=0.0,
 )  # fmt: skip
 
 CHEMISTRIES: dict[str, Chemistry] = {
@@ -73,11 +76,13 @@ CHEMISTRIES: dict[str, Chemistry] = {
             0.09, safe=(2.7, 3.7),
         ),
         replace(
-            _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0, peukert=1.25,
-            safe=(1.8, 2.7),
+            _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0,
+            efficiency_error=4.0, peukert=1.25, safe=(1.8, 2.7),
         ),
         _LEAD,
-        replace(_LEAD, name="gel", label="Gel", charged_voltage=2.33, charge_efficiency=92.0, peukert=1.2),
+        replace(
+            _LEAD, name="gel", label="Gel", charged_voltage=2.33, tail_current=2.0, charge_efficiency=92.0, peukert=1.2
+        ),
         Chemistry(
             "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 0.3, 1.0, 0.01, 4.1,
             ((3.0, 0.0, 0.02), (3.3, 0.04, 0.02), (3.45, 0.10, 0.03), (3.55, 0.20, 0.04)),

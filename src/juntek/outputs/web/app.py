@@ -10,6 +10,7 @@ import html
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -27,7 +28,7 @@ from juntek.listening.hosts import HostCheck, name_in
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
 from juntek.listening.visitors import Limits, network_of, parse_ip
-from juntek.outputs import Context
+from juntek.outputs import DATABASE, Context
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
@@ -74,7 +75,7 @@ async def serve(
     writing = Writing(
         permission=Permission.of(allowed), authenticator=authenticator, send=context.send, latest=context.latest
     )
-    queries = HistoryQueries(_open_history(context))
+    queries = HistoryQueries(_open_history(context), partial(_tell_damage, context))
     state = LatestState(context)
     broadcaster = Broadcaster(state.event, limits)
     api = Api(
@@ -177,6 +178,12 @@ def _authenticator(
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
     sessions.load()
     return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress)
+
+
+def _tell_damage(context: Context, sentence: str) -> None:
+    """Let all who show how the history does know of it, unless they do already."""
+    if context.errors.setdefault(DATABASE, sentence) is sentence:
+        log.warning("%s", sentence)
 
 
 def _open_history(context: Context) -> HistoryReader | None:

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar, cast
 
 from starlette.exceptions import HTTPException
 
-from juntek.errors import ConfigurationError, DatabaseError, RequestError
+from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError, RequestError
 from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
 from juntek.outputs.web import api_types as types
@@ -38,8 +38,10 @@ _KINDS = {"csv": (csv_pieces, "text/csv; charset=utf-8"), "parquet": (parquet_pi
 class HistoryQueries:
     """Queries a history; raises HTTPException where there is none, where it fails, or when too many wait."""
 
-    def __init__(self, reader: HistoryReader | None) -> None:
+    def __init__(self, reader: HistoryReader | None, on_damage: Callable[[str], None]) -> None:
+        """`on_damage` hears of a file that is damaged, as a sentence."""
         self._reader = reader
+        self._on_damage = on_damage
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="juntek-web")
         self._free = THREADS
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
@@ -55,6 +57,8 @@ class HistoryQueries:
         try:
             return await asyncio.shield(work)
         except DatabaseError as error:
+            if isinstance(error, DamagedFileError):
+                self._on_damage(str(error))
             raise HTTPException(503, str(error)) from error
         except RequestError as error:
             raise HTTPException(400, str(error)) from error
