@@ -51,8 +51,6 @@ class Looked:
             "() => { const it = document.querySelector('#history');"
             " return it && Number(it.dataset.points) > 0 && !it.classList.contains('is-loading'); }"
         )
-        await self.page.wait_for_timeout(250)
-        await self.until("() => !document.querySelector('#history').classList.contains('is-loading')")
 
     async def resolution(self) -> float:
         return float(await self.page.get_attribute("#history", "data-resolution") or "nan")

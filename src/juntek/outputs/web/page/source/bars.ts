@@ -53,7 +53,7 @@ export class Bars {
       line.style.top = `${(50 - (value / ticks.high) * 50).toFixed(3)}%`;
       return line;
     });
-    const every = Math.max(1, Math.ceil((rows.length * 64) / Math.max(200, this.plot.clientWidth)));
+    const every = Math.max(1, Math.ceil((rows.length * 76) / Math.max(200, this.plot.clientWidth)));
     this.columns = rows.map(([name, row], index) => {
       const up = element("span", { class: "bar bar--up" });
       const down = element("span", { class: "bar bar--down" });

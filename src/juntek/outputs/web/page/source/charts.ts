@@ -193,15 +193,15 @@ export class Charts {
     if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
     if (rest === 0 && this.timer) return;
     window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(
-      () => {
-        this.timer = 0;
-        if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
-        this.tell();
-        this.drawTable();
-      },
-      rest,
-    );
+    this.timer = window.setTimeout(() => this.load(), rest);
+    this.element.classList.add("is-loading");
+  }
+
+  private load(): void {
+    this.timer = 0;
+    if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
+    this.tell();
+    this.drawTable();
   }
 
   private draw(): void {
@@ -245,7 +245,7 @@ export class Charts {
     else if (time.length === 0) text = this.tiles.isBusy ? TEXT.loadingFiner : TEXT.notice.noHistory;
     else if (this.first !== null && now() - this.first < 600) text = TEXT.notice.young(point(this.first, 60));
     say(this.note, text);
-    this.element.classList.toggle("is-loading", this.tiles.isBusy);
+    this.element.classList.toggle("is-loading", this.timer !== 0 || this.tiles.isBusy);
     this.element.setAttribute("data-points", String(time.length));
     this.element.setAttribute("data-resolution", String(resolution));
     for (const format of ["csv", "parquet"] as const) {
