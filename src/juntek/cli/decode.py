@@ -16,7 +16,7 @@ from juntek.capture import Chunk
 from juntek.capture.likeness import explain_no_frames
 from juntek.capture.packing import DamagedError
 from juntek.capture.recording import Recording, listen
-from juntek.capture.times import LineTimes
+from juntek.capture.times import NO_ZONE, LineTimes
 from juntek.cli.arguments import ZoneName, configuration_if_any, zone_of
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
@@ -59,6 +59,8 @@ def decode(
         typer.echo(explain_no_frames(recording.start), err=True)
     for remark in times.remarks:
         typer.echo(remark, err=True)
+    if times.lack == NO_ZONE:
+        typer.echo("Times without an offset from UTC were left out; --time-zone tells it.", err=True)
     if times.used_zone:
         whose = f", the time zone of {configuration.file}" if configuration and configuration.file else ""
         typer.echo(f"Times without an offset from UTC were read as {times.zone}{whose}.", err=True)
