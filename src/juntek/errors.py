@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 __all__ = [
     "ConfigurationError",
+    "DamagedFileError",
     "DatabaseError",
     "JuntekError",
     "LinkError",
@@ -49,6 +50,10 @@ class ConfigurationError(JuntekError):
 
 class DatabaseError(JuntekError):
     """What is kept cannot be read or written: disk full, read-only, damaged, from a newer version."""
+
+
+class DamagedFileError(DatabaseError):
+    """The database is damaged, or not a database."""
 
 
 def install_line(extra: str) -> str:

@@ -1,11 +1,15 @@
-"""Trouble of a network in one sentence; rule: pure, the same for whoever connects."""
+"""Trouble of a network in one sentence, and whom to trust in it; rule: the same for whoever connects."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
+
+from juntek.errors import ConfigurationError
+from juntek.files import read_bytes
 
 
 class Mend(NamedTuple):
@@ -16,6 +20,19 @@ class Mend(NamedTuple):
     authority: str
     tls: str
     """What to do where no TLS is spoken, as the end of a sentence."""
+
+
+def make_tls_context(ca_file: Path | None, key: str) -> ssl.SSLContext:
+    """Return what trusts the authorities in the file that a key gives, by default those that the system trusts.
+
+    Raises ConfigurationError for a file that is no use.
+    """
+    if ca_file is not None:
+        read_bytes(ca_file, key)
+    try:
+        return ssl.create_default_context(cafile=ca_file and ca_file.expanduser())
+    except ssl.SSLError:
+        raise ConfigurationError(f"{key} {ca_file} holds no certificate in PEM form.") from None
 
 
 def explain_no_connection(  # noqa: PLR0911 - one a cause

@@ -71,7 +71,7 @@ def test_init_does_not_write_over_a_file(tmp_path: Path) -> None:
 def test_init_says_where_it_cannot_write() -> None:
     result = run("config", "init", "/proc/juntek/juntek.toml")
     assert result.status == 3
-    assert result.talk.startswith("Cannot write /proc/juntek/juntek.toml (")
+    assert result.talk.startswith("/proc/juntek/juntek.toml cannot be written (")
 
 
 def test_check_shows_what_the_gateway_would_do_and_no_secret(tmp_path: Path, snapshot: SnapshotAssertion) -> None:

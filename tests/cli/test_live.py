@@ -211,7 +211,7 @@ def test_a_capture_is_not_written_over(meter: Running, tmp_path: Path) -> None:
 def test_a_capture_that_cannot_be_written_is_one_sentence(meter: Running) -> None:
     result = run("capture", meter.url, "-o", "/no/such/bus.log", "--seconds", 1)
     assert result.status == 2
-    assert result.talk.startswith("Cannot write /no/such/bus.log (No such file or directory); choose a file in")
+    assert result.talk.startswith("/no/such/bus.log cannot be written (No such file or directory); name a file in")
 
 
 def test_a_capture_of_a_link_that_is_not_there_leaves_no_good_file_behind_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cli.program import Ended, simulator
 from juntek.cli import app
 from juntek.cli.stopping import status_of
 from juntek.errors import JuntekError
+from juntek.meter import Timing
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -32,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def in_no_time(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """The program runs in this process and does not wait long for a display, of which there is none."""
-    monkeypatch.setattr("juntek.meter.poller.LISTEN_FIRST", 0.05)
+    monkeypatch.setattr("juntek.meter.line.TIMING", Timing(listen_first=0.05))
     monkeypatch.chdir(home)
     monkeypatch.setenv("HOME", str(home))
     for name in ("JUNTEK_CONFIG", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"):

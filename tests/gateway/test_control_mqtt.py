@@ -86,14 +86,16 @@ async def test_what_is_retained_is_not_obeyed_when_the_gateway_comes_or_comes_ba
 
 
 KEYS = (
-    "nominal_capacity", "relay_type", "over_voltage_protection", "factory_reset", "set_address", "output",
-    "full_voltage",
+    "nominal_capacity", "relay_type", "over_voltage_protection", "over_current_protection", "factory_reset",
+    "set_address",
+    "output", "full_voltage",
     "explode", "bluetooth_password", "state_of_charge", "zero_current", "", "a b", "NOMINAL", "ä", "voltage",
 )  # fmt: skip
 VALUES = (
     "-1", "0", "nan", "inf", "1e3", "99999", "0x10", "١٢", "", "{}", "[]", "null", "true", "off", "{", '{"value": {}}',
     '{"value": true}', '{"value": 200, "id": 3}', '{"value": 200, "more": 1}', "x" * 600, b"\xff\xfe", "200 Ah", "--5",
     '{"value": NaN}', '{"value": 1e999}', "normally_close", "one", "[" * 500,
+    '{"value": "\\ud800"}', '{"value": 200, "id": "\\udfff"}', '{"value": -Infinity, "id": "a"}',
 )  # fmt: skip
 
 
@@ -123,6 +125,7 @@ async def test_a_thousand_messages_that_may_not_be_obeyed_reach_no_wire(
         await recorder.wait_for(lambda message: message.topic == OUTCOME and message.json()["id"] == "the last")
         assert next(sent) > 1000
         assert site.writes == 0
+        assert site.gateway.context.sinks["mqtt"].failures == 0
         assert all(message.json()["outcome"] == "refused" for message in recorder.on(OUTCOME))
         refused = recorder.on(OUTCOME)[-1].json()["refused"]
         assert refused["not allowed"] > 100

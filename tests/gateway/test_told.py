@@ -11,15 +11,14 @@ import pytest
 
 from juntek.config import load
 from juntek.gateway import Gateway
-from juntek.meter import line, state
+from juntek.meter import Timing
 from juntek.simulator import Options, Simulation
 
 
 async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_return(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(state, "PATIENCE", 0.8)
-    monkeypatch.setattr(line, "WATCH_INTERVAL", 0.05)
+    monkeypatch.setattr("juntek.meter.line.TIMING", Timing(patience=0.8, watch=0.05))
     caplog.set_level(logging.INFO, "juntek.gateway")
 
     async def told(words: str, times: int) -> None:

@@ -45,6 +45,7 @@ class Gateway:
         for _ in range(count):
             self.tick += 1
             update = Update("house", True, reading_at(self.tick), None, None, Health())  # noqa: FBT003
+            self.context.latest.take(update)
             for handle in self._handles:
                 await handle(update)  # type: ignore[misc]
 

@@ -168,9 +168,9 @@ async def test_how_a_meter_is_set_is_told(path: Path) -> None:
         options = timeseries.Options(url=url, interval=0.1)
         gateway = Gateway(path, [options])
         gateway.context.sinks["timeseries x"] = gateway.health
-        async with timeseries.open_sink(options, gateway.context) as handle:
-            await handle(kg_update())
-            await handle(Update("barn", False, None, None, None, Health()))  # noqa: FBT003
+        gateway.context.latest.take(kg_update())
+        gateway.context.latest.take(Update("barn", False, None, None, None, Health()))  # noqa: FBT003
+        async with timeseries.open_sink(options, gateway.context):
             await wait_until(lambda: bool(server.taken), "it is told at once")
         told = [line.decode().rsplit(" ", 1)[0] for line in server.taken]
     settings = next(line for line in told if "nominal_capacity" in line)

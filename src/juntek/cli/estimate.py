@@ -17,10 +17,8 @@ from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.recording import listen
-from juntek.cli.arguments import address_number
+from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_history
 from juntek.cli.formats import Format
-from juntek.cli.history import DatabaseFile, open_history
-from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError, counted
 from juntek.importing import read_log

@@ -72,7 +72,7 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
         str | None, typer.Option(metavar="WORD", help=f"{', '.join(CHEMISTRIES)}, or none; default: asked for.")
     ] = None,
     capacity: Annotated[
-        float | None, typer.Option(metavar="AH", help="Of the battery; default: as the meter is set.")
+        float | None, typer.Option(metavar="AH", min=0.001, help="Of the battery; default: as the meter is set.")
     ] = None,
     broker: Annotated[
         str | None, typer.Option(metavar="HOST[:PORT]", help="Of MQTT, or none; default: one on this computer.")

@@ -132,7 +132,7 @@ def _meaning(event: Event) -> str:
     if isinstance(event, Identity):
         return f"identity: {event.model}, firmware {event.firmware}"
     if isinstance(event, Garbage):
-        return f"garbage: {event.reason}"
+        return f"rejected: {event.reason}"
     return {"R": "request", "W": "write"}.get(event.command[0], "acknowledgement") if isinstance(event, Frame) else ""
 
 

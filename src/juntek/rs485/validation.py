@@ -116,6 +116,9 @@ class Validator:
         last = self._last
         if last is None or self.held:
             return False
+        if numbers == last:  # a display asks more often than a meter measures
+            self._last_time = time
+            return True
         changes = list(map(sub, numbers, last))
         rules = self._rules
         if all(map(le, changes, rules.highs)) and all(map(le, rules.lows, changes)):
@@ -151,6 +154,14 @@ class Validator:
                 self._last, self._last_time = held.numbers, held.time
             decided.append((held, verdict))
         return decided
+
+    def waits_too_long(self, time: float) -> bool:
+        """Whether the first of the frames that wait has had its time, as of `time`."""
+        since = self.held[0].time if self.held else None
+        if since is None:
+            return False
+        pace = since - self._last_time if self._last_time is not None else 0.0
+        return time - since > max(LONGEST_WAIT, 3 * pace)
 
     def _judge_first(self) -> Verdict | None:
         """Return what is thought of the first frame that waits; None where the next one has to tell."""

@@ -94,7 +94,7 @@ def _foot(watched: Watched, width: int) -> list[Text]:
     if health:
         parts.append(f"{'' if parts else ' '}{counted(health.frames, 'frame')}")
         reasons = ", ".join(f"{count} {reason}" for reason, count in health.garbage.most_common(3))
-        parts.append(f"garbage {sum(health.garbage.values())}{f' ({reasons})' if reasons else ''}")
+        parts.append(f"rejected {sum(health.garbage.values())}{f' ({reasons})' if reasons else ''}")
         if health.reconnects:
             parts.append(f"reconnects {health.reconnects}")
     lines += wrap("  ".join(parts), width, "bright_black")[:2]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from juntek.errors import JuntekError
 from juntek.history import Database
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 
-@dataclass(slots=True)
-class Pushed:
+class Pushed(NamedTuple):
     """What became of it. `left_to_gateway`: readings that a running gateway sends, as it has this target already."""
 
     sent: int = 0
