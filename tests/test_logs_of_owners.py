@@ -44,8 +44,7 @@ def events(data: bytes, times: LineTimes | None = None, cut: int = 4096) -> list
     recording = Recording(times or LineTimes(ZONE, START.timestamp() + 9000))
     blocks = [data[at : at + cut] for at in range(0, len(data), cut)]
     for chunks in (*map(recording.feed, blocks), recording.finish()):
-        for chunk in chunks:
-            found += listen(bus, chunk)
+        found += [event for _, told in listen(bus, chunks) for event in told]
     return found + bus.finish()
 
 
@@ -195,6 +194,14 @@ def test_a_file_gives_its_readings_in_the_order_of_time(data: bytes) -> None:
 
 def test_a_terminal_log_has_its_header_and_nothing_else() -> None:
     check(b"=~=~= PuTTY log 2024.05.13 08:00:00 =~=~=\r\n" + "".join(FRAMES).encode(), timed=False)
+
+
+def test_two_meters_without_requests_are_both_heard_from_the_first_reading_on() -> None:
+    second = encode("r50", 2, (1330, 500, 90000, 88, 1000000, 500, 125, 0, 0, 1, 600, 1086)).decode()
+    lines = "".join(f"2024-05-13T06:00:0{n}Z {f}2024-05-13T06:00:0{n}Z {second}" for n, f in enumerate(FRAMES))
+    found = events(lines.encode())
+    assert [getattr(event, "address", None) for event in found if not isinstance(event, Garbage)] == [1, 2] * 3
+    assert len(found) == 6
 
 
 def test_dates_with_slashes_are_read_as_another_line_tells() -> None:

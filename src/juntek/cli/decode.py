@@ -51,8 +51,8 @@ def decode(
         times.until = status.st_mtime
         recording = Recording(times, ends=stat.S_ISREG(status.st_mode))
         for block in _read_blocks(file, source.fileno()):
-            for chunk in _read_chunks(file, block, recording):
-                writer.add(listen(bus, chunk), chunk.time)
+            for chunk, events in listen(bus, _read_chunks(file, block, recording)):
+                writer.add(events, chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
     if not recording.has_frames and not writer.kinds.keys() - {"garbage"}:
