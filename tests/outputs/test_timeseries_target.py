@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs.timeseries import target as module
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import HABIT, Target, open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.process import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator
 
 START = 1_700_000_000
 
@@ -64,9 +64,9 @@ async def test_large_batch_is_packed_beside_the_loop(monkeypatch: pytest.MonkeyP
     threads: list[int] = []
     pack = module._compress
 
-    def watched(some: Collection[bytes]) -> bytes:
+    def watched(body: bytes) -> bytes:
         threads.append(threading.get_ident())
-        return pack(list(some))
+        return pack(body)
 
     monkeypatch.setattr(module, "_compress", watched)
     async with serve_lines() as server, opened(server) as target:

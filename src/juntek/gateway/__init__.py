@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from juntek import __version__
-from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError
+from juntek.files import system_zone
 from juntek.gateway.batteries import Batteries
 from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status
@@ -29,7 +29,7 @@ from juntek.lock import hold, lock_of
 from juntek.meter.line import Line
 from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.reading import Identity, Reading
-from juntek.update import LatestUpdates, Outcome, Update
+from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +61,10 @@ class Gateway:
             database=configuration.database,
             time_zone=zone,
             send=self.send,
-            latest=LatestUpdates(),
             sections=tuple(configuration.sinks),
             batteries=frozenset(batteries),
         )
-        self._latest = cast("LatestUpdates", context.latest)
+        self._latest = context.latest
         found = find_outputs()
         self.supervisors = [
             Supervisor(found[section], options, context, name)

@@ -19,7 +19,8 @@ from typing import Any, Generic, TypeVar
 from juntek.control import Send
 from juntek.discovery import find_modules
 from juntek.errors import RequestError
-from juntek.update import HistoryState, Outcome, Update
+from juntek.samples import nothing_of
+from juntek.update import HistoryState, LatestUpdates, Outcome, Update
 
 O = TypeVar("O")  # noqa: E741 - options
 DATABASE = "database"
@@ -86,10 +87,6 @@ class SinkHealth:
         """Updates in its queue."""
         return len(self.queue)
 
-    def fall_behind(self, *times: float | None) -> None:
-        """Set `behind` to the oldest of these, but for those that are None."""
-        self.behind = min((time for time in times if time is not None), default=None)
-
     def lag(self, now: float) -> float:
         """Return how old the oldest reading is that it does not have yet, s; 0 where it has all."""
         waits = next((update.reading.time for update in tuple(self.queue) if update.reading is not None), None)
@@ -126,8 +123,8 @@ class Context:
     """What an output that failed has left for its next entry, by its name; nobody else looks at it."""
     batteries: frozenset[str] = frozenset()
     """Names of the meters whose battery is watched."""
-    latest: dict[str, Update] = field(default_factory=dict)
-    """The latest update of each meter; the gateway keeps it up to date."""
+    latest: LatestUpdates = field(default_factory=LatestUpdates)
+    """The latest update of each meter that was heard; the gateway keeps it up to date."""
     send: Send = _send_nowhere
     """Sets a setting of a meter, or makes it act, by its name, a key and a value; returns what became of it. Who may
     do that is for the output to decide. Raises RequestError for what is not possible, LinkError without a link."""
@@ -135,6 +132,10 @@ class Context:
     """Sections of all configured sinks."""
     sinks: dict[str, SinkHealth] = field(default_factory=dict)
     """How each sink does, by its name."""
+
+    def updates(self) -> list[Update]:
+        """Return the latest update of every configured meter, and of any other that was heard; safe in any thread."""
+        return list(({name: nothing_of(name) for name in self.meters} | self.latest).values())
 
     @property
     def troubles(self) -> dict[str, str]:

@@ -1,7 +1,4 @@
-"""A battery with panels, loads and a meter in front of it, moved through time; rule: pure, no clock, no I/O.
-
-`history` gives days of its replies at once, for tests, measurements and a history to look at.
-"""
+"""A battery with panels, loads and a meter in front of it, moved through time; rule: pure, no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -119,10 +116,6 @@ class Site:
         return min(current, taper, _LARGEST_CHARGE * battery.capacity)
 
 
-def _second_of_day(moment: datetime) -> float:
-    return moment.hour * 3600.0 + moment.minute * 60 + moment.second
-
-
 def history(  # noqa: PLR0913  # a stretch of time, and two things that most calls leave alone
     options: Options,
     start: datetime,
@@ -159,3 +152,7 @@ def history(  # noqa: PLR0913  # a stretch of time, and two things that most cal
 def make_site(options: Options, start: datetime, index: int = 0) -> Site:
     """Return the meter number `index` of the options as it is at `start`."""
     return Site(replace(options, start=start), index)
+
+
+def _second_of_day(moment: datetime) -> float:
+    return moment.hour * 3600.0 + moment.minute * 60 + moment.second

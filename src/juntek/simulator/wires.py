@@ -13,6 +13,11 @@ from juntek.simulator.simulation_options import Display
 
 Hear = Callable[[bytes], None]
 
+NEWER_PAUSE = 0.2
+"""Seconds between two requests of a newer unit, each of which asks 2 to 3 times a second (TF27)."""
+OLDER_PAUSE = 1.0
+"""Seconds between two requests of an older unit."""
+
 
 class Line:
     """Two wires, half duplex. `join` gives the function to write with; `noise` damages what is written."""
@@ -88,12 +93,6 @@ class Answerer:
         self._pending.add(handle)
 
 
-NEWER_PAUSE = 0.2
-"""Seconds between two requests of a newer unit, each of which asks 2 to 3 times a second (TF27)."""
-OLDER_PAUSE = 1.0
-"""Seconds between two requests of an older unit."""
-
-
 def requests(style: Display, address: int) -> Iterator[bytes]:
     """Yield what a display asks, for ever: newer units as TF10, LD and TF27 saw it, older ones as MS and PO."""
     for turn in count():
@@ -106,7 +105,7 @@ def requests(style: Display, address: int) -> Iterator[bytes]:
 
 
 class DisplayUnit:
-    """A display on the line; `plug_in` and `unplug` at any time."""
+    """The display that some meters come with: it asks and does not mind the answers."""
 
     def __init__(self, line: Line) -> None:
         self._line = line

@@ -18,7 +18,7 @@ from juntek.outputs.mqtt.mqtt_connection import BrokerError, explain_loss
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from juntek.outputs.mqtt.mqtt_options import Options
+    from juntek.outputs.mqtt.mqtt_options import MqttOptions
 
 MOST_UNCONFIRMED: Final = 10
 """Messages on their way that the broker has not confirmed; some brokers take no more (MQTT 5, Receive Maximum)."""
@@ -32,7 +32,7 @@ class Publisher:
     """
 
     def __init__(
-        self, client: aiomqtt.Client, options: Options, confirm_timeout: float, group: asyncio.TaskGroup
+        self, client: aiomqtt.Client, options: MqttOptions, confirm_timeout: float, group: asyncio.TaskGroup
     ) -> None:
         self.broken = False
         """Whether the connection is."""
