@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from juntek.errors import ConfigurationError, JuntekError
 
@@ -114,7 +113,9 @@ def _is_root() -> bool:
 
 def system_zone() -> tzinfo:
     """Return the zone of this computer, with its summer time where the system tells its name."""
-    with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - whoever only reads a meter has no use for it
+
+    with suppress(OSError, IndexError, ValueError, KeyError):
         name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
         return ZoneInfo(name)
     return datetime.now(UTC).astimezone().tzinfo or UTC
