@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -34,8 +36,42 @@ def run_demo(folder: Path, *, without_iotcore: bool = False, port: int | None = 
     return done.stdout
 
 
-def test_the_demo_shows_both_wires_and_what_is_published(tmp_path: Path) -> None:
-    shown = run_demo(tmp_path)
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, tuple[int, str]]]:
+    """What the demo printed until it was stopped, and how the commands ended that it names: status and output."""
+    folder = tmp_path_factory.mktemp("demo")
+    words = [sys.executable, "-m", "juntek", "demo", "--duration", "200", "--port", str(free_port()), "--no-open"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}) as demo:
+        assert demo.stdout is not None
+        introduction = list(takewhile(lambda line: not line.startswith("---"), demo.stdout))
+        commands = [line.partition(" with: ")[2].strip() for line in introduction if " with: " in line]
+        running = [
+            subprocess.Popen(
+                ["script", "--quiet", "--return", "--command", f"timeout 6 {command}", "/dev/null"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            )
+            for command in commands
+        ]  # fmt: skip
+        ended = [(process.communicate(timeout=PATIENCE)[0], process.returncode) for process in running]
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+    assert demo.returncode == 0
+    assert not list(folder.glob("juntek-demo-*"))
+    return "".join(introduction) + rest, {
+        command: (end[1], end[0]) for command, end in zip(commands, ended, strict=True)
+    }
+
+
+def test_every_command_that_the_demo_prints_runs(demo: tuple[str, dict[str, tuple[int, str]]]) -> None:
+    _, commands = demo
+    assert {"--address", "examples/subscribe.py"} <= {word for command in commands for word in command.split()}
+    for command, (status, shown) in commands.items():
+        assert status == 124, f"{command} ended by itself: {shown}"
+        assert len(shown) > 100, command
+
+
+def test_the_demo_shows_both_wires_and_what_is_published(demo: tuple[str, dict[str, tuple[int, str]]]) -> None:
+    shown, _ = demo
     assert "mosquitto_sub -h 127.0.0.1 -p " in shown
     assert "examples/subscribe.py" in shown
     for sign in (

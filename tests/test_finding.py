@@ -225,7 +225,8 @@ def test_nothing_but_questions_is_sent() -> None:
 # The command --------------------------------------------------------------------------------------------------
 
 
-def test_the_command_ends_with_what_to_do_next(tmp_path: Path) -> None:
+def test_the_command_ends_with_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.cli.find.Patience", lambda: HASTE)
     with simulator("--pty", tmp_path / "port", "--model", "KG140F"):
         result = run("find", str(tmp_path / "port"), home=tmp_path)
     assert result.status == 0

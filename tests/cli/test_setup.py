@@ -20,7 +20,7 @@ from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("in_haste")]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,20 @@ def test_secrets_are_kept_from_others(
     assert isinstance(web, WebOptions)
     assert (mqtt.username, web.listen, web.needs_password) == ("me", "0.0.0.0:8140", True)
     assert run("config", "check", "--config", file, home=tmp_path).status == 0
+
+
+def test_a_port_that_does_not_answer_stays_unless_the_meter_is_found_at_another(
+    meter: Running, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind the Debian package, which writes the file before an adapter is plugged in."""
+    file.parent.mkdir()
+    file.write_text('[[meters]]\nname = "boat"\nlink = "/dev/no-such-port"\n')
+    for ports, link, address in (([], "/dev/no-such-port", 1), ([meter.url], meter.url, 3)):
+        monkeypatch.setattr("juntek.links.device.list_ports", lambda ports=ports: ports)
+        result = run("setup", "--config", file, "--broker", "none", "--yes", home=tmp_path)
+        assert (result.status, "/dev/no-such-port" in result.talk) == (0, True)
+        (boat,) = keys(file)["meters"]
+        assert (boat["name"], boat["link"], boat["address"]) == ("boat", link, address)
 
 
 @pytest.mark.parametrize(

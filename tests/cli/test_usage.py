@@ -18,10 +18,9 @@ Command = Any
 LIBRARY = ("Usage:", "Try '", "Error:", "Invalid value", "Value error", "Input should", "Missing ", "No such", "Got ")
 """How the library would say it."""
 STRANGE = ("--no-such-option", "-Z", "--no-such=\x1b[31m\ud800")
-PLACES = {"LINK": "/dev/none", "URL": "/dev/none", "KEY=VALUE…": "a=1", "ACTION": "zero-current", "NAME": "one"}
+PLACES = {"LINK": "/dev/none", "KEY=VALUE…": "a=1", "ACTION": "zero-current", "NAME": "one"}
 FREE = {
     "juntek setup": {"--chemistry": "gold", "--capacity": "-1", "--page": "wide", "--broker": "a:b:c"},
-    "juntek run": {"--port": "-1"},
     "juntek decode": {"--time-zone": "Mars/Base"},
     "juntek simulate": {"--listen": "udp:1", "--model": "KX1", "--load": "none", "--speed": "0", "--noise": "2"},
     "juntek estimate": {"--chemistry": "gold"},

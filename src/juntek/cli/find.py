@@ -81,11 +81,11 @@ async def _look_at(port: str, configuration: Configuration | None) -> Survey:
     def tell(doing: str) -> None:
         sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
 
-    held = await asyncio.to_thread(_ask_gateway, configuration, port) if configuration is not None else None
+    held = await asyncio.to_thread(ask_gateway, configuration, port) if configuration is not None else None
     return held or await survey(port, Patience(), tell)
 
 
-def _ask_gateway(configuration: Configuration, port: str) -> Survey | None:
+def ask_gateway(configuration: Configuration, port: str) -> Survey | None:
     """Return what the gateway says of a port that it reads, or None."""
     from juntek.cli.gateway_client import is_running, meters_on, open_gateway  # noqa: PLC0415
     from juntek.cli.gateway_meter import update_of  # noqa: PLC0415

@@ -16,7 +16,8 @@ import juntek
 from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration
 from juntek.cli.dates import moment_of
 from juntek.cli.history import progress
-from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted, install_line
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
+from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, Options
 

@@ -12,8 +12,9 @@ import tomlkit
 from juntek.config import SYSTEM_FILE
 from juntek.config.example import write_example
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import refuse_links_of_others, write_private
+from juntek.files import explain_unwritable, refuse_links_of_others, write_private
 from juntek.outputs.web.passwords import hash_password
+from juntek.secret import hide_secrets
 
 PAGE_PORT: Final = 8140
 NONE: Final = "none"
@@ -50,12 +51,6 @@ def read(path: Path) -> tuple[Document, bool]:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}); run this as a user who may.") from None
 
 
-def find_known(document: Document, key: str) -> str | None:
-    """Return what a key of the first meter is set to."""
-    meters = document.get("meters", [])
-    return str(meters[0][key]) if meters and key in meters[0] else None
-
-
 def write(path: Path, document: Document, answers: Answers) -> None:
     """Write the answers into the file; the one that was there stays beside it, with .bak behind its name.
 
@@ -63,16 +58,12 @@ def write(path: Path, document: Document, answers: Answers) -> None:
     """
     change(document, answers)
     refuse_links_of_others(path)
-    try:
+    with explain_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             shutil.copy2(path, path.with_name(f"{path.name}.bak"))
         _write_secrets(path, document, answers)
         path.write_text(tomlkit.dumps(document), encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be written ({error.strerror}); run this as root, or give --config."
-        ) from None
 
 
 def change(document: Document, answers: Answers) -> None:
@@ -138,5 +129,5 @@ def split_host(text: str) -> tuple[str, int]:
     if not colon or text.endswith("]"):
         return text, 1883
     if not port.isdecimal():
-        raise RequestError(f"{text} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
+        raise RequestError(f"{hide_secrets(text)} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
     return host, int(port)

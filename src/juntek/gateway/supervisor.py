@@ -11,7 +11,8 @@ from collections import Counter
 from typing import Any
 
 from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
-from juntek.errors import JuntekError, install_line
+from juntek.errors import JuntekError
+from juntek.extras import install_line
 from juntek.outputs import Context, Handle, Output, SinkHealth
 from juntek.update import Update
 

@@ -17,6 +17,7 @@ _PORTS = {"esphome": 6053}
 """What a link has where its URL names no port."""
 _MEND = Mend(host="the host of the link", port="host and port of the link", authority="", tls="")
 _SYSTEM_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
+_HOST = re.compile(r"[\w.:%-]+")
 
 
 def parse_address(url: str) -> tuple[str, int]:
@@ -29,7 +30,7 @@ def parse_address(url: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port or default_port
     except ValueError:
         host, port = None, None
-    if not host or not port:
+    if not host or not port or not _HOST.fullmatch(host):
         raise LinkError(f"'{hide_secrets(url)}' lacks a host or a right port; write it like {example}.")
     if "@" in parts.netloc:
         raise LinkError(f"'{hide_secrets(url)}' has a user or a password, which this link does not take; {example}.")
@@ -38,7 +39,7 @@ def parse_address(url: str) -> tuple[str, int]:
 
 def connection_error(name: str, host: str, port: int, error: Exception) -> LinkError:
     """Make of a failed connection a sentence with its mend."""
-    bridge = f"Cannot open {name}: the bridge at {f'[{host}]' if ':' in host else host}:{port}"
+    bridge = f"Cannot open {hide_secrets(name)}: the bridge at {f'[{host}]' if ':' in host else host}:{port}"
     return LinkError(explain_no_connection(error, bridge, _MEND, host=host))
 
 
