@@ -6,6 +6,7 @@ What real engines do stands in the files of their names.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,14 @@ async def test_what_is_said_of_lines_is_no_trouble_of_the_target(reply: Reply, d
 async def test_words_of_the_target_are_one_short_line(body: bytes, words: str) -> None:
     async with serve_lines(lambda _: Reply(400, body)) as server, opened(server) as target:
         assert (await target.write(lines(1))).reason == words
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b"cannot read"), b"no gzip at all"])
+async def test_words_that_are_packed_are_unpacked_where_they_can_be(body: bytes) -> None:
+    reply = Reply(400, body, headers={"Content-Encoding": "gzip"})
+    async with serve_lines(lambda _: reply) as server, opened(server) as target:
+        reason = (await target.write(lines(1))).reason
+        assert reason == ("cannot read" if body[:2] == b"\x1f\x8b" else "Bad Request")
 
 
 async def test_token_that_the_target_repeats_is_not_shown() -> None:
