@@ -179,14 +179,20 @@ async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
     assert str(said.value) == "The connection to the target workshop broke; look at its log and the network."
 
 
-async def test_target_that_lets_go_of_every_connection_has_the_habit() -> None:
-    async with serve_lines() as server, opened(server) as target:
+@pytest.mark.parametrize("interval", [1.0, 60.0, 3600.0])
+async def test_target_that_lets_go_of_every_connection_has_the_habit(interval: float) -> None:
+    now = 0.0
+    async with (
+        serve_lines() as server,
+        open_target(Options(url=f"{server.url}/write", interval=interval), "1", clock=lambda: now) as target,
+    ):
         news = []
         for _ in range(HABIT + 3):
             await target.write(lines(1))
             news.append(target.take_new_connection())
             server.hang_up()
             await asyncio.sleep(0.02)  # until it has come here
+            now += interval
     assert news == [False] + [True] * (HABIT - 1) + [False] * 3
 
 
