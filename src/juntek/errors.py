@@ -3,9 +3,6 @@
 Every message is one sentence that an owner can act on. Anything else that escapes is a bug.
 """
 
-import sys
-from importlib.util import find_spec
-
 __all__ = [
     "ConfigurationError",
     "DamagedFileError",
@@ -16,7 +13,6 @@ __all__ = [
     "NoReplyError",
     "RequestError",
     "UnknownLayoutError",
-    "install_line",
 ]
 
 
@@ -54,16 +50,6 @@ class DatabaseError(JuntekError):
 
 class DamagedFileError(DatabaseError):
     """The database is damaged, or not a database."""
-
-
-def install_line(extra: str) -> str:
-    """Return what an owner types to add the libraries of an extra; systems do not let a bare `pip` do that.
-
-    Where there is no pip it was scripts/install that left it out.
-    """
-    if find_spec("pip") is None:
-        return f"sudo ./scripts/install --with {extra}"
-    return f"{sys.executable or 'python'} -m pip install 'juntek[{extra}]'"
 
 
 def counted(count: int, thing: str) -> str:

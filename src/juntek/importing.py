@@ -93,9 +93,9 @@ class LogImport:
 
     def add(self, chunks: Iterable[Chunk]) -> None:
         """Take the next of the recording."""
-        bus, waiting = self._bus, self._waiting
-        for chunk in chunks:
-            for event in listen(bus, chunk):
+        waiting = self._waiting
+        for _, events in listen(self._bus, list(chunks)):
+            for event in events:
                 if event.__class__ is Reading:
                     self._take(event)
                 elif isinstance(event, Garbage):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def explain_no_connection(  # noqa: PLR0911 - one a cause
                 return f"{who} does not speak TLS there; {mend.tls}."
             case socket.gaierror():
                 return f'{who} cannot be found, as the name "{host}" is not known; check {mend.host}.'
-            case ConnectionRefusedError():
+            case OSError() if _is_refused(cause):
                 return f"{who} is not there; start it, or check {mend.port}."
             case ConnectionResetError() if tls:
                 return f"{who} does not speak TLS there; {mend.tls}."
@@ -59,6 +60,11 @@ def explain_no_connection(  # noqa: PLR0911 - one a cause
             case OSError() if cause.errno:
                 return f"{who} cannot be reached ({cause.strerror}); check {mend.host} and the network."
     return f"{who} cannot be reached; check {mend.port}."
+
+
+def _is_refused(error: OSError) -> bool:
+    # Where a host has several addresses, asyncio joins the errors of all of them into one text.
+    return isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, who: str, mend: Mend) -> str:

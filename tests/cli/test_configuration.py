@@ -14,7 +14,7 @@ from cli.program import PATIENCE, Ended, environment, run, simulator
 from juntek.cli import app
 from juntek.cli.service import FLAGS, read_arguments
 from juntek.config import load
-from juntek.errors import install_line
+from juntek.extras import install_line
 from servers.mosquitto import Mosquitto
 
 SECRET = "hunter2"  # noqa: S105 - it opens nothing

@@ -110,7 +110,7 @@ def test_reading_without_end_is_stopped_well(meter: Running) -> None:
     ("url", "status", "sentence"),
     [
         ("/dev/ttyNOSUCH", 4, "There is no port /dev/ttyNOSUCH"),
-        ("socket://127.0.0.1:1", 4, "Cannot open socket://127.0.0.1:1: nothing listens on port 1 of 127.0.0.1;"),
+        ("socket://127.0.0.1:1", 4, "Cannot open socket://127.0.0.1:1: the bridge at 127.0.0.1:1 is not there;"),
         ("socket://no-such-host.invalid:4001", 4, "Cannot open socket://no-such-host.invalid:4001: "),
         ("sokcet://127.0.0.1:1", 4, "'sokcet://127.0.0.1:1' is not a link: give a device path"),
         ("replay:/no/such", 4, "Cannot open replay:/no/such: there is no file /no/such; check the name"),

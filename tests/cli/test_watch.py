@@ -211,7 +211,7 @@ def test_the_view_follows_the_meter_and_its_link_and_ends_with_q() -> None:
         screen.wait_for("polling")
         meter.stop()
         screen.wait_for("no link")
-        screen.wait_for("nothing listens on port")
+        screen.wait_for("there; start it")
         screen.forget()
         with simulator("--listen", meter.url.replace("socket", "tcp")):
             screen.wait_for("polling")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.controlled import controlled
+from juntek.history.queries import HistoryReader
 from juntek.simulator import Options
 from servers.mosquitto import Mosquitto
 from servers.recorder import Recorder, record
@@ -140,3 +142,32 @@ async def test_a_flood_is_refused_and_the_gateway_goes_on(
             await recorder.publish(f"{SET}/state_of_charge", str(number % 100))
         await recorder.wait_for(lambda message: message.topic == OUTCOME and message.json()["refused"] != {})
         assert site.house.available
+
+
+async def test_two_who_write_at_once_over_mqtt_and_http_do_not_lose_a_value(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        record(mosquitto, OUTCOME) as recorder,
+        controlled(tmp_path, monkeypatch, broker=mosquitto.port) as site,
+        site.signed_in() as browser,
+    ):
+        settings = "/api/meters/house/settings"
+        for number in range(1, 6):
+            request = asyncio.create_task(
+                browser.post(
+                    settings, json={"values": {"nominal_capacity": 200 + number, "current_calibration": number}}
+                )
+            )
+            await recorder.publish(f"{SET}/nominal_capacity", f'{{"value": {100 + number}, "id": "{number}"}}')
+            await recorder.publish(f"{SET}/voltage_calibration", f'{{"value": {number}, "id": "v{number}"}}')
+            told = [await outcome(recorder, 2 * number - 1), await outcome(recorder, 2 * number)]
+            answers = (await request).json()["outcomes"]
+            assert {one["outcome"] for one in (*told, *answers)} == {"obeyed"}
+            assert site.setting("nominal_capacity") in (100 + number, 200 + number)
+            assert (site.setting("current_calibration"), site.setting("voltage_calibration")) == (number, number)
+        with HistoryReader(site.database) as reader:
+            entries = [entry for entry in reader.commands() if entry.key == "nominal_capacity"]
+        assert len(entries) == 10, "each is in the audit"
+        assert site.setting("nominal_capacity") == entries[0].new, "the last one counts"
+        assert {entry.who.partition(" ")[0] for entry in entries} == {"MQTT", "page"}

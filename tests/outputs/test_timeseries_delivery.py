@@ -16,7 +16,7 @@ from history.made import START, readings
 from juntek.history import Database
 from juntek.history.recorder import Recorder
 from juntek.outputs.timeseries.delivery import SMALLEST_BATCH, STEPS, WINDOW
-from juntek.outputs.timeseries.responses import TargetError
+from juntek.outputs.timeseries.target_responses import TargetError
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, Reply, Request
 from outputs.moody import (

@@ -15,7 +15,6 @@ from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import timeseries
 from outputs.delivering import (
-    HURRY,
     Gateway,
     expected,
     in_influxdb,
@@ -105,7 +104,7 @@ async def test_a_database_that_hangs_for_a_while_has_every_reading_in_the_end(
     engine: VictoriaMetrics, path: Path
 ) -> None:
     """It works off afterwards what it was sent meanwhile, and nobody was told how that ended."""
-    async with serving(path, f"{engine.url}/write", timings=HURRY._replace(response=0.5)) as gateway:
+    async with serving(path, f"{engine.url}/write", response_time=0.5) as gateway:
         await stream(gateway, 300)
         await wait_for_all(lambda: in_victoria_metrics(engine), path)
         os.kill(engine.process_id, signal.SIGSTOP)

@@ -25,7 +25,7 @@ from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries.delivery import Delivery
-from juntek.outputs.timeseries.responses import Response, TargetError
+from juntek.outputs.timeseries.target_responses import Response, TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from juntek.reading import Reading
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs.timeseries import target as module
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import HABIT, Target, open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.process import free_port

@@ -22,6 +22,7 @@ import pytest
 from pyarrow import parquet
 
 from juntek.errors import DatabaseError, JuntekError
+from juntek.extras import install_line
 from juntek.history import exporting
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.listening.visitors import Limits
@@ -242,7 +243,7 @@ async def test_without_its_library_parquet_is_refused_with_the_mend(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     async with served(context(database=database)) as site, site.browser() as browser:
         error = (await ask(browser, "/api/meters/house/export", 501, {"format": "parquet"}))["error"]
-        assert "pip install 'juntek[parquet]'" in error
+        assert install_line("parquet") in error
 
 
 def test_a_time_zone_is_named_as_browsers_know_it() -> None:

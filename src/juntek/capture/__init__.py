@@ -9,7 +9,7 @@ finds out which:
 
 1. Capture: the first line is the header.
 2. Table: a line names columns, with a voltage and a current among them and none for frames (`decoded`).
-3. Text log: a line has a mark that no bus makes (`log_lines.is_log_line`): a written-out line end, quotes around a
+3. Text log: a line has a mark that no bus makes (`marks`): a written-out line end, quotes around a
    frame, a label or a date in front of it, JSON, a dump, or what a known program writes.
 4. Raw: the first line with the start of a frame (`:r50=`, any number, either case of r and w) that is none of these.
    From there on every byte passes unchanged.
@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING
 
 from juntek.capture.decoded import Table
 from juntek.capture.forms import FRAME_START
-from juntek.capture.log_lines import Chunk, LogLines, is_log_line
+from juntek.capture.log_lines import Chunk, LogLines
+from juntek.capture.marks import MAY_SAY, is_log_line
 from juntek.capture.times import LineTimes
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"[\r\n]")
 _AROUND = b" \t\r\n\x0b\x0c\0"
 """What stands around a line, also the zeros that a cut or rotated file has."""
+_REMARK = re.compile(rb"# ?\w+ \w+")
+"""What a person has written above the bytes of a bus, which so are a log."""
 _MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]", re.MULTILINE)
 # Tab and escape are readable: ESPHome writes its logs in colour.
 _UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1d\x1f\x7f]")
@@ -97,6 +100,7 @@ class ChunkReader:
         self._times = times or LineTimes()
         self._lines = LogLines(self._times)
         self._table: Table | None = None
+        self._has_remarks = self._has_spoken = False
         self._kind = _Kind.UNDECIDED
         self._tail = b""
         self._held = bytearray()
@@ -150,9 +154,9 @@ class ChunkReader:
         if self._kind is _Kind.CAPTURE:
             return self._read_capture_line(line.rstrip(b"\r\n"))
         if self._kind is _Kind.LOG:
-            return self._lines.read(line.strip(_AROUND))
+            return self._read_log_line(line.strip(_AROUND))
         if self._table is not None:
-            reading = self._table.read(line.decode("utf-8", "replace").strip("\r\n"))
+            reading = self._table.read(_text_of(line).strip("\r\n"))
             return [] if reading is None else [Chunk(reading.time, b"", reading)]
         return self._judge(line)
 
@@ -178,13 +182,14 @@ class ChunkReader:
                 return []
         readable = _is_readable(content)
         if readable and self._begins_table(content):
-            self._kind = _Kind.TABLE
-            self._held.clear()
             return []
-        if readable and is_log_line(content):
+        is_remark = readable and _REMARK.match(content) is not None
+        self._has_remarks = self._has_remarks or is_remark
+        may_be_bus = not (self._has_remarks and FRAME_START.search(content))
+        if readable and not is_remark and MAY_SAY.search(content) and (is_log_line(content) or not may_be_bus):
             self._kind = _Kind.LOG
             before, self._held = self._held.splitlines(), bytearray()
-            return [chunk for one in (*before, content) for chunk in self._lines.read(bytes(one).strip(_AROUND))]
+            return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one).strip(_AROUND))]
         self._held += line
         if FRAME_START.search(content):
             self._kind = _Kind.RAW
@@ -193,11 +198,20 @@ class ChunkReader:
             return self._release()
         return []
 
+    def _read_log_line(self, content: bytes) -> list[Chunk]:
+        if not self._has_spoken and self._begins_table(content):
+            return []
+        chunks = self._lines.read(content)
+        self._has_spoken = self._has_spoken or bool(chunks)
+        return chunks
+
     def _begins_table(self, content: bytes) -> bool:
         if not _MAY_NAME_COLUMNS.search(content):
             return False
-        self._table = Table.of(content.decode("utf-8", "replace"), self._times)
+        self._table = Table.of(_text_of(content), self._times)
         if self._table is not None:
+            self._kind = _Kind.TABLE
+            self._held.clear()
             self._times.remarks.append(self._table.describe())
         return self._table is not None
 
@@ -228,6 +242,13 @@ def _is_readable(content: bytes) -> bool:
     except UnicodeDecodeError:
         return _WINDOWS_TEXT.fullmatch(content) is not None
     return True
+
+
+def _text_of(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def _escape(data: bytes) -> str:

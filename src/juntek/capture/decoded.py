@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from juntek.capture.records import records_in
 from juntek.capture.times import LineTimes
 from juntek.quantity import DIRECTIONS, QUANTITIES
 from juntek.reading import Reading
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 _NAMES = {
-    "time": r"time(stamp|_utc)?|date_?time|ts|when|received(_at)?|last_changed|epoch|unix(_time)?|zeit(punkt|stempel)?",
+    "time": r"(date_?|unix_)?time(stamp|_utc)?|ts|when|received(_at)?|last_changed|epoch|unix|(uhr)?zeit(stempel)?",
     "date": r"date|day|datum|tag",
     "address": r"address|addr|adresse|slave|no",
     "raw": r"raw|frame|line|message|msg|payload|data|bytes|rohdaten",
@@ -41,6 +42,8 @@ _PATTERNS = {key: re.compile(pattern) for key, pattern in _NAMES.items()}
 _OWNER = re.compile(
     r"^(?:(?:sensor|batt|battery|batterie|bat|akku|house|bank|juntek|junctek|meter|shunt|bms|pack|dc)_)+"
 )
+_ENDING = re.compile(r"_(state|value|now|batt(?:ery)?|bat|percent|pct|[ck]?wh|m?ah|m?v|m?a|k?w|c|s)$")
+"""A unit, or what says nothing, at the end of a name."""
 _UNIT = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 _SCALES = {"mv": 1e-3, "ma": 1e-3, "kw": 1e3, "mah": 1e-3, "kwh": 1e3, "mohm": 1, "min": 60, "h": 3600}
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?")
@@ -60,11 +63,15 @@ def quantity_of(name: str) -> tuple[str | None, str]:
     """Return what a column is by its name, None for what is not known, and its unit."""
     unit = _UNIT.search(name)
     plain = re.sub(r"[^\w°]+", "_", _UNIT.sub("", name).strip().lower().replace("%", "_percent")).strip("_")
-    for candidate in (plain, _OWNER.sub("", plain)):
+    ending = _ENDING.search(plain)
+    said = (unit[1] if unit else ending[1] if ending else "").lower()
+    if plain in ("charged", "discharged"):
+        return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said
+    candidates = plain, _OWNER.sub("", plain), _ENDING.sub("", plain), _ENDING.sub("", _OWNER.sub("", plain))
+    for candidate in candidates:
         for key, pattern in _PATTERNS.items():
             if candidate == key or pattern.fullmatch(candidate):
-                ending = re.search(r"_(k?wh|mah|mv|ma|kw)$", candidate)
-                return key, (unit[1] if unit else ending[1] if ending else "").lower()
+                return key, said
     return None, ""
 
 
@@ -95,7 +102,8 @@ def _values_of(record: Any, depth: int = 0) -> dict[str, Value] | None:  # noqa:
                 values.setdefault(key, (str(value), unit))
     if all(key in values and _number(values[key]) is not None for key in _NEEDED):
         return values
-    return next((found for value in record.values() if (found := _values_of(value, depth + 1)) is not None), None)
+    inside = (_values_of(nested, depth + 1) for value in record.values() for nested in records_in(value))
+    return next((found for found in inside if found is not None), None)
 
 
 def _number(value: Value | None) -> float | None:
@@ -193,6 +201,8 @@ class Table:
             for key, place in self._places.items()
             if place < len(cells) and cells[place].strip()
         }
-        when = " ".join(values.pop(key)[0] for key in ("date", "time") if key in values)
+        when = " ".join(values[key][0] for key in ("date", "time") if key in values)
+        if "time" in values and values["time"][1] == "utc":
+            when += " UTC"
         number = float(when) if re.fullmatch(r"\d{10,19}(\.\d+)?", when) else when
         return _reading(values, self._times.read_value(number) if when else None)

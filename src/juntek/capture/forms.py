@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-_ALPHABET = frozenset(b"0123456789,:=.RrWwNS\r\n")
+_ALPHABET = b"0123456789,:=.RrWwNS\r\n"
 """What a bus is made of."""
 _FEW, _NEARLY_ALL = 0.75, 0.9
 """Shares of bytes in the alphabet from which a dump, and a run in a line of words, is one of a bus."""
@@ -34,7 +34,7 @@ def spell_out(content: bytes) -> bytes:
         content = _COLOUR.sub(b"", content)
     if b"%" in content and _URL_ENCODED.search(content):
         content = unquote_to_bytes(content).replace(b"\r", b"\n")
-    return _LINE_ENDS.sub(b"\n", content)
+    return _LINE_ENDS.sub(b"\n", content.replace(b"=3D", b"="))  # which mail makes of it
 
 
 def with_colons(text: bytes) -> bytes:
@@ -51,28 +51,36 @@ _HEX = re.compile(
 )
 _HEX_BYTE = re.compile(rb"(?:0x|\\x|%|\$)?([0-9A-Fa-f]{2})")
 _DECIMAL = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?P<gap>[:;,] ?| )[0-9]{1,3}(?:(?P=gap)[0-9]{1,3}){2,}(?![0-9.])")
+_SURE = 16
+"""Bytes of a bus that are none by chance."""
 _BITS = re.compile(rb"0b([01]{8})\b")
 
 
 def read_run(content: bytes, least: int = 4) -> tuple[int, bytes] | None:
     """Return where the longest run of bytes of a bus begins in a line, and them; None where there is none."""
-    runs = [(start, data) for start, data in _runs(content) if len(data) >= least and _is_of_a_bus(data, _NEARLY_ALL)]
-    return max(runs, key=lambda run: len(run[1]), default=None)
+    best: tuple[int, bytes] | None = None
+    for start, data in _runs(content):
+        if len(data) >= max(least, len(best[1]) + 1 if best else 0) and _is_of_a_bus(data, _NEARLY_ALL):
+            best = start, data
+            if len(data) >= _SURE:
+                break
+    return best
 
 
 def _runs(content: bytes) -> Iterator[tuple[int, bytes]]:
+    for run in _HEX.finditer(content):
+        yield run.start(), bytes.fromhex(b"".join(_HEX_BYTE.findall(run[0])).decode())
     for run in _DECIMAL.finditer(content):
         numbers = [int(number) for number in re.findall(rb"[0-9]+", run[0])]
         if max(numbers) < 256:
             yield run.start(), bytes(numbers)
-    for run in _HEX.finditer(content):
-        yield run.start(), bytes.fromhex(b"".join(_HEX_BYTE.findall(run[0])).decode())
     if bits := _BITS.findall(content):
         yield content.find(b"0b"), bytes(int(byte, 2) for byte in bits)
 
 
 # Dumps --------------------------------------------------------------------------------------------------------
 
+_DUMP_STARTS = b" \t0123456789abcdefABCDEF"
 _OFFSET = re.compile(rb"\s*(?:0x)?[0-9A-Fa-f]{4,16}(:?)[ \t]+(?=[0-9A-Fa-f]{2})")
 _COLUMN = re.compile(rb"\s+(?:\|.*\||>.*<)\s*$")
 _WORD = re.compile(rb"(?:[0-9A-Fa-f]{2}){1,2}")
@@ -85,6 +93,8 @@ _PAIR = re.compile(rb"([0-9A-Fa-f]{2})[ |]{1,3}")
 
 def read_dump(content: bytes) -> bytes | None:
     """Return the bytes of a line of a dump, that has an offset or the same bytes as text beside; None for any other."""
+    if content[:1] not in _DUMP_STARTS:
+        return None
     offset = _OFFSET.match(content)
     if offset is None:
         return _read_row(content)
@@ -126,7 +136,7 @@ def _shown(data: bytes) -> bytes:
 
 
 def _is_of_a_bus(data: bytes, share: float) -> bool:
-    return sum(byte in _ALPHABET for byte in data) >= share * len(data)
+    return len(data.translate(None, _ALPHABET)) <= (1 - share) * len(data)
 
 
 # Packets ------------------------------------------------------------------------------------------------------

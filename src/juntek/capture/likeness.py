@@ -11,7 +11,7 @@ _START = 64 * 1024
 """Bytes from the start of a recording that are looked at."""
 
 _MAGICS = (
-    (b"PK\x03\x04", "a ZIP archive; unpack it and give the file in it"),
+    (b"PK\x03\x04", "a ZIP archive without a recording in it; give the recording"),
     (b"\x28\xb5\x2f\xfd", "a file packed by zstd; unpack it with: zstd -d FILE"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and give the file in it"),
     (b"Rar!\x1a\x07", "a RAR archive; unpack it and give the file in it"),
@@ -65,10 +65,12 @@ def _guess_text(start: bytes) -> str:
     line = first.split(b"\n", 1)[0]
     if first[:1] in b"[{" and (read_records(line) or b'":' in first[:200]):
         if _DECODED.search(first):
-            return "JSON of decoded values; give the recording that they came from, with what the meter sent"
+            return "JSON of decoded values without voltage and current in one object; give the recording they came from"
         return "JSON without what a meter sent"
     if len(re.findall(rb"[,;\t]", line)) >= 2 and _DECODED.search(line):
-        return "a table of decoded values; give the recording that they came from, with what the meter sent"
+        return (
+            "a table of decoded values without columns for voltage and current; give the recording that they came from"
+        )
     cause, detail = look_at(start[:4096])
     if cause == "device" and not detail.startswith("text"):
         return f"{detail}; give the recording of a meter"

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from juntek.capture.decoded import is_decoded, reading_of
+from juntek.capture.decoded import reading_of
 from juntek.capture.forms import (
     FRAME_START,
     packet_offset,
@@ -26,26 +24,24 @@ from juntek.capture.forms import (
     spell_out,
     with_colons,
 )
-from juntek.capture.records import Record, RecordLines, read_records, texts_of, time_of
-from juntek.capture.times import LineTimes, has_time
+from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
+from juntek.capture.marks import DATED, MAY_SAY, record_after
+from juntek.capture.records import Record, RecordLines, texts_of, time_of
+from juntek.capture.times import LineTimes
 from juntek.reading import Reading
-from juntek.rs485.family import find_models
-from juntek.rs485.framing import Frame, parse
 
 PIECE_LIMIT = 1024
 """Bytes of a frame that waits for its rest."""
 PATIENCE = 32
 """Lines that a frame waits for its rest, and a time for what was said then."""
 
-_FRAME = re.compile(rb"(:[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[\];|>){}&]*)( ?\n)?")
 _REST = re.compile(rb"[RrWw]?[0-9NS,.=]+(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
 _REST_ALONE = re.compile(rb"[0-9,]+(?=\n|[\"'`]|$)")
 _BEGUN = re.compile(rb":(?:[RrWw][0-9]{0,2})?(?=[\"'`]|$)")
 _ONLY_BEGUN = re.compile(rb"(?<=[:\s=(<])[\"'`](:(?:[RrWw][0-9]{0,2})?)[\"'`]")
-_BLANKS_INSIDE = re.compile(rb"(?<=[0-9],) (?=[0-9])")
 _PLAIN = re.compile(
     rb"[\[\"]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d))[\]\"]?[\s,;]"
-    rb"[^\\:\[\"']*(:r50=[0-9,]+,)(?:\\r\\n)?"
+    rb"(?:[^\\:\[\"']|: |\[[0-9]+\])*+(:r50=[0-9,]+,)(?:\\r\\n)?"
 )
 """Nearly all lines of most logs."""
 _PLAIN_COMMAS = 14
@@ -56,20 +52,8 @@ _BEGINS_WITH_TIME = re.compile(
     rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|[A-Z][a-z]{2},? )?\d"
 )
 
-# What no bus says, so that a line with it is one of a log.
-_QUOTED = re.compile(rb"([\"'`]):[RrWw][0-9]{2}=[0-9,.]*\1")
-_WORD_OR_TIME = re.compile(rb"[A-Za-z]{2}|[0-9]:[0-9]{2}")
-_LABEL_ENDS = b" \t\"'`>])|="
-_NUMBERED = re.compile(rb"(?:[^\s:=,]+:)+|[+-]|\[[\d.:+\s]+\]\s*")
-"""What grep, diff and programs that count the time from their start write before a line."""
-_DATED = re.compile(rb"[^A-Za-z0-9]{0,4}(?:[A-Z][a-z]{2} )?(?:19|20)\d\d[-/.]\d\d[-/.]\d\d[T ,_]\d\d:\d\d")
-_PROGRAMS = re.compile(
-    rb"SerialReceived\"|\[uart_debug:|[~=] PuTTY log |^__REALTIME_TIMESTAMP=|^Script started on |^\S+@\S+:\S* ?[$#] "
-)
 
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Bytes of a bus that arrived together; `time` is in seconds since 1970, None where it was not recorded.
 
     A recording of values that another program has decoded has a `reading` in place of bytes.
@@ -92,56 +76,7 @@ class _Waiting(NamedTuple):
     line: int
 
 
-class _Found(NamedTuple):
-    """A frame in a line: where it stands, what it is, and whether its line end is written there."""
-
-    start: int
-    end: int
-    frame: bytes
-    ended: bool
-
-
 _Tell = Callable[[bytes], float | None]
-
-
-def is_log_line(content: bytes) -> bool:
-    """Whether a readable line is surely one of a log, and none of the bus itself."""
-    if _DATED.match(content) or _PROGRAMS.search(content):
-        return True
-    if records := read_records(content):
-        texts = [text for record in records for text in texts_of(record)]
-        said = any(FRAME_START.search(spell_out(text)) or read_run(text) for text in texts)
-        return said or isinstance(records[0].get("raw"), str) or any(map(is_decoded, records))
-    if read_byte(content) is not None:
-        return True
-    dump = read_dump(content)
-    if dump is not None and len(dump) >= 8:
-        return True
-    text = with_colons(spell_out(content))
-    frames = [*_frames_in(text)]
-    if not frames:
-        run = read_run(content)
-        is_run = run is not None and (FRAME_START.search(run[1]) is not None or len(run[1]) >= 16)
-        return is_run or _record_after(content) is not None
-    return _is_labelled(content, text, frames)
-
-
-def _record_after(content: bytes) -> tuple[bytes, Record] | None:
-    """Return the label of a line and the decoded values in JSON behind it; None for any other line."""
-    if not content.endswith(b"}") or b"{" not in content:
-        return None
-    label, _, rest = content.partition(b"{")
-    return next(((label, record) for record in read_records(b"{" + rest) if is_decoded(record)), None)
-
-
-def _is_labelled(content: bytes, text: bytes, frames: list[_Found]) -> bool:
-    """Whether a frame of a line stands in words, quotes, a table or before a written line end, or lacks its colon."""
-    if any(frame.ended for frame in frames) or _QUOTED.search(text) or not FRAME_START.search(content):
-        return True
-    label = text[: frames[0].start]
-    if len(label) >= 4 and label[-1] in _LABEL_ENDS and _WORD_OR_TIME.search(label) is not None:
-        return True
-    return _NUMBERED.fullmatch(label) is not None or has_time(_without(text, frames))
 
 
 class LogLines:
@@ -162,7 +97,7 @@ class LogLines:
 
     def read(self, content: bytes) -> list[Chunk]:
         """Return what a line completes."""
-        if not content:
+        if not content or not (self._waiting or MAY_SAY.search(content)):
             return []
         self._number += 1
         plain = _PLAIN.fullmatch(content) if not self._waiting else None
@@ -178,13 +113,13 @@ class LogLines:
     def finish(self) -> list[Chunk]:
         """Return what still waits for its rest."""
         chunks = self._end_packet()
-        chunks += [Chunk(waiting.time, _ended(waiting.piece)) for waiting in self._waiting.values()]
+        chunks += [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in self._waiting.values()]
         self._waiting.clear()
         return chunks
 
     def _give_up(self) -> list[Chunk]:
         late = [label for label, waiting in self._waiting.items() if waiting.until <= self._number]
-        return [Chunk(waiting.time, _ended(waiting.piece)) for waiting in map(self._waiting.pop, late)]
+        return [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in map(self._waiting.pop, late)]
 
     # A line, by what it is ------------------------------------------------------------------------------------
 
@@ -200,6 +135,8 @@ class LogLines:
 
     def _read_line(self, content: bytes) -> list[Chunk]:
         tell = self._times.read
+        if FRAME_START.search(content) and not content.startswith(b"0x"):
+            return (self._end_packet() if self._packet else []) + self._read_text(content, tell)
         offset = packet_offset(content)
         if offset is not None:
             ended = self._end_packet() if offset == 0 else []
@@ -208,7 +145,7 @@ class LogLines:
         ended = self._end_packet() if self._packet else []
         if (byte := read_byte(content)) is not None:
             return ended + self._take(b"\0" + byte.who, byte.data, tell(byte.time) if byte.time else None)
-        if (labelled := _record_after(content)) and not FRAME_START.search(content):
+        if labelled := record_after(content):
             label, record = labelled
             if reading := reading_of(record, time_of(record, self._times) or tell(label)):
                 return [*ended, Chunk(reading.time, b"", reading)]
@@ -216,27 +153,27 @@ class LogLines:
 
     def _read_text(self, content: bytes, tell: _Tell) -> list[Chunk]:
         if (dump := read_dump(content)) is not None:
-            own = tell(content if _DATED.match(content) else b"")
+            own = tell(content if DATED.match(content) else b"")
             return self._take(b"\0dump", dump, own or self._time_before(keep=True))
         text = spell_out(content) if self._waiting else with_colons(spell_out(content))
-        frames = [*_frames_in(text)]
+        frames = [*frames_in(text)]
         if not frames:
             return self._read_rest(content, text, tell)
         if len(frames) > 1 and (parts := [*_parts_with_times(text, frames, tell)]):
             return [chunk for part in parts for chunk in self._read_text(part, tell)]
-        time = tell(_without(text, frames))
+        time = tell(without(text, frames))
         return self._read_frames(content, text, frames, self._time_before() if time is None else time)
 
-    def _read_frames(self, content: bytes, text: bytes, frames: list[_Found], time: float | None) -> list[Chunk]:
+    def _read_frames(self, content: bytes, text: bytes, frames: list[Found], time: float | None) -> list[Chunk]:
         """Take the frames of a line; the last one may go on in the next line."""
         label, rest = _END_OF_ANOTHER.sub(b"", text[: frames[0].start]), b""
         if self._waiting and (joined := self._find_rest(text)):
             label, rest = joined
-        data = rest + b"".join(_ended(found.frame) for found in frames[:-1])
+        data = rest + b"".join(close_frame(found.frame) for found in frames[:-1])
         last = frames[-1]
-        if not last.ended and not _is_whole(last.frame) and (run := read_run(content, 8)):
+        if not last.ended and not is_whole(last.frame) and (run := read_run(content, 8)):
             return self._take(b"\0" + _HEX_DIGITS.sub(b"0", content[: run[0]]), run[1], time)
-        data += _ended(last.frame) if last.ended else last.frame
+        data += close_frame(last.frame) if last.ended else last.frame
         if begun := _BEGUN.search(text, last.end):
             data += (b"" if last.ended else b"\r\n") + begun[0]
         return self._take(label, data, time)
@@ -252,6 +189,8 @@ class LogLines:
         run = read_run(content, 1 if self._dump else 4)
         if run is not None:
             label = b"\0" + _HEX_DIGITS.sub(b"0", content[: run[0]])
+            if not content[: run[0]].strip() and self._dump:
+                label = self._dump
             if len(run[1]) >= 4 or label == self._dump:
                 return self._take(label, run[1], tell(content[: run[0]]) or self._time_before(keep=True))
         if _BEGINS_WITH_TIME.match(content) and (time := tell(content)) is not None:
@@ -277,14 +216,17 @@ class LogLines:
 
     def _find_rest(self, text: bytes) -> tuple[bytes, bytes] | None:
         """Return the label and the rest of a frame that waits, where a line brings it."""
-        for label, waiting in self._waiting.items():
+        found = None
+        for label, waiting in reversed(self._waiting.items()):
             start = waiting.label.match(text) if waiting.label is not None else None
             if start is not None and (rest := _REST.match(text, start.end())):
-                return label, rest[0].replace(b"\n", b"\r\n")
+                found = found or (label, rest[0].replace(b"\n", b"\r\n"))
+                if is_whole(waiting.piece + rest[0].rstrip(b"\n")):
+                    return label, rest[0].replace(b"\n", b"\r\n")
             alone = _REST_ALONE.match(text) if waiting.line == self._number - 1 else None
-            if alone is not None and _is_whole(joined := _whole(waiting.piece + alone[0], text, alone.end())):
+            if alone is not None and is_whole(joined := trim_frame(waiting.piece + alone[0], text, alone.end())):
                 return label, joined.removeprefix(waiting.piece)
-        return None
+        return found
 
     def _take(self, label: bytes, data: bytes, time: float | None) -> list[Chunk]:
         """Return the whole frames of what stands after a label; what is not whole waits for the next lines."""
@@ -293,36 +235,21 @@ class LogLines:
         if label in self._waiting:
             before = self._waiting.pop(label)
             if data.startswith(b":") and len(before.piece) > 4:
-                chunks.append(Chunk(before.time, _ended(before.piece)))
+                chunks.append(Chunk(before.time, close_frame(before.piece)))
             else:
                 data, time = before.piece + data, before.time if time is None else time
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         last = data[end:]
-        whole = _is_whole(last)
-        if not last or (whole and not _may_go_on(last)) or len(last) > PIECE_LIMIT:
+        whole = is_whole(last)
+        if not last or (whole and not may_go_on(last)) or len(last) > PIECE_LIMIT:
             return [*chunks, Chunk(time, data + b"\r\n" if last else data)]
         pattern = None if label.startswith(b"\0") else _pattern_of(label)
-        until = self._number + (1 if whole or _is_whole(last + b",") else PATIENCE)
+        until = self._number + (1 if whole or is_whole(last + b",") else PATIENCE)
         self._waiting[label] = _Waiting(last, time, until, pattern, self._number)
         return [*chunks, Chunk(time, data[:end])] if end else chunks
 
 
-def _frames_in(text: bytes) -> Iterator[_Found]:
-    """Yield the frames in a line, without the columns of a table that follow them."""
-    for found in _FRAME.finditer(text):
-        frame = _whole(found[1], text, found.end(1))
-        is_shorter = frame != found[1] and found[1].startswith(frame)
-        end = found.start() + len(frame) if is_shorter else found.end()
-        yield _Found(found.start(), end, frame, found[2] is not None and not is_shorter)
-
-
-def _without(text: bytes, frames: list[_Found]) -> bytes:
-    """Return a line with a blank in the place of each frame."""
-    starts, ends = [0, *(found.end for found in frames)], [*(found.start for found in frames), len(text)]
-    return b" ".join(text[start:end] for start, end in zip(starts, ends, strict=True))
-
-
-def _parts_with_times(text: bytes, frames: list[_Found], tell: _Tell) -> Iterator[bytes]:
+def _parts_with_times(text: bytes, frames: list[Found], tell: _Tell) -> Iterator[bytes]:
     """Yield the parts of a line in which several frames have each its time before it."""
     cuts = [
         before.end
@@ -332,61 +259,6 @@ def _parts_with_times(text: bytes, frames: list[_Found], tell: _Tell) -> Iterato
     if cuts:
         for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
             yield text[start:end]
-
-
-def _whole(frame: bytes, text: bytes, end: int) -> bytes:
-    """Return a frame without what a table has after it, and without the blanks that a writer has put in.
-
-    `text` is the line and `end` where the frame ends in it.
-    """
-    if _is_whole(frame):
-        return frame
-    if text[end : end + 1] == b" " and _BLANKS_INSIDE.search(text):
-        spread = _FRAME.match(_BLANKS_INSIDE.sub(b"", text[text.rfind(b":", 0, end) :]))
-        return _shortened(spread[1]) if spread is not None else frame
-    return _shortened(frame)
-
-
-def _shortened(frame: bytes) -> bytes:
-    head, _, numbers = frame.partition(b"=")
-    parts = numbers.split(b",")
-    for count in sorted(_counts().get(head[1:].decode("latin-1"), ()), reverse=True):
-        short = head + b"=" + b",".join(parts[: count + 2]) + b","
-        after = frame[len(short) :]
-        is_apart = frame.startswith(short) and (after.startswith(b",") or _DIGITS.sub(b"", after).strip(b","))
-        if is_apart and _is_whole(short):
-            return short
-    return frame
-
-
-def _ended(frame: bytes) -> bytes:
-    """Return a frame with its line end, and with its last comma, which some programs cut off."""
-    comma = b"," if not frame.endswith(b",") and _is_whole(frame + b",") else b""
-    return frame + comma + b"\r\n"
-
-
-@cache
-def _counts() -> dict[str, set[int]]:
-    """Return how many numbers the replies have."""
-    models = find_models()
-    return {
-        "r50": {count for model in models for count in model.readings.counts},
-        "r51": {count for model in models for count in model.settings.counts},
-        "r00": {3},
-    }
-
-
-def _is_whole(piece: bytes) -> bool:
-    """Whether a frame without its line end is whole, as far as its sum and its numbers tell."""
-    frame = parse(piece) if len(piece) <= 256 else None
-    if not isinstance(frame, Frame):
-        return False
-    return piece.endswith((b",", b".")) and len(frame.fields) in _counts().get(frame.command, {len(frame.fields)})
-
-
-def _may_go_on(piece: bytes) -> bool:
-    """Whether there are longer replies of this kind: zeros at their end would not change the sum."""
-    return piece.startswith(b":r51=") and piece.count(b",") - 1 in _counts()["r51"]
 
 
 def _pattern_of(label: bytes) -> re.Pattern[bytes]:

@@ -7,12 +7,16 @@ both need all of it, so they are only done where the source ends by itself.
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
+from collections.abc import Iterator
 
 from juntek.capture import Chunk, ChunkReader
 from juntek.capture.packing import ZIP, DamagedError, Unpacking, files_in_zip
 from juntek.capture.times import LineTimes
 from juntek.rs485.bus import Bus, Event
 
+_REPLY = re.compile(rb":r[0-9]{2}=([0-9]{1,2}),")
 _STEPS = 16
 """Changes of the time after which the order of a recording is known."""
 _MOST_WITHOUT_TIME = 4096
@@ -120,6 +124,21 @@ def first_time(chunks: list[Chunk]) -> float:
     return next((chunk.time for chunk in chunks if chunk.time is not None), math.inf)
 
 
-def listen(bus: Bus, chunk: Chunk) -> list[Event]:
-    """Return what a chunk decides, also one that came decoded."""
-    return [chunk.reading] if chunk.reading is not None else bus.feed(chunk.data, chunk.time)
+def listen(bus: Bus, chunks: list[Chunk]) -> Iterator[tuple[Chunk, list[Event]]]:
+    """Yield each chunk with what it decides, also where it came decoded.
+
+    A line believes a second meter when it goes on to be heard. In a recording that can be known from its beginning, so
+    that none of its readings is held back.
+    """
+    meters = _meters_in(chunks) if bus.noise.frames == 0 else set()
+    for chunk in chunks:
+        if meters and (reply := _REPLY.match(chunk.data)) and int(reply[1]) in meters:
+            meters.remove(int(reply[1]))
+            bus.expect(int(reply[1]))
+        yield chunk, [chunk.reading] if chunk.reading is not None else bus.feed(chunk.data, chunk.time)
+
+
+def _meters_in(chunks: list[Chunk]) -> set[int]:
+    """Return the addresses whose replies come more than once."""
+    found = Counter(int(address) for chunk in chunks for address in _REPLY.findall(chunk.data))
+    return {address for address, count in found.items() if count > 1}

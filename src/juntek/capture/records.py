@@ -24,6 +24,7 @@ _TIME_KEYS = (
 )  # fmt: skip
 _NO_TIME_KEYS = re.compile(r"monotonic|uptime|cursor|boot|pid|seq|offset|size|serial|run_?time", re.IGNORECASE)
 _NESTING = 6
+_OBJECT_BEGINS = re.compile(rb"\[?\{\s*(?:\"|$)")
 _BASE_64 = re.compile(r"O[nl]I[wx1A-Za-z0-9+/_-]{8,}=*")
 """How `:r` and `:R` begin in it."""
 Record = dict[str, Any]
@@ -76,7 +77,7 @@ class RecordLines:
             return records
         if content in (b"[", b"]", b"],", b"[]"):
             return []
-        if content.startswith((b"{", b"[{")) and content.endswith((b"{", b"[", b",")):
+        if _OBJECT_BEGINS.match(content) and content.endswith((b"{", b"[", b",")):
             self._depth = self._size = 0
             return self._go_on(content.removeprefix(b"["))
         return None
@@ -140,14 +141,19 @@ def time_of(record: Record, times: LineTimes, depth: int = 0) -> float | None:
         if number is not None and (time := times.read_value(number)) is not None:
             return time
     for value in others:
-        if isinstance(value, int | float) and (time := times.read_value(value)) is not None:
+        number = int(value) if isinstance(value, str) and value.isdecimal() and 10 <= len(value) < 20 else value
+        if isinstance(number, int | float) and (time := times.read_value(number)) is not None:
             return time
-    for value in lower.values():
-        nested = value if isinstance(value, dict) else next(iter(_nested(value)), None)
-        if isinstance(nested, dict) and depth < _NESTING and (time := time_of(nested, times, depth + 1)) is not None:
-            return time
+    if depth < _NESTING:
+        inside = (time_of(nested, times, depth + 1) for value in lower.values() for nested in records_in(value))
+        return next((time for time in inside if time is not None), None)
     return None
 
 
-def _nested(value: object) -> list[Record]:
-    return read_records(value.encode("utf-8", "replace")) if isinstance(value, str) and value.startswith("{") else []
+def records_in(value: object) -> list[Record]:
+    """Return the records in a value of one: an object, a list, or either as text."""
+    if isinstance(value, str):
+        return read_records(value.encode("utf-8", "replace")) if value.startswith(("{", "[{")) else []
+    if isinstance(value, list):
+        return [_record_of(item) for item in value if isinstance(item, dict | list)]
+    return [value] if isinstance(value, dict) else []

@@ -30,7 +30,7 @@ _PLAIN_ISO = re.compile(
 _ISO = re.compile(
     r"(?<![\d.])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
-    r"(?P<hour>\d\d?)(?::?(?P<minute>\d\d))(?::?(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
+    r"(?P<hour>\d\d?)(?P<colon>[:.]?)(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
     r"(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?"
     r"(?:(?P<utc>\s?[Zz](?![\w+-]))"
     r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?![\d.:])|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
@@ -44,12 +44,12 @@ _IN_WORDS = re.compile(
     rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}[,; \t\"]+{_CLOCK}"
-    rf"|\d{{1,2}}/\d{{1,2}}/\d{{4}}[,; \t\"]+{_CLOCK}){_ZONE}?"
+    rf"|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}[,; \t\"]+{_CLOCK}){_ZONE}?"
 )
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
-_SLASHES = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/\d{4}\b")
+_SLASHES = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(?:\d\d){1,2}\b")
 _OTHER_MONTHS = {"Mär": "Mar", "Mrz": "Mar", "Mai": "May", "Okt": "Oct", "Dez": "Dec"}
 _HOURS = {
     "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,

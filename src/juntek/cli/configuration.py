@@ -16,7 +16,8 @@ from juntek.cli.formats import draw_table
 from juntek.config import Configuration, load, search_paths
 from juntek.config.example import write_example
 from juntek.config.keys import header_of
-from juntek.errors import ConfigurationError, JuntekError, install_line
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.extras import install_line
 from juntek.files import explain_unwritable, refuse_links_of_others
 from juntek.names import slug
 from juntek.option import keys_of, show

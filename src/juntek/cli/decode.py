@@ -16,7 +16,7 @@ from juntek.capture import Chunk
 from juntek.capture.likeness import explain_no_frames
 from juntek.capture.packing import DamagedError
 from juntek.capture.recording import Recording, listen
-from juntek.capture.times import LineTimes
+from juntek.capture.times import NO_ZONE, LineTimes
 from juntek.cli.arguments import ZoneName, configuration_if_any, zone_of
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
@@ -51,14 +51,16 @@ def decode(
         times.until = status.st_mtime
         recording = Recording(times, ends=stat.S_ISREG(status.st_mode))
         for block in _read_blocks(file, source.fileno()):
-            for chunk in _read_chunks(file, block, recording):
-                writer.add(listen(bus, chunk), chunk.time)
+            for chunk, events in listen(bus, _read_chunks(file, block, recording)):
+                writer.add(events, chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
     if not recording.has_frames and not writer.kinds.keys() - {"garbage"}:
         typer.echo(explain_no_frames(recording.start), err=True)
     for remark in times.remarks:
         typer.echo(remark, err=True)
+    if times.lack == NO_ZONE:
+        typer.echo("Times without an offset from UTC were left out; --time-zone tells it.", err=True)
     if times.used_zone:
         whose = f", the time zone of {configuration.file}" if configuration and configuration.file else ""
         typer.echo(f"Times without an offset from UTC were read as {times.zone}{whose}.", err=True)

@@ -85,8 +85,8 @@ def _read_file(
     options = {address: Options(nominal_capacity=capacity)} if address is not None else None
     bus = Bus(options)
     path = Path("/dev/stdin") if str(file) == "-" else file
-    chunks = (chunk for block in read_log(path) for chunk in block)
-    for event in chain(chain.from_iterable(listen(bus, chunk) for chunk in chunks), _last_of(bus)):
+    heard = (events for block in read_log(path) for _, events in listen(bus, block))
+    for event in chain(chain.from_iterable(heard), _last_of(bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
         if not isinstance(event, Reading) or event.time is None or not says_what_is_left(event):

@@ -16,7 +16,8 @@ import juntek
 from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration
 from juntek.cli.dates import moment_of
 from juntek.cli.history import progress
-from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted, install_line
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
+from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, Options
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from juntek.config import Configuration
-    from juntek.outputs.timeseries.backfill import Pushed
+    from juntek.outputs.timeseries.session import Pushed
 
 _TYPED = {
     "timeseries.url": "URL",
@@ -143,7 +144,7 @@ def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int
 
 def _push(options: Options, database: Path, site: str, meters: list[str], again: tuple[int, int] | None) -> None:
     try:
-        from juntek.outputs.timeseries.backfill import push  # noqa: PLC0415 - only this command needs the library
+        from juntek.outputs.timeseries.session import push  # noqa: PLC0415 - only this command needs the library
     except ModuleNotFoundError as error:
         raise JuntekError(
             f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"

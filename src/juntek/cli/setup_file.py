@@ -14,6 +14,7 @@ from juntek.config.example import write_example
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import explain_unwritable, refuse_links_of_others, write_private
 from juntek.outputs.web.passwords import hash_password
+from juntek.secret import hide_secrets
 
 PAGE_PORT: Final = 8140
 NONE: Final = "none"
@@ -128,5 +129,5 @@ def split_host(text: str) -> tuple[str, int]:
     if not colon or text.endswith("]"):
         return text, 1883
     if not port.isdecimal():
-        raise RequestError(f"{text} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
+        raise RequestError(f"{hide_secrets(text)} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
     return host, int(port)

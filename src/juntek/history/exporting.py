@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from juntek.errors import ConfigurationError, install_line
+from juntek.errors import ConfigurationError
+from juntek.extras import install_line
 from juntek.history.fields import (
     CHARGE,
     PLACES,
@@ -89,7 +90,7 @@ def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
-            "or take --format csv."
+            "or ask for CSV."
         ) from error
     schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
     sink = io.BytesIO()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
+from juntek.files import refuse_links_of_others
 from juntek.history import Database
 from juntek.history.database_file import explain
 from juntek.history.rollups import PARTS, fold, row_of, upsert
@@ -253,6 +254,7 @@ def repair(path: Path, target: Path) -> Repaired:
     """
     if target.exists():
         raise ConfigurationError(f"{target} is there already: give another name, or move that file away.")
+    refuse_links_of_others(path)
     try:
         walk = Walk(path)
     except DamagedFileError:

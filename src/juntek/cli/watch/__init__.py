@@ -44,10 +44,11 @@ def watch(
 
 
 async def _watch(link: str, address: int, following: AbstractAsyncContextManager[Followed]) -> None:
+    from juntek.cli.gateway_meter import GatewayMeter  # noqa: PLC0415
     from juntek.cli.watch.view import Watched  # noqa: PLC0415
 
     async with following as meter:
-        watched = Watched(link, address, time.monotonic())
+        watched = Watched(link, address, time.monotonic(), by_gateway=isinstance(meter, GatewayMeter))
         updating = asyncio.create_task(_follow(meter, watched))
         showing = asyncio.create_task(_show(watched))
         try:

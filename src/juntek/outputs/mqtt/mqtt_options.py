@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,10 +25,16 @@ def _topic_problem(topic: str) -> str | None:
     return None
 
 
+def _is_ip(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(host.partition("%")[0]))
+    return False
+
+
 def _host_problem(host: str) -> str | None:
     if not host.strip():
         return "is empty; give the name or address of the broker."
-    if "://" not in host and "@" not in host and "/" not in host:
+    if not any(character in host for character in "/@[") and (":" not in host or _is_ip(host)):
         return None
     scheme, _, rest = host.rpartition("://")
     user, _, place = rest.partition("/")[0].rpartition("@")

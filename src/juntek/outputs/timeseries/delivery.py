@@ -19,7 +19,7 @@ from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import part_of, times_of
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.line_protocol import lines_of
-from juntek.outputs.timeseries.responses import TargetError, explain_refusal
+from juntek.outputs.timeseries.target_responses import TargetError, explain_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

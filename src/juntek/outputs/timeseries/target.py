@@ -1,7 +1,7 @@
 """The far end: Influx line protocol over HTTP; rule: every failure is one sentence, and the library's errors end here.
 
 VictoriaMetrics, InfluxDB 1, 2 and 3, QuestDB and Telegraf take the same lines and differ in how they respond; what is
-known of that stands in `responses`. The files of a login are read once, and what is in them is shown nowhere.
+known of that stands in `target_responses`. The files of a login are read once, and what is in them is shown nowhere.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import httpx
 from juntek.errors import ConfigurationError
 from juntek.files import read_secret
 from juntek.network import Mend, explain_no_connection, make_tls_context
-from juntek.outputs.timeseries.responses import TargetError, explain_response, read_response
+from juntek.outputs.timeseries.target_responses import TargetError, explain_response, read_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
 
-    from juntek.outputs.timeseries.responses import Response
+    from juntek.outputs.timeseries.target_responses import Response
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 CONNECT_TIME: Final = 10.0

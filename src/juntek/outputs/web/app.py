@@ -87,7 +87,6 @@ async def serve(
     proxies = () if authenticator.ingress else PROXIES
 
     async def handle(update: Update) -> None:
-        state.take(update)
         broadcaster.notify(update.meter)
 
     try:

@@ -153,10 +153,8 @@ async def open_export(queries: HistoryQueries, meter: str, export: Export) -> Ex
     pieces = make_pieces(await queries.query(lambda reader: _find_rows(reader, meter, export)))
     try:
         begin = await queries.query(lambda _: next(pieces, b""))
-    except ConfigurationError:
-        raise HTTPException(
-            501, "Parquet needs a library on the gateway: pip install 'juntek[parquet]'; or ask for format=csv."
-        ) from None
+    except ConfigurationError as error:
+        raise HTTPException(501, str(error)) from None
     name = re.sub("[^A-Za-z0-9_-]", "_", meter)
     return ExportFile(f"juntek-{name}.{export.format}", media_type, _continue(queries, begin, pieces))
 

@@ -3,14 +3,14 @@
  * nothing is written that was not shown before, and what the gateway does not allow cannot be entered.
  */
 
-import type { Action, Change, Input, Meter, MeterSettings, Outcome, Setting, Value, Values } from "./api.ts";
-import { GatewayError, act, getSettings, getWritten, now, planChanges, timeOf, writeSettings } from "./api.ts";
+import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, PlannedChange, SettingFacts, Settings, Value } from "api-types";
+import { GatewayError, act, getSettings, getWritten, now, planChanges, reasonOf, timeOf, writeSettings } from "./api.ts";
 import { element, fill, showFacts } from "./dom.ts";
 import { moment } from "./format.ts";
 import { isKnown, labelOf, settingOf, settings as known } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
-type Write = (confirmed: readonly string[]) => Promise<readonly Outcome[]>;
+type Write = (confirmed: readonly string[]) => Promise<readonly CommandOutcome[]>;
 
 export class SettingsCard {
   readonly element: HTMLElement;
@@ -21,8 +21,8 @@ export class SettingsCard {
   private token: string | null | undefined;
   private shown = "";
   private isBusy = false;
-  private last: Values | null = null;
-  private known = new Map<string, { label: string; unit: string; input: Input | null }>();
+  private last: Settings | null = null;
+  private known = new Map<string, { label: string; unit: string; input: Limits | null }>();
 
   constructor() {
     this.log.append(this.written);
@@ -30,6 +30,7 @@ export class SettingsCard {
   }
 
   show(meter: Meter | undefined, token: string | null | undefined): void {
+    this.token = token ?? this.token; // it may be another one after a restart, while one still enters
     const state = JSON.stringify([meter?.name, meter?.settings, token]);
     if (state === this.shown || (this.isBusy && meter?.name === this.meter)) return;
     this.shown = state;
@@ -56,7 +57,7 @@ export class SettingsCard {
     this.panel.append(button(TEXT.control.change, () => this.edit(settings), "primary"));
   }
 
-  private edit(settings: MeterSettings): void {
+  private edit(settings: MeterControls): void {
     this.isBusy = true;
     const fields = settings.settings.filter(({ allowed }) => allowed).map((setting) => ({ setting, ...field(setting.key, setting, setting.value, setting.can_be_off) }));
     const trouble = element("p", { class: "trouble", role: "alert" });
@@ -79,7 +80,7 @@ export class SettingsCard {
     this.put(parts, true);
   }
 
-  private action(action: Action, back: () => void): HTMLElement {
+  private action(action: ActionFacts, back: () => void): HTMLElement {
     const { key, label, argument } = action;
     const { control, read } = argument === null ? { control: null, read: (): Value => null } : field(key, argument, argument.choices?.[0]?.value ?? argument.maximum);
     const trouble = element("p", { class: "trouble", role: "alert" });
@@ -93,7 +94,7 @@ export class SettingsCard {
   }
 
   /** Shows what would be written, and lets it be written once every dangerous key is typed. */
-  private confirm(changes: readonly Change[], write: Write, back: () => void): void {
+  private confirm(changes: readonly PlannedChange[], write: Write, back: () => void): void {
     const trouble = element("p", { class: "trouble", role: "alert" });
     const typed = changes.filter(({ risk }) => risk === "dangerous").map(({ key }) => ({ key, input: element("input", { type: "text", id: `confirm-${key}`, autocomplete: "off", autocapitalize: "none", spellcheck: "false" }) }));
     const go = button(TEXT.control.write, () => void this.attempt(trouble, async () => {
@@ -114,7 +115,7 @@ export class SettingsCard {
     this.put([element("h4", {}, TEXT.control.plan), element("ul", { class: "changes" }, ...items), trouble, buttons(go, button(TEXT.control.back, back))], true);
   }
 
-  private tell(outcomes: readonly Outcome[]): void {
+  private tell(outcomes: readonly CommandOutcome[]): void {
     const items = outcomes.map((outcome) => {
       const { unit, input } = this.known.get(outcome.key) ?? { unit: "", input: null };
       const change = outcome.old === null && outcome.new === null ? "" : sayChange({ ...outcome, unit }, input);
@@ -134,7 +135,7 @@ export class SettingsCard {
       const show = await work();
       if (meter === this.meter) show();
     } catch (error) {
-      trouble.textContent = error instanceof GatewayError && error.message !== "" ? error.message : TEXT.control.failed;
+      trouble.textContent = reasonOf(error, TEXT.control.failed);
     }
     this.panel.removeAttribute("aria-busy");
   }
@@ -157,13 +158,13 @@ export class SettingsCard {
 }
 
 /** One setting in its line: what it is, what it does, and where it is entered. */
-function line({ key, label, help, risk }: Setting | Action, control: HTMLElement): HTMLElement {
+function line({ key, label, help, risk }: SettingFacts | ActionFacts, control: HTMLElement): HTMLElement {
   const name = risk === "dangerous" ? TEXT.control.dangerous(label) : label;
   return element("div", { class: "entry-line", "data-risk": risk }, element(control.querySelector("input, select") ? "label" : "span", { for: `entry-${key}`, class: "entry-name" }, name, help === "" ? null : element("small", { class: "quiet" }, sentence(help))), control);
 }
 
 /** Where one enters a value, and what was entered: one of the choices, a number, or nothing for what is switched off. */
-function field(key: string, { unit, minimum, maximum, step, choices }: Input, value: Value, canBeOff = false): { control: HTMLElement; read: () => Value } {
+function field(key: string, { unit, minimum, maximum, step, choices }: Limits, value: Value, canBeOff = false): { control: HTMLElement; read: () => Value } {
   const id = `entry-${key}`;
   if (choices !== null) {
     const select = element("select", { id }, ...choices.map((choice) => element("option", { selected: choice.value === value }, choice.label)));
@@ -190,7 +191,7 @@ function item(label: string, properties: Record<string, string>, said: readonly 
   return element("li", properties, element("strong", {}, label), element("p", {}, said.filter(Boolean).join(": ")), element("p", { class: "quiet" }, sentence(note)), more);
 }
 
-function sayChange(change: Pick<Change, "key" | "old" | "new" | "unit">, input: Input | null = null): string {
+function sayChange(change: Pick<PlannedChange, "key" | "old" | "new" | "unit">, input: Limits | null = null): string {
   const say = (value: Value): string => {
     const choice = input?.choices?.find((one) => one.value === value);
     if (choice) return choice.label;
@@ -200,7 +201,7 @@ function sayChange(change: Pick<Change, "key" | "old" | "new" | "unit">, input: 
 }
 
 /** How a meter is set, as it says it itself; a protection without a value is switched off where the family has it. */
-function plainRows(settings: Values): [string, string][] {
+function plainRows(settings: Settings): [string, string][] {
   const family = String(settings["family"]);
   return known()
     .filter(({ key, families }) => (settings[key] ?? null) !== null || (key.endsWith("_protection") && families.includes(family)))
