@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from juntek.simulator import display
+from juntek.simulator import wires
 from meter.served import ENOUGH, open_files
 
 
 @pytest.fixture(autouse=True)
 def quick_displays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Displays that ask as often as the lines of these tests do."""
-    monkeypatch.setattr(display, "NEWER_PAUSE", 0.03)
-    monkeypatch.setattr(display, "OLDER_PAUSE", 0.04)
+    monkeypatch.setattr(wires, "NEWER_PAUSE", 0.03)
+    monkeypatch.setattr(wires, "OLDER_PAUSE", 0.04)
 
 
 @pytest.fixture(autouse=True)
