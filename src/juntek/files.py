@@ -33,8 +33,6 @@ def explain_unwritable(path: Path, kind: type[JuntekError] = ConfigurationError)
     """Raise an error of this kind with what to do where the body cannot write the file."""
     try:
         yield
-    except FileExistsError:
-        raise kind(f"{path} is there already; give another name, or write over it with --force.") from None
     except OSError as error:
         raise kind(f"{path} cannot be written ({error.strerror}); name a file in a folder of yours.") from None
 
