@@ -161,7 +161,7 @@ class Rules:
         """
         push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
         low, high = sorted((0.4 * self._resistance * push, 2.5 * self._resistance * push))
-        slack = self.highs[self._voltage]
+        slack = self.highs[self._voltage] / 2
         return self._fitting >= 0.9 and not low - slack <= rise <= high + slack
 
     def learn(self, before: Numbers, after: Numbers) -> None:
