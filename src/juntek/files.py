@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from juntek.errors import ConfigurationError, JuntekError
 
@@ -112,6 +111,8 @@ def _is_root() -> bool:
 
 def system_zone() -> tzinfo:
     """Return the zone of this computer, with its summer time where the system tells its name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few need a zone, and all need files
+
     with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
         name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
         return ZoneInfo(name)
