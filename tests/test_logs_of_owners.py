@@ -250,8 +250,12 @@ def test_what_each_column_was_taken_for_is_said() -> None:
     assert isinstance(reading, Reading)
     assert reading.as_dict()["remaining_capacity"] is None
     (remark,) = times.remarks
-    for part in ("Battery Voltage is voltage in V", "amps is current in A", "Not used: note"):
+    for part in ("Battery Voltage as voltage in V", "amps as current in A", "Not used: note"):
         assert part in remark
+
+
+def test_a_frame_in_a_row_goes_before_the_values_beside_it() -> None:
+    check(b"time,voltage,current,raw\n" + written(lambda at, f: f'{at.isoformat()},1.5,-2,"{f}"\n'))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from juntek.errors import ConfigurationError, JuntekError
 
@@ -34,8 +33,6 @@ def explain_unwritable(path: Path, kind: type[JuntekError] = ConfigurationError)
     """Raise an error of this kind with what to do where the body cannot write the file."""
     try:
         yield
-    except FileExistsError:
-        raise kind(f"{path} is there already; give another name, or write over it with --force.") from None
     except OSError as error:
         raise kind(f"{path} cannot be written ({error.strerror}); name a file in a folder of yours.") from None
 
@@ -114,6 +111,8 @@ def _is_root() -> bool:
 
 def system_zone() -> tzinfo:
     """Return the zone of this computer, with its summer time where the system tells its name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few need a zone, and all need files
+
     with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
         name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
         return ZoneInfo(name)

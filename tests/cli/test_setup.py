@@ -141,6 +141,33 @@ def test_a_port_that_does_not_answer_stays_unless_the_meter_is_found_at_another(
 
 
 @pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ('\ufeff[[meters]]\nname = "boat"\nlink = "replay:none"\n', 0),
+        ('[[meters]]\r\nname = "boat"\r\nlink = "replay:none"\r\n', 0),
+        ('meters = [{name = "boat", link = "replay:none"}]\nweb.listen = "127.0.0.1:9000"\n', 0),
+        ('[[meters]]\nname = "boat"\nname = "van"\n', 3),
+        (f"x = {'[' * 2000}{']' * 2000}", 3),
+        ("[mqtt]\n", 3),
+    ],
+)
+def test_a_file_is_changed_in_whichever_form_it_is_or_what_is_wrong_is_said(
+    file: Path, tmp_path: Path, text: str, status: int
+) -> None:
+    file.parent.mkdir()
+    file.write_bytes(text.encode())
+    given = ("--link", "replay:none", "--address", 2, "--broker", "none", "--page", "local", "--chemistry", "agm")
+    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
+    assert result.status == status, result.talk
+    if status:
+        assert file.read_bytes() == text.encode()
+        assert len(result.talk.splitlines()) == 1
+    else:
+        boat = {"name": "boat", "link": "replay:none", "address": 2, "battery": {"chemistry": "agm"}}
+        assert keys(file)["meters"] == [boat]
+
+
+@pytest.mark.parametrize(
     ("arguments", "status"),
     [
         (("--link", "socket://127.0.0.1:1", "--yes"), 5),

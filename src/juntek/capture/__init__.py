@@ -8,9 +8,10 @@ everything else is `\r`, `\n` or `\xNN`. Other lines that begin with `#` are rem
 finds out which:
 
 1. Capture: the first line is the header.
-2. Table: a line names columns, with a voltage and a current among them and none for frames (`decoded`).
-3. Text log: a line has a mark that no bus makes (`marks`): a written-out line end, quotes around a
-   frame, a label or a date in front of it, JSON, a dump, or what a known program writes.
+2. Table: a line names columns, with a voltage and a current among them (`decoded`). A frame in a row goes before the
+   values beside it.
+3. Text log: a line has a mark that no bus makes (`marks`): a written-out line end, quotes around a frame, a label or a
+   date in front of it, JSON, a dump, or what a known program writes.
 4. Raw: the first line with the start of a frame (`:r50=`, any number, either case of r and w) that is none of these.
    From there on every byte passes unchanged.
 
@@ -155,9 +156,11 @@ class ChunkReader:
             return self._read_capture_line(line.rstrip(b"\r\n"))
         if self._kind is _Kind.LOG:
             return self._read_log_line(line.strip(_AROUND))
-        if self._table is not None:
+        if self._table is not None and not FRAME_START.search(line):
             reading = self._table.read(_text_of(line).strip("\r\n"))
             return [] if reading is None else [Chunk(reading.time, b"", reading)]
+        if self._table is not None:
+            return self._lines.read(line.strip(_AROUND))
         return self._judge(line)
 
     def _read_capture_line(self, content: bytes) -> list[Chunk]:
@@ -212,7 +215,6 @@ class ChunkReader:
         if self._table is not None:
             self._kind = _Kind.TABLE
             self._held.clear()
-            self._times.remarks.append(self._table.describe())
         return self._table is not None
 
     def _relieve(self) -> list[Chunk]:

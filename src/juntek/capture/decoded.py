@@ -170,28 +170,28 @@ class Table:
             if key is not None:
                 self._places.setdefault(key, place)
         self._names = names
+        self._is_told = False
 
     @classmethod
     def of(cls, line: str, times: LineTimes) -> Table | None:
-        """Return the table that a line begins; None where it names no voltage and no current, or has raw frames."""
+        """Return the table that a line begins; None where it names no voltage and no current."""
         for delimiter in ("\t", ";", ",", "|"):
             if delimiter in line:
                 names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
                 table = cls(names, delimiter, times)
-                is_decoded = all(key in table._places for key in _NEEDED) and "raw" not in table._places
-                return table if is_decoded else None
+                return table if all(key in table._places for key in _NEEDED) else None
         return None
 
     def describe(self) -> str:
         """Return what each column was taken for, as sentences for the owner."""
-        taken = [
-            f"{self._names[place]} is {QUANTITIES[key].label.lower() if key in QUANTITIES else key}"
-            + (f" in {QUANTITIES[key].unit}" if key in QUANTITIES and QUANTITIES[key].unit else "")
-            for key, place in self._places.items()
-        ]
+        taken = []
+        for key, place in self._places.items():
+            row = QUANTITIES.get(key)
+            meaning = "" if self._names[place] == key else f" as {row.label.lower() if row else key}"
+            taken.append(f"{self._names[place]}{meaning}{f' in {row.unit}' if row and row.unit else ''}")
         other = [name for place, name in enumerate(self._names) if name and place not in self._places.values()]
         left = f" Not used: {', '.join(other)}." if other else ""
-        return f"This is a table of decoded values: {', '.join(taken)}. Current above 0 is charging.{left}"
+        return f"A table of decoded values was read: {', '.join(taken)}. Current above 0 is charging.{left}"
 
     def read(self, line: str) -> Reading | None:
         """Return the reading of a row; None for a row without one."""
@@ -205,4 +205,8 @@ class Table:
         if "time" in values and values["time"][1] == "utc":
             when += " UTC"
         number = float(when) if re.fullmatch(r"\d{10,19}(\.\d+)?", when) else when
-        return _reading(values, self._times.read_value(number) if when else None)
+        reading = _reading(values, self._times.read_value(number) if when else None)
+        if reading is not None and not self._is_told:
+            self._is_told = True
+            self._times.remarks.append(self.describe())
+        return reading

@@ -46,7 +46,7 @@ def with_colons(text: bytes) -> bytes:
 
 _HEX = re.compile(
     rb"(?<![0-9A-Za-z])(?P<mark>0x|\\x|%|\$|)[0-9A-Fa-f]{2}(?P<unit>h?)"
-    rb"(?:(?P<gap>'?[:;,\-]?(?: |)'?)(?P=mark)[0-9A-Fa-f]{2}(?P=unit)"
+    rb"(?:(?P<gap>'?[:;,.\-]?(?: |)'?)(?P=mark)[0-9A-Fa-f]{2}(?P=unit)"
     rb"(?:(?P=gap)(?P=mark)[0-9A-Fa-f]{2}(?P=unit))*)?(?![0-9A-Za-z])"
 )
 _HEX_BYTE = re.compile(rb"(?:0x|\\x|%|\$)?([0-9A-Fa-f]{2})")
@@ -80,6 +80,8 @@ def _runs(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 # Dumps --------------------------------------------------------------------------------------------------------
 
+_QUOTE = re.compile(rb"^[>+]+ ?")
+"""Of a mail, a forum or a diff."""
 _DUMP_STARTS = b" \t0123456789abcdefABCDEF"
 _OFFSET = re.compile(rb"\s*(?:0x)?[0-9A-Fa-f]{4,16}(:?)[ \t]+(?=[0-9A-Fa-f]{2})")
 _COLUMN = re.compile(rb"\s+(?:\|.*\||>.*<)\s*$")
@@ -93,6 +95,7 @@ _PAIR = re.compile(rb"([0-9A-Fa-f]{2})[ |]{1,3}")
 
 def read_dump(content: bytes) -> bytes | None:
     """Return the bytes of a line of a dump, that has an offset or the same bytes as text beside; None for any other."""
+    content = _QUOTE.sub(b"", content)
     if content[:1] not in _DUMP_STARTS:
         return None
     offset = _OFFSET.match(content)

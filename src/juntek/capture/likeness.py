@@ -25,6 +25,7 @@ _MAGICS = (
     (b"<!", "a web page; save what the meter sent as text"),
     (b"<html", "a web page; save what the meter sent as text"),
 )
+_HIDDEN = b"B blob data]"
 _DECODED = re.compile(rb"\b(?:voltage|current|power|soc|state_of_charge|remaining)\b", re.IGNORECASE)
 _TIME = re.compile(rb"\d{1,2}:\d{2}:\d{2}|\b1[5-9]\d{8}\b")
 _CAUSES = {
@@ -46,6 +47,8 @@ def _guess(start: bytes) -> str:
     for magic, said in _MAGICS:
         if start.startswith(magic):
             return f"this looks like {said}"
+    if _HIDDEN in start:
+        return "this looks like a journal that hides what was sent; write it with: journalctl --all --output short-iso"
     if _is_text(start):
         return f"this looks like {_guess_text(start)}"
     cause, detail = look_at(start[:4096])

@@ -19,8 +19,8 @@ from juntek.rs485.bus import Bus, Event
 _REPLY = re.compile(rb":r[0-9]{2}=([0-9]{1,2}),")
 _STEPS = 16
 """Changes of the time after which the order of a recording is known."""
-_MOST_WITHOUT_TIME = 4096
-"""Chunks without times after which nothing is turned round."""
+_MOST_CHUNKS, _MOST_BYTES = 4096, 1024 * 1024
+"""Of a beginning that tells no order, after which nothing is turned round."""
 
 
 class Recording:
@@ -94,7 +94,7 @@ class _Order:
     def __init__(self) -> None:
         self._held: list[Chunk] | None = []
         self._last = math.nan
-        self._rises = self._falls = 0
+        self._rises = self._falls = self._size = 0
 
     def take(self, chunks: list[Chunk]) -> list[Chunk]:
         if self._held is None:
@@ -102,7 +102,9 @@ class _Order:
         self._held += chunks
         if self._rises + self._falls < _STEPS:
             self._count(chunks)
-        is_known = self._rises + self._falls >= _STEPS or len(self._held) > _MOST_WITHOUT_TIME
+            self._size += sum(len(chunk.data) for chunk in chunks)
+        is_long = len(self._held) > _MOST_CHUNKS or self._size > _MOST_BYTES
+        is_known = self._rises + self._falls >= _STEPS or is_long
         return self._release() if is_known and self._falls <= self._rises else []
 
     def finish(self) -> list[Chunk]:

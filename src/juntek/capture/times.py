@@ -32,8 +32,8 @@ _ISO = re.compile(
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
     r"(?P<hour>\d\d?)(?P<colon>[:.]?)(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
     r"(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?"
-    r"(?:(?P<utc>\s?[Zz](?![\w+-]))"
-    r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?![\d.:])|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
+    r"(?:(?P<utc>\s?(?:[Zz]|UTC|GMT)(?![\w+-]))"
+    r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?=:00\b|(?![\d.:]))|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
     r"|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
 )
 _MONTH = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)[a-zä]*\.?"
@@ -44,12 +44,14 @@ _IN_WORDS = re.compile(
     rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}[,; \t\"]+{_CLOCK}"
-    rf"|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}[,; \t\"]+{_CLOCK}){_ZONE}?"
+    rf"|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}[,; \t\"]+{_CLOCK}"
+    rf"|{_CLOCK}[, ]+(?:\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|\d{{4}}-\d\d-\d\d)(?![ T]\d\d:)){_ZONE}?"
 )
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 _SLASHES = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(?:\d\d){1,2}\b")
+_DOTS = re.compile(r"\b\d{1,2}\.\d{1,2}\.\d\d")
 _OTHER_MONTHS = {"Mär": "Mar", "Mrz": "Mar", "Mai": "May", "Okt": "Oct", "Dez": "Dec"}
 _HOURS = {
     "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,
@@ -170,9 +172,9 @@ class LineTimes:
 
     def _order_of(self, text: str) -> bool | None:
         """Return whether the day comes before the month, None where nobody can know."""
-        slashes = _SLASHES.match(text)
+        slashes = _SLASHES.search(text)
         if slashes is None:
-            return "." in text[:3]
+            return _DOTS.search(text) is not None
         first, second = int(slashes[1]), int(slashes[2])
         if first > 12 or second > 12 or first == second:
             return first > 12

@@ -167,6 +167,8 @@ def _write_file(file: Path, facts: Mapping[str, Any], *, force: bool) -> None:
         value = "off" if setting["value"] is None else setting["value"]
         unit = f"  # {setting['unit']}" if setting["unit"] else ""
         lines.append(f"{setting['key']} = {json.dumps(value)}{unit}")
+    if file.exists() and not force:
+        raise RequestError(f"{file} is there already; give another name, or write over it with --force.")
     with explain_unwritable(file, RequestError), file.open("w" if force else "x", encoding="utf-8") as opened:
         opened.write("\n".join(lines) + "\n")
 

@@ -21,7 +21,7 @@ from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.arguments import address_number
 from juntek.cli.find import ask_gateway, look_at, next_step
 from juntek.cli.find import describe as describe_port
-from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, read, split_host, write
+from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, split_host, write
 from juntek.cli.trying import log_in, try_meters
 from juntek.config import SYSTEM_FILE, Configuration, load, search_paths
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
@@ -98,8 +98,7 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     asker = Asker(yes or not sys.stdin.isatty())
     path = (config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1])).expanduser()
     refuse_orders_of_others(path)
-    document, is_new = read(path)
-    before = None if is_new else load(path, os.environ, for_service=True)
+    document, before = read(path)
     answers = asyncio.run(_find_meter(asker, before, link, address))
     answers.name = name or asker.text("What is the battery called?", answers.name)
     _ask_battery(asker, document, answers, chemistry)
@@ -174,7 +173,7 @@ def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey,
 
 def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: str | None) -> None:
     """Ask what the battery is made of, unless it is watched already and nobody said what of."""
-    battery = document["meters"][0].get("battery")
+    battery = first_meter(document).get("battery")
     if chemistry is None and (asker.silent or (battery is not None and "chemistry" not in battery)):
         return
     words = ", ".join(CHEMISTRIES)

@@ -33,7 +33,7 @@ _BATTERY_KEYS = tuple(key for key in QUANTITY_KEYS if key in BATTERY_KEYS and ke
 ROW_KEYS = (
     "time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated", *_BATTERY_KEYS,
 )  # fmt: skip
-"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between.
+"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with spaces between.
 What only a watched battery has stands last."""
 
 CSV_ROWS = 2000

@@ -6,10 +6,11 @@ to know of it. Importing it loads no library.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache
@@ -155,6 +156,20 @@ class Context:
         if reason := self.errors.get("history"):
             return "paused", reason
         return ("damaged" if damage else "ok"), damage
+
+
+@asynccontextmanager
+async def run_beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Let something run until the body ends; where it fails that ends the body, and comes out of it as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(work)
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 @cache

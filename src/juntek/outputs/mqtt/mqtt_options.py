@@ -118,8 +118,8 @@ class Timing:
     `answer`: what a broker has for an answer. `check`: between two looks at what may be due. `link`: between two
     messages about a link whose counts go on and which is otherwise as it was. `settle`: between two discovery messages
     of one meter, as Home Assistant drops parts of one that follows too soon. `birth`: from a birth of Home Assistant to
-    our answer, so that not all gateways answer at once. `goodbye`: what a clean leave may take.
-    `repeat`: in which the same command again is taken for the one before.
+    our answer, so that not all gateways answer at once. `change`: from a state to one that goes out at once. `goodbye`:
+    what a clean leave may take. `repeat`: in which the same command again is taken for the one before.
     """
 
     answer: float = 10.0

@@ -95,7 +95,7 @@ class Session:
             # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
             await self._publisher.subscribe(f"{self._options.discovery_prefix}/device/+/config")
         if self._commands is not None:
-            await self._publisher.subscribe_commands(f"{self._options.base_topic}/+/set/+")
+            await self._publisher.subscribe(f"{self._options.base_topic}/+/set/+", commands=True)
             self._start(self._commands.run())
         self._start(self._check())
         self._start(self._answer_births())

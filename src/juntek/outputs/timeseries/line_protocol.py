@@ -54,14 +54,19 @@ class _Texts(dict[int | None, str]):
 
 def _states_of_charge(metric: Metric, batch: Batch) -> Iterable[str]:
     """Return what was believed, or what the meter said of it, as far as that goes by each of its names."""
+    believed = batch[PLACES[CHARGE]]
+    is_watched = believed.count(None) < len(believed)
+    if metric.key == METERED and not is_watched:
+        return repeat("")
     left_scale, nominal_scale = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
     pairs = list(zip(batch[PLACES["remaining_capacity"]], batch[PLACES["nominal_capacity"]], strict=True))
     percents = {
         (left, nominal): percent_of(left and left / left_scale, nominal and nominal / nominal_scale)
         for left, nominal in set(pairs)
     }
-    believed = [None if number is None else number / SCALES[CHARGE] for number in batch[PLACES[CHARGE]]]
-    values = charge_of(metric.key, believed, [percents[pair] for pair in pairs])
+    values = [percents[pair] for pair in pairs]
+    if is_watched:
+        values = charge_of(metric.key, [number and number / SCALES[CHARGE] for number in believed], values)
     texts = {
         value: "" if value is None else f",{metric.field}={round(value / metric.divisor, 4)!r}" for value in set(values)
     }

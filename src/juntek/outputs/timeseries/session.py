@@ -19,7 +19,7 @@ from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import times_of
 from juntek.history.queries import HistoryReader
 from juntek.lock import hold, lock_of
-from juntek.outputs import SinkHealth
+from juntek.outputs import SinkHealth, run_beside
 from juntek.outputs.timeseries.delivery import BATCH, Delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
@@ -69,15 +69,8 @@ async def serve(
                 options, context, name, health, target, delivery, backoff or Backoff(SHORTEST_WAIT, LONGEST_WAIT),
                 Tally(REFUSED_LOGGED_EVERY, health.refused), Tally(LOST_LOGGED_EVERY, health.lost),
             )  # fmt: skip
-            try:
-                async with asyncio.TaskGroup() as tasks:
-                    task = tasks.create_task(session.run())
-                    try:
-                        yield _leave_to_history
-                    finally:
-                        task.cancel()
-            except BaseExceptionGroup as group:
-                raise group.exceptions[0] from None
+            async with run_beside(session.run()):
+                yield _leave_to_history
 
 
 async def _leave_to_history(_: Update) -> None:

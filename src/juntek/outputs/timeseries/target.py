@@ -27,7 +27,7 @@ from juntek.network import Mend, explain_no_connection, make_tls_context
 from juntek.outputs.timeseries.target_responses import TargetError, explain_response, read_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
     from juntek.outputs.timeseries.target_responses import Response
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
@@ -41,7 +41,8 @@ IDLE_TIME: Final = 3700.0
 """s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
 
 HABIT, HABIT_TIME = 5, 60.0
-"""Who lets go of a connection so often in so many s does it with everybody, as Telegraf where it is idle."""
+"""Who lets go of a connection so often in so many s, or in twice as many intervals, does it with everybody, as Telegraf
+where it is idle."""
 
 _MEND: Final = Mend(
     host="timeseries.url",
@@ -66,6 +67,7 @@ async def open_target(
     *,
     response_time: float = RESPONSE_TIME,
     request_time: float = REQUEST_TIME,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Target]:
     """Yield the target; connects with the first request only.
 
@@ -90,7 +92,7 @@ async def open_target(
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_TIME),
     )
     async with client:
-        yield Target(options, client, secrets, request_time)
+        yield Target(options, client, secrets, request_time, clock)
 
 
 def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -119,12 +121,18 @@ class Target:
     """An open target, for one request after the other."""
 
     def __init__(
-        self, options: TimeseriesOptions, client: httpx.AsyncClient, secrets: Collection[str], request_time: float
+        self,
+        options: TimeseriesOptions,
+        client: httpx.AsyncClient,
+        secrets: Collection[str],
+        request_time: float,
+        clock: Callable[[], float],
     ) -> None:
         self._options = options
         self._client = client
         self._secrets = secrets
         self._request_time = request_time
+        self._clock = clock
         self._url = _add_precision(options.url)
         self._decompresses: bool | None = None
         """Whether it understands gzip, once that is known."""
@@ -178,8 +186,9 @@ class Target:
     def _look_at_connection(self, stream: httpx.Response) -> None:
         connection = stream.extensions["network_stream"]
         if self._connection not in (None, connection):
-            self._let_go.append(time.monotonic())
-            is_habit = len(self._let_go) == HABIT and self._let_go[-1] - self._let_go[0] < HABIT_TIME
+            self._let_go.append(self._clock())
+            habit_time = max(HABIT_TIME, 2 * HABIT * self._options.interval)
+            is_habit = len(self._let_go) == HABIT and self._let_go[-1] - self._let_go[0] < habit_time
             self._is_new |= not is_habit
         stays = stream.http_version == "HTTP/1.1" and stream.headers.get("connection", "").lower() != "close"
         self._connection = connection if stays else None

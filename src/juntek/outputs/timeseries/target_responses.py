@@ -11,12 +11,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import httpx
+
 from juntek.errors import JuntekError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    import httpx
 
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
@@ -86,10 +86,11 @@ class Response(NamedTuple):
 async def read_response(response: httpx.Response, secrets: Collection[str]) -> Response:
     """Read a response, or its beginning where it is long."""
     body, headers = bytearray(), response.headers
-    async for part in response.aiter_bytes():
-        body += part
-        if len(body) > LARGEST_RESPONSE:
-            break
+    with suppress(httpx.DecodingError):  # what it says is lost then, and its status tells enough
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > LARGEST_RESPONSE:
+                break
     return Response(
         status=response.status_code,
         message=find_message(bytes(body[:LARGEST_RESPONSE]), headers, secrets),

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
-from juntek.outputs.web.authentication import COOKIE, Authenticator, is_own_origin, session_in
+from juntek.outputs.web.authentication import COOKIE, Authenticator, refuse_foreign, session_in
 from juntek.outputs.web.broadcast import Broadcaster, Stream
 from juntek.outputs.web.control import OPERATIONS as CONTROL
 from juntek.outputs.web.control import Writing
@@ -191,7 +191,7 @@ class Api:
 
     async def sign_in(self, request: Request) -> types.Session:
         """Begin a session, and end the one before it."""
-        _refuse_foreign(request)
+        refuse_foreign(request.headers)
         body = await read_object(request, types.Password.__annotations__, 8 * LONGEST_PASSWORD, self.body_time)
         password = body.get("password")
         if not isinstance(password, str) or not 0 < len(password) <= LONGEST_PASSWORD:
@@ -206,7 +206,7 @@ class Api:
 
     async def sign_out(self, request: Request) -> types.Session:
         """End the session, here and in the browser."""
-        _refuse_foreign(request)
+        refuse_foreign(request.headers)
         if self._end(request):
             request.state.cookie = ""
         return self._session(request, None, signed_in=not self.authenticator.is_needed)
@@ -297,8 +297,3 @@ def _visitor(request: Request) -> str:
 
 def _query(request: Request) -> list[tuple[str, str]]:
     return request.query_params.multi_items()
-
-
-def _refuse_foreign(request: Request) -> None:
-    if not is_own_origin(request.headers):
-        raise HTTPException(403, "Only the gateway's own page may do this.")

@@ -275,5 +275,11 @@ def is_own_origin(headers: Headers) -> bool:
     return origin is None or site == "same-origin" or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
 
 
+def refuse_foreign(headers: Headers) -> None:
+    """Raise HTTPException for what a page of somebody else asks."""
+    if not is_own_origin(headers):
+        raise HTTPException(403, "Only the gateway's own page may do this.")
+
+
 def _key(address: str) -> str:
     return str(parse_ip(address) or address)

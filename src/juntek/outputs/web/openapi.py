@@ -156,10 +156,10 @@ class Schemas:
         if is_typeddict(kind):
             return self._record(kind)
         arguments = get_args(kind)
-        schema: Schema
+        schema: Schema = {}
         match get_origin(kind):
-            case None:
-                schema = {} if kind is Any else {"type": _PLAIN[kind]}
+            case None if kind is not Any:
+                schema = {"type": _PLAIN[kind]}
             case typing.NotRequired:
                 schema = self.of(arguments[0])
             case typing.Annotated:

@@ -124,6 +124,3 @@ class WebOptions:
             )
         if self.auth is None and not self._has_password and self.tokens_file is not None:
             yield "web.tokens_file is for a page with a password; set web.password_hash_file too, or leave it out."
-
-
-Options = WebOptions
