@@ -40,6 +40,9 @@ APART, TOGETHER = 0.001, 10
 """s between the first openings of two links, and how many are opened at once: so the meters of a thousand are asked
 evenly over the second, and yet the processor wakes up for some of them at a time."""
 
+MOST_TOLD, LOG_TIME = 20, 3600.0
+"""Changes at a meter's link that the log tells, and in how many s."""
+
 _DOING = {"listen": "listening", "poll": "polling"}
 
 
@@ -82,6 +85,8 @@ class Gateway:
         self._inspection = Inspection(configuration.database, partial(context.errors.__setitem__, DATABASE))
         self._clocks = {name: Clock() for name in names}
         self._last_logged: dict[str, str] = {}
+        self._told: dict[str, tuple[float, int]] = {}
+        """Since when, and how many changes of each meter were to be told."""
         self._in_trouble: set[str] = set()
         self._strangers = set(names)
         """Meters of which the log has not said yet that they work."""
@@ -157,7 +162,23 @@ class Gateway:
         text = health.error or _DOING.get(health.mode)
         if text and self._last_logged.get(update.meter) != text:
             self._last_logged[update.meter] = text
-            log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+            left = self._left_to_log(update.meter)
+            if left:
+                log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+            if left == 1:
+                log.warning("%s: its link comes and goes; for an hour no more is said of that.", update.meter)
+
+    def _left_to_log(self, meter: str) -> int:
+        """Return how many changes of a meter the log may still tell, this one included.
+
+        A link that is lost every few seconds must not fill it.
+        """
+        now = time.monotonic()
+        began, count = self._told.get(meter, (now, 0))
+        if now - began > LOG_TIME:
+            began, count = now, 0
+        self._told[meter] = began, count + 1
+        return max(MOST_TOLD - count, 0)
 
 
 def describe(identity: Identity | None, reading: Reading) -> str:
