@@ -35,7 +35,7 @@ def refuse(bad: set[int]) -> Callable[[Request], Reply]:
     return lambda request: REFUSAL if bad.intersection(ticks_of(request.lines)) else GOOD
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sets(st.integers(1, 60)))
 def test_whatever_is_wrong_is_counted_and_all_else_is_taken(bad: set[int]) -> None:
     async def play(path: Path) -> None:

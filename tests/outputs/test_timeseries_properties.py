@@ -216,7 +216,7 @@ STEPS = tuple(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(STEPS), max_size=25))
 def test_whatever_happens_the_target_has_every_reading_of_the_history(steps: list[list[str]]) -> None:
     async def play() -> None:

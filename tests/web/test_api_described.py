@@ -39,7 +39,6 @@ BOUNDED = settings(
     max_examples=40,
     derandomize=True,
     database=None,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -161,7 +160,7 @@ QUERIES = st.lists(st.tuples(KEYS, VALUES), max_size=4)
 
 
 @given(query=QUERIES)
-@settings(derandomize=True, database=None, deadline=None, max_examples=400)
+@settings(derandomize=True, database=None, max_examples=400)
 def test_any_query_is_understood_or_refused_in_one_sentence(query: list[tuple[str, str]]) -> None:
     def check(read: Callable[[], Any]) -> Any:  # noqa: ANN401
         refused = None
@@ -186,7 +185,7 @@ def test_any_query_is_understood_or_refused_in_one_sentence(query: list[tuple[st
 
 
 @given(start=st.floats(0, NOW + 1e6), span=st.floats(0.001, 1e9), points=st.integers(2, 500))
-@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+@settings(derandomize=True, database=None, max_examples=60)
 def test_a_chart_never_has_more_points_than_asked_for_and_none_outside_its_range(
     url: str, start: float, span: float, points: int
 ) -> None:
@@ -203,7 +202,7 @@ def test_a_chart_never_has_more_points_than_asked_for_and_none_outside_its_range
 
 
 @given(path=st.text(min_size=1, max_size=30))
-@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+@settings(derandomize=True, database=None, max_examples=60)
 def test_any_address_is_answered_with_a_sentence_or_what_is_there(url: str, path: str) -> None:
     answer = httpx.get(f"{url}/api/{quote(path, safe='', errors='replace')}", trust_env=False)
     assert answer.status_code in (200, 404)

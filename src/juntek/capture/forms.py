@@ -90,6 +90,8 @@ _OCTAL_WORDS = re.compile(rb"[0-7]{7}((?: [0-7]{6})+)")
 _LETTERS = re.compile(rb"[0-9a-f]{7}((?:   [ -~]|  \\[0abfnrtv]| [0-7]{3})+)")
 _NAMED_LETTERS = {b"\\n": 10, b"\\r": 13, b"\\0": 0, b"\\t": 9}
 _BEFORE_ROW = re.compile(rb"^(?:[0-9/.:\- ]{19} term \||[0-9A-Fa-f]{8}  |\s*)(?=[0-9A-Fa-f]{2}(?: |\|))")
+_LONGEST_ROW = 64
+"""Bytes on a line of a dump."""
 _PAIR = re.compile(rb"([0-9A-Fa-f]{2})[ |]{1,3}")
 
 
@@ -127,7 +129,7 @@ def _read_row(content: bytes) -> bytes | None:
     if before is None:
         return None
     data, at = b"", before.end()
-    while pair := _PAIR.match(content, at):
+    while len(data) < _LONGEST_ROW and (pair := _PAIR.match(content, at)):
         data, at = data + bytes.fromhex(pair[1].decode()), pair.end()
         if content[at:].strip(b" |").replace(b" ", b"") == _shown(data).replace(b" ", b""):
             return data

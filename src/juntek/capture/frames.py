@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from juntek.rs485.family import find_models
-from juntek.rs485.framing import Frame, parse
+from juntek.rs485.framing import LONGEST_FRAME, Frame, parse
 
 _FRAME = re.compile(rb"(:[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[\];|>){}&]*)( ?\n)?")
 _BLANKS_INSIDE = re.compile(rb"(?<=[0-9],) (?=[0-9])")
@@ -49,8 +49,8 @@ def trim_frame(frame: bytes, text: bytes, end: int) -> bytes:
     """
     if is_whole(frame):
         return frame
-    if text[end : end + 1] == b" " and _BLANKS_INSIDE.search(text):
-        spread = _FRAME.match(_BLANKS_INSIDE.sub(b"", text[text.rfind(b":", 0, end) :]))
+    if text[end : end + 1] == b" " and text[end + 1 : end + 2].isdigit():
+        spread = _FRAME.match(_BLANKS_INSIDE.sub(b"", text[end - len(frame) : end + LONGEST_FRAME]))
         return _shortened(spread[1]) if spread is not None else frame
     return _shortened(frame)
 

@@ -156,8 +156,12 @@ class Bus:
         if station is None:
             self.ignored += 1
             return None
-        if self._check and (doubt := self._doubt(station, frame)):
-            return Garbage("implausible", frame.raw, doubt, time)
+        if self._check:
+            doubt = self._doubt_address(station)
+            if doubt is None and not (frame.checksum and station.verified == UNVERIFIED):
+                doubt = self._doubt_checksum(station, frame)
+            if doubt is not None:
+                return Garbage("implausible", frame.raw, doubt, time)
         command = frame.command
         if command == "r50":
             return station.take_reading(frame, time, check=self._check)
@@ -177,13 +181,10 @@ class Bus:
         station = self.stations[address] = Station(address, options, self.noise)
         return station
 
-    def _doubt(self, station: Station, frame: Frame) -> str | None:
-        """Return why a frame may not be of this meter, or damaged where its checksum does not tell."""
-        if doubt := self._doubt_address(station):
-            return doubt
+    def _doubt_checksum(self, station: Station, frame: Frame) -> str | None:
+        """On a noisy line a checksum that says "not verified" may be a damaged one, of a meter that sends them."""
         if frame.checksum:
-            if station.verified < UNVERIFIED:
-                station.verified += 1
+            station.verified = min(station.verified + 1, UNVERIFIED)
         elif station.verified and self.noise.share:
             station.verified -= 1
             return "its checksum says: not verified, and this meter's never did"
