@@ -165,6 +165,7 @@ async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
             own = paho.on_disconnect
             paho.on_socket_open = _after(paho.on_socket_open, lambda: end_in(answer_timeout))
             paho.on_disconnect = _after(own, end)
+            paho.on_socket_register_write = write_when_ready(loop)
             await client.__aenter__()
             paho.on_disconnect = own
     except BaseException as error:
@@ -190,6 +191,32 @@ def _after(first: Callable[..., None] | None, then: Callable[[], None]) -> Calla
         loop.call_soon_threadsafe(then)
 
     return both
+
+
+def write_when_ready(loop: asyncio.AbstractEventLoop) -> Callable[[PahoClient, Any, Any], None]:
+    """Return what lets the loop send when a socket takes something.
+
+    The library's own breaks where the socket is closed before the loop comes to that.
+    """
+
+    def register(paho: PahoClient, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - those of the library
+        del userdata
+        number: int = sock.fileno()
+
+        def write() -> None:
+            try:
+                paho.loop_write()
+            except Exception:  # noqa: BLE001 - who reads notices that the connection broke
+                loop.remove_writer(number)
+
+        def add() -> None:
+            if sock.fileno() == number:  # else it is closed
+                with suppress(OSError, ValueError):
+                    loop.add_writer(number, write)
+
+        loop.call_soon_threadsafe(add)
+
+    return register
 
 
 def _write_at_once(paho: PahoClient) -> None:
