@@ -21,7 +21,7 @@ from juntek.listening.address import Address
 from juntek.listening.http_server import serve
 from juntek.listening.visitors import Limits
 from juntek.outputs import Context
-from juntek.update import Outcome
+from juntek.update import LatestUpdates, Outcome
 from outputs.served import HASH, Served, context, served
 from outputs.updates import kg_reading, kg_update
 from servers.process import free_port
@@ -139,7 +139,7 @@ def obedient() -> tuple[Context, list[tuple[Any, ...]]]:
         where.latest[meter] = before._replace(settings=replace(before.settings, **{key: value}))
         return "obeyed"
 
-    where = context("house", send=send, latest={"house": kg_update()})
+    where = context("house", send=send, latest=LatestUpdates(house=kg_update()))
     return where, told
 
 
