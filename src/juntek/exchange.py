@@ -1,6 +1,6 @@
 """What passes between the loop that serves a link and the language of its meters; rule: words only.
 
-RS485 is the first language (`rs485.language`). Another one, such as Bluetooth's, says what it hears in these words, and
+RS485 is the first language (`rs485.bus`). Another one, such as Bluetooth's, says what it hears in these words, and
 offers what `meter.language` asks of it.
 """
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
@@ -14,6 +15,8 @@ from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.reading import NOTHING_MORE, Reading, Settings
+
+from .test_hand_edited import WEIRD, paths, put
 
 Step = tuple[float, float, float]
 """Minutes, V at the end of it, A."""
@@ -169,10 +172,39 @@ def test_nothing_is_lost_over_a_restart() -> None:
 
 def test_what_a_newer_version_has_learnt_is_refused_and_so_is_rubbish() -> None:
     snapshot = Estimator().snapshot()
-    with pytest.raises(DatabaseError):
-        Estimator.restore(snapshot | {"version": 99})
-    with pytest.raises(DatabaseError):
-        Estimator.restore({"version": 1})
+    all_wrong: list[Any] = [snapshot | {"version": 99}, {"version": 1}, {}, [], None, "x", 7]
+    for wrong in all_wrong:
+        with pytest.raises(DatabaseError):
+            Estimator.restore(wrong)
+
+
+@pytest.mark.parametrize("minutes", [0.2, 120.0])
+def test_whatever_a_hand_writes_into_what_was_learnt_is_refused_or_goes_on(minutes: float) -> None:
+    steps = [
+        (minutes, 13.2, -10.0),
+        *[(1.0, 13.1, -20.0), (1.0, 13.2, -10.0)] * 6,
+        (10.0, 14.2, 5.0),
+        (30.0, 14.2, 0.2),
+    ]
+    first, refused = battery(), 0
+    given = readings(steps, left=60.0)
+    events(first, given[:-60])
+    good = json.loads(json.dumps(first.snapshot()))
+    for path in paths(good):
+        for new in (*WEIRD, -1e5, 1e7):
+            try:
+                estimator = Estimator.restore(put(good, path, new))
+            except DatabaseError:
+                refused += 1
+                continue
+            for reading in given[-60::7]:
+                estimator.add(reading)
+                now = estimator.estimate()
+                assert now is not None
+                assert 0 <= now.state_of_charge <= 100
+                assert 0 <= now.state_of_charge_uncertainty <= 100
+            json.dumps((estimator.describe(), estimator.snapshot()), allow_nan=False)
+    assert refused > 1000
 
 
 def test_a_reading_without_a_time_changes_nothing() -> None:

@@ -52,12 +52,12 @@ def test_a_meter_that_comes_after_the_target_is_sent_from_its_beginning(tmp_path
 
 def test_a_cursor_that_others_have_moved_is_not_written_over(path: Path) -> None:
     with closing(Cursors(Database(path), "engine")) as ours, closing(Cursors(Database(path), "engine")) as theirs:
-        before = {"house": ours.look()["house"][0]}
+        before = ours.look()["house"][0]
         theirs.change("house", lambda cursor: cursor.widen(FIRST, LAST))
-        ours.save(before, {"house": Cursor(head=LAST + 1)})
+        ours.save({"house": before._replace(head=LAST + 1)})
         moved = ours.look()["house"][0]
         assert moved == Cursor(head=LAST, past=FIRST, until=LAST, since=LAST, moves=1)
-        ours.save({"house": moved}, {"house": moved._replace(past=FIRST + 5000)})
+        ours.save({"house": moved._replace(past=FIRST + 5000)})
         assert theirs.look()["house"][0].past == FIRST + 5000
 
 

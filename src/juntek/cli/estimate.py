@@ -15,10 +15,10 @@ import typer
 
 from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.arguments import address_number
+from juntek.capture.decoded import says_what_is_left
+from juntek.capture.recording import listen
+from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_history
 from juntek.cli.formats import Format
-from juntek.cli.history import DatabaseFile, open_history
-from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError, counted
 from juntek.importing import read_log
@@ -85,11 +85,11 @@ def _read_file(
     options = {address: Options(nominal_capacity=capacity)} if address is not None else None
     bus = Bus(options)
     path = Path("/dev/stdin") if str(file) == "-" else file
-    chunks = (chunk for block in read_log(path) for chunk in block)
-    for event in chain(chain.from_iterable(bus.feed(chunk.data, chunk.time) for chunk in chunks), _last_of(bus)):
+    heard = (events for block in read_log(path) for _, events in listen(bus, block))
+    for event in chain(chain.from_iterable(heard), _last_of(bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
-        if not isinstance(event, Reading) or event.time is None:
+        if not isinstance(event, Reading) or event.time is None or not says_what_is_left(event):
             continue
         address = event.address if address is None else address
         if event.address == address:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Literal
 
-from juntek.battery.estimate.battery_options import BatteryOptions
+from juntek.battery.estimate import BatteryOptions
 from juntek.config.places import Place
 from juntek.errors import LinkError
 from juntek.links import check_link

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from juntek.errors import ConfigurationError, DatabaseError
+from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.files import refuse_links_of_others
 
 STEADY = 1.0
@@ -64,9 +64,9 @@ def explain(path: Path) -> Iterator[None]:
         raise DatabaseError(f"{path} cannot be used: {mend}.") from error
 
 
-def damaged(path: Path) -> DatabaseError:
+def damaged(path: Path) -> DamagedFileError:
     """Return the error of a file that is damaged."""
-    return DatabaseError(
+    return DamagedFileError(
         f"{path} is damaged or not a database: stop the gateway and run juntek history repair, or put back a backup."
     )
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from juntek.errors import ConfigurationError, install_line
+from juntek.errors import ConfigurationError
+from juntek.extras import install_line
 from juntek.history.fields import (
     CHARGE,
     PLACES,
@@ -28,8 +29,12 @@ from juntek.reading import iso_time
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 _PLAIN_KEYS = tuple(key for key in QUANTITY_KEYS if key not in (CHARGE, *BATTERY_KEYS))
-ROW_KEYS = ("time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated")
-"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between."""
+_BATTERY_KEYS = tuple(key for key in QUANTITY_KEYS if key in BATTERY_KEYS and key != CHARGE)
+ROW_KEYS = (
+    "time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated", *_BATTERY_KEYS,
+)  # fmt: skip
+"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with spaces between.
+What only a watched battery has stands last."""
 
 CSV_ROWS = 2000
 PARQUET_ROWS = 100_000
@@ -40,7 +45,7 @@ _WORDS = ("direction", "output_state", "estimated")
 def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a batch."""
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS)
+        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
     metered = [
         percent_of(left, nominal)
@@ -85,7 +90,7 @@ def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
-            "or take --format csv."
+            "or ask for CSV."
         ) from error
     schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
     sink = io.BytesIO()

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from juntek.calendar import system_zone
 from juntek.errors import RequestError
+from juntek.files import system_zone
 from juntek.history.audit import Entry, read_audit
 from juntek.history.blocks import read_blocks
 from juntek.history.connections import Connections

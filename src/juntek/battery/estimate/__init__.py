@@ -6,15 +6,16 @@ offset of the meter and the usable capacity from it. What costs time is done at 
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any, Literal
 
-from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
-from juntek.battery.estimate.battery_options import BatteryOptions
-from juntek.battery.estimate.belief import Belief, Look
-from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Pack
-from juntek.battery.estimate.published import Estimate, describe, estimate_of
-from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
-from juntek.battery.estimate.statistics import Statistics
+from juntek.battery.estimate.anchors import ANCHORS_SHAPE, Anchor, Anchors, Moment
+from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief, Look
+from juntek.battery.estimate.chemistry import CHEMISTRIES
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, MOST_CELLS, BatteryOptions, Pack
+from juntek.battery.estimate.published import STATISTICS_SHAPE, Estimate, Statistics, describe, estimate_of
+from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, STEP_SHAPE, LoadSteps
+from juntek.battery.shape import fits
 from juntek.errors import DatabaseError
 from juntek.reading import Reading, Settings
 
@@ -40,11 +41,25 @@ TICK = 60.0
 STILL = 0.005
 """Ah that a meter has to count in this time, unless it stands at its end."""
 
+LARGEST = 1e6
+"""Of A, Ah, h and V: more is of no battery."""
+
 _VERSION = 1
 _KEPT = (
-    "_time", "_voltage", "_current", "_remaining", "_net", "_charged", "_hours", "_idle", "_lag", "_average", "_typed",
+    "_voltage", "_current", "_remaining", "_net", "_charged", "_hours", "_idle", "_lag", "_average", "_time", "_typed",
 )  # fmt: skip
 """What is remembered of the last reading."""
+_SHAPE = {
+    "chemistry": tuple(CHEMISTRIES),
+    "unsure": bool,
+    "cells": int,
+    "belief": (NoneType, BELIEF_SHAPE),
+    "steps": list,
+    "statistics": STATISTICS_SHAPE,
+    "anchors": ANCHORS_SHAPE,
+    "last": {**dict.fromkeys(_KEPT[:-2], float), "_time": (float, NoneType), "_typed": (float, NoneType)},
+}
+"""Of a snapshot. What a hand has written there must neither stop the gateway nor be told as a percentage."""
 _HOUR = 3600.0
 
 
@@ -120,7 +135,7 @@ class Estimator:
         if self._low < voltage < self._high:
             self._anchors.leave_high()
             return None
-        return self._look(voltage, current, seconds, time)
+        return self._look(voltage, current, seconds, time, flow)
 
     def hear(self, settings: Settings) -> None:
         """Take how the meter is set."""
@@ -159,7 +174,7 @@ class Estimator:
         elif seconds > 0:
             self._net, self._charged, self._hours = counted, max(counted, 0.0), seconds / _HOUR
             belief = self._settle()
-            belief.xx += (0.05 * counted) ** 2 + (0.001 * belief.capacity) ** 2
+            belief.add_error((0.05 * counted) ** 2 + (0.001 * belief.capacity) ** 2)
         self.steps.leave()
         self._begin(reading, time)
         return None
@@ -168,19 +183,21 @@ class Estimator:
         """Move the belief on to now."""
         belief = self.belief
         assert belief is not None  # noqa: S101 - after the first reading
-        loss = self._charged * (1 - self.pack.efficiency)
-        belief.advance(self._net - loss, self._charged, self._hours, self._idle / _HOUR)
+        belief.advance(self._net, self._charged, self._hours, self._idle / _HOUR)
         self.statistics.cumulative += self._charged - self._net
         self._net = self._charged = self._hours = self._idle = 0.0
         return belief
 
-    def _look(self, voltage: float, current: float, seconds: float, time: float) -> Event | None:
+    def _look(self, voltage: float, current: float, seconds: float, time: float, flow: float) -> Event | None:
         """Look for an anchor, where the voltage is high or low."""
         capacity, pack = self._capacity, self.pack
         if not pack.safe[0] < voltage < pack.safe[1]:
             self.statistics.look(voltage, 0.0, pack.safe)
-        at = Moment(voltage, current / capacity, self._lag / capacity, time, seconds)
+        at = Moment(voltage, current, capacity, current / capacity, self._lag / capacity, time, seconds, flow)
         if voltage >= self._high:
+            zero = self._anchors.zero(pack, at)
+            if zero is not None:
+                self._settle().see_zero(*zero)
             anchor = self._anchors.high(pack, at)
         else:
             measured = self.steps.resistance
@@ -204,7 +221,7 @@ class Estimator:
         self._set_limits()
         if anchor.kind != "held":
             return anchor.kind
-        moved = abs(1 - belief.deficit / belief.capacity - look.state)
+        moved = abs(self.look().state - look.state)
         return "synchronised" if moved > SEEN else None
 
     def _tick(self, time: float) -> None:
@@ -240,7 +257,7 @@ class Estimator:
         """Return what is believed now; only after the first reading."""
         belief = self.belief
         assert belief is not None  # noqa: S101 - as above
-        return belief.look(self._net - self._charged * (1 - self.pack.efficiency), self._charged, self._hours)
+        return belief.look(self._net, self._charged, self._hours)
 
     def estimate(self) -> Estimate | None:
         """Return what is believed now, None before the first reading."""
@@ -266,29 +283,36 @@ class Estimator:
         }
 
     @classmethod
-    def restore(cls, snapshot: dict[str, Any], options: BatteryOptions | None = None) -> Estimator:
+    def restore(cls, snapshot: Any, options: BatteryOptions | None = None) -> Estimator:  # noqa: ANN401 - from a file
         """Return the estimator of a snapshot; raises DatabaseError when it is not one of this version."""
+        if fits(snapshot, {"version": int}) and snapshot["version"] > _VERSION:
+            raise DatabaseError("what was learnt of the battery was written by a newer version, so it is learnt anew.")
         estimator = cls(options)
-        try:
-            if snapshot["version"] > _VERSION:
-                raise DatabaseError(
-                    "What was learnt of the battery was written by a newer version of juntek: install that one again."
-                )
-            estimator._load(snapshot)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatabaseError(
-                "What was learnt of the battery cannot be read: put back a backup of the database, or remove it."
-            ) from error
+        if not (fits(snapshot, _SHAPE | {"version": _VERSION}) and estimator._load(snapshot)):
+            raise DatabaseError("what was learnt of the battery cannot be read, so it is learnt anew.")
         return estimator
 
-    def _load(self, snapshot: dict[str, Any]) -> None:
-        self.pack.restore(snapshot["chemistry"], snapshot["cells"], is_unsure=snapshot["unsure"])
-        if snapshot["belief"] is not None:
-            self.belief = Belief.restore(snapshot["belief"])
-        self.steps = LoadSteps(snapshot["steps"])
+    def _load(self, snapshot: dict[str, Any]) -> bool:
+        """Take everything of a snapshot that has its shape; return whether a battery can be like that."""
+        belief, steps, cells = snapshot["belief"], snapshot["steps"], snapshot["cells"]
+        known = belief is not None
+        if not known <= cells <= MOST_CELLS or not all(
+            fits(step, STEP_SHAPE) and step[0] > 0 < step[1] for step in steps
+        ):
+            return False
+        self.pack.restore(snapshot["chemistry"], cells, is_unsure=snapshot["unsure"])
+        self.steps = LoadSteps(steps)
         self.statistics = Statistics.restore(snapshot["statistics"])
         self._anchors = Anchors.restore(snapshot["anchors"])
         for name in _KEPT:
             setattr(self, name, snapshot["last"][name])
-        if self.belief is not None:
-            self._set_limits()
+        if not self.statistics.is_possible or known == (self._time is None):
+            return False
+        if not known:
+            return True
+        self.belief = Belief.restore(belief, self.pack.loss[1])
+        is_small = all(abs(getattr(self, name)) < LARGEST for name in _KEPT[:-2]) and 0 < (self._typed or 1) < LARGEST
+        if not is_small or not self.belief.is_possible or self._hours < 0 or self._charged < 0:
+            return False
+        self._set_limits()
+        return -1 < self.look().state < 2

@@ -8,6 +8,8 @@ with what a small load takes off the voltage given back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from juntek.battery.estimate.chemistry import Chemistry, read_curve
@@ -30,8 +32,20 @@ HOLD_AGAIN = 6 * 3600.0
 HOLD_TIME = 1800.0
 """s for which a voltage has to be held."""
 
-TAIL_TIME = 0.03
-"""h for which a tail current goes on as it is, until full."""
+RESOLUTION, STEADY = 0.0101, 0.11
+"""V and A by which what is held may move: a step of what a meter shows."""
+
+ZERO_TIME = 300.0
+"""s after which what is held is first looked at; what flows into a full battery has faded away by then."""
+
+ZERO_ERROR = 0.012
+"""A that flow all the same: into the electronics of the battery, or through its cells."""
+
+STEP_ERROR = 0.03
+"""A by which a current is off that is shown in steps of 0.1 A."""
+
+EXACT = 0.003
+"""A, and tenths of it, that are no difference."""
 
 HELD_CURRENT = 0.015
 """Part of the capacity an hour below which a high voltage is held, and not pushed up."""
@@ -61,13 +75,19 @@ class Anchor(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """V, the current and the smoothed current as parts of the capacity an hour, s since 1970 and s since the last."""
+    """A reading; rates are parts of the capacity (Ah) an hour."""
 
     voltage: float
+    current: float
+    capacity: float
     rate: float
     lag: float
+    """Rate, smoothed as the inside of the electrodes follows."""
     time: float
     seconds: float
+    """Since the last reading."""
+    flow: float
+    """Ah that were counted since."""
 
 
 class FullDetection:
@@ -99,6 +119,51 @@ class FullDetection:
             return False
         self.found = True
         return True
+
+
+class ZeroDetection:
+    """Finds what the meter shows while nothing flows: a charger holds a voltage where the curve is steep.
+
+    What flows then fades away; if it did not, the voltage would move. A span is looked at when it is twice as long as
+    at the last look: its second half is the zero, and how far that is from its first half is an error.
+    """
+
+    __slots__ = ("counted", "current", "first", "is_rounded", "shown", "since", "until", "voltage")
+
+    def __init__(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """The voltage is not high any more."""
+        self.voltage = self.current = self.since = self.until = self.counted = self.shown = 0.0
+        self.first: float | None = None
+        """Ah that were counted in the first half."""
+        self.is_rounded = True
+
+    def look(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
+        """Return the zero and its error (A) where it is seen now."""
+        if abs(at.voltage - self.voltage) > RESOLUTION or abs(at.current - self.current) > STEADY:
+            self.leave()
+            self.voltage, self.current, self.since = at.voltage, at.current, at.time
+            self.until = at.time + ZERO_TIME
+            return None
+        self.counted += at.flow
+        self.shown += at.current * at.seconds / 3600
+        self.is_rounded &= abs(at.current * 10 - round(at.current * 10)) < EXACT
+        if at.time < self.until:
+            return None
+        half, first, seconds = (at.time - self.since) / 7200, self.first, at.time - self.since
+        self.first, self.until = self.counted, at.time + seconds
+        if first is None:
+            return None
+        zero = (self.counted - first) / half
+        is_stepped = self.is_rounded and abs(self.counted - self.shown) <= EXACT * 2 * half
+        error = hypot(ZERO_ERROR, zero - first / half, STEP_ERROR if is_stepped else 0.0)
+        if at.voltage < pack.limits.charged:
+            ends = [(at.voltage + way * RESOLUTION) / pack.cells for way in (-1, 1)]
+            low, high = (read_curve(pack.chemistry.high, end)[0] for end in ends)
+            error = hypot(error, (high - low) / 2 * at.capacity / half)
+        return zero, error
 
 
 class LowDetection:
@@ -152,14 +217,28 @@ class Limits:
     """s."""
 
 
+ANCHORS_SHAPE = {
+    "full": {"highest": float, "largest": float, "seconds": float, "found": bool},
+    "low": {"error": float, "told_at": float, "was_empty": bool, "is_again": bool},
+    "zero": {
+        **dict.fromkeys(("voltage", "current", "since", "until", "counted", "shown"), float),
+        "first": (float, NoneType), "is_rounded": bool,
+    },
+    "held": float,
+    "look_at": float,
+}  # fmt: skip
+"""Of a snapshot."""
+
+
 class Anchors:
     """Looks for anchors while the voltage is high or low."""
 
-    __slots__ = ("_full", "_held", "_look_at", "_low")
+    __slots__ = ("_full", "_held", "_look_at", "_low", "_zero")
 
     def __init__(self) -> None:
         self._full = FullDetection()
         self._low = LowDetection()
+        self._zero = ZeroDetection()
         self._held = 0.0
         """s for which a high voltage was held."""
         self._look_at = 0.0
@@ -175,7 +254,7 @@ class Anchors:
         self._low.leave()
         if at.voltage >= limits.charged and self._full.look(chemistry, limits, at):
             self._look_at = at.time + HOLD_AGAIN / 6
-            return Anchor("full", 1.0 - max(at.rate, 0.0) * TAIL_TIME, chemistry.full_error)
+            return Anchor("full", 1.0 - max(at.rate, 0.0) * chemistry.tail_time, chemistry.full_error)
         if chemistry.held is None or at.voltage < chemistry.held * pack.cells:
             return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
@@ -185,6 +264,12 @@ class Anchors:
         if self._held < HOLD_TIME or self._is_too_early(at.time, HOLD_AGAIN):
             return None
         return Anchor("held", *read_curve(chemistry.high, at.voltage / pack.cells))
+
+    def zero(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
+        """Return the zero of the meter (A) and its error, where a high voltage is held and shows it."""
+        chemistry = pack.chemistry
+        is_held = chemistry.held is not None and at.voltage >= chemistry.held * pack.cells
+        return self._zero.look(pack, at) if is_held else None
 
     def low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
         """Return what a low voltage tells, None where it tells nothing now; `resistance` is in V at a rate of 1."""
@@ -201,15 +286,16 @@ class Anchors:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        full, low = ([getattr(part, name) for name in part.__slots__] for part in (self._full, self._low))
-        return {"full": full, "low": low, "held": self._held, "look_at": self._look_at}
+        parts = (self._full, self._low, self._zero)
+        full, low, zero = ({name: getattr(part, name) for name in part.__slots__} for part in parts)
+        return {"full": full, "low": low, "zero": zero, "held": self._held, "look_at": self._look_at}
 
     @classmethod
     def restore(cls, snapshot: dict[str, Any]) -> Anchors:
-        """Return the detections of a snapshot."""
+        """Return the detections of a snapshot that has ANCHORS_SHAPE."""
         anchors = cls()
-        for part, values in ((anchors._full, snapshot["full"]), (anchors._low, snapshot["low"])):
-            for name, value in zip(part.__slots__, values, strict=True):
-                setattr(part, name, value)
+        for part, key in ((anchors._full, "full"), (anchors._low, "low"), (anchors._zero, "zero")):
+            for name in part.__slots__:
+                setattr(part, name, snapshot[key][name])
         anchors._held, anchors._look_at = snapshot["held"], snapshot["look_at"]
         return anchors

@@ -1,19 +1,20 @@
-"""What is believed of a battery, and how surely: deficit, zero offset and capacity; rule: a Kalman filter of three.
+"""What is believed of a battery, and how surely; rule: a Kalman filter of four values that an owner can be told.
 
-Counting makes the deficit less sure as time goes by, and ties it to the offset; an anchor (full, low, held) makes all
-three surer. So the offset follows from what fulls say of the count, and the capacity from what low anchors say.
+Counting makes the deficit less sure as time goes by, and ties it to the offset and to the loss; what the voltage tells
+(full, held, low) makes all surer. So offset and loss follow from what fulls say of the count, and the capacity from
+what low points say.
 """
 
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 OFFSET, OFFSET_ERROR = 0.02, 0.065
 """A by which the zero of a meter that nobody knows is off, as they were found, and its standard deviation."""
 
-CAPACITY_ERROR = 0.08
-"""Part by which a capacity that was typed in is off, one standard deviation."""
+CAPACITY_ERROR = 0.06
+"""Part by which a capacity that was typed in is off, one standard deviation: up to a tenth either way."""
 
 START_ERROR = 0.35
 """Part of the capacity by which a meter that nobody has seen full may be wrong, one standard deviation."""
@@ -27,9 +28,6 @@ CAPACITY_DRIFT = 0.002
 LEAST_CAPACITY_ERROR = 0.008
 """Part below which the error of a capacity does not fall: the anchors share the error of their curve."""
 
-COUNT_ERROR = 0.003
-"""Part of what was charged since the last anchor by which the count may be off."""
-
 IDLE_ERROR = 0.035
 """A by which a small current is off that does not change: it is shown, and by some meters counted, in steps."""
 
@@ -42,7 +40,15 @@ FLOOR = 0.0025
 OUTLIER = 25.0
 """Squared standard deviations beyond which an anchor begins anew, and teaches nothing."""
 
+LARGEST_CAPACITY = 1e6
+"""Ah of no battery."""
+
+BELIEF_SHAPE = [[float] * 4] * 5
+"""Of a snapshot."""
+
 _WEEK, _DAY = 168.0, 24.0
+_SIZE = 4
+_DEFICIT, _OFFSET, _CAPACITY, _LOSS = range(_SIZE)
 
 
 class Look(NamedTuple):
@@ -54,91 +60,133 @@ class Look(NamedTuple):
 
 
 class Belief:
-    """Deficit (Ah that are missing to full), zero offset (A) and usable capacity (Ah), with their covariances."""
+    """Ah missing to full, zero offset (A), usable capacity (Ah), and the part that is lost of a charge: `values`.
 
-    __slots__ = ("bb", "bc", "capacity", "cc", "deficit", "offset", "xb", "xc", "xx")
+    `errors` are their covariances.
+    """
 
-    def __init__(self, state: float, capacity: float) -> None:
-        self.deficit = (1.0 - state) * capacity
-        self.offset = OFFSET
-        self.capacity = capacity
-        self.xx = (START_ERROR * capacity) ** 2
-        self.xb = self.xc = self.bc = 0.0
-        self.bb = OFFSET_ERROR**2
-        self.cc = (CAPACITY_ERROR * capacity) ** 2
+    __slots__ = ("errors", "spread", "values")
+
+    def __init__(self, state: float, capacity: float, capacity_error: float, loss: float, loss_error: float) -> None:
+        self.values = [(1.0 - state) * capacity, OFFSET, capacity, loss]
+        self.spread = loss_error
+        """Part of what flows in by which the loss differs each time: as much as from battery to battery."""
+        deviations = (START_ERROR * capacity, OFFSET_ERROR, capacity_error * capacity, loss_error)
+        self.errors = [[a * a if row == column else 0.0 for column in range(_SIZE)] for row, a in enumerate(deviations)]
+
+    @property
+    def offset(self) -> float:
+        """A."""
+        return self.values[_OFFSET]
+
+    @property
+    def capacity(self) -> float:
+        """Ah."""
+        return self.values[_CAPACITY]
 
     def look(self, net: float, charged: float, hours: float) -> Look:
         """Return what is believed after `net` Ah were counted in `hours`, of which `charged` flowed in."""
-        capacity = self.capacity
-        deficit = self.deficit - net + self.offset * hours
+        deficit, offset, capacity, loss = self.values
+        (xx, xb, xc, xl), (_, bb, bc, bl), (_, _, cc, cl), (*_, ll) = self.errors
+        deficit += offset * hours + loss * charged - net
         part = deficit / capacity
-        noise = (COUNT_ERROR * charged) ** 2 + capacity * capacity * (FLOOR**2 + DAY_ERROR**2 / _DAY * hours)
         square = (
-            self.xx + hours * (2 * self.xb + hours * self.bb) + noise
-            - 2 * part * (self.xc + hours * self.bc) + part * part * self.cc
+            xx + hours * (2 * xb + hours * bb) + part * (part * cc - 2 * (xc + hours * bc + charged * cl))
+            + charged * (2 * (xl + hours * bl) + charged * ll) + self._noise(charged, hours)
+            + (FLOOR * capacity) ** 2
         )  # fmt: skip
         return Look(deficit, 1.0 - part, sqrt(max(square, 0.0)) / capacity)
 
+    def _noise(self, charged: float, hours: float) -> float:
+        """Return the squared Ah by which the count itself may be off."""
+        capacity: float = self.values[_CAPACITY]
+        return (self.spread * charged) ** 2 + (DAY_ERROR * capacity) ** 2 / _DAY * hours
+
     def advance(self, net: float, charged: float, hours: float, idle: float) -> None:
         """Move on by what was counted; `idle` are the hours of a small current that did not change."""
-        self.deficit += self.offset * hours - net
-        self.xx += hours * (2 * self.xb + hours * self.bb)
-        self.xx += (
-            (COUNT_ERROR * charged) ** 2 + (IDLE_ERROR * idle) ** 2 + (DAY_ERROR * self.capacity) ** 2 / _DAY * hours
-        )
-        self.xb += hours * self.bb
-        self.xc += hours * self.bc
-        self.bb += OFFSET_DRIFT**2 / _WEEK * hours
-        self.cc += (CAPACITY_DRIFT * self.capacity) ** 2 / _WEEK * hours
+        values, errors = self.values, self.errors
+        values[_DEFICIT] += values[_OFFSET] * hours + values[_LOSS] * charged - net
+        for column in range(_SIZE):
+            errors[_DEFICIT][column] += hours * errors[_OFFSET][column] + charged * errors[_LOSS][column]
+        for row in range(_SIZE):
+            errors[row][_DEFICIT] += hours * errors[row][_OFFSET] + charged * errors[row][_LOSS]
+        self.add_error(self._noise(charged, hours) + (IDLE_ERROR * idle) ** 2)
+        errors[_OFFSET][_OFFSET] += OFFSET_DRIFT**2 / _WEEK * hours
+        errors[_CAPACITY][_CAPACITY] += (CAPACITY_DRIFT * values[_CAPACITY]) ** 2 / _WEEK * hours
 
     def anchor(self, state: float, error: float) -> bool:
         """Take a state of charge (0 to 1) that the voltage tells; return whether it was no surprise."""
+        deficit, _, capacity, _ = self.values
         weight = state - 1.0
-        variance = (error * self.capacity) ** 2
-        to_x = self.xx + weight * self.xc
-        to_b = self.xb + weight * self.bc
-        to_c = self.xc + weight * self.cc
-        total = to_x + weight * to_c + variance
-        surprise = -(self.deficit + weight * self.capacity)
+        if self._learn((1.0, 0.0, weight, 0.0), -(deficit + weight * capacity), (error * capacity) ** 2):
+            least = (LEAST_CAPACITY_ERROR * capacity) ** 2
+            self.errors[_CAPACITY][_CAPACITY] = max(self.errors[_CAPACITY][_CAPACITY], least)
+            return True
+        # What was learnt of the meter and the battery stays, less sure.
+        self.values[_DEFICIT] = -weight * capacity
+        self._untie((error * capacity) ** 2 + weight * weight * self.errors[_CAPACITY][_CAPACITY])
+        self.errors[_DEFICIT][_CAPACITY] = self.errors[_CAPACITY][_DEFICIT] = (
+            -weight * self.errors[_CAPACITY][_CAPACITY]
+        )
+        self.errors[_OFFSET][_OFFSET] += (OFFSET_ERROR / 4) ** 2
+        return False
+
+    def see_zero(self, offset: float, error: float) -> None:
+        """Take a current (A) that was shown while none can have flowed; it is off in the same way each time."""
+        if self.errors[_OFFSET][_OFFSET] > error * error:
+            self._learn((0.0, 1.0, 0.0, 0.0), offset - self.values[_OFFSET], error * error)
+
+    def _learn(self, to: tuple[float, ...], surprise: float, variance: float) -> bool:
+        """Take a measured sum of the values; return False, and change nothing, where it cannot be."""
+        ties = [sum(map(float.__mul__, row, to)) for row in self.errors]
+        total = sum(map(float.__mul__, ties, to)) + variance
         if surprise * surprise > OUTLIER * total:
-            self._restart(state, error)
             return False
-        part = surprise / total
-        self.deficit += to_x * part
-        self.offset += to_b * part
-        self.capacity += to_c * part
-        self.xx -= to_x * to_x / total
-        self.xb -= to_x * to_b / total
-        self.xc -= to_x * to_c / total
-        self.bb -= to_b * to_b / total
-        self.bc -= to_b * to_c / total
-        self.cc = max(self.cc - to_c * to_c / total, (LEAST_CAPACITY_ERROR * self.capacity) ** 2)
+        for row, tie in enumerate(ties):
+            self.values[row] += tie * surprise / total
+            for column, other in enumerate(ties):
+                self.errors[row][column] -= tie * other / total
         return True
 
-    def _restart(self, state: float, error: float) -> None:
-        """Begin anew where an anchor says; what was learnt of the meter and the battery stays, less sure."""
-        self.deficit = (1.0 - state) * self.capacity
-        self.xx = (error * self.capacity) ** 2 + (1.0 - state) ** 2 * self.cc
-        self.xb, self.xc = 0.0, (1.0 - state) * self.cc
-        self.bb += (OFFSET_ERROR / 4) ** 2
+    def _untie(self, variance: float) -> None:
+        """Make the deficit as sure as a variance (Ah²) says, and nothing else follow from it."""
+        for place in range(_SIZE):
+            self.errors[_DEFICIT][place] = self.errors[place][_DEFICIT] = 0.0
+        self.errors[_DEFICIT][_DEFICIT] = variance
+
+    def add_error(self, variance: float) -> None:
+        """Be less sure of the deficit (Ah²)."""
+        self.errors[_DEFICIT][_DEFICIT] += variance
 
     def fill(self) -> None:
         """Take what seems to be above full for full; it teaches nothing."""
-        self.deficit, self.xb = 0.0, 0.0
+        self.values[_DEFICIT] = 0.0
+        self._untie(self.errors[_DEFICIT][_DEFICIT])
 
     def doubt(self) -> None:
         """Believe the count no more: another battery, or a gap of unknown length."""
-        self.xx = max(self.xx, (START_ERROR * self.capacity) ** 2)
-        self.xb = self.xc = 0.0
+        self._untie(max(self.errors[_DEFICIT][_DEFICIT], (START_ERROR * self.values[_CAPACITY]) ** 2))
 
-    def snapshot(self) -> list[float]:
+    def snapshot(self) -> list[list[float]]:
         """Return everything, ready for JSON."""
-        return [getattr(self, name) for name in self.__slots__]
+        return [list(row) for row in (self.values, *self.errors)]
 
     @classmethod
-    def restore(cls, snapshot: list[Any]) -> Belief:
-        """Return the belief of a snapshot."""
-        belief = cls(1.0, 1.0)
-        for name, value in zip(cls.__slots__, snapshot, strict=True):
-            setattr(belief, name, float(value))
+    def restore(cls, snapshot: list[list[float]], loss_error: float) -> Belief:
+        """Return the belief of a snapshot that has BELIEF_SHAPE."""
+        belief = cls(1.0, 1.0, 0.0, 0.0, loss_error)
+        belief.values, *belief.errors = map(list, snapshot)
         return belief
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there can be such a battery: what is saved may have been changed by hand."""
+        deficit, offset, capacity, loss = self.values
+        if not 0 < capacity < LARGEST_CAPACITY or abs(deficit) > 2 * capacity or abs(loss) > 1 or abs(offset) > 100:
+            return False
+        deviations = [sqrt(max(row[place], 0.0)) for place, row in enumerate(self.errors)]
+        return max(deviations) < LARGEST_CAPACITY and all(
+            abs(error) <= 1.001 * deviations[row] * deviations[column]
+            for row, errors in enumerate(self.errors)
+            for column, error in enumerate(errors)
+        )

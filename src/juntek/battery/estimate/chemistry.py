@@ -30,6 +30,8 @@ class Chemistry:
     """Part by which the voltage may fall from its highest while the tail current flows: more is a load or a cloud."""
     charge_efficiency: float
     """Percent."""
+    efficiency_error: float
+    """Percent points by which that of a battery may be off (one standard deviation), until it is learnt."""
     peukert: float
     full_error: float
     """Part of the capacity by which a full that was found may not be one."""
@@ -41,6 +43,8 @@ class Chemistry:
     """V that a cell gives way at a current of its capacity in an hour, while nothing is measured."""
     lag: float = 0.18
     """h by which the surface of the electrodes, which the voltage tells of, is ahead of the inside."""
+    tail_time: float = 0.03
+    """h for which a tail current goes on as it is until nothing more can be stored; of lead the rest is gas."""
     detection_time: float = 3.0
     """min."""
     overcharge: float = 0.03
@@ -55,14 +59,15 @@ _LEAD_LOW: Curve = (
 
 
 _LEAD = Chemistry(
-    "agm", "AGM", 2.04, 2.37, 2.0, 0.008, 94.0, 1.15, 0.015, None, _LEAD_LOW, (), 0.12, lag=0.5, overcharge=0.0,
+    "agm", "AGM", 2.04, 2.37, 3.0, 0.008, 94.0, 3.0, 1.15, 0.025, None, _LEAD_LOW, (), 0.12,
+    lag=0.5, tail_time=0.5, overcharge=0.0,
 )  # fmt: skip
 
 CHEMISTRIES: dict[str, Chemistry] = {
     row.name: row
     for row in (
         Chemistry(
-            "lifepo4", "LiFePO4", 3.25, 3.45, 4.0, 0.03, 100.0, 1.0, 0.004, 3.355,
+            "lifepo4", "LiFePO4", 3.25, 3.45, 4.0, 0.03, 100.0, 0.3, 1.0, 0.004, 3.355,
             (
                 (2.80, -0.005, 0.012), (2.85, 0.001, 0.012), (2.97, 0.039, 0.012), (3.05, 0.070, 0.015),
                 (3.10, 0.092, 0.018), (3.165, 0.143, 0.03),
@@ -71,18 +76,20 @@ CHEMISTRIES: dict[str, Chemistry] = {
             0.09, safe=(2.7, 3.7),
         ),
         replace(
-            _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0, peukert=1.25,
-            safe=(1.8, 2.7),
+            _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0,
+            efficiency_error=4.0, peukert=1.25, safe=(1.8, 2.7),
         ),
         _LEAD,
-        replace(_LEAD, name="gel", label="Gel", charged_voltage=2.33, charge_efficiency=92.0, peukert=1.2),
+        replace(
+            _LEAD, name="gel", label="Gel", charged_voltage=2.33, tail_current=2.0, charge_efficiency=92.0, peukert=1.2
+        ),
         Chemistry(
-            "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 1.0, 0.01, 4.1,
+            "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 0.3, 1.0, 0.01, 4.1,
             ((3.0, 0.0, 0.02), (3.3, 0.04, 0.02), (3.45, 0.10, 0.03), (3.55, 0.20, 0.04)),
             ((4.1, 0.94, 0.02), (4.15, 0.97, 0.015), (4.2, 1.0, 0.01)), 0.1, safe=(2.9, 4.25),
         ),
         Chemistry(
-            "lto", "LTO", 2.3, 2.65, 4.0, 0.02, 99.5, 1.0, 0.01, 2.6,
+            "lto", "LTO", 2.3, 2.65, 4.0, 0.02, 99.5, 0.3, 1.0, 0.01, 2.6,
             ((1.8, 0.0, 0.02), (2.0, 0.03, 0.02), (2.1, 0.09, 0.03)),
             ((2.6, 0.97, 0.02), (2.7, 1.0, 0.01)), 0.05, safe=(1.7, 2.85),
         ),

@@ -1,12 +1,22 @@
-"""The pack: what the owner says of it, what is guessed, and what its readings are held against."""
+"""The pack: what the owner says of it, what is guessed, and what its readings are held against.
+
+`BatteryOptions` is the section [meters.battery]; rule: one declaration a key, defaults by chemistry.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
 from juntek.battery.estimate.anchors import Limits
-from juntek.battery.estimate.battery_options import BatteryOptions
-from juntek.battery.estimate.belief import Belief
-from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
+from juntek.battery.estimate.belief import CAPACITY_ERROR, Belief
+from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName, guess_cells, guess_chemistry
+from juntek.option import Option, check_options
 from juntek.reading import Reading, Settings
+
+Synchronise = Literal["off", "full", "drift"]
+
+MOST_CELLS = 400
 
 AVERAGE_CAPACITY = 100.0
 """Ah of a battery of which nobody has said what it holds."""
@@ -30,6 +40,46 @@ KNEE = 0.02
 """V of a cell above its steep end at which a low voltage is looked at: a load takes it off."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryOptions:
+    """None is: by chemistry, found from the voltage, or learnt."""
+
+    chemistry: Annotated[
+        ChemistryName | None, Option("lifepo4, flooded, agm, gel, nmc, lto; default: guessed", example="lifepo4")
+    ] = None
+    cells: Annotated[
+        int | None, Option("in series; default: found from the voltage", low=1, high=MOST_CELLS, example=16)
+    ] = None
+    usable_capacity: Annotated[
+        float | None, Option("default: learnt", unit="Ah", low=0.1, high=100_000, example=270.0)
+    ] = None
+    charged_voltage: Annotated[
+        float | None, Option("of the battery; default: by chemistry", unit="V", low=1, high=1000, example=55.2)
+    ] = None
+    tail_current: Annotated[
+        float | None, Option("of the capacity; full is below it", unit="%", low=0.1, high=20, example=4.0)
+    ] = None
+    charged_detection_time: Annotated[
+        float | None, Option("for which both have to last", unit="min", low=0.1, high=120, example=3.0)
+    ] = None
+    charge_efficiency: Annotated[
+        float | None, Option("default: by chemistry", unit="%", low=50, high=100, example=100.0)
+    ] = None
+    peukert_exponent: Annotated[
+        float | None, Option("default: by chemistry, 1.0 for lithium", low=1, high=1.6, example=1.0)
+    ] = None
+    current_threshold: Annotated[float, Option("below it nothing is counted", unit="A", low=0, high=10)] = 0.0
+    discharge_floor: Annotated[float, Option("where the time to empty ends", unit="%", low=0, high=90)] = 0.0
+    averaging: Annotated[float, Option("of the time to empty and to full", unit="min", low=0.1, high=60)] = 3.0
+    synchronise: Annotated[
+        Synchronise, Option("off, full, drift: write the percentage to the meter, at a full or when it is off")
+    ] = "off"
+    synchronise_difference: Annotated[float, Option("from which on drift writes", unit="%", low=1, high=50)] = 5.0
+
+    def __post_init__(self) -> None:
+        check_options("meters.battery", self)
+
+
 class Pack:
     """Cells in series of one chemistry; voltages are those of all of them."""
 
@@ -50,9 +100,12 @@ class Pack:
         return self.options.chemistry is None
 
     @property
-    def efficiency(self) -> float:
-        """Part of what flows in that can flow out."""
-        return (self.options.charge_efficiency or self.chemistry.charge_efficiency) / 100
+    def loss(self) -> tuple[float, float]:
+        """Part of what flows in that cannot flow out, and its error."""
+        told, chemistry = self.options.charge_efficiency, self.chemistry
+        if told is not None:
+            return 1 - told / 100, TYPED_ERROR
+        return 1 - chemistry.charge_efficiency / 100, chemistry.efficiency_error / 100
 
     def guess(self, voltage: float, current: float) -> None:
         """Guess what nobody has said; the chemistry again when the battery is first discharged."""
@@ -100,12 +153,8 @@ class Pack:
 
     def begin(self, reading: Reading) -> Belief:
         """Return what is believed at a first reading: what the meter says, and that it may be very wrong."""
-        told = self.options.usable_capacity or reading.nominal_capacity
-        capacity = told or max(reading.remaining_capacity, AVERAGE_CAPACITY)
-        nominal = reading.nominal_capacity or capacity
-        belief = Belief(min(max(reading.remaining_capacity / nominal, 0.0), 1.0), capacity)
-        if self.options.usable_capacity:
-            belief.cc = (TYPED_ERROR * capacity) ** 2
-        elif told is None:
-            belief.cc = (UNKNOWN_ERROR * capacity) ** 2
-        return belief
+        own, typed = self.options.usable_capacity, reading.nominal_capacity
+        capacity = own or typed or max(reading.remaining_capacity, AVERAGE_CAPACITY)
+        error = TYPED_ERROR if own else CAPACITY_ERROR if typed else UNKNOWN_ERROR
+        state = min(max(reading.remaining_capacity / (typed or capacity), 0.0), 1.0)
+        return Belief(state, capacity, error, *self.loss)

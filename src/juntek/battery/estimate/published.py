@@ -1,9 +1,15 @@
-"""What is told of a battery, by the keys of `quantity.battery`; rule: rounded here, and nowhere else."""
+"""What is told of a battery, by the keys of `quantity.battery`, and what is remembered of its life for that.
+
+Rule: rounded here, and nowhere else; what is remembered grows at events and once a minute.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+from juntek.reading import LONGEST_TIME
 
 if TYPE_CHECKING:
     from juntek.battery.estimate import Estimator
@@ -12,8 +18,91 @@ if TYPE_CHECKING:
 TIMES_SURE = 1.96
 """Standard deviations within which 95 of 100 are."""
 
-LONGEST_TIME = 60 * 24 * 365
-"""Minutes beyond which a time says nothing."""
+OVER = 0.01
+"""Part of the voltage by which it has to come back before an alarm is over."""
+
+LARGEST_COUNT = 1e9
+"""Of events, and of Ah, in no life."""
+
+STATISTICS_SHAPE = {
+    **dict.fromkeys(("fulls", "full_discharges", "low_alarms", "high_alarms"), int),
+    **dict.fromkeys(("deepest", "latest", "cycles_deepest", "cumulative"), float),
+    **dict.fromkeys(("last_full", "lowest", "highest"), (float, NoneType)),
+    "alarm": bool,
+}
+"""Of a snapshot."""
+
+
+class Statistics:
+    """Ah, V and counts since the beginning; a discharge is what is missing between two fulls at its deepest."""
+
+    __slots__ = (
+        "alarm", "cumulative", "cycles_deepest", "deepest", "full_discharges", "fulls", "high_alarms", "highest",
+        "last_full", "latest", "low_alarms", "lowest",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.fulls = self.full_discharges = 0
+        self.last_full: float | None = None
+        """s since 1970."""
+        self.deepest = self.latest = 0.0
+        """Of all, and since the last full."""
+        self.cycles_deepest = 0.0
+        """Sum of the deepest of each full before."""
+        self.cumulative = 0.0
+        self.lowest: float | None = None
+        self.highest: float | None = None
+        self.low_alarms = self.high_alarms = 0
+        self.alarm = False
+        """Whether one lasts."""
+
+    def look(self, voltage: float, deficit: float, safe: tuple[float, float]) -> None:
+        """Take what is now; the voltage is alarming at and beyond what is `safe` (V)."""
+        low, high = safe
+        if not low < voltage < high and not self.alarm:
+            self.alarm = True
+            self.low_alarms += voltage <= low
+            self.high_alarms += voltage >= high
+        elif low * (1 + OVER) < voltage < high * (1 - OVER):
+            self.alarm = False
+        if self.lowest is None or voltage < self.lowest:
+            self.lowest = voltage
+        if self.highest is None or voltage > self.highest:
+            self.highest = voltage
+        if deficit > self.latest:
+            self.latest = deficit
+            self.deepest = max(self.deepest, deficit)
+
+    def add_full(self, time: float) -> None:
+        """Count a full: another discharge begins."""
+        self.fulls += 1
+        self.last_full = time
+        self.cycles_deepest += self.latest
+        self.latest = 0.0
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there can be such a life: what is saved may have been changed by hand."""
+        sums = self.deepest, self.latest, self.cycles_deepest, self.cumulative
+        counts = self.fulls, self.full_discharges, self.low_alarms, self.high_alarms
+        return all(0 <= count <= LARGEST_COUNT for count in counts) and all(abs(one) <= LARGEST_COUNT for one in sums)
+
+    @property
+    def average(self) -> float | None:
+        """Ah of the discharges that a full has ended, on average."""
+        return self.cycles_deepest / self.fulls if self.fulls else None
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, Any]) -> Statistics:
+        """Return the statistics of a snapshot that has STATISTICS_SHAPE."""
+        statistics = cls()
+        for name in cls.__slots__:
+            setattr(statistics, name, snapshot[name])
+        return statistics
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from types import NoneType
 from typing import Any
 
 from juntek.reading import Reading
@@ -28,16 +30,17 @@ LEAST_GIVING = 0.02
 HIGHEST_PART = 0.02
 """Part of the voltage that a step may move at most; what moves it further is no resistance."""
 
+STEP_SHAPE = [float, float, (float, NoneType)]
+"""Of a step in a snapshot."""
+
 
 class LoadSteps:
     """The latest load steps of a battery, as (resistance in Ω, weight, temperature)."""
 
     __slots__ = ("_is_quiet", "_median", "_step", "steps")
 
-    def __init__(self, steps: list[Any] | None = None) -> None:
-        self.steps: deque[tuple[float, float, float | None]] = deque(
-            ((float(step[0]), float(step[1]), step[2]) for step in steps or ()), maxlen=STEPS
-        )
+    def __init__(self, steps: Iterable[Any] = ()) -> None:
+        self.steps: deque[tuple[float, float, float | None]] = deque(map(tuple, steps), maxlen=STEPS)
         self._median: float | None = None
         self._is_quiet = False
         self._step: tuple[float, float, float] | None = None
