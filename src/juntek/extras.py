@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,6 +30,8 @@ def install_line(extra: str, *, place: Path | None = None, program: Path | None 
 
 def _libraries(extra: str) -> str:
     """Return the names of the libraries of an extra; juntek itself need not be in any registry."""
+    from importlib.metadata import PackageNotFoundError, requires  # noqa: PLC0415 - rarely asked, and large
+
     try:
         lines = requires("juntek") or []
     except PackageNotFoundError:

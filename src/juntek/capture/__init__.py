@@ -29,9 +29,10 @@ from typing import TYPE_CHECKING
 
 from juntek.capture.decoded import Table
 from juntek.capture.forms import FRAME_START
-from juntek.capture.log_lines import Chunk, LogLines
+from juntek.capture.log_lines import LogLines
 from juntek.capture.marks import MAY_SAY, is_log_line
 from juntek.capture.times import LineTimes
+from juntek.exchange import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

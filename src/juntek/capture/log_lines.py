@@ -28,7 +28,7 @@ from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_g
 from juntek.capture.marks import DATED, MAY_SAY, record_after
 from juntek.capture.records import Record, RecordLines, texts_of, time_of
 from juntek.capture.times import LineTimes
-from juntek.reading import Reading
+from juntek.exchange import Chunk
 
 PIECE_LIMIT = 1024
 """Bytes of a frame that waits for its rest."""
@@ -51,17 +51,6 @@ _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _BEGINS_WITH_TIME = re.compile(
     rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|[A-Z][a-z]{2},? )?\d"
 )
-
-
-class Chunk(NamedTuple):
-    """Bytes of a bus that arrived together; `time` is in seconds since 1970, None where it was not recorded.
-
-    A recording of values that another program has decoded has a `reading` in place of bytes.
-    """
-
-    time: float | None
-    data: bytes
-    reading: Reading | None = None
 
 
 class _Waiting(NamedTuple):

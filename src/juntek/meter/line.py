@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from juntek.backoff import Backoff
-from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
-from juntek.exchange import Command
+from juntek.exchange import Chunk, Command
 from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
