@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
 from json import dumps
@@ -15,17 +16,20 @@ import typer
 
 from juntek.battery.estimate import BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES
+from juntek.capture import ChunkReader
+from juntek.capture.likeness import explain_no_frames
+from juntek.capture.packing import DamagedError, Unpacking
 from juntek.cli.arguments import address_number
+from juntek.cli.decoded_values import read_values, reading_of
 from juntek.cli.formats import Format
 from juntek.cli.history import DatabaseFile, open_history
 from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError, counted
-from juntek.importing import read_log
+from juntek.importing import BLOCK
 from juntek.option import list_choices
-from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
+from juntek.reading import Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
 
 if TYPE_CHECKING:
     from juntek.history.queries import HistoryReader
@@ -82,22 +86,62 @@ def _read_file(
     file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
 ) -> Iterator[Reading]:
     """Yield the readings of one meter that have a time."""
-    options = {address: Options(nominal_capacity=capacity)} if address is not None else None
-    bus = Bus(options)
-    path = Path("/dev/stdin") if str(file) == "-" else file
-    chunks = (chunk for block in read_log(path) for chunk in block)
-    for event in chain(chain.from_iterable(bus.feed(chunk.data, chunk.time) for chunk in chunks), _last_of(bus)):
+    blocks = _unpack(Path("/dev/stdin") if str(file) == "-" else file)
+    start = next(blocks, b"")
+    values = read_values(_lines(start, blocks)) if _is_decoded(start) else None
+    readings = _decode(chain((start,), blocks), address, hear) if values is None else values
+    for reading in readings:
+        if reading.time is not None:
+            yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
+
+
+def _unpack(path: Path) -> Iterator[bytes]:
+    """Yield what is in a file, also a compressed one; raises RequestError where it cannot be read."""
+    packing = Unpacking()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                if plain := packing.feed(block):
+                    yield plain
+            yield packing.finish()
+    except (OSError, DamagedError) as error:
+        text = getattr(error, "strerror", None) or error
+        raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
+
+
+def _is_decoded(start: bytes) -> bool:
+    """Whether a file begins with values that somebody has decoded, and not with what a meter sent."""
+    return read_values(start.decode("utf-8-sig", "replace").splitlines()) is not None
+
+
+def _lines(start: bytes, blocks: Iterable[bytes]) -> Iterator[str]:
+    rest = b""
+    for block in chain((start.removeprefix(BOM_UTF8),), blocks):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in lines)
+    yield rest.decode("utf-8", "replace")
+
+
+def _decode(blocks: Iterable[bytes], address: int | None, hear: Callable[[Settings], None]) -> Iterator[Reading]:
+    """Yield the readings of one meter from what meters sent; raises RequestError where no meter did."""
+    reader, bus = ChunkReader(), Bus()
+
+    def events() -> Iterator[Event]:
+        for chunk in chain(chain.from_iterable(map(reader.feed, blocks)), reader.finish()):
+            yield from bus.feed(chunk.data, chunk.time)
+        yield from bus.finish()
+
+    count = 0
+    for event in events():
+        count += 1
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
-        if not isinstance(event, Reading) or event.time is None:
-            continue
-        address = event.address if address is None else address
-        if event.address == address:
-            yield event if capacity is None else event._replace(nominal_capacity=capacity)
-
-
-def _last_of(bus: Bus) -> Iterator[Event]:
-    yield from bus.finish()
+        if isinstance(event, Reading) and event.time is not None:
+            address = event.address if address is None else address
+            if event.address == address:
+                yield event
+    if not count or not reader.has_frames:
+        raise RequestError(explain_no_frames(reader.start))
 
 
 def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:
@@ -115,16 +159,8 @@ def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> 
             if voltage is None or current is None or left is None:
                 continue
             nominal = capacity or (round(100 * left / percent, 1) if percent else None)
-            yield _reading(time + series.resolution, voltage, current, left, nominal)
+            yield reading_of(time + series.resolution, voltage, current, left, nominal)
         start = end
-
-
-def _reading(time: float, voltage: float, current: float, left: float, nominal: float | None) -> Reading:
-    values: dict[str, Any] = dict.fromkeys(Reading._fields) | {
-        "time": time, "voltage": voltage, "current": current, "remaining_capacity": left, "nominal_capacity": nominal,
-        "estimated": (), "more": NOTHING_MORE, "raw": b"",
-    }  # fmt: skip
-    return Reading(**values)
 
 
 def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) -> int:
@@ -173,11 +209,10 @@ def _line(time: float, values: tuple[Any, ...]) -> str:
 def _summary(estimator: Estimator) -> str:
     """Return what was learnt, as a sentence or two."""
     guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
-    pack, values = estimator.pack, estimator.describe()
-    resistance = values["measured_resistance"]
+    pack, values, steps = estimator.pack, estimator.describe(), estimator.steps
     fulls = counted(int(values["synchronisations"] or 0), "time")
-    return (
-        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: full {fulls}, "
-        f"holds {values['usable_capacity']:g} Ah, zero offset {values['zero_offset']:g} A"
-        + (f", {resistance:g} mΩ." if resistance is not None else ".")
-    )
+    learnt = [f"full {fulls}", f"holds {values['usable_capacity']:g} Ah", f"zero offset {values['zero_offset']:g} A"]
+    if steps.resistance is not None and steps.error is not None:
+        warmth = "" if steps.temperature is None else f" at {steps.temperature:.0f} °C"
+        learnt.append(f"{values['measured_resistance']:g} ± {1000 * steps.error:.2g} mΩ{warmth}")
+    return f"{pack.chemistry.label}, {pack.cells} cells{guessed}: {', '.join(learnt)}."
