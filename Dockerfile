@@ -22,6 +22,7 @@ COPY --from=build /opt/juntek /opt/juntek
 ENV PATH=/opt/juntek/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    MALLOC_MMAP_THRESHOLD_=1048576 \
     RUNTIME_DIRECTORY=/dev/shm \
     STATE_DIRECTORY=/var/lib/juntek
 USER 8140

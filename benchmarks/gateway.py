@@ -95,11 +95,20 @@ def _run(variant: Variant, window: float, broker: int) -> tuple[float, float]:
         gateway = stack.enter_context(run(*command, log=log))
         wait_until(lambda: len(counts) == variant.meters, 30, f"the first state ({variant.name})")
         time.sleep(SETTLE)
-        before, first = cpu_seconds(gateway.pid), sum(counts.values())
+        first = _next_state(counts)
+        before = cpu_seconds(gateway.pid)
         time.sleep(window)
-        used, readings = cpu_seconds(gateway.pid) - before, sum(counts.values()) - first
+        readings = _next_state(counts) - first
+        used = cpu_seconds(gateway.pid) - before
         megabytes = resident_megabytes(gateway.pid)
-        expected = RATE * window
+        expected = RATE * (window + variant.interval / 2)
         if not expected * 0.8 < readings < expected * 1.2:
             raise RuntimeError(f"{variant.name}: {readings} readings came out, not {expected:.0f}")
         return used / readings * 1e6, megabytes
+
+
+def _next_state(counts: dict[str, int]) -> int:
+    """Wait for a state, which says how many readings there were until then; return how many."""
+    before = sum(counts.values())
+    wait_until(lambda: sum(counts.values()) != before, 5, "another state")
+    return sum(counts.values())

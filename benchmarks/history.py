@@ -25,8 +25,7 @@ from juntek.history.recorder import Recorder, Stream
 from juntek.importing import LogImport, import_logs
 from juntek.reading import Reading
 from juntek.rs485.bus import Bus
-from juntek.simulator import Options
-from juntek.simulator.past import history
+from juntek.simulator import Options, history
 
 PART = "History of one meter, a reading a second (CPU time of one core)"
 START = datetime(2025, 1, 1, tzinfo=UTC)

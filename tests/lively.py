@@ -86,6 +86,8 @@ class Lively:
     profile: str
     way: str
     seed: int = 1
+    lags: bool = False
+    """Whether the voltage is measured a second before the current."""
     remaining: float = 0.6 * NOMINAL
     discharged: float = 3.0
     charged: float = 40_000.0
@@ -108,7 +110,8 @@ class Lively:
                 self.charged += current * volts / 3600
             shown = round(abs(current), 1)
             self.minutes = self._time_left(second, current, shown)
-            voltage = volts + current * resistance + dice.gauss(0, 0.004)
+            felt = self.past[max(second - 1, 0)] if self.lags else current
+            voltage = volts + felt * resistance + dice.gauss(0, 0.004)
             yield encode("r50", 1, [
                 round(voltage * 100), round(shown * 100), round(self.remaining * 1000), round(self.discharged * 1000),
                 round(self.charged * 100), 1000 + second, 121, 0, 0, int(current > 0), self.minutes, 899,

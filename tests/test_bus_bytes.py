@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import juntek
@@ -32,8 +32,6 @@ def lines_of_a_meter() -> bytes:
     return b"".join(lines)
 
 
-unhurried = settings(deadline=None)
-
 CONTENTS = lines_of_a_meter()
 
 
@@ -49,7 +47,6 @@ def test_byte_by_byte_or_whole_makes_no_difference(stream: bytes) -> None:
     assert events_of([bytes([byte]) for byte in stream]) == whole
 
 
-@unhurried
 @given(st.lists(st.integers(0, len(CONTENTS)), max_size=30))
 def test_any_chunking_gives_the_same_events(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(CONTENTS)]
@@ -74,14 +71,12 @@ ODD = st.lists(
 
 
 @pytest.mark.parametrize("check", [True, False])
-@unhurried
 @given(pieces=ODD)
 def test_no_bytes_ever_raise(pieces: list[bytes], *, check: bool) -> None:
     events = juntek.decode(b"".join(pieces), check=check)
     assert all(isinstance(event, Frame | Garbage | Identity | Settings | Reading) for event in events)
 
 
-@unhurried
 @given(ODD, ODD)
 def test_a_meter_is_read_again_after_any_bytes(before: list[bytes], more: list[bytes]) -> None:
     """Whatever went before, a meter that goes on telling the same is believed in the end."""

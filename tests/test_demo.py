@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
+from juntek.demo import run_demo
+from juntek.meter import Timing
 from servers.mosquitto import Mosquitto
 from servers.process import free_port
 
@@ -17,25 +24,76 @@ PATIENCE = 300
 """s after which a demo that should have ended is a failure; nothing is measured by it."""
 
 
-def run_demo(folder: Path, *, without_iotcore: bool = False, port: int | None = None, **variables: str) -> str:
-    """Run the demo for some seconds and return what it printed."""
-    if without_iotcore:
-        (folder / "iotcore.py").write_text('raise ImportError("no package for this machine")\n')
-        variables["PYTHONPATH"] = str(folder)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUNTEK_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "juntek", "demo", "--duration", "9", "--port", str(port or free_port()), "--no-open"],
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-        env={**environment, "TMPDIR": str(folder), **variables},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+Demo = Callable[..., str]
+
+
+@pytest.fixture
+def brief_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Demo:
+    """Runs the demo with a past of an hour until it prints something, and returns what it printed."""
+    monkeypatch.setattr("juntek.demo.sample_history.STRETCHES", ((timedelta(hours=1), 20.0),))
+    monkeypatch.setattr("juntek.demo.screen.LINE_INTERVAL", 0.5)
+    monkeypatch.setattr("juntek.meter.line.TIMING", Timing(listen_first=1.2))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("HOST", "PORT"):
+        monkeypatch.delenv(f"JUNTEK_MQTT__{name}", raising=False)
+
+    async def show(until: str, port: int) -> str:
+        shown = ""
+        running = asyncio.create_task(run_demo(duration=120, port=port, open_page=False))
+        while until not in shown and not running.done():
+            await asyncio.sleep(0.1)
+            shown += capsys.readouterr().out
+        running.cancel()
+        await asyncio.wait([running])
+        return shown
+
+    def run(until: str, *, without_iotcore: bool = False, port: int | None = None) -> str:
+        if without_iotcore:
+            monkeypatch.setitem(sys.modules, "iotcore", None)
+        shown = asyncio.run(show(until, port or free_port()))
+        assert until in shown
+        assert not list(tmp_path.glob("juntek-demo-*"))
+        return shown
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, tuple[int, str]]]:
+    """What the demo printed until it was stopped, and how the commands ended that it names: status and output."""
+    folder = tmp_path_factory.mktemp("demo")
+    words = [sys.executable, "-m", "juntek", "demo", "--duration", "200", "--port", str(free_port()), "--no-open"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}) as demo:
+        assert demo.stdout is not None
+        introduction = list(takewhile(lambda line: not line.startswith("---"), demo.stdout))
+        commands = [line.partition(" with: ")[2].strip() for line in introduction if " with: " in line]
+        running = [
+            subprocess.Popen(
+                ["script", "--quiet", "--return", "--command", f"timeout 6 {command}", "/dev/null"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            )
+            for command in commands
+        ]  # fmt: skip
+        ended = [(process.communicate(timeout=PATIENCE)[0], process.returncode) for process in running]
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+    assert demo.returncode == 0
     assert not list(folder.glob("juntek-demo-*"))
-    return done.stdout
+    return "".join(introduction) + rest, {
+        command: (end[1], end[0]) for command, end in zip(commands, ended, strict=True)
+    }
 
 
-def test_the_demo_shows_both_wires_and_what_is_published(tmp_path: Path) -> None:
-    shown = run_demo(tmp_path)
+def test_every_command_that_the_demo_prints_runs(demo: tuple[str, dict[str, tuple[int, str]]]) -> None:
+    _, commands = demo
+    assert {"--address", "examples/subscribe.py"} <= {word for command in commands for word in command.split()}
+    for command, (status, shown) in commands.items():
+        assert status == 124, f"{command} ended by itself: {shown}"
+        assert len(shown) > 100, command
+
+
+def test_the_demo_shows_both_wires_and_what_is_published(demo: tuple[str, dict[str, tuple[int, str]]]) -> None:
+    shown, _ = demo
     assert "mosquitto_sub -h 127.0.0.1 -p " in shown
     assert "examples/subscribe.py" in shown
     for sign in (
@@ -50,29 +108,31 @@ def test_the_demo_shows_both_wires_and_what_is_published(tmp_path: Path) -> None
 
 
 @pytest.mark.broker
-def test_where_the_broker_inside_has_no_package_mosquitto_is_taken(tmp_path: Path, mosquitto: Mosquitto) -> None:
+def test_where_the_broker_inside_has_no_package_mosquitto_is_taken(brief_demo: Demo, mosquitto: Mosquitto) -> None:
     del mosquitto  # that it is installed is what matters
-    shown = run_demo(tmp_path, without_iotcore=True)
+    shown = brief_demo("juntek-demo/house/state", without_iotcore=True)
     assert "Mosquitto, started for the demo" in shown
-    assert "juntek-demo/house/state" in shown
 
 
-def test_without_any_broker_the_demo_shows_everything_but_mqtt(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import shutil\nshutil.which = lambda *_, **__: None\n")
-    shown = run_demo(tmp_path, without_iotcore=True)
-    assert "everything but MQTT" in shown
-    assert "battery house" in shown
+def test_without_any_broker_the_demo_shows_everything_but_mqtt(
+    brief_demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    assert "everything but MQTT" in brief_demo("battery house", without_iotcore=True)
 
 
-def test_a_broker_that_is_named_is_used(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    shown = run_demo(tmp_path, JUNTEK_MQTT__HOST=mosquitto.host, JUNTEK_MQTT__PORT=str(mosquitto.port))
-    assert f"your broker. Subscribe with: mosquitto_sub -h {mosquitto.host} -p {mosquitto.port}" in shown
-    assert "juntek-demo/boat/state" in shown
+def test_a_broker_that_is_named_is_used(
+    brief_demo: Demo, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUNTEK_MQTT__HOST", mosquitto.host)
+    monkeypatch.setenv("JUNTEK_MQTT__PORT", str(mosquitto.port))
+    shown = brief_demo("juntek-demo/boat/state")
+    assert "MQTT: your broker." in shown
+    assert f" {mosquitto.host} {mosquitto.port} juntek-demo" in shown
 
 
-def test_a_port_that_is_taken_costs_the_page_and_says_so(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_costs_the_page_and_says_so(brief_demo: Demo) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = int(other.getsockname()[1])
-        shown = run_demo(tmp_path, port=port)
+        shown = brief_demo("juntek-demo/house/state", port=port)
     assert f"The page cannot be shown: port {port} of this computer is in use; choose another with --port." in shown
-    assert "juntek-demo/house/state" in shown

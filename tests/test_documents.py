@@ -17,13 +17,22 @@ from documents import CONFIGURATION, DOCUMENTS, GUIDE, REPLACED, ROOT, STUBS, Bl
 from juntek.capture import HEADER, format_chunk
 from juntek.config.example import write_example
 from juntek.simulator import Options as Simulated
-from juntek.simulator.past import history
+from juntek.simulator import history
 from servers.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.timeout(300)
 SHELL = [block for document in GUIDE for block in blocks(document, "sh")]
 PYTHON = [block for document in DOCUMENTS for block in blocks(document, "python")]
 TOML = [block for document in DOCUMENTS for block in blocks(document, "toml")]
+
+BELOW = [
+    (section, sentence)
+    for document in DOCUMENTS
+    for section, sentence in re.findall(
+        r"below\s`\[(\w+)\]`,?((?:\s+(?:write|and))*(?:\s`\w+ = [^`]+`(?:\s+and)?)+)", document.read_text()
+    )
+]
+"""What a reader is told to write below the header of a section."""
 
 
 # Shell ------------------------------------------------------------------------------------------------------
@@ -126,9 +135,23 @@ def test_bytes_of_the_readme_are_what_they_are_said_to_be() -> None:
 
 
 @pytest.mark.parametrize("block", TOML, ids=str)
-def test_every_configuration_of_the_readme_is_right(block: Block, tmp_path: Path) -> None:
+def test_every_configuration_can_be_pasted_below_what_was_written_first(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "juntek.toml"
-    path.write_text(block.text)
+    first = write_example(())
+    path.write_text(first if block.text == first else f"{first}\n{block.text}")
+    result = run("config", "check", "--offline", "--config", path, home=tmp_path)
+    assert (result.status, result.talk) == (0, "")
+
+
+@pytest.mark.parametrize(("section", "sentence"), BELOW)
+def test_what_is_to_be_written_below_a_section_is_right_there(section: str, sentence: str, tmp_path: Path) -> None:
+    text = write_example(())
+    lines = re.findall(r"`(\w+ = [^`]+)`", sentence)
+    for key in (line.partition(" = ")[0] for line in lines):
+        head, body = text.split(f"\n[{section}]\n", 1)
+        text = f"{head}\n[{section}]\n{re.sub(rf'^{key} = .*$', '', body, count=1, flags=re.MULTILINE)}"
+    path = tmp_path / "juntek.toml"
+    path.write_text(text.replace(f"\n[{section}]\n", "\n".join(["", f"[{section}]", *lines, ""])))
     result = run("config", "check", "--offline", "--config", path, home=tmp_path)
     assert (result.status, result.talk) == (0, "")
 

@@ -66,19 +66,17 @@ def test_swapped_wires_are_known_by_their_bytes(gap: int) -> None:
 
 @pytest.mark.parametrize("speed", [1200, 2400, 4800, 9600, 19200, 38400, 57600])
 @given(data=st.binary(min_size=40, max_size=80) | st.text("0123456789,.:=VA \r\n", min_size=40).map(str.encode))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_another_speed_is_known_by_its_bytes(speed: int, data: bytes) -> None:
     assert look_at(hear(data, speed=speed)).cause == "speed"
 
 
 @given(st.integers(0, 2**32))
-@settings(deadline=None)
 def test_noise_is_called_noise(seed: int) -> None:
     assert look_at(random.Random(seed).randbytes(200)).cause == "noise"
 
 
 @given(st.binary(max_size=400))
-@settings(deadline=None)
 def test_any_bytes_look_like_something(data: bytes) -> None:
     assert look_at(data).cause in {"swapped", "speed", "device", "noise"}
 
@@ -225,7 +223,8 @@ def test_nothing_but_questions_is_sent() -> None:
 # The command --------------------------------------------------------------------------------------------------
 
 
-def test_the_command_ends_with_what_to_do_next(tmp_path: Path) -> None:
+def test_the_command_ends_with_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.cli.find.Patience", lambda: HASTE)
     with simulator("--pty", tmp_path / "port", "--model", "KG140F"):
         result = run("find", str(tmp_path / "port"), home=tmp_path)
     assert result.status == 0

@@ -14,7 +14,7 @@ import pytest
 
 import juntek
 from juntek import meter as meters
-from juntek.meter import poller
+from juntek.meter import Timing
 from juntek.rs485.framing import encode
 from juntek.simulator import Options, Simulation
 from meter.served import until
@@ -24,8 +24,7 @@ REPLY = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "LISTEN_FIRST", 0.1)
-    monkeypatch.setattr(poller, "REPLY_TIMEOUT", 0.2)
+    monkeypatch.setattr("juntek.meter.line.TIMING", Timing(listen_first=0.1, reply=0.2))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from juntek.capture.likeness import explain_no_frames
         (b"SQLite format 3\x00", "database"),
         (bytes.fromhex("010300000002c40b") * 4, "Modbus"),
         (b"Nov  1 10:00:00 pi systemd[1]: Started.\n", "log without"),
+        (b"May 01 08:00:00 pi reader[812]: [68B blob data]\n", "journalctl --all"),
         (b"Dear all,\nmy battery is empty.\n", "text without"),
         (bytes(200), "another speed"),
     ],

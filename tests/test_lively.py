@@ -57,3 +57,9 @@ def test_damage_among_lively_loads_neither_gets_through_nor_keeps_the_truth_out(
     assert arrived >= told * clean
     # Of a million ten may get through; of fewer two, which so few can bring by chance.
     assert len(wrong) <= max(2, 10 * damaged / 1e6 + 2), wrong
+
+
+def test_a_meter_that_measures_its_voltage_before_its_current_is_heard_on_a_noisy_line() -> None:
+    outcomes = [run_share(Lively(profile, "exact", 1, lags=True).frames(2000), 1, 0.1) for profile in PROFILES]
+    assert sum(outcome.arrived for outcome in outcomes) >= 0.99 * sum(outcome.clean for outcome in outcomes)
+    assert [outcome.wrong for outcome in outcomes if outcome.wrong] == []

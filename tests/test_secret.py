@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from juntek.config import load
 from juntek.config.keys import GatewayKeys, MeterKeys, find_tables
 from juntek.errors import ConfigurationError, JuntekError, LinkError
-from juntek.links import check_link
+from juntek.links import check_link, open_link
 from juntek.option import keys_of
 from juntek.secret import hide_secrets
 
@@ -81,6 +81,24 @@ def test_a_link_that_can_never_be_opened_is_not_called_right(link: str) -> None:
         check_link(link)
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"socket://127.0.0.1:1?pass={KEY}",
+        f"rfc2217://127.0.0.1:1/#{KEY}",
+        f"socket://127.0.0.1:1;{KEY}",
+        f"esphome://127.0.0.1,key={KEY}",
+        f"esphome://127.0.0.1|{KEY}",
+        f"house:{KEY}",
+    ],
+)
+async def test_a_link_that_cannot_be_opened_says_so_without_its_secret(link: str) -> None:
+    with pytest.raises(LinkError) as refusal:
+        await open_link(link)
+    assert KEY.lower() not in str(refusal.value).lower()
+    assert KEY not in hide_secrets(link)
+
+
 @given(st.text(max_size=60))
 def test_any_text_can_be_hidden(text: str) -> None:
     assert isinstance(hide_secrets(text), str)
@@ -124,3 +142,26 @@ def test_no_secret_of_the_environment_is_in_what_can_be_printed(
     needed = {"JUNTEK_TIMESERIES__0__URL": "http://127.0.0.1:8428/write"} if section == "timeseries" else {}
     for value in (PASSWORD, "471147"):
         assert value not in complaint(load, file, {variable: value, **needed})
+
+
+ADDRESSES = (
+    ("[[timeseries]]", "url", f"http//host/write?token={PASSWORD}"),
+    ("[[timeseries]]", "url", f"ftp://host/write?p={PASSWORD}"),
+    ("[[timeseries]]", "url", f"http//me:{PASSWORD}@host/write"),
+    ("[metrics]", "listen", f"me:{PASSWORD}@127.0.0.1:9485"),
+    ("[web]", "listen", f"http://127.0.0.1:8140/?token={PASSWORD}"),
+    ("[mqtt]", "host", f"host:{PASSWORD}"),
+    ("[mqtt]", "host", f"mqtt://me:{PASSWORD}@host"),
+    ("[mqtt]", "host", f"mqtt//me:{PASSWORD}@host"),
+)
+
+
+@pytest.mark.parametrize(("header", "key", "value"), ADDRESSES)
+def test_what_is_wrong_with_an_address_is_said_without_its_secret(
+    header: str, key: str, value: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "juntek.toml"
+    file.write_text(f'[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n{header}\n{key} = "{value}"\n')
+    with pytest.raises(ConfigurationError) as refusal:
+        load(file, {})
+    assert PASSWORD not in str(refusal.value)

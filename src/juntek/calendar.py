@@ -5,10 +5,7 @@ A day is 23 or 25 hours long where clocks are changed.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import date, datetime, timedelta, tzinfo
 
 EARLIEST, LATEST = date(1900, 1, 1), date(9999, 12, 30)
 """Days before and after which are taken for these: no zone needs a time then that cannot be."""
@@ -64,11 +61,3 @@ class LocalDays:
             midnights.append(midnight)
             day += timedelta(days=1)
         return midnights
-
-
-def system_zone() -> tzinfo:
-    """Return the zone of this computer, with its summer time where the system tells its name."""
-    with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
-        name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
-        return ZoneInfo(name)
-    return datetime.now(UTC).astimezone().tzinfo or UTC

@@ -3,11 +3,9 @@
 Every message is one sentence that an owner can act on. Anything else that escapes is a bug.
 """
 
-import sys
-from importlib.util import find_spec
-
 __all__ = [
     "ConfigurationError",
+    "DamagedFileError",
     "DatabaseError",
     "JuntekError",
     "LinkError",
@@ -15,7 +13,6 @@ __all__ = [
     "NoReplyError",
     "RequestError",
     "UnknownLayoutError",
-    "install_line",
 ]
 
 
@@ -51,14 +48,8 @@ class DatabaseError(JuntekError):
     """What is kept cannot be read or written: disk full, read-only, damaged, from a newer version."""
 
 
-def install_line(extra: str) -> str:
-    """Return what an owner types to add the libraries of an extra; systems do not let a bare `pip` do that.
-
-    Where there is no pip it was scripts/install that left it out.
-    """
-    if find_spec("pip") is None:
-        return f"sudo ./scripts/install --with {extra}"
-    return f"{sys.executable or 'python'} -m pip install 'juntek[{extra}]'"
+class DamagedFileError(DatabaseError):
+    """The database is damaged, or not a database."""
 
 
 def counted(count: int, thing: str) -> str:

@@ -1,6 +1,6 @@
-"""What passes between the loop that serves a link and the language of its meters; rule: words only.
+"""What passes between a link, the loop that serves it and the language of its meters; rule: words only.
 
-RS485 is the first language (`rs485.language`). Another one, such as Bluetooth's, says what it hears in these words, and
+RS485 is the first language (`rs485.bus`). Another one, such as Bluetooth's, says what it hears in these words, and
 offers what `meter.language` asks of it.
 """
 
@@ -14,6 +14,17 @@ from juntek.reading import Reading, Settings
 
 Query = Literal["identity", "settings", "reading"]
 Risk = Literal["harmless", "accounting", "dangerous"]
+
+
+class Chunk(NamedTuple):
+    """Bytes of a bus that arrived together; `time` is in seconds since 1970, None where it was not recorded.
+
+    A recording of values that another program has decoded has a `reading` in place of bytes.
+    """
+
+    time: float | None
+    data: bytes
+    reading: Reading | None = None
 
 
 class Heard(NamedTuple):

@@ -1,4 +1,4 @@
-"""Whether a file may be used, and why it cannot be read; rule: one wording for every file.
+"""Whether a file may be used, why it cannot be read or written, and what zone is set; rule: one wording for every file.
 
 Root obeys only what is root's: a configuration or a link that another user made could lead it to that user's ends.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, JuntekError
 
 
 def explain_unreadable(error: OSError) -> str:
@@ -25,12 +28,35 @@ def explain_unreadable(error: OSError) -> str:
             return f"cannot be read ({error.strerror}); correct the path."
 
 
+@contextmanager
+def explain_unwritable(path: Path, kind: type[JuntekError] = ConfigurationError) -> Iterator[None]:
+    """Raise an error of this kind with what to do where the body cannot write the file."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{path} cannot be written ({error.strerror}); name a file in a folder of yours.") from None
+
+
 def read_bytes(path: Path, name: str) -> bytes:
     """Return what is in the file that a key `name` gives; raises ConfigurationError, which names both."""
     try:
         return path.expanduser().read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{name} {path} {explain_unreadable(error)}") from None
+
+
+def read_secret(key: str, given: str | None, path: Path | None) -> str:
+    """Return a secret as it was given for a key, or the first line of the file that `<key>_file` gives.
+
+    Raises ConfigurationError, which names the key and the file, where there is none.
+    """
+    name, secret = key, given or ""
+    if given is None and path is not None:
+        text = read_bytes(path, f"{key}_file").decode(errors="replace")
+        name, secret = f"{key}_file {path}", next(iter(text.splitlines()), "")
+    if not secret or "\ufffd" in secret:
+        raise ConfigurationError(f"{name} holds no {key.rpartition('.')[2]}; write it there as one line of text.")
+    return secret
 
 
 def refuse_links_of_others(path: Path) -> None:
@@ -81,3 +107,13 @@ def is_open_to_all(path: Path) -> bool:
 
 def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def system_zone() -> tzinfo:
+    """Return the zone of this computer, with its summer time where the system tells its name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few need a zone, and all need files
+
+    with suppress(OSError, IndexError, ValueError, ZoneInfoNotFoundError):
+        name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
+        return ZoneInfo(name)
+    return datetime.now(UTC).astimezone().tzinfo or UTC

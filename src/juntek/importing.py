@@ -11,24 +11,27 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from itertools import chain
+from itertools import pairwise
 from pathlib import Path
 
 from juntek.battery.ledger import Ledger
-from juntek.capture import Chunk, ChunkReader
+from juntek.capture import Chunk
+from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError, Unpacking
+from juntek.capture.packing import DamagedError
+from juntek.capture.recording import Recording, first_time, listen
 from juntek.capture.times import LineTimes
 from juntek.clock import CLOCK_END, Clock
 from juntek.errors import RequestError
 from juntek.history import Database
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
-from juntek.reading import Identity, Reading
+from juntek.reading import NOTHING_MORE, Identity, Reading
 from juntek.rs485.bus import Bus
 from juntek.rs485.decode import Options
 from juntek.rs485.framing import Garbage
 
+NOTHING_LEFT = "without what is left in the battery, in Ah (nominal_capacity of the meter tells it from a percentage)"
 BLOCK = 256 * 1024
 BATCH = 20_000
 """Readings in one commit."""
@@ -83,13 +86,16 @@ class LogImport:
         self._waiting: list[Reading] = []
         self._totals: list[tuple[int, ...]] = []
         self._next_totals = 0.0
+        self._earlier: set[tuple[object, ...]] = set()
+        self._earlier_too: set[tuple[object, ...]] = set()
+        """What is kept of the files before, and of this one, at times that the next one has as well."""
+        self.next_file = math.inf
 
     def add(self, chunks: Iterable[Chunk]) -> None:
         """Take the next of the recording."""
-        feed = self._bus.feed
         waiting = self._waiting
-        for chunk in chunks:
-            for event in feed(chunk.data, chunk.time):
+        for _, events in listen(self._bus, list(chunks)):
+            for event in events:
                 if event.__class__ is Reading:
                     self._take(event)
                 elif isinstance(event, Garbage):
@@ -112,18 +118,14 @@ class LogImport:
         return self.result
 
     def _take(self, reading: Reading) -> None:
-        skipped = self.result.skipped
         if self._address is None:
             self._address = reading.address
-        if reading.address != self._address:
-            skipped[f"of the meter at address {reading.address}"] += 1
-            return
+        if not says_what_is_left(reading):
+            reading = self._with_what_is_left(reading)
         time = reading.time
-        if time is None:
-            skipped[self.times.lack] += 1
-            return
-        if not EARLIEST <= time < CLOCK_END:
-            skipped["the clock was not set"] += 1
+        why = self._why_not(reading)
+        if why is not None or time is None:
+            self.result.skipped[why or self.times.lack] += 1
             return
         judged, elapsed = self._clock.judge(time, None)
         time = time if judged is None else judged
@@ -140,6 +142,41 @@ class LogImport:
             self._note_totals()
         else:
             self._totals.append(self._totals[-1] if self._totals else self._numbers())
+
+    def _why_not(self, reading: Reading) -> str | None:
+        """Return why a reading is not kept, None where it is."""
+        if reading.address not in (None, self._address):
+            return f"of the meter at address {reading.address}"
+        if not says_what_is_left(reading):
+            return NOTHING_LEFT
+        if reading.time is None:
+            return self.times.lack
+        if not EARLIEST <= reading.time < CLOCK_END:
+            return "the clock was not set"
+        return "there already" if self._is_repeated(reading.time, reading) else None
+
+    def _with_what_is_left(self, reading: Reading) -> Reading:
+        """Return a decoded reading with what is left by its percentage, where the meter's nominal capacity is known."""
+        percent, nominal = reading.more.get("state_of_charge"), self._options.nominal_capacity
+        if percent is None or not nominal:
+            return reading
+        left = round(nominal * percent / 100, 3)
+        return reading._replace(remaining_capacity=left, nominal_capacity=nominal, more=NOTHING_MORE)
+
+    def _is_repeated(self, time: float, reading: Reading) -> bool:
+        """Whether a file before had the same reading: rotated logs overlap."""
+        mark = time, reading.raw, reading.voltage, reading.current
+        if mark in self._earlier:
+            return True
+        if time >= self.next_file:
+            self._earlier_too.add(mark)
+        return False
+
+    def begin_file(self, next_file: float) -> None:
+        """Say that another recording begins, and when the one after it does (s since 1970)."""
+        self._earlier |= self._earlier_too
+        self._earlier_too = set()
+        self.next_file = next_file
 
     def _find_start(self, time: float) -> None:
         """Go on from the gateway's totals where the recording begins after them."""
@@ -193,38 +230,35 @@ def read_log(
     Raises RequestError where the file cannot be read.
     """
     times = times or LineTimes()
-    reader, packing = ChunkReader(times), Unpacking()
+    recording = Recording(times)
     try:
         with path.open("rb") as file:
             status = path.stat()
             times.until = status.st_mtime
             while block := file.read(BLOCK):
-                yield reader.feed(packing.feed(block))
+                yield recording.feed(block)
                 tell(file.tell(), status.st_size)
-            yield reader.feed(packing.finish()) + reader.finish()
+            yield recording.finish()
     except (OSError, DamagedError) as error:
         text = getattr(error, "strerror", None) or error
         raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
 
 
-def explain_nothing(path: Path) -> str:
-    """Return a sentence about a recording in which no frame was found; raises RequestError like `read_log`."""
-    reader, packing = ChunkReader(), Unpacking()
+def explain_nothing(path: Path) -> str | None:
+    """Return a sentence about a recording without frames, None where there are; raises RequestError like `read_log`."""
+    recording = Recording()
     try:
         with path.open("rb") as file:
-            reader.feed(packing.feed(file.read(BLOCK)))
+            recording.feed(file.read(BLOCK))
     except (OSError, DamagedError) as error:
         raise RequestError(f"{path} cannot be read ({error}): give the path of a recording.") from error
-    return explain_no_frames(reader.start)
+    return None if recording.has_frames else explain_no_frames(recording.start)
 
 
 def _first_time(path: Path, zone: tzinfo | None) -> float:
     """Return when a recording begins; one that does not tell comes last."""
-    for chunks in read_log(path, times=LineTimes(zone)):
-        for chunk in chunks:
-            if chunk.time is not None:
-                return chunk.time
-    return math.inf
+    found = (first_time(chunks) for chunks in read_log(path, times=LineTimes(zone)))
+    return next((time for time in found if time < math.inf), math.inf)
 
 
 def import_logs(
@@ -232,8 +266,10 @@ def import_logs(
 ) -> Imported:
     """Read recordings, sorted by when they begin, to their end."""
     several = list(paths)
-    if len(several) > 1:
-        several.sort(key=lambda path: _first_time(path, job.times.zone))
-    for chunks in chain.from_iterable(read_log(path, tell, job.times) for path in several):
-        job.add(chunks)
+    starts = [_first_time(path, job.times.zone) if len(several) > 1 else 0.0 for path in several]
+    ordered = sorted(zip(starts, several, strict=True), key=lambda pair: pair[0])
+    for (_, path), (following, _) in pairwise([*ordered, (math.inf, Path())]):
+        job.begin_file(following)
+        for chunks in read_log(path, tell, job.times):
+            job.add(chunks)
     return job.finish()

@@ -1,11 +1,16 @@
-"""Trouble of a network in one sentence; rule: pure, the same for whoever connects."""
+"""Trouble of a network in one sentence, and whom to trust in it; rule: the same for whoever connects."""
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
+
+from juntek.errors import ConfigurationError
+from juntek.files import read_bytes
 
 
 class Mend(NamedTuple):
@@ -16,6 +21,19 @@ class Mend(NamedTuple):
     authority: str
     tls: str
     """What to do where no TLS is spoken, as the end of a sentence."""
+
+
+def make_tls_context(ca_file: Path | None, key: str) -> ssl.SSLContext:
+    """Return what trusts the authorities in the file that a key gives, by default those that the system trusts.
+
+    Raises ConfigurationError for a file that is no use.
+    """
+    if ca_file is not None:
+        read_bytes(ca_file, key)
+    try:
+        return ssl.create_default_context(cafile=ca_file and ca_file.expanduser())
+    except ssl.SSLError:
+        raise ConfigurationError(f"{key} {ca_file} holds no certificate in PEM form.") from None
 
 
 def explain_no_connection(  # noqa: PLR0911 - one a cause
@@ -33,7 +51,7 @@ def explain_no_connection(  # noqa: PLR0911 - one a cause
                 return f"{who} does not speak TLS there; {mend.tls}."
             case socket.gaierror():
                 return f'{who} cannot be found, as the name "{host}" is not known; check {mend.host}.'
-            case ConnectionRefusedError():
+            case OSError() if _is_refused(cause):
                 return f"{who} is not there; start it, or check {mend.port}."
             case ConnectionResetError() if tls:
                 return f"{who} does not speak TLS there; {mend.tls}."
@@ -42,6 +60,11 @@ def explain_no_connection(  # noqa: PLR0911 - one a cause
             case OSError() if cause.errno:
                 return f"{who} cannot be reached ({cause.strerror}); check {mend.host} and the network."
     return f"{who} cannot be reached; check {mend.port}."
+
+
+def _is_refused(error: OSError) -> bool:
+    # Where a host has several addresses, asyncio joins the errors of all of them into one text.
+    return isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, who: str, mend: Mend) -> str:

@@ -140,6 +140,12 @@ class Reading(NamedTuple):
     elapsed: float | None = None
     """Seconds since the meter's reading before, by a clock that nobody sets; None for the first, and in a file."""
 
+    def at(self, time: float | None, elapsed: float | None) -> Reading:
+        """Return the reading with another time, and another time since the one before."""
+        values = list(self)  # by their places, which takes a third of the time of `_replace`
+        values[0], values[-1] = time, elapsed
+        return tuple.__new__(Reading, values)
+
     @property
     def charge_power(self) -> float:
         """W, never negative."""

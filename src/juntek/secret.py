@@ -8,8 +8,8 @@ HIDDEN = "REDACTED"
 _SHOWN = re.compile(r"port_\w+|mode|speed|db|org|bucket|precision")
 """Values of a query that are shown. All others may be secrets: a key, a token, a misspelt `pasword`."""
 _PATH = re.compile(r"[/.~](?!/)")
-_QUERY = re.compile(r"[?&]|(?<=/)(?=[^/?]*=)")
-_HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
+_QUERY = re.compile(r"[?&#]|(?<=/)(?=[^/?]*=)")
+_HOST = re.compile(r"(?:\[[^\]]*\]|[\w.%-]*)(?::\d*)?")
 
 
 def hide_secrets(address: str) -> str:

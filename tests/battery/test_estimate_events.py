@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
@@ -171,7 +172,8 @@ def test_nothing_is_lost_over_a_restart() -> None:
 
 def test_what_a_newer_version_has_learnt_is_refused_and_so_is_rubbish() -> None:
     snapshot = Estimator().snapshot()
-    for wrong in (snapshot | {"version": 99}, {"version": 1}, {}, [], None, "x", 7):
+    all_wrong: list[Any] = [snapshot | {"version": 99}, {"version": 1}, {}, [], None, "x", 7]
+    for wrong in all_wrong:
         with pytest.raises(DatabaseError):
             Estimator.restore(wrong)
 

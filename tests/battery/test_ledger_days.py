@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from juntek.battery.ledger import Ledger
-from juntek.battery.local_day import Day
+from juntek.battery.sums import Day
 from juntek.clock import Clock
 from metered import MeteredBattery, reading
 

@@ -124,7 +124,7 @@ COUNTING = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(COUNTING, EVENTS)
 def test_no_total_steps_back_or_exceeds_what_has_moved(
     meter: tuple[str, str | None], events: list[tuple[float, int, str]]

@@ -6,9 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from typer.testing import CliRunner
+
+from juntek.cli import main
 
 PATIENCE = 60
 """s after which a program that should have ended is a failure; nothing is measured by it."""
@@ -21,7 +28,34 @@ def environment(home: Path | None = None, **variables: str) -> dict[str, str]:
 
 
 def run(*arguments: object, given: bytes | None = None, home: Path | None = None, **variables: str) -> Ended:
-    """Run the program to its end."""
+    """Run the program to its end, in this process: that of its own takes a second to start."""
+    wanted = environment(home, **variables)
+    changes = {name: None for name in os.environ if name not in wanted} | wanted
+    argv, folder = sys.argv, Path.cwd()
+    with CliRunner().isolation(env=changes) as (output, talk, *_), TemporaryFile() as typed:
+        typed.write(given or b"")
+        typed.seek(0)
+        sys.stdin = TextIOWrapper(typed)
+        try:
+            sys.argv = ["juntek", *map(str, arguments)]
+            os.chdir(home or folder)
+            time.tzset()
+            main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+        finally:
+            os.chdir(folder)
+            sys.argv = argv
+        sys.stdout.flush()
+        sys.stderr.flush()
+        said = output.getvalue().decode(), talk.getvalue().decode()
+    time.tzset()
+    return Ended(status, *said)
+
+
+def run_apart(*arguments: object, given: bytes | None = None, home: Path | None = None, **variables: str) -> Ended:
+    """Run the program to its end, as a process of its own."""
     result = subprocess.run(
         [sys.executable, "-m", "juntek", *map(str, arguments)],
         input=given,

@@ -14,7 +14,7 @@ from cli.program import PATIENCE, Ended, environment, run, simulator
 from juntek.cli import app
 from juntek.cli.service import FLAGS, read_arguments
 from juntek.config import load
-from juntek.errors import install_line
+from juntek.extras import install_line
 from servers.mosquitto import Mosquitto
 
 SECRET = "hunter2"  # noqa: S105 - it opens nothing
@@ -71,7 +71,7 @@ def test_init_does_not_write_over_a_file(tmp_path: Path) -> None:
 def test_init_says_where_it_cannot_write() -> None:
     result = run("config", "init", "/proc/juntek/juntek.toml")
     assert result.status == 3
-    assert result.talk.startswith("Cannot write /proc/juntek/juntek.toml (")
+    assert result.talk.startswith("/proc/juntek/juntek.toml cannot be written (")
 
 
 def test_check_shows_what_the_gateway_would_do_and_no_secret(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
@@ -214,6 +214,7 @@ def test_flags_that_are_not_plain_are_left_to_the_command(arguments: list[str]) 
 
 
 @pytest.mark.broker
+@pytest.mark.usefixtures("in_haste")
 def test_what_a_configuration_says_is_tried_at_the_real_things(tmp_path: Path, mosquitto: Mosquitto) -> None:
     with simulator("--model", "KG140F", "--model", "KH140F", "--address", 1, "--address", 2) as meters:
         house = f'[[meters]]\nname = "house"\nlink = "{meters.url}"\n'

@@ -97,7 +97,7 @@ ROWS = [("2026-01-01T00:00:00Z", "13.25", "-5.1"), ("2026-01-01T00:01:00Z", "13.
     [
         "time,voltage,current\n" + "".join(",".join(row) + "\n" for row in ROWS),
         "# a remark\nDate;Volts (V);Amps (A)\n" + "".join(";".join(row).replace(".", ",") + "\n" for row in ROWS),
-        "seconds\tV\tI\n0\t13.25\t-5.1\n30\tnan\t1\n40\t13\t\n60\t13.24\t-5.1\n",
+        "when\tV\tI\n1790000000\t13.25\t-5.1\n1790000030\tnan\t1\n1790000040\t13\t\n1790000060\t13.24\t-5.1\n",
         "".join(json.dumps(dict(zip(("time", "voltage", "current"), row, strict=True))) + "\n" for row in ROWS),
     ],
     ids=["commas", "semicolons", "tabs", "objects"],

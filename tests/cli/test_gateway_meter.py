@@ -108,6 +108,13 @@ def test_settings_are_shown_by_any_page_and_written_by_one_that_allows_it(site: 
     assert (refused.status, len(refused.talk.splitlines()), "allow_control" in refused.talk) == (3, 1, True)
 
 
+def test_a_recording_beside_the_gateway_says_to_stop_it(site: tuple[Path, str]) -> None:
+    folder, port = site
+    result = beside(folder, "capture", port, "-o", folder / "bus.log")
+    assert (result.status, len(result.talk.splitlines()), "systemctl stop" in result.talk) == (4, 1, True)
+    assert not (folder / "bus.log").exists()
+
+
 def test_an_address_that_the_gateway_does_not_know_is_named(site: tuple[Path, str]) -> None:
     folder, port = site
     result = beside(folder, "read", port, "--address", "7")

@@ -104,7 +104,7 @@ def test_an_error_becomes_its_sentence_and_status(
         del arguments
         raise error
 
-    monkeypatch.setattr("juntek.cli.app", fail)
+    monkeypatch.setattr("juntek.cli.usage.run_command", fail)
     monkeypatch.setattr("sys.argv", ["juntek", "read"])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -21,8 +21,7 @@ from cli.program import run
 from history.made import TOTALS, assert_rollups_are_right, rollups_in, rows_in
 from juntek.capture import HEADER, format_chunk
 from juntek.history import Database
-from juntek.simulator import Options
-from juntek.simulator.past import history
+from juntek.simulator import Options, history
 
 READINGS = 5400
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

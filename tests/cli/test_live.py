@@ -110,7 +110,7 @@ def test_reading_without_end_is_stopped_well(meter: Running) -> None:
     ("url", "status", "sentence"),
     [
         ("/dev/ttyNOSUCH", 4, "There is no port /dev/ttyNOSUCH"),
-        ("socket://127.0.0.1:1", 4, "Cannot open socket://127.0.0.1:1: nothing listens on port 1 of 127.0.0.1;"),
+        ("socket://127.0.0.1:1", 4, "Cannot open socket://127.0.0.1:1: the bridge at 127.0.0.1:1 is not there;"),
         ("socket://no-such-host.invalid:4001", 4, "Cannot open socket://no-such-host.invalid:4001: "),
         ("sokcet://127.0.0.1:1", 4, "'sokcet://127.0.0.1:1' is not a link: give a device path"),
         ("replay:/no/such", 4, "Cannot open replay:/no/such: there is no file /no/such; check the name"),
@@ -211,7 +211,7 @@ def test_a_capture_is_not_written_over(meter: Running, tmp_path: Path) -> None:
 def test_a_capture_that_cannot_be_written_is_one_sentence(meter: Running) -> None:
     result = run("capture", meter.url, "-o", "/no/such/bus.log", "--seconds", 1)
     assert result.status == 2
-    assert result.talk.startswith("Cannot write /no/such/bus.log (No such file or directory); choose a file in")
+    assert result.talk.startswith("/no/such/bus.log cannot be written (No such file or directory); name a file in")
 
 
 def test_a_capture_of_a_link_that_is_not_there_leaves_no_good_file_behind_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.program import run
-from juntek.cli.service_unit import find_owner, write_unit
+from juntek.cli.service_unit import find_owner, join_group, leave_groups, write_unit
 from juntek.errors import RequestError
 
 
@@ -38,6 +38,21 @@ def test_the_gateway_never_runs_as_root(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with pytest.raises(RequestError):
         find_owner(program)
+
+
+def test_only_users_whom_an_installation_let_open_serial_ports_are_taken_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr("juntek.cli.service_unit.JOINED", tmp_path / "etc" / "joined")
+    monkeypatch.setattr("juntek.cli.service_unit.subprocess.run", lambda command, **_: ran.append(command))
+    leave_groups()
+    assert ran == [], "nobody was let in"
+    join_group("pi", "dialout")
+    leave_groups()
+    assert ran[1:] == [["gpasswd", "--delete", "pi", "dialout"]]
+    leave_groups()
+    assert len(ran) == 2
 
 
 def test_where_there_is_no_systemd_it_says_so(tmp_path: Path) -> None:

@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from cli.program import Ended, simulator
-from juntek.cli import app
-from juntek.cli.stopping import status_of
-from juntek.errors import JuntekError
+from cli.program import Ended, run, simulator
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("in_haste")]
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +23,6 @@ def url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(autouse=True)
-def in_no_time(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """The program runs in this process and does not wait long for a display, of which there is none."""
-    monkeypatch.setattr("juntek.meter.poller.LISTEN_FIRST", 0.05)
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("JUNTEK_CONFIG", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def run(*arguments: object, home: Path, given: bytes | None = None) -> Ended:
-    del home  # it is the one of `in_no_time`
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=given or b"")
-    error = result.exception
-    if isinstance(error, JuntekError):
-        return Ended(status_of(error), result.stdout, f"{result.stderr.rpartition(chr(10))[0]}{error}")
-    assert error is None or isinstance(error, SystemExit), result.stderr
-    return Ended(result.exit_code, result.stdout, result.stderr)
 
 
 def values(url: str, home: Path, *arguments: object) -> dict[str, Any]:

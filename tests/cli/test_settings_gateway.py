@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.program import Ended, run
+from cli.program import Ended
+from cli.program import run_apart as run
 from gateway.controlled import Controlled, controlled
 from juntek.history.queries import HistoryReader
 from juntek.lock import hold, lock_of

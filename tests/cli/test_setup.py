@@ -20,7 +20,7 @@ from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("in_haste")]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,47 @@ def test_secrets_are_kept_from_others(
     assert isinstance(web, WebOptions)
     assert (mqtt.username, web.listen, web.needs_password) == ("me", "0.0.0.0:8140", True)
     assert run("config", "check", "--config", file, home=tmp_path).status == 0
+
+
+def test_a_port_that_does_not_answer_stays_unless_the_meter_is_found_at_another(
+    meter: Running, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind the Debian package, which writes the file before an adapter is plugged in."""
+    file.parent.mkdir()
+    file.write_text('[[meters]]\nname = "boat"\nlink = "/dev/no-such-port"\n')
+    for ports, link, address in (([], "/dev/no-such-port", 1), ([meter.url], meter.url, 3)):
+        monkeypatch.setattr("juntek.links.device.list_ports", lambda ports=ports: ports)
+        result = run("setup", "--config", file, "--broker", "none", "--yes", home=tmp_path)
+        assert (result.status, "/dev/no-such-port" in result.talk) == (0, True)
+        (boat,) = keys(file)["meters"]
+        assert (boat["name"], boat["link"], boat["address"]) == ("boat", link, address)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ('\ufeff[[meters]]\nname = "boat"\nlink = "replay:none"\n', 0),
+        ('[[meters]]\r\nname = "boat"\r\nlink = "replay:none"\r\n', 0),
+        ('meters = [{name = "boat", link = "replay:none"}]\nweb.listen = "127.0.0.1:9000"\n', 0),
+        ('[[meters]]\nname = "boat"\nname = "van"\n', 3),
+        (f"x = {'[' * 2000}{']' * 2000}", 3),
+        ("[mqtt]\n", 3),
+    ],
+)
+def test_a_file_is_changed_in_whichever_form_it_is_or_what_is_wrong_is_said(
+    file: Path, tmp_path: Path, text: str, status: int
+) -> None:
+    file.parent.mkdir()
+    file.write_bytes(text.encode())
+    given = ("--link", "replay:none", "--address", 2, "--broker", "none", "--page", "local", "--chemistry", "agm")
+    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
+    assert result.status == status, result.talk
+    if status:
+        assert file.read_bytes() == text.encode()
+        assert len(result.talk.splitlines()) == 1
+    else:
+        boat = {"name": "boat", "link": "replay:none", "address": 2, "battery": {"chemistry": "agm"}}
+        assert keys(file)["meters"] == [boat]
 
 
 @pytest.mark.parametrize(

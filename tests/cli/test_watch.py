@@ -99,6 +99,15 @@ def test_the_view_says_what_is_going_on(state: str, snapshot: SnapshotAssertion)
     assert (lines[0], lines[2:6] if watched.reading is None else [], lines[-5:]) == snapshot
 
 
+@pytest.mark.parametrize("readings", [0, 160])
+def test_the_view_says_that_it_is_the_gateway_that_asks(readings: int) -> None:
+    watched = watched_with(WELL, readings=readings, heard=99.5 if readings else None)
+    watched.by_gateway = True
+    shown = draw(watched, 100.0, 80, 24).plain
+    assert "gateway is polling" in shown
+    assert readings or "The gateway is asking address 1" in shown
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_the_view_never_is_larger_than_the_terminal(state: str) -> None:
     watched, now = STATES[state]
@@ -211,7 +220,7 @@ def test_the_view_follows_the_meter_and_its_link_and_ends_with_q() -> None:
         screen.wait_for("polling")
         meter.stop()
         screen.wait_for("no link")
-        screen.wait_for("nothing listens on port")
+        screen.wait_for("there; start it")
         screen.forget()
         with simulator("--listen", meter.url.replace("socket", "tcp")):
             screen.wait_for("polling")

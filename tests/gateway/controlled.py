@@ -14,6 +14,7 @@ import pytest
 
 from juntek.config import load
 from juntek.gateway import Gateway
+from juntek.meter import Timing
 from juntek.outputs.web.passwords import hash_password
 from juntek.simulator import Options
 from juntek.update import Update
@@ -68,7 +69,7 @@ async def controlled(
     mqtt: str = '["settings"]',
     options: Options | None = None,
 ) -> AsyncIterator[Controlled]:
-    monkeypatch.setattr("juntek.meter.poller.LISTEN_FIRST", 0.05)
+    monkeypatch.setattr("juntek.meter.line.TIMING", Timing(listen_first=0.05))
     wires = Wires(options or Options())
     port = free_port()
     async with wires.simulation as simulation:

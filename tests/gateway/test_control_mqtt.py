@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.controlled import controlled
+from juntek.history.queries import HistoryReader
 from juntek.simulator import Options
 from servers.mosquitto import Mosquitto
 from servers.recorder import Recorder, record
@@ -86,14 +88,16 @@ async def test_what_is_retained_is_not_obeyed_when_the_gateway_comes_or_comes_ba
 
 
 KEYS = (
-    "nominal_capacity", "relay_type", "over_voltage_protection", "factory_reset", "set_address", "output",
-    "full_voltage",
+    "nominal_capacity", "relay_type", "over_voltage_protection", "over_current_protection", "factory_reset",
+    "set_address",
+    "output", "full_voltage",
     "explode", "bluetooth_password", "state_of_charge", "zero_current", "", "a b", "NOMINAL", "ä", "voltage",
 )  # fmt: skip
 VALUES = (
     "-1", "0", "nan", "inf", "1e3", "99999", "0x10", "١٢", "", "{}", "[]", "null", "true", "off", "{", '{"value": {}}',
     '{"value": true}', '{"value": 200, "id": 3}', '{"value": 200, "more": 1}', "x" * 600, b"\xff\xfe", "200 Ah", "--5",
     '{"value": NaN}', '{"value": 1e999}', "normally_close", "one", "[" * 500,
+    '{"value": "\\ud800"}', '{"value": 200, "id": "\\udfff"}', '{"value": -Infinity, "id": "a"}',
 )  # fmt: skip
 
 
@@ -123,6 +127,7 @@ async def test_a_thousand_messages_that_may_not_be_obeyed_reach_no_wire(
         await recorder.wait_for(lambda message: message.topic == OUTCOME and message.json()["id"] == "the last")
         assert next(sent) > 1000
         assert site.writes == 0
+        assert site.gateway.context.sinks["mqtt"].failures == 0
         assert all(message.json()["outcome"] == "refused" for message in recorder.on(OUTCOME))
         refused = recorder.on(OUTCOME)[-1].json()["refused"]
         assert refused["not allowed"] > 100
@@ -137,3 +142,32 @@ async def test_a_flood_is_refused_and_the_gateway_goes_on(
             await recorder.publish(f"{SET}/state_of_charge", str(number % 100))
         await recorder.wait_for(lambda message: message.topic == OUTCOME and message.json()["refused"] != {})
         assert site.house.available
+
+
+async def test_two_who_write_at_once_over_mqtt_and_http_do_not_lose_a_value(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        record(mosquitto, OUTCOME) as recorder,
+        controlled(tmp_path, monkeypatch, broker=mosquitto.port) as site,
+        site.signed_in() as browser,
+    ):
+        settings = "/api/meters/house/settings"
+        for number in range(1, 6):
+            request = asyncio.create_task(
+                browser.post(
+                    settings, json={"values": {"nominal_capacity": 200 + number, "current_calibration": number}}
+                )
+            )
+            await recorder.publish(f"{SET}/nominal_capacity", f'{{"value": {100 + number}, "id": "{number}"}}')
+            await recorder.publish(f"{SET}/voltage_calibration", f'{{"value": {number}, "id": "v{number}"}}')
+            told = [await outcome(recorder, 2 * number - 1), await outcome(recorder, 2 * number)]
+            answers = (await request).json()["outcomes"]
+            assert {one["outcome"] for one in (*told, *answers)} == {"obeyed"}
+            assert site.setting("nominal_capacity") in (100 + number, 200 + number)
+            assert (site.setting("current_calibration"), site.setting("voltage_calibration")) == (number, number)
+        with HistoryReader(site.database) as reader:
+            entries = [entry for entry in reader.commands() if entry.key == "nominal_capacity"]
+        assert len(entries) == 10, "each is in the audit"
+        assert site.setting("nominal_capacity") == entries[0].new, "the last one counts"
+        assert {entry.who.partition(" ")[0] for entry in entries} == {"MQTT", "page"}

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from juntek.config import load
-from juntek.gateway import Gateway
-from juntek.meter import line, state
+from juntek.gateway import MOST_TOLD, Gateway
+from juntek.meter import Timing
 from juntek.simulator import Options, Simulation
+from juntek.update import Health, Update
 
 
 async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_return(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(state, "PATIENCE", 0.8)
-    monkeypatch.setattr(line, "WATCH_INTERVAL", 0.05)
+    monkeypatch.setattr("juntek.meter.line.TIMING", Timing(patience=0.8, watch=0.05))
     caplog.set_level(logging.INFO, "juntek.gateway")
 
     async def told(words: str, times: int) -> None:
@@ -44,3 +44,21 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
         await asyncio.wait(running)
     (introduction,) = (message for message in caplog.messages if "firmware" in message)
     assert re.fullmatch(r"house: KG140F, firmware \d\.\d\d, \d\d\.\d V, \d+ %", introduction)
+
+
+def test_a_link_that_comes_and_goes_all_day_does_not_fill_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "juntek.gateway")
+    path = tmp_path / "juntek.toml"
+    path.write_text('[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
+    gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
+    now = 0.0
+    monkeypatch.setattr("juntek.gateway.time.monotonic", lambda: now)
+    for now in range(0, 86_400, 4):  # noqa: B007 - the clock reads it
+        for health in (Health(mode="poll", connected=True), Health(mode="poll", error="The link was lost.")):
+            gateway._log(Update("house", available=False, reading=None, identity=None, settings=None, health=health))
+    lines = [message for message in caplog.messages if message.startswith("house: ")]
+    assert len(lines) <= 24 * (MOST_TOLD + 1)
+    assert "house: The link was lost." in lines
+    assert lines[MOST_TOLD] != lines[MOST_TOLD - 2], "it says that it says no more"

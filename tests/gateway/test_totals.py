@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,7 +16,7 @@ import juntek
 from juntek import Reading
 from juntek.errors import DatabaseError
 from juntek.gateway.totals import AT_ONCE, TotalsKeeper
-from juntek.history import Database
+from juntek.history import Database, database_file
 from juntek.rs485.framing import encode
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -87,20 +89,42 @@ async def test_a_full_disk_is_told_once_and_totals_stand_still_until_they_are_ke
     assert caplog.messages[-1] == "Totals are kept again."
 
 
-@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+@pytest.mark.parametrize("way", ["deleted", "replaced", "written over", "an older one", "another program's", "text"])
 async def test_a_file_that_is_there_no_more_is_told_and_all_totals_go_into_the_new_one(
-    tmp_path: Path, *, replaced: bool
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "juntek.db"
-    totals = TotalsKeeper(lambda: Database(path), {"house": 1.0, "van": 1.0}, ZONE, lambda: 1_750_000_000.0)
+    monkeypatch.setattr(database_file, "STEADY", 0.001)
+    path, other = tmp_path / "juntek.db", tmp_path / "other.db"
+    clock = count(1_750_000_000.0)
+    totals = TotalsKeeper(lambda: Database(path), {"house": 1.0, "van": 1.0}, ZONE, lambda: next(clock))
     await totals.open()
     for meter in ("house", "van"):
         first(totals, meter)
     await totals.commit()
-    if replaced:
-        Database(tmp_path / "other.db").close()
-        (tmp_path / "other.db").replace(path)
+    with Database(path) as database, sqlite3.connect(other) as theirs:
+        if way == "an older one":
+            database._connection.backup(theirs)
+        elif way == "another program's":
+            theirs.execute("CREATE TABLE theirs (x)")
+    for second in (5, 6):
+        totals.add("house", reading(second))
+        await totals.commit()
+        with Database(path) as database:
+            database._connection.execute("PRAGMA wal_checkpoint").fetchall()
+    if way not in ("an older one", "another program's"):
+        other.unlink()
+        Database(other).close()
+    if way == "deleted":
+        path.unlink()
+    elif way == "replaced":
+        other.replace(path)
     else:
+        path.write_bytes(b"a text\n" * 1000 if way == "text" else other.read_bytes())
+    totals.add("house", reading(7))
+    if way in ("another program's", "text"):
+        await totals.commit()
+        assert str(path) in (totals.notice("house") or "")
+        assert totals.add("house", reading(7)).discharged_capacity == 5.06
         path.unlink()
     totals.add("house", reading(7))
     await totals.close()

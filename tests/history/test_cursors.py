@@ -12,7 +12,6 @@ from history.made import START, reading_at
 from juntek.history import MIGRATIONS, Database
 from juntek.history.cursors import Cursor, Cursors
 from juntek.history.recorder import Recorder
-from juntek.history.schema import DELIVERIES
 
 FIRST, LAST = 1000 * round(START), 1000 * round(START + 1000)
 
@@ -53,12 +52,12 @@ def test_a_meter_that_comes_after_the_target_is_sent_from_its_beginning(tmp_path
 
 def test_a_cursor_that_others_have_moved_is_not_written_over(path: Path) -> None:
     with closing(Cursors(Database(path), "engine")) as ours, closing(Cursors(Database(path), "engine")) as theirs:
-        before = {"house": ours.look()["house"][0]}
+        before = ours.look()["house"][0]
         theirs.change("house", lambda cursor: cursor.widen(FIRST, LAST))
-        ours.save(before, {"house": Cursor(head=LAST + 1)})
+        ours.save({"house": before._replace(head=LAST + 1)})
         moved = ours.look()["house"][0]
         assert moved == Cursor(head=LAST, past=FIRST, until=LAST, since=LAST, moves=1)
-        ours.save({"house": moved}, {"house": moved._replace(past=FIRST + 5000)})
+        ours.save({"house": moved._replace(past=FIRST + 5000)})
         assert theirs.look()["house"][0].past == FIRST + 5000
 
 
@@ -94,7 +93,7 @@ def test_the_accounts_of_an_older_version_become_cursors(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("DROP TABLE cursor")
         connection.execute("DELETE FROM migration WHERE name = '0004 cursors'")
-        for statement in DELIVERIES:
+        for statement in MIGRATIONS["0003 deliveries"]:
             connection.execute(statement)
         for values in ((1, "engine", FIRST), (2, "done", FIRST), (3, "new", None)):
             connection.execute("INSERT INTO target VALUES (?, ?, ?)", values)

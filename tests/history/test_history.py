@@ -50,7 +50,7 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     st.lists(st.tuples(*(st.none() | st.integers(-(2**40), 2**40) for _ in FIELDS[4:])), min_size=1, max_size=30),
     st.integers(-300, 300),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_block_gives_back_whatever_was_packed(rows: list[tuple[int | None, ...]], current: int) -> None:
     count, columns = len(rows), dict(enumerate(range(len(FIELDS))))
     batch: Batch = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
@@ -228,7 +228,7 @@ def test_days_are_those_of_whoever_asks(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from([1, 30, 280, 700, 5000, 40_000, 200_000]), min_size=2, max_size=40), st.integers(0, 90))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_gaps_are_shared_out_between_the_days_of_any_zone(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int], quarter: int
 ) -> None:
@@ -347,7 +347,7 @@ def test_a_backup_of_a_database_in_use_is_whole(hours: Path, tmp_path: Path) -> 
 
 
 @given(st.lists(st.tuples(st.integers(0, 9000), st.integers(1, 400)), min_size=1, max_size=8))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_in_whatever_order_it_comes_rollups_are_what_the_readings_say(
     tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[int, int]]
 ) -> None:

@@ -88,6 +88,7 @@ def test_an_export_and_a_push_say_what_was_published(path: Path) -> None:
     rows = rows_in(path)
     assert rows[-1]["state_of_charge"] == BELIEVED
     assert rows[0]["state_of_charge"] == readings(0, 1)[0].state_of_charge
+    assert [rows[place]["state_of_charge_uncertainty"] for place in (0, -1)] == [None, UNCERTAIN]
     plain, told = (lines_of("home", "house", batch_of(batch)) for batch in (readings(0, 2), watched(0, 2)))
     assert b"state_of_charge_ratio=0.5357," in plain[0]
     assert b"meter_state_of_charge" not in plain[0]

@@ -21,7 +21,7 @@ from history.made import reading_at, rows_in
 from juntek import history as database_module
 from juntek.errors import DatabaseError
 from juntek.history import Database
-from juntek.history.queries import SERIES_KEYS, HistoryReader
+from juntek.history.queries import ROW_KEYS, SERIES_KEYS, HistoryReader
 from juntek.history.recorder import Recorder
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -30,6 +30,8 @@ METERS = sorted(TOLD["meters"])
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = 1_793_011_633.0
 PARTS = ("minimum", "average", "maximum", "last", "increase")
+THEN = ROW_KEYS.index("estimated") + 1
+"""Columns that a reading had in that version; what came since stands after them."""
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def test_readings_are_the_same(old: Path, meter: str) -> None:
     with reader_of(old) as reader:
         assert reader.count(meter) == told["count"]
         assert list(reader.span(meter) or ()) == told["span"]
-        rows = json.dumps(list(reader.readings(meter, 0, 2**33)))
+        rows = json.dumps([row[:THEN] for row in reader.readings(meter, 0, 2**33)])
     assert hashlib.sha256(rows.encode()).hexdigest() == told["digest"]
 
 
@@ -95,7 +97,7 @@ def test_it_goes_on(old: Path) -> None:
             recorder.record({"house": more[start : start + 6]})
     rows = rows_in(old)
     assert (
-        hashlib.sha256(json.dumps([list(row.values()) for row in rows[: -len(more)]]).encode()).hexdigest()
+        hashlib.sha256(json.dumps([list(row.values())[:THEN] for row in rows[: -len(more)]]).encode()).hexdigest()
         == (told["digest"])
     )
     assert [row["voltage"] for row in rows[-len(more) :]] == [reading.voltage for reading in more]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from history.made import START, readings, rollups_in, rows_in
-from juntek.errors import ConfigurationError, DatabaseError
+from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.history import Database
 from juntek.history.inspection import Inspection, find_damage, repair
 from juntek.history.queries import HistoryReader
@@ -93,6 +93,20 @@ def test_of_a_damaged_page_of_minutes_all_else_is_saved(path: Path, tmp_path: Pa
     with Database(tmp_path / "new.db") as new:
         assert new.load_ledgers() == LEDGERS
         Recorder(new).record({"house": readings(4 * 86_400, 10)})
+
+
+@pytest.mark.parametrize("share", [0.6, 0.99])
+def test_of_a_file_that_lost_its_end_the_rest_is_saved(path: Path, tmp_path: Path, share: float) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(int(size * share) // PAGE * PAGE)
+    with pytest.raises(DamagedFileError):
+        Database(path)
+    saved = repair(path, tmp_path / "saved.db")
+    assert saved.losses
+    assert saved.rows["minute"] > 0
+    with Database(tmp_path / "saved.db") as database:
+        assert set(database.load_ledgers()) <= set(LEDGERS)
 
 
 def test_hours_that_cannot_be_read_are_made_of_their_minutes(path: Path, tmp_path: Path) -> None:

@@ -118,13 +118,13 @@ async def test_nobody_listens(is_sentence: Callable[[object], str]) -> None:
         port = free.getsockname()[1]
     with pytest.raises(LinkError) as error:
         await open_link(f"esphome://127.0.0.1:{port}/?port_name=Meter")
-    assert f"nothing listens on port {port}" in is_sentence(error.value)
+    assert f":{port} is not there; start it" in is_sentence(error.value)
 
 
 async def test_the_host_is_not_known(is_sentence: Callable[[object], str]) -> None:
     with pytest.raises(LinkError) as error:
         await open_link("esphome://no-such-host.invalid/?port_name=Meter")
-    assert "host name 'no-such-host.invalid' is not known" in is_sentence(error.value)
+    assert 'the name "no-such-host.invalid" is not known' in is_sentence(error.value)
 
 
 WITHOUT_THE_LIBRARY = """

@@ -116,7 +116,7 @@ async def test_nobody_listens(is_sentence: Callable[[object], str]) -> None:
         port = free.getsockname()[1]
     with pytest.raises(LinkError) as error:
         await open_link(f"rfc2217://127.0.0.1:{port}")
-    assert f"nothing listens on port {port}" in is_sentence(error.value)
+    assert f":{port} is not there; start it" in is_sentence(error.value)
 
 
 async def test_an_address_that_is_not_whole(is_sentence: Callable[[object], str]) -> None:

@@ -8,28 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from juntek.meter import line, poller, state
-from juntek.simulator import display
+from juntek.simulator import wires
 from meter.served import ENOUGH, open_files
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All waiting made short, in about the true proportions."""
-    for module, name, seconds in (
-        (poller, "LISTEN_FIRST", 0.15),
-        (poller, "SILENCE", 0.4),
-        (poller, "REPLY_TIMEOUT", 0.15),
-        (poller, "SETTINGS_INTERVAL", 0.3),
-        (poller, "LONGEST_REST", 0.4),
-        (line, "SHORTEST_WAIT", 0.01),
-        (line, "LONGEST_WAIT", 0.05),
-        (line, "WATCH_INTERVAL", 0.05),
-        (state, "PATIENCE", 0.8),
-        (display, "NEWER_PAUSE", 0.03),
-        (display, "OLDER_PAUSE", 0.04),
-    ):
-        monkeypatch.setattr(module, name, seconds)
+def quick_displays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Displays that ask as often as the lines of these tests do."""
+    monkeypatch.setattr(wires, "NEWER_PAUSE", 0.03)
+    monkeypatch.setattr(wires, "OLDER_PAUSE", 0.04)
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any, cast
 
 from juntek import Reading
-from juntek.meter import Line, MeterOptions, Mode
+from juntek.meter import Line, MeterOptions, Mode, Timing
 from juntek.simulator import Options, Simulation
 from juntek.update import Update
 
 ENOUGH = 20.0
 """s that a test waits for what must come; never a measure."""
+
+IMPATIENT = Timing(
+    listen_first=0.15, silence=0.4, reply=0.15, settings=0.3, rest=0.4, shortest_wait=0.01, longest_wait=0.05,
+    watch=0.05, patience=0.8,
+)  # fmt: skip
+"""All waiting made short, in about the true proportions."""
 
 SPEAKERS = {"_Client": "program", "PtyPort": "program", "Answerer": "meter"}
 
@@ -110,10 +116,10 @@ class Wires:
 
 
 @asynccontextmanager
-async def serving(url: str, meters: Iterable[MeterOptions]) -> AsyncIterator[Told]:
+async def serving(url: str, meters: Iterable[MeterOptions], timing: Timing = IMPATIENT) -> AsyncIterator[Told]:
     """Run a line on a link."""
     told = Told()
-    task = asyncio.create_task(Line(url, list(meters), told).run())
+    task = asyncio.create_task(Line(url, list(meters), told, timing=timing).run())
     try:
         yield told
         assert not task.done(), task
@@ -130,12 +136,17 @@ def meters(*addresses: int, mode: Mode = "auto", interval: float = 0.03) -> list
 
 @asynccontextmanager
 async def served(
-    options: Options, *addresses: int, mode: Mode = "auto", interval: float = 0.03, echo: bool = False
+    options: Options,
+    *addresses: int,
+    mode: Mode = "auto",
+    interval: float = 0.03,
+    echo: bool = False,
+    timing: Timing = IMPATIENT,
 ) -> AsyncIterator[tuple[Wires, Told]]:
     """Run a line on a simulation."""
     wires = Wires(options, echo=echo)
     async with (
         wires.simulation as simulation,
-        serving(simulation.url, meters(*addresses, mode=mode, interval=interval)) as told,
+        serving(simulation.url, meters(*addresses, mode=mode, interval=interval), timing) as told,
     ):
         yield wires, told

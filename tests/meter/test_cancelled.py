@@ -10,7 +10,8 @@ import pytest
 import juntek
 from juntek.meter import Line
 from juntek.simulator import Options, Simulation
-from meter.served import ENOUGH, Told, meters, open_files, until
+from juntek.update import Update
+from meter.served import ENOUGH, IMPATIENT, Told, meters, open_files, until
 from meter.test_lost_links import READING, peer
 
 
@@ -28,14 +29,15 @@ async def settled(before: list[str], tasks: int) -> None:
 
 @pytest.mark.parametrize("mode", ["poll", "listen"])
 async def test_a_line_that_is_cancelled_at_any_point_leaves_nothing(port: Path | None, mode: str) -> None:
-    async with Simulation(Options(pty=port, display="none" if mode == "poll" else "newer")) as simulation:
+    options = Options(pty=port, display="none" if mode == "poll" else "newer", latency=0.005)
+    async with Simulation(options) as simulation:
         before, tasks = open_files(), len(asyncio.all_tasks())
         for turns in range(60):
-            line = Line(simulation.url, meters(mode="poll" if mode == "poll" else "listen"), Told())
+            line = Line(simulation.url, meters(mode="poll" if mode == "poll" else "listen"), Told(), timing=IMPATIENT)
             task = asyncio.create_task(line.run())
             for _ in range(turns):
                 # Some turns of the loop alone, then with time for the other end and for threads.
-                await asyncio.sleep(0 if turns < 30 else 0.002)
+                await asyncio.sleep(0 if turns < 30 else 0.001)
             await stopped(task)
             await settled(before, tasks)
 
@@ -59,9 +61,14 @@ async def test_a_cancellation_while_the_link_is_lost_is_not_lost(late: int) -> N
 
     async with peer(talk) as url:
         for _ in range(20):
-            told = Told()
-            task = asyncio.create_task(Line(url, meters(mode="poll"), told).run())
-            await until(lambda told=told: told.last and told.last["meter 1"].health.connected)  # type: ignore[misc]
+            connected = asyncio.Event()
+
+            def tell(update: Update, connected: asyncio.Event = connected) -> None:
+                if update.health.connected:
+                    connected.set()
+
+            task = asyncio.create_task(Line(url, meters(mode="poll"), tell, timing=IMPATIENT).run())
+            await connected.wait()
             for _ in range(late):
                 await asyncio.sleep(0)
             await stopped(task)

@@ -11,14 +11,14 @@ import pytest
 from juntek import LinkError, RequestError
 from juntek.meter import Line, MeterOptions, Mode
 from juntek.simulator import Display, Options
-from meter.served import Told, Wires, until
+from meter.served import IMPATIENT, Told, Wires, until
 
 
 @asynccontextmanager
 async def line_of(wires: Wires, mode: Mode = "auto") -> AsyncIterator[tuple[Line, Told]]:
     told = Told()
     async with wires.simulation as simulation:
-        line = Line(simulation.url, [MeterOptions(name="house", mode=mode, interval=0.03)], told)
+        line = Line(simulation.url, [MeterOptions(name="house", mode=mode, interval=0.03)], told, timing=IMPATIENT)
         task = asyncio.create_task(line.run())
         try:
             await until(lambda: told.readings and told.last["house"].settings is not None)

@@ -5,29 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from juntek import LinkError, RequestError
 from juntek.control import controls_of
-from juntek.meter import Line, Mode
+from juntek.meter import Line, Mode, Timing
 from juntek.rs485.family import Model, find_models
 from juntek.simulator import Options
 from juntek.simulator.registers import Writes
 from juntek.update import Update
-from meter.served import Told, Wires, meters, until
+from meter.served import IMPATIENT, Told, Wires, meters, until
 
+QUICK = replace(IMPATIENT, listen_first=0.05)
 NAMES = {"KG-F": "KG140F", "KL-F": "KL140F", "KH-F": "KH140F"}
 
 
 @asynccontextmanager
-async def on_line(wires: Wires, model: Model, *, mode: Mode = "auto", lines: int = 1) -> AsyncIterator[list[Line]]:
+async def on_line(
+    wires: Wires, model: Model, *, mode: Mode = "auto", lines: int = 1, timing: Timing = QUICK
+) -> AsyncIterator[list[Line]]:
     """Serve a simulated line, by as many programs as told, until all know the meter."""
     (options,) = meters(1, mode=mode)
     object.__setattr__(options.options, "family", model.family)
     async with wires.simulation as simulation:
         told = [Told() for _ in range(lines)]
-        served = [Line(simulation.url, [options], each) for each in told]
+        served = [Line(simulation.url, [options], each, timing=timing) for each in told]
         tasks = [asyncio.create_task(line.run()) for line in served]
         try:
             await until(lambda: all(each.readings and each.last["meter 1"].settings for each in told))
@@ -51,17 +55,9 @@ def wish_of(control: object) -> object:
     return high if low == 0 or high < 1000 else low
 
 
-@pytest.fixture(autouse=True)
-def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.meter.poller.LISTEN_FIRST", 0.05)
-
-
 @pytest.mark.parametrize("model", find_models(), ids=lambda model: model.family)
 @pytest.mark.parametrize("display", ["none", "newer"])
-async def test_every_setting_is_written_to_its_limits_and_read_back(
-    model: Model, display: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("juntek.simulator.display.NEWER_PAUSE", 0.03)
+async def test_every_setting_is_written_to_its_limits_and_read_back(model: Model, display: str) -> None:
     wires = Wires(Options(models=(NAMES[model.family],), display=display))  # type: ignore[arg-type]
     async with on_line(wires, model) as (line,):
         await line.identify(1)
@@ -120,11 +116,10 @@ async def test_an_address_that_another_meter_has_is_refused() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_on_a_noisy_line_nothing_is_told_that_is_not_so(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.meter.poller.REPLY_TIMEOUT", 0.05)
+async def test_on_a_noisy_line_nothing_is_told_that_is_not_so(seed: int) -> None:
     wires = Wires(Options(seed=seed))
     (model,) = (model for model in find_models() if model.family == "KG-F")
-    async with on_line(wires, model) as (line,):
+    async with on_line(wires, model, timing=replace(QUICK, reply=0.05)) as (line,):
         wires.simulation.noise.probability = 0.15
         meter = wires.simulation.sites[0].meter
         obeyed = 0

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import juntek
@@ -96,7 +96,6 @@ STEPS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.floats(START, START + 1e8), st.lists(st.tuples(STEPS, st.integers(1, 30)), max_size=30))
 def test_no_two_readings_of_a_meter_have_the_same_ms_in_the_history(
     start: float, bursts: list[tuple[float, int]]

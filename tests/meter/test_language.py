@@ -6,6 +6,7 @@ import asyncio
 import struct
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from juntek.exchange import Command, Heard, Query
 from juntek.meter import Line, MeterOptions
 from juntek.meter.language import Event
 from links.peers import tcp_peer
-from meter.served import Told, until
+from meter.served import IMPATIENT, Told, until
 
+QUICK = replace(IMPATIENT, reply=0.01)
 FRAME = struct.Struct(">BBHhI")
 """0xA5, address, 0.01 V, 0.01 A, 0.001 Ah."""
 
@@ -39,9 +41,6 @@ class Binary:
         count = len(data) // FRAME.size
         self._rest = data[count * FRAME.size :]
         return [data[place * FRAME.size : (place + 1) * FRAME.size] for place in range(count)]
-
-    def rest(self) -> list[bytes]:
-        return []
 
     def take(self, parts: list[bytes], time: float | None) -> list[Event]:
         return [self._read(part, time) for part in parts]
@@ -82,7 +81,9 @@ async def test_a_meter_of_another_language_is_asked_read_and_written_to() -> Non
     async with tcp_peer() as peer:
         told = Told()
         options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
-        line = Line(f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary())
+        line = Line(
+            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary(), timing=replace(IMPATIENT, reply=0.01)
+        )
         task = asyncio.create_task(line.run())
         reader, writer = await peer.accept()
         assert await reader.readexactly(3) == b"\x5a\x07s"
@@ -101,7 +102,9 @@ async def test_a_command_whose_link_is_lost_in_the_middle_is_told_so() -> None:
     async with tcp_peer() as peer:
         told = Told()
         options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
-        line = Line(f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary())
+        line = Line(
+            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary(), timing=replace(IMPATIENT, reply=0.01)
+        )
         task = asyncio.create_task(line.run())
         reader, writer = await peer.accept()
         await reader.readexactly(3)

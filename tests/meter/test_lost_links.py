@@ -7,16 +7,16 @@ import os
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from juntek.links import device
-from juntek.meter import Line
-from juntek.meter import line as lines
+from juntek.meter import Line, Timing
 from juntek.rs485.framing import encode
 from juntek.simulator import Options
-from meter.served import ENOUGH, Told, meters, served, serving, until
+from meter.served import ENOUGH, IMPATIENT, Told, meters, served, serving, until
 
 READING = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])
 
@@ -55,8 +55,8 @@ async def test_after_a_reconnect_the_meter_is_asked_who_it_is_again() -> None:
 class Waiting(Line):
     """A line that says how long it waits between attempts, and does not."""
 
-    def __init__(self, url: str, told: Told) -> None:
-        super().__init__(url, meters(), told)
+    def __init__(self, url: str, told: Told, timing: Timing) -> None:
+        super().__init__(url, meters(), told, timing=timing)
         self.waits: list[float] = []
 
     async def _rest(self) -> None:
@@ -65,9 +65,9 @@ class Waiting(Line):
 
 
 @asynccontextmanager
-async def waiting(url: str, count: int) -> AsyncIterator[tuple[Waiting, Told]]:
+async def waiting(url: str, count: int, timing: Timing = IMPATIENT) -> AsyncIterator[tuple[Waiting, Told]]:
     told = Told()
-    line = Waiting(url, told)
+    line = Waiting(url, told, timing)
     task = asyncio.create_task(line.run())
     try:
         await until(lambda: len(line.waits) >= count)
@@ -88,14 +88,12 @@ async def test_a_bridge_that_hangs_up_at_once_is_not_called_ever_faster() -> Non
         assert line.waits[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
 
 
-async def test_a_link_that_brought_bytes_is_soon_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "SHORTEST_WAIT", 0.001)
-
+async def test_a_link_that_brought_bytes_is_soon_tried_again() -> None:
     async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(READING)
         await hang_up(writer)
 
-    async with peer(talk) as url, waiting(url, 5) as (line, _):
+    async with peer(talk) as url, waiting(url, 5, replace(IMPATIENT, shortest_wait=0.001)) as (line, _):
         assert line.waits[1:5] == [0.001] * 4
 
 

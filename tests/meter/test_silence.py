@@ -12,10 +12,9 @@ import pytest
 
 from juntek.capture import Chunk
 from juntek.meter import Line
-from juntek.rs485 import bus, station
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
-from meter.served import Told, Wires, meters, served, serving, until
+from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
 from meter.test_lost_links import peer
 from replies import Meter
 
@@ -167,23 +166,6 @@ async def test_a_meter_that_talks_nonsense_does_not_hold_its_neighbour_back() ->
         assert len(told.of(1)) <= 1
 
 
-async def test_a_reading_that_waits_does_not_hold_a_neighbour_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(station, "LONGEST_WAIT", 3600.0)
-    monkeypatch.setattr(bus, "MOST_WAITING", 1_000_000)
-    first, second = Meter(), Meter(address=2)
-    answers = iter([*(first.tick() for _ in range(5)), first.spike(2, 270_000)])
-
-    def answer(request: Frame, _: random.Random) -> bytes:
-        if request.command != "R50":
-            return b""
-        return next(answers, b"") if request.address == 1 else second.tick()
-
-    async with peer(answering(answer)) as url, serving(url, meters(1, 2, mode="poll")) as told:
-        await until(lambda: len(told.of(1)) == 5)
-        await told.more(10, address=2)
-    assert len(told.of(1)) == 5
-
-
 # Times ------------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +174,7 @@ async def test_a_reading_has_the_time_at_which_its_bytes_came(port: Path | None)
     wires = Wires(Options(pty=port))
     start = time.time()
     async with wires.simulation as simulation:
-        line = Line(simulation.url, meters(), told, tap=chunks.append)
+        line = Line(simulation.url, meters(), told, tap=chunks.append, timing=IMPATIENT)
         task = asyncio.create_task(line.run())
         await told.more(10)
         task.cancel()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from juntek.meter import Line, MeterOptions, Mode
 from juntek.simulator import Display, Options
-from meter.served import Told, Wires, meters, served, serving, until
+from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
 
 
 @pytest.mark.parametrize("display", ["newer", "older"])
@@ -107,7 +108,7 @@ async def test_a_line_whose_bytes_are_gathered_is_read_whole(port: Path | None) 
     wires = Wires(Options(pty=port, display="newer", speed=1000.0))  # no two replies are the same
     told = Told()
     async with wires.simulation as simulation:
-        task = asyncio.create_task(Line(simulation.url, meters(), told, gather=0.1).run())
+        task = asyncio.create_task(Line(simulation.url, meters(), told, gather=0.1, timing=IMPATIENT).run())
         await told.more(20)
         wires.simulation.unplug_display()
         await told.mode("poll")
@@ -126,16 +127,14 @@ async def test_mode_poll_asks_even_beside_a_display() -> None:
     assert told.modes == ["starting", "poll"]
 
 
-async def test_mode_poll_does_not_listen_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.meter.poller.LISTEN_FIRST", 3600.0)
-    async with served(Options(), mode="poll") as (_, told):
+async def test_mode_poll_does_not_listen_first() -> None:
+    async with served(Options(), mode="poll", timing=replace(IMPATIENT, listen_first=3600.0)) as (_, told):
         await told.more(1)
 
 
-async def test_meters_of_one_line_take_turns(port: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.meter.poller.IDENTITY_INTERVAL", 0.2)
+async def test_meters_of_one_line_take_turns(port: Path | None) -> None:
     options = Options(models=("KG140F", "KH140F", "KG110F"), addresses=(1, 2, 7), pty=port)
-    async with served(options, 1, 2, 7) as (_, told):
+    async with served(options, 1, 2, 7, timing=replace(IMPATIENT, identity=0.2)) as (_, told):
         await until(lambda: all(len(told.of(address)) >= 10 for address in (1, 2, 7)))
         await until(lambda: all(update.identity for update in told.last.values()))
         identities = [update.identity.model for update in told.last.values() if update.identity]

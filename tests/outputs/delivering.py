@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from history.made import START, reading_at, rows_in
+from juntek.backoff import Backoff
 from juntek.metric import READING_METRICS
 from juntek.outputs import Context, SinkHealth, history, timeseries
-from juntek.outputs.timeseries.session import Timings, serve
+from juntek.outputs.timeseries.session import serve
+from juntek.outputs.timeseries.target import RESPONSE_TIME
 from juntek.update import Health, Update
 from servers.engine import once_shown
 
@@ -24,15 +26,12 @@ Points = Counter[tuple[int, str, float]]
 """Time (ms since 1970), field and value, and how often it is there."""
 
 
-HURRY = Timings(shortest_wait=0.1, longest_wait=0.4)
-
-
 class Gateway:
     """Hands readings of a meter to the sinks; a reading of a tick is always the same, one tick is a second."""
 
-    def __init__(self, path: Path, targets: Iterable[timeseries.Options], timings: Timings = HURRY) -> None:
+    def __init__(self, path: Path, targets: Iterable[timeseries.Options], response_time: float = RESPONSE_TIME) -> None:
         self.tick = 0
-        self.timings = timings
+        self.response_time = response_time
         self.targets = tuple(targets)
         self.context = Context(
             version="1.2.3", gateway="pi", meters=("house",), database=path, time_zone=UTC,
@@ -45,6 +44,7 @@ class Gateway:
         for _ in range(count):
             self.tick += 1
             update = Update("house", True, reading_at(self.tick), None, None, Health())  # noqa: FBT003
+            self.context.latest.take(update)
             for handle in self._handles:
                 await handle(update)  # type: ignore[misc]
 
@@ -56,7 +56,7 @@ class Gateway:
             for options in self.targets:
                 name = f"timeseries {options.label}"
                 self.context.sinks[name].connected = True  # as the supervisor says of a sink that is entered
-                sink = serve(options, self.context, name, self.timings)
+                sink = serve(options, self.context, name, Backoff(0.1, 0.4), self.response_time)
                 self._handles.append(await stack.enter_async_context(sink))
             yield
 
@@ -68,10 +68,15 @@ class Gateway:
 
 @asynccontextmanager
 async def serving(
-    path: Path, *urls: str, tick: int = 0, rate: float = 100_000.0, interval: float = 0.1, timings: Timings = HURRY
+    path: Path,
+    *urls: str,
+    tick: int = 0,
+    rate: float = 100_000.0,
+    interval: float = 0.1,
+    response_time: float = RESPONSE_TIME,
 ) -> AsyncIterator[Gateway]:
     """A gateway with the history at `path` and a target at each URL, running while the context lasts."""
-    gateway = Gateway(path, [timeseries.Options(url=url, interval=interval, rate=rate) for url in urls], timings)
+    gateway = Gateway(path, [timeseries.Options(url=url, interval=interval, rate=rate) for url in urls], response_time)
     gateway.tick = tick
     async with gateway.running():
         yield gateway

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import Target, open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from servers.mosquitto import User
 

@@ -51,10 +51,14 @@ async def scraped(
     **options: Any,  # noqa: ANN401 - those of Options
 ) -> AsyncIterator[Scraped]:
     port = free_port()
-    async with open_sink(
-        Options(listen=f"127.0.0.1:{port}", **options), where or context(), limits or LIMITS
-    ) as handle:
-        yield Scraped(port, handle)
+    where = where or context()
+    async with open_sink(Options(listen=f"127.0.0.1:{port}", **options), where, limits or LIMITS) as handle:
+
+        async def hear(update: Update) -> None:
+            where.latest.take(update)  # as the gateway does
+            await handle(update)
+
+        yield Scraped(port, hear)
 
 
 def read(answer: httpx.Response) -> dict[str, float]:

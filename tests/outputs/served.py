@@ -56,9 +56,14 @@ async def served(
     limits: Limits | None = None,
     **options: Any,  # noqa: ANN401
 ) -> AsyncIterator[Served]:
-    port = free_port()
-    async with open_sink(Options(listen=f"{host}:{port}", **options), where or context(), limits or Limits()) as handle:
-        yield Served(port, handle)
+    port, where = free_port(), where or context()
+    async with open_sink(Options(listen=f"{host}:{port}", **options), where, limits or Limits()) as handle:
+
+        async def hear(update: Update) -> None:
+            where.latest.take(update)  # as the gateway does
+            await handle(update)
+
+        yield Served(port, hear)
 
 
 def write_past(path: Path, *, hours: float = 6.0, step: float = 10.0, meter: str = "house") -> None:

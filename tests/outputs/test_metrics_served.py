@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,7 +136,7 @@ IMPATIENT = Limits(connections=MOST_CONNECTIONS, request_time=0.5, stall_time=0.
 
 @pytest.mark.parametrize("text", [b"", GET, GET + b"x-slow: "])
 async def test_half_a_request_is_cut(text: bytes) -> None:
-    async with scraped(limits=IMPATIENT) as site:
+    async with scraped(limits=replace(IMPATIENT, request_time=0.1, look_every=0.02)) as site:
         assert await rest_of(await connect(site.port, text)) == b""
 
 

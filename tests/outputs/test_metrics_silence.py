@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from juntek.outputs.metrics.present import GAPS, SHORTEST_LIFE, Meters
+from juntek.update import Update
 from outputs.scraped import context, of_meter, scraped
 from outputs.updates import kg_reading, kg_update, kh_update, listening
 from servers.engines import series_name
@@ -19,6 +20,18 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Heard(Meters):
+    """The present of meters that a gateway hears."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.context = context()
+        super().__init__(self.context, clock)
+
+    def take(self, update: Update) -> None:
+        self.context.latest.take(update)
+        super().take(update)
 
 
 def samples(meters: Meters) -> dict[str, float]:
@@ -66,7 +79,7 @@ async def test_a_probe_that_is_pulled_takes_its_temperature_with_it() -> None:
 @pytest.mark.parametrize("gap", [1.0, 60.0, 3600.0])
 def test_a_reading_that_nobody_renews_is_given_up_and_one_that_comes_seldom_is_not(gap: float) -> None:
     clock = Clock()
-    meters = Meters(context(), clock)
+    meters = Heard(clock)
     for _ in range(3):
         meters.take(kg_update())
         clock.now += gap
@@ -84,7 +97,7 @@ def test_a_reading_that_nobody_renews_is_given_up_and_one_that_comes_seldom_is_n
 def test_readings_that_come_together_do_not_make_a_seldom_meter_flicker() -> None:
     """Readings that had to wait for others to agree are told at once."""
     clock = Clock()
-    meters = Meters(context(), clock)
+    meters = Heard(clock)
     for wait in (0.0, 3600.0, 3600.0, 0.0, 0.0, 3599.0):
         clock.now += wait
         assert samples(meters).get(f"juntek_voltage_volts{HOUSE}") == (13.2 if clock.now > 1000 else None)
@@ -93,7 +106,7 @@ def test_readings_that_come_together_do_not_make_a_seldom_meter_flicker() -> Non
 
 def test_the_time_a_meter_was_away_does_not_count_as_its_pace() -> None:
     clock = Clock()
-    meters = Meters(context(), clock)
+    meters = Heard(clock)
     for _ in range(2):
         meters.take(kg_update())
         clock.now += 1

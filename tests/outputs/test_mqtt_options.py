@@ -11,7 +11,7 @@ import pytest
 
 from juntek.errors import ConfigurationError
 from juntek.outputs.mqtt import Options
-from juntek.outputs.mqtt.credentials import make_tls_context, read_password
+from juntek.outputs.mqtt.mqtt_connection import make_context, read_password
 
 
 def test_defaults_reach_a_broker_on_this_machine() -> None:
@@ -74,9 +74,9 @@ def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"mqtt.password_file .*missing does not exist"):
         read_password(Options(username="house", password_file=missing))
     with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .*missing does not exist"):
-        make_tls_context(Options(tls=True, ca_file=missing))
+        make_context(Options(tls=True, ca_file=missing))
     with pytest.raises(ConfigurationError, match=r"mqtt.certificate_file .*missing does not exist"):
-        make_tls_context(Options(tls=True, certificate_file=missing))
+        make_context(Options(tls=True, certificate_file=missing))
 
 
 def test_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
@@ -86,11 +86,11 @@ def test_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"mqtt.password_file .*nothing holds no password"):
         read_password(Options(username="house", password_file=nothing))
     with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .*nonsense holds no certificate"):
-        make_tls_context(Options(tls=True, ca_file=nonsense))
+        make_context(Options(tls=True, ca_file=nonsense))
     with pytest.raises(ConfigurationError, match=r"nonsense are not a certificate and its key"):
-        make_tls_context(Options(tls=True, certificate_file=nonsense))
+        make_context(Options(tls=True, certificate_file=nonsense))
     with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .* is a folder"):
-        make_tls_context(Options(tls=True, ca_file=tmp_path))
+        make_context(Options(tls=True, ca_file=tmp_path))
 
 
 def test_importing_the_sink_loads_no_mqtt_library() -> None:

@@ -32,8 +32,9 @@ ASK = """
 
     more = {"cell_spread": 3.5, "solar_energy": 100.1, "hidden": 5}
     reading = kg_reading(more=more)
-    meters = Meters(context())
-    meters.take(kg_update(reading, settings=replace(KG_SETTINGS, more={"float_voltage": 13.5})))
+    meters = Meters(where := context())
+    update = where.latest.take(kg_update(reading, settings=replace(KG_SETTINGS, more={"float_voltage": 13.5})))
+    meters.take(update)
     page = {sample.name: sample.value for family in meters.collect() for sample in family.samples}
     line = lines_of("home", "house", batch_of([kg_reading(), reading]))[1].decode().split(" ")[1]
     print(json.dumps({"page": page, "line": dict(field.split("=") for field in line.split(","))}))

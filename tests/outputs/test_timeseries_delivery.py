@@ -16,7 +16,7 @@ from history.made import START, readings
 from juntek.history import Database
 from juntek.history.recorder import Recorder
 from juntek.outputs.timeseries.delivery import SMALLEST_BATCH, STEPS, WINDOW
-from juntek.outputs.timeseries.responses import TargetError
+from juntek.outputs.timeseries.target_responses import TargetError
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, Reply, Request
 from outputs.moody import (
@@ -35,7 +35,7 @@ def refuse(bad: set[int]) -> Callable[[Request], Reply]:
     return lambda request: REFUSAL if bad.intersection(ticks_of(request.lines)) else GOOD
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sets(st.integers(1, 60)))
 def test_whatever_is_wrong_is_counted_and_all_else_is_taken(bad: set[int]) -> None:
     async def play(path: Path) -> None:

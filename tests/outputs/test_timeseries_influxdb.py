@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.pushed import LOGIN, START, STRANGE, USER, check_taken, lines, opened, trouble, volts
 from servers.certificates import CertificateAuthority, ServerCertificate

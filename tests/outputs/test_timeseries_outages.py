@@ -15,7 +15,6 @@ from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import timeseries
 from outputs.delivering import (
-    HURRY,
     Gateway,
     expected,
     in_influxdb,
@@ -26,7 +25,7 @@ from outputs.delivering import (
 )
 from servers.engines import InfluxDB, VictoriaMetrics
 
-MONTH = 30 * 86_400
+MONTH, EVERY = 30 * 86_400, 300
 
 
 async def stream(gateway: Gateway, count: int) -> None:
@@ -105,7 +104,7 @@ async def test_a_database_that_hangs_for_a_while_has_every_reading_in_the_end(
     engine: VictoriaMetrics, path: Path
 ) -> None:
     """It works off afterwards what it was sent meanwhile, and nobody was told how that ended."""
-    async with serving(path, f"{engine.url}/write", timings=HURRY._replace(response=0.5)) as gateway:
+    async with serving(path, f"{engine.url}/write", response_time=0.5) as gateway:
         await stream(gateway, 300)
         await wait_for_all(lambda: in_victoria_metrics(engine), path)
         os.kill(engine.process_id, signal.SIGSTOP)
@@ -122,16 +121,16 @@ async def test_a_database_that_dies_while_it_gets_what_it_missed_has_all_of_it_i
     engine: VictoriaMetrics, path: Path
 ) -> None:
     await asyncio.to_thread(engine.stop)
-    async with serving(path, f"{engine.url}/write", rate=2000) as gateway:
-        await gateway.hear(10_000)
+    async with serving(path, f"{engine.url}/write", rate=1000) as gateway:
+        await gateway.hear(3000)
         await wait_until(lambda: not gateway.health.connected, "it is away")
         await asyncio.to_thread(engine.start)
-        await wait_until(lambda: len(in_victoria_metrics(engine)) > 12 * 2000, "a part has arrived")
+        await wait_until(lambda: len(in_victoria_metrics(engine)) > 12 * 500, "a part has arrived")
         await asyncio.to_thread(engine.kill)
         await asyncio.to_thread(engine.start)
         await stream(gateway, 50)
         await wait_for_all(lambda: in_victoria_metrics(engine), path)
-    assert len(expected(path)) == 10_050 * 12
+    assert len(expected(path)) == 3050 * 12
 
 
 async def test_a_database_that_was_away_for_a_month_gets_all_of_it(engine: VictoriaMetrics, path: Path) -> None:
@@ -141,12 +140,12 @@ async def test_a_database_that_was_away_for_a_month_gets_all_of_it(engine: Victo
     with Database(path, check=False, synchronous="NORMAL") as database:
         recorder = Recorder(database)
         for day in range(0, MONTH, 86_400):
-            ticks = range(day, day + 86_400, 120)
+            ticks = range(day, day + 86_400, EVERY)
             recorder.record({"house": [reading_at(tick, time=START + tick) for tick in ticks]})
     async with serving(path, url, tick=MONTH) as gateway:
         await gateway.hear(10)
         await wait_for_all(lambda: in_victoria_metrics(engine), path)
-    assert len(expected(path)) == (MONTH // 120 + 10) * 12
+    assert len(expected(path)) == (MONTH // EVERY + 10) * 12
 
 
 async def test_a_gateway_that_is_started_again_sends_what_was_heard_and_not_sent(

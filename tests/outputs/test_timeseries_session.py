@@ -14,7 +14,7 @@ from juntek.lock import hold, lock_of
 from juntek.outputs import timeseries
 from juntek.outputs.timeseries.session import LOST_LOGGED_EVERY, Tally
 from juntek.update import Health, Update
-from outputs.delivering import HURRY, Gateway, serving, wait_until
+from outputs.delivering import Gateway, serving, wait_until
 from outputs.line_server import GOOD, Reply, Request
 from outputs.moody import REFUSAL, arrive, introduce, moody_server, ticks_of, write_history
 from outputs.updates import kg_update
@@ -154,7 +154,7 @@ async def test_one_process_sends_to_a_target_at_a_time(path: Path) -> None:
 
 async def test_how_meters_sinks_and_the_gateway_do_is_told_of_meters_that_are_silent_too(path: Path) -> None:
     async with moody_server() as (_, server, url):
-        gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1)], HURRY)
+        gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1)])
         async with gateway.running():
             await wait_until(lambda: bool(server.taken), "it is told at once")
         told = {line.rsplit(b" ", 1)[0] for line in server.taken}
@@ -168,9 +168,9 @@ async def test_how_a_meter_is_set_is_told(path: Path) -> None:
         options = timeseries.Options(url=url, interval=0.1)
         gateway = Gateway(path, [options])
         gateway.context.sinks["timeseries x"] = gateway.health
-        async with timeseries.open_sink(options, gateway.context) as handle:
-            await handle(kg_update())
-            await handle(Update("barn", False, None, None, None, Health()))  # noqa: FBT003
+        gateway.context.latest.take(kg_update())
+        gateway.context.latest.take(Update("barn", False, None, None, None, Health()))  # noqa: FBT003
+        async with timeseries.open_sink(options, gateway.context):
             await wait_until(lambda: bool(server.taken), "it is told at once")
         told = [line.decode().rsplit(" ", 1)[0] for line in server.taken]
     settings = next(line for line in told if "nominal_capacity" in line)

@@ -6,6 +6,7 @@ What real engines do stands in the files of their names.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs.timeseries import target as module
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import HABIT, Target, open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.process import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator
 
 START = 1_700_000_000
 
@@ -64,9 +65,9 @@ async def test_large_batch_is_packed_beside_the_loop(monkeypatch: pytest.MonkeyP
     threads: list[int] = []
     pack = module._compress
 
-    def watched(some: Collection[bytes]) -> bytes:
+    def watched(body: bytes) -> bytes:
         threads.append(threading.get_ident())
-        return pack(list(some))
+        return pack(body)
 
     monkeypatch.setattr(module, "_compress", watched)
     async with serve_lines() as server, opened(server) as target:
@@ -142,6 +143,14 @@ async def test_words_of_the_target_are_one_short_line(body: bytes, words: str) -
         assert (await target.write(lines(1))).reason == words
 
 
+@pytest.mark.parametrize("body", [gzip.compress(b"cannot read"), b"no gzip at all"])
+async def test_words_that_are_packed_are_unpacked_where_they_can_be(body: bytes) -> None:
+    reply = Reply(400, body, headers={"Content-Encoding": "gzip"})
+    async with serve_lines(lambda _: reply) as server, opened(server) as target:
+        reason = (await target.write(lines(1))).reason
+        assert reason == ("cannot read" if body[:2] == b"\x1f\x8b" else "Bad Request")
+
+
 async def test_token_that_the_target_repeats_is_not_shown() -> None:
     """As vmauth does."""
     text = b'cannot find the provided auth token "Bearer hunter2" in config'
@@ -170,14 +179,20 @@ async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
     assert str(said.value) == "The connection to the target workshop broke; look at its log and the network."
 
 
-async def test_target_that_lets_go_of_every_connection_has_the_habit() -> None:
-    async with serve_lines() as server, opened(server) as target:
+@pytest.mark.parametrize("interval", [1.0, 60.0, 3600.0])
+async def test_target_that_lets_go_of_every_connection_has_the_habit(interval: float) -> None:
+    now = 0.0
+    async with (
+        serve_lines() as server,
+        open_target(Options(url=f"{server.url}/write", interval=interval), "1", clock=lambda: now) as target,
+    ):
         news = []
         for _ in range(HABIT + 3):
             await target.write(lines(1))
             news.append(target.take_new_connection())
             server.hang_up()
             await asyncio.sleep(0.02)  # until it has come here
+            now += interval
     assert news == [False] + [True] * (HABIT - 1) + [False] * 3
 
 

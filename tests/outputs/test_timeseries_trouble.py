@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.certificates import CertificateAuthority, ServerCertificate

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from juntek.outputs.timeseries.responses import TargetError
 from juntek.outputs.timeseries.target import open_target
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
 from outputs.pushed import LOGIN, START, USER, check_taken, lines, opened, trouble, volts
 from servers.certificates import ServerCertificate
@@ -47,7 +47,7 @@ async def test_victoria_metrics_makes_no_reading_of_the_piece_of_a_line_before_a
         _, there = await asyncio.open_connection(victoria_metrics.host, victoria_metrics.port)
         there.write(await reader.readexactly(part))
         await there.drain()
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.4)
         try:
             await reader.read()
             there.close()
@@ -62,7 +62,7 @@ async def test_victoria_metrics_makes_no_reading_of_the_piece_of_a_line_before_a
     noise = random.Random(part)
     some = [b"juntek,meter=house voltage_volts=%r,current_amperes=%r %d000000\n"
             % (noise.random(), noise.random(), START + 1000 * number) for number in range(5000)]  # fmt: skip
-    async with way, open_target(Options(url=url), "1", response_time=0.5) as target:
+    async with way, open_target(Options(url=url), "1", response_time=0.2) as target:
         with pytest.raises(TargetError, match="takes too long"):
             await target.write(some)
         await ended.wait()

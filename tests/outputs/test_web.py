@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,8 +22,10 @@ import pytest
 from pyarrow import parquet
 
 from juntek.errors import DatabaseError, JuntekError
+from juntek.extras import install_line
 from juntek.history import exporting
 from juntek.history.queries import ROW_KEYS, HistoryReader
+from juntek.listening.visitors import Limits
 from juntek.outputs.web import Options, open_sink
 from juntek.outputs.web.history_queries import MOST_WAITING, THREADS
 from juntek.outputs.web.latest_state import name_of_zone
@@ -240,7 +243,7 @@ async def test_without_its_library_parquet_is_refused_with_the_mend(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     async with served(context(database=database)) as site, site.browser() as browser:
         error = (await ask(browser, "/api/meters/house/export", 501, {"format": "parquet"}))["error"]
-        assert "pip install 'juntek[parquet]'" in error
+        assert install_line("parquet") in error
 
 
 def test_a_time_zone_is_named_as_browsers_know_it() -> None:
@@ -387,6 +390,55 @@ async def test_too_many_questions_at_once_are_refused_and_the_rest_is_answered(
             if answer.status_code == 503:
                 assert answer.headers["retry-after"] == "2"
         assert (await browser.get("/api/meters/house/history")).status_code == 200
+
+
+async def test_one_visitor_who_asks_without_end_keeps_nobody_from_the_history(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    gate = threading.Event()
+
+    def series(*_: Any) -> Any:  # noqa: ANN401
+        gate.wait(20)
+        raise DatabaseError("It was asked.")
+
+    monkeypatch.setattr(HistoryReader, "series", series)
+    async with (
+        served(context(database=database), limits=Limits(connections=500)) as site,
+        site.browser(limits=httpx.Limits(max_connections=None)) as greedy,
+        site.browser(headers={"x-forwarded-for": "192.0.2.7"}) as owner,
+    ):
+
+        async def ask_for_history(browser: httpx.AsyncClient, name: str) -> str:
+            error: str = (await browser.get("/api/meters/house/history")).json()["error"]
+            order.append(name)
+            return error
+
+        flood = [asyncio.create_task(ask_for_history(greedy, "greedy")) for _ in range(2 * MOST_WAITING)]
+        for refused in asyncio.as_completed(flood):
+            assert "busy" in await refused
+            if len(order) == MOST_WAITING:
+                break
+        asked = asyncio.create_task(ask_for_history(owner, "owner"))
+        flood[-1].cancel()
+        await asyncio.sleep(0.1)
+        gate.set()
+        assert await asked == "It was asked."
+        assert order.index("owner") <= MOST_WAITING + 2 * THREADS, "before most of those that came earlier"
+        await asyncio.wait(flood)
+
+
+async def test_damage_that_a_query_meets_is_told_to_all_who_ask_how_the_history_does(tmp_path: Path) -> None:
+    path = tmp_path / "juntek.db"
+    write_past(path)
+    data = path.read_bytes()
+    where = context(database=path)
+    async with served(where) as site, site.browser() as browser:
+        await ask(browser, "/api/meters/house/history")
+        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+        await ask(browser, "/api/meters/house/days", 503)
+        assert where.look_at_history()[0] == "damaged"
+        assert (await ask(browser, "/api/health"))["history"]["state"] == "damaged"
 
 
 async def test_a_fault_is_one_sentence_and_its_cause_is_in_the_log(

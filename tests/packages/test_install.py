@@ -125,6 +125,7 @@ def test_uninstalling_leaves_the_data_and_purging_nothing(installed: Machine, so
     assert not [place for place in ("/opt/juntek", "/usr/local/bin/juntek") if installed.exists(place)]
     assert installed.exists("/etc/juntek/juntek.toml")
     assert installed.exists("/var/lib/private/juntek/juntek.db")
+    assert "dialout" not in installed.ask("id", "--groups", "--name", "pi").split(), "we had let it in"
     installed.run(f"{source}/scripts/install", "--purge")
     found = installed.ask(
         "find", "/etc", "/opt", "/usr/local", "/var", "-xdev", "-iname", "*juntek*", "-not", "-path", "/var/log/*"

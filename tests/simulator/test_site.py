@@ -12,7 +12,7 @@ from simulator.lines import read, write
 MIDNIGHT = datetime(2025, 6, 1, tzinfo=UTC)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000), st.sampled_from([1, 5, 30]))
 def test_the_counters_are_the_integrals_of_the_current_and_the_power(seed: int, step: int) -> None:
     site = make_site(Options(seed=seed, models=("KH140F",)), MIDNIGHT + timedelta(hours=6))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import ConsoleMessage, Page, Request, ViewportSize, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, ViewportSize, async_playwright
 
 SMALL, PHONE, TABLET, DESKTOP = (
     ViewportSize(width=320, height=640),
@@ -51,8 +51,6 @@ class Looked:
             "() => { const it = document.querySelector('#history');"
             " return it && Number(it.dataset.points) > 0 && !it.classList.contains('is-loading'); }"
         )
-        await self.page.wait_for_timeout(250)
-        await self.until("() => !document.querySelector('#history').classList.contains('is-loading')")
 
     async def resolution(self) -> float:
         return float(await self.page.get_attribute("#history", "data-resolution") or "nan")
@@ -71,6 +69,25 @@ class Looked:
         return [url for url in self.asked if urlsplit(url).netloc != self.host and not url.startswith("data:")]
 
 
+_open: list[tuple[Playwright, Browser]] = []
+"""The one browser of all tests, once somebody has looked; each test has a profile of its own in it."""
+
+
+async def _browser() -> Browser:
+    if not _open:
+        playwright = await async_playwright().start()
+        program = shutil.which("chromium")
+        _open.append((playwright, await playwright.chromium.launch(executable_path=program, args=list(FLAGS))))
+    return _open[0][1]
+
+
+async def close_browser() -> None:
+    while _open:
+        playwright, browser = _open.pop()
+        await browser.close()
+        await playwright.stop()
+
+
 @asynccontextmanager
 async def look(
     url: str,
@@ -81,17 +98,14 @@ async def look(
     zone: str = "Europe/Berlin",
 ) -> AsyncIterator[Looked]:
     """Open the page as somebody in a `zone` with a screen of this size."""
-    async with async_playwright() as playwright:
-        program = shutil.which("chromium")
-        browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        context = await browser.new_context(
-            viewport=size,
-            color_scheme=theme,
-            reduced_motion=motion,
-            locale="en-GB",
-            timezone_id=zone,
-            has_touch=size is PHONE,
-        )
+    async with await (await _browser()).new_context(
+        viewport=size,
+        color_scheme=theme,
+        reduced_motion=motion,
+        locale="en-GB",
+        timezone_id=zone,
+        has_touch=size is PHONE,
+    ) as context:
         context.set_default_timeout(12_000)
         page = await context.new_page()
         looked = Looked(page, urlsplit(url).netloc)
@@ -100,14 +114,9 @@ async def look(
             if message.type in {"error", "warning"}:
                 looked.complaints.append(message.text)
 
-        def fail(request: Request) -> None:
-            looked.given_up.append(request.url)
-
         page.on("request", lambda request: looked.asked.append(request.url))
-        page.on("requestfailed", fail)
+        page.on("requestfailed", lambda request: looked.given_up.append(request.url))
         page.on("console", hear)
         page.on("pageerror", lambda error: looked.complaints.append(str(error)))
         await page.goto(url)
         yield looked
-        await context.close()
-        await browser.close()

@@ -96,9 +96,8 @@ class FakeControl:
             if row["maximum"] is not None and new is not None and not row["minimum"] <= new <= row["maximum"]:
                 raise RefusedError(f"{row['label']} is {row['minimum']} to {row['maximum']} {row['unit']}, not {new}.")
             if new != row["value"]:
-                warning = (
-                    "A wrong value can leave the battery without protection." if row["risk"] == "dangerous" else None
-                )
+                is_dangerous = row["risk"] == "dangerous"
+                warning = "A wrong value can leave the battery without protection." if is_dangerous else ""
                 changes.append({**{key: row[key] for key in ("key", "label", "unit", "risk")}, "old": row["value"],
                                 "new": new, "warning": warning})  # fmt: skip
         return changes

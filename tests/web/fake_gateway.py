@@ -365,6 +365,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         events: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.owner.clients.append(events)
+        if self.owner._stop.is_set():  # it stops while a page begins to listen
+            events.put(None)
         try:
             self.wfile.write(f"event: gateway\ndata: {json.dumps(self.owner.health())}\n\n".encode())
             while (event := events.get()) is not None:

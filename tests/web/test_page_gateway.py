@@ -24,8 +24,7 @@ from juntek.gateway.batteries import Batteries
 from juntek.history import Database
 from juntek.history.recorder import Recorder
 from juntek.importing import LogImport
-from juntek.simulator import Options
-from juntek.simulator.past import history
+from juntek.simulator import Options, history
 from servers.engines import VictoriaMetrics
 from servers.process import free_port
 from web.browsing import PHONE, Looked, look

@@ -1,9 +1,14 @@
-"""The page within Home Assistant: behind a proxy that sends what the Supervisor sends, in a frame of a real browser."""
+"""The page within Home Assistant: behind a proxy that sends what the Supervisor sends, in a frame of a real browser.
+
+Home Assistant has signed in who asks, so that person may write what `allow_control` names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +20,9 @@ from starlette.routing import Route
 from juntek.listening.address import Address
 from juntek.listening.http_server import serve
 from juntek.listening.visitors import Limits
-from outputs.served import HASH, Served, served
+from juntek.outputs import Context
+from juntek.update import LatestUpdates, Outcome
+from outputs.served import HASH, Served, context, served
 from outputs.updates import kg_reading, kg_update
 from servers.process import free_port
 from web.browsing import look
@@ -35,7 +42,9 @@ async def supervisor(site: Served) -> AsyncIterator[str]:
         return HTMLResponse(FRAME)
 
     async def pass_on(request: Request) -> StreamingResponse:
-        headers = dict(request.headers) | {
+        # What a browser says of this is not passed on.
+        said = {key: value for key, value in request.headers.items() if not key.startswith("x-remote-user")}
+        headers = said | {
             "x-ingress-path": PREFIX,
             "x-remote-user-id": "75e5d6f9a1b8419dbb2a1d7b5a1f9c3e",
             "x-remote-user-name": "anna",
@@ -45,7 +54,8 @@ async def supervisor(site: Served) -> AsyncIterator[str]:
             "x-forwarded-host": request.headers["host"],
         }
         url = f"{site.url}/{request.path_params['path']}"
-        asked = there.build_request(request.method, url, headers=headers, params=request.query_params)
+        body = await request.body()
+        asked = there.build_request(request.method, url, headers=headers, params=request.query_params, content=body)
         answer = await there.send(asked, stream=True)
         return StreamingResponse(answer.aiter_raw(), answer.status_code, dict(answer.headers))
 
@@ -116,3 +126,75 @@ async def test_the_page_is_seen_within_home_assistant_and_stays_live() -> None:
             await page.get_by_text("12.34").first.wait_for()
             await site.handle(kg_update(kg_reading(voltage=13.57)))
             await page.get_by_text("13.57").first.wait_for()
+
+
+def obedient() -> tuple[Context, list[tuple[Any, ...]]]:
+    """A gateway whose meter does as it is told, and what it was told by whom."""
+    told: list[tuple[Any, ...]] = []
+
+    async def send(meter: str, key: str, value: Any, *, who: str = "") -> Outcome:  # noqa: ANN401
+        told.append((meter, key, value, who))
+        before = where.latest[meter]
+        assert before.settings is not None
+        where.latest[meter] = before._replace(settings=replace(before.settings, **{key: value}))
+        return "obeyed"
+
+    where = context("house", send=send, latest=LatestUpdates(house=kg_update()))
+    return where, told
+
+
+async def test_who_is_signed_in_at_home_assistant_may_write_what_is_allowed_under_their_own_name() -> None:
+    where, told = obedient()
+    wished = {"values": {"nominal_capacity": 200}}
+    async with (
+        app(where=where, allow_control=("settings",)) as site, supervisor(site) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, headers={"x-remote-user-name": "mallory"}) as browser,
+    ):  # fmt: skip
+        session = (await browser.get(f"{PREFIX}/api/session")).json()
+        address = f"{PREFIX}/api/meters/house/settings"
+        answer = await browser.post(address, json=wished, headers={"x-juntek-token": session["token"]})
+        assert answer.json()["outcomes"][0]["outcome"] == "obeyed"
+    assert told == [("house", "nominal_capacity", 200, "Home Assistant user anna")]
+
+
+async def test_nothing_is_written_within_home_assistant_that_our_own_page_did_not_ask_for() -> None:
+    where, told = obedient()
+    bertha = {"x-remote-user-id": "b"}
+    async with app(where=where, allow_control=("settings",)) as site:
+        there = httpx.AsyncHTTPTransport(local_address=SUPERVISOR)
+        async with site.browser(transport=there, headers={"x-remote-user-id": "a"}) as anna:
+            token = (await anna.get("/api/session")).json()["token"]
+            for headers in (
+                {}, {"x-juntek-token": "no"}, {"x-juntek-token": token} | bertha, {"x-juntek-token": token,
+                "x-remote-user-id": ""}, {"x-juntek-token": token, "sec-fetch-site": "cross-site"},
+                {"x-juntek-token": token, "origin": "http://evil.example"}, {"authorization": f"Bearer {token}"},
+            ):  # fmt: skip
+                answer = await anna.post(
+                    "/api/meters/house/settings", json={"values": {"nominal_capacity": 200}}, headers=headers
+                )
+                assert answer.status_code == 403, headers
+            assert (await anna.get("/api/session", headers={"x-remote-user-id": ""})).json()["token"] is None
+    assert told == []
+
+
+async def test_where_nothing_is_allowed_nobody_writes_within_home_assistant() -> None:
+    where, told = obedient()
+    async with app(where=where) as site:
+        session = (await ask(site, SUPERVISOR, "/api/session", x_remote_user_id="a")).json()
+    assert session["token"] is None
+    assert told == []
+
+
+@pytest.mark.browser
+async def test_a_setting_is_changed_on_the_page_within_home_assistant() -> None:
+    where, told = obedient()
+    async with app(where=where, allow_control=("settings",)) as site, supervisor(site) as url:
+        await site.handle(where.latest["house"])
+        async with look(url) as looked:
+            page = looked.page.frame_locator("iframe")
+            await page.get_by_role("button", name="Change…").click()
+            await page.locator("#entry-nominal_capacity").fill("200")
+            await page.get_by_role("button", name="Review changes").click()
+            await page.get_by_role("button", name="Write to the meter").click()
+            await page.get_by_text("done, the meter says so").wait_for()
+    assert told == [("house", "nominal_capacity", 200, "Home Assistant user anna")]

@@ -100,8 +100,7 @@ async def test_a_gateway_that_never_answered_is_told() -> None:
 async def test_before_the_first_reading_it_says_what_is_going_on() -> None:
     with make_gateway("waiting") as gateway:
         async with look(gateway.url, PHONE) as looked:
-            await looked.until("() => document.querySelector('.notice')")
-            assert "Waiting for the first reading of house" in await looked.text(NOTICES)
+            await looked.page.get_by_text("Waiting for the first reading of house").wait_for()
             assert "opening the link" in await looked.text(NOTICES)
             await looked.until("() => document.querySelector('.charts__note').innerText.includes('no history yet')")
 

@@ -6,10 +6,11 @@ What they cannot have done is another meter's doing, or a damaged number's: whoe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from juntek.battery.watch import BOTH_WAYS, COUNTERS, ENERGY_BOTH_WAYS, CounterWatch, Interval
+from juntek.battery.watch import BOTH_WAYS, COUNTERS, ENERGIES, CounterWatch, Interval
 from juntek.reading import Reading
 
 LARGEST_CURRENT = 600
@@ -39,9 +40,10 @@ LONGEST_GAP = 400 * 86_400.0
 SLOWEST_CYCLE, MORE_THAN_FULL = 4.0, 1.2
 """h in which a battery is not charged and discharged more than once, and what may flow at once, of its capacity."""
 
-ENERGIES = (2, 3, ENERGY_BOTH_WAYS)
-"""Places of COUNTERS."""
+_FIRST, _LAST = 0.0, 250_000_000_000.0
+"""s since 1970 between which a time has a date in every zone, and a day after it."""
 
+_ARE_ENERGIES = tuple(place in ENERGIES for place in range(len(COUNTERS)))
 _read = itemgetter(*(Reading._fields.index(key) for key in COUNTERS))
 
 
@@ -66,9 +68,8 @@ class Moment(NamedTuple):
         counts = tuple([None if value is None else round(value * 1e6) for value in _read(reading)])
         remaining = round(reading.remaining_capacity * 1e6)
         is_running = reading.run_time is not None and reading.output_state == "on"
-        return cls(
-            time, reading.voltage, reading.current, reading.power, remaining, reading.run_time, is_running, counts
-        )  # fmt: skip
+        values = time, reading.voltage, reading.current, reading.power, remaining, reading.run_time, is_running, counts
+        return tuple.__new__(cls, values)  # in half the time
 
     def steps_from(self, before: Moment) -> list[int | None]:
         """Return what each counter has moved since a moment; None for those that one of the two does not have."""
@@ -80,13 +81,12 @@ class Moment(NamedTuple):
         return None if self.run_time is None or before.run_time is None else self.run_time - before.run_time
 
     def is_still(self, before: Moment) -> bool:
-        """Whether nothing has moved that counts."""
-        return self[4:] == before[4:]
-
-    @property
-    def tells(self) -> bool:
-        """Whether something must move while a current flows."""
-        return self.is_running or any(count is not None for count in self.counts)
+        """Whether nothing has moved that counts, though something must while a current flows."""
+        return (
+            self.remaining == before.remaining
+            and self[5:] == before[5:]
+            and (self.is_running or any(count is not None for count in self.counts))
+        )
 
 
 @dataclass(slots=True)
@@ -140,6 +140,28 @@ class Limits:
             return error <= 0.1 * moved + 2e6
         return not self.nominal_capacity or error <= 0.2 * moved + MORE_THAN_FULL * 1e6 * self.nominal_capacity
 
+    def usual_steps(self, base: Moment, now: Moment, gap: float) -> list[int | None] | None:
+        """Return what each counter moved where none by more than it can in a second: so it is nearly always.
+
+        None where it is not so, and has to be looked at more closely.
+        """
+        ran = now.ran_from(base)
+        if not 0 <= gap <= LONGEST_INTERVAL / 6 or not (ran is None or 0 <= ran <= LONGEST_INTERVAL / 6):
+            return None
+        most = min(self.max_current, self.nominal_capacity or LARGEST_CURRENT) * 1e6 / 3600
+        most_energy = most * now.voltage
+        steps: list[int | None] = []
+        for old, new, is_energy in zip(base.counts, now.counts, _ARE_ENERGIES):  # noqa: B905 - all are of COUNTERS
+            if old is None or new is None:
+                if old is not new:
+                    return None
+                steps.append(None)
+            elif 0 <= new - old <= (most_energy if is_energy else most):
+                steps.append(new - old)
+            else:
+                return None
+        return steps
+
     def go_on(self, base: Moment, now: Moment, gap: float, watch: CounterWatch, *, restored: bool) -> bool:
         """Whether the meter of the base can have got here in `gap` s, NaN where unknown.
 
@@ -164,6 +186,11 @@ class Limits:
         return not fell and self.allow(candidate, now, seconds, peak=1.25)
 
 
+def dated(time: float | None) -> float:
+    """Return a time, NaN where there is none, or none that has a date."""
+    return time if time is not None and _FIRST <= time < _LAST else nan
+
+
 def seconds_of(gap: float) -> float:
     """Return the most s that a gap can have been, by a clock that may be a little wrong; NaN is unknown."""
     return min(gap, LONGEST_GAP) * 1.25 + MARGIN if gap >= 0 else UNKNOWN_GAP
@@ -184,24 +211,30 @@ def is_plain(base: Moment, now: Moment, gap: float) -> bool:
     )
 
 
-def was_cleared(before: Moment, after: Moment) -> bool:
-    """Whether the counters may have been cleared, all of them as a meter does it."""
+def cleared(before: Moment, after: Moment, seconds: float) -> Moment | None:
+    """Return from where the counters go on if they were cleared in `seconds` or less, None where they were not.
+
+    A meter clears all of them, and the run time with them. So they all fell; or the run time did, while one counts so
+    much a second that it is past where it was already. Of that one only what is more than before is sure.
+    """
     pairs = [(old, new) for old, new in zip(before.counts, after.counts, strict=True) if old and new is not None]
-    return bool(pairs) and all(2 * new < old for old, new in pairs)
+    began = after.run_time is not None and before.run_time is not None and after.run_time < before.run_time
+    if not (pairs and all(2 * new < old for old, new in pairs)) and not (began and (after.run_time or 0) <= seconds):
+        return None
+    counts = [
+        old if old is None or new is None else 0 if 2 * new < old else min(old, new)
+        for old, new in zip(before.counts, after.counts, strict=True)
+    ]
+    return before._replace(run_time=None if before.run_time is None else 0, counts=tuple(counts))
 
 
-_PLACES_OF_VERSION_1 = {
-    "capacity out, energy in": (0, 3),
-    "capacity in, energy out": (1, 2),
-    "energy out, energy in": (2, 3),
-    "in doubt": (4, 5),
-}
+def is_after(candidate: Moment, base: Moment, now: Moment, elapsed: float, gap: float) -> bool:
+    """Whether the run time says that a reading goes on from a candidate whose recording has begun anew.
 
-
-def last_of_version_1(last: list[Any], counters: dict[str, Any]) -> list[Any]:
-    """Return the values of the last moment of a snapshot of version 1."""
-    counts: list[int | None] = [None] * len(COUNTERS)
-    if counters["watch"]["trust"] != "distrusted":  # those were not followed
-        for place, count in zip(_PLACES_OF_VERSION_1.get(counters["pair"], ()), counters["counts"], strict=False):
-            counts[place] = int(count)
-    return [*last[:4], round(last[4] * 1e6), None, False, counts]
+    With what was counted meanwhile it might go on from the base as well. `elapsed` is since the candidate, `gap` the
+    base.
+    """
+    fell, ran, before = candidate.ran_from(base), now.ran_from(candidate), now.ran_from(base)
+    if fell is None or ran is None or before is None:
+        return False
+    return fell < 0 and abs(ran - elapsed) <= 2 < abs(before - gap)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from datetime import tzinfo
 from math import isnan, nan
-from types import NoneType
 from typing import Any, Literal
 
 from juntek.battery.counters import (
@@ -23,24 +22,22 @@ from juntek.battery.counters import (
     UNKNOWN_GAP,
     Limits,
     Moment,
+    cleared,
+    dated,
+    is_after,
     is_plain,
-    last_of_version_1,
     seconds_of,
-    was_cleared,
 )
-from juntek.battery.local_day import dated
-from juntek.battery.shape import fits
-from juntek.battery.sums import SUMS_SHAPE, Sums, Totals, integrate
+from juntek.battery.shape import LEDGER, VERSION, fits, of_version_1
+from juntek.battery.sums import Held, Sums, Totals
 from juntek.battery.watch import (
     BOTH_WAYS,
     COUNTED,
-    COUNTERS,
-    ENERGY_BOTH_WAYS,
     IN,
     OUT,
-    WATCH_SHAPE,
     CounterWatch,
     Interval,
+    Steps,
     Trust,
 )
 from juntek.errors import DatabaseError
@@ -48,31 +45,13 @@ from juntek.reading import Identity, Reading
 
 Notice = Literal["stuck", "replaced", "doubted"]
 
-STUCK_TIME, STUCK_CHARGE = 15.0, 10_000.0
-"""s and µAh after which a meter is stuck if a current flows and nothing moves that counts."""
-
-_HALF = 1e6 / 7200  # s -> half of the millionths of an hour
-_VERSION = 2
-_SHAPE = {
-    **SUMS_SHAPE,
-    "watch": WATCH_SHAPE,
-    "identity": (str, NoneType),
-    "limits": [float, (float, NoneType)],
-    "own": [float] * 4,
-    "last": (
-        NoneType,
-        [(float, NoneType), *[float] * 4, (float, NoneType), bool, [(float, NoneType)] * len(COUNTERS)],
-    ),
-}  # fmt: skip
-"""Of a snapshot. What a hand has written there must not stop the gateway a day later."""
-
 
 class Ledger:
     """A fold of the believed readings of one meter; `zone` says when its day begins."""
 
     __slots__ = (
-        "_base", "_candidate", "_gap", "_identity", "_is_other", "_is_stuck", "_limits", "_own", "_replaced",
-        "_restored", "_still", "_sums", "_watch", "longest_interval",
+        "_base", "_candidate", "_gap", "_held", "_identity", "_is_other", "_limits", "_replaced", "_restored", "_sums",
+        "_watch", "longest_interval",
     )  # fmt: skip
 
     def __init__(self, zone: tzinfo, *, longest_interval: float = LONGEST_INTERVAL) -> None:
@@ -87,13 +66,9 @@ class Ledger:
         """A moment that waits for another to agree with it, and the s from the base to it."""
         self._gap = 0.0
         """s since the base, with all that was heard since."""
-        self._own = [0.0, 0.0, 0.0, 0.0]
-        """What we integrated ourselves since something moved that counts."""
-        self._still = 0.0
-        """s since something moved that counts."""
-        self._is_stuck = self._restored = False
-        self._is_other = False
-        """Whether another meter has told who it is, whose counters are still to come."""
+        self._held = Held()
+        self._restored = self._is_other = False
+        """The second: whether another meter has told who it is, whose counters are still to come."""
         self._replaced = False
 
     @property
@@ -109,7 +84,7 @@ class Ledger:
     @property
     def notice(self) -> Notice | None:
         """What an owner should know: the meter says the same for ever, is another one, or miscounts."""
-        if self._is_stuck:
+        if self._held.is_stuck:
             return "stuck"
         if self._replaced:
             return "replaced"
@@ -139,19 +114,31 @@ class Ledger:
             time = dated(last.time + elapsed)
         if reading.nominal_capacity is not None:
             self._limits.nominal_capacity = reading.nominal_capacity
-        now, base = Moment.of(reading, time), self._base
+        now, base, candidate = Moment.of(reading, time), self._base, self._candidate
         gap = self._gap = self._gap + elapsed
-        silent = gap + (self._still if self._is_stuck else 0.0)
-        goes_on = base is not None and not self._is_other and self._goes_on(base, now, silent)
-        if base is not None and goes_on and (not self._restored or is_plain(base, now, gap)):
+        if base is not None and candidate is None and not (self._restored or self._is_other or self._held.is_stuck):
+            steps = self._limits.usual_steps(base, now, gap)
+            if steps is not None:
+                self._count(base, now, gap, steps)
+                return
+        if base is not None and self._is_believed(base, now, elapsed):
             self._candidate, self._restored = None, False
-            self._count(base, now, gap)
+            self._count(base, now, gap, now.steps_from(base))
             return
-        candidate, self._candidate = self._candidate, (now, gap)
+        self._candidate = now, gap
         if candidate is not None and self._limits.agree(candidate[0], now, elapsed):
             self._accept(*candidate)
             self._candidate = None
-            self._count(candidate[0], now, elapsed)
+            self._count(candidate[0], now, elapsed, now.steps_from(candidate[0]))
+
+    def _is_believed(self, base: Moment, now: Moment, elapsed: float) -> bool:
+        """Whether a reading goes on from the base, and not rather from the candidate."""
+        silent = self._gap + (self._held.seconds if self._held.is_stuck else 0.0)
+        if self._is_other or not self._goes_on(base, now, silent):
+            return False
+        if self._candidate is not None and is_after(self._candidate[0], base, now, elapsed, self._gap):
+            return False
+        return not self._restored or is_plain(base, now, self._gap)
 
     def _goes_on(self, base: Moment, now: Moment, gap: float) -> bool:
         return self._limits.go_on(base, now, gap, self._watch, restored=self._restored)
@@ -162,13 +149,12 @@ class Ledger:
         if base is None or self._is_other:
             self._begin(candidate, gap)
         elif self._goes_on(base, candidate, gap):
-            self._count(base, candidate, known)
+            self._count(base, candidate, known, candidate.steps_from(base))
         else:
-            zeros = tuple([None if count is None else 0 for count in base.counts])
-            cleared = base._replace(run_time=None if base.run_time is None else 0, counts=zeros)
             seconds = known * 1.25 + (2 if known <= self.longest_interval else MARGIN) if known >= 0 else UNKNOWN_GAP
-            if was_cleared(base, candidate) and self._limits.allow(cleared, candidate, seconds):
-                self._count(cleared, candidate, known)
+            zero = cleared(base, candidate, seconds if known <= self.longest_interval else 0.0)
+            if zero is not None and self._limits.allow(zero, candidate, seconds):
+                self._count(zero, candidate, known, candidate.steps_from(zero))
                 if not known <= self.longest_interval:
                     self._turn_day(self._sums.settle(), {0, 1, 2, 3}, candidate.time, known)
             else:
@@ -193,61 +179,46 @@ class Ledger:
 
     def _set_base(self, now: Moment) -> None:
         self._base, self._gap = now, 0.0
-        self._own, self._still, self._is_stuck = [0.0] * 4, 0.0, False
+        self._held.reset()
 
-    def _count(self, base: Moment, now: Moment, gap: float) -> None:
+    def _count(self, base: Moment, now: Moment, gap: float, steps: Steps) -> None:
         """Count from the base to now; a `gap` that is NaN is of unknown length."""
         time, day = now.time, self._sums.day
         short = gap <= self.longest_interval
-        still = short and now.tells and now.is_still(base)
-        if self._is_stuck and not still:
-            gap, short = gap + self._still, False
+        still = short and now.is_still(base)
+        if self._held.is_stuck and not still:
+            gap, short = gap + self._held.seconds, False
+        turns = time < day.start or time >= day.end or not short
+        before = self._sums.settle() if turns else []
+        flagged: set[int] = set()
         if still:
-            self._wait(base, now, gap)
-            if not (time < day.start or time >= day.end):
-                return
-            self._turn_day(self._sums.settle(), set(), time, gap)
-        elif short and not (time < day.start or time >= day.end):
-            self._follow(base, now, gap)
+            self._base, self._gap = now, 0.0
+            self._held.wait(base, now, gap)
+        elif short:
+            self._follow(base, now, gap, steps)
         else:
-            before = self._sums.settle()
-            flagged = self._follow(base, now, gap) if short else self._catch_up(base, now, gap)
+            flagged = self._catch_up(base, now, gap, steps)
+        if turns:
             self._turn_day(before, flagged, time, gap)
 
-    def _wait(self, base: Moment, now: Moment, gap: float) -> None:
-        """Hold back what flows while nothing moves that counts: a line may say the same for ever."""
-        self._base, self._gap = now, 0.0
-        if self._is_stuck:
-            self._still += gap
-            return
-        integrate(self._own, gap * _HALF, (base.current, now.current), (base.power, now.power))
-        self._still += gap
-        if self._still >= STUCK_TIME and max(self._own[:2]) >= STUCK_CHARGE:
-            counted = {place for place, count in enumerate(now.counts) if count is not None}
-            ways = [w for w in (OUT, IN) if now.is_running or counted & {w, w + 2, BOTH_WAYS, ENERGY_BOTH_WAYS}]
-            self._is_stuck = any(self._own[way] >= STUCK_CHARGE for way in ways)
-
-    def _follow(self, base: Moment, now: Moment, gap: float) -> set[int]:
+    def _follow(self, base: Moment, now: Moment, gap: float, steps: Steps) -> None:
         """Count a short interval; nothing of it is estimated."""
-        own = self._own
-        integrate(own, gap * _HALF, (base.current, now.current), (base.power, now.power))
+        own = self._held.integrate(base, now, gap)
         net: float = now.remaining - base.remaining
         nominal = self._limits.nominal_capacity
         if not net and (now.remaining <= 0 or (nominal and now.remaining >= nominal * 1e6)):
             net = own[IN] - own[OUT]  # what is left stands still at its ends
         voltage = (base.voltage + now.voltage) / 2
-        self._sums.add(self._watch.count(Interval(now.steps_from(base), net, voltage, own)))
+        self._sums.add(self._watch.count(Interval(steps, net, voltage, own)))
         self._set_base(now)
-        return set()
 
-    def _catch_up(self, base: Moment, now: Moment, gap: float) -> set[int]:
+    def _catch_up(self, base: Moment, now: Moment, gap: float, steps: Steps) -> set[int]:
         """Count what went on while nobody listened; return the channels that have an estimated part of it."""
         seconds = seconds_of(gap)
         voltage = (base.voltage + now.voltage) / 2
         net = now.remaining - base.remaining
         change = net if abs(net) <= self._limits.most(BOTH_WAYS, seconds, voltage) else 0
         out, in_ = max(-change, 0), max(change, 0)
-        steps = now.steps_from(base)
         flow = self._watch.count(Interval(steps, net, voltage, (out, in_, out * voltage, in_ * voltage), gap=True))
         self._sums.add(flow)
         self._set_base(now)
@@ -272,12 +243,12 @@ class Ledger:
         """Return everything, ready for JSON."""
         base = self._base
         return {
-            "version": _VERSION,
+            "version": VERSION,
             **self._sums.snapshot(),
             "watch": self._watch.snapshot(),
             "identity": self._identity,
             "limits": [self._limits.max_current, self._limits.nominal_capacity],
-            "own": list(self._own),
+            "own": list(self._held.flow),
             "last": None if base is None else [None if isnan(base.time) else base.time, *base[1:-1], list(base.counts)],
         }
 
@@ -286,7 +257,7 @@ class Ledger:
         """Return the ledger of a snapshot; raises DatabaseError when it is not one of this version or before."""
         ledger = cls(zone, longest_interval=longest_interval)
         try:
-            if snapshot["version"] > _VERSION:
+            if snapshot["version"] > VERSION:
                 raise DatabaseError(
                     "The saved totals were written by a newer version of juntek: install that version again."
                 )
@@ -297,18 +268,15 @@ class Ledger:
             ) from error
         return ledger
 
-    def _load(self, snapshot: dict[str, Any], zone: tzinfo) -> None:
-        self._sums = Sums.restore(snapshot, zone)
-        last: list[Any] | None = snapshot["last"]
+    def _load(self, saved: dict[str, Any], zone: tzinfo) -> None:
+        saved = saved if saved["version"] > 1 else of_version_1(saved)
+        self._sums = Sums.restore(saved, zone)
         self._restored = True
-        if snapshot["version"] > 1:
-            self._identity = snapshot["identity"]
-            self._limits = Limits(*snapshot["limits"])
-            self._own = list(map(float, snapshot["own"]))
-        elif last is not None:
-            last = last_of_version_1(last, snapshot["counters"])
-        if last is not None:
+        self._identity = saved["identity"]
+        self._limits = Limits(*saved["limits"])
+        self._held.flow = list(map(float, saved["own"]))
+        if (last := saved["last"]) is not None:
             self._base = Moment._make([nan if last[0] is None else last[0], *last[1:-1], tuple(last[-1])])
-            self._watch = CounterWatch.restore(snapshot.get("watch") or snapshot["counters"]["watch"], last[-1])
-        if not fits(self.snapshot(), _SHAPE):
+            self._watch = CounterWatch.restore(saved["watch"], last[-1])
+        if not fits(self.snapshot(), LEDGER):
             raise ValueError("not a ledger")

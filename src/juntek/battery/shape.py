@@ -1,12 +1,38 @@
-"""What saved values have to look like; rule: whoever reads them back needs no further doubt."""
+"""What saved totals look like; rule: whoever reads them back needs no further doubt."""
 
 from __future__ import annotations
 
 from math import isfinite
+from types import NoneType
 from typing import Any
 
+from juntek.battery.counters import LARGEST_CURRENT
+from juntek.battery.watch import COUNTED, COUNTERS, Rule
+
+VERSION = 2
+
 LARGEST = 1e18
-"""Of a number: a million kWh in µWh, and as many seconds as nobody waits."""
+"""Of a number: a million kWh in µWh is a thousandth of it."""
+
+LEDGER: dict[str, Any] = {
+    "sums": [float] * 4,
+    "fractions": [float] * 4,
+    "midnight": [float] * 2,
+    "watch": {
+        "rule": (*COUNTED, None),
+        "verdict": [(*COUNTED, None), float],
+        "window": [float] * (len(COUNTERS) + 1),
+        "pending": ([], *([[float] * 4] * rules for rules in (1, 2, 4))),
+    },
+    "identity": (str, NoneType),
+    "limits": [float, (float, NoneType)],
+    "own": [float] * 4,
+    "last": (
+        NoneType,
+        [(float, NoneType), *[float] * 4, (float, NoneType), bool, [(float, NoneType)] * len(COUNTERS)],
+    ),
+}
+"""The shape of a ledger. What a hand has written there must not stop the gateway a day later."""
 
 
 def fits(value: Any, shape: Any) -> bool:  # noqa: ANN401 - anything that JSON can say
@@ -28,3 +54,35 @@ def fits(value: Any, shape: Any) -> bool:  # noqa: ANN401 - anything that JSON c
     if shape is float:
         return isinstance(value, int | float) and abs(value) <= LARGEST and isfinite(value)
     return isinstance(value, shape) if isinstance(shape, type) else bool(value == shape)
+
+
+_PLACES_OF_VERSION_1 = {
+    "capacity out, energy in": (0, 3),
+    "capacity in, energy out": (1, 2),
+    "energy out, energy in": (2, 3),
+    "in doubt": (4, 5),
+}
+
+
+def of_version_1(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return the snapshot of a ledger of version 1 as one of today."""
+    counters, last = saved["counters"], saved["last"]
+    watch = counters["watch"]
+    counts: list[int | None] = [None] * len(COUNTERS)
+    places = _PLACES_OF_VERSION_1.get(counters["pair"], ())
+    if watch["trust"] == "distrusted":  # those were not followed
+        places = ()
+    for place, count in zip(places, counters["counts"], strict=False):
+        counts[place] = int(count)
+    rule: Rule | None = "named" if places else "nothing"
+    if places == (4, 5):
+        named: Rule = "one way" if watch["channels"][0] == 0 else "backwards"
+        rule = named if watch["trust"] == "trusted" else None
+    return {
+        **saved,
+        "watch": {"rule": rule, "verdict": [None, 0], "window": [0.0] * (len(COUNTERS) + 1), "pending": []},
+        "identity": None,
+        "limits": [LARGEST_CURRENT, None],
+        "own": [0.0] * 4,
+        "last": last and [*last[:4], round(last[4] * 1e6), None, False, counts],
+    }

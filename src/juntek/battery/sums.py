@@ -6,12 +6,13 @@ A sum is a whole number of µAh or µWh, and a fraction that is added to until i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from math import isnan
 from typing import Any
 
-from juntek.battery.local_day import Day
-from juntek.battery.watch import CHANNELS, IN, OUT
+from juntek.battery.counters import Moment
+from juntek.battery.watch import BOTH_WAYS, CHANNELS, ENERGY_BOTH_WAYS, IN, OUT
+from juntek.calendar import date_of, day_after, start_of
 from juntek.quantity import READING_KEYS
 from juntek.reading import Reading
 
@@ -30,22 +31,61 @@ class Totals:
 
     def put_on(self, reading: Reading) -> Reading:
         """Return the reading with these totals in place of the meter's own."""
-        return reading._replace(
-            discharged_capacity=self.discharged_capacity,
-            charged_capacity=self.charged_capacity,
-            discharged_energy=self.discharged_energy,
-            charged_energy=self.charged_energy,
-            discharged_energy_today=self.discharged_energy_today,
-            charged_energy_today=self.charged_energy_today,
-            estimated=self.estimated,
-        )
+        values: list[Any] = list(reading)  # by their places, which takes a third of the time of `_replace`
+        values[_TOTALS] = self.discharged_capacity, self.charged_capacity, self.discharged_energy, self.charged_energy
+        values[_TODAY] = self.discharged_energy_today, self.charged_energy_today, self.estimated
+        return tuple.__new__(Reading, values)
 
 
-SUMS_SHAPE: dict[str, Any] = {
-    "sums": [float] * 4,
-    "fractions": [float] * 4,
-    "midnight": [float] * 2,
-}
+_TOTALS = slice(Reading._fields.index("discharged_capacity"), Reading._fields.index("charged_energy") + 1)
+_TODAY = slice(Reading._fields.index("discharged_energy_today"), Reading._fields.index("estimated") + 1)
+
+
+DAY = 86_400
+"""s."""
+
+
+class Day:
+    """The present local day: it holds from `start` up to, not including, `end` (s since 1970).
+
+    A clock that steps back by up to a day keeps the day, so that nothing starts again twice. One that steps back
+    further had been wrong before: the day is the one it tells now, and starts again. While no clock is trusted, a day
+    goes on.
+    """
+
+    __slots__ = ("_date", "_zone", "end", "start")
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._date: date | None = None
+        self.start = self.end = 0
+
+    def move(self, time: float) -> bool:
+        """Follow the clock to `time`; return whether another day has begun, so that today's values start again."""
+        if self._date is not None and self.start - DAY <= time < self.end:
+            return False
+        self._choose(date_of(time, self._zone))
+        return True
+
+    def share(self, gap: float, time: float) -> float:
+        """Return which part, 0 to 1, of the `gap` s before `time` lies in the present day."""
+        return min(max((time - self.start) / gap, 0.0), 1.0) if gap > 0 else 0.0
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the date, ready for JSON."""
+        return {"date": self._date.isoformat() if self._date else None}
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, Any], zone: tzinfo) -> Day:
+        """Return the day of a snapshot, with the midnights of `zone`."""
+        day = cls(zone)
+        if snapshot["date"] is not None:
+            day._choose(date.fromisoformat(snapshot["date"]))
+        return day
+
+    def _choose(self, told: date) -> None:
+        self._date = told
+        self.start, self.end = start_of(told, self._zone), start_of(day_after(told), self._zone)
 
 
 class Sums:
@@ -136,17 +176,50 @@ class Sums:
         return sums
 
 
-def integrate(sums: list[float], half: float, currents: tuple[float, float], powers: tuple[float, float]) -> None:
-    """Add trapezoids between two readings by channel; those across 0 are split where the line crosses it.
+STUCK_TIME, STUCK_CHARGE = 15.0, 10_000.0
+"""s and µAh after which a meter is stuck if a current flows and nothing moves that counts."""
 
-    `half` is half of the time between, in millionths of an hour.
+_HALF = 1e6 / 7200  # s -> half of the millionths of an hour
+
+
+class Held:
+    """What flowed by current and power since something moved that counts: it is held back until something does.
+
+    A line may say the same for ever.
     """
-    for unit, (start, end) in ((0, currents), (2, powers)):
-        if start >= 0 <= end:
-            sums[unit + IN] += (start + end) * half
-        elif start <= 0 >= end:
-            sums[unit + OUT] -= (start + end) * half
-        else:
-            part = half / (abs(start) + abs(end))
-            sums[unit + (IN if start > 0 else OUT)] += start * start * part
-            sums[unit + (IN if end > 0 else OUT)] += end * end * part
+
+    __slots__ = ("flow", "is_stuck", "seconds")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: something has moved."""
+        self.flow = [0.0, 0.0, 0.0, 0.0]
+        self.seconds = 0.0
+        self.is_stuck = False
+
+    def wait(self, before: Moment, now: Moment, gap: float) -> None:
+        """Add an interval of `gap` s in which nothing moved; one of a meter that is stuck holds nothing."""
+        self.seconds += gap
+        if self.is_stuck:
+            return
+        flow = self.integrate(before, now, gap)
+        if self.seconds >= STUCK_TIME and max(flow[:2]) >= STUCK_CHARGE:
+            counted = {place for place, count in enumerate(now.counts) if count is not None}
+            ways = [w for w in (OUT, IN) if now.is_running or counted & {w, w + 2, BOTH_WAYS, ENERGY_BOTH_WAYS}]
+            self.is_stuck = any(flow[way] >= STUCK_CHARGE for way in ways)
+
+    def integrate(self, before: Moment, now: Moment, gap: float) -> list[float]:
+        """Add trapezoids by channel, those across 0 split where the line crosses it; return the whole flow."""
+        flow, half = self.flow, gap * _HALF
+        for unit, start, end in ((0, before.current, now.current), (2, before.power, now.power)):
+            if start >= 0 <= end:
+                flow[unit + IN] += (start + end) * half
+            elif start <= 0 >= end:
+                flow[unit + OUT] -= (start + end) * half
+            else:
+                part = half / (abs(start) + abs(end))
+                flow[unit + (IN if start > 0 else OUT)] += start * start * part
+                flow[unit + (IN if end > 0 else OUT)] += end * end * part
+        return flow

@@ -24,6 +24,9 @@ COUNTERS = (*CHANNELS, "counted_capacity", "counted_energy")
 
 BOTH_WAYS, ENERGY_BOTH_WAYS = 4, 5
 
+ENERGIES = (2, 3, ENERGY_BOTH_WAYS)
+"""Places of COUNTERS."""
+
 COUNTED: dict[Rule, tuple[int, ...]] = {
     "named": (0, 1, 2, 3, BOTH_WAYS, ENERGY_BOTH_WAYS),
     "one way": (0, 1, 2, 3, 0, 3),
@@ -41,12 +44,8 @@ TOLERANCE, CLEAR = 0.25, 0.15
 AGREEMENTS = 3
 """Windows in a row with the same verdict that are believed."""
 
-WATCH_SHAPE: dict[str, Any] = {
-    "rule": (*COUNTED, None),
-    "verdict": [(*COUNTED, None), float],
-    "window": [float] * (len(COUNTERS) + 1),
-    "pending": ([], [[float] * 4], *([[float] * 4] * count for count in (2, 4))),
-}
+LEAST_VOLTAGE = 0.01
+"""V below which an energy tells no capacity: the smallest step of any meter."""
 
 TICKS = 2000.0
 """µAh by which counters and what is left may seem to differ because they move in steps."""
@@ -69,52 +68,62 @@ class Interval(NamedTuple):
 def flows(rule: Rule, interval: Interval) -> tuple[list[float], float]:
     """Return what flowed by channel (µAh, µWh), and by how much (µAh) the counters miss the change of what is left."""
     steps, net, voltage, own, gap = interval
-    known = {channel: step for channel, step in zip(COUNTED[rule], steps, strict=False) if step is not None}
-    if not known:
+    known: list[float | None] = [None] * len(COUNTERS)
+    is_known = False
+    for place, step in zip(COUNTED[rule], steps):  # noqa: B905 - a rule that counts nothing has no places
+        if step is not None:
+            known[place], is_known = step, True
+    if not is_known:
         return list(own), 0.0
-    per_volt = 1 / voltage if voltage > 0 else 0.0
-    energies = [known.get(2), known.get(3)]
-    if BOTH_WAYS in known or ENERGY_BOTH_WAYS in known:
-        energy = known.get(ENERGY_BOTH_WAYS)
-        through = known[BOTH_WAYS] if BOTH_WAYS in known else (energy or 0.0) * per_volt
+    per_volt = 1 / voltage if voltage >= LEAST_VOLTAGE else 0.0
+    out, in_, out_energy, in_energy, through, energy = known
+    if through is not None or energy is not None:
+        through = (energy or 0.0) * per_volt if through is None else through
         error = max(abs(net) - through, 0.0)
         if abs(net) > through + TICKS:  # it was set, not moved
             net = min(max(own[IN] - own[OUT], -through), through)
-        capacities = [(through - net) / 2, (through + net) / 2]
+        out, in_ = (through - net) / 2, (through + net) / 2
         if energy is not None:
             error = max(error, abs(energy * per_volt - through))
-            energies = [(energy - net * voltage) / 2, (energy + net * voltage) / 2]
+            out_energy, in_energy = (energy - net * voltage) / 2, (energy + net * voltage) / 2
     else:
-        capacities, error = _one_way(known, net, per_volt, gap=gap)
-    (out, in_), (out_energy, in_energy) = capacities, energies
-    return [
-        out,
-        in_,
-        out * voltage if out_energy is None else out_energy,
-        in_ * voltage if in_energy is None else in_energy,
-    ], error
+        out, in_, error = _one_way(known, net, per_volt, gap=gap)
+    if out_energy is None:
+        out_energy = out * voltage
+    return [out, in_, out_energy, in_ * voltage if in_energy is None else in_energy], error
 
 
-def _one_way(known: dict[int, float], net: float, per_volt: float, *, gap: bool) -> tuple[list[float], float]:
+def _one_way(known: Steps, net: float, per_volt: float, *, gap: bool) -> tuple[float, float, float]:
     """Return the capacities out and in, and the error, of counters that count one way each."""
-    by_energy = {way: known[way + 2] * per_volt for way in (OUT, IN) if way + 2 in known}
-    amounts, error = by_energy, 0.0
-    for way in (OUT, IN):
-        if way in known:
-            if way in by_energy:
-                error += abs(known[way] - by_energy[way])
-            amounts[way] = known[way]
-    for way, change in ((OUT, -net), (IN, net)):
-        other = amounts.get(way ^ 1, 0.0)
-        if way not in amounts:
-            amounts[way] = other + change
-            return [amounts[OUT], amounts[IN]], error + max(-amounts[way], 0.0)
-        if gap and way not in known and way ^ 1 in known and amounts[way] > 100 * TICKS:
-            # If nothing else moved what is left: reaching full or empty, a setting.
-            followed = other + change
-            if abs(followed - amounts[way]) <= 0.05 * amounts[way] + 50_000:
-                amounts[way] = followed
-    return [amounts[OUT], amounts[IN]], error + abs(amounts[IN] - amounts[OUT] - net)
+    out, out_error = _capacity(known[0], known[2], per_volt)
+    in_, in_error = _capacity(known[1], known[3], per_volt)
+    error = out_error + in_error
+    if out is None:
+        out = (in_ or 0.0) - net
+        return out, in_ or 0.0, error + max(-out, 0.0)
+    if in_ is None:
+        in_ = out + net
+        return out, in_, error + max(-in_, 0.0)
+    if gap and known[0] is None and known[1] is not None:
+        out = _followed(out, in_ - net)
+    elif gap and known[1] is None and known[0] is not None:
+        in_ = _followed(in_, out + net)
+    return out, in_, error + abs(in_ - out - net)
+
+
+def _capacity(capacity: float | None, energy: float | None, per_volt: float) -> tuple[float | None, float]:
+    """Return what flowed one way, by its capacity if that is counted, and by how much its energy misses that."""
+    if energy is None:
+        return capacity, 0.0
+    by_energy = energy * per_volt
+    return (by_energy, 0.0) if capacity is None else (capacity, abs(capacity - by_energy))
+
+
+def _followed(amount: float, followed: float) -> float:
+    """Return what is left tells of an amount, where nothing else moved that: reaching full or empty, a setting."""
+    if amount > 100 * TICKS and abs(followed - amount) <= 0.05 * amount + 50_000:
+        return followed
+    return amount
 
 
 class CounterWatch:
@@ -126,7 +135,8 @@ class CounterWatch:
     __slots__ = ("_agreed", "_has", "_pending", "_verdict", "_window", "rule", "rules")
 
     def __init__(self, counters: Steps) -> None:
-        self._has = has = [place for place, value in enumerate(counters) if value is not None]
+        has = [place for place, value in enumerate(counters) if value is not None]
+        self._has = [(place, place in ENERGIES) for place in has]
         self.rules: tuple[Rule, ...] = ("one way", "backwards", "named", "nothing")
         self.rule: Rule | None = None
         """None while nothing is decided."""
@@ -168,21 +178,27 @@ class CounterWatch:
 
     def _look(self, interval: Interval) -> None:
         """Add what moved to the window of evidence, and judge it when enough has."""
-        steps, net, voltage = interval[:3]
-        per_volt = 1 / voltage if voltage > 0 else 0.0
+        steps, net, voltage, _, gap = interval
+        per_volt = 1 / voltage if voltage >= LEAST_VOLTAGE else 0.0
         # A gap is evidence of its own: it would outweigh all that was seen.
-        window = [0.0] * len(self._window) if interval.gap else self._window
-        scale = 0.0
-        for place in self._has:
-            if step := steps[place]:
-                window[place] += step * per_volt if place in (2, 3, ENERGY_BOTH_WAYS) else step
-            scale = max(scale, abs(window[place]))
+        window = [0.0] * len(self._window) if gap else self._window
         window[-1] += net
-        scale = max(scale, abs(window[-1]))
-        if scale < WINDOW:
-            return
-        counted = [None if step is None else part for step, part in zip(steps, window, strict=False)]
-        if not interval.gap:
+        is_full = not -WINDOW < window[-1] < WINDOW
+        for place, is_energy in self._has:
+            if step := steps[place]:
+                window[place] += step * per_volt if is_energy else step
+            if not -WINDOW < window[place] < WINDOW:
+                is_full = True
+        if is_full:
+            self._judge(window, gap=gap)
+
+    def _judge(self, window: list[float], *, gap: bool) -> None:
+        """Let what moved in a window speak for one rule or another."""
+        scale = max(map(abs, window))
+        counted: list[float | None] = [None] * len(COUNTERS)
+        for place, _ in self._has:
+            counted[place] = window[place]
+        if not gap:
             self._window = [0.0] * len(window)
         evidence = Interval(counted, window[-1], 1.0)
         errors = sorted((flows(rule, evidence)[1], rule) for rule in self.rules[:-1])
@@ -212,15 +228,6 @@ class CounterWatch:
     def restore(cls, snapshot: dict[str, Any], counters: Steps) -> CounterWatch:
         """Return the watch of a snapshot, of a meter with these counters."""
         watch = cls(counters)
-        if "trust" in snapshot:  # version 1
-            trusted: Rule = (
-                "named" if watch.rule is not None else "one way" if snapshot["channels"][0] == 0 else "backwards"
-            )
-            if snapshot["trust"] == "trusted":
-                watch.rule = trusted
-            elif watch.rule is not None and snapshot["trust"] == "distrusted":
-                watch.rule = "nothing"
-            return watch
         watch.rule = snapshot["rule"]
         if snapshot["pending"]:
             watch._pending = dict(zip(watch.rules, map(list, snapshot["pending"]), strict=True))

@@ -4,18 +4,20 @@ A capture is text: the line `# juntek capture 1`, then one line per chunk of byt
 `2026-11-22T08:00:00.123+00:00 :r50=1,34,12,\r\n`. Printable ASCII stands as it is; a backslash is doubled, and
 everything else is `\r`, `\n` or `\xNN`. Other lines that begin with `#` are remarks.
 
-`ChunkReader` takes a capture, the raw bytes of a bus, or any text log with frames in it, and finds out which:
+`ChunkReader` takes a capture, the raw bytes of a bus, any text log with frames in it, or a table of decoded values, and
+finds out which:
 
 1. Capture: the first line is the header.
-2. Text log: the first line that holds the start of a frame (`:r50=`, any number, either case of r and w) is
-   readable text with a mark that no bus makes: a spelled-out line end after the fields (a backslash and `r` or
-   `n`, `\x0d`, `^M`), quotes on both sides of the frame, or a label in front of it (four characters or more with a
-   word or a time of day, ending in a blank, quote or bracket). A JSON object with a text `raw` is a log too.
-3. Raw: everything else. From there on every byte passes unchanged.
+2. Table: a line names columns, with a voltage and a current among them (`decoded`). A frame in a row goes before the
+   values beside it.
+3. Text log: a line has a mark that no bus makes (`marks`): a written-out line end, quotes around a frame, a label or a
+   date in front of it, JSON, a dump, or what a known program writes.
+4. Raw: the first line with the start of a frame (`:r50=`, any number, either case of r and w) that is none of these.
+   From there on every byte passes unchanged.
 
-Readable lines without a frame wait for that decision, at most `HELD_LIMIT` bytes of them: a log drops them, raw
-bytes include them. In a log each frame runs to the next colon, blank, quote, bracket, backslash or control character
-and gets CR LF, so that a damaged raw stream taken for a log would still give all its whole frames.
+Readable lines without a frame wait for that decision, at most `HELD_LIMIT` bytes of them: a log may find its times in
+them, raw bytes include them. In a log each frame runs to the next colon, blank, quote, bracket, backslash or control
+character and gets CR LF, so that a damaged raw stream taken for a log would still give all its whole frames.
 """
 
 from __future__ import annotations
@@ -25,8 +27,12 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from juntek.capture.log_lines import FRAME_START, Chunk, LogLines, is_log_line
+from juntek.capture.decoded import Table
+from juntek.capture.forms import FRAME_START
+from juntek.capture.log_lines import LogLines
+from juntek.capture.marks import MAY_SAY, is_log_line
 from juntek.capture.times import LineTimes
+from juntek.exchange import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,8 +50,15 @@ FRAME_LIMIT = 1024
 _HEADER_LINE = HEADER.encode()
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"[\r\n]")
+_AROUND = b" \t\r\n\x0b\x0c\0"
+"""What stands around a line, also the zeros that a cut or rotated file has."""
+_REMARK = re.compile(rb"# ?\w+ \w+")
+"""What a person has written above the bytes of a bus, which so are a log."""
+_MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]", re.MULTILINE)
 # Tab and escape are readable: ESPHome writes its logs in colour.
 _UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1d\x1f\x7f]")
+_WINDOWS_TEXT = re.compile(rb"(?:[ -~\t]|(?<=[A-Za-z])[\xa0-\xff]|[\xa0-\xff](?=[A-Za-z]))*")
+"""Letters above 127, in words."""
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?= |$)")
 # The last choice is an escape that the end of the recording has cut; it is left out.
 _ESCAPE = re.compile(rb"\\(?:([rn\\])|x([0-9A-Fa-f]{2})|x?[0-9A-Fa-f]?$)")
@@ -75,6 +88,7 @@ class _Kind(Enum):
     UNDECIDED = auto()
     CAPTURE = auto()
     LOG = auto()
+    TABLE = auto()
     RAW = auto()
 
 
@@ -87,6 +101,8 @@ class ChunkReader:
     def __init__(self, times: LineTimes | None = None) -> None:
         self._times = times or LineTimes()
         self._lines = LogLines(self._times)
+        self._table: Table | None = None
+        self._has_remarks = self._has_spoken = False
         self._kind = _Kind.UNDECIDED
         self._tail = b""
         self._held = bytearray()
@@ -102,6 +118,7 @@ class ChunkReader:
     def feed(self, block: bytes) -> list[Chunk]:
         """Take the next bytes of the recording and give what can be told of them so far."""
         if len(self.start) < HELD_LIMIT:
+            self._times.look_ahead(block)
             self.start += block[: HELD_LIMIT - len(self.start)]
         if self._is_raw():
             return [Chunk(None, block)] if block else []
@@ -139,7 +156,12 @@ class ChunkReader:
         if self._kind is _Kind.CAPTURE:
             return self._read_capture_line(line.rstrip(b"\r\n"))
         if self._kind is _Kind.LOG:
-            return self._lines.read(line.strip())
+            return self._read_log_line(line.strip(_AROUND))
+        if self._table is not None and not FRAME_START.search(line):
+            reading = self._table.read(_text_of(line).strip("\r\n"))
+            return [] if reading is None else [Chunk(reading.time, b"", reading)]
+        if self._table is not None:
+            return self._lines.read(line.strip(_AROUND))
         return self._judge(line)
 
     def _read_capture_line(self, content: bytes) -> list[Chunk]:
@@ -155,7 +177,7 @@ class ChunkReader:
         return [Chunk(self._times.believe(moment), _ESCAPE.sub(_unescape, content[stamp.end() + 1 :]))]
 
     def _judge(self, line: bytes) -> list[Chunk]:
-        content = line.strip()
+        content = line.strip(_AROUND)
         if self._at_start:
             content = content.removeprefix(_BYTE_ORDER_MARK)
             self._at_start = False
@@ -163,10 +185,15 @@ class ChunkReader:
                 self._kind = _Kind.CAPTURE
                 return []
         readable = _is_readable(content)
-        if readable and is_log_line(content):
+        if readable and self._begins_table(content):
+            return []
+        is_remark = readable and _REMARK.match(content) is not None
+        self._has_remarks = self._has_remarks or is_remark
+        may_be_bus = not (self._has_remarks and FRAME_START.search(content))
+        if readable and not is_remark and MAY_SAY.search(content) and (is_log_line(content) or not may_be_bus):
             self._kind = _Kind.LOG
-            self._held.clear()
-            return self._lines.read(content)
+            before, self._held = self._held.splitlines(), bytearray()
+            return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one).strip(_AROUND))]
         self._held += line
         if FRAME_START.search(content):
             self._kind = _Kind.RAW
@@ -175,13 +202,30 @@ class ChunkReader:
             return self._release()
         return []
 
+    def _read_log_line(self, content: bytes) -> list[Chunk]:
+        if not self._has_spoken and self._begins_table(content):
+            return []
+        chunks = self._lines.read(content)
+        self._has_spoken = self._has_spoken or bool(chunks)
+        return chunks
+
+    def _begins_table(self, content: bytes) -> bool:
+        if not _MAY_NAME_COLUMNS.search(content):
+            return False
+        self._table = Table.of(_text_of(content), self._times)
+        if self._table is not None:
+            self._kind = _Kind.TABLE
+            self._held.clear()
+        return self._table is not None
+
     def _relieve(self) -> list[Chunk]:
         """Let go of a line without end, or of too many lines without a frame."""
         if self._kind is _Kind.UNDECIDED:
             if FRAME_START.search(self._tail):
                 self._kind = _Kind.RAW
             return self._release()
-        cut = self._tail.rfind(b":", -FRAME_LIMIT)
+        is_list = self._tail.lstrip(b"[,").startswith(b"{")  # all of a long JSON list stands on one line
+        cut = self._tail.rfind(b"},") + 1 if is_list else self._tail.rfind(b":", -FRAME_LIMIT)
         line, self._tail = (self._tail[:cut], self._tail[cut:]) if cut > 0 else (self._tail, b"")
         return self._read_line(line)
 
@@ -199,8 +243,15 @@ def _is_readable(content: bytes) -> bool:
     try:
         content.decode()
     except UnicodeDecodeError:
-        return False
+        return _WINDOWS_TEXT.fullmatch(content) is not None
     return True
+
+
+def _text_of(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def _escape(data: bytes) -> str:

@@ -1,29 +1,31 @@
 r"""The bytes of a bus as programs write them in words; rule: what is not surely such bytes stays text.
 
-Escapes of line ends (`\r`, `<CR>`, `^M`, `#015`), hex dumps (`3A:72:35`, `0x3a 0x72`, xxd, hexdump), lists of numbers.
+Escapes of line ends (`\r`, `<CR>`, `^M`, `#015`), dumps (xxd, hexdump, od, tcpdump, socat, terminals), runs of bytes in
+hex, decimal or binary (`3A:72:35`, `0x3a 0x72`, `58,114,53`), and one byte a line (logic analysers, interceptty).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-_ALPHABET = frozenset(b"0123456789,:=.RrWwNS\r\n")
+_ALPHABET = b"0123456789,:=.RrWwNS\r\n"
+"""What a bus is made of."""
+_FEW, _NEARLY_ALL = 0.75, 0.9
+"""Shares of bytes in the alphabet from which a dump, and a run in a line of words, is one of a bus."""
+
+# Text ---------------------------------------------------------------------------------------------------------
+
+FRAME_START = re.compile(rb":[RrWw][0-9]{2}=")
 _LINE_ENDS = re.compile(
     rb"\\+(?:[rn]|x0[adAD]|u000[adAD]|01[25]|0x0[adAD])|#01[25]|<(?:0x)?(?:CR|LF|0[aAdD]|\\[rn])>"
-    rb"|[\[{(](?:CR|LF|0[AD])[\]})]|\^[MJ]|&#1[03];|\xe2\x90[\x8a\x8d]",
+    rb"|[\[{(](?:CR|LF|0[AD])[\]})]|\^[MJ]|&#1[03];|%0[AaDd]|\xe2\x90[\x8a\x8d]",
 )
 _COLOUR = re.compile(rb"(?:\x1b|\^\[|#033|\\+x1[bB]|\\+u001[bB]|\\+033)\[[0-9;]*[A-Za-z]")
 _URL_ENCODED = re.compile(rb"%3[aA][RrWw][0-9]{2}%3[dD]")
-_RUN = re.compile(
-    rb"(?<![0-9A-Za-z])(?P<mark>0x|\\+x|%|\$|)[0-9A-Fa-f]{2}"
-    rb"(?:(?P<gap>[:;,\-]? ?)(?P=mark)[0-9A-Fa-f]{2}(?:(?P=gap)(?P=mark)[0-9A-Fa-f]{2})*)?(?![0-9A-Za-z])"
-)
-_BYTE = re.compile(rb"(?:0x|\\x|%|\$)?([0-9A-Fa-f]{2})")
-_NUMBERS = re.compile(rb"(?<![0-9.])58, ?(?:82|87|114|119), ?\d\d, ?\d\d, ?61(?:, ?\d{1,3})*(?![0-9])")
-_OFFSET = re.compile(rb"\s*(?:0x)?[0-9A-Fa-f]{4,16}(:?)[ \t]+(?=[0-9A-Fa-f]{2})")
-_COLUMN = re.compile(rb"\s+(?:\|.*\||>.*<)\s*$")
-_WORD = re.compile(rb"(?:[0-9A-Fa-f]{2}){1,2}")
+_WITHOUT_COLON = re.compile(rb"(?<![:\w%])(?=[Rr](?:00|5[01])=[0-9]{1,2},[0-9]{1,3},[0-9])")
 
 
 def spell_out(content: bytes) -> bytes:
@@ -32,14 +34,78 @@ def spell_out(content: bytes) -> bytes:
         content = _COLOUR.sub(b"", content)
     if b"%" in content and _URL_ENCODED.search(content):
         content = unquote_to_bytes(content).replace(b"\r", b"\n")
-    return _LINE_ENDS.sub(b"\n", content)
+    return _LINE_ENDS.sub(b"\n", content.replace(b"=3D", b"="))  # which mail makes of it
+
+
+def with_colons(text: bytes) -> bytes:
+    """Return a line with the colons before its frames that a paste has lost."""
+    return text if FRAME_START.search(text) else _WITHOUT_COLON.sub(b":", text)
+
+
+# Runs of bytes ------------------------------------------------------------------------------------------------
+
+_HEX = re.compile(
+    rb"(?<![0-9A-Za-z])(?P<mark>0x|\\x|%|\$|)[0-9A-Fa-f]{2}(?P<unit>h?)"
+    rb"(?:(?P<gap>'?[:;,.\-]?(?: |)'?)(?P=mark)[0-9A-Fa-f]{2}(?P=unit)"
+    rb"(?:(?P=gap)(?P=mark)[0-9A-Fa-f]{2}(?P=unit))*)?(?![0-9A-Za-z])"
+)
+_HEX_BYTE = re.compile(rb"(?:0x|\\x|%|\$)?([0-9A-Fa-f]{2})")
+_DECIMAL = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?P<gap>[:;,] ?| )[0-9]{1,3}(?:(?P=gap)[0-9]{1,3}){2,}(?![0-9.])")
+_SURE = 16
+"""Bytes of a bus that are none by chance."""
+_BITS = re.compile(rb"0b([01]{8})\b")
+
+
+def read_run(content: bytes, least: int = 4) -> tuple[int, bytes] | None:
+    """Return where the longest run of bytes of a bus begins in a line, and them; None where there is none."""
+    best: tuple[int, bytes] | None = None
+    for start, data in _runs(content):
+        if len(data) >= max(least, len(best[1]) + 1 if best else 0) and _is_of_a_bus(data, _NEARLY_ALL):
+            best = start, data
+            if len(data) >= _SURE:
+                break
+    return best
+
+
+def _runs(content: bytes) -> Iterator[tuple[int, bytes]]:
+    for run in _HEX.finditer(content):
+        yield run.start(), bytes.fromhex(b"".join(_HEX_BYTE.findall(run[0])).decode())
+    for run in _DECIMAL.finditer(content):
+        numbers = [int(number) for number in re.findall(rb"[0-9]+", run[0])]
+        if max(numbers) < 256:
+            yield run.start(), bytes(numbers)
+    if bits := _BITS.findall(content):
+        yield content.find(b"0b"), bytes(int(byte, 2) for byte in bits)
+
+
+# Dumps --------------------------------------------------------------------------------------------------------
+
+_QUOTE = re.compile(rb"^[>+]+ ?")
+"""Of a mail, a forum or a diff."""
+_DUMP_STARTS = b" \t0123456789abcdefABCDEF"
+_OFFSET = re.compile(rb"\s*(?:0x)?[0-9A-Fa-f]{4,16}(:?)[ \t]+(?=[0-9A-Fa-f]{2})")
+_COLUMN = re.compile(rb"\s+(?:\|.*\||>.*<)\s*$")
+_WORD = re.compile(rb"(?:[0-9A-Fa-f]{2}){1,2}")
+_OCTAL_WORDS = re.compile(rb"[0-7]{7}((?: [0-7]{6})+)")
+_LETTERS = re.compile(rb"[0-9a-f]{7}((?:   [ -~]|  \\[0abfnrtv]| [0-7]{3})+)")
+_NAMED_LETTERS = {b"\\n": 10, b"\\r": 13, b"\\0": 0, b"\\t": 9}
+_BEFORE_ROW = re.compile(rb"^(?:[0-9/.:\- ]{19} term \||[0-9A-Fa-f]{8}  |\s*)(?=[0-9A-Fa-f]{2}(?: |\|))")
+_LONGEST_ROW = 64
+"""Bytes on a line of a dump."""
+_PAIR = re.compile(rb"([0-9A-Fa-f]{2})[ |]{1,3}")
 
 
 def read_dump(content: bytes) -> bytes | None:
-    """Return the bytes of a line of xxd, hexdump or od with its offset; None for any other."""
+    """Return the bytes of a line of a dump, that has an offset or the same bytes as text beside; None for any other."""
+    content = _QUOTE.sub(b"", content)
+    if content[:1] not in _DUMP_STARTS:
+        return None
     offset = _OFFSET.match(content)
     if offset is None:
-        return None
+        return _read_row(content)
+    if octal := _OCTAL_WORDS.fullmatch(content):
+        data = b"".join(int(word, 8).to_bytes(2, "little") for word in octal[1].split() if int(word, 8) < 65536)
+        return data.rstrip(b"\0") if _is_of_a_bus(data, _FEW) else None
     rest, column = content[offset.end() :], None
     if column := _COLUMN.search(rest):
         rest = rest[: column.start()]
@@ -47,25 +113,83 @@ def read_dump(content: bytes) -> bytes | None:
         rest = rest.partition(b"  ")[0]
     words = rest.split()
     if not words or not all(_WORD.fullmatch(word) for word in words):
-        return None
+        return _read_row(content)
     data = b"".join(bytes.fromhex(word.decode()) for word in words)
     if not offset[1] and all(len(word) == 4 for word in words):  # hexdump's own default: words, the low byte first
         data = b"".join(bytes.fromhex(word.decode())[::-1] for word in words).rstrip(b"\0")
-    return data if column or offset[1] or _is_of_a_bus(data, 0.75) else None
+    return data if column or offset[1] or _is_of_a_bus(data, _FEW) else None
 
 
-def read_hex(content: bytes, least: int = 4) -> tuple[int, bytes] | None:
-    """Return where the bytes of a bus in hex or as numbers begin in a line, and them; None where there are none."""
-    if numbers := _NUMBERS.search(content):
-        values = [int(number) for number in numbers[0].split(b",")]
-        return (numbers.start(), bytes(values)) if max(values) < 256 else None
-    best: tuple[int, bytes] | None = None
-    for run in _RUN.finditer(content):
-        data = bytes.fromhex(b"".join(_BYTE.findall(run[0])).decode())
-        if len(data) >= least and _is_of_a_bus(data, 0.9) and (best is None or len(data) > len(best[1])):
-            best = run.start(), data
-    return best
+def _read_row(content: bytes) -> bytes | None:
+    """Return the bytes of a row whose second half shows the same as text, or of one of `od -c`."""
+    if letters := _LETTERS.fullmatch(content):
+        cells = [letters[1][at : at + 4].lstrip() or b" " for at in range(0, len(letters[1]), 4)]
+        return bytes(_NAMED_LETTERS.get(c, c[0] if len(c) == 1 else int(c, 8) if c.isdigit() else 63) for c in cells)
+    before = _BEFORE_ROW.match(content)
+    if before is None:
+        return None
+    data, at = b"", before.end()
+    while len(data) < _LONGEST_ROW and (pair := _PAIR.match(content, at)):
+        data, at = data + bytes.fromhex(pair[1].decode()), pair.end()
+        if content[at:].strip(b" |").replace(b" ", b"") == _shown(data).replace(b" ", b""):
+            return data
+    return None
+
+
+def _shown(data: bytes) -> bytes:
+    return bytes(byte if 32 <= byte < 127 else 46 for byte in data)
 
 
 def _is_of_a_bus(data: bytes, share: float) -> bool:
-    return sum(byte in _ALPHABET for byte in data) >= share * len(data)
+    return len(data.translate(None, _ALPHABET)) <= (1 - share) * len(data)
+
+
+# Packets ------------------------------------------------------------------------------------------------------
+
+_PACKET_ROW = re.compile(rb"\s*0x([0-9a-f]{4}):\s")
+_IP_4, _TCP, _UDP = 0x45, 6, 17
+
+
+def packet_offset(content: bytes) -> int | None:
+    """Return at which byte of a packet a line of tcpdump begins; None for any other line."""
+    row = _PACKET_ROW.match(content)
+    return int(row[1], 16) if row else None
+
+
+def payload(packet: bytes) -> bytes:
+    """Return what a packet carries; what is no TCP or UDP over IPv4 is all of it."""
+    if len(packet) < 28 or packet[0] != _IP_4 or packet[9] not in (_TCP, _UDP):
+        return packet
+    return packet[20 + 4 * (packet[32] >> 4) :] if packet[9] == _TCP and len(packet) > 32 else packet[28:]
+
+
+# One byte a line ----------------------------------------------------------------------------------------------
+
+_HEX_PAIR = rb"(?:0x)?(?P<hex>[0-9A-Fa-f]{2})"
+_LETTER = rb"'?(?:0x(?P<hex>[0-9A-Fa-f]{2})|(?P<letter>COMMA|\\[rn]|[ -~]))'?"
+_BYTE_A_LINE = (
+    re.compile(rb"(?:\d+-\d+ )?(?P<who>uart-\d+: (?:[rt]x(?: data)?: )?)" + _HEX_PAIR),  # sigrok-cli
+    re.compile(rb"(?P<who>[<>])\s+" + _HEX_PAIR + rb" \(.*\)"),  # interceptty
+    re.compile(rb'(?P<who>"?[^",]*"?,"?data"?,)"?(?P<time>[^",]+)"?,[^,]+,' + _HEX_PAIR + rb"(?:,.*)?"),  # Logic 2
+    re.compile(rb"(?P<time>\d+\.\d{6,})(?P<who>,)" + _LETTER + rb"(?:,.*)?"),  # Logic 1, and tables of Logic 2
+)
+_WORDS = {b"COMMA": b",", b"\\r": b"\r", b"\\n": b"\n"}
+
+
+class OneByte(NamedTuple):
+    """A line that is one byte of the bus: whose it is, what it says of its time, and it."""
+
+    who: bytes
+    time: bytes
+    data: bytes
+
+
+def read_byte(content: bytes) -> OneByte | None:
+    """Return what a line with one byte says; None for any other line."""
+    for form in _BYTE_A_LINE:
+        if found := form.fullmatch(content):
+            parts = found.groupdict()
+            letter = parts.get("letter")
+            data = bytes.fromhex(parts["hex"].decode()) if letter is None else _WORDS.get(letter, letter)
+            return OneByte(parts["who"], parts.get("time") or b"", data)
+    return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from juntek.capture.log_lines import read_record
+from juntek.capture.records import read_records
 from juntek.rs485.wiring import look_at
 
 _START = 64 * 1024
 """Bytes from the start of a recording that are looked at."""
 
 _MAGICS = (
-    (b"PK\x03\x04", "a ZIP archive; unpack it and give the file in it"),
+    (b"PK\x03\x04", "a ZIP archive without a recording in it; give the recording"),
     (b"\x28\xb5\x2f\xfd", "a file packed by zstd; unpack it with: zstd -d FILE"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and give the file in it"),
     (b"Rar!\x1a\x07", "a RAR archive; unpack it and give the file in it"),
@@ -25,6 +25,7 @@ _MAGICS = (
     (b"<!", "a web page; save what the meter sent as text"),
     (b"<html", "a web page; save what the meter sent as text"),
 )
+_HIDDEN = b"B blob data]"
 _DECODED = re.compile(rb"\b(?:voltage|current|power|soc|state_of_charge|remaining)\b", re.IGNORECASE)
 _TIME = re.compile(rb"\d{1,2}:\d{2}:\d{2}|\b1[5-9]\d{8}\b")
 _CAUSES = {
@@ -46,6 +47,8 @@ def _guess(start: bytes) -> str:
     for magic, said in _MAGICS:
         if start.startswith(magic):
             return f"this looks like {said}"
+    if _HIDDEN in start:
+        return "this looks like a journal that hides what was sent; write it with: journalctl --all --output short-iso"
     if _is_text(start):
         return f"this looks like {_guess_text(start)}"
     cause, detail = look_at(start[:4096])
@@ -63,12 +66,14 @@ def _is_text(start: bytes) -> bool:
 def _guess_text(start: bytes) -> str:
     first = start.lstrip(b"\xef\xbb\xbf").lstrip()
     line = first.split(b"\n", 1)[0]
-    if first[:1] in b"[{" and (read_record(line) is not None or b'":' in first[:200]):
+    if first[:1] in b"[{" and (read_records(line) or b'":' in first[:200]):
         if _DECODED.search(first):
-            return "JSON of decoded values; give the recording that they came from, with what the meter sent"
+            return "JSON of decoded values without voltage and current in one object; give the recording they came from"
         return "JSON without what a meter sent"
     if len(re.findall(rb"[,;\t]", line)) >= 2 and _DECODED.search(line):
-        return "a table of decoded values; give the recording that they came from, with what the meter sent"
+        return (
+            "a table of decoded values without columns for voltage and current; give the recording that they came from"
+        )
     cause, detail = look_at(start[:4096])
     if cause == "device" and not detail.startswith("text"):
         return f"{detail}; give the recording of a meter"

@@ -1,94 +1,71 @@
 """The frames in the lines of a log; rule: a frame that a program has cut over lines is joined, whole ones are not.
 
 A log's line is a label and what the bus said: as text, in quotes, in JSON, or as a dump. What stands after the same
-label on the next lines, and begins without a colon, is the rest of a frame that was cut.
+label on the next lines, and begins without a colon, is the rest of a frame that was cut; so is what stands alone on
+the next line where that makes the frame whole. A line that begins with a time and says nothing is the time of what
+comes next.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
 
-from juntek.capture.forms import read_dump, read_hex, spell_out
-from juntek.capture.times import LineTimes, has_time
-from juntek.rs485.family import find_models
-from juntek.rs485.framing import Frame, parse
+from juntek.capture.decoded import reading_of
+from juntek.capture.forms import (
+    FRAME_START,
+    packet_offset,
+    payload,
+    read_byte,
+    read_dump,
+    read_run,
+    spell_out,
+    with_colons,
+)
+from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
+from juntek.capture.marks import DATED, MAY_SAY, record_after
+from juntek.capture.records import Record, RecordLines, texts_of, time_of
+from juntek.capture.times import LineTimes
+from juntek.exchange import Chunk
 
-FRAME_START = re.compile(rb":[RrWw][0-9]{2}=")
 PIECE_LIMIT = 1024
 """Bytes of a frame that waits for its rest."""
 PATIENCE = 32
-"""Lines that a frame waits for its rest."""
+"""Lines that a frame waits for its rest, and a time for what was said then."""
 
-_FRAME = re.compile(rb"(:[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[;|>){}]*)( ?\n)?")
-_ANY_FRAME = re.compile(rb":[RrWw][0-9]{2}=[^\x00-\x20\x7f-\xff:\"'`\\<\[;|>){}]*")
 _REST = re.compile(rb"[RrWw]?[0-9NS,.=]+(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
+_REST_ALONE = re.compile(rb"[0-9,]+(?=\n|[\"'`]|$)")
 _BEGUN = re.compile(rb":(?:[RrWw][0-9]{0,2})?(?=[\"'`]|$)")
-# Nearly all lines of most logs.
+_ONLY_BEGUN = re.compile(rb"(?<=[:\s=(<])[\"'`](:(?:[RrWw][0-9]{0,2})?)[\"'`]")
 _PLAIN = re.compile(
     rb"[\[\"]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d))[\]\"]?[\s,;]"
-    rb"[^\\:\[\"']*(:r50=[0-9,]+,)(?:\\r\\n)?"
+    rb"(?:[^\\:\[\"']|: |\[[0-9]+\])*+(:r50=[0-9,]+,)(?:\\r\\n)?"
 )
+"""Nearly all lines of most logs."""
 _PLAIN_COMMAS = 14
 _END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
-_QUOTED = re.compile(rb"([\"'`]):[RrWw][0-9]{2}=[0-9,.]*\1")
-_WORD_OR_TIME = re.compile(rb"[A-Za-z]{2}|[0-9]:[0-9]{2}")
-_LABEL_ENDS = b" \t\"'`>])|="
 _DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
-_TIME_KEYS = (
-    "__realtime_timestamp", "tst", "time", "timestamp", "@timestamp", "ts", "datetime", "date",
-    "_source_realtime_timestamp", "when", "received", "received_at", "last_changed", "epoch",
-)  # fmt: skip
-_NESTING = 6
-Record = dict[str, Any]
+_BEGINS_WITH_TIME = re.compile(
+    rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|[A-Z][a-z]{2},? )?\d"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Bytes of a bus that arrived together; `time` is in seconds since 1970, None where it was not recorded."""
+class _Waiting(NamedTuple):
+    """A frame, or its beginning, that waits for its rest."""
 
+    piece: bytes
     time: float | None
-    data: bytes
+    until: int
+    """The last line for which it waits."""
+    label: re.Pattern[bytes] | None
+    """Of the lines that may bring the rest; None for those of a dump."""
+    line: int
 
 
-def is_log_line(content: bytes) -> bool:
-    """Whether a readable line is surely one of a log, and none of the bus itself."""
-    record = read_record(content)
-    if record is not None:
-        return isinstance(record.get("raw"), str) or any(
-            FRAME_START.search(spell_out(text)) or read_hex(text) for text in _texts_of(record)
-        )
-    text = spell_out(content)
-    dump = read_dump(content)
-    if dump is not None and len(dump) >= 8:
-        return True
-    start = FRAME_START.search(text)
-    if start is None:
-        found = read_hex(content)
-        return found is not None and (FRAME_START.search(found[1]) is not None or len(found[1]) >= 16)
-    if any(end for _, end in _FRAME.findall(text)) or _QUOTED.search(text):
-        return True
-    label = text[: start.start()]
-    if len(label) >= 4 and label[-1] in _LABEL_ENDS and _WORD_OR_TIME.search(label) is not None:
-        return True
-    return has_time(_ANY_FRAME.sub(b" ", text))
-
-
-def read_record(content: bytes) -> Record | None:
-    """Return a JSON object on one line; None for anything else."""
-    content = content.lstrip(b"\x1e").removeprefix(b"data: ")
-    if not content.startswith(b"{"):
-        return None
-    try:
-        record = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
+_Tell = Callable[[bytes], float | None]
 
 
 class LogLines:
@@ -96,172 +73,182 @@ class LogLines:
 
     def __init__(self, times: LineTimes) -> None:
         self._times = times
-        self._waiting: dict[bytes, tuple[bytes, float | None, int, re.Pattern[bytes] | None]] = {}
+        self._records = RecordLines()
+        self._waiting: dict[bytes, _Waiting] = {}
         self._number = 0
-        self._header: float | None = None
+        self._said_before: tuple[float, int] | None = None
+        """The time of a line that said nothing else, and its number."""
+        self._times_come_first: bool | None = None
+        """Whether the first frame without a time of its own had one before it; else the times are of what is before."""
         self._dump = b""
         """The label of the last line of a dump."""
+        self._packet = b""
 
     def read(self, content: bytes) -> list[Chunk]:
         """Return what a line completes."""
-        if not content:
+        if not content or not (self._waiting or MAY_SAY.search(content)):
             return []
         self._number += 1
         plain = _PLAIN.fullmatch(content) if not self._waiting else None
         if plain is not None and plain[2].count(b",") == _PLAIN_COMMAS:
             return [Chunk(self._times.read_iso(plain[1]), plain[2] + b"\r\n")]
-        record = read_record(content)
-        chunks = self._read_text(content, self._times.read) if record is None else self._read_record(record)
+        records = self._records.take(content)
+        if records is None:
+            chunks = self._read_line(content)
+        else:
+            chunks = [chunk for record in records for chunk in self._read_record(record)]
         return self._give_up() + chunks if self._waiting else chunks
 
     def finish(self) -> list[Chunk]:
         """Return what still waits for its rest."""
-        chunks = [Chunk(time, piece + b"\r\n") for piece, time, _, _ in self._waiting.values()]
+        chunks = self._end_packet()
+        chunks += [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in self._waiting.values()]
         self._waiting.clear()
         return chunks
 
     def _give_up(self) -> list[Chunk]:
-        late = [label for label, waiting in self._waiting.items() if waiting[2] <= self._number]
-        return [Chunk(piece[1], piece[0] + b"\r\n") for piece in map(self._waiting.pop, late)]
+        late = [label for label, waiting in self._waiting.items() if waiting.until <= self._number]
+        return [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in map(self._waiting.pop, late)]
+
+    # A line, by what it is ------------------------------------------------------------------------------------
 
     def _read_record(self, record: Record) -> list[Chunk]:
         raw = record.get("raw")
-        texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*_texts_of(record)]
+        texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*texts_of(record)]
         said = next((text for text in texts if FRAME_START.search(text)), None)
+        if said is None and (reading := reading_of(record, time_of(record, self._times))):
+            return [Chunk(reading.time, b"", reading)]
         if said is None:
-            said = next((text for text in texts if b"," in text or read_hex(text, 8)), b"")
-        return self._read_text(said, lambda text: _time_of(record, self._times) or self._times.read(text))
+            said = next((text for text in texts if b"," in text or read_run(text, 8)), b"")
+        return self._read_text(said, lambda text: time_of(record, self._times) or self._times.read(text))
 
-    def _read_text(self, content: bytes, tell: Any) -> list[Chunk]:  # noqa: ANN401
-        dump = read_dump(content)
-        if dump is not None:
-            return self._take(b"\0dump", dump, tell(b"") or self._header)
-        text = spell_out(content)
-        found = _FRAME.findall(text)
-        if not found:
+    def _read_line(self, content: bytes) -> list[Chunk]:
+        tell = self._times.read
+        if FRAME_START.search(content) and not content.startswith(b"0x"):
+            return (self._end_packet() if self._packet else []) + self._read_text(content, tell)
+        offset = packet_offset(content)
+        if offset is not None:
+            ended = self._end_packet() if offset == 0 else []
+            self._packet += read_dump(content) or b""
+            return ended
+        ended = self._end_packet() if self._packet else []
+        if (byte := read_byte(content)) is not None:
+            return ended + self._take(b"\0" + byte.who, byte.data, tell(byte.time) if byte.time else None)
+        if labelled := record_after(content):
+            label, record = labelled
+            if reading := reading_of(record, time_of(record, self._times) or tell(label)):
+                return [*ended, Chunk(reading.time, b"", reading)]
+        return ended + self._read_text(content, tell)
+
+    def _read_text(self, content: bytes, tell: _Tell) -> list[Chunk]:
+        if (dump := read_dump(content)) is not None:
+            own = tell(content if DATED.match(content) else b"")
+            return self._take(b"\0dump", dump, own or self._time_before(keep=True))
+        text = spell_out(content) if self._waiting else with_colons(spell_out(content))
+        frames = [*frames_in(text)]
+        if not frames:
             return self._read_rest(content, text, tell)
-        first = text.find(found[0][0])
-        label, rest = _END_OF_ANOTHER.sub(b"", text[:first]), b""
+        if len(frames) > 1 and (parts := [*_parts_with_times(text, frames, tell)]):
+            return [chunk for part in parts for chunk in self._read_text(part, tell)]
+        time = tell(without(text, frames))
+        return self._read_frames(content, text, frames, self._time_before() if time is None else time)
+
+    def _read_frames(self, content: bytes, text: bytes, frames: list[Found], time: float | None) -> list[Chunk]:
+        """Take the frames of a line; the last one may go on in the next line."""
+        label, rest = _END_OF_ANOTHER.sub(b"", text[: frames[0].start]), b""
         if self._waiting and (joined := self._find_rest(text)):
             label, rest = joined
-        data = rest + b"".join(_whole(frame) + b"\r\n" for frame, _ in found[:-1])
-        last, end = found[-1]
-        data += _whole(last) + (b"\r\n" if end else b"")
-        if not end and not _is_whole(_whole(last)) and (dumped := read_hex(content, 8)):
-            return self._take(b"\0" + _HEX_DIGITS.sub(b"0", content[: dumped[0]]), dumped[1], tell(content))
-        if begun := _BEGUN.search(text, text.rfind(last) + len(last)):
-            data += (b"" if end else b"\r\n") + begun[0]
-        return self._take(label, data, tell(_ANY_FRAME.sub(b" ", content)))
+        data = rest + b"".join(close_frame(found.frame) for found in frames[:-1])
+        last = frames[-1]
+        if not last.ended and not is_whole(last.frame) and (run := read_run(content, 8)):
+            return self._take(b"\0" + _HEX_DIGITS.sub(b"0", content[: run[0]]), run[1], time)
+        data += close_frame(last.frame) if last.ended else last.frame
+        if begun := _BEGUN.search(text, last.end):
+            data += (b"" if last.ended else b"\r\n") + begun[0]
+        return self._take(label, data, time)
 
-    def _read_rest(self, content: bytes, text: bytes, tell: Any) -> list[Chunk]:  # noqa: ANN401
-        """Take a line without the start of a frame: a dump, or the rest of a frame, or nothing."""
+    def _read_rest(self, content: bytes, text: bytes, tell: _Tell) -> list[Chunk]:
+        """Take a line without the start of a frame: a dump, or the rest of a frame, or nothing but its time."""
         if self._waiting and (joined := self._find_rest(text)):
             label, rest = joined
             begun = _BEGUN.search(text, text.find(b"\n", len(label))) if rest.endswith(b"\n") else None
             return self._take(label, rest + (begun[0] if begun else b""), tell(content[: len(label)]))
-        found = read_hex(content, 1 if self._dump else 4)
-        if found is not None:
-            label = b"\0" + _HEX_DIGITS.sub(b"0", content[: found[0]])
-            if len(found[1]) >= 4 or label == self._dump:
-                return self._take(label, found[1], tell(content[: found[0]]) or self._header)
-        self._header = tell(content)
+        if begun := _ONLY_BEGUN.search(text):
+            return self._take(text[: begun.start(1)], begun[1], tell(content))
+        run = read_run(content, 1 if self._dump else 4)
+        if run is not None:
+            label = b"\0" + _HEX_DIGITS.sub(b"0", content[: run[0]])
+            if not content[: run[0]].strip() and self._dump:
+                label = self._dump
+            if len(run[1]) >= 4 or label == self._dump:
+                return self._take(label, run[1], tell(content[: run[0]]) or self._time_before(keep=True))
+        if _BEGINS_WITH_TIME.match(content) and (time := tell(content)) is not None:
+            self._said_before = time, self._number
         return []
 
+    def _end_packet(self) -> list[Chunk]:
+        packet, self._packet = self._packet, b""
+        return self._take(b"\0packet", payload(packet), self._time_before()) if packet else []
+
+    def _time_before(self, *, keep: bool = False) -> float | None:
+        """Return the time that a line before has told; only a dump, which has many lines, keeps it."""
+        if self._times_come_first is None:
+            self._times_come_first = self._said_before is not None
+        if self._said_before is None or self._number - self._said_before[1] > PATIENCE or not self._times_come_first:
+            return None
+        time = self._said_before[0]
+        if not keep:
+            self._said_before = None
+        return time
+
+    # Frames over several lines --------------------------------------------------------------------------------
+
     def _find_rest(self, text: bytes) -> tuple[bytes, bytes] | None:
-        for label, (_, _, _, pattern) in self._waiting.items():
-            start = pattern.match(text) if pattern is not None else None
+        """Return the label and the rest of a frame that waits, where a line brings it."""
+        found = None
+        for label, waiting in reversed(self._waiting.items()):
+            start = waiting.label.match(text) if waiting.label is not None else None
             if start is not None and (rest := _REST.match(text, start.end())):
-                return label, rest[0].replace(b"\n", b"\r\n")
-        return None
+                found = found or (label, rest[0].replace(b"\n", b"\r\n"))
+                if is_whole(waiting.piece + rest[0].rstrip(b"\n")):
+                    return label, rest[0].replace(b"\n", b"\r\n")
+            alone = _REST_ALONE.match(text) if waiting.line == self._number - 1 else None
+            if alone is not None and is_whole(joined := trim_frame(waiting.piece + alone[0], text, alone.end())):
+                return label, joined.removeprefix(waiting.piece)
+        return found
 
     def _take(self, label: bytes, data: bytes, time: float | None) -> list[Chunk]:
+        """Return the whole frames of what stands after a label; what is not whole waits for the next lines."""
         chunks = []
         self._dump = label if label.startswith(b"\0") else b""
         if label in self._waiting:
-            piece, before, _, _ = self._waiting.pop(label)
-            if data.startswith(b":") and len(piece) > 4:
-                chunks.append(Chunk(before, piece + b"\r\n"))
+            before = self._waiting.pop(label)
+            if data.startswith(b":") and len(before.piece) > 4:
+                chunks.append(Chunk(before.time, close_frame(before.piece)))
             else:
-                data, time = piece + data, before if time is None else time
+                data, time = before.piece + data, before.time if time is None else time
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         last = data[end:]
-        whole = _is_whole(last)
-        if not last or (whole and not _may_go_on(last)) or len(last) > PIECE_LIMIT:
+        whole = is_whole(last)
+        if not last or (whole and not may_go_on(last)) or len(last) > PIECE_LIMIT:
             return [*chunks, Chunk(time, data + b"\r\n" if last else data)]
         pattern = None if label.startswith(b"\0") else _pattern_of(label)
-        self._waiting[label] = last, time, self._number + (1 if whole else PATIENCE), pattern
+        until = self._number + (1 if whole or is_whole(last + b",") else PATIENCE)
+        self._waiting[label] = _Waiting(last, time, until, pattern, self._number)
         return [*chunks, Chunk(time, data[:end])] if end else chunks
 
 
-def _whole(frame: bytes) -> bytes:
-    """Return a frame without the columns of a table that follow it."""
-    cut = frame.find(b",,")
-    return frame[: cut + 1] if cut > 0 and _is_whole(frame[: cut + 1]) else frame
-
-
-@cache
-def _counts() -> dict[str, set[int]]:
-    """Return how many numbers the replies have."""
-    models = find_models()
-    return {
-        "r50": {count for model in models for count in model.readings.counts},
-        "r51": {count for model in models for count in model.settings.counts},
-        "r00": {3},
-    }
-
-
-def _is_whole(piece: bytes) -> bool:
-    """Whether a frame without its line end is whole, as far as its sum and its numbers tell."""
-    frame = parse(piece) if len(piece) <= 256 else None
-    if not isinstance(frame, Frame):
-        return False
-    return piece.endswith((b",", b".")) and len(frame.fields) in _counts().get(frame.command, {len(frame.fields)})
-
-
-def _may_go_on(piece: bytes) -> bool:
-    """Whether there are longer replies of this kind: zeros at their end would not change the sum."""
-    return piece.startswith(b":r51=") and piece.count(b",") - 1 in _counts()["r51"]
+def _parts_with_times(text: bytes, frames: list[Found], tell: _Tell) -> Iterator[bytes]:
+    """Yield the parts of a line in which several frames have each its time before it."""
+    cuts = [
+        before.end
+        for before, frame in pairwise(frames)
+        if frame.start - before.end >= len("1714543200") and tell(text[before.end : frame.start])
+    ]
+    if cuts:
+        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+            yield text[start:end]
 
 
 def _pattern_of(label: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"[0-9]+".join(re.escape(part) for part in _DIGITS.split(label)))
-
-
-def _texts_of(record: Any, depth: int = 0) -> Iterator[bytes]:  # noqa: ANN401
-    """Yield the texts of a record, also those that are lists of bytes or records in text."""
-    if depth > _NESTING:
-        return
-    if isinstance(record, str):
-        nested = read_record(record.encode("utf-8", "replace")) if record.startswith("{") else None
-        if nested is None:
-            yield (
-                record.strip("\r\n").encode("utf-8", "replace")
-                if not FRAME_START.search(record.encode("utf-8", "replace"))
-                else record.encode("utf-8", "replace").replace(b"\r", b"\n")
-            )
-        else:
-            yield from _texts_of(nested, depth + 1)
-    elif isinstance(record, dict):
-        for value in record.values():
-            yield from _texts_of(value, depth + 1)
-    elif isinstance(record, list):
-        if record and all(isinstance(byte, int) and 0 <= byte < 256 for byte in record):
-            yield bytes(record).replace(b"\r", b"\n")
-        else:
-            for value in record:
-                yield from _texts_of(value, depth + 1)
-
-
-def _time_of(record: Record, times: LineTimes, depth: int = 0) -> float | None:
-    """Return the time of a record, the outermost that it has."""
-    lower = {key.lower(): value for key, value in record.items()}
-    for key in _TIME_KEYS:
-        value = lower.get(key)
-        value = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
-        if value is not None and (time := times.read_value(value)) is not None:
-            return time
-    for value in record.values():
-        nested = read_record(value.encode("utf-8", "replace")) if isinstance(value, str) else value
-        if isinstance(nested, dict) and depth < _NESTING and (time := _time_of(nested, times, depth + 1)) is not None:
-            return time
-    return None

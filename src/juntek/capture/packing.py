@@ -1,6 +1,7 @@
 """Recordings as programs pack them; rule: what is no known packing passes unchanged.
 
-gzip, xz and bz2, also several after each other, and the UTF-16 of Windows.
+gzip, xz and bz2, also several after each other, zstd where Python reads it (3.14), and UTF-16 and UTF-32.
+A ZIP archive has its directory at its end, so its files are told when all of it is there.
 """
 
 from __future__ import annotations
@@ -8,12 +9,25 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, Protocol
 
-_LEAST = 10
-"""Bytes that tell a packing."""
-_UTF_16 = re.compile(rb"\xff\xfe(?:[\t\r\n -~]\x00){4}|\xfe\xff(?:\x00[\t\r\n -~]){4}")
-_MAGICS = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh")
+ZIP = b"PK\x03\x04"
+_LEAST = 32
+"""Bytes that tell a packing, or wide letters."""
+_NEXT = 10
+"""Bytes that tell whether another packed piece follows."""
+_GZIP, _XZ, _BZ2, _ZSTD = b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
+_MAGICS = (_GZIP, _XZ, _BZ2, _ZSTD)
+_BZ2_BLOCK = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+_WIDE_TEXT = (
+    ("utf-32", re.compile(rb"\xff\xfe\0\0(?:[\t\r\n -~]\0\0\0){2}|\0\0\xfe\xff(?:\0\0\0[\t\r\n -~]){2}")),
+    ("utf-16", re.compile(rb"\xff\xfe(?:[\t\r\n -~]\0){4}|\xfe\xff(?:\0[\t\r\n -~]){4}")),
+    ("utf-16-le", re.compile(rb"(?:[\t\r\n -~]\0){8}")),
+    ("utf-16-be", re.compile(rb"(?:\0[\t\r\n -~]){8}")),
+)
+"""Wide letters, by how a text in them begins, with its mark or, as some editors save it, without."""
 
 
 class DamagedError(ValueError):
@@ -31,19 +45,41 @@ class _Unpacker(Protocol):
 
 
 def _opener(start: bytes) -> Callable[[], _Unpacker] | None:
-    if start.startswith(b"\x1f\x8b\x08"):
+    if start.startswith(_GZIP):
         import zlib  # noqa: PLC0415 - few recordings are packed
 
         return lambda: zlib.decompressobj(31)
-    if start.startswith(b"\xfd7zXZ\x00"):
+    if start.startswith(_XZ):
         import lzma  # noqa: PLC0415
 
         return lzma.LZMADecompressor
-    if re.match(rb"BZh[1-9]1AY&SY", start):
+    if _BZ2_BLOCK.match(start):
         import bz2  # noqa: PLC0415
 
         return bz2.BZ2Decompressor
+    return _zstd_opener() if start.startswith(_ZSTD) else None
+
+
+def _zstd_opener() -> Callable[[], _Unpacker] | None:
+    for name in ("compression.zstd", "backports.zstd"):  # of Python 3.14, and the same for those before
+        with suppress(ImportError):
+            opener: Callable[[], _Unpacker] = import_module(name).ZstdDecompressor
+            return opener
     return None
+
+
+def files_in_zip(data: bytes) -> list[bytes]:
+    """Return the contents of the files in a ZIP archive; raises DamagedError."""
+    import io  # noqa: PLC0415 - few recordings are packed
+    import zipfile  # noqa: PLC0415
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return [archive.read(member) for member in archive.infolist() if not member.is_dir()]
+    except RuntimeError as error:
+        raise DamagedError("it is locked with a password") from error
+    except Exception as error:  # zipfile and what it unpacks with have each their own
+        raise DamagedError("its compressed data is damaged") from error
 
 
 class Unpacking:
@@ -61,14 +97,10 @@ class Unpacking:
         """Return what can be told; raises DamagedError."""
         if self._held is not None:
             self._held += block
-            if len(self._held) < _LEAST and self._may_be_packed():
+            if len(self._held) < _LEAST and self._may_be_packed(self._held):
                 return b""
             block, self._held = self._held, None
-            self._open = _opener(block)
-            if self._open is not None:
-                self._unpacker, self._inner = self._open(), Unpacking()
-            elif _UTF_16.match(block):
-                self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+            self._begin(block)
         if self._open is not None:
             return self._unpack(block)
         return self._decoder.decode(block).encode() if self._decoder is not None else block
@@ -76,17 +108,34 @@ class Unpacking:
     def finish(self) -> bytes:
         """Return what was held; raises DamagedError where packed data has no end."""
         held, self._held = self._held, None
-        if self._inner is not None and self._unpacker is not None:
-            if not self._unpacker.eof:
-                raise DamagedError("its compressed data is damaged")
-            return self._inner.finish()
-        return held or b""
+        if held:
+            self._begin(held)
+            if self._open is not None:
+                plain = self._unpack(held)
+                return plain + self._finish_inner()
+            return self._decoder.decode(held, final=True).encode() if self._decoder is not None else held
+        return self._finish_inner()
 
-    def _may_be_packed(self) -> bool:
-        held = self._held or b""
-        return any(
-            held.startswith(magic[: len(held)]) for magic in (*_MAGICS, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        )
+    def _begin(self, start: bytes) -> None:
+        self._open = _opener(start)
+        if self._open is not None:
+            self._unpacker, self._inner = self._open(), Unpacking()
+            return
+        encoding = next((name for name, begin in _WIDE_TEXT if begin.match(start)), None)
+        if encoding is not None:
+            self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+    def _finish_inner(self) -> bytes:
+        if self._inner is None or self._unpacker is None:
+            return b""
+        if not self._unpacker.eof:
+            raise DamagedError("its compressed data is damaged")
+        return self._inner.finish()
+
+    @staticmethod
+    def _may_be_packed(start: bytes) -> bool:
+        begins = any(start.startswith(magic[: len(start)]) for magic in _MAGICS)
+        return begins or start[:1] in b"\xff\xfe" or 0 in start[:2]
 
     def _unpack(self, block: bytes) -> bytes:
         plain, block = [], self._rest + block
@@ -94,7 +143,7 @@ class Unpacking:
         try:
             while block and self._open is not None and self._unpacker is not None:
                 if self._unpacker.eof:  # another one may follow
-                    if len(block) < _LEAST and any(magic.startswith(block[: len(magic)]) for magic in _MAGICS):
+                    if len(block) < _NEXT and any(magic.startswith(block[: len(magic)]) for magic in _MAGICS):
                         self._rest = block
                         break
                     if not block.startswith(_MAGICS):

@@ -1,7 +1,8 @@
 """The time that a line of a log was written; rule: digits of a frame are never taken for one, and no offset is guessed.
 
-A time with its offset, or seconds (milliseconds, microseconds) since 1970, is taken wherever it stands. A local time
-needs a zone that the owner has told; a date without its year the moment after which nothing can have been written.
+A time with its offset, or seconds (milliseconds, microseconds, nanoseconds) since 1970, is taken wherever it stands. A
+local time needs a zone that the owner has told; a date without its year the moment after which nothing can have been
+written; a date such as 05/01/2024 another one in the log that can be one day only, or AM and PM.
 """
 
 from __future__ import annotations
@@ -21,25 +22,37 @@ NOT_BELIEVED = "with a time before 1970 or after 2099"
 
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _OLDEST_EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-_QUICK = re.compile(
+_DAY = timedelta(days=1)
+_PLAIN_ISO = re.compile(
     rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
 )
+"""At the start of a line; nearly all logs have it there."""
 _ISO = re.compile(
-    r"(?<![\d.:/-])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
+    r"(?<![\d.])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
-    r"(?P<hour>\d\d)(?::?(?P<minute>\d\d))(?::?(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
-    r"(?:(?P<offset>\s?Z\b|\s?[+-]\d\d:?\d\d(?![\d.:])|[+-]\d\d(?![\d.:])|\s[+-]\d\d(?![\d.,:]))|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
+    r"(?P<hour>\d\d?)(?P<colon>[:.]?)(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
+    r"(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?"
+    r"(?:(?P<utc>\s?(?:[Zz]|UTC|GMT)(?![\w+-]))"
+    r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?=:00\b|(?![\d.:]))|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
+    r"|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
 )
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
-_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AP]M\b)?"
-_WORDS = re.compile(
+_MONTH = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)[a-zä]*\.?"
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?"
+_ZONE = r"(?:\s?(?:GMT|UTC)?[+-]\d\d:?\d\d\b|\s[A-Z]{3,4}\b)"
+_IN_WORDS = re.compile(
     rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
-    rf"|\d{{1,2}}[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}|\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}[,; \t\"]+{_CLOCK}"
-    rf"|\d{{1,2}}/\d{{1,2}}/\d{{4}}[, ]+{_CLOCK})(?:\s?[+-]\d\d:?\d\d\b|\s(?:[A-Z]{{3,4}}\b))?"
+    rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
+    rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
+    rf"|\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}[,; \t\"]+{_CLOCK}"
+    rf"|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}[,; \t\"]+{_CLOCK}"
+    rf"|{_CLOCK}[, ]+(?:\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|\d{{4}}-\d\d-\d\d)(?![ T]\d\d:)){_ZONE}?"
 )
+"""Dates with a month by its name, with dots or with slashes, which dateutil reads."""
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
-_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/")
+_SLASHES = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(?:\d\d){1,2}\b")
+_DOTS = re.compile(r"\b\d{1,2}\.\d{1,2}\.\d\d")
+_OTHER_MONTHS = {"Mär": "Mar", "Mrz": "Mar", "Mai": "May", "Okt": "Oct", "Dez": "Dec"}
 _HOURS = {
     "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,
     "MSK": 3, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8,
@@ -56,16 +69,27 @@ class LineTimes:
         """What the last line without a time has lacked."""
         self.used_zone = False
         """Whether any time was read as one of `zone`."""
+        self.remarks: list[str] = []
+        """Sentences for the owner on how the recording was read."""
+        self._day_first: bool | None = None
         self._last = 0.0
+
+    def look_ahead(self, block: bytes) -> None:
+        """Learn from a part of the recording in which order its dates with slashes are."""
+        if self._day_first is None and b"/" in block:
+            for first, second in _SLASHES.findall(block.decode("latin-1")):
+                if (int(first) > 12) != (int(second) > 12):
+                    self._day_first = int(first) > 12
+                    return
 
     def read(self, content: bytes) -> float | None:
         """Return s since 1970 of a line whose frames were taken out; None where it does not tell."""
-        quick = _QUICK.match(content)
-        if quick is not None:
-            return self.read_iso(quick[1])
-        text = content.decode("utf-8", "replace")
+        plain = _PLAIN_ISO.match(content)
+        if plain is not None:
+            return self.read_iso(plain[1])
+        text = content.decode("utf-8", "replace").replace("\u2212", "-")
         lack, local = NO_TIME, None
-        for moment, problem in _moments(text, self.until):
+        for moment, problem in self._moments(text):
             if moment is None:
                 lack = problem
             elif moment.tzinfo is not None:
@@ -95,6 +119,15 @@ class LineTimes:
             return None
         return self.read(value.strip().encode("utf-8", "replace")) if isinstance(value, str) else None
 
+    def believe(self, moment: datetime) -> float | None:
+        """Return s since 1970 of a moment that a recording can be of, else None."""
+        with suppress(OverflowError, ValueError):
+            time = moment.timestamp()
+            if 0 <= time < _LATEST:
+                return time
+        self.lack = NOT_BELIEVED
+        return None
+
     def _localise(self, moment: datetime) -> float | None:
         if self.zone is None:
             self.lack = NO_ZONE
@@ -107,23 +140,54 @@ class LineTimes:
         self._last = time or self._last
         return time
 
-    def believe(self, moment: datetime) -> float | None:
-        """Return s since 1970 of a moment that a recording can be of, else None."""
-        with suppress(OverflowError, ValueError):
-            time = moment.timestamp()
-            if 0 <= time < _LATEST:
-                return time
-        self.lack = NOT_BELIEVED
-        return None
+    def _moments(self, text: str) -> Iterator[tuple[datetime | None, str]]:
+        """Yield the times in a text, without an offset where there is none, or what is wrong with one."""
+        for found in _ISO.finditer(text):
+            with suppress(ValueError, OverflowError):
+                yield _moment_of(found), ""
+        for found in _IN_WORDS.finditer(text):
+            yield self._in_words(found[0])
+
+    def _in_words(self, text: str) -> tuple[datetime | None, str]:
+        from dateutil.parser import parse  # noqa: PLC0415 - most logs do without
+
+        day_first = self._order_of(text)
+        if day_first is None:
+            return None, TWO_DAYS
+        plain = _for_dateutil(text)
+
+        def read(year: int) -> datetime:
+            return parse(plain, dayfirst=day_first, tzinfos=_known_zone, default=datetime(year, 1, 1))  # noqa: DTZ001
+
+        with suppress(ValueError, OverflowError):
+            if read(2000).year == read(2004).year:
+                return read(2000), ""
+            if self.until is None:
+                return None, NO_YEAR
+            end = datetime.fromtimestamp(self.until, UTC).replace(tzinfo=None) + _DAY
+            for year in (end.year, end.year - 1):
+                if (moment := read(year)).replace(tzinfo=None) <= end:
+                    return moment, ""
+        return None, NO_TIME
+
+    def _order_of(self, text: str) -> bool | None:
+        """Return whether the day comes before the month, None where nobody can know."""
+        slashes = _SLASHES.search(text)
+        if slashes is None:
+            return _DOTS.search(text) is not None
+        first, second = int(slashes[1]), int(slashes[2])
+        if first > 12 or second > 12 or first == second:
+            return first > 12
+        if self._day_first is None and re.search(r"\d [AP]M\b", text):
+            self._day_first = False  # a clock of 12 h in capitals, as programs write it for the United States
+            self.remarks.append(f"Dates such as {slashes[0]} were read as month/day/year.")
+        return self._day_first
 
 
 def has_time(content: bytes) -> bool:
     """Whether a text has a date with its time, or s since 1970."""
-    text = content.decode("utf-8", "replace")
-    epoch = _EPOCH.search(text)
-    return any(moment is not None for moment, _ in _moments(text, _LATEST)) or (
-        epoch is not None and _seconds_of(float(epoch[1])) is not None
-    )
+    times = LineTimes(UTC, _LATEST)
+    return times.read(content) is not None or times.lack == TWO_DAYS
 
 
 def _seconds_of(number: float) -> float | None:
@@ -133,25 +197,18 @@ def _seconds_of(number: float) -> float | None:
     return None
 
 
-def _moments(text: str, until: float | None) -> Iterator[tuple[datetime | None, str]]:
-    """Yield the times in a text, without an offset where there is none, or what is wrong with one."""
-    for found in _ISO.finditer(text):
-        with suppress(ValueError, OverflowError):
-            yield _moment_of(found), ""
-    for found in _WORDS.finditer(text):
-        yield _in_words(found[0], until)
-
-
 def _moment_of(found: re.Match[str]) -> datetime:
     fraction = ((found["dot"] or found["comma"] or "") + "000000")[:6]
     year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
+    if found["half"]:
+        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
     moment = datetime(year, month, day, hour, minute, int(found["second"] or 0), int(fraction))  # noqa: DTZ001
     offset = (found["offset"] or "").strip()
-    if offset and offset != "Z":
-        hours, minutes = int(offset[1:3]), int(offset[3:].lstrip(":") or 0)
-        shift = timedelta(hours=hours, minutes=minutes)
+    if offset:
+        hours, _, rest = offset[1:].partition(":") if ":" in offset else (offset[1:3], "", offset[3:])
+        shift = timedelta(hours=int(hours), minutes=int(rest or 0))
         return moment.replace(tzinfo=timezone(-shift if offset[0] == "-" else shift))
-    if offset or found["zone"] in _HOURS:
+    if found["utc"] or found["zone"] in _HOURS:
         return moment.replace(tzinfo=_zone_of(found["zone"] or "UTC"))
     return moment
 
@@ -160,27 +217,15 @@ def _zone_of(name: str) -> tzinfo | None:
     return timezone(timedelta(hours=_HOURS[name])) if name in _HOURS else None
 
 
-def _in_words(text: str, until: float | None) -> tuple[datetime | None, str]:
-    from dateutil.parser import parse  # noqa: PLC0415 - most logs do without
+def _known_zone(name: str | None, offset: int | None) -> Any:  # noqa: ANN401 - as dateutil has it
+    return timezone(timedelta(seconds=offset)) if offset else _zone_of(name or "")
 
-    slashes = _SLASHES.match(text)
-    if slashes and int(slashes[1]) <= 12 and int(slashes[2]) <= 12 and slashes[1] != slashes[2]:
-        return None, TWO_DAYS
-    known: Any = lambda name, offset: timezone(timedelta(seconds=offset)) if offset else _zone_of(name or "")  # noqa: E731
-    day_first = "." in text[:3] or bool(slashes and int(slashes[1]) > 12)
+
+def _for_dateutil(text: str) -> str:
+    """Return a date in words as dateutil understands it."""
     text = re.sub(r"(\d/[A-Z][a-z]{2}/\d{4}):", r"\1 ", text).replace(",", ".") if ":" in text else text
+    text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)", "", text)  # whose sign dateutil turns round, as POSIX does
     text = re.sub(r"(\d)\.(?= )|(?<=[a-z])\.", r"\1", text)
-
-    def read(year: int) -> datetime:
-        return parse(text, dayfirst=day_first, tzinfos=known, default=datetime(year, 1, 1))  # noqa: DTZ001
-
-    with suppress(ValueError, OverflowError):
-        if read(2000).year == read(2004).year:
-            return read(2000), ""
-        if until is None:
-            return None, NO_YEAR
-        end = datetime.fromtimestamp(until, UTC).replace(tzinfo=None) + timedelta(days=1)
-        for year in (end.year, end.year - 1):
-            if (moment := read(year)).replace(tzinfo=None) <= end:
-                return moment, ""
-    return None, NO_TIME
+    for other, english in _OTHER_MONTHS.items():
+        text = re.sub(rf"\b{other}[a-zä]*", english, text)
+    return text

@@ -36,9 +36,9 @@ def main() -> None:
         if flags is not None:
             serve(flags)
         else:
-            from juntek.cli import app  # noqa: PLC0415 - see above
+            from juntek.cli.usage import run_command  # noqa: PLC0415 - see above
 
-            app(arguments)
+            sys.exit(run_command(arguments))
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence and a status
         if debug:
             traceback.print_exc()

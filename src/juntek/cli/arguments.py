@@ -1,23 +1,26 @@
-"""Arguments that several commands take: an address, a time zone, the configuration; rule: an error is one sentence."""
+"""Options that several commands share, and what follows from them; rule: an error is one sentence."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
 
-from juntek.config import Configuration, find_file, load
+from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.keys import zone_problem
 from juntek.errors import ConfigurationError, RequestError
+from juntek.files import system_zone
+from juntek.meter import Mode
 
-ZoneName = Annotated[
-    str | None,
-    typer.Option("--time-zone", metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."),
-]
+if TYPE_CHECKING:
+    from juntek.history.queries import HistoryReader
 
 
 def address_number(text: str | int) -> int:
@@ -28,6 +31,35 @@ def address_number(text: str | int) -> int:
     return int(found[1])
 
 
+LINK_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
+Link = Annotated[str, typer.Argument(metavar="LINK", help=LINK_HELP, show_default=False)]
+Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
+ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
+Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Default: $JUNTEK_CONFIG, ./juntek.toml, ~/.config/juntek/juntek.toml, /etc/juntek/juntek.toml.",
+    ),
+]
+DatabaseFile = Annotated[
+    Path | None, typer.Option("--database", metavar="FILE", help="Default: that of the configuration.")
+]
+MeterName = Annotated[str | None, typer.Option("--meter", metavar="NAME", help="Default: the only one there is.")]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="As 2026-05-01 or 2026-05-01T08:00; included.")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from; a date includes its day.")]
+ZoneName = Annotated[
+    str | None,
+    typer.Option("--time-zone", metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."),
+]
+Form = Literal["table", "json"]
+"""How what is for people or for programs is written."""
+
+
 def zone_of(name: str | None) -> ZoneInfo | None:
     """Return the zone of a name; raises RequestError."""
     if name is None:
@@ -35,6 +67,13 @@ def zone_of(name: str | None) -> ZoneInfo | None:
     if problem := zone_problem(name):
         raise RequestError(f"--time-zone {problem}")
     return ZoneInfo(name)
+
+
+def find_configuration(config: Path | None) -> Configuration | None:
+    """Return the configuration where there is one. Raises ConfigurationError for one that is wrong."""
+    if config is None and find_file(os.environ) is None:
+        return None
+    return load(config, os.environ)
 
 
 def configuration_if_any(config: Path | None = None) -> Configuration | None:
@@ -47,3 +86,27 @@ def configuration_if_any(config: Path | None = None) -> Configuration | None:
         if config is not None:
             raise
         return None
+
+
+def database_of(configuration: Configuration | None) -> Path:
+    """Return where the history is, which can be looked at without a configuration."""
+    if configuration is not None:
+        return configuration.database
+    named = os.environ.get("JUNTEK_HISTORY__PATH", "").strip()
+    return Path(named) if named else default_database(os.environ)
+
+
+def zone_of_days(configuration: Configuration | None) -> tzinfo:
+    """Return whose midnight begins a day."""
+    return (configuration.time_zone if configuration else None) or system_zone()
+
+
+@contextmanager
+def open_history(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
+    """Yield the history of a database, or of the configuration. Raises JuntekError."""
+    from juntek.history.queries import HistoryReader  # noqa: PLC0415 - only for whom there is one
+
+    configuration = find_configuration(config)
+    zone = configuration.time_zone if configuration else None
+    with HistoryReader(database or database_of(configuration), time_zone=zone) as reader:
+        yield reader

@@ -12,10 +12,11 @@ import typer
 
 import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
-from juntek.cli.read import Address, Interval, ModeOption, Url
+from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption, configuration_if_any
+from juntek.cli.gateway_client import refuse_port_of_gateway
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
 from juntek.errors import JuntekError, RequestError, counted
-from juntek.files import refuse_links_of_others
+from juntek.files import explain_unwritable, refuse_links_of_others
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
 from juntek.update import Update
@@ -25,7 +26,7 @@ _PROGRESS_INTERVAL = 0.5
 
 
 def capture(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    url: Url,
+    link: Link,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - is stdout.")],
     address: Address = 1,
     mode: ModeOption = "auto",
@@ -34,6 +35,7 @@ def capture(  # noqa: PLR0913, PLR0917 - each is an option of the command
         float, typer.Option(min=0, metavar="N", help="End after so many seconds; 0: when stopped.")
     ] = 0.0,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that has something in it.")] = False,  # noqa: FBT002
+    config: ConfigFile = None,
 ) -> None:
     """Record the bytes of a line with their times.
 
@@ -42,9 +44,10 @@ def capture(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Asks the meter when no display does. Ends with Ctrl-C or after --seconds.
     """
     _check_output(output, force=force)
+    refuse_port_of_gateway(configuration_if_any(config), link)
     meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
     with quiet_pipe():
-        run_until_stopped(_record(url, meter, output, seconds))
+        run_until_stopped(_record(link, meter, output, seconds))
 
 
 class _Recorder:
@@ -112,10 +115,8 @@ def _open_output(output: Path) -> AbstractContextManager[TextIO]:
     if str(output) == "-":
         return nullcontext(sys.stdout)
     refuse_links_of_others(output)
-    try:
+    with explain_unwritable(output, RequestError):
         return output.open("w", encoding="ascii", newline="\n")
-    except OSError as error:
-        raise RequestError(f"Cannot write {output} ({error.strerror}); choose a file in a folder of yours.") from None
 
 
 async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:

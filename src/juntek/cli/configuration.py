@@ -11,13 +11,14 @@ from typing import Annotated
 
 import typer
 
+from juntek.cli.arguments import ConfigFile
 from juntek.cli.formats import draw_table
-from juntek.cli.run import ConfigFile
 from juntek.config import Configuration, load, search_paths
 from juntek.config.example import write_example
 from juntek.config.keys import header_of
-from juntek.errors import ConfigurationError, JuntekError, install_line
-from juntek.files import refuse_links_of_others
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.extras import install_line
+from juntek.files import explain_unwritable, refuse_links_of_others
 from juntek.names import slug
 from juntek.option import keys_of, show
 from juntek.outputs import find_outputs
@@ -47,11 +48,9 @@ def init(
         raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
     refuse_links_of_others(path)
     ports = list_ports()
-    try:
+    with explain_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(write_example(ports), encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"Cannot write {path} ({error.strerror}); name a file in a folder of yours.") from None
     typer.echo(path)
     if ports:
         typer.echo(f"It has the port {ports[0]}. Look through it, then: juntek config check", err=True)

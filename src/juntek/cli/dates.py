@@ -24,6 +24,11 @@ def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
 
 
+def minute_of(moment: float, zone: tzinfo) -> str:
+    """Return a moment as it is shown."""
+    return f"{datetime.fromtimestamp(moment, zone):%Y-%m-%d %H:%M}"
+
+
 def dates_between(start: str | None, end: str | None, span: tuple[float, float], zone: tzinfo) -> tuple[date, date]:
     """Return the local dates of two texts, or of the ends of the span where there is none."""
     first = moment_of(start, zone) if start else span[0]
@@ -33,8 +38,7 @@ def dates_between(start: str | None, end: str | None, span: tuple[float, float],
 
 def heading_of(reader: HistoryReader, name: str, span: tuple[float, float]) -> str:
     """Return how much there is of a meter."""
-    zone = reader.time_zone
-    first, last = (datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M") for moment in span)
+    first, last = (minute_of(moment, reader.time_zone) for moment in span)
     return f"{name}: {counted(reader.count(name), 'reading')} from {first} to {last}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -11,10 +12,11 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from juntek.capture import Chunk, ChunkReader
+from juntek.capture import Chunk
 from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError, Unpacking
-from juntek.capture.times import LineTimes
+from juntek.capture.packing import DamagedError
+from juntek.capture.recording import Recording, listen
+from juntek.capture.times import NO_ZONE, LineTimes
 from juntek.cli.arguments import ZoneName, configuration_if_any, zone_of
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
@@ -34,25 +36,31 @@ def decode(
 ) -> None:
     """Decode a recording of a bus.
 
-    It may be a capture, raw bytes, or any text log with frames in it, as text or in hex, also packed by gzip, xz
-    or bz2.
+    It may be a capture, raw bytes, any text log with frames in it, as text or in hex, or a table of decoded values,
+    also packed by gzip, xz, bz2 or zip.
 
     Writes one object a line, in the order of the wire, with "kind": reading, settings, identity, request,
     acknowledgement or garbage. Garbage has a "reason"; it is no error.
     """
     configuration = configuration_if_any() if time_zone is None else None
     times = LineTimes(zone_of(time_zone) or (configuration.time_zone if configuration else None))
-    bus, reader, packing = Bus(check=not no_filter), ChunkReader(times), Unpacking()
+    bus = Bus(check=not no_filter)
     with _open(file) as source, quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
-        times.until = os.fstat(source.fileno()).st_mtime
+        status = os.fstat(source.fileno())
+        times.until = status.st_mtime
+        recording = Recording(times, ends=stat.S_ISREG(status.st_mode))
         for block in _read_blocks(file, source.fileno()):
-            for chunk in _read_chunks(file, block, reader, packing):
-                writer.add(bus.feed(chunk.data, chunk.time), chunk.time)
+            for chunk, events in listen(bus, _read_chunks(file, block, recording)):
+                writer.add(events, chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
-    if not reader.has_frames and not writer.kinds.keys() - {"garbage"}:
-        typer.echo(explain_no_frames(reader.start), err=True)
+    if not recording.has_frames and not writer.kinds.keys() - {"garbage"}:
+        typer.echo(explain_no_frames(recording.start), err=True)
+    for remark in times.remarks:
+        typer.echo(remark, err=True)
+    if times.lack == NO_ZONE:
+        typer.echo("Times without an offset from UTC were left out; --time-zone tells it.", err=True)
     if times.used_zone:
         whose = f", the time zone of {configuration.file}" if configuration and configuration.file else ""
         typer.echo(f"Times without an offset from UTC were read as {times.zone}{whose}.", err=True)
@@ -60,12 +68,10 @@ def decode(
         typer.echo(writer.summary(), err=True)
 
 
-def _read_chunks(file: str, block: bytes, reader: ChunkReader, packing: Unpacking) -> list[Chunk]:
+def _read_chunks(file: str, block: bytes, recording: Recording) -> list[Chunk]:
     """Return what the next bytes say; an empty block is the end."""
     try:
-        if block:
-            return reader.feed(packing.feed(block))
-        return reader.feed(packing.finish()) + reader.finish()
+        return recording.feed(block) if block else recording.finish()
     except DamagedError as error:
         raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import chain
 from json import dumps
 from pathlib import Path
@@ -14,22 +13,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from juntek.battery.estimate import BatteryOptions, Estimator
+from juntek.battery.estimate import LONGEST_INTERVAL, BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.capture import ChunkReader
-from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError, Unpacking
-from juntek.cli.arguments import address_number
-from juntek.cli.decoded_values import read_values, reading_of
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY
+from juntek.capture.decoded import says_what_is_left
+from juntek.capture.recording import listen
+from juntek.capture.times import LineTimes
+from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_history
 from juntek.cli.formats import Format
-from juntek.cli.history import DatabaseFile, open_history
-from juntek.cli.run import ConfigFile
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError, counted
-from juntek.importing import BLOCK
+from juntek.importing import explain_nothing, read_log
 from juntek.option import list_choices
-from juntek.reading import Reading, Settings, iso_time
+from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
+from juntek.rs485.decode import Options
 
 if TYPE_CHECKING:
     from juntek.history.queries import HistoryReader
@@ -85,63 +83,45 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
 def _read_file(
     file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
 ) -> Iterator[Reading]:
-    """Yield the readings of one meter that have a time."""
-    blocks = _unpack(Path("/dev/stdin") if str(file) == "-" else file)
-    start = next(blocks, b"")
-    values = read_values(_lines(start, blocks)) if _is_decoded(start) else None
-    readings = _decode(chain((start,), blocks), address, hear) if values is None else values
-    for reading in readings:
-        if reading.time is not None:
-            yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
-
-
-def _unpack(path: Path) -> Iterator[bytes]:
-    """Yield what is in a file, also a compressed one; raises RequestError where it cannot be read."""
-    packing = Unpacking()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                if plain := packing.feed(block):
-                    yield plain
-            yield packing.finish()
-    except (OSError, DamagedError) as error:
-        text = getattr(error, "strerror", None) or error
-        raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
-
-
-def _is_decoded(start: bytes) -> bool:
-    """Whether a file begins with values that somebody has decoded, and not with what a meter sent."""
-    return read_values(start.decode("utf-8-sig", "replace").splitlines()) is not None
-
-
-def _lines(start: bytes, blocks: Iterable[bytes]) -> Iterator[str]:
-    rest = b""
-    for block in chain((start.removeprefix(BOM_UTF8),), blocks):
-        *lines, rest = (rest + block).split(b"\n")
-        yield from (line.decode("utf-8", "replace") for line in lines)
-    yield rest.decode("utf-8", "replace")
-
-
-def _decode(blocks: Iterable[bytes], address: int | None, hear: Callable[[Settings], None]) -> Iterator[Reading]:
-    """Yield the readings of one meter from what meters sent; raises RequestError where no meter did."""
-    reader, bus = ChunkReader(), Bus()
-
-    def events() -> Iterator[Event]:
-        for chunk in chain(chain.from_iterable(map(reader.feed, blocks)), reader.finish()):
-            yield from bus.feed(chunk.data, chunk.time)
-        yield from bus.finish()
-
-    count = 0
-    for event in events():
-        count += 1
+    """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
+    bus, count, seen = Bus({address: Options()} if address is not None else None), _Count(), False
+    path = Path("/dev/stdin") if str(file) == "-" else file
+    # Only the time between readings matters, so that a time without a zone is one of UTC.
+    heard = (events for block in read_log(path, times=LineTimes(UTC)) for _, events in listen(bus, block))
+    for event in chain(chain.from_iterable(heard), _last_of(bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
-        if isinstance(event, Reading) and event.time is not None:
-            address = event.address if address is None else address
-            if event.address == address:
-                yield event
-    if not count or not reader.has_frames:
-        raise RequestError(explain_no_frames(reader.start))
+        if not isinstance(event, Reading) or event.time is None:
+            continue
+        address = event.address if address is None else address
+        if event.address == address:
+            seen = True
+            yield count.add(event if capacity is None else event._replace(nominal_capacity=capacity))
+    if not seen and str(file) != "-" and (nothing := explain_nothing(file)):
+        raise RequestError(nothing)
+
+
+class _Count:
+    """What is left where decoded values do not tell it: a count that begins at half of what the meter is set to."""
+
+    def __init__(self) -> None:
+        self._last: Reading | None = None
+
+    def add(self, reading: Reading) -> Reading:
+        """Return a reading that says what is left."""
+        last, time = self._last, reading.time
+        if not says_what_is_left(reading):
+            left = 0.5 * (reading.nominal_capacity or AVERAGE_CAPACITY)
+            if last is not None and last.time is not None and time is not None:
+                seconds = min(max(time - last.time, 0.0), LONGEST_INTERVAL)
+                left = last.remaining_capacity + seconds * (reading.current + last.current) / 7200
+            reading = reading._replace(remaining_capacity=left)
+        self._last = reading
+        return reading
+
+
+def _last_of(bus: Bus) -> Iterator[Event]:
+    yield from bus.finish()
 
 
 def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:
@@ -159,8 +139,16 @@ def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> 
             if voltage is None or current is None or left is None:
                 continue
             nominal = capacity or (round(100 * left / percent, 1) if percent else None)
-            yield reading_of(time + series.resolution, voltage, current, left, nominal)
+            yield _reading(time + series.resolution, voltage, current, left, nominal)
         start = end
+
+
+def _reading(time: float, voltage: float, current: float, left: float, nominal: float | None) -> Reading:
+    values: dict[str, Any] = dict.fromkeys(Reading._fields) | {
+        "time": time, "voltage": voltage, "current": current, "remaining_capacity": left, "nominal_capacity": nominal,
+        "estimated": (), "more": NOTHING_MORE, "raw": b"",
+    }  # fmt: skip
+    return Reading(**values)
 
 
 def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) -> int:

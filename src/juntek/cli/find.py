@@ -6,13 +6,12 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from juntek.cli.run import ConfigFile
+from juntek.cli.arguments import ConfigFile, configuration_if_any
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
 from juntek.errors import JuntekError, NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
@@ -20,6 +19,8 @@ from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
     from juntek.config import Configuration
+
+Form = Literal["text", "json"]
 
 FOUND = {
     "display_only": "A display asks address {asks}, and no meter answers: switch the meter's supply on, and look "
@@ -38,18 +39,11 @@ FOUND = {
 """What is said of each cause that is no error."""
 
 
-class Form(StrEnum):
-    """How it is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def find(
     links: Annotated[
         list[str] | None, typer.Argument(metavar="LINK", help="Look there; default: all serial ports.")
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to write what was found.")] = Form.TEXT,
+    form: Annotated[Form, typer.Option("--format", help="How to write what was found.")] = "text",
     config: ConfigFile = None,
 ) -> None:
     """Look for meters, and for what is wrong with the wires.
@@ -68,7 +62,7 @@ def find(
 
 async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
     surveys = await look_at(ports, config)
-    if form is Form.JSON:
+    if form == "json":
         typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
     else:
         typer.echo("\n".join(line for found in surveys for line in describe(found)))
@@ -79,8 +73,6 @@ async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
 
 async def look_at(ports: Sequence[str], config: Path | None = None) -> list[Survey]:
     """Look at all ports at once, where the gateway reads one by asking it; says on stderr what it does."""
-    from juntek.cli.arguments import configuration_if_any  # noqa: PLC0415 - see `find`
-
     configuration = configuration_if_any(config)
     return list(await asyncio.gather(*(_look_at(port, configuration) for port in ports)))
 
@@ -89,11 +81,11 @@ async def _look_at(port: str, configuration: Configuration | None) -> Survey:
     def tell(doing: str) -> None:
         sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
 
-    held = await asyncio.to_thread(_ask_gateway, configuration, port) if configuration is not None else None
+    held = await asyncio.to_thread(ask_gateway, configuration, port) if configuration is not None else None
     return held or await survey(port, Patience(), tell)
 
 
-def _ask_gateway(configuration: Configuration, port: str) -> Survey | None:
+def ask_gateway(configuration: Configuration, port: str) -> Survey | None:
     """Return what the gateway says of a port that it reads, or None."""
     from juntek.cli.gateway_client import is_running, meters_on, open_gateway  # noqa: PLC0415
     from juntek.cli.gateway_meter import update_of  # noqa: PLC0415

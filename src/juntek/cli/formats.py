@@ -145,7 +145,7 @@ def _table_line(event: Event, time: float | None) -> str:
     if not isinstance(event, Reading):
         return f"{head} {_in_words(event)}\n"
     cells = "".join(f"{_number(key, getattr(event, key)):>{width}}" for key, _, width in _COLUMNS)
-    state = "" if event.output_state == "on" else f", output {event.output_state}"
+    state = "" if event.output_state in ("on", None) else f", output {event.output_state}"
     return f"{head}{cells}  {event.direction}{state}\n"
 
 

@@ -30,6 +30,8 @@ TIMEOUT = 120.0
 """s for an answer: on a busy line a few commands take a while."""
 
 Facts = dict[str, Any]
+Action = tuple[str, Any]
+"""The key of an action, and what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +53,18 @@ class GatewayClient:
         """Return all settings and actions."""
         return self._ask("GET", "settings")
 
-    def plan(self, values: Mapping[str, Any]) -> list[Facts]:
+    def plan(self, values: Mapping[str, Any], action: Action | None = None) -> list[Facts]:
         """Return what would be changed."""
-        changes: list[Facts] = self._ask("POST", "settings/plan", {"values": dict(values)})["changes"]
+        wishes = {"values": dict(values), "action": dict([action] if action is not None else [])}
+        changes: list[Facts] = self._ask("POST", "settings/plan", wishes)["changes"]
         return changes
 
-    def plan_action(self, key: str, value: Any) -> Facts:  # noqa: ANN401 - what the action takes
-        """Return what an action would change."""
-        changes: list[Facts] = self._ask("POST", "settings/plan", {"values": {}, "action": {key: value}})["changes"]
-        return changes[0]
-
-    def write(self, values: Mapping[str, Any], confirmed: Sequence[str]) -> list[Facts]:
-        """Write, and return what became of each."""
-        body = {"values": dict(values), "confirm": list(confirmed)}
-        outcomes: list[Facts] = self._ask("POST", "settings", body)["outcomes"]
-        return outcomes
-
-    def act(self, key: str, value: Any, confirmed: Sequence[str]) -> list[Facts]:  # noqa: ANN401
-        """Let the meter act, and return what became of it."""
-        body = {"value": value, "confirm": list(confirmed)}
-        outcomes: list[Facts] = self._ask("POST", f"actions/{urllib.parse.quote(key, safe='')}", body)["outcomes"]
+    def write(self, values: Mapping[str, Any], action: Action | None, confirmed: Sequence[str]) -> list[Facts]:
+        """Write the values, or let the meter act, and return what became of each."""
+        path, wish = "settings", {"values": dict(values)}
+        if action is not None:
+            path, wish = f"actions/{urllib.parse.quote(action[0], safe='')}", {"value": action[1]}
+        outcomes: list[Facts] = self._ask("POST", path, {**wish, "confirm": list(confirmed)})["outcomes"]
         return outcomes
 
     def _ask(self, method: str, path: str, body: Facts | None = None) -> Facts:
@@ -114,13 +108,23 @@ def meters_on(configuration: Configuration, link: str) -> list[MeterConfiguratio
     return [meter for meter in configuration.meters if _is_same(meter.link, link)]
 
 
-def find_gateway(configuration: Configuration, link: str, address: int) -> GatewayClient | str | None:
+def refuse_port_of_gateway(configuration: Configuration | None, link: str) -> None:
+    """Raise LinkError, with what to do, where a gateway runs that reads this link."""
+    meters = meters_on(configuration, link) if configuration is not None else []
+    if configuration is not None and meters and is_running(configuration.database):
+        raise LinkError(
+            f"The gateway reads {meters[0].options.name} at this port, and only one program can; stop it while you "
+            "record: sudo systemctl stop juntek"
+        )
+
+
+def find_gateway(configuration: Configuration | None, link: str, address: int) -> GatewayClient | str | None:
     """Return the way by a gateway that runs and reads this meter; else the name that the meter has, if any.
 
     Raises ConfigurationError where the gateway reads it and cannot be asked, with what to do.
     """
-    meters = meters_on(configuration, link)
-    if not meters:
+    meters = meters_on(configuration, link) if configuration is not None else []
+    if configuration is None or not meters:
         return None
     options = next((meter.options for meter in meters if meter.options.address == address), None)
     if not is_running(configuration.database):

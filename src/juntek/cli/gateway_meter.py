@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from juntek.cli.arguments import configuration_if_any
-from juntek.cli.gateway_client import Facts, GatewayClient, find_gateway
+from juntek.cli.gateway_client import Facts, GatewayClient
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
-from juntek.meter import Mode, open_meter
 from juntek.quantity import READING_KEYS
 from juntek.reading import Identity, Reading, Settings
 from juntek.update import Health, Update
@@ -31,45 +27,9 @@ _SETTINGS = frozenset(field.name for field in fields(Settings))
 Find = Callable[[], GatewayClient]
 
 
-class Followed(Protocol):
-    """A meter that is being read, by whichever way."""
-
-    def __aiter__(self) -> AsyncIterator[Reading]:
-        """Iterate over its readings."""
-
-    def updates(self) -> AsyncIterator[Update]:
-        """Iterate over everything that changes."""
-
-
-def follow(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    link: str,
-    address: int,
-    config: Path | None,
-    mode: Mode,
-    interval: float,
-    timeout: float | None,
-) -> AbstractAsyncContextManager[Followed]:
-    """Read one meter: by the gateway where that runs and reads this link, else by the link itself.
-
-    Raises LinkError, or ConfigurationError where the gateway cannot be asked.
-    """
-    configuration = None if link.startswith("replay:") else configuration_if_any(config)
-    known = find_gateway(configuration, link, address) if configuration is not None else None
-    if not isinstance(known, GatewayClient) or configuration is None:
-        return open_meter(link, address, mode=mode, interval=interval, timeout=timeout)
-    sys.stderr.write(f"The gateway reads {known.meter}, so it is asked, and shown as often as it reads.\n")
-
-    def find() -> GatewayClient:
-        found = find_gateway(configuration, link, address)
-        if not isinstance(found, GatewayClient):
-            raise LinkLostError("The gateway was stopped; start it again, or run this again to read the meter itself.")
-        return found
-
-    return _follow_gateway(find, None if timeout is None else timeout + known.interval)
-
-
 @asynccontextmanager
-async def _follow_gateway(find: Find, overdue: float | None) -> AsyncIterator[GatewayMeter]:
+async def follow_gateway(find: Find, overdue: float | None) -> AsyncIterator[GatewayMeter]:
+    """Follow the meter of a gateway, which is found anew after each time that it went away."""
     meter = GatewayMeter(overdue)
     meter.start(find)
     try:

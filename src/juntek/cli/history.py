@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from juntek.calendar import system_zone
-from juntek.cli.arguments import ZoneName, address_number, zone_of
-from juntek.cli.dates import dates_between, draw_days, heading_of, moment_of
-from juntek.cli.run import ConfigFile
+from juntek.cli.arguments import (
+    ConfigFile,
+    DatabaseFile,
+    Form,
+    From,
+    MeterName,
+    To,
+    ZoneName,
+    address_number,
+    database_of,
+    find_configuration,
+    open_history,
+    zone_of,
+    zone_of_days,
+)
+from juntek.cli.dates import dates_between, draw_days, heading_of, minute_of, moment_of
 from juntek.cli.stopping import quiet_pipe
-from juntek.config import Configuration, MeterConfiguration, default_database, find_file, load
 from juntek.errors import DatabaseError, RequestError, counted
-from juntek.files import refuse_links_of_others
+from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.history.days import By
 from juntek.lock import hold, lock_of
 
 if TYPE_CHECKING:
     from juntek.history.queries import HistoryReader
     from juntek.importing import Imported
 
+FileForm = Literal["csv", "parquet"]
 KEEP_RAW_DAYS = 30.0
 
 DATABASE_MARK = b"SQLite format 3\0"
@@ -41,45 +53,14 @@ app = typer.Typer(
     epilog="Example: juntek history summary --by month",
 )
 
-DatabaseFile = Annotated[
-    Path | None, typer.Option("--database", metavar="FILE", help="Default: that of the configuration.")
-]
-MeterName = Annotated[str | None, typer.Option("--meter", metavar="NAME", help="Default: the only one there is.")]
-From = Annotated[
-    str | None, typer.Option("--from", metavar="TIME", help="As 2026-05-01 or 2026-05-01T08:00; included.")
-]
-To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from; a date includes its day.")]
-
-
-class TableFormat(StrEnum):
-    """How a summary is written."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-class FileFormat(StrEnum):
-    """How an export is written."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-
-
-class Part(StrEnum):
-    """What a line of a summary stands for."""
-
-    DAY = "day"
-    MONTH = "month"
-    YEAR = "year"
-
 
 @app.command(epilog="Example: juntek history summary --by day --from 2026-05-01")
 def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
     meter: MeterName = None,
-    by: Annotated[Part, typer.Option("--by", help="What a line stands for.")] = Part.MONTH,
+    by: Annotated[By, typer.Option("--by", help="What a line stands for.")] = "month",
     start: From = None,
     end: To = None,
-    chosen: Annotated[TableFormat, typer.Option("--format", help="json has one object a line.")] = TableFormat.TABLE,
+    chosen: Annotated[Form, typer.Option("--format", help="json has one object a line.")] = "table",
     database: DatabaseFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -94,18 +75,18 @@ def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
                 typer.echo(f"There are no readings of {name} yet.", err=True)
                 continue
             first, last = dates_between(start, end, span, reader.time_zone)
-            days = reader.days(name, first, last, by.value)
-            if chosen is TableFormat.JSON:
+            days = reader.days(name, first, last, by)
+            if chosen == "json":
                 for day in days:
                     typer.echo(json.dumps({"meter": name, **day.as_dict()}))
             else:
-                typer.echo(heading_of(reader, name, span) + "\n" + draw_days(days, by.value))
+                typer.echo(heading_of(reader, name, span) + "\n" + draw_days(days, by))
 
 
 @app.command(epilog="Example: juntek history export house.parquet --meter house --from 2026-05-01")
 def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
     file: Annotated[Path, typer.Argument(metavar="FILE|-", help="- is standard output.")],
-    chosen: Annotated[FileFormat | None, typer.Option("--format", help="Default: as the name ends, or csv.")] = None,
+    chosen: Annotated[FileForm | None, typer.Option("--format", help="Default: as the name ends, or csv.")] = None,
     start: From = None,
     end: To = None,
     meter: MeterName = None,
@@ -118,21 +99,21 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     from juntek.history.exporting import csv_pieces, parquet_pieces  # noqa: PLC0415
 
-    if chosen is None:
-        chosen = FileFormat.PARQUET if file.suffix == ".parquet" else FileFormat.CSV
+    chosen = chosen or ("parquet" if file.suffix == ".parquet" else "csv")
     with open_history(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
         zone = reader.time_zone
         span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else 2.0**33)
-        rows = _Counted(reader.readings(name, *span))
-        pieces = (csv_pieces if chosen is FileFormat.CSV else parquet_pieces)(rows)
+        counter = count()
+        rows = (row for row, _ in zip(reader.readings(name, *span), counter, strict=False))
+        pieces = (csv_pieces if chosen == "csv" else parquet_pieces)(rows)
         if str(file) == "-":
             for piece in pieces:
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         else:
             _write(file, pieces)
-    typer.echo(f"{counted(rows.count, 'reading')} of {name}.", err=True)
+    typer.echo(f"{counted(next(counter), 'reading')} of {name}.", err=True)
 
 
 @app.command("import", epilog="Example: juntek history import 2024.log 2025.log --meter house")
@@ -148,8 +129,8 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Read recordings with times into the history.
 
-    A capture, or any text log with frames and times, also packed by gzip, xz or bz2. What is there already stays as it
-    is, so that it can be done again.
+    A capture, any text log with frames and times, or a table of decoded values, also packed by gzip, xz, bz2 or zip.
+    What is there already stays as it is, so that it can be done again.
     """
     from juntek.history import Database  # noqa: PLC0415
     from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
@@ -161,9 +142,9 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
         job = LogImport(
             opened,
             meter,
-            (configuration.time_zone if configuration else None) or system_zone(),
+            zone_of_days(configuration),
             options=own.options.options if own else None,
-            address=address or _address(own),
+            address=address or (own.options.address if own else None),
             keep_since=time.time() - (keep or KEEP_RAW_DAYS) * 86_400,
         )
         job.times.zone = zone_of(time_zone) or job.times.zone
@@ -171,7 +152,10 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     typer.echo(_tell(result))
     if not result.kept and all(why.startswith("garbage") for why in result.skipped):
         for file in files:
-            typer.echo(f"{file}: {explain_nothing(file)}", err=True)
+            if explanation := explain_nothing(file):
+                typer.echo(f"{file}: {explanation}", err=True)
+    for remark in dict.fromkeys(job.times.remarks):
+        typer.echo(remark, err=True)
     if job.times.used_zone:
         whose = "" if time_zone else ", the zone of the days; --time-zone tells another"
         typer.echo(f"Times without an offset from UTC were read as {job.times.zone}{whose}.", err=True)
@@ -191,10 +175,7 @@ def backup(
     """
     from juntek.history import Database  # noqa: PLC0415
 
-    path = database or database_of(find_configuration(config))
-    if not path.is_file():
-        raise DatabaseError(f"There is no database {path}: give its path with --database.")
-    with Database(path, check=False) as opened:
+    with Database(_existing(database or database_of(find_configuration(config))), check=False) as opened:
         opened.back_up(file)
     typer.echo(file)
 
@@ -215,20 +196,18 @@ def repair(
     from juntek.history.inspection import repair as save  # noqa: PLC0415
 
     configuration = find_configuration(config)
-    path = database or database_of(configuration)
-    if not path.is_file():
-        raise DatabaseError(f"There is no database {path}: give its path with --database.")
+    path = _existing(database or database_of(configuration))
     target = file or path.with_name(f"{path.stem}-repaired{path.suffix}")
-    zone = (configuration.time_zone if configuration else None) or system_zone()
     with hold(lock_of(path)) as is_alone:
         saved = save(path, target)
     typer.echo("Saved: " + ", ".join(f"{saved.rows.get(table, 0)} {what}" for table, what in _SAVED.items()) + ".")
+    zone = zone_of_days(configuration)
     for loss in saved.losses:
         what = _SAVED.get(loss.table, loss.table)
         if loss.meter is None:
             typer.echo(f"Lost: a part of the {what}.")
             continue
-        begin, end = (f"{datetime.fromtimestamp(max(time, 0), zone):%Y-%m-%d %H:%M}" for time in (loss.start, loss.end))
+        begin, end = (minute_of(max(time, 0), zone) for time in (loss.start, loss.end))
         typer.echo(f"Lost: the {what} of {saved.names.get(loss.meter, loss.meter)} after {begin}, up to {end}.")
     if not saved.losses:
         typer.echo("Nothing is lost.")
@@ -251,37 +230,10 @@ _SAVED = {
 """What the tables hold, in an owner's words."""
 
 
-# Where it is ------------------------------------------------------------------------------------------------
-
-
-def find_configuration(path: Path | None) -> Configuration | None:
-    """Return the configuration where there is one; the history can be looked at without."""
-    if path is None and find_file(os.environ) is None:
-        return None
-    return load(path, os.environ)
-
-
-def database_of(configuration: Configuration | None) -> Path:
-    """Return where the history is."""
-    if configuration is not None:
-        return configuration.database
-    named = os.environ.get("JUNTEK_HISTORY__PATH", "").strip()
-    return Path(named) if named else default_database(os.environ)
-
-
-def _address(meter: MeterConfiguration | None) -> int | None:
-    return meter.options.address if meter else None
-
-
-@contextmanager
-def open_history(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
-    """Yield the history of a database, or of the configuration. Raises JuntekError."""
-    from juntek.history.queries import HistoryReader  # noqa: PLC0415
-
-    configuration = find_configuration(config)
-    zone = configuration.time_zone if configuration else None
-    with HistoryReader(database or database_of(configuration), time_zone=zone) as reader:
-        yield reader
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DatabaseError(f"There is no database {path}: give its path with --database.")
+    return path
 
 
 def _only_meter(reader: HistoryReader) -> str:
@@ -299,9 +251,7 @@ def _tell(result: Imported) -> str:
     if result.first is None or result.last is None:
         kept = f"No reading of {result.meter} is new."
     else:
-        first, last = (
-            datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") for moment in (result.first, result.last)
-        )
+        first, last = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}" for moment in (result.first, result.last))
         kept = f"{counted(result.kept, 'reading')} of {result.meter} kept, from {first} to {last}."
     skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
     return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."
@@ -321,22 +271,6 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-class _Counted:
-    """Counts what goes by."""
-
-    def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
-        self._rows = rows
-        self.count = 0
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return self
-
-    def __next__(self) -> tuple[Any, ...]:
-        row = next(self._rows)
-        self.count += 1
-        return row
-
-
 def _is_database(file: Path) -> bool:
     with file.open("rb") as opened:
         return opened.read(len(DATABASE_MARK)) == DATABASE_MARK
@@ -345,11 +279,8 @@ def _is_database(file: Path) -> bool:
 def _write(file: Path, pieces: Iterator[bytes]) -> None:
     """Write over what an earlier export left there, but never over years of history."""
     refuse_links_of_others(file)
-    try:
+    with explain_unwritable(file, RequestError):
         if file.is_file() and _is_database(file):
             raise RequestError(f"{file} is a database, which an export would destroy: give the export another name.")
         with file.open("wb") as target:
-            for piece in pieces:
-                target.write(piece)
-    except OSError as error:
-        raise RequestError(f"{file} cannot be written ({error.strerror}): give another path.") from error
+            target.writelines(pieces)

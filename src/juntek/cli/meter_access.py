@@ -1,4 +1,4 @@
-"""The way from the command line to a meter's settings: its link, or the gateway that holds the link.
+"""The way from the command line to a meter: by its link, or by the gateway that holds the link.
 
 Rule: both ways give and take the same, which is what the API has.
 """
@@ -6,17 +6,17 @@ Rule: both ways give and take the same, which is what the API has.
 from __future__ import annotations
 
 import asyncio
-import os
+import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
-from juntek.cli.arguments import configuration_if_any
-from juntek.cli.gateway_client import GatewayClient, find_gateway, user_name
-from juntek.config import default_database
+from juntek.cli.arguments import configuration_if_any, database_of
+from juntek.cli.gateway_client import Action, Facts, GatewayClient, find_gateway, user_name
+from juntek.cli.gateway_meter import follow_gateway
 from juntek.control import (
     ALL,
     Change,
@@ -28,43 +28,84 @@ from juntek.control import (
     plan_action,
     require_confirmed,
 )
-from juntek.errors import NoReplyError
-from juntek.meter import ANSWER_TIMEOUT, LiveMeter, loop_in_thread, open_meter
+from juntek.errors import LinkLostError, NoReplyError
+from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, loop_in_thread, open_meter
+from juntek.reading import Reading
 from juntek.update import Update
 
 if TYPE_CHECKING:
     from juntek.gateway.commands import Commands
 
-T = TypeVar("T")
-Run = Callable[[Coroutine[Any, Any, T]], T]
-Facts = dict[str, Any]
-
 DESCRIBING = 2.0
 """s in which a meter that says its readings has to say who it is; beside a display it never may."""
 
 
-class Access(Protocol):
-    """A meter whose settings can be shown and written. Every method may raise JuntekError."""
+class Followed(Protocol):
+    """A meter that is being read, by whichever way."""
 
-    def describe(self) -> Facts:
-        """Return all settings and actions, as GET …/settings does."""
+    def __aiter__(self) -> AsyncIterator[Reading]:
+        """Iterate over its readings."""
 
-    def plan(self, values: Mapping[str, Any]) -> list[Facts]:
-        """Return what would be changed."""
+    def updates(self) -> AsyncIterator[Update]:
+        """Iterate over everything that changes."""
 
-    def plan_action(self, key: str, value: Any) -> Facts:  # noqa: ANN401 - what the action takes
-        """Return what an action would change."""
 
-    def write(self, values: Mapping[str, Any], confirmed: Sequence[str]) -> list[Facts]:
-        """Write, and return what became of each."""
+def follow(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    link: str,
+    address: int,
+    config: Path | None,
+    mode: Mode,
+    interval: float,
+    timeout: float | None,
+) -> AbstractAsyncContextManager[Followed]:
+    """Read one meter: by the gateway where that runs and reads this link, else by the link itself.
 
-    def act(self, key: str, value: Any, confirmed: Sequence[str]) -> list[Facts]:  # noqa: ANN401
-        """Let the meter act, and return what became of it."""
+    Raises LinkError, or ConfigurationError where the gateway cannot be asked.
+    """
+    configuration = None if link.startswith("replay:") else configuration_if_any(config)
+    known = find_gateway(configuration, link, address)
+    if not isinstance(known, GatewayClient):
+        return open_meter(link, address, mode=mode, interval=interval, timeout=timeout)
+    sys.stderr.write(f"The gateway reads {known.meter}, so it is asked, and shown as often as it reads.\n")
+
+    def find() -> GatewayClient:
+        found = find_gateway(configuration, link, address)
+        if not isinstance(found, GatewayClient):
+            raise LinkLostError("The gateway was stopped; start it again, or run this again to read the meter itself.")
+        return found
+
+    return follow_gateway(find, None if timeout is None else timeout + known.interval)
+
+
+@contextmanager
+def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | GatewayClient]:
+    """Yield the way to a meter's settings: by the gateway where that runs and reads this link, else by the link itself.
+
+    Raises LinkError, NoReplyError, or what a gateway says.
+    """
+    configuration = configuration_if_any(config)
+    known = find_gateway(configuration, link, address)
+    if isinstance(known, GatewayClient):
+        yield known
+        return
+    from juntek.gateway.commands import Commands  # noqa: PLC0415 - only whoever writes needs it
+
+    name = known or f"{link.partition('?')[0]} address {address}"
+    with loop_in_thread() as run:
+        opening = open_meter(link, address, interval=0.5)
+        meter = run(opening.__aenter__())
+        try:
+            run(_hear(meter))
+            places = {name: (meter.line, address)}
+            commands = Commands(places, lambda _: meter.latest, database_of(configuration), time.time)
+            yield Direct(run, meter, name, address, commands)
+        finally:
+            run(opening.__aexit__(None, None, None))
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """A meter on a link that this program has opened itself."""
+    """A meter on a link that this program has opened itself. Every method may raise JuntekError."""
 
     run: Callable[[Coroutine[Any, Any, Any]], Any]
     meter: LiveMeter
@@ -73,68 +114,31 @@ class Direct:
     commands: Commands
 
     def describe(self) -> Facts:
-        """Return all settings and actions."""
+        """Return all settings and actions, as GET …/settings does."""
         return describe(self._look(), ALL)
 
-    def plan(self, values: Mapping[str, Any]) -> list[Facts]:
+    def plan(self, values: Mapping[str, Any], action: Action | None = None) -> list[Facts]:
         """Return what would be changed."""
-        return [change.as_dict() for change in self._plan(values)]
+        return [change.as_dict() for change in self._plan(values, action)]
 
-    def plan_action(self, key: str, value: Any) -> Facts:  # noqa: ANN401
-        """Return what an action would change."""
-        return plan_action(self._look(), key, value, ALL).as_dict()
-
-    def write(self, values: Mapping[str, Any], confirmed: Sequence[str]) -> list[Facts]:
-        """Write, and return what became of each."""
-        changes = self._plan(values)
+    def write(self, values: Mapping[str, Any], action: Action | None, confirmed: Sequence[str]) -> list[Facts]:
+        """Write the values, or let the meter act, and return what became of each."""
+        changes = self._plan(values, action)
         require_confirmed(changes, confirmed)
-        return self._carry_out(changes)
+        results = self.run(carry_out(self.commands.send, self._look, changes, who=f"command line {user_name()}"))
+        return [result.as_dict() for result in results]
 
-    def act(self, key: str, value: Any, confirmed: Sequence[str]) -> list[Facts]:  # noqa: ANN401
-        """Let the meter act, and return what became of it."""
-        change = plan_action(self._look(), key, value, ALL)
-        require_confirmed([change], confirmed)
-        return self._carry_out([change])
-
-    def _plan(self, values: Mapping[str, Any]) -> list[Change]:
+    def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[Change]:
+        if action is not None:
+            return [plan_action(self._look(), *action, ALL)]
         controls = controls_of(self._look())
         for word in values:
             find_control(controls, word)  # before the meter is asked for anything
         self.run(self.meter.line.identify(self.address))
         return plan(self._look(), values, ALL)
 
-    def _carry_out(self, changes: Sequence[Change]) -> list[Facts]:
-        results = self.run(carry_out(self.commands.send, self._look, changes, who=f"command line {user_name()}"))
-        return [result.as_dict() for result in results]
-
     def _look(self) -> Update:
         return self.meter.latest._replace(meter=self.name)
-
-
-@contextmanager
-def reach(link: str, address: int, config: Path | None) -> Iterator[Access]:
-    """Yield the way to a meter: by the gateway where that runs and reads this link, else by the link itself.
-
-    Raises LinkError, NoReplyError, or what a gateway says.
-    """
-    configuration = configuration_if_any(config)
-    known = find_gateway(configuration, link, address) if configuration is not None else None
-    if isinstance(known, GatewayClient):
-        yield known
-        return
-    from juntek.gateway.commands import Commands  # noqa: PLC0415 - only whoever writes needs it
-
-    name = known or f"{link.partition('?')[0]} address {address}"
-    database = configuration.database if configuration is not None else default_database(os.environ)
-    with loop_in_thread() as run:
-        opening = open_meter(link, address, interval=0.5)
-        meter = run(opening.__aenter__())
-        try:
-            run(_hear(meter))
-            commands = Commands({name: (meter.line, address)}, lambda _: meter.latest, database, time.time)
-            yield Direct(run, meter, name, address, commands)
-        finally:
-            run(opening.__aexit__(None, None, None))
 
 
 async def _hear(meter: LiveMeter) -> None:

@@ -7,24 +7,26 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlsplit
 
 import typer
 
 import juntek
+from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration
 from juntek.cli.dates import moment_of
-from juntek.cli.history import DatabaseFile, From, To, database_of, find_configuration, progress
-from juntek.cli.run import ConfigFile
-from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted, install_line
+from juntek.cli.history import progress
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
+from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
 
     from juntek.config import Configuration
-    from juntek.outputs.timeseries.backfill import Pushed
+    from juntek.outputs.timeseries.session import Pushed
 
 _TYPED = {
     "timeseries.url": "URL",
@@ -64,30 +66,26 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     configuration = find_configuration(config)
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
-    failures: list[JuntekError] = []
+    failures: dict[str, JuntekError] = {}
     with _told_as_typed(all_of_it=url is not None):
         targets = _find_targets(configuration, url, {key: value for key, value in given.items() if value})
-        with HistoryReader(
-            database or database_of(configuration), time_zone=configuration.time_zone if configuration else None
-        ) as reader:
-            chosen = _choose(reader, meters, start, end)
+        path = database or database_of(configuration)
+        with HistoryReader(path, time_zone=configuration.time_zone if configuration else None) as reader:
+            meters = _choose_meters(reader, meters)
+            again = _choose_range(reader.time_zone, start, end)
         for target in targets:
+            target = replace(target, rate=HIGHEST_RATE if rate is None else rate)  # noqa: PLW2901 - the same target
             try:
-                pushed = _push(
-                    replace(target, rate=HIGHEST_RATE if rate is None else rate),
-                    chosen,
-                    site or (configuration.site if configuration else "home"),
-                )
+                _push(target, path, site or (configuration.site if configuration else "home"), meters, again)
             except (DatabaseError, RequestError):
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
-                failures.append(error)
-            else:
-                _tell(target, pushed)
-        for sentence in dict.fromkeys(str(failure) for failure in failures if str(failure) != str(failures[0])):
+                failures.setdefault(str(error), error)
+        first, *others = failures or [""]
+        for sentence in others:
             typer.echo(sentence, err=True)
         if failures:
-            raise failures[0]
+            raise failures[first]
 
 
 @contextmanager
@@ -108,76 +106,57 @@ def _told_as_typed(*, all_of_it: bool) -> Iterator[None]:
 
 
 def _find_targets(configuration: Configuration | None, url: str | None, given: dict[str, Any]) -> tuple[Options, ...]:
-    configured: Any = configuration.sinks.get("timeseries", ()) if configuration else ()
+    configured = cast("tuple[Options, ...]", configuration.sinks.get("timeseries", ()) if configuration else ())
     if url is None:
         if not configured:
             raise RequestError("There is no [[timeseries]] in the configuration; give the URL of the target.")
-        return tuple(configured)
-    known = [options for options in configured if options.url == url]
+        return configured
+    known = next((options for options in configured if options.url == url), None)
     if known and not given:
-        return (known[0],)
-    target = Options(url=url, **given)
-    if known:
-        return (replace(target, name=known[0].name),)
+        return (known,)
+    target = Options(url=url, name=known.name if known else "", **given)
     parts = urlsplit(url)
-    if parts.path == "/write" and not parts.query and target.label not in [options.label for options in configured]:
+    is_plain = parts.path == "/write" and not parts.query
+    if known or (is_plain and target.label not in [options.label for options in configured]):
         return (target,)
     # What it has is remembered by its name, and the next database of the same engine does not have it.
     return (replace(target, name=url.partition("://")[2]),)
 
 
-class _Chosen(NamedTuple):
-    """Of which database and meters, and where it is asked for again from when to when, ms since 1970."""
-
-    path: Path
-    meters: list[str]
-    again: tuple[int, int] | None
-
-
-def _choose(reader: HistoryReader, meters: list[str] | None, start: str | None, end: str | None) -> _Chosen:
-    known, zone = reader.meters(), reader.time_zone
+def _choose_meters(reader: HistoryReader, meters: list[str] | None) -> list[str]:
+    known = reader.meters()
     for name in meters or ():
         if name not in known:
             raise RequestError(
                 f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.'
             )
+    return meters or known
+
+
+def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int, int] | None:
+    """Return from when to when all is asked for again, ms since 1970; None where only what was never sent is."""
     first = round(1000 * moment_of(start, zone)) if start else 0
     last = round(1000 * moment_of(end, zone, after=True)) - 1 if end else round(1000 * time.time())
     if last < first:
         raise RequestError("The range ends before it begins; give an end after its start.")
-    return _Chosen(reader.path, meters or known, (first, last) if start or end else None)
+    return (first, last) if start or end else None
 
 
-def _push(options: Options, chosen: _Chosen, site: str) -> Pushed:
+def _push(options: Options, database: Path, site: str, meters: list[str], again: tuple[int, int] | None) -> None:
     try:
-        from juntek.outputs.timeseries.backfill import push  # noqa: PLC0415 - only this command needs the library
+        from juntek.outputs.timeseries.session import push  # noqa: PLC0415 - only this command needs the library
     except ModuleNotFoundError as error:
         raise JuntekError(
             f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
         ) from error
     with progress("Sending") as tell:
-        return asyncio.run(
-            push(
-                options,
-                chosen.path,
-                site,
-                juntek.__version__,
-                meters=chosen.meters,
-                again=chosen.again,
-                tell=tell,
-            )
-        )
-
-
-def _tell(options: Options, pushed: Pushed) -> None:
+        pushed = asyncio.run(push(options, database, site, juntek.__version__, meters=meters, again=again, tell=tell))
     typer.echo(_summary(options, pushed))
     if pushed.lost:
         typer.echo(f"{counted(pushed.lost, 'reading')} can be sent no more, as the history has dropped them.", err=True)
     if pushed.refused:
-        typer.echo(
-            f"{counted(pushed.refused, 'reading')} {'was' if pushed.refused == 1 else 'were'} refused: {pushed.reason}",
-            err=True,
-        )
+        were = "was" if pushed.refused == 1 else "were"
+        typer.echo(f"{counted(pushed.refused, 'reading')} {were} refused: {pushed.reason}", err=True)
 
 
 def _summary(options: Options, pushed: Pushed) -> str:

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from juntek.cli.arguments import address_number
+from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption
 from juntek.cli.formats import Format, Writer
-from juntek.cli.run import ConfigFile
+from juntek.cli.meter_access import Followed, follow
 from juntek.cli.stopping import quiet_pipe, run_until_stopped
-from juntek.meter import ANSWER_TIMEOUT, Mode
-
-if TYPE_CHECKING:
-    from juntek.cli.gateway_meter import Followed
-
-URL_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
-Url = Annotated[str, typer.Argument(metavar="URL", help=URL_HELP, show_default=False)]
-Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
-ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
-Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
+from juntek.meter import ANSWER_TIMEOUT
 
 
 def read(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    url: Url,
+    link: Link,
     address: Address = 1,
     count: Annotated[int, typer.Option(min=0, metavar="N", help="End after so many readings; 0: never.")] = 0,
     chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = Format.JSON,
@@ -40,9 +31,7 @@ def read(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Where the gateway reads the meter it is asked; --mode and --interval are its own then.
     """
-    from juntek.cli.gateway_meter import follow  # noqa: PLC0415 - other commands take its options from here
-
-    meter = follow(url, address, config, mode, interval, timeout or None)
+    meter = follow(link, address, config, mode, interval, timeout or None)
     with quiet_pipe():
         run_until_stopped(_read(meter, count, chosen))
 

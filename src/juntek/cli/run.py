@@ -7,17 +7,8 @@ from typing import Annotated
 
 import typer
 
-from juntek.cli.arguments import address_number
+from juntek.cli.arguments import ConfigFile, address_number
 from juntek.cli.service import serve
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="Default: $JUNTEK_CONFIG, ./juntek.toml, ~/.config/juntek/juntek.toml, /etc/juntek/juntek.toml.",
-    ),
-]
 
 
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -27,6 +28,8 @@ TEMPLATE: Final = Path(__file__).with_name("juntek.service")
 UNIT: Final = Path("/etc/systemd/system/juntek.service")
 PACKAGED_UNIT: Final = Path("/usr/lib/systemd/system/juntek.service")
 """That of the Debian package."""
+JOINED: Final = SYSTEM_FILE.with_name("joined")
+"""Users whom we have let open serial ports, a user and a group a line; the Debian package reads it, too."""
 SERIAL_GROUPS: Final = ("dialout", "uucp")
 """Whom serial ports belong to: on Debian and most others, and on Arch."""
 
@@ -72,7 +75,7 @@ def install_service(program: Path) -> None:
         UNIT.write_text(write_unit(program, find_owner(program), group), encoding="utf-8")
         UNIT.chmod(0o644)
     if (user := os.environ.get("SUDO_USER")) and group and user not in grp.getgrnam(group).gr_mem:
-        subprocess.run(["usermod", "--append", "--groups", group, user], check=True)  # noqa: S603, S607 - of this system
+        join_group(user, group)
         typer.echo(f"{user} may open serial ports from the next login on.", err=True)
     _tell_systemd("daemon-reload")
     _tell_systemd("enable", "--quiet", NAME)
@@ -83,6 +86,7 @@ def uninstall_service(*, purge: bool) -> None:
     """Stop the service and remove its unit; with `purge` its configuration and data, too."""
     subprocess.run(["systemctl", "--quiet", "disable", "--now", NAME], check=False, stderr=subprocess.DEVNULL)  # noqa: S603, S607
     UNIT.unlink(missing_ok=True)
+    leave_groups()
     _tell_systemd("daemon-reload")
     if purge:
         # With a user of its own the folder is a link to one in /var/lib/private.
@@ -91,6 +95,23 @@ def uninstall_service(*, purge: bool) -> None:
         if SYSTEM_STATE.is_symlink():
             SYSTEM_STATE.unlink()
         shutil.rmtree(SYSTEM_STATE, ignore_errors=True)
+
+
+def join_group(user: str, group: str) -> None:
+    """Let a user open serial ports, and remember that it was us who did that."""
+    subprocess.run(["usermod", "--append", "--groups", group, user], check=True)  # noqa: S603, S607 - of this system
+    JOINED.parent.mkdir(parents=True, exist_ok=True)
+    with JOINED.open("a", encoding="utf-8") as file:
+        file.write(f"{user} {group}\n")
+
+
+def leave_groups() -> None:
+    """Take users out of the groups into which an installation brought them."""
+    with suppress(OSError):
+        for line in JOINED.read_text(encoding="utf-8").splitlines():
+            user, _, group = line.partition(" ")
+            subprocess.run(["gpasswd", "--delete", user, group], check=False, capture_output=True)  # noqa: S603, S607
+        JOINED.unlink()
 
 
 def write_unit(program: Path, owner: str | None, group: str | None) -> str:

@@ -8,23 +8,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from juntek.cli.arguments import Address, ConfigFile, DatabaseFile, Form, Link, open_history
 from juntek.cli.formats import draw_table
-from juntek.cli.history import DatabaseFile, open_history
-from juntek.cli.read import URL_HELP, Address
-from juntek.cli.run import ConfigFile
-from juntek.cli.settings_file import read_settings, write_settings
+from juntek.cli.gateway_client import Facts, GatewayClient
+from juntek.cli.meter_access import Direct, reach
 from juntek.cli.stopping import quiet_pipe
+from juntek.config.document import read_toml
 from juntek.control import parse_pair
-from juntek.errors import NoReplyError, RequestError
-
-Facts = dict[str, Any]
+from juntek.errors import ConfigurationError, NoReplyError, RequestError
+from juntek.files import explain_unwritable
 
 
 class _ShowByDefault(TyperGroup):
@@ -46,35 +44,27 @@ app = typer.Typer(
     epilog="Example: juntek settings /dev/ttyUSB0",
 )
 
-Link = Annotated[str, typer.Argument(metavar="LINK", help=URL_HELP, show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 YesDangerous = Annotated[
     bool, typer.Option("--yes-dangerous", help="Do not ask for what can switch something off or lose the meter either.")
 ]
 
 
-class TableFormat(StrEnum):
-    """How settings are written."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @app.command(epilog="Example: juntek settings show /dev/ttyUSB0 --format json")
 def show(
     link: Link,
     address: Address = 1,
-    chosen: Annotated[TableFormat, typer.Option("--format", help="json is what the API says.")] = TableFormat.TABLE,
+    chosen: Annotated[Form, typer.Option("--format", help="json is what the API says.")] = "table",
     config: ConfigFile = None,
 ) -> None:
     """Show all settings and actions, with their limits and what each does.
 
     `juntek settings LINK` is enough.
     """
-    with _reach(link, address, config) as access:
+    with reach(link, address, config) as access:
         facts = access.describe()
     with quiet_pipe():
-        typer.echo(json.dumps(facts) if chosen is TableFormat.JSON else _draw(facts))
+        typer.echo(json.dumps(facts) if chosen == "json" else _draw(facts))
 
 
 @app.command("set", epilog="Example: juntek settings set /dev/ttyUSB0 nominal_capacity=280")
@@ -88,11 +78,8 @@ def set_values(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Change settings: shows the plan, asks, writes, and reads back what the meter says then."""
     values = _read_pairs(pairs)
-    with _reach(link, address, config) as access:
-        changes = access.plan(values)
-        confirmed = _confirm(changes, yes=yes, yes_dangerous=yes_dangerous)
-        if changes:
-            _tell(access.write(values, confirmed))
+    with reach(link, address, config) as access:
+        _change(access, access.plan(values), yes=yes, yes_dangerous=yes_dangerous)
 
 
 @app.command(epilog="Example: juntek settings save /dev/ttyUSB0 house.toml")
@@ -104,9 +91,9 @@ def save(
     config: ConfigFile = None,
 ) -> None:
     """Write the settings that can be written into a file, for restore."""
-    with _reach(link, address, config) as access:
+    with reach(link, address, config) as access:
         facts = access.describe()
-    write_settings(file, facts, force=force)
+    _write_file(file, facts, force=force)
     typer.echo(file)
 
 
@@ -120,30 +107,23 @@ def restore(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: ConfigFile = None,
 ) -> None:
     """Write what differs from a file; what is dangerous only when its key is typed, or with --yes-dangerous."""
-    values = read_settings(file)
-    with _reach(link, address, config) as access:
-        changes = access.plan(values)
-        confirmed = _confirm(changes, yes=yes, yes_dangerous=yes_dangerous, may_leave=True)
-        left = [change["key"] for change in changes if change["risk"] == "dangerous" and change["key"] not in confirmed]
-        if left:
-            typer.echo(f"Left as they are: {', '.join(left)}.", err=True)
-        wanted = {change["key"]: values[change["key"]] for change in changes if change["key"] not in left}
-        if wanted:
-            _tell(access.write(wanted, confirmed))
+    values = _read_file(file)
+    with reach(link, address, config) as access:
+        _change(access, access.plan(values), yes=yes, yes_dangerous=yes_dangerous, may_leave=True)
 
 
 @app.command(epilog="Example: juntek settings log --meter house")
 def log(
     meter: Annotated[str | None, typer.Option("--meter", metavar="NAME", help="Default: all.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="At most so many.")] = 100,
-    chosen: Annotated[TableFormat, typer.Option("--format", help="json has one object a line.")] = TableFormat.TABLE,
+    chosen: Annotated[Form, typer.Option("--format", help="json has one object a line.")] = "table",
     database: DatabaseFile = None,
     config: ConfigFile = None,
 ) -> None:
     """Show what was written to meters: when, by whom, and what became of it."""
     with open_history(database, config) as reader, quiet_pipe():
         entries = [entry.as_dict() for entry in reader.commands(meter=meter, limit=limit)]
-        if chosen is TableFormat.JSON:
+        if chosen == "json":
             for entry in entries:
                 typer.echo(json.dumps(entry))
         elif entries:
@@ -169,16 +149,42 @@ def act(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Shows what it will do, asks, and says what became of it.
     """
     word, value = parse_pair(action)
-    with _reach(link, address, config) as access:
-        change = access.plan_action(word, value)
-        confirmed = _confirm([change], yes=yes, yes_dangerous=yes_dangerous)
-        _tell(access.act(change["key"], value, confirmed))
+    with reach(link, address, config) as access:
+        changes = access.plan({}, (word, value))
+        confirmed = _confirm(changes, yes=yes, yes_dangerous=yes_dangerous)
+        _tell(access.write({}, (changes[0]["key"], value), confirmed))
 
 
-def _reach(link: str, address: int, config: Path | None) -> Any:  # noqa: ANN401 - a context with an Access
-    from juntek.cli.meter_access import reach  # noqa: PLC0415 - to show what was written no meter is needed
+# Files ------------------------------------------------------------------------------------------------------
 
-    return reach(link, address, config)
+
+def _write_file(file: Path, facts: Mapping[str, Any], *, force: bool) -> None:
+    """Write what `describe` says; raises RequestError where there is a file already, or none can be made."""
+    lines = [f"# Settings of the meter {facts['meter']}; put them back with: juntek settings restore", "", "[settings]"]
+    for setting in facts["settings"]:
+        if not setting["writable"]:
+            continue
+        value = "off" if setting["value"] is None else setting["value"]
+        unit = f"  # {setting['unit']}" if setting["unit"] else ""
+        lines.append(f"{setting['key']} = {json.dumps(value)}{unit}")
+    if file.exists() and not force:
+        raise RequestError(f"{file} is there already; give another name, or write over it with --force.")
+    with explain_unwritable(file, RequestError), file.open("w" if force else "x", encoding="utf-8") as opened:
+        opened.write("\n".join(lines) + "\n")
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    """Return the settings in a file; raises RequestError for one that has none."""
+    mend = "give a file that juntek settings save has written."
+    if not file.exists():
+        raise RequestError(f"There is no file {file}; {mend}")
+    try:
+        values = read_toml(file)[1].get("settings")
+    except ConfigurationError as error:
+        raise RequestError(str(error)) from None
+    if not isinstance(values, dict) or not values:
+        raise RequestError(f"{file} has no [settings] in it; {mend}")
+    return values
 
 
 def _read_pairs(pairs: Sequence[str]) -> dict[str, str]:
@@ -196,6 +202,18 @@ def _read_pairs(pairs: Sequence[str]) -> dict[str, str]:
 # Asking -----------------------------------------------------------------------------------------------------
 
 
+def _change(
+    access: Direct | GatewayClient, changes: Sequence[Facts], *, yes: bool, yes_dangerous: bool, may_leave: bool = False
+) -> None:
+    confirmed = _confirm(changes, yes=yes, yes_dangerous=yes_dangerous, may_leave=may_leave)
+    left = [change["key"] for change in changes if change["risk"] == "dangerous" and change["key"] not in confirmed]
+    if left:
+        typer.echo(f"Left as they are: {', '.join(left)}.", err=True)
+    wanted = {change["key"]: change["new"] for change in changes if change["key"] not in left}
+    if wanted:
+        _tell(access.write(wanted, None, confirmed))
+
+
 def _confirm(
     changes: Sequence[Mapping[str, Any]], *, yes: bool, yes_dangerous: bool, may_leave: bool = False
 ) -> list[str]:
@@ -207,7 +225,10 @@ def _confirm(
         typer.echo("Nothing to change.")
         return []
     headings = ("key", "old", "new", "risk")
-    rows = [[change["key"], _show(change["old"]), _show_new(change), _risk(change)] for change in changes]
+    rows = []
+    for change in changes:
+        new = _show(change["new"], change["unit"], can_be_off=change["key"].endswith("protection"))
+        rows.append((change["key"], _show(change["old"]), new, f"{change['risk']}: {change['warning']}"))
     typer.echo(draw_table(headings, rows))
     dangerous = [change["key"] for change in changes if change["risk"] == "dangerous"]
     if yes_dangerous:
@@ -248,10 +269,11 @@ def _tell(outcomes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _draw(facts: Facts) -> str:
-    settings = [
-        (one["key"], _show_value(one), _limits(one), one["risk"] if one["writable"] else "read only", one["help"])
-        for one in facts["settings"]
-    ]
+    settings = []
+    for one in facts["settings"]:
+        value = _show(one["value"], one["unit"], can_be_off=one["can_be_off"])
+        risk = one["risk"] if one["writable"] else "read only"
+        settings.append((one["key"], value, _limits(one), risk, one["help"]))
     actions = [(one["key"], _limits(one["argument"] or {}), one["risk"], one["help"]) for one in facts["actions"]]
     tables = (
         draw_table(("setting", "value", "limits", "risk", "what it does"), settings),
@@ -268,22 +290,7 @@ def _limits(facts: Mapping[str, Any]) -> str:
     return f"{facts['minimum']:g} to {facts['maximum']:g} {facts['unit']}".rstrip()
 
 
-def _show_value(setting: Mapping[str, Any]) -> str:
-    value = setting["value"]
+def _show(value: object, unit: str = "", *, can_be_off: bool = False) -> str:
     if value is None:
-        return "off" if setting["can_be_off"] else "-"
-    return f"{_show(value)} {setting['unit']}".rstrip()
-
-
-def _show(value: object) -> str:
-    return "-" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _show_new(change: Mapping[str, Any]) -> str:
-    if change["new"] is None:
-        return "off" if change["key"].endswith("protection") else "-"
-    return f"{_show(change['new'])} {change['unit']}".rstrip()
-
-
-def _risk(change: Mapping[str, Any]) -> str:
-    return f"{change['risk']}: {change['warning']}"
+        return "off" if can_be_off else "-"
+    return f"{f'{value:.10g}' if isinstance(value, float) else value} {unit}".rstrip()

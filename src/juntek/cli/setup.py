@@ -19,16 +19,17 @@ import typer
 
 from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.arguments import address_number
+from juntek.cli.find import ask_gateway, look_at, next_step
 from juntek.cli.find import describe as describe_port
-from juntek.cli.find import look_at, next_step
-from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, find_known, read, split_host, write
-from juntek.cli.trying import log_in
+from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, split_host, write
+from juntek.cli.trying import log_in, try_meters
 from juntek.config import SYSTEM_FILE, Configuration, load, search_paths
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import refuse_orders_of_others
 from juntek.finding import Survey
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
+from juntek.secret import hide_secrets
 
 NEAR: Final = 0.5
 """s to see whether a broker listens on this computer."""
@@ -72,7 +73,7 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
         str | None, typer.Option(metavar="WORD", help=f"{', '.join(CHEMISTRIES)}, or none; default: asked for.")
     ] = None,
     capacity: Annotated[
-        float | None, typer.Option(metavar="AH", help="Of the battery; default: as the meter is set.")
+        float | None, typer.Option(metavar="AH", min=0.001, help="Of the battery; default: as the meter is set.")
     ] = None,
     broker: Annotated[
         str | None, typer.Option(metavar="HOST[:PORT]", help="Of MQTT, or none; default: one on this computer.")
@@ -97,17 +98,17 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     asker = Asker(yes or not sys.stdin.isatty())
     path = (config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1])).expanduser()
     refuse_orders_of_others(path)
-    document, is_new = read(path)
-    answers = asyncio.run(_find_meter(asker, {} if is_new else document, link, address))
-    answers.name = name or asker.text("What is the battery called?", find_known(document, "name") or answers.name)
+    document, before = read(path)
+    answers = asyncio.run(_find_meter(asker, before, link, address))
+    answers.name = name or asker.text("What is the battery called?", answers.name)
     _ask_battery(asker, document, answers, chemistry)
     answers.capacity = capacity
-    before = None if is_new else load(path, os.environ, for_service=True).sinks
-    known = before.get("mqtt") if before is not None else None
+    sinks = before.sinks if before is not None else {}
+    known = sinks.get("mqtt")
     given = known if isinstance(known, MqttOptions) else MqttOptions()
     given = replace(given, username=username or given.username, password=_first_line(password_file) or given.password)
     _ask_broker(asker, answers, broker, given, is_known=isinstance(known, MqttOptions))
-    _ask_page(asker, {} if is_new else document, answers, page, _first_line(page_password_file))
+    _ask_page(asker, sinks.get("web"), answers, page, _first_line(page_password_file))
     write(path, document, answers)
     typer.echo(f"Written: {path}", err=True)
     configuration = load(path, os.environ, for_service=True)
@@ -118,28 +119,47 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
 # Questions ---------------------------------------------------------------------------------------------------
 
 
-async def _find_meter(asker: Asker, document: Document, link: str | None, address: int | None) -> Answers:
-    """Return where the meter is: what was said, else what is configured already, else what is found."""
-    known = find_known(document, "link") if link is None else None
-    if known is not None:
-        return Answers("house", known, address or int(find_known(document, "address") or 1))
+async def _find_meter(asker: Asker, before: Configuration | None, link: str | None, address: int | None) -> Answers:
+    """Return where the meter is: what was said, else what is configured and answers, else what is found."""
+    known = before.meters[0] if before is not None else None
+    name = known.options.name if known is not None else "house"
     if link is not None and address is not None:
-        return Answers("house", link, address)
+        return Answers(name, link, address)
+    stays = Answers(name, known.link, address or known.options.address) if known is not None else None
+    if before is not None and link is None and stays is not None and (address or await _answers(before)):
+        return stays
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
     ports = [link] if link is not None else list_ports()
-    if not ports:
-        raise NoReplyError(
-            "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
-        )
     surveys = await look_at(ports)
     for found in surveys:
         typer.echo("\n".join(describe_port(found)), err=True)
     meters = [(found, one) for found in surveys for one in sorted(found.meters) if address in (None, one)]
-    if not meters:
-        raise NoReplyError(f"No meter was found. Next: {next_step(surveys)}")
-    chosen, one = meters[0] if len(meters) == 1 else _choose(asker, meters)
-    return Answers("house", link or chosen.link, one)
+    if meters:
+        chosen, one = meters[0] if len(meters) == 1 else _choose(asker, meters)
+        return Answers(name, link or chosen.link, one)
+    if link is None and stays is not None:
+        typer.echo(f"{hide_secrets(stays.link)} stays in the configuration, as no meter was found elsewhere.", err=True)
+        return stays
+    if not ports:
+        raise NoReplyError(
+            "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
+        )
+    raise NoReplyError(f"No meter was found. Next: {next_step(surveys)}")
+
+
+async def _answers(configuration: Configuration) -> bool:
+    """Whether the first meter answers, to us or to the gateway that reads it; says so where it does not."""
+    first = configuration.meters[0]
+    held = await asyncio.to_thread(ask_gateway, configuration, first.link)
+    if held is not None:
+        answers, said = first.options.address in held.meters, held.detail
+    else:
+        (trial,) = await try_meters(first.link, [first.options])
+        answers, said = trial.error is None, trial.said
+    if not answers:
+        typer.echo(said, err=True)
+    return answers
 
 
 def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey, int]:
@@ -153,7 +173,7 @@ def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey,
 
 def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: str | None) -> None:
     """Ask what the battery is made of, unless it is watched already and nobody said what of."""
-    battery = document["meters"][0].get("battery")
+    battery = first_meter(document).get("battery")
     if chemistry is None and (asker.silent or (battery is not None and "chemistry" not in battery)):
         return
     words = ", ".join(CHEMISTRIES)
@@ -190,11 +210,8 @@ def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttO
         return
 
 
-def _ask_page(asker: Asker, document: Document, answers: Answers, page: str | None, password: str | None) -> None:
-    listens = str(document.get("web", {}).get("listen", "127.0.0.1"))
-    before = (
-        NONE if "web" not in document else "local" if listens.startswith(("127.", "localhost", "[::1]")) else "network"
-    )
+def _ask_page(asker: Asker, known: object, answers: Answers, page: str | None, password: str | None) -> None:
+    before = ("local" if known.address.is_loopback else "network") if isinstance(known, WebOptions) else NONE
     if page is None and not asker.silent:
         wanted = asker.yes("May others in this network open the page, with a password?", default=before == "network")
         page = "network" if wanted else "local"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, Final
 
 import tomlkit
 
-from juntek.config import SYSTEM_FILE
+from juntek.config import SYSTEM_FILE, Configuration, load
 from juntek.config.example import write_example
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import refuse_links_of_others, write_private
+from juntek.files import explain_unreadable, explain_unwritable, refuse_links_of_others, write_private
 from juntek.outputs.web.passwords import hash_password
+from juntek.secret import hide_secrets
 
 PAGE_PORT: Final = 8140
 NONE: Final = "none"
@@ -38,22 +40,27 @@ class Answers:
     page_password: str | None = None
 
 
-def read(path: Path) -> tuple[Document, bool]:
-    """Return the configuration that is there, else that of `config init`, and whether it is new."""
+def read(path: Path) -> tuple[Document, Configuration | None]:
+    """Return the file that is there, to be changed, with what it says; else that of `config init`, and None.
+
+    Raises ConfigurationError for one that is wrong.
+    """
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8")), False
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
-        return tomlkit.parse(write_example(())), True
-    except (tomlkit.exceptions.ParseError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not TOML ({error}); mend it, or move it away.") from None
+        return tomlkit.parse(write_example(())), None
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); run this as a user who may.") from None
+        raise ConfigurationError(f"{path} {explain_unreadable(error)}") from None
+    configuration = load(path, os.environ, for_service=True)  # it says best what is wrong
+    return tomlkit.parse(text), configuration
 
 
-def find_known(document: Document, key: str) -> str | None:
-    """Return what a key of the first meter is set to."""
-    meters = document.get("meters", [])
-    return str(meters[0][key]) if meters and key in meters[0] else None
+def first_meter(document: Document) -> Document:
+    """Return the table of the first meter; it is new where the environment names the meters, and not the file."""
+    if not document.get("meters"):
+        document["meters"] = tomlkit.aot()
+        document["meters"].append(tomlkit.table())
+    return document["meters"][0]
 
 
 def write(path: Path, document: Document, answers: Answers) -> None:
@@ -63,28 +70,25 @@ def write(path: Path, document: Document, answers: Answers) -> None:
     """
     change(document, answers)
     refuse_links_of_others(path)
-    try:
+    with explain_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             shutil.copy2(path, path.with_name(f"{path.name}.bak"))
         _write_secrets(path, document, answers)
         path.write_text(tomlkit.dumps(document), encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be written ({error.strerror}); run this as root, or give --config."
-        ) from None
 
 
 def change(document: Document, answers: Answers) -> None:
     """Put the answers into the document; what was not asked for stays."""
-    meter = document["meters"][0]
+    meter = first_meter(document)
     meter["name"], meter["link"], meter["address"] = answers.name, answers.link, answers.address
     if answers.capacity is not None:
         meter["nominal_capacity"] = answers.capacity
     if answers.chemistry == NONE:
         meter.pop("battery", None)
     elif answers.chemistry is not None:
-        meter.setdefault("battery", tomlkit.table())["chemistry"] = answers.chemistry
+        battery = tomlkit.inline_table() if isinstance(meter, tomlkit.items.InlineTable) else tomlkit.table()
+        meter.setdefault("battery", battery)["chemistry"] = answers.chemistry
     _change_outputs(document, answers)
 
 
@@ -138,5 +142,5 @@ def split_host(text: str) -> tuple[str, int]:
     if not colon or text.endswith("]"):
         return text, 1883
     if not port.isdecimal():
-        raise RequestError(f"{text} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
+        raise RequestError(f"{hide_secrets(text)} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
     return host, int(port)

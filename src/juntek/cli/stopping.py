@@ -21,7 +21,7 @@ from juntek.errors import (
 )
 
 STATUSES = {
-    0: "all is well, also when there was garbage on the line",
+    0: "all is well, also when something on the line was rejected",
     1: "something unexpected: a bug",
     2: "wrong use: an option, an argument, an impossible value",
     3: "wrong configuration",

@@ -49,7 +49,7 @@ async def log_in(options: MqttOptions) -> None:
     import aiomqtt  # noqa: PLC0415 - only where there is a broker to try
 
     from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415
-    from juntek.outputs.mqtt.mqtt_timing import TIMING  # noqa: PLC0415
+    from juntek.outputs.mqtt.mqtt_options import TIMING  # noqa: PLC0415
 
     will = aiomqtt.Will(f"{options.base_topic}/check", "")
     async with connect(replace(options, client_id=f"juntek_check_{os.getpid()}"), will, TIMING):

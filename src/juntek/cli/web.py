@@ -9,8 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from juntek.errors import ConfigurationError, RequestError
-from juntek.files import refuse_links_of_others
+from juntek.errors import RequestError
+from juntek.files import explain_unwritable, refuse_links_of_others
 from juntek.outputs.web.passwords import LONGEST_PASSWORD, WRITE, hash_password, hash_token, make_token
 
 SHORTEST_PASSWORD: Final = 8
@@ -83,8 +83,5 @@ def _write(path: Path, text: str, *, append: bool) -> None:
     """Write for the owner's eyes only."""
     refuse_links_of_others(path)
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
-    try:
-        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigurationError(f"Cannot write {path} ({error.strerror}); name a file in a folder of yours.") from None
+    with explain_unwritable(path), os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

@@ -128,26 +128,30 @@ def read_document(
 
 
 def _read_file(document: Document, path: Path) -> None:
-    text = read_text(path)
-    if deep := _DEEP.search(text):
-        line = text.count("\n", 0, deep.start()) + 1
-        raise ConfigurationError(f"{path}, line {line}: a key has too many parts; there are at most three.")
-    try:
-        document.values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(_explain_syntax(path, text, str(error))) from None
-    except RecursionError:
-        raise ConfigurationError(f"{path}: brackets stand in each other too deep; leave them out.") from None
-    except ValueError:
-        raise ConfigurationError(f"{path}: it has a number with thousands of digits; correct it.") from None
+    text, document.values = read_toml(path)
     document.file = path
     document.lines = find_lines(text)
     document.origins = {place: f"{path}, line {line}" for place, line in document.lines.items()}
     document.file_places = set(document.origins)
 
 
-def read_text(path: Path) -> str:
-    """Return the text of the file; raises ConfigurationError with what to do about it."""
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of a TOML file and what it says; raises ConfigurationError with what to do about it."""
+    text = _read_text(path)
+    if deep := _DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ConfigurationError(f"{path}, line {line}: a key has too many parts; there are at most three.")
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(_explain_syntax(path, text, str(error))) from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: brackets stand in each other too deep; leave them out.") from None
+    except ValueError:
+        raise ConfigurationError(f"{path}: it has a number with thousands of digits; correct it.") from None
+
+
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)

@@ -21,12 +21,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from juntek import Bus
-from juntek.calendar import system_zone
 from juntek.config import Configuration, MeterConfiguration
 from juntek.demo.broker import BrokerPlace, find_broker
 from juntek.demo.sample_history import fill_past
 from juntek.demo.screen import Screen, show
 from juntek.errors import JuntekError
+from juntek.files import system_zone
 from juntek.gateway import run_gateway
 from juntek.links import open_link
 from juntek.meter.line import MeterOptions

@@ -12,8 +12,7 @@ from pathlib import Path
 from juntek.capture import Chunk
 from juntek.history import Database
 from juntek.importing import LogImport
-from juntek.simulator import Options
-from juntek.simulator.past import history, make_site
+from juntek.simulator import Options, history, make_site
 from juntek.simulator.site import Site
 
 STRETCHES = ((timedelta(days=30), 60.0), (timedelta(days=2), 20.0), (timedelta(hours=3), 2.0))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
+import shutil
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from juntek.demo.broker import BrokerPlace
@@ -58,19 +62,15 @@ class Screen:
         for meter, url in zip(meters, urls, strict=True):
             address = meter.options.addresses[0]
             at = f" --address {address}" if address != 1 else ""
-            self.introduction.append(f"{meter.name}: {meter.what}. Look at it with: juntek watch {url}{at}")
+            self.introduction.append(f"{meter.name}: {meter.what}. Look at it with: {_program()} watch {url}{at}")
         if broker is None:
             self.introduction.append(
                 "No broker: iotcore has no package for this machine and Mosquitto is not installed, so the demo shows "
                 "everything but MQTT. Install it with: sudo apt-get install mosquitto"
             )
         else:
-            login = " -u USER -P PASSWORD" if broker.username else ""
-            self.introduction.append(
-                f"MQTT: {broker.what}. Subscribe with: mosquitto_sub -h {broker.host} -p {broker.port}{login} "
-                f"-t '{topic}/#' -v"
-            )
-            self.introduction.append(f"or with: python examples/subscribe.py {broker.host} {broker.port} {topic}")
+            self.introduction.append(f"MQTT: {broker.what}.")
+            self.introduction += [f"Subscribe with: {command}" for command in _subscribers(broker, topic)]
 
     def hear(self, meter: str, event: Event) -> None:
         """Take something from a wire."""
@@ -87,6 +87,32 @@ class Screen:
         base, _, kind = topic.rpartition("/")
         if kind == "state":
             self.states[base.rpartition("/")[2]] = json.loads(text)
+
+
+def _program() -> str:
+    """Return how this juntek is called from where the demo was started."""
+    own = Path(sys.executable).with_name("juntek")
+    found = shutil.which("juntek")
+    if found is not None and (not own.exists() or Path(found).resolve() == own.resolve()):
+        return "juntek"
+    return _show_path(own) if own.exists() else f"{_show_path(Path(sys.executable))} -m juntek"
+
+
+def _subscribers(broker: BrokerPlace, topic: str) -> Iterator[str]:
+    """Yield the commands that show what is published, of those that can be run here."""
+    if shutil.which("mosquitto_sub"):
+        login = " -u USER -P PASSWORD" if broker.username else ""
+        yield f"mosquitto_sub -h {broker.host} -p {broker.port}{login} -t '{topic}/#' -v"
+    example = Path(__file__).parents[3] / "examples" / "subscribe.py"
+    if example.exists() and not broker.username:
+        python = _show_path(Path(sys.executable))
+        yield f"{python} {_show_path(example)} {broker.host} {broker.port} {topic}"
+
+
+def _show_path(path: Path) -> str:
+    """Return a path as it is typed here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 async def show(screen: Screen) -> None:
@@ -132,7 +158,7 @@ def _meaning(event: Event) -> str:
     if isinstance(event, Identity):
         return f"identity: {event.model}, firmware {event.firmware}"
     if isinstance(event, Garbage):
-        return f"garbage: {event.reason}"
+        return f"rejected: {event.reason}"
     return {"R": "request", "W": "write"}.get(event.command[0], "acknowledgement") if isinstance(event, Frame) else ""
 
 

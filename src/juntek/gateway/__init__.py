@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from juntek import __version__
-from juntek.calendar import system_zone
 from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError
+from juntek.files import system_zone
 from juntek.gateway.batteries import Batteries
 from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status
@@ -29,7 +29,7 @@ from juntek.lock import hold, lock_of
 from juntek.meter.line import Line
 from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.reading import Identity, Reading
-from juntek.update import LatestUpdates, Outcome, Update
+from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ LONGEST_GATHER = 0.1
 APART, TOGETHER = 0.001, 10
 """s between the first openings of two links, and how many are opened at once: so the meters of a thousand are asked
 evenly over the second, and yet the processor wakes up for some of them at a time."""
+
+MOST_TOLD, LOG_TIME = 20, 3600.0
+"""Changes at a meter's link that the log tells, and in how many s."""
 
 _DOING = {"listen": "listening", "poll": "polling"}
 
@@ -61,11 +64,10 @@ class Gateway:
             database=configuration.database,
             time_zone=zone,
             send=self.send,
-            latest=LatestUpdates(),
             sections=tuple(configuration.sinks),
             batteries=frozenset(batteries),
         )
-        self._latest = cast("LatestUpdates", context.latest)
+        self._latest = context.latest
         found = find_outputs()
         self.supervisors = [
             Supervisor(found[section], options, context, name)
@@ -83,6 +85,8 @@ class Gateway:
         self._inspection = Inspection(configuration.database, partial(context.errors.__setitem__, DATABASE))
         self._clocks = {name: Clock() for name in names}
         self._last_logged: dict[str, str] = {}
+        self._told: dict[str, tuple[float, int]] = {}
+        """Since when, and how many changes of each meter were to be told."""
         self._in_trouble: set[str] = set()
         self._strangers = set(names)
         """Meters of which the log has not said yet that they work."""
@@ -115,9 +119,11 @@ class Gateway:
         if reading is not None:
             if reading.time is None and reading.elapsed is None:  # a recording without times is played now
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
-                reading = reading._replace(time=now, elapsed=elapsed)
+                reading = reading.at(now, elapsed)
             reading = self._batteries.add(update.meter, self.totals.add(update.meter, reading))
-            update = update._replace(reading=reading)
+            update = Update(
+                update.meter, update.available, reading, update.identity, update.settings, update.health
+            )  # fmt: skip
             self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)
             if update.meter in self._in_trouble:  # the reading ends it
@@ -156,7 +162,23 @@ class Gateway:
         text = health.error or _DOING.get(health.mode)
         if text and self._last_logged.get(update.meter) != text:
             self._last_logged[update.meter] = text
-            log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+            left = self._left_to_log(update.meter)
+            if left:
+                log.log(logging.WARNING if health.error else logging.INFO, "%s: %s", update.meter, text)
+            if left == 1:
+                log.warning("%s: its link comes and goes; for an hour no more is said of that.", update.meter)
+
+    def _left_to_log(self, meter: str) -> int:
+        """Return how many changes of a meter the log may still tell, this one included.
+
+        A link that is lost every few seconds must not fill it.
+        """
+        now = time.monotonic()
+        began, count = self._told.get(meter, (now, 0))
+        if now - began > LOG_TIME:
+            began, count = now, 0
+        self._told[meter] = began, count + 1
+        return max(MOST_TOLD - count, 0)
 
 
 def describe(identity: Identity | None, reading: Reading) -> str:

@@ -10,8 +10,9 @@ import logging
 from collections import Counter
 from typing import Any
 
-from juntek.backoff import Backoff
-from juntek.errors import JuntekError, install_line
+from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
+from juntek.errors import JuntekError
+from juntek.extras import install_line
 from juntek.outputs import Context, Handle, Output, SinkHealth
 from juntek.update import Update
 
@@ -23,9 +24,6 @@ MOST_OF_A_METER = 20
 
 MOST_FAILURES = 3
 """Unforeseen failures over one meter's update after which it is not handed over again."""
-
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
-"""s between attempts to enter an output; it doubles from the first to the second."""
 
 
 class Supervisor:

@@ -210,8 +210,8 @@ class TotalsKeeper:
         if self._database is not None and await asyncio.to_thread(self._database.follow):
             self._saved.clear()
             self._moved = (
-                f"{self._database.path} was deleted or replaced while the gateway ran: the totals went on into the "
-                "file that is there now, the history before is not in it."
+                f"{self._database.path} was deleted, replaced or written over while the gateway ran: the totals went "
+                "on into the file that is there now, the history before is not in it."
             )
 
     def _note(self, trouble: str | None) -> None:

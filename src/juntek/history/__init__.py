@@ -18,31 +18,22 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history.database_file import FileInPlace, damaged, explain, make_file
+from juntek.history.database_file import FileInPlace, Kept, damaged, explain, make_file, set_apart
 from juntek.history.rollups import add_columns, are_complete
-from juntek.history.schema import BATTERY, COLUMNS, COMMANDS, CURSORS, DAYS, DELIVERIES, HISTORY
 
 log = logging.getLogger(__name__)
 
 APPLICATION = 0x4A554E54
 """The application id in the file's header, "JUNT": nobody else's database is written to."""
 
-MIGRATIONS: dict[str, tuple[str, ...]] = {
-    "0001 ledgers": (
-        """CREATE TABLE ledger (
-            meter TEXT PRIMARY KEY NOT NULL,
-            snapshot TEXT NOT NULL,
-            time REAL NOT NULL
-        ) WITHOUT ROWID""",
-    ),
-    "0002 history": HISTORY,
-    "0003 deliveries": DELIVERIES,
-    "0004 cursors": CURSORS,
-    "0005 columns": COLUMNS,
-    "0006 days": DAYS,
-    "0007 battery": BATTERY,
-    "0008 commands": COMMANDS,
-}
+
+def _read_schema() -> dict[str, tuple[str, ...]]:
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    steps = [step.partition("\n") for step in text.split("\n-- step: ")[1:]]
+    return {name: tuple(filter(str.strip, statements.split(";\n"))) for name, _, statements in steps}
+
+
+MIGRATIONS = _read_schema()
 """Name and statements of each step from an empty file to the present schema, in order."""
 
 
@@ -51,7 +42,8 @@ class Database:
 
     Every method raises DatabaseError with a sentence for the owner when the disk is full or cannot be written, or the
     file is damaged. What was committed before is still there then, and the next call tries again. Where the file was
-    deleted or replaced meanwhile, a transaction goes into the one that is at its path now, made if there is none.
+    deleted, replaced or written over meanwhile, a transaction goes into the one that is at its path now, made if there
+    is none.
     """
 
     def __init__(
@@ -80,6 +72,7 @@ class Database:
             connection.close()
             raise
         self._connection, self._file = connection, FileInPlace(self.path)
+        self._kept: Kept | None = None
 
     def follow(self) -> bool:
         """Open the file that is at the path now, where ours is there no more; return whether that was so."""
@@ -88,7 +81,9 @@ class Database:
 
     def _follow(self) -> bool:
         if self._file.is_there():
-            return False
+            if self._kept is None or self._kept.is_ours():
+                return False
+            set_apart(self.path)
         self._file.sweep()
         before = self._connection
         try:
@@ -97,7 +92,8 @@ class Database:
             raise DatabaseError(str(error)) from error
         before.close()  # of a file that is gone SQLite leaves everything alone that is at its path
         log.warning(
-            "%s was deleted or replaced; what comes from now on is kept in the file that is there now.", self.path
+            "%s was deleted, replaced or written over; what comes from now on is kept in the file that is there now.",
+            self.path,
         )
         return True
 
@@ -120,6 +116,10 @@ class Database:
             )
             if events:
                 connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
+
+        with self._lock, explain(self.path):
+            self._kept = self._kept or Kept(self.path, self._connection)
+            self._kept.add(snapshots, time)
 
     def load_ledgers(self, *, strict: bool = True) -> dict[str, dict[str, Any]]:
         """Return the snapshots by the meter's name.

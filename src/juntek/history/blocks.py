@@ -1,4 +1,7 @@
-"""A batch of readings as bytes; rule: every field stands alone, so that a chart unpacks only what it draws.
+"""Batches of readings as bytes in the database; rule: every field stands alone, so that a chart unpacks what it draws.
+
+No block crosses an hour, and those of a meter never overlap. What is written every few seconds is a small block, and
+an hour that is over is one block. So a reading is written twice.
 
 A block begins with its version, the number of its fields and their numbers in the database (see `fields`); one of
 the first version has FIRST_FIELDS. Then comes each field in that order: a tag, and what the tag says:
@@ -13,11 +16,14 @@ Numbers that are no steps are zigzag and of variable length, seven bits a byte.
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import zlib
 from array import array
-from collections.abc import Container, Sequence
-from itertools import accumulate, chain, islice
+from bisect import bisect_left
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
+from itertools import accumulate, chain, islice, pairwise
 from operator import sub
 
 from juntek.history.fields import (
@@ -30,7 +36,11 @@ from juntek.history.fields import (
     Batch,
     Column,
     Columns,
+    join,
+    part_of,
     power_of,
+    read_columns,
+    times_of,
 )
 
 VERSION = 2
@@ -41,6 +51,13 @@ DEFLATED, HAS_ABSENT = 0x10, 0x20
 _LEVEL = 6
 _RAW_DEFLATE = -15
 _SWAPPED = sys.byteorder == "big"
+HOUR = 3_600_000
+"""ms."""
+_SPREAD = 10_000, 60
+"""ms by which one meter makes its block of an hour after another, and how many do so: a thousand do not all at once.
+
+A meter that is gone within these minutes leaves the small blocks of the hour before as they are.
+"""
 DAMAGE = (ValueError, LookupError, OverflowError, TypeError, zlib.error)
 """What comes of unpacking a block that a failing card has altered."""
 
@@ -180,3 +197,91 @@ def _read_number(block: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return (-(rest + 1) >> 1 if rest & 1 else rest >> 1), position
         shift += 7
+
+
+# In the database --------------------------------------------------------------------------------------------
+
+
+def read_blocks(  # noqa: PLR0913, PLR0917 - what of which meter, and from when to when
+    connection: sqlite3.Connection,
+    meter: int,
+    first: float,
+    last: float,
+    wanted: Container[int] = range(len(FIELDS)),
+    limit: int = -1,
+) -> Iterator[tuple[int, Batch]]:
+    """Yield what blocks have from `first` up to, not including, `last` (ms since 1970), each with its last time.
+
+    `wanted` are places of fields, TIME among them. At most `limit` blocks are read; one that a failing card has altered
+    has no readings.
+    """
+    columns = read_columns(connection)
+    blocks = connection.execute(
+        "SELECT last, count, block FROM raw WHERE meter = ? AND time > ? AND time < ? AND last >= ?"
+        " ORDER BY time LIMIT ?",
+        (meter, first - HOUR, last, first, limit),
+    )
+    for until, count, block in blocks:
+        try:
+            batch = unpack(block, count, wanted, columns)
+        except DAMAGE:
+            yield until, [[] for _ in FIELDS]
+            continue
+        times = times_of(batch)
+        yield until, part_of(batch, bisect_left(times, first), bisect_left(times, last))
+
+
+def keep_readings(connection: sqlite3.Connection, meter: int, batch: Batch, since: int, columns: Columns) -> None:
+    """Write a batch whose times only grow, but for hours that it enters before `since` (ms since 1970)."""
+    times = times_of(batch)
+    for start, end in _hours(times):
+        if times[start] >= since:
+            _store(connection, meter, part_of(batch, start, end), columns)
+
+
+def _hours(times: list[int]) -> list[tuple[int, int]]:
+    cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b // HOUR != a // HOUR]
+    return list(pairwise((0, *cuts, len(times))))
+
+
+def _store(connection: sqlite3.Connection, meter: int, batch: Batch, columns: Columns) -> None:
+    """Write a batch of one hour as a small block, or into the one of an hour that is over."""
+    times = times_of(batch)
+    hour = times[0] // HOUR * HOUR
+    newest = connection.execute("SELECT last FROM raw WHERE meter = ? ORDER BY time DESC LIMIT 1", (meter,)).fetchone()
+    if newest is not None and times[0] <= newest[0]:
+        _make_one(connection, meter, hour, columns, batch)
+        return
+    _insert(connection, meter, batch, columns)
+    if times[-1] >= hour + meter % _SPREAD[1] * _SPREAD[0]:
+        last = connection.execute(
+            "SELECT time FROM raw WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 2", (meter, hour)
+        ).fetchall()
+        before = {time // HOUR * HOUR for (time,) in last}
+        if len(last) > len(before):
+            _make_one(connection, meter, before.pop(), columns)
+
+
+def _make_one(
+    connection: sqlite3.Connection, meter: int, hour: int, columns: Columns, batch: Batch | None = None
+) -> None:
+    """Put all blocks of an hour, and the batch, into one block; what a failing card has altered goes."""
+    span = (meter, hour, hour + HOUR - 1)
+    blocks = connection.execute(
+        "SELECT count, block FROM raw WHERE meter = ? AND time BETWEEN ? AND ? ORDER BY time", span
+    ).fetchall()
+    batches = [] if batch is None else [batch]
+    for count, block in blocks:
+        with suppress(*DAMAGE):
+            batches.append(unpack(block, count, columns=columns))
+    connection.execute("DELETE FROM raw WHERE meter = ? AND time BETWEEN ? AND ?", span)
+    if batches:
+        _insert(connection, meter, join(batches), columns)
+
+
+def _insert(connection: sqlite3.Connection, meter: int, batch: Batch, columns: Columns) -> None:
+    times = times_of(batch)
+    connection.execute(
+        "INSERT INTO raw (meter, time, last, count, block) VALUES (?, ?, ?, ?, ?)",
+        (meter, times[0], times[-1], len(times), pack(batch, columns)),
+    )

@@ -14,11 +14,15 @@ from juntek.history import Database
 from juntek.history.connections import Connections
 
 _NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
-
-
-_WHICH = "target = ? AND meter = (SELECT id FROM meter WHERE name = ?)"
-_SELECT = f"SELECT head, past, until, since, moves FROM cursor WHERE {_WHICH}"  # noqa: S608 - our own
-_UPDATE = f"UPDATE cursor SET head = ?, past = ?, until = ?, since = ?, moves = ? WHERE {_WHICH}"  # noqa: S608 - our own
+_UPDATE = (
+    "UPDATE cursor SET head = ?, past = ?, until = ?, since = ?, moves = ?"
+    " WHERE target = ? AND meter = (SELECT id FROM meter WHERE name = ?) AND moves = ?"
+)
+_LOWER = (
+    "UPDATE cursor SET past = CASE WHEN past < until THEN min(past, ?1) ELSE ?1 END,"
+    " until = CASE WHEN past < until THEN max(until, ?2) ELSE ?2 END, moves = moves + 1 WHERE meter = ?3"
+    " AND ?1 < (SELECT time * 1000 + last_time FROM hour WHERE meter = ?3 ORDER BY time DESC LIMIT 1)"
+)
 
 
 class Cursor(NamedTuple):
@@ -56,6 +60,7 @@ class Cursors:
         """A target that was not known gets what comes from now on."""
         self._database = database
         self._target = target
+        self._saved: dict[str, Cursor] = {}
         self._reading = Connections(database.path, changing=True)
         try:
             with database.transaction() as connection:
@@ -90,29 +95,29 @@ class Cursors:
             ).fetchall()
         if any(head is None for _, _, head, *_ in rows):
             with self._database.transaction() as connection:
-                _insert(connection, self._target)
+                connection.execute(
+                    "INSERT OR IGNORE INTO cursor SELECT ?, id, 0, 0, 0, 0, 0 FROM meter", (self._target,)
+                )
         return {name: (Cursor() if row[0] is None else Cursor(*row), newest) for name, newest, *row in rows}
 
-    def save(self, before: Mapping[str, Cursor], cursors: Mapping[str, Cursor]) -> None:
-        """Keep what has changed, but for cursors that are no more as `before`: somebody has moved those meanwhile."""
-        changed = [(name, before[name], cursor) for name, cursor in cursors.items() if cursor != before[name]]
-        if not changed:
-            return
-        with self._database.transaction() as connection:
-            for name, old, new in changed:
-                connection.execute(
-                    f"{_UPDATE} AND head = ? AND past = ? AND until = ? AND since = ? AND moves = ?",
-                    (*new, self._target, name, *old),
+    def save(self, cursors: Mapping[str, Cursor]) -> None:
+        """Keep what has changed, but for cursors that others have moved since they were looked at."""
+        changed = [(name, cursor) for name, cursor in cursors.items() if self._saved.get(name) != cursor]
+        if changed:
+            with self._database.transaction() as connection:
+                connection.executemany(
+                    _UPDATE, [(*cursor, self._target, name, cursor.moves) for name, cursor in changed]
                 )
+            self._saved |= changed
 
     def change(self, meter: str, change: Callable[[Cursor], Cursor]) -> None:
-        """Put what `change` returns in place of the cursor of a meter, whoever else moves it."""
-        with self._database.transaction() as connection:
-            _insert(connection, self._target)
-            row = connection.execute(_SELECT, (self._target, meter)).fetchone()
-            cursor = Cursor(*row)
-            cursor = change(cursor)._replace(moves=cursor.moves + 1)
-            connection.execute(_UPDATE, (*cursor, self._target, meter))
+        """Put what `change` returns in place of the cursor of a meter, so that whoever sends takes it over."""
+        count = 0
+        while not count:  # another may move it in between
+            cursor, _ = self.look()[meter]
+            moved = change(cursor)._replace(moves=cursor.moves + 1)
+            with self._database.transaction() as connection:
+                count = connection.execute(_UPDATE, (*moved, self._target, meter, cursor.moves)).rowcount
 
     def count(self, meter: str, past: int, until: int) -> int:
         """Return about how many readings there ever were after `past`, up to `until`."""
@@ -131,17 +136,4 @@ def lower_cursors(connection: sqlite3.Connection, meter: int, first: int, last: 
 
     So it is when the clock was set back: what is written then lies before what the target was sent.
     """
-    row = connection.execute(
-        "SELECT time * 1000 + last_time FROM hour WHERE meter = ? ORDER BY time DESC LIMIT 1", (meter,)
-    ).fetchone()
-    if row is not None and first <= row[0]:
-        connection.execute(
-            "UPDATE cursor SET past = CASE WHEN past < until THEN min(past, ?1) ELSE ?1 END,"
-            " until = CASE WHEN past < until THEN max(until, ?2) ELSE ?2 END,"
-            " moves = moves + 1 WHERE meter = ?3",
-            (first - 1, last, meter),
-        )
-
-
-def _insert(connection: sqlite3.Connection, target: str) -> None:
-    connection.execute("INSERT OR IGNORE INTO cursor SELECT ?, id, 0, 0, 0, 0, 0 FROM meter", (target,))
+    connection.execute(_LOWER, (first - 1, last, meter))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from juntek.errors import ConfigurationError, DatabaseError
+from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.files import refuse_links_of_others
+
+STEADY = 1.0
+"""s after which a file that another program wrote is taken to be complete."""
 
 _MENDS = {
     "SQLITE_FULL": "the disk is full; make room on it",
@@ -59,9 +64,9 @@ def explain(path: Path) -> Iterator[None]:
         raise DatabaseError(f"{path} cannot be used: {mend}.") from error
 
 
-def damaged(path: Path) -> DatabaseError:
+def damaged(path: Path) -> DamagedFileError:
     """Return the error of a file that is damaged."""
-    return DatabaseError(
+    return DamagedFileError(
         f"{path} is damaged or not a database: stop the gateway and run juntek history repair, or put back a backup."
     )
 
@@ -97,3 +102,89 @@ class FileInPlace:
             with suppress(OSError):
                 if part != self._path and identity is not None and self._identify(part) == identity:
                     part.unlink()
+
+
+class Kept:
+    """Whether a file still holds the totals that were written: a copy over it leaves it at its path.
+
+    The file itself, without the log beside it, has the totals of one of the commits since it was looked at last. It is
+    looked at where something wrote to it, as SQLite does now and then.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._meters: set[str] = set()
+        with suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._state = self._look()
+        self._found = self._read() or {}
+        rows = connection.execute("SELECT time FROM ledger")
+        self._times = [*self._found.values(), *(when for (when,) in rows)]
+        """Of the commits that the totals in the file may be of, in their order."""
+
+    def add(self, meters: Iterable[str], when: float) -> None:
+        """Take what was committed: the totals of these meters, with the time of their commit."""
+        self._meters.update(meters)
+        self._times.append(when)
+
+    def is_ours(self) -> bool:
+        """Return whether the file is what was written; where it is not, only when nobody writes to it any more."""
+        state = self._look()
+        while state != self._state:
+            found = self._read()
+            if found is not None and self._is_known(found):
+                self._found, self._state = found, state
+                newest = max((self._times.index(when) for when in found.values() if when in self._times), default=0)
+                there = set(found.values())
+                self._times = [when for place, when in enumerate(self._times) if place > newest or when in there]
+                return True
+            time.sleep(STEADY)
+            before, state = state, self._look()
+            if state == before:
+                return False
+        return True
+
+    def _is_known(self, found: dict[str, float]) -> bool:
+        """Whether totals may have come from here: of each meter those of a commit that was made, and no older ones."""
+        place = {when: number for number, when in enumerate(self._times)}
+        oldest = {meter: place.get(when, -1) for meter, when in self._found.items()}
+        ours = self._meters & found.keys()
+        return self._meters & self._found.keys() <= ours and all(
+            place.get(found[meter], -2) >= oldest.get(meter, -1) for meter in ours
+        )
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:  # it goes just now, which is told at the next look
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def _read(self) -> dict[str, float] | None:
+        """Return the times of the totals in the file itself, None for another file than a database of ours.
+
+        Never by opening it in another way: closing that would take SQLite's locks away.
+        """
+        try:
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
+                return dict(connection.execute("SELECT meter, time FROM ledger"))
+        except sqlite3.Error:
+            return None
+
+
+def set_apart(path: Path) -> None:
+    """Put a copy in the place of a file, so that whoever has it open, as it was before, does not write into it."""
+    copy = path.with_name(f"{path.name}.copy")
+    try:
+        copy.unlink(missing_ok=True)
+        shutil.copy2(path, copy)
+        with suppress(PermissionError):
+            os.chown(copy, path.stat().st_uid, path.stat().st_gid)
+        with copy.open("rb+") as file:
+            os.fsync(file.fileno())
+        copy.replace(path)
+    except OSError as error:
+        raise DatabaseError(
+            f"{path} was written over while the gateway ran, and cannot be used ({error.strerror}): make room on the "
+            "disk, or start the gateway again."
+        ) from error

@@ -10,18 +10,17 @@ no more. What the totals grew in a gap across midnight is shared out between the
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, tzinfo
 from itertools import groupby, pairwise
 from typing import Any, Literal
 
 from juntek.calendar import LocalDays, date_of, day_after, start_of
 from juntek.history.fields import SCALES, TOTALS, percent_of
-from juntek.history.rollups import PART_NAMED, Part, Rollup, fold
+from juntek.history.rollups import PART_NAMED, Part, Rollup, fold, read_rollups
 
 By = Literal["day", "month", "year"]
 ENOUGH = 0.33
@@ -78,13 +77,7 @@ class Day:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
-        values: dict[str, Any] = {"date": self.date.isoformat(), "count": self.count}
-        for key in (*_ENERGIES, "efficiency"):
-            values[key] = getattr(self, key)
-        for key in ("voltage", "current", "power", "temperature", "state_of_charge"):
-            extremes: Extremes = getattr(self, key)
-            values[key] = {"minimum": extremes.minimum, "maximum": extremes.maximum}
-        return values
+        return {**asdict(self), "date": self.date.isoformat()}
 
 
 def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
@@ -165,19 +158,17 @@ def _efficiency(totals: dict[str, float], rollup: Rollup, left: int | None) -> f
 
 # Made of hours -------------------------------------------------------------------------------------------
 
-_WAYS = {"minimum": "min", "maximum": "max", "sum": "sum"}
-_FIRST_HOUR, _END_OF_HOURS = "(start + 3599) / 3600 * 3600", "stop / 3600 * 3600"
-_HOURS = ("hour", _FIRST_HOUR, _END_OF_HOURS)
+_WHOLE_HOURS = ("hour", "time >= (start + 3599) / 3600 * 3600 AND time < stop / 3600 * 3600")
 _NO_MINUTES = (
     "NOT EXISTS (SELECT 1 FROM minute WHERE minute.meter = ?2 AND minute.time BETWEEN hour.time AND hour.time + 3599)"
 )
 _ALL = (
-    ("minute", "start", _FIRST_HOUR),
-    _HOURS,
-    ("minute", _END_OF_HOURS, "stop"),
-    ("hour", _END_OF_HOURS, f"stop AND {_NO_MINUTES}"),
+    ("minute", "time >= start AND time < (start + 3599) / 3600 * 3600"),
+    _WHOLE_HOURS,
+    ("minute", "time >= stop / 3600 * 3600 AND time < stop"),
+    ("hour", f"time >= stop / 3600 * 3600 AND time < stop AND {_NO_MINUTES}"),
 )
-"""What a day is made of, in the order of time: tables, and from when up to when."""
+"""What a day is made of, in the order of time: tables, and what of them."""
 
 
 def read_day_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, from when to when, and whose
@@ -191,8 +182,8 @@ def read_day_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, from whe
     span = days.next_start(start), days.next_start(end)
     borders = _find_borders(connection, meter, span, days)
     pieces: defaultdict[int, list[Rollup]] = defaultdict(list)
-    for source in (_HOURS,) if all(border % 3600 == 0 for border in borders) else _ALL:
-        for day, rollup in _read(connection, source, parts, meter, borders).items():
+    for level, within in (_WHOLE_HOURS,) if all(border % 3600 == 0 for border in borders) else _ALL:
+        for day, rollup in read_rollups(connection, level, parts, meter, borders, within).items():
             pieces[day].append(rollup)
     rollups = {day: fold(group, parts) for day, group in pieces.items()}
     _share_out(connection, parts, meter, rollups, span, days)
@@ -208,36 +199,6 @@ def _find_borders(connection: sqlite3.Connection, meter: int, span: tuple[int, i
         return []
     begin = max(days.start_of(first), span[0])
     return [begin, *days.midnights(begin, min(days.next_start(last + 3600), span[1]))]
-
-
-def _read(
-    connection: sqlite3.Connection, source: tuple[str, str, str], parts: Sequence[Part], meter: int, borders: list[int]
-) -> dict[int, Rollup]:
-    """Return what one table has of each day between two borders, by its start."""
-    level, begin, end = source
-    query = (
-        "WITH day (start, stop) AS (SELECT value, lead(value) OVER (ORDER BY value) FROM json_each(?1))"  # noqa: S608
-        " SELECT start, {} "  # in place of which come the columns
-        f"FROM day CROSS JOIN {level} ON meter = ?2 AND time >= {begin} AND time < {end} WHERE {{}} GROUP BY start"
-    )
-    values = (json.dumps(borders), meter)
-    added = [(place, part) for place, part in enumerate(parts) if part.way != "last"]
-    lasts = [(place, part.name) for place, part in enumerate(parts) if part.way == "last"]
-    rollups: dict[int, Rollup] = defaultdict(lambda: [None] * (len(parts) + 1))
-    time = len(parts)  # the last place, which is nobody's
-
-    def fill(places: Iterable[int], columns: str, which: str = "true") -> None:
-        for day, *row in connection.execute(query.format(columns, which), values):
-            for place, value in zip(places, row, strict=True):
-                rollups[day][place] = value
-
-    fill([place for place, _ in added], ", ".join(f"{_WAYS[part.way]}({part.name})" for _, part in added))
-    # SQLite takes columns that stand alone from the row of the maximum.
-    fill([time, *(place for place, _ in lasts)], ", ".join(("max(time)", *(name for _, name in lasts))))
-    for place, name in lasts:
-        if any(rollup[place] is None for rollup in rollups.values()):
-            fill([time, place], f"max(time), {name}", f"{name} IS NOT NULL")
-    return {day: rollup[:time] for day, rollup in rollups.items()}
 
 
 def _share_out(  # noqa: PLR0913, PLR0917 - where from, where to

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from juntek.errors import ConfigurationError, install_line
+from juntek.errors import ConfigurationError
+from juntek.extras import install_line
 from juntek.history.fields import (
     CHARGE,
     PLACES,
@@ -23,15 +23,18 @@ from juntek.history.fields import (
     charge_of,
     estimated_keys,
     percent_of,
-    times_of,
 )  # fmt: skip
 from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES
 from juntek.reading import iso_time
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 _PLAIN_KEYS = tuple(key for key in QUANTITY_KEYS if key not in (CHARGE, *BATTERY_KEYS))
-ROW_KEYS = ("time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated")
-"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with blanks between."""
+_BATTERY_KEYS = tuple(key for key in QUANTITY_KEYS if key in BATTERY_KEYS and key != CHARGE)
+ROW_KEYS = (
+    "time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated", *_BATTERY_KEYS,
+)  # fmt: skip
+"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with spaces between.
+What only a watched battery has stands last."""
 
 CSV_ROWS = 2000
 PARQUET_ROWS = 100_000
@@ -39,23 +42,19 @@ PARQUET_ROWS = 100_000
 _WORDS = ("direction", "output_state", "estimated")
 
 
-def rows_of(batch: Batch, first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a batch from `first` up to, not including, `last` (ms since 1970)."""
-    times = times_of(batch)
-    start, end = bisect_left(times, first), bisect_left(times, last)
+def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a batch."""
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]][start:end], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS)
+        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
     metered = [
         percent_of(left, nominal)
         for left, nominal in zip(columns["remaining_capacity"], columns["nominal_capacity"], strict=True)
     ]
     columns[CHARGE] = charge_of(CHARGE, columns[CHARGE], metered)
-    columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]][start:end]]
-    columns["output_state"] = [
-        OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]][start:end]
-    ]
-    columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch[PLACES["estimated"]][start:end]]
+    columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]]]
+    columns["output_state"] = [OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]]]
+    columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch[PLACES["estimated"]]]
     yield from zip(*(columns[key] for key in ROW_KEYS), strict=True)
 
 
@@ -91,7 +90,7 @@ def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
-            "or take --format csv."
+            "or ask for CSV."
         ) from error
     schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
     sink = io.BytesIO()

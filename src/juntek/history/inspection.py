@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from juntek.errors import ConfigurationError, DatabaseError
+from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
+from juntek.files import refuse_links_of_others
 from juntek.history import Database
 from juntek.history.database_file import explain
 from juntek.history.rollups import PARTS, fold, row_of, upsert
@@ -62,6 +63,7 @@ class Walk:
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
             )
             self.connection.execute("PRAGMA busy_timeout = 5000")
+            self.connection.execute("PRAGMA writable_schema = ON")  # else a file that lost its end is not opened
             self.tables = [
                 name
                 for (name,) in self.connection.execute(
@@ -252,7 +254,13 @@ def repair(path: Path, target: Path) -> Repaired:
     """
     if target.exists():
         raise ConfigurationError(f"{target} is there already: give another name, or move that file away.")
-    walk = Walk(path)
+    refuse_links_of_others(path)
+    try:
+        walk = Walk(path)
+    except DamagedFileError:
+        raise DatabaseError(
+            f"Nothing can be read of {path}: put back a backup, or move it away and a new one is begun."
+        ) from None
     result = Repaired()
     with closing(walk.connection), Database(target, check=False) as new:
         for table in walk.tables:

@@ -13,19 +13,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from juntek.calendar import system_zone
 from juntek.errors import RequestError
+from juntek.files import system_zone
 from juntek.history.audit import Entry, read_audit
-from juntek.history.blocks import unpack
+from juntek.history.blocks import read_blocks
 from juntek.history.connections import Connections
 from juntek.history.days import By, Day, read_days
 from juntek.history.exporting import ROW_KEYS, rows_of
-from juntek.history.fields import Batch, read_columns
-from juntek.history.points import Column, Series
-from juntek.history.raw import read_batch_after
-from juntek.history.series import SERIES_KEYS, read_series
+from juntek.history.fields import FIELDS, TIME, Batch
+from juntek.history.series import SERIES_KEYS, Chart, Column, Series
 
 __all__ = ["ROW_KEYS", "SERIES_KEYS", "Column", "Day", "HistoryReader", "Series"]
+
+_END = 2**60
+"""ms."""
 
 CLOCK_TOLERANCE = 86_400.0
 """s that a reading may lie ahead of the clock; further ahead the clock was wrong when it was written."""
@@ -97,8 +98,8 @@ class HistoryReader:
         if points < 1:
             raise RequestError(f"{points} points make no chart; ask for 1 or more.")
         with self._connections.reading() as connection:
-            meter_id = self._number(connection, meter)
-            return read_series(connection, meter_id, quantities, (start, end), points, self._zone)
+            number = self._number(connection, meter)
+            return Chart(connection, number, quantities, start, end, self._zone).read(points)
 
     def days(self, meter: str, start_date: date, end_date: date, by: By = "day") -> list[Day]:
         """Return what each local day, month or year was, from the first date up to and with the last."""
@@ -113,30 +114,28 @@ class HistoryReader:
         They are read hour by hour, so that any number of them takes little memory and holds nothing up.
         """
         first, last = round(start * 1000), round(end * 1000)
-        position = first - 3_600_000
         while True:
             with self._connections.reading() as connection:
-                columns = read_columns(connection)
-                blocks = connection.execute(
-                    "SELECT time, last, count, block FROM raw WHERE meter = ? AND time > ? AND time < ?"
-                    " ORDER BY time LIMIT 8",
-                    (self._number(connection, meter), position, last),
-                ).fetchall()
+                blocks = list(read_blocks(connection, self._number(connection, meter), first, last, limit=8))
             if not blocks:
                 return
-            for _, until, count, block in blocks:
-                if until >= first:
-                    yield from rows_of(unpack(block, count, columns=columns), first, last)
-            position = max(until for _, until, _, _ in blocks)
+            for until, batch in blocks:
+                yield from rows_of(batch)
+                first = until + 1
 
     def read_after(self, meter: str, time_ms: int, limit: int) -> Batch:
         """Return the first `limit` readings that are kept of those strictly after `time_ms` (ms since 1970).
 
-        They are in the order of time; without any, each column is empty. A block that a failing card has altered is
-        passed over.
+        They are in the order of time; without any, each column is empty.
         """
+        whole: Batch = [[] for _ in FIELDS]
         with self._connections.reading() as connection:
-            return read_batch_after(connection, self._number(connection, meter), time_ms, limit)
+            for _, batch in read_blocks(connection, self._number(connection, meter), time_ms + 1, _END):
+                for place, column in enumerate(batch):
+                    whole[place] += column[: limit - len(whole[place])]
+                if len(whole[TIME]) >= limit:
+                    break
+        return whole
 
     def battery_events(self, meter: str, start: float, end: float) -> list[tuple[float, str, float]]:
         """Return when a battery was found to be what, from `start` up to, not including, `end`: s, word, percent."""

@@ -18,9 +18,9 @@ from operator import sub
 from typing import Any
 
 from juntek.history import Database
+from juntek.history.blocks import keep_readings
 from juntek.history.cursors import lower_cursors
 from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, read_columns, times_of
-from juntek.history.raw import keep_readings
 from juntek.history.rollups import LEVELS, Rollup, choose_new, fold, minutes_of, row_of, upsert
 from juntek.reading import Reading
 

@@ -9,9 +9,11 @@ opened, so a further quantity, also of another package, is kept from then on.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from juntek.history.fields import FIELDS, INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, read_columns, times_of
@@ -141,6 +143,43 @@ def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:
         else:
             whole.append(min(values) if part.way == "minimum" else max(values))
     return whole
+
+
+_WAYS = {"minimum": "min", "maximum": "max", "sum": "sum"}
+
+
+def read_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, and how it is cut
+    connection: sqlite3.Connection,
+    level: str,
+    parts: Sequence[Part],
+    meter: int,
+    borders: Sequence[float],
+    within: str = "time >= start AND time < stop",
+) -> dict[int, Rollup]:
+    """Return these parts of what a table has from each border (s since 1970) to the next, by the border."""
+    query = (
+        "WITH span (start, stop) AS (SELECT value, lead(value) OVER (ORDER BY value) FROM json_each(?1))"  # noqa: S608
+        " SELECT start, {} "  # in place of which come the columns
+        f"FROM span CROSS JOIN {level} ON meter = ?2 AND {within} WHERE {{}} GROUP BY start"
+    )
+    values = (json.dumps(list(borders)), meter)
+    added = [(place, part) for place, part in enumerate(parts) if part.way != "last"]
+    lasts = [(place, part.name) for place, part in enumerate(parts) if part.way == "last"]
+    rollups: dict[int, Rollup] = defaultdict(lambda: [None] * (len(parts) + 1))
+    time = len(parts)  # the last place, which is nobody's
+
+    def fill(places: Iterable[int], columns: str, which: str = "true") -> None:
+        for start, *row in connection.execute(query.format(columns, which), values):
+            for place, value in zip(places, row, strict=True):
+                rollups[start][place] = value
+
+    fill([place for place, _ in added], ", ".join(f"{_WAYS[part.way]}({part.name})" for _, part in added))
+    # SQLite takes columns that stand alone from the row of the maximum.
+    fill([time, *(place for place, _ in lasts)], ", ".join(("max(time)", *(name for _, name in lasts))))
+    for place, name in lasts:
+        if any(rollup[place] is None for rollup in rollups.values()):
+            fill([time, place], f"max(time), {name}", f"{name} IS NOT NULL")
+    return {start: rollup[:time] for start, rollup in sorted(rollups.items())}
 
 
 def choose_new(connection: sqlite3.Connection, meter: int, times: list[int]) -> list[bool] | None:

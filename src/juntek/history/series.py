@@ -1,41 +1,45 @@
 """Points for a chart; rule: the coarsest rollup that answers, and a gap in the readings is a gap in the chart.
 
-The width of a point is the smallest of WIDTHS with which the range has no more points than were asked for. Points
-of less than a minute are made of readings, where they are still kept; all others of minutes, hours or days.
+The width of a point is the smallest of WIDTHS with which the range has no more points than were asked for. Points of
+less than a minute are made of readings, where they are still kept; all others of minutes, hours or days. Whatever they
+are made of, first there are the parts of a rollup, a list of each, and then the columns that are told.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from itertools import groupby, pairwise
+from math import ceil
+from operator import mul
+from typing import Any
 
+from juntek.history.blocks import read_blocks
 from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
     CHARGE,
+    CURRENT,
     INSTANTS,
     METERED,
+    NOMINAL,
+    PLACES,
+    POWER,
     SCALES,
     TIME,
     TOTALS,
+    VOLTAGE,
+    Batch,
     charge_of,
+    percent_of,
+    times_of,
 )  # fmt: skip
-from juntek.history.points import (
-    Column,
-    Series,
-    Values,
-    percents_of,
-    points_of_buckets,
-    points_of_readings,
-    read_batch,
-    scaled,
-)  # fmt: skip
-from juntek.history.rollups import OPTIONAL, PART_NAMED, fold
+from juntek.history.rollups import OPTIONAL, PART_NAMED, fold, read_rollups
 
-_FIRST = ("voltage", "current", "power")
 _CHARGES = (CHARGE, METERED)
-SERIES_KEYS = (*dict.fromkeys((*_FIRST, CHARGE, *INSTANTS, *TOTALS)), METERED)
+SERIES_KEYS = (*dict.fromkeys(("voltage", "current", "power", CHARGE, *INSTANTS, *TOTALS)), METERED)
 WIDTHS = (
     1, 2, 5, 10, 15, 30,
     60, 120, 300, 600, 900, 1800,
@@ -47,155 +51,247 @@ MOST_READINGS = 36_000
 """Readings that are unpacked for one answer; more of them are answered by minutes."""
 
 _DAY = 86_400
+_FINER = {**SCALES, "power": SCALES["voltage"] * SCALES["current"]}
+"""Scales of readings that are unpacked: their power has more digits, which takes a third of the time."""
+
+Values = list[float | None]
+Parts = Mapping[str, Sequence[Any]]
+"""Values for each point, in whole numbers, by the names of the parts of a rollup."""
 
 
-def read_series(  # noqa: PLR0913, PLR0917 - what a chart is
-    connection: sqlite3.Connection,
-    meter: int,
-    quantities: Sequence[str],
-    between: tuple[float, float],
-    points: int,
-    zone: tzinfo,
-) -> Series:
-    """Return at most `points` points of the range; the meter is its number."""
-    start, end = between
-    span = end - start
-    # The first point begins before the range, so there is one more of them than fit into it.
-    width = next((width for width in WIDTHS if span / width + 1 <= points), None)
-    if width is None:
-        width = -int(-span // (max(points - 1, 1) * _DAY)) * _DAY
-    count = _count(connection, meter, start, end) if width < 3600 else MOST_READINGS
-    if (count <= points or (width < 60 and count <= MOST_READINGS)) and _are_kept(
-        connection, meter, start, end, "raw", 1000
-    ):
-        batch = read_batch(connection, meter, quantities, start, end)
-        if len(batch[TIME]) <= points:
-            return _with_gaps(points_of_readings(batch, quantities), points)
-        return _with_gaps(points_of_buckets(batch, quantities, width), points)
-    if width < 3600 and not _are_kept(connection, meter, start, end, "minute", 1):
-        width = 3600
-    if width >= _DAY:
-        return _with_gaps(_daily(connection, meter, quantities, between, width, zone), points)
-    return _with_gaps(_rolled_up(connection, meter, quantities, between, max(width, 60)), points)
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One quantity, a value for each point; lists that make no sense for it are empty.
+
+    Readings themselves have an average only. Totals have their last value, and how much they grew.
+    """
+
+    minimum: Values = field(default_factory=list)
+    average: Values = field(default_factory=list)
+    maximum: Values = field(default_factory=list)
+    last: Values = field(default_factory=list)
+    increase: Values = field(default_factory=list)
 
 
-def _count(connection: sqlite3.Connection, meter: int, start: float, end: float) -> int:
-    level, width = ("minute", 60) if end - start < 2 * 86_400 else ("hour", 3600)
-    row = connection.execute(
-        f"SELECT sum(count) FROM {level} WHERE meter = ? AND time > ? AND time < ?",  # noqa: S608 - our own names
-        (meter, start - width, end),
-    ).fetchone()
-    return row[0] or 0
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`time` has the start of each point, s since 1970; `resolution` is the s that a point stands for, 0 for readings.
+
+    In a gap there is one point without values.
+    """
+
+    resolution: float
+    time: list[float]
+    columns: dict[str, Column]
 
 
-def _are_kept(  # noqa: PLR0913, PLR0917 - what, of which meter and when
-    connection: sqlite3.Connection, meter: int, start: float, end: float, table: str, unit: int
-) -> bool:
-    """Whether the readings or the minutes of the whole range are still kept; times of the table are in 1/unit s."""
-    rolled = connection.execute(
-        "SELECT time FROM hour WHERE meter = ? AND time > ? AND time < ? ORDER BY time LIMIT 1",
-        (meter, start - 3600, end),
-    ).fetchone()
-    if rolled is None:
-        return True
-    kept = connection.execute(
-        f"SELECT 1 FROM {table} WHERE meter = ? AND time >= ? AND time < ? LIMIT 1",  # noqa: S608 - our own names
-        (meter, rolled[0] * unit, (rolled[0] + 3600) * unit),
-    ).fetchone()
-    return kept is not None
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What is asked for: these quantities of a meter (its number), from `start` up to `end`, in the days of a zone."""
+
+    connection: sqlite3.Connection
+    meter: int
+    quantities: Sequence[str]
+    start: float
+    end: float
+    zone: tzinfo
+
+    def read(self, points: int) -> Series:
+        """Return at most `points` points."""
+        span = self.end - self.start
+        # The first point begins before the range, so there is one more of them than fit into it.
+        width = next((width for width in WIDTHS if span / width + 1 <= points), None)
+        if width is None:
+            width = -int(-span // (max(points - 1, 1) * _DAY)) * _DAY
+        count = self._count() if width < 3600 else MOST_READINGS
+        if (count <= points or (width < 60 and count <= MOST_READINGS)) and self._are_kept("raw", 1000):
+            batch = self._read_batch()
+            if len(batch[TIME]) <= points:
+                return _with_gaps(_points_of_readings(batch, self.quantities), points)
+            return _with_gaps(self._points(width, *_buckets_of(batch, self._names(), width), _FINER), points)
+        if width < 3600 and not self._are_kept("minute", 1):
+            width = 3600
+        width = max(width, 60)
+        return _with_gaps(self._points(width, *self._rollups(width)), points)
+
+    def _count(self) -> int:
+        level, width = ("minute", 60) if self.end - self.start < 2 * _DAY else ("hour", 3600)
+        row = self.connection.execute(
+            f"SELECT sum(count) FROM {level} WHERE meter = ? AND time > ? AND time < ?",  # noqa: S608 - our own names
+            (self.meter, self.start - width, self.end),
+        ).fetchone()
+        return row[0] or 0
+
+    def _are_kept(self, table: str, unit: int) -> bool:
+        """Whether readings or minutes of the whole range are still kept; times of the table are in 1/unit s."""
+        rolled = self.connection.execute(
+            "SELECT time FROM hour WHERE meter = ? AND time > ? AND time < ? ORDER BY time LIMIT 1",
+            (self.meter, self.start - 3600, self.end),
+        ).fetchone()
+        if rolled is None:
+            return True
+        kept = self.connection.execute(
+            f"SELECT 1 FROM {table} WHERE meter = ? AND time >= ? AND time < ? LIMIT 1",  # noqa: S608 - our own names
+            (self.meter, rolled[0] * unit, (rolled[0] + 3600) * unit),
+        ).fetchone()
+        return kept is not None
+
+    def _names(self) -> list[str]:
+        """Return the parts of a rollup that are needed."""
+        return list(dict.fromkeys(name for key in self.quantities for name in _names(key)))
+
+    def _points(self, width: int, times: list[float], parts: Parts, scales: Mapping[str, int] = SCALES) -> Series:
+        columns = {key: _column(key, parts, scales) if times else Column() for key in self.quantities}
+        return Series(float(width), times, columns)
+
+    def _read_batch(self) -> Batch:
+        """Return the readings with the fields that are needed; all other columns are empty."""
+        wanted = {PLACES[_key_of(name)] for name in self._names()} | {TIME}
+        if POWER in wanted:
+            wanted = wanted - {POWER} | {VOLTAGE, CURRENT}
+        whole: list[list[Any]] = [[] for _ in PLACES]
+        for _, batch in read_blocks(self.connection, self.meter, self.start * 1000, self.end * 1000, wanted):
+            for place in wanted:
+                whole[place] += batch[place]
+        if "power" in self.quantities:
+            whole[POWER] = list(map(mul, whole[VOLTAGE], whole[CURRENT]))
+        return whole
+
+    def _rollups(self, width: int) -> tuple[list[float], Parts]:
+        """Return points of one or more minutes, hours or local days."""
+        parts = [PART_NAMED[name] for name in dict.fromkeys(("count", *self._names()))]
+        if width >= _DAY:
+            days = read_day_rollups(self.connection, parts, self.meter, self.start - _DAY, self.end, self.zone)
+            # A local day begins within half a day of that of UTC.
+            groups = groupby((day for day in days if day[1][0]), lambda day: (day[0] + _DAY // 2) // width)
+            points = [list(group) for _, group in groups]
+            rollups = {point[0][0]: fold([rollup for _, rollup in point], parts) for point in points}
+        else:
+            borders = [*range(int(self.start // width) * width, ceil(self.end), width), ceil(self.end)]
+            level = "hour" if width >= 3600 else "minute"
+            rollups = read_rollups(self.connection, level, parts, self.meter, borders)
+        columns = zip(*rollups.values(), strict=True)
+        return [float(time) for time in rollups], dict(zip((part.name for part in parts), columns, strict=False))
 
 
-# Rollups ----------------------------------------------------------------------------------------------------
-
-
-def _daily(  # noqa: PLR0913, PLR0917 - what a chart is
-    connection: sqlite3.Connection,
-    meter: int,
-    quantities: Sequence[str],
-    between: tuple[float, float],
-    width: int,
-    zone: tzinfo,
-) -> Series:
-    """Return points of one or more local days."""
-    parts = [PART_NAMED[name] for name in dict.fromkeys(("count", *(n for key in quantities for n, _ in _names(key))))]
-    days = read_day_rollups(connection, parts, meter, between[0] - _DAY, between[1], zone)
-    # A local day begins within half a day of that of UTC.
-    groups = groupby((day for day in days if day[1][0]), lambda day: (day[0] + _DAY // 2) // width)
-    points = [list(group) for _, group in groups]
-    folded = [fold([rollup for _, rollup in point], parts) for point in points]
-    data = dict(zip((part.name for part in parts), zip(*folded, strict=True), strict=True)) if folded else {}
-    times = [float(point[0][0]) for point in points]
-    return Series(float(width), times, {key: _rolled_column(key, data) for key in quantities})
-
-
-def _rolled_up(
-    connection: sqlite3.Connection, meter: int, quantities: Sequence[str], between: tuple[float, float], width: int
-) -> Series:
-    level, unit = ("hour", 3600) if width >= 3600 else ("minute", 60)
-    names = list(dict.fromkeys(name for key in quantities for name in _names(key)))
-    start = between[0] - between[0] % width
-    if width == unit:
-        query = (
-            f"SELECT time, {', '.join(f'{name}' for name, _ in names)} FROM {level}"  # noqa: S608 - our own names
-            " WHERE meter = ?1 AND time >= ?2 AND time < ?3 ORDER BY time"
-        )
-    else:
-        grouped = ", ".join(f"{way}({name}) AS {name}" for name, way in names if way)
-        lasts = ", ".join(f"at_end.{name}" if not way else f"points.{name}" for name, way in names)
-        query = (
-            f"SELECT points.start, {lasts} FROM"  # noqa: S608 - our own names
-            f" (SELECT min(time) AS start, max(time) AS finish{', ' if grouped else ''}{grouped} FROM {level}"
-            f" WHERE meter = ?1 AND time >= ?2 AND time < ?3 GROUP BY time / {width}) AS points"
-            f" JOIN {level} AS at_end ON at_end.meter = ?1 AND at_end.time = points.finish ORDER BY points.start"
-        )
-    rows = connection.execute(query, (meter, start, between[1])).fetchall()
-    data = dict(zip((name for name, _ in names), list(zip(*rows, strict=True))[1:], strict=True)) if rows else {}
-    times = [float(row[0] - row[0] % width) for row in rows]
-    return Series(float(width), times, {key: _rolled_column(key, data) for key in quantities})
-
-
-def _names(key: str) -> Iterable[tuple[str, str]]:
-    """Yield the parts of a rollup that a quantity needs, each with the way in which they add up, empty for the last."""
+def _names(key: str) -> tuple[str, ...]:
+    """Return the parts of a rollup that a quantity needs."""
     if key in TOTALS:
-        yield f"{key}_last", ""
-        yield f"{key}_increase", "sum"
-        return
+        return f"{key}_last", f"{key}_increase"
     if key in _CHARGES:
-        yield "nominal_capacity_last", ""
-        yield from _names("remaining_capacity")
-        key = CHARGE
-    yield f"{key}_minimum", "min"
-    yield f"{key}_maximum", "max"
-    yield f"{key}_sum", "sum"
-    yield f"{key}_count" if key in OPTIONAL else "count", "sum"
-    yield f"{key}_last", ""
+        return "nominal_capacity_last", *_names("remaining_capacity"), *_names_of_instant(CHARGE)
+    return _names_of_instant(key)
 
 
-def _rolled_column(key: str, data: Mapping[str, Sequence[int | None]]) -> Column:
-    if not data:
-        return Column()
+def _names_of_instant(key: str) -> tuple[str, ...]:
+    count = f"{key}_count" if key in OPTIONAL else "count"
+    return f"{key}_minimum", f"{key}_maximum", f"{key}_sum", count, f"{key}_last"
+
+
+def _key_of(name: str) -> str:
+    """Return the field of a reading that a part is made of; each has a time."""
+    return name.rpartition("_")[0] or "time"
+
+
+# Made of readings -------------------------------------------------------------------------------------------
+
+
+def _points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
+    """Return a point for each reading."""
+    columns: dict[str, Column] = {}
+    for key in quantities:
+        if key in _CHARGES:
+            left = _scaled(batch[PLACES["remaining_capacity"]], SCALES["remaining_capacity"])
+            metered = _percents_of(left, batch[NOMINAL])
+            values = charge_of(key, _scaled(batch[PLACES[CHARGE]], SCALES[CHARGE]), metered)
+        else:
+            values = _scaled(batch[PLACES[key]], _FINER[key])
+        columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
+    return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
+
+
+def _buckets_of(batch: Batch, names: Iterable[str], width: int) -> tuple[list[float], Parts]:
+    """Return a point for each `width` seconds that have readings."""
+    times = times_of(batch)
+    starts: list[float] = []
+    places = [0]
+    while places[-1] < len(times):
+        bucket = times[places[-1]] // (width * 1000) * width
+        starts.append(float(bucket))
+        places.append(bisect_left(times, (bucket + width) * 1000, places[-1]))
+    spans = list(pairwise(places))
+    pieces: dict[str, list[Sequence[Any]]] = {}
+    parts: dict[str, Sequence[Any]] = {}
+    for name in names:
+        key = _key_of(name)
+        if key not in pieces:
+            pieces[key] = _pieces_of(batch[PLACES[key]], spans)
+        parts[name] = _told(name.rpartition("_")[2], pieces[key])
+    return starts, parts
+
+
+def _pieces_of(numbers: Sequence[Any], spans: Sequence[tuple[int, int]]) -> list[Sequence[Any]]:
+    pieces = [numbers[start:end] for start, end in spans]
+    return [[number for number in piece if number is not None] for piece in pieces] if None in numbers else pieces
+
+
+def _told(part: str, pieces: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    match part:
+        case "minimum":
+            return [min(piece) if piece else None for piece in pieces]
+        case "maximum":
+            return [max(piece) if piece else None for piece in pieces]
+        case "last":
+            return [piece[-1] if piece else None for piece in pieces]
+        case "sum":
+            return list(map(sum, pieces))
+        case "increase":
+            return _grown(pieces)
+    return list(map(len, pieces))
+
+
+def _grown(pieces: Sequence[Sequence[Any]]) -> list[int | None]:
+    grown: list[int | None] = []
+    before = None
+    for piece in pieces:
+        grown.append(max(piece[-1] - (piece[0] if before is None else before), 0) if piece else None)
+        before = piece[-1] if piece else before
+    return grown
+
+
+# Columns ----------------------------------------------------------------------------------------------------
+
+
+def _column(key: str, parts: Parts, scales: Mapping[str, int]) -> Column:
     if key in TOTALS:
-        scale = SCALES[key]
-        return Column(
-            last=[None if value is None else value / scale for value in data[f"{key}_last"]],
-            increase=[None if value is None else value / scale for value in data[f"{key}_increase"]],
-        )
+        last, increase = (_scaled(parts[f"{key}_{part}"], scales[key]) for part in ("last", "increase"))
+        return Column(last=last, increase=increase)
     if key not in _CHARGES:
-        return Column(*_rolled_parts(key, data))
-    metered = [percents_of(part, data["nominal_capacity_last"]) for part in _rolled_parts("remaining_capacity", data)]
-    pairs = zip(_rolled_parts(CHARGE, data), metered, strict=True)
+        return Column(*_instants(key, parts, scales))
+    metered = [_percents_of(part, parts["nominal_capacity_last"]) for part in _instants("remaining_capacity", parts)]
+    pairs = zip(_instants(CHARGE, parts), metered, strict=True)
     return Column(*(charge_of(key, *pair) for pair in pairs))
 
 
-def _rolled_parts(key: str, data: Mapping[str, Sequence[int | None]]) -> list[Values]:
+def _instants(key: str, parts: Parts, scales: Mapping[str, int] = SCALES) -> list[Values]:
     """Return minimum, average, maximum and the last of each point."""
-    counts = data[f"{key}_count" if key in OPTIONAL else "count"]
+    counts = parts[f"{key}_count" if key in OPTIONAL else "count"]
     averages = [
         total / count if total is not None and count else None
-        for total, count in zip(data[f"{key}_sum"], counts, strict=True)
+        for total, count in zip(parts[f"{key}_sum"], counts, strict=True)
     ]
-    parts = (data[f"{key}_minimum"], averages, data[f"{key}_maximum"], data[f"{key}_last"])
-    return [scaled(part, SCALES[key]) for part in parts]
+    values = (parts[f"{key}_minimum"], averages, parts[f"{key}_maximum"], parts[f"{key}_last"])
+    return [_scaled(value, scales[key]) for value in values]
+
+
+def _scaled(numbers: Sequence[float | None], scale: int) -> Values:
+    return [None if number is None else round(number / scale, 4) for number in numbers]
+
+
+def _percents_of(values: Values, nominals: Sequence[int | None]) -> Values:
+    """Return what is left (Ah) as percent of the nominal capacity, which is in its whole numbers."""
+    scale = SCALES["nominal_capacity"]
+    return [percent_of(*pair, scale=scale, digits=4) for pair in zip(values, nominals, strict=True)]
 
 
 # Gaps -------------------------------------------------------------------------------------------------------
@@ -207,9 +303,7 @@ def _with_gaps(series: Series, points: int) -> Series:
     if len(times) < 3:
         return series
     steps = [later - earlier for earlier, later in pairwise(times)]
-    ordered = sorted(steps)
-    median = (ordered[(len(steps) - 1) // 2] + ordered[len(steps) // 2]) / 2
-    usual = max(median, series.resolution, 1.0)
+    usual = max(sorted(steps)[len(steps) // 2], series.resolution, 1.0)  # `statistics` would take 0.6 MB
     gaps = [place for place, step in enumerate(steps, 1) if step > 2.5 * usual]
     room = points - len(times)
     if len(gaps) > room:

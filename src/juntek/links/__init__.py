@@ -13,8 +13,8 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self, cast
 
-from juntek.capture import Chunk
 from juntek.errors import LinkError
+from juntek.exchange import Chunk
 from juntek.links.bridge import parse_address
 from juntek.secret import hide_secrets
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import socket
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError
+from juntek.network import Mend, explain_no_connection
 from juntek.secret import hide_secrets
 
 # Seconds of silence before the kernel asks the other end, seconds between questions, questions without answer,
@@ -15,7 +15,9 @@ from juntek.secret import hide_secrets
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 40_000}
 _PORTS = {"esphome": 6053}
 """What a link has where its URL names no port."""
+_MEND = Mend(host="the host of the link", port="host and port of the link", authority="", tls="")
 _SYSTEM_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
+_HOST = re.compile(r"[\w.:%-]+")
 
 
 def parse_address(url: str) -> tuple[str, int]:
@@ -28,7 +30,7 @@ def parse_address(url: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port or default_port
     except ValueError:
         host, port = None, None
-    if not host or not port:
+    if not host or not port or not _HOST.fullmatch(host):
         raise LinkError(f"'{hide_secrets(url)}' lacks a host or a right port; write it like {example}.")
     if "@" in parts.netloc:
         raise LinkError(f"'{hide_secrets(url)}' has a user or a password, which this link does not take; {example}.")
@@ -37,17 +39,8 @@ def parse_address(url: str) -> tuple[str, int]:
 
 def connection_error(name: str, host: str, port: int, error: Exception) -> LinkError:
     """Make of a failed connection a sentence with its mend."""
-    # Where a host has several addresses, asyncio joins the errors of all of them into one text.
-    refused = isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
-    if refused:
-        reason = f"nothing listens on port {port} of {host}; start the bridge there or correct the port"
-    elif isinstance(error, socket.gaierror):
-        reason = f"the host name '{host}' is not known; check its spelling or give its IP address"
-    elif isinstance(error, TimeoutError):
-        reason = f"{host} does not answer; check that it is switched on and in this network"
-    else:
-        reason = f"{describe(error)}; check the address {host}:{port} and the network"
-    return LinkError(f"Cannot open {name}: {reason}.")
+    bridge = f"Cannot open {hide_secrets(name)}: the bridge at {f'[{host}]' if ':' in host else host}:{port}"
+    return LinkError(explain_no_connection(error, bridge, _MEND, host=host))
 
 
 def describe(error: Exception) -> str:

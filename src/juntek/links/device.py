@@ -16,6 +16,7 @@ from juntek.errors import LinkError
 from juntek.links import Link
 from juntek.links.bridge import describe
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
+from juntek.secret import hide_secrets
 
 try:
     import grp
@@ -151,7 +152,7 @@ def explain(path: str, error: Exception) -> str:
         return f"{path} is not a serial port; to play a recording write replay:{path}."
     if code in (errno.EIO, errno.ENXIO, errno.ENODEV):
         return f"Nothing answers behind {path}; take another port, or unplug the adapter and plug it in again."
-    return f"Cannot open {path} ({describe(error)}); unplug the adapter and plug it in again."
+    return f"Cannot open {hide_secrets(path)} ({describe(error)}); unplug the adapter and plug it in again."
 
 
 def _no_port(path: str) -> str:

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import serialx
 
-from juntek.errors import LinkError, install_line
+from juntek.errors import LinkError
+from juntek.extras import install_line
 from juntek.links import Link
 from juntek.links.bridge import connection_error, describe, parse_address
 from juntek.links.stream import BAUD_RATE, StreamLink

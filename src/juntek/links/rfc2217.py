@@ -10,6 +10,7 @@ from juntek.errors import LinkError
 from juntek.links import Link
 from juntek.links.bridge import connection_error, keep_alive, parse_address
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
+from juntek.secret import hide_secrets
 
 CONNECT_TIMEOUT = 5.0
 """Seconds until a server that does not agree on the settings is given up."""
@@ -34,12 +35,12 @@ async def open_link(url: str, *, connect_timeout: float = CONNECT_TIMEOUT) -> Li
         )
     except TimeoutError as error:
         raise LinkError(
-            f"Cannot open {url}: {host} did not answer as an RFC 2217 server; "
+            f"Cannot open {hide_secrets(url)}: {host} did not answer as an RFC 2217 server; "
             f"if it passes bare bytes use socket://{host}:{port}, else check that it is switched on."
         ) from error
     except serialx.SerialException as error:
         raise LinkError(
-            f"Cannot open {url}: {error}; allow RFC 2217 for this port on the server, or use socket://."
+            f"Cannot open {hide_secrets(url)}: {error}; allow RFC 2217 for this port on the server, or use socket://."
         ) from error
     except (OSError, UnicodeError) as error:
         raise connection_error(url, host, port, error) from error

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from juntek.errors import ConfigurationError
+from juntek.secret import hide_secrets
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
 
@@ -45,14 +46,14 @@ def parse_address(text: str, key: str, usual_port: int) -> Address:
     form = f'{key} is an IP address and a port such as "127.0.0.1:{usual_port}" or "0.0.0.0:{usual_port}"'
     found = _ADDRESS.fullmatch(text.strip())
     if found is None:
-        raise ConfigurationError(f'{form}, not "{text}".')
+        raise ConfigurationError(f'{form}, not "{hide_secrets(text)}".')
     host = found["six"] or found["host"]
     host = "127.0.0.1" if host == "localhost" else host
     port = int(found["port"])
     try:
         ip_address(host)
     except ValueError:
-        raise ConfigurationError(f'{form}, not "{text}"; use 0.0.0.0 for all addresses.') from None
+        raise ConfigurationError(f'{form}, not "{hide_secrets(text)}"; use 0.0.0.0 for all addresses.') from None
     if not 1 <= port <= 65535:
         raise ConfigurationError(f"The port in {key} is 1 to 65535, not {port}.")
     return Address(host, port)

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from juntek.links import open_link
 from juntek.meter.line import Line
 from juntek.meter.live import LiveMeter
-from juntek.meter.state import Meter, MeterOptions, Mode
+from juntek.meter.state import Meter, MeterOptions, Mode, Timing
 from juntek.reading import Reading
 from juntek.rs485.decode import Options
 
-__all__ = ["Line", "LiveMeter", "Meter", "MeterOptions", "Mode", "loop_in_thread", "open_meter", "read"]
+__all__ = ["Line", "LiveMeter", "Meter", "MeterOptions", "Mode", "Timing", "loop_in_thread", "open_meter", "read"]
 
 ANSWER_TIMEOUT = 15.0
 """s that a reading may be overdue; the first one has to wait until no display was heard."""

@@ -1,7 +1,7 @@
 """What the loop asks of a language of meters; rule: no I/O behind it, and time is an argument.
 
 A language cuts bytes into parts, turns parts into events, tells what passes on a shared line, says how to ask, and
-encodes commands. RS485 is the first one (`rs485.language`).
+encodes commands. RS485 is the first one (`rs485.bus`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,11 @@ class Decoder(Protocol[Part]):
     def cut(self, data: bytes) -> list[Part]:
         """Return the parts that bytes complete."""
 
-    def rest(self) -> list[Part]:
-        """Return what stood unfinished at the end of the stream."""
-
     def take(self, parts: list[Part], time: float | None) -> Sequence[Event]:
         """Return what parts that came at `time` (s since 1970) decide."""
 
     def finish(self, time: float | None) -> Sequence[Event]:
-        """Return what waited for more at the end of the stream."""
+        """Return what stood unfinished, or waited for more, at the end of the stream."""
 
     def hear(self, part: Part) -> Heard | None:
         """Return what a part is, before it is decided whether it is believed; None for noise."""
@@ -47,7 +44,7 @@ class Decoder(Protocol[Part]):
         """Whether an address has said who it is."""
 
     def out_of_range(self, address: int) -> Counter[str]:
-        """Return how often each number was out of its range and is missing in a reading, by key."""
+        """Return how often each number was out of its range and is missing in a reading; it goes on counting."""
 
     def command(self, address: int, key: str, value: Any) -> Command:  # noqa: ANN401 - what the key takes
         """Return the command that sets a setting or acts; raises RequestError for what the meter has not."""

@@ -11,34 +11,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from juntek.backoff import Backoff
-from juntek.capture import Chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
-from juntek.exchange import Command
+from juntek.exchange import Chunk, Command
 from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
-from juntek.meter.state import Meter, MeterOptions, Mode
+from juntek.meter.state import Meter, MeterOptions, Mode, Timing
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.framing import Frame, Garbage
-from juntek.rs485.language import Rs485
+from juntek.rs485.bus import Rs485
+from juntek.rs485.framing import Garbage
 from juntek.secret import hide_secrets
 from juntek.update import Mode as Activity
 from juntek.update import Outcome, Update
 
-__all__ = ["Line", "Meter", "MeterOptions", "Mode"]
+__all__ = ["TIMING", "Line", "Meter", "MeterOptions", "Mode", "Timing"]
 
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 15.0
-"""s between attempts to open a link; it doubles from the first to the second, until bytes come."""
-
-WATCH_INTERVAL = 1.0
-"""s between two looks for meters that have fallen silent."""
+TIMING = Timing()
 
 LEAST_CAUTION = 0.125
 """The share of the usual listening that is left when a link is always lost before anything was read."""
-
-LONGEST_SILENCE = 300.0
-"""s without a byte after which a link is opened anew at the latest. At first that is the patience of its meters (a
-converter may accept and pass nothing on), and twice as long after each time that it did not help."""
 
 
 class Line:
@@ -46,8 +37,8 @@ class Line:
 
     `handle` is called with every update, `tap` with every chunk of bytes. `room` is awaited before each chunk of a
     recording, which can wait for a slow reader; a wire cannot. `gather` is the seconds for which the bytes of a line
-    that is listened to may be gathered; readings and their times are late by up to that. `language` is RS485 unless
-    another one is given.
+    that is listened to may be gathered; readings and their times are late by up to that. `language` is RS485, and
+    `timing` is TIMING, unless another one is given.
     """
 
     def __init__(  # noqa: PLR0913 - two doors and two manners, all by name
@@ -60,14 +51,17 @@ class Line:
         room: Callable[[], Awaitable[None]] | None = None,
         gather: float = 0.0,
         language: Language[Any] | None = None,
+        timing: Timing | None = None,
     ) -> None:
         if len({options.address for options in meters}) < len(meters):
             raise RequestError(f"Two meters on {hide_secrets(url)} have the same address; give each its own.")
         if len({options.mode for options in meters}) > 1:
             raise RequestError(f"The meters on {hide_secrets(url)} share one line; give them the same mode.")
         self.url = url
+        self._timing = timing or TIMING
         self._garbage: Counter[str] = Counter()
-        self.meters = {options.address: Meter(options, self._garbage) for options in meters}
+        patience = self._timing.patience
+        self.meters = {options.address: Meter(options, self._garbage, patience) for options in meters}
         self._mode = meters[0].mode
         self._handle = handle
         self._tap = tap
@@ -81,7 +75,7 @@ class Line:
         self._opened_before = False
         self._asked: int | None = None
         """The address of none of ours that somebody else asked last."""
-        self._backoff = Backoff(SHORTEST_WAIT, LONGEST_WAIT)
+        self._backoff = Backoff(self._timing.shortest_wait, self._timing.longest_wait)
         self._last_chunk = 0.0
         self._has_stalled = False
         self._stalls = 0
@@ -132,10 +126,18 @@ class Line:
             self._tell_activity(activity)
 
         self._has_stalled = False
-        poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._caution)
-        self._decoder, self._poller = decoder, poller if link.can_write else None
+        for address, meter in self.meters.items():
+            meter.health.out_of_range = decoder.out_of_range(address)
+        poller = None
+        if link.can_write and self._mode != "listen":
+            poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._timing, self._caution)
+        else:
+            tell("listen")
+        self._decoder, self._poller = decoder, poller
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link))]
+            helpers = [tasks.create_task(self._watch(link))]
+            if poller is not None:
+                helpers.append(tasks.create_task(poller.run()))
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
             try:
                 await self._read(link, decoder, poller)
@@ -144,7 +146,8 @@ class Line:
             for helper in helpers:
                 helper.cancel()
         self._decoder = self._poller = None
-        poller.writer.close()
+        if poller is not None:
+            poller.writer.close()
         if not isinstance(failure, LinkLostError):
             raise failure
         return None if self._has_stalled else failure
@@ -191,7 +194,7 @@ class Line:
             )
         return poller
 
-    async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller) -> None:
+    async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller | None) -> None:
         time = None
         while True:
             if self._room is not None and not link.can_write:
@@ -199,7 +202,7 @@ class Line:
             try:
                 chunk = await link.read()
             except LinkLostError:
-                self._take([*decoder.take(decoder.rest(), time), *decoder.finish(time)])
+                self._take(decoder.finish(time))
                 raise
             self._backoff.reset()
             self._stalls = 0
@@ -211,7 +214,8 @@ class Line:
                 self._tap(chunk)
             parts = decoder.cut(chunk.data)
             for heard in filter(None, map(decoder.hear, parts)):
-                poller.hear(heard)
+                if poller is not None:
+                    poller.hear(heard)
                 if heard.kind == "request" and heard.address not in self.meters:
                     self._asked = heard.address
             self._take(decoder.take(parts, time))
@@ -222,14 +226,12 @@ class Line:
                 self._take_reading(event)
             elif isinstance(event, Garbage):
                 self._garbage[event.reason] += 1
-            elif not isinstance(event, Frame):
+            elif isinstance(event, Identity | Settings):
                 self._take_description(event)
 
     def _take_reading(self, reading: Reading) -> None:
         meter = self.meters[reading.address]
         now = asyncio.get_running_loop().time()
-        if self._decoder is not None:
-            meter.health.out_of_range = self._decoder.out_of_range(reading.address)
         self._handle(meter.update(meter.hear(reading, self._moment(reading.time, now), now)))
 
     def _moment(self, time: float | None, now: float) -> float | None:
@@ -251,10 +253,10 @@ class Line:
         patience = max(meter.patience for meter in self.meters.values())
         is_busy = True
         while True:
-            await asyncio.sleep(WATCH_INTERVAL)
+            await asyncio.sleep(self._timing.watch)
             now = loop.time()
-            longest = max(min(patience * 2**self._stalls, LONGEST_SILENCE), link.least_silence, patience)
-            was_busy, is_busy = is_busy, self._poller is None or bool(self._poller.writer)
+            longest = max(min(patience * 2**self._stalls, self._timing.longest_silence), link.least_silence, patience)
+            was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and bool(self._poller.writer))
             # One command may follow the other at once.
             is_stalled = now - self._last_chunk >= longest and not (is_busy or was_busy)
             self._stalls += is_stalled

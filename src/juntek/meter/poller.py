@@ -16,26 +16,9 @@ from juntek.errors import LinkLostError
 from juntek.exchange import Heard, Query
 from juntek.links import Link
 from juntek.meter.language import Decoder, Language
+from juntek.meter.state import Timing
 from juntek.meter.writer import Answer, Writer
 from juntek.update import Mode as Activity
-
-LISTEN_FIRST = 3.0
-"""s of listening before the first request: displays ask at least once a second (docs/protocol.md, Who talks)."""
-
-SILENCE = 5.0
-"""s without another's request after which its display is taken for unplugged."""
-
-REPLY_TIMEOUT = 1.0
-"""s for a reply. The meters answer within 0.35 s; bridges over a network add to that."""
-
-SETTINGS_INTERVAL = 30.0
-IDENTITY_INTERVAL = 60.0
-"""s between requests for an identity that did not come."""
-RETRY_INTERVAL = 2.0
-"""s after a damaged reply about identity or settings: without the settings there is no state of charge."""
-
-LONGEST_REST = 5.0
-"""s between polls of a meter that does not answer, so that it costs its neighbours little."""
 
 FEW_MISSES = 3
 """Requests without an answer after which a meter is asked more seldom."""
@@ -70,6 +53,7 @@ class Poller:
         decoder: Decoder[Any],
         mode: str,
         tell: Tell,
+        timing: Timing,
         caution: float = 1.0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -81,6 +65,7 @@ class Poller:
         self._mode = mode
         self._tell = tell
         self._activity: Activity = "starting"
+        self._timing = timing
         self._caution = caution
         self._foreign: list[float] = []
         self._echo: bytes | None = None
@@ -93,20 +78,17 @@ class Poller:
 
     async def run(self) -> None:
         """Ask or be silent until cancelled, or until the link is lost: why, says whoever reads it."""
-        if self._mode == "listen" or not self._link.can_write:
-            self._set("listen")
-            return
         with suppress(LinkLostError):
             if self._mode == "auto":
                 self._set("starting")
-                await self._wait_for_silence(LISTEN_FIRST * self._caution)
+                await self._wait_for_silence(self._timing.listen_first * self._caution)
             while True:
                 self._set("poll")
                 await self._poll()
                 self._set("listen")
                 for turn in self._turns.values():
                     turn.others = self._loop.time()
-                await self._wait_for_silence(SILENCE)
+                await self._wait_for_silence(self._timing.silence)
 
     def hear(self, heard: Heard) -> None:
         """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
@@ -123,7 +105,8 @@ class Poller:
             self._echo = None
         else:
             now = self._hear_others(heard.address)
-            self._foreign = [*(at for at in self._foreign[-1:] if now - at < SILENCE), now]  # two are enough
+            lately = now - self._timing.silence
+            self._foreign = [*(at for at in self._foreign[-1:] if at > lately), now]  # two are enough
 
     def _hear_reply(self, heard: Heard) -> None:
         if heard.address in self._turns:
@@ -159,13 +142,13 @@ class Poller:
             self._reply.set_result(None)
 
     async def _wait_for_silence(self, patience: float) -> None:
-        """Return when nobody else has been heard for `patience` seconds (SILENCE once somebody was)."""
+        """Return when nobody else has been heard for `patience` seconds (`silence` once somebody was)."""
         start = self._loop.time()
         while True:
             if self._heard > start and self._activity == "starting":
                 self._set("listen")
             if self._heard > start:
-                patience = SILENCE
+                patience = self._timing.silence
             rest = max(self._heard, start) + patience - self._loop.time()
             if rest <= 0:
                 self._foreign.clear()
@@ -183,7 +166,8 @@ class Poller:
     def _find_neglected(self) -> int | None:
         """Return a meter that is due and that nobody asks, while somebody asks another."""
         now = self._loop.time()
-        due = (address for address, turn in self._turns.items() if turn.reading <= now >= turn.others + SILENCE)
+        lately = now - self._timing.silence
+        due = (address for address, turn in self._turns.items() if turn.reading <= now and turn.others <= lately)
         return min(due, key=lambda address: self._turns[address].reading, default=None)
 
     async def _rest(self, seconds: float) -> None:
@@ -217,22 +201,22 @@ class Poller:
 
     async def _take_turn(self, address: int) -> None:
         turn, now = self._turns[address], self._loop.time()
-        interval = turn.interval if turn.misses < FEW_MISSES else max(turn.interval, LONGEST_REST)
+        interval = turn.interval if turn.misses < FEW_MISSES else max(turn.interval, self._timing.rest)
         # Keep the beat; after a pause begin a new one.
         turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
         wants = self._decoder.wants(address)
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
         if not turn.misses and ("identity" in wants or (not self._decoder.knows(address) and now >= turn.identity)):
             answer = await self.ask("identity", address)
-            turn.identity = now + (RETRY_INTERVAL if answer == "damaged" else IDENTITY_INTERVAL)
+            turn.identity = now + (self._timing.retry if answer == "damaged" else self._timing.identity)
         if not turn.misses and ("settings" in wants or now >= turn.settings):
             answer = await self.ask("settings", address)
-            turn.settings = now + (RETRY_INTERVAL if answer == "damaged" else SETTINGS_INTERVAL)
+            turn.settings = now + (self._timing.retry if answer == "damaged" else self._timing.settings)
         await self.ask("reading", address)
 
     async def ask(self, query: Query, address: int) -> Answer:
         """Ask when the line is free, and wait; return how the reply came."""
-        await self._has_gap(SILENCE)
+        await self._has_gap(self._timing.silence)
         if address in self._turns:
             self._turns[address].misses += 1  # until the reply comes
         self._decoder.expect(address)
@@ -247,7 +231,7 @@ class Poller:
         self._reply = self._loop.create_future()
         await self._link.write(line)
         with suppress(TimeoutError):
-            async with asyncio.timeout(REPLY_TIMEOUT):
+            async with asyncio.timeout(self._timing.reply):
                 await self._reply
         self._awaited = self._echo = None
         return self._answer

@@ -15,8 +15,35 @@ from juntek.update import Health, Update
 
 Mode = Literal["auto", "listen", "poll"]
 
-PATIENCE = 10.0
-"""s without a believed reading after which a meter counts as silent, or four polls if that is longer."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How patient a line is, in seconds."""
+
+    listen_first: float = 3.0
+    """Of listening before the first request: displays ask at least once a second (docs/protocol.md, Who talks)."""
+    silence: float = 5.0
+    """Without another's request after which its display is taken for unplugged."""
+    reply: float = 1.0
+    """For a reply. The meters answer within 0.35 s; bridges over a network add to that."""
+    settings: float = 30.0
+    """Between requests for the settings."""
+    identity: float = 60.0
+    """Between requests for an identity that did not come."""
+    retry: float = 2.0
+    """After a damaged reply about identity or settings: without the settings there is no state of charge."""
+    rest: float = 5.0
+    """Between polls of a meter that does not answer, so that it costs its neighbours little."""
+    patience: float = 10.0
+    """Without a believed reading after which a meter counts as silent, or four polls if that is longer."""
+    watch: float = 1.0
+    """Between two looks for meters that have fallen silent."""
+    shortest_wait: float = 1.0
+    longest_wait: float = 15.0
+    """Between attempts to open a link; it doubles from the first to the second, until bytes come."""
+    longest_silence: float = 300.0
+    """Without a byte after which a link is opened anew at the latest. At first that is the patience of its meters (a
+    converter may accept and pass nothing on), and twice as long after each time that it did not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +75,14 @@ class Meter:
         "identity",
         "last_reading",
         "options",
+        "patience",
         "settings",
     )
 
-    def __init__(self, options: MeterOptions, garbage: Counter[str]) -> None:
+    def __init__(self, options: MeterOptions, garbage: Counter[str], patience: float) -> None:
         self.options = options
+        self.patience = max(patience, 4 * options.interval)
+        """s without a believed reading after which it counts as silent."""
         self.identity: Identity | None = None
         self.settings: Settings | None = None
         self.last_reading: Reading | None = None
@@ -63,11 +93,6 @@ class Meter:
         self._before = Counter[str]()
         self._said: dict[Query, float] = {}
         """When what is known came, by the loop's clock."""
-
-    @property
-    def patience(self) -> float:
-        """Seconds without a believed reading after which the meter counts as silent."""
-        return max(PATIENCE, 4 * self.options.interval)
 
     def begin(self, now: float) -> None:
         """Begin to be patient: the link was opened at `now`, by the loop's clock."""
@@ -83,7 +108,7 @@ class Meter:
         self.health.error = None
         self.health.frames += 1
         self.health.last_frame = time
-        self.last_reading = reading._replace(time=time, elapsed=elapsed)
+        self.last_reading = reading.at(time, elapsed)
         return self.last_reading
 
     def is_silent(self, now: float) -> bool:

@@ -6,10 +6,11 @@ to know of it. Importing it loads no library.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache
@@ -19,7 +20,8 @@ from typing import Any, Generic, TypeVar
 from juntek.control import Send
 from juntek.discovery import find_modules
 from juntek.errors import RequestError
-from juntek.update import HistoryState, Outcome, Update
+from juntek.samples import nothing_of
+from juntek.update import HistoryState, LatestUpdates, Outcome, Update
 
 O = TypeVar("O")  # noqa: E741 - options
 DATABASE = "database"
@@ -86,10 +88,6 @@ class SinkHealth:
         """Updates in its queue."""
         return len(self.queue)
 
-    def fall_behind(self, *times: float | None) -> None:
-        """Set `behind` to the oldest of these, but for those that are None."""
-        self.behind = min((time for time in times if time is not None), default=None)
-
     def lag(self, now: float) -> float:
         """Return how old the oldest reading is that it does not have yet, s; 0 where it has all."""
         waits = next((update.reading.time for update in tuple(self.queue) if update.reading is not None), None)
@@ -126,8 +124,8 @@ class Context:
     """What an output that failed has left for its next entry, by its name; nobody else looks at it."""
     batteries: frozenset[str] = frozenset()
     """Names of the meters whose battery is watched."""
-    latest: dict[str, Update] = field(default_factory=dict)
-    """The latest update of each meter; the gateway keeps it up to date."""
+    latest: LatestUpdates = field(default_factory=LatestUpdates)
+    """The latest update of each meter that was heard; the gateway keeps it up to date."""
     send: Send = _send_nowhere
     """Sets a setting of a meter, or makes it act, by its name, a key and a value; returns what became of it. Who may
     do that is for the output to decide. Raises RequestError for what is not possible, LinkError without a link."""
@@ -135,6 +133,10 @@ class Context:
     """Sections of all configured sinks."""
     sinks: dict[str, SinkHealth] = field(default_factory=dict)
     """How each sink does, by its name."""
+
+    def updates(self) -> list[Update]:
+        """Return the latest update of every configured meter, and of any other that was heard; safe in any thread."""
+        return list(({name: nothing_of(name) for name in self.meters} | self.latest).values())
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -154,6 +156,20 @@ class Context:
         if reason := self.errors.get("history"):
             return "paused", reason
         return ("damaged" if damage else "ok"), damage
+
+
+@asynccontextmanager
+async def run_beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Let something run until the body ends; where it fails that ends the body, and comes out of it as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(work)
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 @cache

@@ -20,7 +20,7 @@ from juntek.errors import ConfigurationError
 from juntek.history import Database
 from juntek.history.recorder import Recorder
 from juntek.option import Option, check_options
-from juntek.outputs import Context, Handle, Output
+from juntek.outputs import Context, Handle, Output, run_beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,14 +88,8 @@ async def open_sink(options: HistoryOptions, context: Context) -> AsyncIterator[
         keeper = _Keeper(options, context, database)
         await keeper.open()
         try:
-            async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(keeper.run())
-                try:
-                    yield keeper.handle
-                finally:
-                    task.cancel()
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None  # a commit that failed ended the body
+            async with run_beside(keeper.run()):
+                yield keeper.handle
         finally:
             if not keeper.failed:
                 await keeper.commit()

@@ -1,19 +1,30 @@
 """The listener of one bus: bytes in, believed values and garbage out; rule: the same checks live and in a file.
 
-It joins `wire` and `station`, knows who was asked, keeps the order, and does no I/O.
+It joins framing and stations, knows who was asked, keeps the order, and is RS485 behind the seam for languages.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+from juntek.errors import RequestError
+from juntek.exchange import Command, Heard, Query
+from juntek.rs485.command import act, set_value
 from juntek.rs485.decode import Options
-from juntek.rs485.framing import Frame, Framer, Garbage
+from juntek.rs485.family import model_of_family
+from juntek.rs485.framing import Frame, Framer, Garbage, encode
 from juntek.rs485.station import Event, Station
 from juntek.rs485.validation import LONGEST_WAIT, Held, Noise
 
-__all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
+__all__ = ["LONGEST_WAIT", "Bus", "Event", "Rs485", "Station"]
+
+_NUMBERS: dict[Query, str] = {"identity": "00", "settings": "51", "reading": "50"}
+_QUERIES: dict[str, Query] = {number: query for query, number in _NUMBERS.items()}
+_LONGEST_REQUEST = 1
+"""Numbers after the checksum of a request; one with more is a damaged reply whose first letter was hit."""
 
 CONFIRMATIONS = 3
 """Replies after which an address that nobody asked is believed to be there."""
@@ -23,6 +34,9 @@ PRESENCE = 64
 
 PROOF_WINDOW = 12
 """Replies within which an unproven address must be heard CONFIRMATIONS times."""
+
+UNVERIFIED = 8
+"""Replies in a row whose checksum says "not verified" that a meter has to send on a noisy line, if it sent others."""
 
 MOST_WAITING = 256
 """Events that are held back at most."""
@@ -38,7 +52,9 @@ class Bus:
     for the next one then holds back nothing of its neighbours.
     """
 
-    def __init__(self, options: dict[int, Options] | None = None, *, check: bool = True, in_order: bool = True) -> None:
+    def __init__(
+        self, options: Mapping[int, Options] | None = None, *, check: bool = True, in_order: bool = True
+    ) -> None:
         self.stations: dict[int, Station] = {}
         self.ignored = 0
         """Replies of addresses that nobody asked for."""
@@ -58,6 +74,10 @@ class Bus:
         """
         return self.take(self._framer.feed(data), time)
 
+    def cut(self, data: bytes) -> list[Frame | Garbage]:
+        """Return the frames and the garbage that bytes complete, for `take`."""
+        return self._framer.feed(data)
+
     def expect(self, address: int) -> None:
         """Say that `address` was asked by this side, whose request the line may not show."""
         self._asked = address
@@ -70,7 +90,7 @@ class Bus:
         return events + self._decided()
 
     def take(self, parts: list[Frame | Garbage], time: float | None = None) -> list[Event]:
-        """Return what is decided by frames and garbage that the caller has cut out of the bytes; else as `feed`."""
+        """Return what is decided by frames and garbage that were cut out of the bytes; else as `feed`."""
         events: list[Event] = []
         for part in parts:
             if isinstance(part, Frame) and part.command[0] == "r":
@@ -80,10 +100,10 @@ class Bus:
                     continue
             else:
                 event = self._take_other(part, time)
-            if event.__class__ is Held or self._queues:
+            if isinstance(event, Held) or self._queues:
                 self._hold_back(part, event, events)
             else:
-                events.append(event)  # type: ignore[arg-type]  # it is no Held
+                events.append(event)
         if self._queues:
             self._drop_what_waits_too_long(time)
             events += self._decided()
@@ -136,8 +156,12 @@ class Bus:
         if station is None:
             self.ignored += 1
             return None
-        if self._check and (doubt := self._doubt_address(station)):
-            return Garbage("implausible", frame.raw, doubt, time)
+        if self._check:
+            doubt = self._doubt_address(station)
+            if doubt is None and not (frame.checksum and station.verified == UNVERIFIED):
+                doubt = self._doubt_checksum(station, frame)
+            if doubt is not None:
+                return Garbage("implausible", frame.raw, doubt, time)
         command = frame.command
         if command == "r50":
             return station.take_reading(frame, time, check=self._check)
@@ -157,6 +181,15 @@ class Bus:
         station = self.stations[address] = Station(address, options, self.noise)
         return station
 
+    def _doubt_checksum(self, station: Station, frame: Frame) -> str | None:
+        """On a noisy line a checksum that says "not verified" may be a damaged one, of a meter that sends them."""
+        if frame.checksum:
+            station.verified = min(station.verified + 1, UNVERIFIED)
+        elif station.verified and self.noise.share:
+            station.verified -= 1
+            return "its checksum says: not verified, and this meter's never did"
+        return None
+
     def _doubt_address(self, station: Station) -> str | None:
         """The checksum does not cover the address, so an address needs a reason to be believed."""
         number = self.noise.frames
@@ -173,3 +206,59 @@ class Bus:
             station.proven = True
             return None
         return f"address {station.address} was never heard before; believed when it is heard again"
+
+    # What the loop asks of a language ---------------------------------------------------------------------------
+
+    def hear(self, part: Frame | Garbage) -> Heard | None:
+        """Return what a frame is; a damaged reply is one, too."""
+        if isinstance(part, Garbage):
+            if not part.raw.startswith(b":r"):
+                return None
+            return Heard("damaged", _QUERIES.get(part.raw[2:4].decode("ascii", "replace")), None, part.raw)
+        letter, query = part.command[0], _QUERIES.get(part.command[1:])
+        if letter == "r":
+            return Heard("reply", query, part.address, part.raw)
+        if letter == "w":
+            return Heard("acknowledgement", None, part.address, part.raw)
+        return Heard("request", query, part.address, part.raw) if len(part.fields) <= _LONGEST_REQUEST else None
+
+    def wants(self, address: int) -> frozenset[Query]:
+        """Return what has to be asked again."""
+        station = self.stations.get(address)
+        if station is None:
+            return frozenset()
+        doubts: dict[Query, bool] = {"identity": station.doubts_identity, "settings": station.doubts_settings}
+        return frozenset(query for query, doubted in doubts.items() if doubted)
+
+    def knows(self, address: int) -> bool:
+        """Whether an address has said who it is."""
+        station = self.stations.get(address)
+        return station is not None and station.identity is not None
+
+    def out_of_range(self, address: int) -> Counter[str]:
+        """Return how often each number was out of its range, by key; it goes on counting."""
+        station = self.stations.get(address) or self._add_station(address)
+        return station.out_of_range if station is not None else Counter()
+
+    def command(self, address: int, key: str, value: Any) -> Command:  # noqa: ANN401 - what the key takes
+        """Return the write that sets a setting or acts; raises RequestError for what this family has not."""
+        station = self.stations.get(address)
+        told = (station.model or station.settings or station.identity) if station is not None else None
+        model = model_of_family(told.family) if told is not None else None
+        if model is None:
+            raise RequestError(f"The meter at address {address} has not been heard yet; try again when it answers.")
+        if key in model.settable:
+            return set_value(model, address, key, value, station.identity if station is not None else None)
+        return act(model, address, key, value)
+
+
+class Rs485:
+    """The language of RS485 meters."""
+
+    def decoder(self, options: Mapping[int, Options]) -> Bus:
+        """Return a decoder for the meters of one bus."""
+        return Bus(options, in_order=False)
+
+    def ask(self, query: Query, address: int) -> bytes:
+        """Return a request."""
+        return encode(f"R{_NUMBERS[query]}", address, (1,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter, truediv
 from typing import Any
@@ -123,18 +123,18 @@ class ReadingDecoder:
     """
 
     __slots__ = (
-        "_clock", "_current", "_direction", "_divisors", "_more", "_output", "_pick", "_run_time", "_states",
-        "_temperature", "family", "out_of_range",
+        "_clock", "_direction", "_divisors", "_more", "_out_of_range", "_output", "_pick", "_run_time",
+        "_states", "_temperature", "family",
     )  # fmt: skip
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, out_of_range: Counter[str]) -> None:
         self.family = model.family
-        self.out_of_range = Counter[str]()
+        self._out_of_range = out_of_range
         self._states = model.output_states
         rows = model.readings.rows
         self._divisors = [row.scale if row.scale != 1 else 1.0 for row in rows]
         place = {row.key: row.index - 2 for row in rows}
-        self._current, self._direction = place["current"], place["direction"]
+        self._direction = place["direction"]
         self._output = place["output_state"]
         self._temperature = next((row for row in rows if row.key == "temperature"), None)
         self._run_time = place.get("run_time")
@@ -166,11 +166,11 @@ class ReadingDecoder:
         if row is not None:
             raw = fields[row.index - 2]
             if not row.low <= raw <= row.high:
-                self.out_of_range[row.key] += 1
+                self._out_of_range[row.key] += 1
             elif raw != row.absent:
                 temperature = raw - row.offset
         if resistance is not None and resistance > LARGEST_RESISTANCE:
-            self.out_of_range["internal_resistance"] += 1
+            self._out_of_range["internal_resistance"] += 1
             resistance = None
         if options.invert_current:  # the meter counts the other way, too
             charging = not charging
@@ -221,19 +221,19 @@ _SCALED = (
 
 
 def _clock_text(day: int, clock: int) -> str | None:
-    date_text = _day_text(day)
-    if date_text is None or clock >= 240_000 or clock % 10_000 >= 6000 or clock % 100 >= 60:
-        return None
-    text = f"{clock:06d}"
-    return f"{date_text}T{text[:2]}:{text[2:4]}:{text[4:]}"
+    minute, second = divmod(clock, 100)
+    text = _minute_text(day, minute)
+    return f"{text}:{second:02d}" if text is not None and second < 60 else None
 
 
-@lru_cache(maxsize=16)
-def _day_text(day: int) -> str | None:
-    """Return YYMMDD as ISO 8601; None for a clock that was never set and for what is no date."""
+@lru_cache(maxsize=64)
+def _minute_text(day: int, minute: int) -> str | None:
+    """Return YYMMDD and HHMM as ISO 8601; None for a clock that was never set and for what is no time."""
     year, rest = divmod(day, 10_000)
+    if day == CLOCK_NEVER_SET or year > 99:
+        return None
     try:
-        return None if day == CLOCK_NEVER_SET or year > 99 else date(2000 + year, *divmod(rest, 100)).isoformat()
+        return datetime(2000 + year, *divmod(rest, 100), *divmod(minute, 100)).isoformat(timespec="minutes")  # noqa: DTZ001
     except ValueError:
         return None
 

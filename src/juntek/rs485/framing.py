@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from json import JSONDecoder
 from typing import Literal, NamedTuple
 
@@ -108,6 +109,7 @@ def parse(line: bytes) -> Frame | Garbage:
     return _new(Frame, (line[1:4].decode("ascii"), address, check, fields, line))
 
 
+@lru_cache(maxsize=64)  # a display asks the same for ever
 def _parse_other(line: bytes) -> Frame | Garbage:
     if match := _REQUEST.fullmatch(line):
         words = match[3].split(b",") if match[3] else []

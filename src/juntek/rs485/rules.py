@@ -11,50 +11,27 @@ Numbers = tuple[int, ...]
 MODULUS = 255
 """What a damaged number may be wrong by without the checksum telling."""
 
-
 SHORT_GAP = 30.0
 """s that the run time alone may tell of a gap in a recording without times."""
-
 
 LONGEST_GAP = 3600.0
 """s of silence that widen what may have changed; more than that does not widen it further."""
 
-
 ANY = 2**40
-
-
-class Habit:
-    """How often something was as it should be; the latest times count most."""
-
-    __slots__ = ("_not", "_was")
-
-    def __init__(self) -> None:
-        self._was = self._not = 0.0
-
-    def add(self, was: bool) -> None:  # noqa: FBT001 - it is what is counted
-        """Count one time."""
-        self._was, self._not = 0.98 * self._was + was, 0.98 * self._not + (not was)
-
-    @property
-    def is_reliable(self) -> bool:
-        """Whether it was so often enough, and hardly ever not."""
-        return self._was >= 8 and self._not * 8 <= self._was
 
 
 class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_current", "_direction", "_gave_way", "_least", "_limits", "_needed", "_resistance", "_rows",
-        "_run_time", "_stock", "_time_left", "_told_at_once", "_voltage", "current_row", "highs", "lows", "pace",
+        "_counters", "_current", "_direction", "_fitting", "_least", "_limits", "_needed", "_resistance", "_rows",
+        "_run_time", "_stock", "_voltage", "current_row", "highs", "lows", "pace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
         self._rows = layout.rows
         self._voltage, self._current = layout.place("voltage"), layout.place("current")
         self._stock, self._direction = layout.place("remaining_capacity"), layout.place("direction")
-        kinds = [row.kind for row in layout.rows]
-        self._time_left = kinds.index("echo") if "echo" in kinds else None
         self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
         clocks = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale == 1]
         self._run_time = clocks[0] if clocks else None
@@ -65,9 +42,8 @@ class Rules:
         self._limits = [row.high for row in layout.rows]
         self._least = [row.low for row in layout.rows]
         self._needed = {self._voltage, self._current, self._stock, self._direction, layout.place("output_state")}
-        self._told_at_once, self._gave_way = Habit(), Habit()
-        """Whether the time left follows a switched load at once, and the voltage as it did before."""
-        self._resistance = 0.0
+        self._resistance, self._fitting = 0.0, 0.0
+        """0.01 V per 0.01 A that the voltage gives way, and the share of the latest steps at which it did so."""
         self.pace = 1.0
         """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
 
@@ -171,40 +147,49 @@ class Rules:
         changes = (abs(after[place] - before[place]) + 3 for place in (self._current, self._voltage))
         return any(change >= MODULUS and change % MODULUS <= 6 for change in changes)
 
-    def evidence(self, last: Numbers, first: Numbers, after: Numbers | None, gaps: tuple[float, float]) -> int:
-        """Return what speaks for (above 0) or against (below 0) a switched load in `first`."""
-        return (
-            self._by_voltage(last, first)
-            + (self._by_charge(last, first, after, gaps) if after is not None else 0)
-            + self._by_time_left(last, first)
-        )
+    def bears_out(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
+        """Whether something speaks for a load that was switched in `first`.
 
-    def _by_voltage(self, last: Numbers, first: Numbers) -> int:
-        """Compare how the voltage gave way with how it does at this battery, if it is known by now."""
+        The time left is no witness: many a meter makes it from another current.
+        """
+        return self._has_given_way(last, first) or self._has_moved(last, first, after, gaps)
+
+    def contradicts(self, last: Numbers, first: Numbers) -> bool:
+        """Whether the voltage speaks against a load: it does not give way as it always does at this battery.
+
+        That of a meter which measures it earlier than the current, or of a battery that hardly gives way, says nothing.
+        """
         push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
-        expected = self._resistance * push
-        if self._gave_way.is_reliable and abs(expected) >= 6:
-            part = rise / expected
-            return 2 if 0.5 <= part <= 2 else -2 if part < 0.25 else 0
-        if abs(rise) < 2:
-            return 0
-        # 0.1 ohm at most, and never the other way.
-        return 1 if 0 < rise * push <= push * push / 10 else -2 if abs(rise) > 3 * self.highs[self._voltage] else 0
+        low, high = sorted((0.4 * self._resistance * push, 2.5 * self._resistance * push))
+        slack = self.highs[self._voltage] / 2
+        return self._fitting >= 0.9 and not low - slack <= rise <= high + slack
 
-    def _by_charge(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> int:
-        """Compare what has moved with what the currents with and without `first` would have moved, 0.001 Ah."""
+    def learn(self, before: Numbers, after: Numbers) -> None:
+        """Remember from a believed step how the voltage gives way."""
+        push, rise = self.signed(after) - self.signed(before), after[self._voltage] - before[self._voltage]
+        if abs(push) < 200:
+            return
+        resistance, known = rise / push, self._resistance
+        if abs(known * push) >= 4 or abs(rise) >= 4:
+            self._fitting += ((0.5 * known <= resistance <= 2 * known) - self._fitting) / 16
+        self._resistance += (resistance - known) / 8
+
+    def _has_given_way(self, last: Numbers, first: Numbers) -> bool:
+        """Whether the voltage went the way of the current, by no more than 0.1 ohm explains."""
+        push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
+        return abs(rise) >= 2 and 0 < rise * push <= push * push / 10
+
+    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
+        """Whether what has moved is what flows with `first`, and not what flows without it, 0.001 Ah."""
         if not gaps[0]:
-            return 0
+            return False
         currents = [self.signed(numbers) / 360 for numbers in (last, first, after)]
         without = (currents[0] + currents[2]) / 2 * sum(gaps)
         with_it = (currents[0] + currents[1]) / 2 * gaps[0] + (currents[1] + currents[2]) / 2 * gaps[1]
         expected = with_it - without
         if abs(expected) < 2.5:
-            return 0
-        parts = [(moved - without) / expected for moved in self._moved(last, after)]
-        if any(0.4 <= part <= 2.6 for part in parts):
-            return 2
-        return -2 if abs(expected) >= 8 and parts and all(part < 0.25 for part in parts) else 0
+            return False
+        return any(0.4 <= (moved - without) / expected <= 2.6 for moved in self._moved(last, after))
 
     def _moved(self, last: Numbers, after: Numbers) -> list[float]:
         """Return what has flowed by what is left and by the counters, 0.001 Ah; those that stand still tell nothing."""
@@ -220,38 +205,6 @@ class Rules:
                 )
                 moved.append(sign * in_ah)
         return [change for change in moved if change]
-
-    def learn(self, before: Numbers, after: Numbers) -> None:
-        """Remember from a believed step how the voltage gives way, and whether the time left follows at once."""
-        told = self._time_follows(before, after)
-        if told is not None:
-            self._told_at_once.add(told)
-        push, rise = self.signed(after) - self.signed(before), after[self._voltage] - before[self._voltage]
-        if abs(push) >= 200:
-            resistance = rise / push
-            known = self._resistance
-            if abs(known * push) >= 4 or abs(rise) >= 4:
-                self._gave_way.add(0.5 * known <= resistance <= 2 * known)
-            self._resistance += (resistance - known) / 8
-
-    def _by_time_left(self, last: Numbers, first: Numbers) -> int:
-        if not self._told_at_once.is_reliable:
-            return 0
-        told = self._time_follows(last, first)
-        return 0 if told is None else 2 if told else -2
-
-    def _time_follows(self, before: Numbers, after: Numbers) -> bool | None:
-        """Whether capacity over current is the time left after a step as before it; None where it cannot be told."""
-        if self._time_left is None or after[self._direction] or before[self._direction]:
-            return None
-        (old, new), (minutes, told) = (
-            (numbers[self._current] for numbers in (before, after)),
-            (numbers[self._time_left] for numbers in (before, after)),
-        )
-        if min(old, new) < 50 or abs(new - old) * 5 < old or not 0 < told < 60_000 or not 0 < minutes < 60_000:
-            return None
-        expected = after[self._stock] * 6 / new
-        return abs(told - expected) <= 2 + expected * (0.04 + 10 / new)
 
 
 def _seconds(clock: int) -> int:

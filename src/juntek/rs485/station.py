@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import replace
 
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options, ReadingDecoder, decode_identity, decode_settings, models_for
-from juntek.rs485.family import Model
+from juntek.rs485.family import Layout, Model
 from juntek.rs485.framing import Frame, Garbage
-from juntek.rs485.order import OrderWatch
-from juntek.rs485.validation import LONGEST_WAIT, NOISY, Held, Noise, Validator, Verdict
+from juntek.rs485.validation import NOISY, Held, Noise, Validator, Verdict
 
 Event = Frame | Garbage | Identity | Settings | Reading
 """A Frame among the events is a request or an acknowledgement: replies have become values."""
@@ -20,9 +19,9 @@ class Station:
     """What one address has told: its identity, its settings, and how its readings went."""
 
     __slots__ = (
-        "_count", "_decoder", "_last_time", "_noise", "_odd", "_options", "_pace", "_surprising", "_validator",
-        "_watch", "address", "doubts_identity", "heard", "identity", "message_count", "model", "nominal_capacity",
-        "proven", "settings",
+        "_count", "_decoder", "_noise", "_odd", "_options", "_surprising", "_validator", "_watch",
+        "address", "doubts_identity", "heard", "identity", "message_count", "model", "nominal_capacity", "out_of_range",
+        "proven", "settings", "verified",
     )  # fmt: skip
 
     def __init__(self, address: int, options: Options, noise: Noise) -> None:
@@ -33,6 +32,10 @@ class Station:
         self.message_count = 0
         self.heard: list[int] = []
         self.proven = False
+        self.verified = 0
+        """Replies with a checksum, a few at most, less those without since."""
+        self.out_of_range = Counter[str]()
+        """How often each number was out of its range and is missing in a reading, by key."""
         self.doubts_identity = False
         """Whether it answers as another meter would, so that it has to be asked who it is."""
         self.nominal_capacity = options.nominal_capacity
@@ -45,15 +48,8 @@ class Station:
         self._decoder: ReadingDecoder | None = None
         self._validator: Validator | None = None
         self._watch: OrderWatch | None = None
-        self._last_time: float | None = None
-        self._pace = 0.0
         self._surprising: dict[type, bytes] = {}
         """Settings and identity that differ from those known, until they come again."""
-
-    @property
-    def out_of_range(self) -> Counter[str]:
-        """How often each number was out of its range and is missing in a reading, by key."""
-        return self._decoder.out_of_range if self._decoder is not None else Counter()
 
     @property
     def doubts_settings(self) -> bool:
@@ -69,9 +65,6 @@ class Station:
         validator = self._validator
         assert validator is not None  # noqa: S101 - chosen with the model
         self._odd = (0, 0)
-        if time is not None:
-            self._pace = time - self._last_time if self._last_time is not None else 0.0
-            self._last_time = time
         if frame.checksum and validator.follows(frame.fields, time):
             return self._read(frame, time)
         if row := validator.impossible(frame.fields):
@@ -88,9 +81,7 @@ class Station:
 
     def waits_too_long(self, time: float) -> bool:
         """Whether the first of the readings that wait has had its time, as of `time`."""
-        held = self._validator.held if self._validator is not None else []
-        since = held[0].time if held else None
-        return since is not None and time - since > max(LONGEST_WAIT, 3 * self._pace)
+        return self._validator is not None and self._validator.waits_too_long(time)
 
     def _decide(self, decided: list[tuple[Held, Verdict]]) -> None:
         for held, verdict in decided:
@@ -181,7 +172,7 @@ class Station:
         self.give_up()
         self.model = models[0]
         self._count = len(frame.fields)
-        self._decoder = ReadingDecoder(self.model)
+        self._decoder = ReadingDecoder(self.model, self.out_of_range)
         self._watch = OrderWatch(self.model.readings)
         self._validator = Validator(self.model.readings, self._noise)
         self._limit()
@@ -192,3 +183,60 @@ class Station:
         if watch.settled:
             self._watch = None
         return not watch.contradicted
+
+
+# The order of voltage and current -----------------------------------------------------------------------------
+
+# The meter computes its time left from the remaining capacity and the current. Whichever number makes that time come
+# out right is the current: that is how the order of the first two numbers was proven (docs/protocol.md, Voltage first),
+# and how a meter that sends them in another order is noticed instead of guessed at.
+
+ENOUGH = 5
+"""Readings that speak for one order, with none for the other, before it counts."""
+
+
+class OrderWatch:
+    """Watches which order of voltage and current the latest readings speak for: that of the table, or the other one."""
+
+    __slots__ = ("_capacity", "_direction", "_first", "_second", "_time", "_verdicts", "speaks_for")
+
+    def __init__(self, layout: Layout) -> None:
+        self._first, self._second = layout.place("voltage"), layout.place("current")
+        self._capacity, self._direction = layout.place("remaining_capacity"), layout.place("direction")
+        self._time = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
+        self._verdicts: deque[bool] = deque(maxlen=2 * ENOUGH)
+        """Of the latest readings that can tell: whether they speak for the order of the table."""
+        self.speaks_for = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the order of the table has been seen to be right, so that watching can stop."""
+        return self.speaks_for >= ENOUGH or self._time is None
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the latest numbers only make sense in another order than the table's."""
+        return len(self._verdicts) >= ENOUGH and not any(self._verdicts)
+
+    def add(self, numbers: tuple[int, ...]) -> None:
+        """Count one discharging reading; charging ones need the nominal capacity and are left out.
+
+        One that makes no sense either way tells that the time left is not to be relied on here.
+        """
+        if self._time is None or numbers[self._direction] != 0:
+            return
+        voltage, current = numbers[self._first], numbers[self._second]
+        capacity, minutes = numbers[self._capacity], numbers[self._time]
+        if not 10 <= minutes <= 60_000 or abs(voltage - current) < max(voltage, current) // 5:
+            return
+        fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
+        self.speaks_for += fits and not fits_other
+        self._verdicts.append(fits or not fits_other)
+
+
+def _fits(capacity: int, current: int, minutes: int) -> bool:
+    """Whether capacity (mAh) at current (10 mA) lasts for so many minutes, within 5 % and a display step."""
+    if current < 20:
+        return False
+    expected = capacity * 6 / current
+    return abs(expected - minutes) <= 1.5 + expected * (0.05 + 10 / current)

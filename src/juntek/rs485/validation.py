@@ -5,8 +5,8 @@ line is damaged. Where nothing was rejected, a frame with a right checksum is ri
 does not follow from the frame before waits for the next one, and that bears it out or not:
 
 - A load or a charger was switched: only current, voltage and what follows from them moved. The charge that has moved
-  since, the voltage that gave way, or a time left that this meter is known to work out at once speak for it. A change
-  by a multiple of 255 in one number alone looks like damage, since that is what the checksum cannot see.
+  since, or the voltage that gave way, bear it out. A change by a multiple of 255 in one number alone looks like
+  damage, since that is what the checksum cannot see.
 - Anything else jumped (a counter was cleared, a capacity set): believed when the next frame follows from it.
 """
 
@@ -32,9 +32,6 @@ NOISY = 0.2
 
 FIRST = 10
 """Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
-
-UNEASY = 0.03
-"""Share from which on nothing may speak against it."""
 
 DOUBTFUL = 0.004
 """Share from which on one that looks like damage needs something that speaks for it."""
@@ -116,6 +113,9 @@ class Validator:
         last = self._last
         if last is None or self.held:
             return False
+        if numbers == last:  # a display asks more often than a meter measures
+            self._last_time = time
+            return True
         changes = list(map(sub, numbers, last))
         rules = self._rules
         if all(map(le, changes, rules.highs)) and all(map(le, rules.lows, changes)):
@@ -151,6 +151,14 @@ class Validator:
                 self._last, self._last_time = held.numbers, held.time
             decided.append((held, verdict))
         return decided
+
+    def waits_too_long(self, time: float) -> bool:
+        """Whether the first of the frames that wait has had its time, as of `time`."""
+        since = self.held[0].time if self.held else None
+        if since is None:
+            return False
+        pace = since - self._last_time if self._last_time is not None else 0.0
+        return time - since > max(LONGEST_WAIT, 3 * pace)
 
     def _judge_first(self) -> Verdict | None:
         """Return what is thought of the first frame that waits; None where the next one has to tell."""
@@ -207,10 +215,10 @@ class Validator:
             rules.seconds(last, first.numbers, self._last_time, first.time),
             rules.seconds(first.numbers, after.numbers, first.time, after.time),
         )
-        evidence = rules.evidence(last, first.numbers, after.numbers, gaps)
         suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
-        least = 1 if share >= (DOUBTFUL if suspect else NOISY) else 0 if share >= UNEASY else -1
-        if evidence < least:
+        if rules.contradicts(last, first.numbers):
+            return "rejected"
+        if share >= (DOUBTFUL if suspect else NOISY) and not rules.bears_out(last, first.numbers, after.numbers, gaps):
             return "rejected"
         rules.learn(last, first.numbers)
         return "believed"

@@ -29,6 +29,8 @@ _FRAMES = (
 )
 _OTHERS = bytes(range(32, 127)) + bytes(byte * 37 % 256 for byte in range(256))
 _SAMPLES = 16
+LONGEST_MODBUS = 64
+"""Bytes of a frame that are looked at."""
 _NMEA = re.compile(rb"\$[A-Z]{4,6},[^*\r\n]*\*[0-9A-F]{2}")
 _VE_DIRECT = re.compile(rb"\r\n(?:PID|V|I|VPV|SOC|Checksum)\t")
 
@@ -86,21 +88,24 @@ def _modbus_share(data: bytes) -> float:
     """Return which part of the bytes stands in frames with a right CRC of Modbus RTU."""
     at = covered = 0
     while at + 4 <= len(data):
-        length = next((size for size in range(4, 65) if _is_modbus(data[at : at + size], size)), 0)
+        length = _modbus_length(data[at : at + LONGEST_MODBUS])
         covered += length
         at += length or 1
     return covered / len(data) if data else 0.0
 
 
-def _is_modbus(part: bytes, size: int) -> bool:
-    if len(part) < size or not 1 <= part[1] & 0x7F <= 0x2B:
-        return False
+def _modbus_length(part: bytes) -> int:
+    """Return how long the frame is that begins here, or 0: address and function, then anything, then the CRC of it."""
+    if not 1 <= part[1] & 0x7F <= 0x2B:
+        return 0
     crc = 0xFFFF
-    for byte in part[:-2]:
+    for size, byte in enumerate(part[:-2], 1):
         crc ^= byte
         for _ in range(8):
             crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
-    return part[-2:] == crc.to_bytes(2, "little")
+        if size >= 2 and part[size : size + 2] == crc.to_bytes(2, "little"):
+            return size + 2
+    return 0
 
 
 # Bits --------------------------------------------------------------------------------------------------------

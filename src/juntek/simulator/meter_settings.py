@@ -13,7 +13,7 @@ from functools import partial
 from juntek.errors import RequestError
 from juntek.rs485.decode import raw_of, value_of
 from juntek.rs485.family import Field, Layout, Model, find_models
-from juntek.simulator.registers import Limits
+from juntek.simulator.registers import PROTECTIONS, Limits
 
 Value = float | str | None
 Encoder = Callable[[Mapping[str | int, Value]], list[int]]
@@ -89,7 +89,7 @@ class MeterSettings:
         self.variant = variant
         self._cells = cells
         self._numbers: dict[int, int] = {}
-        self.limits = Limits()
+        self.limits = Limits({})
         self.reset(capacity)
 
     def reset(self, capacity: float = RESET_CAPACITY) -> None:
@@ -133,13 +133,5 @@ class MeterSettings:
         return False
 
     def _refresh(self) -> None:
-        self.limits = Limits(
-            over_voltage=self.value("over_voltage_protection"),
-            over_current=self.value("over_current_protection"),
-            under_voltage=self.value("under_voltage_protection"),
-            negative_over_current=self.value("negative_over_current_protection"),
-            over_power=self.value("over_power_protection"),
-            over_temperature=self.value("over_temperature_protection"),
-            delay=self.value("protection_delay") or 0,
-            recovery=self.value("protection_recovery_time") or 0,
-        )
+        limits = {code: limit for code, key in PROTECTIONS.items() if (limit := self.value(key)) is not None}
+        self.limits = Limits(limits, self.value("protection_delay") or 0, self.value("protection_recovery_time") or 0)

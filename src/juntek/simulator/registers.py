@@ -6,8 +6,9 @@ The true current and voltage are counted, never what is shown. Protection has th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp
+from math import exp, inf
 from random import Random
 from typing import Literal, get_args
 
@@ -18,6 +19,15 @@ _AVERAGED = 6.0  # seconds in which an averaged current follows
 _STUCK = 5.0  # seconds for which a stuck one does not move
 
 OVER_VOLTAGE, OVER_CURRENT, LOW_VOLTAGE, NEGATIVE_OVER_CURRENT, OVER_POWER, OVER_TEMPERATURE = range(1, 7)
+PROTECTIONS = {
+    OVER_VOLTAGE: "over_voltage_protection",
+    OVER_CURRENT: "over_current_protection",
+    LOW_VOLTAGE: "under_voltage_protection",
+    NEGATIVE_OVER_CURRENT: "negative_over_current_protection",
+    OVER_POWER: "over_power_protection",
+    OVER_TEMPERATURE: "over_temperature_protection",
+}
+"""The setting of each code."""
 
 
 @dataclass(slots=True)
@@ -104,36 +114,29 @@ class Estimate:
         return int(amount * 60 / abs(self._current) * self._factor) & 0xFFFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits in V, A, W and °C, None where switched off; `delay` and `recovery` in seconds.
+    """Limits in V, A, W and °C by their codes, without those switched off; `delay` and `recovery` in seconds.
 
     A recovery of 0 means that a trip stays until the output is switched on again.
     """
 
-    over_voltage: float | None = None
-    over_current: float | None = None
-    under_voltage: float | None = None
-    negative_over_current: float | None = None
-    over_power: float | None = None
-    over_temperature: float | None = None
+    limits: Mapping[int, float]
     delay: float = 0
     recovery: float = 0
 
     def find_violation(self, voltage: float, current: float, temperature: float) -> int:
         """Return the status code of the first limit that is passed, 0 if none is."""
-        for code, value, limit in (
-            (OVER_VOLTAGE, voltage, self.over_voltage),
-            (OVER_CURRENT, -current, self.over_current),
-            (NEGATIVE_OVER_CURRENT, current, self.negative_over_current),
-            (OVER_POWER, abs(voltage * current), self.over_power),
-            (OVER_TEMPERATURE, temperature, self.over_temperature),
-        ):
-            if limit is not None and value > limit:
-                return code
-        if self.under_voltage is not None and voltage < self.under_voltage:
-            return LOW_VOLTAGE
-        return 0
+        measured = {
+            OVER_VOLTAGE: voltage,
+            OVER_CURRENT: -current,
+            NEGATIVE_OVER_CURRENT: current,
+            OVER_POWER: abs(voltage * current),
+            OVER_TEMPERATURE: temperature,
+        }
+        limits = self.limits
+        passed = (code for code, value in measured.items() if code in limits and value > limits[code])
+        return next(passed, LOW_VOLTAGE if voltage < limits.get(LOW_VOLTAGE, -inf) else 0)
 
 
 class Protection:

@@ -7,12 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from juntek.errors import RequestError
-from juntek.simulator.display import DisplayUnit
 from juntek.simulator.meter import Meter
 from juntek.simulator.ports import PtyPort, TcpPort
 from juntek.simulator.simulation_options import Display, Options
 from juntek.simulator.site import Site
-from juntek.simulator.wires import Answerer, Line, Noise
+from juntek.simulator.wires import Answerer, DisplayUnit, Line, Noise
 
 _ANY_PORT = "tcp://127.0.0.1:0"
 

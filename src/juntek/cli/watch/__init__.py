@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from juntek.cli.read import Address, Interval, ModeOption, Url
-from juntek.cli.run import ConfigFile
+from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption
+from juntek.cli.meter_access import Followed, follow
 from juntek.cli.stopping import run_until_stopped
 from juntek.errors import RequestError
 from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
-    from juntek.cli.gateway_meter import Followed
     from juntek.cli.watch.view import Watched
 
 REFRESH = 0.25
@@ -27,7 +26,7 @@ _QUIT_KEYS = b"qQ\x04"
 
 
 def watch(
-    url: Url, address: Address = 1, mode: ModeOption = "auto", interval: Interval = 1.0, config: ConfigFile = None
+    link: Link, address: Address = 1, mode: ModeOption = "auto", interval: Interval = 1.0, config: ConfigFile = None
 ) -> None:
     """Show one meter live in the terminal.
 
@@ -36,21 +35,20 @@ def watch(
     """
     from rich.console import Console  # noqa: PLC0415 - nobody else needs it
 
-    from juntek.cli.gateway_meter import follow  # noqa: PLC0415
-
     console = Console()
     if not console.is_terminal or console.is_dumb_terminal:
         raise RequestError("A live view needs a terminal; for a file or a pipe use: juntek read")
-    link = hide_secrets(url)
-    sys.stderr.write(f"Opening {link}…\n")
-    run_until_stopped(_watch(link, address, follow(url, address, config, mode, interval, None)))
+    shown = hide_secrets(link)
+    sys.stderr.write(f"Opening {shown}…\n")
+    run_until_stopped(_watch(shown, address, follow(link, address, config, mode, interval, None)))
 
 
 async def _watch(link: str, address: int, following: AbstractAsyncContextManager[Followed]) -> None:
+    from juntek.cli.gateway_meter import GatewayMeter  # noqa: PLC0415
     from juntek.cli.watch.view import Watched  # noqa: PLC0415
 
     async with following as meter:
-        watched = Watched(link, address, time.monotonic())
+        watched = Watched(link, address, time.monotonic(), by_gateway=isinstance(meter, GatewayMeter))
         updating = asyncio.create_task(_follow(meter, watched))
         showing = asyncio.create_task(_show(watched))
         try:

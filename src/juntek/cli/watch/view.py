@@ -33,6 +33,8 @@ class Watched:
     link: str
     address: int
     started: float
+    by_gateway: bool = False
+    """Whether our gateway reads the meter, and is asked."""
     update: Update | None = None
     reading: Reading | None = None
     heard: float | None = None
@@ -71,6 +73,7 @@ def _state(watched: Watched, now: float) -> Text:
     if not health.connected:
         return Text("✗ no link ", "bold red")
     words = {"listen": "listening", "poll": "polling"}.get(health.mode, "starting")
+    words = f"gateway is {words}" if watched.by_gateway else words
     return _freshness(words, None if watched.heard is None else now - watched.heard, silent=bool(health.error))
 
 
@@ -94,7 +97,7 @@ def _foot(watched: Watched, width: int) -> list[Text]:
     if health:
         parts.append(f"{'' if parts else ' '}{counted(health.frames, 'frame')}")
         reasons = ", ".join(f"{count} {reason}" for reason, count in health.garbage.most_common(3))
-        parts.append(f"garbage {sum(health.garbage.values())}{f' ({reasons})' if reasons else ''}")
+        parts.append(f"rejected {sum(health.garbage.values())}{f' ({reasons})' if reasons else ''}")
         if health.reconnects:
             parts.append(f"reconnects {health.reconnects}")
     lines += wrap("  ".join(parts), width, "bright_black")[:2]
@@ -122,7 +125,8 @@ def _doing(watched: Watched) -> list[str]:
         return ["The link is gone; trying again until it is back."]
     if health.mode == "listen":
         return [f"Listening, as a display asks; nothing of address {watched.address} yet."]
-    return [f"Asking address {watched.address}; no answer yet."]
+    who = "The gateway is asking" if watched.by_gateway else "Asking"
+    return [f"{who} address {watched.address}; no answer yet."]
 
 
 # The reading ------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -20,10 +21,8 @@ from juntek.metric import (
     Metric,
 )
 from juntek.outputs import Context
-from juntek.reading import Reading
 from juntek.samples import (
     Sample,
-    nothing_of,
     samples_of_gateway,
     samples_of_link,
     samples_of_reading,
@@ -39,32 +38,28 @@ Family = GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily
 
 
 @dataclass(slots=True)
-class Present:
-    """One meter. Where nothing was heard of it yet, there is its name only.
+class Pace:
+    """How often a meter has been heard since it answers: `heard` last, by a clock that never steps, None for never.
 
-    `update.available` tells already that a meter is silent, from how often it is asked. That a reading has a life
+    `Update.available` tells already that a meter is silent, from how often it is asked. That a reading has a life
     besides is for the day when nobody tells.
     """
 
-    update: Update
-    reading: Reading | None = None
-    heard: float = 0.0
+    heard: float | None = None
     gap: float = 0.0
 
     def take(self, update: Update, now: float) -> None:
-        """Remember an update that came at `now`, by a clock that never steps."""
-        self.update = update
+        """Remember that an update came at `now`."""
         if not update.available:
-            self.reading, self.gap = None, 0.0
+            self.heard, self.gap = None, 0.0
         elif update.reading is not None:
-            if self.reading is not None:
+            if self.heard is not None:
                 self.gap = max(self.gap, now - self.heard)
-            self.reading, self.heard = update.reading, now
+            self.heard = now
 
-    def is_up(self, now: float) -> bool:
-        """Whether the meter answers, as far as anybody knows at `now`."""
-        overdue = self.gap > 0 and now - self.heard > max(SHORTEST_LIFE, GAPS * self.gap)
-        return self.update.available and not overdue
+    def is_overdue(self, now: float) -> bool:
+        """Whether the next reading should have been here long ago."""
+        return self.heard is not None and self.gap > 0 and now - self.heard > max(SHORTEST_LIFE, GAPS * self.gap)
 
 
 class Meters(Collector):
@@ -73,11 +68,11 @@ class Meters(Collector):
     def __init__(self, context: Context, clock: Callable[[], float] = time.monotonic) -> None:
         self._context = context
         self._clock = clock
-        self._meters = {name: Present(nothing_of(name)) for name in context.meters}
+        self._paces: defaultdict[str, Pace] = defaultdict(Pace)
 
     def take(self, update: Update) -> None:
-        """Remember an update."""
-        self._meters.setdefault(update.meter, Present(update)).take(update, self._clock())
+        """Remember when an update came; what it says is in the context."""
+        self._paces[update.meter].take(update, self._clock())
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics, in the order of the tables in `metric`."""
@@ -99,13 +94,15 @@ class Meters(Collector):
 
     def _samples(self) -> Iterator[Sample]:
         now, context = self._clock(), self._context
-        for meter in list(self._meters.values()):
-            is_up = meter.is_up(now)
-            yield from samples_of_link(context.site, meter.update, is_up=is_up)
+        for update in context.updates():
+            pace = self._paces[update.meter]
+            is_up = update.available and not pace.is_overdue(now)
+            reading = update.reading if pace.heard is not None else None
+            yield from samples_of_link(context.site, update, is_up=is_up)
             if is_up:
-                if meter.reading is not None:
-                    yield from samples_of_reading(context.site, meter.update.meter, meter.reading)
-                yield from samples_of_settings(context.site, meter.update, meter.reading)
+                if reading is not None:
+                    yield from samples_of_reading(context.site, update.meter, reading)
+                yield from samples_of_settings(context.site, update, reading)
         yield from samples_of_gateway(context.site, context.gateway, context.version, context.sinks, context.time())
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from juntek.names import slug
 from juntek.outputs import Context, Handle, Output
-from juntek.outputs.mqtt.mqtt_options import MqttOptions
-from juntek.outputs.mqtt.mqtt_timing import TIMING, Timing
+from juntek.outputs.mqtt.mqtt_options import TIMING, MqttOptions, Timing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 from juntek.control import Control, Permission, controls_of
 from juntek.outputs.mqtt import topic_layouts
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, entity_discovery, link
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, entity_discovery, link, topics_of
 from juntek.reading import average
 
 if TYPE_CHECKING:
     from juntek.outputs import Context
-    from juntek.outputs.mqtt.mqtt_options import Options
-    from juntek.outputs.mqtt.mqtt_timing import Timing
+    from juntek.outputs.mqtt.mqtt_options import MqttOptions, Timing
     from juntek.outputs.mqtt.publisher import Publisher
     from juntek.reading import Reading
     from juntek.update import Update
@@ -35,20 +34,25 @@ class Connection:
     """What all meters share."""
 
     publisher: Publisher
-    options: Options
+    options: MqttOptions
     context: Context
     timing: Timing
     permission: Permission
     places: dict[str, str] = field(default_factory=dict)
     """Which meter has each place of the older layout, by its device."""
 
+    def topics(self, meter: str) -> Topics:
+        """Return the topics of a meter, by the name that it has in the configuration or there."""
+        options = self.options
+        return topics_of(meter, base_topic=options.base_topic, discovery_prefix=options.discovery_prefix)
+
 
 class MeterTopics:
     """The topics of one meter over one connection; every method that publishes raises BrokerError."""
 
-    def __init__(self, name: str, topics: Topics, connection: Connection) -> None:
+    def __init__(self, name: str, connection: Connection) -> None:
         self._name = name
-        self._topics = topics
+        self._topics = connection.topics(name)
         self._connection = connection
         self._options = connection.options
         self._publish = connection.publisher.publish

@@ -13,16 +13,14 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from juntek.control import NotAllowedError, Permission, Result, carry_out, controls_of, find_control, plan, plan_action
+from juntek.control import NotAllowedError, carry_out, controls_of, find_control, plan, plan_action
 from juntek.errors import JuntekError
 from juntek.names import slug
 from juntek.outputs.mqtt.meter_topics import encode
 from juntek.reading import iso_time
 
 if TYPE_CHECKING:
-    from juntek.outputs import Context
-    from juntek.outputs.mqtt.messages import Topics
-    from juntek.outputs.mqtt.publisher import Publisher
+    from juntek.outputs.mqtt.meter_topics import Connection
     from juntek.update import Update
 
 log = logging.getLogger(__name__)
@@ -30,7 +28,7 @@ log = logging.getLogger(__name__)
 SECTION: Final = "mqtt commands"
 LONGEST_MESSAGE: Final = 512
 MOST_WAITING: Final = 20
-MOST_KNOWN: Final = 1000
+MOST_KNOWN: Final = 2000
 LOG_EVERY: Final = 60.0
 """s between two lines of the log about what was refused."""
 
@@ -48,45 +46,34 @@ class Wish(NamedTuple):
 class Memory:
     """What is remembered over connections: what was heard of late, and how much of it was refused, by reason."""
 
-    ids: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    heard: OrderedDict[tuple[str, str], tuple[Any, float]] = field(default_factory=OrderedDict)
+    heard: OrderedDict[str | tuple[str, str], tuple[str, float]] = field(default_factory=OrderedDict)
+    """The value and its time, by the id that came with it, or by meter and key."""
     refused: Counter[str] = field(default_factory=Counter)
     logged: float = float("-inf")
 
     def repeats(self, wish: Wish, now: float, repeat: float) -> bool:
         """Whether a command was heard before: its id ever, or the same last for this key in `repeat` seconds."""
-        if wish.identity is not None:
-            if wish.identity in self.ids:
-                return True
-            self.ids[wish.identity] = None
-            if len(self.ids) > MOST_KNOWN:
-                self.ids.popitem(last=False)
-            return False
-        place = (wish.meter, wish.key)
+        place, value = (wish.meter, wish.key) if wish.identity is None else wish.identity, repr(wish.value)
         before = self.heard.pop(place, None)
-        if before is not None and before[0] == repr(wish.value) and now - before[1] < repeat:
-            self.heard[place] = before
-            return True
-        self.heard[place] = (repr(wish.value), now)
+        repeats = before is not None and (
+            wish.identity is not None or (before[0] == value and now - before[1] < repeat)
+        )
+        self.heard[place] = before if before and repeats else (value, now)
         if len(self.heard) > MOST_KNOWN:
             self.heard.popitem(last=False)
-        return False
+        return repeats
 
 
 class Commands:
     """What comes over one connection, one after the other."""
 
-    def __init__(
-        self, context: Context, permission: Permission, publisher: Publisher, topics: dict[str, Topics], repeat: float
-    ) -> None:
-        self._context = context
-        self._permission = permission
-        self._publisher = publisher
-        self._topics = topics
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._context = connection.context
+        self._permission = connection.permission
+        self._names = {slug(meter): meter for meter in self._context.meters}
         """Of each meter, by the name that it has in topics."""
-        self._names = {slug(meter): meter for meter in context.meters}
-        self._repeat = repeat
-        self._memory: Memory = context.carry_over.setdefault(SECTION, Memory())
+        self._memory: Memory = self._context.carry_over.setdefault(SECTION, Memory())
         self._waiting: asyncio.Queue[tuple[Wish, str]] = asyncio.Queue()
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
@@ -121,7 +108,11 @@ class Commands:
         if not self._permission.allows(control):
             return "not allowed"
         now = asyncio.get_running_loop().time()
-        return "repeated" if self._memory.repeats(wish._replace(key=control.key), now, self._repeat) else ""
+        return (
+            "repeated"
+            if self._memory.repeats(wish._replace(key=control.key), now, self._connection.timing.repeat)
+            else ""
+        )
 
     async def _obey(self, wish: Wish) -> None:
         try:
@@ -141,7 +132,8 @@ class Commands:
             await self._publish(wish, {"outcome": "obeyed", "detail": "It was so already."})
             return
         (result,) = await carry_out(self._context.send, lambda: self._look(wish.meter), changes, who="MQTT")
-        await self._publish(wish, _facts(result))
+        facts = {"old": result.change.old, "new": result.change.new}
+        await self._publish(wish, facts | {"outcome": result.outcome, "detail": result.detail})
 
     async def _tell(self, wish: Wish, reason: str, detail: str = "") -> None:
         self._count(reason, f"{wish.meter}/{wish.key}")
@@ -150,7 +142,8 @@ class Commands:
     async def _publish(self, wish: Wish, facts: dict[str, Any]) -> None:
         head = {"time": iso_time(self._context.time()), "key": wish.key[:80], "value": wish.value, "id": wish.identity}
         message = {"old": None, "new": None, **head, **facts, "refused": dict(self._memory.refused)}
-        await self._publisher.publish(self._topics[wish.meter].outcome, encode(message), retain=False)
+        topic = self._connection.topics(wish.meter).outcome
+        await self._connection.publisher.publish(topic, encode(message), retain=False)
 
     def _count(self, reason: str, what: str) -> None:
         self._memory.refused[reason] += 1
@@ -188,6 +181,9 @@ def _read(meter: str, key: str, payload: bytes) -> Wish | None:
         return Wish(meter, key, text.strip(), None)
     try:
         body = json.loads(text)
+        json.dumps(
+            body, ensure_ascii=False, allow_nan=False
+        ).encode()  # what became of it repeats it: no endless number, no half a surrogate
     except (ValueError, RecursionError):
         return None
     identity = body.get("id")
@@ -195,8 +191,3 @@ def _read(meter: str, key: str, payload: bytes) -> Wish | None:
         return None
     value = body.get("value")
     return Wish(meter, key, value, identity) if isinstance(value, str | int | float | None) else None
-
-
-def _facts(result: Result) -> dict[str, Any]:
-    change = result.change
-    return {"old": change.old, "new": change.new, "outcome": result.outcome, "detail": result.detail}

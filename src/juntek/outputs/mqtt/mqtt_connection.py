@@ -9,27 +9,33 @@ import asyncio
 import logging
 import math
 import socket
+import ssl
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from juntek.errors import JuntekError
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.files import read_bytes, read_secret
 from juntek.names import slug
-from juntek.network import Mend, explain_no_connection
-from juntek.outputs.mqtt.credentials import make_tls_context, read_password
+from juntek.network import Mend, explain_no_connection, make_tls_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from paho.mqtt.client import Client as PahoClient
 
-    from juntek.outputs.mqtt.mqtt_options import Options
-    from juntek.outputs.mqtt.mqtt_timing import Timing
+    from juntek.outputs.mqtt.mqtt_options import MqttOptions, Timing
 
 KEEP_ALIVE: Final = 30
 """Seconds: after one and a half times this the broker speaks the last will of a machine that lost its power."""
+LARGEST_MESSAGE: Final = 128 * 1024
+"""Bytes that a broker may send us at once, where MQTT 5 lets us say so; our own discovery is a third of it."""
+MOST_UNREAD: Final = 10_000
+"""Messages that wait to be looked at; a thousand meters have two thousand at a start."""
 
 _BAD_PROTOCOL, _BAD_LOGIN, _NOT_ALLOWED = 132, 134, 135
 """Reason codes of MQTT 5, section 2.4; those of 3.1.1 come translated."""
@@ -53,7 +59,7 @@ class ClosedUnansweredError(aiomqtt.MqttError):
 
 
 @asynccontextmanager
-async def connect(options: Options, will: aiomqtt.Will, timing: Timing) -> AsyncIterator[aiomqtt.Client]:
+async def connect(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> AsyncIterator[aiomqtt.Client]:
     """Yield a connected client; raises ConfigurationError for bad files and BrokerError for everything else.
 
     Its calls wait for ever: whoever makes one says how long.
@@ -68,8 +74,10 @@ async def connect(options: Options, will: aiomqtt.Will, timing: Timing) -> Async
                 await client.__aexit__(None, None, None)
 
 
-async def _log_in(options: Options, will: aiomqtt.Will, timing: Timing) -> aiomqtt.Client:
-    password, context = read_password(options), make_tls_context(options)
+async def _log_in(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> aiomqtt.Client:
+    password, context = read_password(options), make_context(options) if options.tls else None
+    limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's own, without types
+    limits.MaximumPacketSize = LARGEST_MESSAGE
     newest, oldest = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
     versions = {"auto": (newest, oldest), "5": (newest,), "3.1.1": (oldest,)}[options.protocol]
     for version in versions:
@@ -86,6 +94,8 @@ async def _log_in(options: Options, will: aiomqtt.Will, timing: Timing) -> aiomq
             # Its own waiting loses a cancellation that meets the answer (asyncio.wait_for of Python 3.11).
             timeout=math.inf,
             logger=_WIRE_LOG,
+            max_queued_incoming_messages=MOST_UNREAD,
+            properties=limits if version is newest else None,
             # Small messages must not wait for the answer to the one before.
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
@@ -97,6 +107,43 @@ async def _log_in(options: Options, will: aiomqtt.Will, timing: Timing) -> aiomq
         else:
             return client
     raise AssertionError  # pragma: no cover - the last version returns or raises
+
+
+def read_password(options: MqttOptions) -> str | None:
+    """Return the password from the environment or its file; raises ConfigurationError for a file that is no use."""
+    if options.password is not None or options.password_file is None:
+        return options.password
+    return read_secret("mqtt.password", None, options.password_file)
+
+
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails, which the library does not."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the parent
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def make_context(options: MqttOptions) -> ssl.SSLContext:
+    """Return what TLS needs; raises ConfigurationError for a file that is no use."""
+    context = make_tls_context(options.ca_file, "mqtt.ca_file")
+    context.sslsocket_class = _TidySocket
+    if options.certificate_file is not None:
+        key_file = options.key_file or options.certificate_file
+        read_bytes(options.certificate_file, "mqtt.certificate_file")
+        read_bytes(key_file, "mqtt.key_file")
+        try:
+            # An empty password: with none at all, a key that needs one would be asked for on the terminal.
+            context.load_cert_chain(options.certificate_file.expanduser(), key_file.expanduser(), password="")
+        except ssl.SSLError:
+            raise ConfigurationError(
+                f"mqtt.certificate_file {options.certificate_file} and mqtt.key_file {key_file} are not a certificate "
+                "and its key in PEM form."
+            ) from None
+    return context
 
 
 async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
@@ -118,6 +165,7 @@ async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
             own = paho.on_disconnect
             paho.on_socket_open = _after(paho.on_socket_open, lambda: end_in(answer_timeout))
             paho.on_disconnect = _after(own, end)
+            paho.on_socket_register_write = write_when_ready(loop)
             await client.__aenter__()
             paho.on_disconnect = own
     except BaseException as error:
@@ -143,6 +191,32 @@ def _after(first: Callable[..., None] | None, then: Callable[[], None]) -> Calla
         loop.call_soon_threadsafe(then)
 
     return both
+
+
+def write_when_ready(loop: asyncio.AbstractEventLoop) -> Callable[[PahoClient, Any, Any], None]:
+    """Return what lets the loop send when a socket takes something.
+
+    The library's own breaks where the socket is closed before the loop comes to that.
+    """
+
+    def register(paho: PahoClient, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - those of the library
+        del userdata
+        number: int = sock.fileno()
+
+        def write() -> None:
+            try:
+                paho.loop_write()
+            except Exception:  # noqa: BLE001 - who reads notices that the connection broke
+                loop.remove_writer(number)
+
+        def add() -> None:
+            if sock.fileno() == number:  # else it is closed
+                with suppress(OSError, ValueError):
+                    loop.add_writer(number, write)
+
+        loop.call_soon_threadsafe(add)
+
+    return register
 
 
 def _write_at_once(paho: PahoClient) -> None:
@@ -175,7 +249,7 @@ def _reason(error: BaseException | None) -> int | None:
     return code.value if isinstance(code, ReasonCode) else None
 
 
-def explain_refusal(options: Options, error: Exception) -> str:
+def explain_refusal(options: MqttOptions, error: Exception) -> str:
     """Return the sentence for a connection that did not come about."""
     broker = f"The MQTT broker at {options.host}:{options.port}"
     reason = _reason(error)
@@ -195,7 +269,7 @@ def explain_refusal(options: Options, error: Exception) -> str:
     return explain_no_connection(error, broker, _MEND, host=options.host, tls=options.tls)
 
 
-def _explain_close(options: Options, broker: str) -> str:
+def _explain_close(options: MqttOptions, broker: str) -> str:
     closed = f"{broker} closes the connection before it answers"
     if not options.tls:
         return f"{closed}; if that is its TLS port, set mqtt.tls = true."
@@ -204,7 +278,7 @@ def _explain_close(options: Options, broker: str) -> str:
     return f"{closed}; check that it accepts the certificate in mqtt.certificate_file."
 
 
-def explain_loss(options: Options) -> str:
+def explain_loss(options: MqttOptions) -> str:
     """Return the sentence for a connection that broke; few brokers say why they close one."""
     return (
         f"The connection to the MQTT broker at {options.host}:{options.port} broke; check that it runs and that no "

@@ -1,9 +1,11 @@
-"""The keys of the [mqtt] section; rule: checks values only, opens no file and no connection."""
+"""The keys of the [mqtt] section, and what happens by the clock; rule: opens no file and no connection."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,10 +25,16 @@ def _topic_problem(topic: str) -> str | None:
     return None
 
 
+def _is_ip(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(host.partition("%")[0]))
+    return False
+
+
 def _host_problem(host: str) -> str | None:
     if not host.strip():
         return "is empty; give the name or address of the broker."
-    if "://" not in host and "@" not in host and "/" not in host:
+    if not any(character in host for character in "/@[") and (":" not in host or _is_ip(host)):
         return None
     scheme, _, rest = host.rpartition("://")
     user, _, place = rest.partition("/")[0].rpartition("@")
@@ -103,4 +111,25 @@ class MqttOptions:
             yield "mqtt.key_file needs its certificate; set mqtt.certificate_file too."
 
 
-Options = MqttOptions
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What happens by the clock, all in seconds; no key of the configuration, only tests have others.
+
+    `answer`: what a broker has for an answer. `check`: between two looks at what may be due. `link`: between two
+    messages about a link whose counts go on and which is otherwise as it was. `settle`: between two discovery messages
+    of one meter, as Home Assistant drops parts of one that follows too soon. `birth`: from a birth of Home Assistant to
+    our answer, so that not all gateways answer at once. `change`: from a state to one that goes out at once. `goodbye`:
+    what a clean leave may take. `repeat`: in which the same command again is taken for the one before.
+    """
+
+    answer: float = 10.0
+    check: float = 1.0
+    link: float = 30.0
+    settle: float = 5.0
+    birth: tuple[float, float] = (0.1, 0.6)
+    change: float = 1.0
+    repeat: float = 10.0
+    goodbye: float = 3.0
+
+
+TIMING = Timing()

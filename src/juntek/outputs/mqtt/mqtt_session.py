@@ -17,24 +17,23 @@ import aiomqtt
 from juntek.control import Permission
 from juntek.errors import ConfigurationError
 from juntek.names import slug
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, topics_of
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, topics_of
 from juntek.outputs.mqtt.meter_topics import Connection, MeterTopics, encode
 from juntek.outputs.mqtt.mqtt_commands import Commands
-from juntek.outputs.mqtt.mqtt_connection import BrokerError, connect
+from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, BrokerError, connect
 from juntek.outputs.mqtt.publisher import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from juntek.outputs import Context
-    from juntek.outputs.mqtt.mqtt_options import Options
-    from juntek.outputs.mqtt.mqtt_timing import Timing
+    from juntek.outputs.mqtt.mqtt_options import MqttOptions, Timing
     from juntek.update import Update
 
 
 @asynccontextmanager
 async def open_session(
-    options: Options, context: Context, timing: Timing
+    options: MqttOptions, context: Context, timing: Timing
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Connect, say that the gateway is online, and yield `handle(update)`; see `juntek.outputs.mqtt.open_sink`."""
     if "gateway" in map(slug, context.meters):
@@ -57,22 +56,22 @@ class Session:
     """One connection. `handle` raises BrokerError when it broke, and so do the tasks in their group."""
 
     def __init__(
-        self, client: aiomqtt.Client, options: Options, context: Context, timing: Timing, group: asyncio.TaskGroup
+        self, client: aiomqtt.Client, options: MqttOptions, context: Context, timing: Timing, group: asyncio.TaskGroup
     ) -> None:
         self._client = client
         self._options = options
         self._context = context
         self._timing = timing
-        self._status = f"{options.discovery_prefix}/status"
-        self._gateway = topics_of("", base_topic=options.base_topic).gateway
-        self._meters: dict[str, MeterTopics] = {}
         self._group = group
+        self._status = f"{options.discovery_prefix}/status"
         self._publisher = Publisher(client, options, timing.answer, group)
         permission = Permission.of(options.allow_control)
         self._connection = Connection(self._publisher, options, context, timing, permission)
-        topics = {slug(meter): self._topics(meter) for meter in context.meters}
-        self._commands = Commands(context, permission, self._publisher, topics, timing.repeat) if permission else None
+        self._topics = self._connection.topics
+        self._gateway = self._topics("").gateway
+        self._commands = Commands(self._connection) if permission else None
         self._sets = re.compile(rf"{re.escape(options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
+        self._meters: dict[str, MeterTopics] = {}
         self._other_form: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._born = asyncio.Event()
@@ -96,7 +95,7 @@ class Session:
             # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
             await self._publisher.subscribe(f"{self._options.discovery_prefix}/device/+/config")
         if self._commands is not None:
-            await self._publisher.subscribe_commands(f"{self._options.base_topic}/+/set/+")
+            await self._publisher.subscribe(f"{self._options.base_topic}/+/set/+", commands=True)
             self._start(self._commands.run())
         self._start(self._check())
         self._start(self._answer_births())
@@ -122,7 +121,7 @@ class Session:
             await meter.on_reading(update.reading)
 
     def _add(self, name: str) -> MeterTopics:
-        meter = self._meters[name] = MeterTopics(name, self._topics(name), self._connection)
+        meter = self._meters[name] = MeterTopics(name, self._connection)
         if self._options.interval:
             self._start(meter.publish_states())
         return meter
@@ -173,6 +172,8 @@ class Session:
         Discovery of the latter stays: Home Assistant logs a warning for every entity that is turned off in a device
         that is removed over MQTT. The owner deletes the device there, which clears the topic too.
         """
+        if len(message) > LARGEST_MESSAGE:
+            return
         history, reason = self._context.look_at_history()
         now = {"available": False, "connected": False, "history": history, "history_error": reason}
         try:
@@ -185,9 +186,6 @@ class Session:
             topics = self._topics(meter)
             await self._publisher.publish(topics.availability, OFFLINE)
             await self._publisher.publish(topics.link, corrected)
-
-    def _topics(self, meter: str) -> Topics:
-        return topics_of(meter, base_topic=self._options.base_topic, discovery_prefix=self._options.discovery_prefix)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._tasks.append(self._group.create_task(work))

@@ -18,7 +18,7 @@ from juntek.outputs.mqtt.mqtt_connection import BrokerError, explain_loss
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from juntek.outputs.mqtt.mqtt_options import Options
+    from juntek.outputs.mqtt.mqtt_options import MqttOptions
 
 MOST_UNCONFIRMED: Final = 10
 """Messages on their way that the broker has not confirmed; some brokers take no more (MQTT 5, Receive Maximum)."""
@@ -32,7 +32,7 @@ class Publisher:
     """
 
     def __init__(
-        self, client: aiomqtt.Client, options: Options, confirm_timeout: float, group: asyncio.TaskGroup
+        self, client: aiomqtt.Client, options: MqttOptions, confirm_timeout: float, group: asyncio.TaskGroup
     ) -> None:
         self.broken = False
         """Whether the connection is."""
@@ -43,21 +43,15 @@ class Publisher:
         self._room = asyncio.Semaphore(MOST_UNCONFIRMED)
         self._unconfirmed: set[asyncio.Task[None]] = set()
 
-    async def subscribe(self, topic: str) -> None:
-        """Subscribe with QoS 1 and wait for the confirmation. Raises BrokerError."""
-        with self.explained():
-            async with asyncio.timeout(self._confirm_timeout):
-                await self._client.subscribe(topic, qos=1)
+    async def subscribe(self, topic: str, *, commands: bool = False) -> None:
+        """Subscribe with QoS 1 and wait for the confirmation. Raises BrokerError.
 
-    async def subscribe_commands(self, topic: str) -> None:
-        """Subscribe so that nothing comes twice or was retained; with MQTT 5 what is about to be is told.
-
-        Raises BrokerError.
+        Of `commands` nothing comes twice or was retained before; with MQTT 5 what is about to be is told.
         """
-        options = SubscribeOptions(qos=0, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        only_new = SubscribeOptions(qos=0, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         with self.explained():
             async with asyncio.timeout(self._confirm_timeout):
-                await self._client.subscribe(topic, qos=0, options=options)
+                await self._client.subscribe(topic, qos=0 if commands else 1, options=only_new if commands else None)
 
     async def publish(self, topic: str, payload: str | bytes, *, qos: int = 1, retain: bool = True) -> None:
         """Send a message after all that were given before; with QoS 1 it is confirmed later. Raises BrokerError."""

@@ -8,23 +8,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from juntek.history import Database
 from juntek.history.cursors import Cursor, Cursors
-from juntek.history.fields import times_of
+from juntek.history.fields import part_of, times_of
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries.line_protocol import lines_of
-from juntek.outputs.timeseries.responses import TargetError, explain_refusal
+from juntek.outputs.timeseries.target_responses import TargetError, explain_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from juntek.outputs import SinkHealth
-    from juntek.outputs.timeseries.responses import Response
     from juntek.outputs.timeseries.target import Target
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
@@ -41,6 +42,11 @@ STEPS: Final = 3
 FAR_BEHIND: Final = 180_000
 """ms: a head that is further behind after trouble leaves a gap and goes on with what is new."""
 
+Lane = Literal["head", "past"]
+"""What of a cursor moves on: the head with what is new, or the past in a gap."""
+Spans = dict[str, tuple[int, int]]
+"""Of each meter: after when, and up to and with when, ms since 1970."""
+
 
 class Progress:
     """The cursors of one target by meter: where they stand `now`, and at least WINDOW seconds ago (`settled`).
@@ -52,8 +58,6 @@ class Progress:
 
     def __init__(self) -> None:
         self.now: dict[str, Cursor] = {}
-        self.saved: dict[str, Cursor] = {}
-        """What is on disk, as far as we know."""
         self._is_back = True
         self._then: deque[dict[str, Cursor]] = deque([{}], maxlen=STEPS + 1)
 
@@ -73,40 +77,38 @@ class Progress:
         self._then = deque([dict(self.settled)], maxlen=STEPS + 1)
 
     def merge(self, on_disk: Mapping[str, Cursor], newest: Mapping[str, int]) -> None:
-        """Take over what others have written: a new meter, or a gap that the recorder or a push has widened.
+        """Take over what others have moved: a new meter, or a gap that the recorder or a push has widened.
 
         Where a head has gone far back, go on with what is new; what lies between is sent beside it.
         """
         for meter, cursor in on_disk.items():
-            if self.saved.get(meter) == cursor:
+            if meter in self.now and self.now[meter].moves == cursor.moves:
                 continue
             for cursors in (self.now, *self._then):
                 mine = cursors.get(meter, cursor)
                 cursors[meter] = mine.widen(cursor.past, cursor.until)._replace(since=cursor.since, moves=cursor.moves)
-            self.saved[meter] = cursor
-        if not self._is_back:
-            return
-        self._is_back = False
-        for meter, cursor in self.now.items():
+        for meter, cursor in self.now.items() if self._is_back else ():
             if (last := newest.get(meter, 0)) - cursor.head > FAR_BEHIND:
                 self.now[meter] = cursor.widen(cursor.head, last)._replace(head=last)
+        self._is_back = False
 
-    def advance(self, before: Mapping[str, Cursor], after: Mapping[str, Cursor]) -> None:
-        """The target has taken all between; of no account for a cursor that has moved meanwhile."""
-        self.now |= {meter: cursor for meter, cursor in after.items() if self.now[meter] == before[meter]}
+    def advance(self, lane: Lane, reached: Mapping[str, int]) -> None:
+        """The target has taken all up to and with these times."""
+        self.now |= {meter: self.now[meter]._replace(**{lane: time}) for meter, time in reached.items()}
 
 
-class Request(NamedTuple):
-    """Lines for one request, and where the cursors stand after it."""
+class Collected(NamedTuple):
+    """Lines for one request, and up to when they are of each meter, ms since 1970."""
 
     lines: list[bytes]
-    after: dict[str, Cursor]
+    reached: dict[str, int]
     oldest: int | None
     """The time of the oldest reading, ms since 1970."""
-    lost: int = 0
+    lost: int
     """About how many readings before these the history has dropped."""
 
 
+@dataclass
 class Delivery:
     """The readings of a history on their way to one target; a context manager, for one task.
 
@@ -115,35 +117,26 @@ class Delivery:
     DatabaseError.
     """
 
-    def __init__(  # noqa: PLR0913 - from where, to whom, and who has to know
-        self,
-        options: TimeseriesOptions,
-        database: Path,
-        target: Target,
-        site: str,
-        health: SinkHealth,
-        *,
-        ends: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.progress = Progress()
-        self.health = health
-        self.sent = 0
-        """Readings that the target has taken."""
-        self.reason = ""
-        """Why the last one was refused, in the target's words."""
-        self._behind: dict[str, float | None] = {}
-        self._ends = ends
-        self._options = options
-        self._path = database
-        self._target = target
-        self._site = site
-        self._clock = clock
+    options: TimeseriesOptions
+    database: Path
+    target: Target
+    site: str
+    health: SinkHealth
+    ends: bool = field(default=False, kw_only=True)
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    progress: Progress = field(default_factory=Progress, init=False)
+    sent: int = field(default=0, init=False)
+    """Readings that the target has taken."""
+    reason: str = field(default="", init=False)
+    """Why the last one was refused, in the target's words."""
+
+    def __post_init__(self) -> None:
+        self._behind: dict[str, float] = {}
         self._newest: dict[str, int] = {}
-        self._ticked = clock()
+        self._ticked = self.clock()
         self._limit, self._limited = BATCH, 0.0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries")
-        self._opened: list[Cursors | HistoryReader] = []
+        self._thread: Executor = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries")
+        self._opened = ExitStack()
 
     async def __aenter__(self) -> Self:
         try:
@@ -155,110 +148,104 @@ class Delivery:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self._thread.shutdown)  # what was begun in the thread is waited for
-        for opened in self._opened:
-            opened.close()
+        self._opened.close()
 
     def _open(self) -> None:
-        self._store = Cursors(Database(self._path, check=False, synchronous="NORMAL"), self._options.label)
-        self._opened.append(self._store)
-        self._reader = HistoryReader(self._path)
-        self._opened.append(self._reader)
+        database = Database(self.database, check=False, synchronous="NORMAL")
+        self._store = self._opened.enter_context(closing(Cursors(database, self.options.label)))
+        self._reader = self._opened.enter_context(HistoryReader(self.database))
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - what it takes and returns
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def look(self) -> None:
         """See what is new, and keep how far everything was a minute ago."""
-        if self._clock() - self._ticked >= WINDOW / STEPS:
-            self._ticked = self._clock()
+        if self.clock() - self._ticked >= WINDOW / STEPS:
+            self._ticked = self.clock()
             self.progress.tick()
-        await self._save(self.progress.settled)
-        found: dict[str, tuple[Cursor, int]] = await self._run(self._store.look)
+        found: dict[str, tuple[Cursor, int]] = await self._run(self._save_and_look, dict(self.progress.settled))
         self._newest = {meter: newest for meter, (_, newest) in found.items()}
         self.progress.merge({meter: cursor for meter, (cursor, _) in found.items()}, self._newest)
 
     async def keep(self) -> None:
         """Keep where the cursors are now, in place of where they were a minute ago."""
-        await self._save(self.progress.now)
-
-    async def _save(self, cursors: Mapping[str, Cursor]) -> None:
-        cursors = dict(cursors)
-        await self._run(self._store.save, dict(self.progress.saved), cursors)
-        self.progress.saved |= cursors
+        await self._run(self._store.save, dict(self.progress.now))
 
     async def send_new(self) -> int:
         """Send what is after the heads, as far as it fits into one request; return how many readings that were."""
-        heads = {
-            meter: cursor for meter, cursor in self.progress.now.items() if self._newest.get(meter, 0) > cursor.head
-        }
-        count = await self._send("new", self._collect_new, heads, self._limit) if heads else 0
-        if count < self._limit:
-            self._show("new", None)
+        heads = {meter: (cursor.head, self._newest.get(meter, 0)) for meter, cursor in self.progress.now.items()}
+        spans = {meter: span for meter, span in heads.items() if span[0] < span[1]}
+        count = await self._send("head", spans, self._limit) if spans else 0
+        if not self.has_new:
+            self._show("head", None)
         return count
+
+    @property
+    def has_new(self) -> bool:
+        """Whether more of what was new at the last look is to be sent."""
+        return any(self._newest.get(meter, 0) > cursor.head for meter, cursor in self.progress.now.items())
 
     async def send_past(self, limit: int = BATCH) -> int | None:
         """Send the oldest of what lies in gaps; return how many readings that were, None where there are no gaps."""
-        gaps = {meter: cursor for meter, cursor in self.progress.now.items() if cursor.has_gap}
+        gaps = {meter: (cursor.past, cursor.until) for meter, cursor in self.progress.now.items() if cursor.has_gap}
         if not gaps:
             self._show("past", None)
             return None
-        meter = min(gaps, key=lambda name: gaps[name].past)
-        return await self._send("past", self._collect_past, {meter: gaps[meter]}, min(limit, self._limit))
+        meter = min(gaps, key=gaps.__getitem__)
+        return await self._send("past", {meter: gaps[meter]}, min(limit, self._limit))
 
-    async def _send(
-        self, what: str, collect: Callable[[dict[str, Cursor], int], Request], cursors: dict[str, Cursor], limit: int
-    ) -> int:
-        request: Request = await self._run(collect, cursors, limit)
-        if request.oldest is not None:
-            self._show(what, request.oldest / 1000)
+    async def _send(self, lane: Lane, spans: Spans, limit: int) -> int:
+        collected: Collected = await self._run(self._collect, lane, spans, limit)
+        if collected.oldest is not None:
+            self._show(lane, collected.oldest / 1000)
         try:
-            await self._hand_over(request.lines)
+            await self._hand_over(collected.lines)
         except BaseException:
             self.progress.go_back()
             raise
-        if self._target.take_new_connection():
+        if self.target.take_new_connection():
             self.progress.go_back()
-        self.progress.advance(cursors, request.after)
-        self.health.lost += request.lost
-        return len(request.lines)
+        else:
+            self.progress.advance(lane, collected.reached)
+            self.health.lost += collected.lost
+        return len(collected.lines)
 
     def wait_since(self, time: float | None) -> None:
         """Say that nothing was answered since a time (s since 1970), or with None that all was."""
-        self._show("asked", time if time is None else self._behind.get("asked") or time)
+        self._show("asked", time and self._behind.get("asked", time))
 
     def _show(self, what: str, since: float | None) -> None:
-        self._behind[what] = since
-        self.health.fall_behind(*self._behind.values())
+        self._behind.pop(what, None)
+        if since is not None:
+            self._behind[what] = since
+        self.health.behind = min(self._behind.values(), default=None)
 
     # Out of the history, in the thread ----------------------------------------------------------------------
 
-    def _collect_new(self, cursors: dict[str, Cursor], limit: int) -> Request:
-        lines: list[bytes] = []
-        after: dict[str, Cursor] = {}
-        oldest: list[int] = []
-        for meter, cursor in cursors.items():
-            if len(lines) >= limit:
-                break
-            batch = self._reader.read_after(meter, cursor.head, limit - len(lines))
-            if times := times_of(batch):
-                lines += lines_of(self._site, meter, batch)
-                oldest.append(times[0])
-                after[meter] = cursor._replace(head=times[-1])
-        return Request(lines, after, min(oldest, default=None))
+    def _save_and_look(self, settled: Mapping[str, Cursor]) -> dict[str, tuple[Cursor, int]]:
+        self._store.save(settled)
+        return self._store.look()
 
-    def _collect_past(self, cursors: dict[str, Cursor], limit: int) -> Request:
-        ((meter, cursor),) = cursors.items()
-        batch = self._reader.read_after(meter, cursor.past, limit)
-        times = [time for time in times_of(batch) if time <= cursor.until]
-        lines = lines_of(self._site, meter, [column[: len(times)] for column in batch])
-        past = times[-1] if len(times) == limit else cursor.until
-        lost = self._store.count(meter, cursor.past, times[0] - 1 if times else cursor.until)
-        return Request(lines, {meter: cursor._replace(past=past)}, times[0] if times else None, lost)
+    def _collect(self, lane: Lane, spans: Spans, limit: int) -> Collected:
+        lines: list[bytes] = []
+        reached: dict[str, int] = {}
+        firsts: list[int] = []
+        lost = 0
+        for meter, (after, until) in spans.items():
+            if (room := limit - len(lines)) <= 0:
+                break
+            batch = self._reader.read_after(meter, after, room)
+            times = [time for time in times_of(batch) if time <= until]
+            lines += lines_of(self.site, meter, part_of(batch, 0, len(times)))
+            reached[meter] = times[-1] if len(times) == room else until
+            firsts += times[:1]
+            if lane == "past":
+                lost += self._store.count(meter, after, times[0] - 1 if times else until)
+        return Collected(lines, reached, min(firsts, default=None), lost)
 
     def _newest_line(self) -> list[bytes]:
-        newest = {meter: max(self._newest.get(meter, 0), cursor.head) for meter, cursor in self.progress.now.items()}
-        meter = max(newest, key=newest.__getitem__)
-        return lines_of(self._site, meter, self._reader.read_after(meter, newest[meter] - 1, 1))
+        meter = max(self._newest, key=self._newest.__getitem__)
+        return lines_of(self.site, meter, self._reader.read_after(meter, self._newest[meter] - 1, 1))
 
     # To the target ------------------------------------------------------------------------------------------
 
@@ -270,15 +257,22 @@ class Delivery:
         """
         if not lines:
             return
-        response = await self._write(lines)
+        try:
+            response = await self.target.write(lines)
+        except TargetError as error:
+            if error.is_slow:
+                self._limit, self._limited = max(len(lines) // 2, SMALLEST_BATCH), self.clock()
+            raise
+        if self._limit < BATCH and self.clock() - self._limited > GROWS_AFTER:
+            self._limit, self._limited = min(2 * self._limit, BATCH), self.clock()
         if response.is_good:
             self.sent += len(lines)
             return
         if not is_checked and response.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            if not (self._ends and self.sent):
+            if not (self.ends and self.sent):
                 newest: list[bytes] = await self._run(self._newest_line)
-                if not (await self._target.write(newest)).is_good:
-                    raise explain_refusal(self._options, response.reason)
+                if not (await self.target.write(newest)).is_good:
+                    raise explain_refusal(self.options, response.reason)
             is_checked = True
         if len(lines) == 1 or response.dropped >= len(lines):
             self.health.refused += len(lines)
@@ -287,14 +281,3 @@ class Delivery:
         middle = len(lines) // 2
         await self._hand_over(lines[:middle], is_checked=is_checked)
         await self._hand_over(lines[middle:], is_checked=is_checked)
-
-    async def _write(self, lines: Sequence[bytes]) -> Response:
-        try:
-            response = await self._target.write(lines)
-        except TargetError as error:
-            if error.is_slow:
-                self._limit, self._limited = max(len(lines) // 2, SMALLEST_BATCH), self._clock()
-            raise
-        if self._limit < BATCH and self._clock() - self._limited > GROWS_AFTER:
-            self._limit, self._limited = min(2 * self._limit, BATCH), self._clock()
-        return response

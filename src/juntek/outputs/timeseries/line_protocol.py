@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, times_of
+from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, charge_of, percent_of, times_of
 from juntek.metric import BATTERY_METRICS, MEASUREMENT, METER, READING_METRICS, SITE, Metric
 
 if TYPE_CHECKING:
@@ -58,27 +58,19 @@ def _states_of_charge(metric: Metric, batch: Batch) -> Iterable[str]:
     is_watched = believed.count(None) < len(believed)
     if metric.key == METERED and not is_watched:
         return repeat("")
-    metered = _metered(metric, batch)
-    if not is_watched:
-        return metered
-    told = map(_Texts(metric).__getitem__, believed) if metric.key == CHARGE else repeat("")
-    pairs = zip(believed, told, metered, strict=False)
-    return [meter if (belief is None) == (metric.key == CHARGE) else text for belief, text, meter in pairs]
-
-
-def _metered(metric: Metric, batch: Batch) -> Iterable[str]:
-    start = f",{metric.field}="
     left_scale, nominal_scale = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
-
-    def text(left: int | None, nominal: int | None) -> str:
-        if left is None or not nominal:
-            return ""
-        percent = 100 * (left / left_scale) / (nominal / nominal_scale)  # as a reading works it out
-        return f"{start}{round(round(min(max(percent, 0.0), 100.0), 2) / metric.divisor, 4)!r}"
-
     pairs = list(zip(batch[PLACES["remaining_capacity"]], batch[PLACES["nominal_capacity"]], strict=True))
-    texts = {pair: text(*pair) for pair in set(pairs)}
-    return map(texts.__getitem__, pairs)
+    percents = {
+        (left, nominal): percent_of(left and left / left_scale, nominal and nominal / nominal_scale)
+        for left, nominal in set(pairs)
+    }
+    values = [percents[pair] for pair in pairs]
+    if is_watched:
+        values = charge_of(metric.key, [number and number / SCALES[CHARGE] for number in believed], values)
+    texts = {
+        value: "" if value is None else f",{metric.field}={round(value / metric.divisor, 4)!r}" for value in set(values)
+    }
+    return map(texts.__getitem__, values)
 
 
 def lines_of_samples(samples: Iterable[Sample], now: float) -> list[bytes]:

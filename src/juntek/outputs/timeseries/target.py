@@ -1,7 +1,7 @@
 """The far end: Influx line protocol over HTTP; rule: every failure is one sentence, and the library's errors end here.
 
 VictoriaMetrics, InfluxDB 1, 2 and 3, QuestDB and Telegraf take the same lines and differ in how they respond; what is
-known of that stands in `responses`. The files of a login are read once, and what is in them is shown nowhere.
+known of that stands in `target_responses`. The files of a login are read once, and what is in them is shown nowhere.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import time
 from base64 import b64encode
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from juntek.errors import ConfigurationError
-from juntek.files import read_bytes
-from juntek.network import Mend, explain_no_connection
-from juntek.outputs.timeseries.responses import TargetError, explain_response, read_response
+from juntek.files import read_secret
+from juntek.network import Mend, explain_no_connection, make_tls_context
+from juntek.outputs.timeseries.target_responses import TargetError, explain_response, read_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
-    from juntek.outputs.timeseries.responses import Response
+    from juntek.outputs.timeseries.target_responses import Response
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 CONNECT_TIME: Final = 10.0
@@ -41,7 +41,8 @@ IDLE_TIME: Final = 3700.0
 """s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
 
 HABIT, HABIT_TIME = 5, 60.0
-"""Who lets go of a connection so often in so many s does it with everybody, as Telegraf where it is idle."""
+"""Who lets go of a connection so often in so many s, or in twice as many intervals, does it with everybody, as Telegraf
+where it is idle."""
 
 _MEND: Final = Mend(
     host="timeseries.url",
@@ -51,8 +52,6 @@ _MEND: Final = Mend(
 )
 _SMALL: Final = 1_000
 """Bytes that are not worth compressing."""
-_LARGE: Final = 32_000
-"""Bytes that take a slow computer more than a few ms to compress."""
 _UNREADABLE: Final = (400, 415, 422)
 """What those answer who cannot decompress: QuestDB before 9.1 (415), and who takes it for lines."""
 _HANG_UP = re.compile(r"disconnect|closed", re.IGNORECASE)
@@ -68,39 +67,43 @@ async def open_target(
     *,
     response_time: float = RESPONSE_TIME,
     request_time: float = REQUEST_TIME,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Target]:
     """Yield the target; connects with the first request only.
 
     Raises ConfigurationError for a URL or a file that is no use.
     """
-    headers = {"user-agent": f"juntek/{version}", "accept-encoding": "identity"}
     login, secrets = await asyncio.to_thread(_read_login, options)
     try:
         httpx.URL(options.url)
     except httpx.InvalidURL:
         raise ConfigurationError("timeseries.url cannot be right; check the name of the host in it.") from None
-    transport = httpx.AsyncHTTPTransport(
-        verify=await asyncio.to_thread(_make_tls_context, options),
+    is_tls = urlsplit(options.url).scheme == "https"
+    client = httpx.AsyncClient(
+        # A context that is never used is made without reading any file.
+        verify=await asyncio.to_thread(make_tls_context, options.ca_file, "timeseries.ca_file")
+        if is_tls
+        else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         # A proxy that the environment names for browsers and the like must not get the values, nor the password.
         trust_env=False,
+        headers={"user-agent": f"juntek/{version}"} | login,
+        timeout=httpx.Timeout(response_time, connect=CONNECT_TIME),
         # One at a time, so that a second one tells that the first is no more.
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_TIME),
     )
-    timeout = httpx.Timeout(response_time, connect=CONNECT_TIME)
-    headers |= login
-    async with httpx.AsyncClient(transport=transport, trust_env=False, headers=headers, timeout=timeout) as client:
-        yield Target(options, client, secrets, request_time)
+    async with client:
+        yield Target(options, client, secrets, request_time, clock)
 
 
 def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the headers of a login, and what of it is never shown."""
     if options.username is not None:
-        password = _read_secret("password", options.password, options.password_file)
+        password = read_secret("timeseries.password", options.password, options.password_file)
         login = b64encode(f"{options.username}:{password}".encode()).decode()
         return {"authorization": f"Basic {login}"}, (login, password)
     if options.token is None and options.token_file is None:
         return {}, ()
-    token = _read_secret("token", options.token, options.token_file).strip()
+    token = read_secret("timeseries.token", options.token, options.token_file).strip()
     if not _HEADER_WORD.fullmatch(token):
         source = "timeseries.token" if options.token is not None else f"timeseries.token_file {options.token_file}"
         raise ConfigurationError(
@@ -114,42 +117,28 @@ def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, 
     return {"authorization": f"{word} {token}"}, (token,)
 
 
-def _read_secret(key: str, given: str | None, path: Path | None) -> str:
-    name, secret = f"timeseries.{key}", given or ""
-    if given is None and path is not None:
-        text = read_bytes(path, f"{name}_file").decode(errors="replace")
-        name, secret = f"{name}_file {path}", next(iter(text.splitlines()), "")
-    if not secret or "\ufffd" in secret:
-        raise ConfigurationError(f"{name} holds no {key}; write it there as one line of text.")
-    return secret
-
-
-def _make_tls_context(options: TimeseriesOptions) -> ssl.SSLContext:
-    if urlsplit(options.url).scheme != "https":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and made without reading any file
-    path = options.ca_file and options.ca_file.expanduser()
-    if path is not None:
-        read_bytes(path, "timeseries.ca_file")
-    try:
-        return ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        raise ConfigurationError(f"timeseries.ca_file {options.ca_file} holds no certificate in PEM form.") from None
-
-
 class Target:
     """An open target, for one request after the other."""
 
     def __init__(
-        self, options: TimeseriesOptions, client: httpx.AsyncClient, secrets: Collection[str], request_time: float
+        self,
+        options: TimeseriesOptions,
+        client: httpx.AsyncClient,
+        secrets: Collection[str],
+        request_time: float,
+        clock: Callable[[], float],
     ) -> None:
         self._options = options
         self._client = client
         self._secrets = secrets
         self._request_time = request_time
+        self._clock = clock
         self._url = _add_precision(options.url)
         self._decompresses: bool | None = None
         """Whether it understands gzip, once that is known."""
-        self._has_responded = self._is_connected = self._is_new = False
+        self._has_responded = self._is_new = False
+        self._connection: object = None
+        """What the last request went over; None where the target has said that it lets go of it."""
         self._let_go: deque[float] = deque(maxlen=HABIT)
 
     def take_new_connection(self) -> bool:
@@ -162,53 +151,47 @@ class Target:
 
         Raises TargetError where it takes nothing at present.
         """
-        size = sum(map(len, lines))
-        compress = size >= _SMALL and self._decompresses is not False
-        response = await self._post(await _join(lines, size, compress=compress), compressed=compress)
+        body = b"".join(lines)
+        compress = len(body) >= _SMALL and self._decompresses is not False
+        response = await self._post(body, compress=compress)
         if compress and self._decompresses is None:
-            response = await self._learn(lines, size, response)
+            self._decompresses = response.is_good or None
+            if response.status in _UNREADABLE:
+                says_so = response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+                response = await self._post(body, compress=False)
+                self._decompresses = False if says_so or response.is_good else None
         if error := explain_response(self._options, response):
             raise error
         return response
 
-    async def _learn(self, lines: Sequence[bytes], size: int, response: Response) -> Response:
-        """Find out whether it can decompress; return what the lines get."""
-        if response.is_good:
-            self._decompresses = True
-        if response.status not in _UNREADABLE:
-            return response
-        plain = await self._post(await _join(lines, size, compress=False), compressed=False)
-        if plain.is_good or response.status == 415:
-            self._decompresses = False
-        return plain
-
-    async def _post(self, body: bytes, *, compressed: bool) -> Response:
+    async def _post(self, body: bytes, *, compress: bool) -> Response:
         headers = {"content-type": "text/plain; charset=utf-8"}
-        if compressed:
+        if compress:
             headers["content-encoding"] = "gzip"
-        extensions = {"trace": self._trace}
+            body = await asyncio.to_thread(_compress, body)
         try:
             async with (
                 asyncio.timeout(self._request_time),
-                self._client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as stream,
+                self._client.stream("POST", self._url, content=body, headers=headers) as stream,
             ):
                 response = await read_response(stream, self._secrets)
-        except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
-            self._is_connected = False
+        except (httpx.HTTPError, ssl.SSLError, OSError) as error:  # a TimeoutError is one
+            self._connection = None
             is_slow = isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError))
             raise TargetError(self._explain(error), is_slow=is_slow) from None
         self._has_responded = True
-        stays = stream.http_version == "HTTP/1.1" and stream.headers.get("connection", "").lower() != "close"
-        self._is_connected = stays
+        self._look_at_connection(stream)
         return response
 
-    async def _trace(self, event: str, _: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":
-            if self._is_connected:
-                self._let_go.append(time.monotonic())
-                is_habit = len(self._let_go) == HABIT and self._let_go[-1] - self._let_go[0] < HABIT_TIME
-                self._is_new |= not is_habit
-            self._is_connected = True
+    def _look_at_connection(self, stream: httpx.Response) -> None:
+        connection = stream.extensions["network_stream"]
+        if self._connection not in (None, connection):
+            self._let_go.append(self._clock())
+            habit_time = max(HABIT_TIME, 2 * HABIT * self._options.interval)
+            is_habit = len(self._let_go) == HABIT and self._let_go[-1] - self._let_go[0] < habit_time
+            self._is_new |= not is_habit
+        stays = stream.http_version == "HTTP/1.1" and stream.headers.get("connection", "").lower() != "close"
+        self._connection = connection if stays else None
 
     def _explain(self, error: BaseException) -> str:
         """Return the sentence for a request without a response.
@@ -232,17 +215,9 @@ class Target:
         )
 
 
-async def _join(lines: Sequence[bytes], size: int, *, compress: bool) -> bytes:
-    if not compress:
-        return b"".join(lines)
-    if size < _LARGE:
-        return _compress(lines)
-    return await asyncio.to_thread(_compress, lines)
-
-
-def _compress(lines: Sequence[bytes]) -> bytes:
+def _compress(body: bytes) -> bytes:
     # The quickest level: the others save a few percent more and take several times as long.
-    return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
+    return gzip.compress(body, compresslevel=1, mtime=0)
 
 
 def _add_precision(url: str) -> str:

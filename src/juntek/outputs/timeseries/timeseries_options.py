@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from juntek.errors import ConfigurationError
 from juntek.option import Option, check_options
+from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ def _url_problems(text: str) -> Iterator[str]:
             "timeseries.password_file instead."
         )
     if url.scheme not in PORTS or not url.hostname or port == 0:
-        yield f'{_FORM}, not "{text}".' if "@" not in text else f"{_FORM}; correct it."
+        yield f'{_FORM}, not "{hide_secrets(text)}".'
     yield from _path_problems(url)
 
 

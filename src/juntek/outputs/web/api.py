@@ -1,6 +1,6 @@
 """The API: what is asked at which address; rule: it looks; what writes to meters is `control`.
 
-An operation is what its handler is: its answer is the type that the handler returns.
+An operation is what its handler is: what it answers is the type that the handler returns.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import tzinfo
 from functools import cache, partial
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, cast
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp
 
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
-from juntek.outputs.web.authentication import COOKIE, Authenticator, is_own_origin, session_of
+from juntek.outputs.web.authentication import COOKIE, Authenticator, refuse_foreign, session_in
 from juntek.outputs.web.broadcast import Broadcaster, Stream
 from juntek.outputs.web.control import OPERATIONS as CONTROL
 from juntek.outputs.web.control import Writing
@@ -28,37 +29,21 @@ from juntek.outputs.web.openapi import METER, Operation, describe_api
 from juntek.outputs.web.parameters import (
     CALENDAR,
     CHART,
+    COMMANDS,
     EVENTS,
     EXPORT,
     read_calendar,
     read_chart,
     read_events,
     read_export,
-    read_password,
-    refuse_any,
+    read_object,
+    read_query,
 )
-from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, compress, encode
+from juntek.outputs.web.passwords import LONGEST_PASSWORD
+from juntek.outputs.web.responses import NEVER_KEPT, json_response
 from juntek.quantity import QUANTITIES, Quantity
 from juntek.quantity.row import label_words
 from juntek.rs485.family import find_models
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded(Generic[T]):
-    """JSON of a T, made and compressed already."""
-
-    body: bytes
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class WithCookie(Generic[T]):
-    """An answer that leaves a session in the browser, or with an empty `cookie` takes it away."""
-
-    value: T
-    cookie: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,25 +74,18 @@ class Api:
     async def _answer(self, operations: dict[str, Operation], request: Request) -> ASGIApp:
         operation = operations["GET" if request.method == "HEAD" else request.method]
         if not operation.is_public and not self.authenticator.admits(request.headers):
-            raise Refusal(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
+            raise HTTPException(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
         if not operation.parameters:
-            refuse_any(request.query_params.multi_items())
+            read_query(_query(request), (), self.zone)
         answer = await operation.handler(self, request)
         if callable(answer):  # a response already
             return answer  # type: ignore[no-any-return]
-        return self._respond(request, answer)
-
-    def _respond(self, request: Request, answer: Any) -> Response:  # noqa: ANN401 - what a handler returns
-        if isinstance(answer, WithCookie):
-            response = self._respond(request, answer.value)
-            if answer.cookie is not None:
-                lifetime = int(self.authenticator.sessions.lifetime) if answer.cookie else 0
-                secure = request.url.scheme == "https"
-                response.set_cookie(COOKIE, answer.cookie, lifetime, httponly=True, samesite="strict", secure=secure)
-            return response
-        if not isinstance(answer, Encoded):
-            answer = Encoded(*compress(encode(answer), request.headers.get("accept-encoding", "")))
-        return Response(answer.body, headers=NEVER_KEPT | answer.headers, media_type="application/json")
+        response = json_response(answer, request.headers.get("accept-encoding", ""))
+        if (cookie := getattr(request.state, "cookie", None)) is not None:
+            lifetime = int(self.authenticator.sessions.lifetime) if cookie else 0
+            is_secure = request.url.scheme == "https"
+            response.set_cookie(COOKIE, cookie, lifetime, httponly=True, samesite="strict", secure=is_secure)
+        return response
 
     # Meters ---------------------------------------------------------------------------------------------------
 
@@ -120,42 +98,46 @@ class Api:
     async def _spans(self) -> dict[str, tuple[float, float] | None]:
         try:
             return await self.queries.spans()
-        except Refusal:
+        except HTTPException:
             return {}  # what is now is shown all the same; /api/health says what the history lacks
 
     async def show_latest(self, request: Request) -> types.Reading:
-        """Raise Refusal where there is none yet."""
+        """Raise HTTPException where there is none yet."""
         name = await self._name(request)
         latest = self.state.reading(name)
         if latest is None:
-            raise Refusal(404, f'The meter "{name}" has said nothing yet; see /api/health.')
+            raise HTTPException(404, f'The meter "{name}" has said nothing yet; see /api/health.')
         return latest
 
-    async def show_history(self, request: Request) -> Encoded[types.History]:
+    async def show_history(self, request: Request) -> Response:
         """Return it encoded by the thread that made it: with many points that takes longer than the database does."""
-        chart = read_chart(request.query_params.multi_items(), self.time(), self.zone)
+        chart = read_chart(_query(request), self.time(), self.zone)
         name = await self._name(request)
         accepted = request.headers.get("accept-encoding", "")
-        return await self.queries.query(
-            lambda reader: Encoded(*compress(encode(make_chart(reader, name, chart)), accepted))
-        )
+        return await self.queries.query(lambda reader: json_response(make_chart(reader, name, chart), accepted))
 
     async def show_days(self, request: Request) -> list[types.Day]:
         """Return none for a meter without a history."""
-        calendar = read_calendar(request.query_params.multi_items(), self.time(), self.zone)
+        calendar = read_calendar(_query(request), self.time(), self.zone)
         name = await self._name(request)
         return await self.queries.query(lambda reader: make_days(reader, name, calendar))
 
     async def list_battery_events(self, request: Request) -> types.BatteryEvents:
         """Return none for a meter whose battery is not watched."""
-        start, end = read_events(request.query_params.multi_items(), self.zone)
+        start, end = read_events(_query(request), self.zone)
         name = await self._name(request)
         events = await self.queries.query(lambda reader: reader.battery_events(name, start, end))
         return {"events": [{"time": time, "event": event, "state_of_charge": state} for time, event, state in events]}
 
+    async def show_commands(self, request: Request) -> types.Commands:
+        """Return the audit."""
+        meter, limit = read_query(_query(request), COMMANDS, self.zone).values()
+        entries = await self.queries.query(lambda reader: reader.commands(meter=meter, limit=limit))
+        return {"commands": [cast("types.Command", entry.as_dict()) for entry in entries]}
+
     async def export(self, request: Request) -> Response:
         """Send a file while it is read."""
-        export = read_export(request.query_params.multi_items(), self.zone)
+        export = read_export(_query(request), self.zone)
         name = await self._name(request)
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT)
@@ -164,12 +146,12 @@ class Api:
         return StreamingResponse(file.pieces, headers=headers, media_type=file.media_type)
 
     async def _name(self, request: Request) -> str:
-        """Return the meter that a path names; raises Refusal where there is none."""
+        """Return the meter that a path names; raises HTTPException where there is none."""
         name: str = request.path_params["name"]
         if name in self.state or name in await self._spans():
             return name
         names = ", ".join(self.state.names()) or "none"
-        raise Refusal(404, f"There is no such meter; there are {names}.")
+        raise HTTPException(404, f"There is no such meter; there are {names}.")
 
     # The gateway ----------------------------------------------------------------------------------------------
 
@@ -200,46 +182,45 @@ class Api:
 
     # Sessions -------------------------------------------------------------------------------------------------
 
-    async def show_session(self, request: Request) -> WithCookie[types.Session]:
+    async def show_session(self, request: Request) -> types.Session:
         """Tell, and let the browser keep its cookie as long as the session."""
-        needed = self.authenticator.is_needed
-        session = session_of(request.headers)
-        is_open = needed and session is not None and self.authenticator.sessions.visit(session)
-        signed_in = is_open or self.authenticator.admits(request.headers)
-        return WithCookie(
-            self._session(request, self.writing.token_of(request.headers), signed_in=signed_in),
-            session if is_open else None,
-        )
+        session = self.authenticator.session_of(request.headers) if self.authenticator.is_needed else None
+        request.state.cookie = session
+        is_in = session is not None or self.authenticator.admits(request.headers)
+        return self._session(request, self.writing.page_token_for(request.headers), signed_in=is_in)
+
+    async def sign_in(self, request: Request) -> types.Session:
+        """Begin a session, and end the one before it."""
+        refuse_foreign(request.headers)
+        body = await read_object(request, types.Password.__annotations__, 8 * LONGEST_PASSWORD, self.body_time)
+        password = body.get("password")
+        if not isinstance(password, str) or not 0 < len(password) <= LONGEST_PASSWORD:
+            raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
+        if not self.authenticator.is_needed:
+            return self._session(request, None, signed_in=True)
+        await self.authenticator.check(_visitor(request), password)
+        self._end(request)
+        request.state.cookie = session = self.authenticator.sessions.open()
+        token = self.authenticator.page_token(session) if self.writing.permission else None
+        return self._session(request, token, signed_in=True)
+
+    async def sign_out(self, request: Request) -> types.Session:
+        """End the session, here and in the browser."""
+        refuse_foreign(request.headers)
+        if self._end(request):
+            request.state.cookie = ""
+        return self._session(request, None, signed_in=not self.authenticator.is_needed)
 
     def _session(self, request: Request, token: str | None, *, signed_in: bool) -> types.Session:
-        authenticator = self.authenticator
-        user = authenticator.user_of(request.headers)
-        return {"required": authenticator.is_needed, "signed_in": signed_in, "user": user, "token": token}
+        user = self.authenticator.user_of(request.headers)
+        return {"required": self.authenticator.is_needed, "signed_in": signed_in, "user": user, "token": token}
 
-    async def sign_in(self, request: Request) -> WithCookie[types.Session]:
-        """Begin a session, and end the one before it."""
-        _refuse_foreign(request)
-        password = await read_password(request, self.body_time)
-        cookie = None
-        if self.authenticator.is_needed:
-            await self.authenticator.check(_visitor(request), password)
-            self._end(request)
-            cookie = self.authenticator.sessions.open()
-        token = self.writing.token_of({"cookie": f"{COOKIE}={cookie}"})
-        return WithCookie(self._session(request, token, signed_in=True), cookie)
-
-    async def sign_out(self, request: Request) -> WithCookie[types.Session]:
-        """End the session, here and in the browser."""
-        _refuse_foreign(request)
-        self._end(request)
-        had_session = session_of(request.headers) is not None
-        answer = self._session(request, None, signed_in=not self.authenticator.is_needed)
-        return WithCookie(answer, "" if had_session else None)
-
-    def _end(self, request: Request) -> None:
-        session = session_of(request.headers)
+    def _end(self, request: Request) -> bool:
+        """End the session that a request shows; return whether it shows one."""
+        session = session_in(request.headers)
         if session is not None:
             self.authenticator.sessions.close(session)
+        return session is not None
 
 
 OPERATIONS: Final = (
@@ -247,7 +228,7 @@ OPERATIONS: Final = (
     Operation(path=f"{METER}/latest", summary="The latest reading of a meter", handler=Api.show_latest),
     Operation(
         path=f"{METER}/history", summary="A chart: the past at a resolution that fits", handler=Api.show_history,
-        parameters=CHART,
+        parameters=CHART, answer=types.History,
     ),
     Operation(
         path=f"{METER}/days", summary="Energy and extremes of days, months or years", handler=Api.show_days,
@@ -256,6 +237,10 @@ OPERATIONS: Final = (
     Operation(
         path=f"{METER}/battery/events", summary="When the battery was full, empty, or set by its voltage",
         handler=Api.list_battery_events, parameters=EVENTS,
+    ),
+    Operation(
+        path="/api/commands", summary="What was written to meters, the newest first", handler=Api.show_commands,
+        parameters=COMMANDS,
     ),
     Operation(
         path=f"{METER}/export", summary="All readings of a meter as a file", handler=Api.export, parameters=EXPORT,
@@ -310,6 +295,5 @@ def _visitor(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _refuse_foreign(request: Request) -> None:
-    if not is_own_origin(request.headers):
-        raise Refusal(403, "Only the gateway's own page may do this.")
+def _query(request: Request) -> list[tuple[str, str]]:
+    return request.query_params.multi_items()

@@ -220,6 +220,24 @@ class BatteryEvents(TypedDict):
     events: list[BatteryEvent]
 
 
+class Command(TypedDict):
+    """What was written to a meter, when and by whom."""
+
+    time: Moment
+    meter: str
+    who: str
+    key: str
+    old: Any
+    new: Any
+    outcome: str
+
+
+class Commands(TypedDict):
+    """What was written to meters, the newest first."""
+
+    commands: list[Command]
+
+
 class ChartFacts(TypedDict):
     """How the page draws a quantity; see `juntek.quantity.Chart`."""
 

@@ -17,15 +17,22 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
+
 from juntek.errors import counted
 from juntek.files import write_private
 from juntek.listening.visitors import network_of, parse_ip
-from juntek.outputs.web.passwords import digest, matches
-from juntek.outputs.web.refusal import Refusal
+from juntek.outputs.web.local_token import WHO
+from juntek.outputs.web.parameters import plain
+from juntek.outputs.web.passwords import Token, digest, hash_token, matches
 
 log = logging.getLogger(__name__)
 
-COOKIE = "juntek_session"
+Headers = Mapping[str, str]
+
+COOKIE: Final = "juntek_session"
+PAGE_TOKEN: Final = "x-juntek-token"  # noqa: S105 - the name of a header
 DAY = 86400.0
 MOST_SESSIONS: Final = 500
 TRIES: Final = 5
@@ -157,9 +164,10 @@ class Authenticator:
     password_hash: str | None
     sessions: Sessions
     throttle: LoginThrottle
-    tokens: frozenset[str] = frozenset()
-    """Hashes as `passwords.hash_token` makes them."""
+    tokens: Mapping[str, Token] = field(default_factory=dict)
+    """By their hashes, as `passwords.hash_token` makes them."""
     ingress: frozenset[str] = frozenset()
+    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _checking: list[None] = field(default_factory=list)
     _one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -168,39 +176,73 @@ class Authenticator:
         """Whether a visitor has to sign in."""
         return self.password_hash is not None
 
-    def admits(self, headers: Mapping[str, str]) -> bool:
+    def admits(self, headers: Headers) -> bool:
         """Return whether a request that only looks may be answered."""
-        return not self.is_needed or self.knows_token(headers) or self.is_signed_in(headers)
+        return not self.is_needed or self.token_of(headers) is not None or self.session_of(headers) is not None
 
-    def user_of(self, headers: Mapping[str, str]) -> str | None:
+    def user_of(self, headers: Headers) -> str | None:
         """Return the name of who asks, where somebody signs people in who has names for them."""
         name = headers.get("x-remote-user-name", "") if self.ingress else ""
         name = name.encode("latin-1", "replace").decode(errors="replace")
         return "".join(filter(str.isprintable, name)).strip()[:100] or None
 
-    def is_signed_in(self, headers: Mapping[str, str]) -> bool:
-        """Return whether the request comes from a browser with an open session."""
-        session = session_of(headers)
-        return session is not None and self.sessions.visit(session)
+    def session_of(self, headers: Headers) -> str | None:
+        """Return the id of the session that the request comes from, which stays open from now on; None for none."""
+        session = session_in(headers)
+        return session if session is not None and self.sessions.visit(session) else None
 
-    def knows_token(self, headers: Mapping[str, str]) -> bool:
-        """Return whether the request bears a token that is known."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+    def token_of(self, headers: Headers) -> Token | None:
+        """Return the token that the request bears, where it is known."""
+        token = bearer_in(headers)
         # Looked up under its hash, so that the time it takes tells nothing of those that are known.
-        return scheme.lower() == "bearer" and f"sha256:{digest(token.strip())}" in self.tokens
+        return None if token is None else self.tokens.get(hash_token(token))
+
+    def find_writer(self, headers: Headers) -> str:
+        """Return who wants to write, in words. Raises HTTPException for who may not.
+
+        A browser has to show a token that only our own page can read, so that no page of somebody else can use its
+        session.
+        """
+        if bearer_in(headers) is not None:
+            token = self.token_of(headers)
+            if token is None or not token.may_write:
+                raise HTTPException(
+                    403, "This token may only read; make one that may write: juntek web token NAME --write."
+                )
+            return f"token {token.name}" if token.name else f"command line {plain(headers.get(WHO, ''))}"
+        browser = self._browser_of(headers)
+        shown = headers.get(PAGE_TOKEN, "").encode()
+        is_ours = browser is not None and is_own_origin(headers)
+        if browser is None or not is_ours or not hmac.compare_digest(shown, self.page_token(browser[0]).encode()):
+            raise HTTPException(403, "Only the gateway's own page may do this, signed in.")
+        return browser[1]
+
+    def page_token_for(self, headers: Headers) -> str | None:
+        """Return what our page has to show to write from this browser; None for nobody who is signed in."""
+        browser = self._browser_of(headers)
+        return None if browser is None else self.page_token(browser[0])
+
+    def page_token(self, browser: str) -> str:
+        """Return what our page has to show to write from the browser with this session."""
+        return hmac.new(self._secret, browser.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
+
+    def _browser_of(self, headers: Headers) -> tuple[str, str] | None:
+        """Return what a browser is known by, and who that is in words; None for nobody who is signed in."""
+        if self.ingress:
+            user = headers.get("x-remote-user-id")
+            return (user, f"Home Assistant user {self.user_of(headers) or plain(user, 8)}") if user else None
+        session = self.session_of(headers)
+        return None if session is None else (session, f"page session {digest(session)[:8]}")
 
     async def check(self, address: str, password: str) -> None:
-        """Raise Refusal where this is not the password, or where it is not the time to try."""
+        """Raise HTTPException where this is not the password, or where it is not the time to try."""
         wait = self.throttle.wait(address)
         if wait > 0:
             seconds = int(wait) + 1
-            raise Refusal(
-                429,
-                f"Too many wrong passwords; try again in {counted(seconds, 'second')}.",
-                {"retry-after": str(seconds)},
-            )
+            sentence = f"Too many wrong passwords; try again in {counted(seconds, 'second')}."
+            raise HTTPException(429, sentence, {"retry-after": str(seconds)})
         if len(self._checking) >= MOST_CHECKS:
-            raise Refusal(503, "Too many sign in at once; try again in a moment.", {"retry-after": "2"})
+            raise HTTPException(503, "Too many sign in at once; try again in a moment.", {"retry-after": "2"})
         self.throttle.count(address)  # before the check, as several may be under way
         self._checking.append(None)
         try:
@@ -209,26 +251,34 @@ class Authenticator:
         finally:
             self._checking.pop()
         if not is_right:
-            raise Refusal(401, "That is not the password.")
+            raise HTTPException(401, "That is not the password.")
         self.throttle.forgive(address)
 
 
-def session_of(headers: Mapping[str, str]) -> str | None:
+def session_in(headers: Headers) -> str | None:
     """Return the session id that a request shows."""
-    for part in headers.get("cookie", "").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == COOKIE:
-            return value
-    return None
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
 
 
-def is_own_origin(headers: Mapping[str, str]) -> bool:
+def bearer_in(headers: Headers) -> str | None:
+    """Return the token that a request bears."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def is_own_origin(headers: Headers) -> bool:
     """Return whether a request that changes something comes from our own page or from no page at all."""
     site = headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
     return origin is None or site == "same-origin" or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+
+
+def refuse_foreign(headers: Headers) -> None:
+    """Raise HTTPException for what a page of somebody else asks."""
+    if not is_own_origin(headers):
+        raise HTTPException(403, "Only the gateway's own page may do this.")
 
 
 def _key(address: str) -> str:

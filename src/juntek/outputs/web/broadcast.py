@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from juntek.listening.visitors import Limits, find_crowds
-from juntek.outputs.web.refusal import NEVER_KEPT, Refusal, encode
+from juntek.outputs.web.responses import NEVER_KEPT, encode
 
 COME_BACK: Final = 3000
 """ms after which a browser asks again when the connection broke."""
@@ -49,12 +50,12 @@ class Broadcaster:
     def join(self, visitor: str = "") -> Client:
         """Return a new browser of a visitor, for which one of who has more may have to go.
 
-        Raises Refusal where there are too many and nobody has more.
+        Raises HTTPException where there are too many and nobody has more.
         """
         if len(self._clients) >= self.limits.streams:
             crowds = find_crowds(self._clients, lambda one: one.visitor, visitor)
             if len(crowds[0]) == sum(one.visitor == visitor for one in self._clients):
-                raise Refusal(503, "Too many browsers look on; close one and try again.", {"retry-after": "5"})
+                raise HTTPException(503, "Too many browsers look on; close one and try again.", {"retry-after": "5"})
             crowds[0][0].end()
             self.leave(crowds[0][0])
         client = Client(visitor)

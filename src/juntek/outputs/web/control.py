@@ -1,21 +1,16 @@
-"""Settings and actions over the API; rule: whoever writes has signed in and shows that it is our page, or has a token.
-
-A page shows a token that only our own page can read, so that no page of somebody else can use the browser's session.
-"""
+"""Settings and actions over the API; rule: only what is allowed here is written, and what is refused is counted."""
 
 from __future__ import annotations
 
-import asyncio
-import hmac
-import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, NotRequired, Protocol, TypedDict, cast
+from typing import Any, Final, Literal, NotRequired, Protocol, TypedDict, cast
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from juntek.control import (
     Change,
@@ -29,24 +24,18 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import LinkError, NoReplyError, RequestError
-from juntek.outputs.web.authentication import Authenticator, is_own_origin, session_of
-from juntek.outputs.web.history_queries import HistoryQueries
-from juntek.outputs.web.local_token import WHO
+from juntek.outputs.web.authentication import Authenticator, Headers
 from juntek.outputs.web.openapi import METER, Operation
-from juntek.outputs.web.parameters import Parameter
-from juntek.outputs.web.passwords import digest
-from juntek.outputs.web.refusal import Refusal
+from juntek.outputs.web.parameters import plain, read_object
 from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
 
-TOKEN: Final = "x-juntek-token"  # noqa: S105 - the name of a header
 LARGEST_BODY: Final = 16_384
 BODY_TIME: Final = 10.0
 """s in which a request has to come."""
 MOST_WRITING: Final = 16
 """Requests that write at the same time; their commands wait for each other on the line."""
-MOST_COMMANDS: Final = 1000
 
 Value = Any
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -137,24 +126,6 @@ class Outcomes(TypedDict):
     outcomes: list[CommandOutcome]
 
 
-class Command(TypedDict):
-    """What was written to a meter, when and by whom."""
-
-    time: Annotated[str, ("format", "date-time")]
-    meter: str
-    who: str
-    key: str
-    old: Value
-    new: Value
-    outcome: str
-
-
-class Commands(TypedDict):
-    """What was written to meters, the newest first."""
-
-    commands: list[Command]
-
-
 class WishedSettings(TypedDict):
     """Settings as they are to be; with `action` what an action would change."""
 
@@ -178,70 +149,59 @@ class ConfirmedAction(TypedDict):
 
 @dataclass(slots=True, kw_only=True)
 class Writing:
-    """Who may write what. `writers` has the names of tokens that may, by their hash; "" is that of this computer."""
+    """What may be written, and the way to the meters."""
 
     permission: Permission
     authenticator: Authenticator
     send: Send
     latest: Mapping[str, Update]
-    writers: Mapping[str, str] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     """How often something was refused, by the status of the answer."""
     running: int = 0
 
-    def token_of(self, headers: Mapping[str, str]) -> str | None:
-        """Return what our page has to show to write, or None where this session may not."""
-        session = session_of(headers)
-        if not self.permission or session is None or not self.authenticator.is_signed_in(headers):
-            return None
-        return self._token(session)
+    def page_token_for(self, headers: Headers) -> str | None:
+        """Return what our page has to show to write, or None where this browser may not."""
+        return self.authenticator.page_token_for(headers) if self.permission else None
 
-    def find_writer(self, headers: Mapping[str, str]) -> str:
-        """Return who wants to write, in words. Raises Refusal for who may not."""
+    def find_writer(self, headers: Headers) -> str:
+        """Return who wants to write, in words. Raises HTTPException for who may not."""
         if not self.permission:
-            raise Refusal(403, "Nothing may be written here; set web.allow_control and a password.")
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            name = self.writers.get(f"sha256:{digest(token.strip())}")
-            if name is None:
-                raise Refusal(403, "This token may only read; make one that may write: juntek web token NAME --write.")
-            return f"token {name}" if name else f"command line {_plain(headers.get(WHO, ''))}"
-        session = session_of(headers)
-        shown = headers.get(TOKEN, "")
-        is_ours = session is not None and is_own_origin(headers) and self.authenticator.is_signed_in(headers)
-        if session is None or not is_ours or not hmac.compare_digest(shown.encode(), self._token(session).encode()):
-            raise Refusal(403, "Only the gateway's own page may do this, signed in.")
-        return f"page session {digest(session)[:8]}"
+            raise HTTPException(403, "Nothing may be written here; set web.allow_control and a password.")
+        return self.authenticator.find_writer(headers)
 
     def look(self, name: str) -> Update:
-        """Return what is known of a meter. Raises Refusal where there is none."""
+        """Return what is known of a meter. Raises HTTPException where there is none."""
         update = self.latest.get(name)
         if update is None:
-            raise Refusal(404, f'The meter "{_plain(name)}" has said nothing yet; see /api/health.')
+            raise HTTPException(404, f'The meter "{plain(name)}" has said nothing yet; see /api/health.')
         return update
-
-    def _token(self, session: str) -> str:
-        secret = (self.authenticator.password_hash or "").encode()
-        return hmac.new(secret, b"write:" + session.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Turn what cannot be into a Refusal, and count it."""
+        """Turn what cannot be into an HTTPException, and count it."""
+        self.running += 1
         try:
             self._refuse_too_many()
-            self.running += 1
-            try:
-                with _explained():
-                    yield
-            finally:
-                self.running -= 1
-        except Refusal as refusal:
-            self.refused[str(refusal.status)] += 1
-            raise
+            yield
+        except (HTTPException, RequestError, NoReplyError, LinkError) as error:
+            refusal = _explain(error)
+            self.refused[str(refusal.status_code)] += 1
+            raise refusal from None
+        finally:
+            self.running -= 1
 
     def _refuse_too_many(self) -> None:
-        if self.running >= MOST_WRITING:
-            raise Refusal(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
+        if self.running > MOST_WRITING:
+            raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
+
+    async def carry_out(self, changes: list[Change], body: Mapping[str, Any], who: str, name: str) -> Outcomes:
+        """Write changes that are confirmed, and return what the meter says afterwards."""
+        confirmed = body.get("confirm", [])
+        if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
+            raise HTTPException(400, "confirm is a list of keys.")
+        require_confirmed(changes, confirmed)
+        results = await carry_out(self.send, lambda: self.look(name), changes, who=who)
+        return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
 
 
 class Api(Protocol):
@@ -249,24 +209,20 @@ class Api(Protocol):
 
     @property
     def writing(self) -> Writing:
-        """Who may write what."""
-
-    @property
-    def queries(self) -> HistoryQueries:
-        """What asks the history."""
+        """What may be written."""
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except NotAllowedError as error:
-        log.info("web: refused: %s", error)
-        raise Refusal(403, str(error)) from None
-    except RequestError as error:
-        raise Refusal(422, str(error)) from None
-    except (NoReplyError, LinkError) as error:
-        raise Refusal(503, str(error)) from None
+def _explain(error: Exception) -> HTTPException:
+    match error:
+        case HTTPException():
+            return error
+        case NotAllowedError():
+            log.info("web: refused: %s", error)
+            return HTTPException(403, str(error))
+        case RequestError():
+            return HTTPException(422, str(error))
+        case _:
+            return HTTPException(503, str(error))
 
 
 async def show_settings(api: Api, request: Request) -> MeterControls:
@@ -275,95 +231,53 @@ async def show_settings(api: Api, request: Request) -> MeterControls:
     try:
         return cast("MeterControls", describe(update, api.writing.permission))
     except RequestError as error:
-        raise Refusal(404, str(error)) from None
+        raise HTTPException(404, str(error)) from None
 
 
 async def plan_settings(api: Api, request: Request) -> Changes:
     """Return what would be written, and write nothing."""
-    with api.writing.attempt():
-        api.writing.find_writer(request.headers)
-        update = api.writing.look(request.path_params["name"])
-        body = await _read_object(request, {"values", "action"})
-        changes = plan(update, _table(body, "values"), api.writing.permission)
+    writing = api.writing
+    with writing.attempt():
+        writing.find_writer(request.headers)
+        update = writing.look(request.path_params["name"])
+        body = await _read(request, WishedSettings)
+        changes = plan(update, _table(body, "values"), writing.permission)
         for key, value in _table(body, "action").items():
-            changes.append(plan_action(update, key, value, api.writing.permission))
+            changes.append(plan_action(update, key, value, writing.permission))
         return {"changes": [cast("PlannedChange", change.as_dict()) for change in changes]}
 
 
 async def write_settings(api: Api, request: Request) -> Outcomes:
     """Write, and return what the meter says afterwards."""
-    with api.writing.attempt():
-        who = api.writing.find_writer(request.headers)
-        body = await _read_object(request, {"values", "confirm"})
-        update = api.writing.look(request.path_params["name"])
-        return await _carry_out(api, plan(update, _table(body, "values"), api.writing.permission), body, who, update)
+    writing = api.writing
+    with writing.attempt():
+        who = writing.find_writer(request.headers)
+        body = await _read(request, ConfirmedSettings)
+        update = writing.look(request.path_params["name"])
+        changes = plan(update, _table(body, "values"), writing.permission)
+        return await writing.carry_out(changes, body, who, update.meter)
 
 
 async def act(api: Api, request: Request) -> Outcomes:
     """Let the meter act, and return what it says afterwards."""
-    with api.writing.attempt():
-        who = api.writing.find_writer(request.headers)
-        body = await _read_object(request, {"value", "confirm"})
-        update = api.writing.look(request.path_params["name"])
-        change = plan_action(update, request.path_params["key"], body.get("value"), api.writing.permission)
-        return await _carry_out(api, [change], body, who, update)
+    writing = api.writing
+    with writing.attempt():
+        who = writing.find_writer(request.headers)
+        body = await _read(request, ConfirmedAction)
+        update = writing.look(request.path_params["name"])
+        change = plan_action(update, request.path_params["key"], body.get("value"), writing.permission)
+        return await writing.carry_out([change], body, who, update.meter)
 
 
-async def show_commands(api: Api, request: Request) -> Commands:
-    """Return the audit."""
-    query = dict(request.query_params.multi_items())
-    if unknown := query.keys() - {"meter", "limit"}:
-        raise Refusal(400, f"There is no parameter {_plain(min(unknown))}; there are meter, limit.")
-    limit = query.get("limit", "100")
-    if not (limit.isascii() and limit.isdigit() and len(limit) <= 4 and 1 <= int(limit) <= MOST_COMMANDS):
-        raise Refusal(400, f"limit is a whole number from 1 to {MOST_COMMANDS}.")
-    entries = await api.queries.query(lambda reader: reader.commands(meter=query.get("meter"), limit=int(limit)))
-    return {"commands": [cast("Command", entry.as_dict()) for entry in entries]}
-
-
-async def _carry_out(api: Api, changes: list[Change], body: Mapping[str, Any], who: str, update: Update) -> Outcomes:
-    confirmed = body.get("confirm", [])
-    if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
-        raise Refusal(400, "confirm is a list of keys.")
-    require_confirmed(changes, confirmed)
-    look: Callable[[], Update] = lambda: api.writing.look(update.meter)  # noqa: E731
-    results = await carry_out(api.writing.send, look, changes, who=who)
-    return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
-
-
-async def _read_object(request: Request, keys: set[str]) -> dict[str, Any]:
-    """Return the JSON object of a request with these keys. Raises Refusal."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
-    body = b""
-    try:
-        async with asyncio.timeout(BODY_TIME):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_BODY:
-                    raise Refusal(413, f"Send at most {LARGEST_BODY} bytes.", {"connection": "close"})
-        value = json.loads(body)
-    except TimeoutError:
-        raise Refusal(408, "The request did not come in time; send it again.", {"connection": "close"}) from None
-    except ClientDisconnect:
-        raise Refusal(400, "The request ended too early.") from None
-    except (ValueError, RecursionError):
-        raise Refusal(400, "This is not JSON.") from None
-    if not isinstance(value, dict) or value.keys() - keys:
-        raise Refusal(400, f"Send an object with {', '.join(sorted(keys))}.")
-    return value
+async def _read(request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
+    return await read_object(request, kind.__annotations__, LARGEST_BODY, BODY_TIME)
 
 
 def _table(body: Mapping[str, Any], key: str) -> dict[str, Any]:
     table = body.get(key, {})
     if not isinstance(table, dict):
-        raise Refusal(400, f"{key} is an object, such as {{…: …}}.")
+        raise HTTPException(400, f"{key} is an object, such as {{…: …}}.")
     return table
-
-
-def _plain(text: str) -> str:
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown[:40] or "unknown"
 
 
 _ERRORS = (400, 403, 408, 413, 415, 422)
@@ -380,12 +294,5 @@ OPERATIONS: Final = (
     Operation(
         method="POST", path=f"{METER}/actions/{{key}}", summary="Let a meter act", handler=act, body=ConfirmedAction,
         errors=_ERRORS,
-    ),
-    Operation(
-        path="/api/commands", summary="What was written to meters, the newest first", handler=show_commands,
-        parameters=(
-            Parameter("meter", "Name of a meter. Default: all.", str),
-            Parameter("limit", "At most so many.", Annotated[int, ("minimum", 1), ("maximum", MOST_COMMANDS)], 100),
-        ),
     ),
 )  # fmt: skip

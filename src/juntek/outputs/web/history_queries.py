@@ -1,6 +1,6 @@
-"""The history as the web asks for it; rule: it is read in a few threads, and a query too many is refused at once.
+"""The history as the web asks for it; rule: it is read in a few threads, which visitors have in turns.
 
-The gateway's loop never waits for the disk, and a page that asks too much does not make another one wait for ever.
+The gateway's loop never waits for the disk, and who asks too much is refused and makes nobody else wait for it.
 An export is sent while it is read, a query for each piece: nothing is held open in the database while a slow browser
 takes what it got, and never more than a piece is in memory.
 """
@@ -9,54 +9,93 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
-from juntek.errors import ConfigurationError, DatabaseError, RequestError
+from starlette.exceptions import HTTPException
+
+from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError, RequestError
 from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.parameters import LATEST, Calendar, Chart, Export
-from juntek.outputs.web.refusal import Refusal
 
 T = TypeVar("T")
 
 THREADS: Final = 2
 MOST_WAITING: Final = 64
-"""Queries at the same time; a page that opens makes about ten."""
+"""Queries of one visitor at the same time; a page that opens makes about ten."""
+VISITOR: Final[ContextVar[str]] = ContextVar("visitor", default="")
+"""Whose query it is, as `listening.visitors` tells them apart."""
 PARQUET_TYPE: Final = "application/vnd.apache.parquet"
 _KINDS = {"csv": (csv_pieces, "text/csv; charset=utf-8"), "parquet": (parquet_pieces, PARQUET_TYPE)}
 
 
 class HistoryQueries:
-    """Queries a history. Every query may raise Refusal: where there is none, where it fails or when too many wait."""
+    """Queries a history; raises HTTPException where there is none, where it fails, or when too many wait."""
 
-    def __init__(self, reader: HistoryReader | None) -> None:
+    def __init__(self, reader: HistoryReader | None, on_damage: Callable[[str], None]) -> None:
+        """`on_damage` hears of a file that is damaged, as a sentence."""
         self._reader = reader
+        self._on_damage = on_damage
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="juntek-web")
-        self._running = 0
+        self._free = THREADS
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        """Whose turn comes, by visitor; whose turn it was last stands last."""
 
     async def query(self, query: Callable[[HistoryReader], T]) -> T:
         """Return what `query(reader)` returns, called in a thread."""
         if self._reader is None:
-            raise Refusal(503, "No history is kept here; add [history] to the configuration.")
-        if self._running >= MOST_WAITING:
-            raise Refusal(503, "The history is busy; try again in a moment.", {"retry-after": "2"})
-        self._running += 1
+            raise HTTPException(503, "No history is kept here; add [history] to the configuration.")
+        await self._take_turn()
         work = asyncio.get_running_loop().run_in_executor(self._threads, query, self._reader)
         work.add_done_callback(self._finish)
         try:
             return await asyncio.shield(work)
         except DatabaseError as error:
-            raise Refusal(503, str(error)) from error
+            if isinstance(error, DamagedFileError):
+                self._on_damage(str(error))
+            raise HTTPException(503, str(error)) from error
         except RequestError as error:
-            raise Refusal(400, str(error)) from error
+            raise HTTPException(400, str(error)) from error
+
+    async def _take_turn(self) -> None:
+        """Wait for a thread. Raises HTTPException where too many queries of this visitor wait already."""
+        if self._free:
+            self._free -= 1
+            return
+        waiting = self._waiting.setdefault(VISITOR.get(), deque())
+        if sum(not turn.done() for turn in waiting) >= MOST_WAITING - THREADS:
+            raise HTTPException(503, "The history is busy; try again in a moment.", {"retry-after": "2"})
+        turn = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._pass_on()  # it had just come
+            raise
+
+    def _pass_on(self) -> None:
+        """Give a free thread to who waits: visitors one after the other, however much each asks."""
+        while self._waiting:
+            visitor = next(iter(self._waiting))
+            waiting = self._waiting.pop(visitor)
+            turn = waiting.popleft()
+            if waiting:
+                self._waiting[visitor] = waiting
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     def _finish(self, work: asyncio.Future[T]) -> None:
-        """Count a query as done when its thread is free again, whether somebody still waits or not."""
-        self._running -= 1
+        """Let the next one ask when a thread is free again, whether somebody still waits for its answer or not."""
+        self._pass_on()
         if not work.cancelled():
             work.exception()
 
@@ -75,12 +114,11 @@ class HistoryQueries:
 
 def make_chart(reader: HistoryReader, meter: str, chart: Chart) -> types.History:
     """Return a chart as the API shows it; an empty one for a meter that has no history yet."""
-    start, end = chart.range
     answer: types.History = {
-        "meter": meter, "from": start, "to": end, "resolution": 0.0, "time": [], "quantities": {},
+        "meter": meter, "from": chart.start, "to": chart.end, "resolution": 0.0, "time": [], "quantities": {},
     }  # fmt: skip
     if meter in reader.meters():
-        series = reader.series(meter, chart.quantities, start, end, chart.points)
+        series = reader.series(meter, chart.quantities, chart.start, chart.end, chart.points)
         answer["resolution"], answer["time"] = series.resolution, series.time
         answer["quantities"] = {key: _show_column(series.columns[key]) for key in chart.quantities}
     return answer
@@ -110,15 +148,13 @@ class ExportFile:
 
 
 async def open_export(queries: HistoryQueries, meter: str, export: Export) -> ExportFile:
-    """Begin to make a file. Raises Refusal, also where its beginning cannot be read."""
+    """Begin to make a file. Raises HTTPException, also where its beginning cannot be read."""
     make_pieces, media_type = _KINDS[export.format]
     pieces = make_pieces(await queries.query(lambda reader: _find_rows(reader, meter, export)))
     try:
         begin = await queries.query(lambda _: next(pieces, b""))
-    except ConfigurationError:
-        raise Refusal(
-            501, "Parquet needs a library on the gateway: pip install 'juntek[parquet]'; or ask for format=csv."
-        ) from None
+    except ConfigurationError as error:
+        raise HTTPException(501, str(error)) from None
     name = re.sub("[^A-Za-z0-9_-]", "_", meter)
     return ExportFile(f"juntek-{name}.{export.format}", media_type, _continue(queries, begin, pieces))
 

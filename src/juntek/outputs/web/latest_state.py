@@ -12,7 +12,7 @@ from juntek.outputs import Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.broadcast import Event
 from juntek.reading import iso_time
-from juntek.update import Health, LatestUpdates, Update
+from juntek.samples import nothing_of
 
 GATEWAY = ""
 """The key of the gateway itself among those of the meters; no meter can have this name."""
@@ -25,12 +25,11 @@ class LatestState:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._updates = LatestUpdates({name: _unheard(name) for name in context.meters})
         self._started = asyncio.get_running_loop().time()
         self._exports = ["csv", "parquet"] if find_spec("pyarrow") is not None else ["csv"]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._updates
+        return name in self._context.meters or name in self._context.latest
 
     @property
     def watches_batteries(self) -> bool:
@@ -39,11 +38,7 @@ class LatestState:
 
     def names(self) -> list[str]:
         """Return the names as they stand in the configuration."""
-        return list(self._updates)
-
-    def take(self, update: Update) -> None:
-        """Remember an update."""
-        self._updates.take(update)
+        return [update.meter for update in self._context.updates()]
 
     def reading(self, name: str) -> types.Reading | None:
         """Return the latest reading of a meter, or None."""
@@ -68,8 +63,8 @@ class LatestState:
             "history": {"state": state, "reason": reason},
             "sinks": sinks_of(self._context),
             "meters": {
-                name: cast("types.MeterHealth", {"available": update.available, **update.health.as_dict()})
-                for name, update in self._updates.items()
+                update.meter: cast("types.MeterHealth", {"available": update.available, **update.health.as_dict()})
+                for update in self._context.updates()
             },
         }
 
@@ -83,7 +78,7 @@ class LatestState:
         return "update", update
 
     def _state(self, name: str) -> types.MeterState:
-        update = self._updates.get(name) or _unheard(name)
+        update = self._context.latest.get(name) or nothing_of(name)
         settings = update.settings.as_dict(secrets=False) if update.settings is not None else None
         return {
             "available": update.available,
@@ -92,11 +87,6 @@ class LatestState:
             "health": cast("types.LinkHealth", update.health.as_dict()),
             "latest": cast("types.Reading", update.reading.as_dict()) if update.reading is not None else None,
         }
-
-
-def _unheard(name: str) -> Update:
-    """Return what there is of a meter that said nothing yet, or that is known from the history only."""
-    return Update(name, available=False, reading=None, identity=None, settings=None, health=Health())
 
 
 def name_of_zone(zone: tzinfo, time: float) -> str:

@@ -48,8 +48,8 @@ _PLAIN: dict[Any, str] = {str: "string", float: "number", int: "integer", bool: 
 class Operation:
     """One thing that can be asked, and the handler that answers it.
 
-    `is_public`: nobody has to be signed in. `content` is what it answers where that is not JSON of the type that the
-    handler returns; `body` is the type of what it is sent.
+    `is_public`: nobody has to be signed in. `content` is what it answers where that is not JSON, `answer` the type of
+    its JSON where the handler returns that encoded; `body` is the type of what it is sent.
     """
 
     path: str
@@ -61,6 +61,7 @@ class Operation:
     is_public: bool = False
     content: Mapping[str, Schema] = field(default_factory=dict)
     body: Any = None
+    answer: Any = None
 
     @property
     def identity(self) -> str:
@@ -101,7 +102,7 @@ def describe_api(version: str, operations: Iterable[Operation]) -> Schema:
 
 def _describe(operation: Operation, schemas: Schemas) -> Schema:
     has_name = operation.path.startswith(METER)
-    result = get_type_hints(operation.handler, include_extras=True)["return"]
+    result = operation.answer or get_type_hints(operation.handler, include_extras=True)["return"]
     content = operation.content or {"application/json": schemas.of(result)}
     error = {"application/json": schemas.of(Error)}
     errors = sorted({*_ALWAYS, *operation.errors, *((404,) if has_name else ())})
@@ -155,10 +156,10 @@ class Schemas:
         if is_typeddict(kind):
             return self._record(kind)
         arguments = get_args(kind)
-        schema: Schema
+        schema: Schema = {}
         match get_origin(kind):
-            case None:
-                schema = {} if kind is Any else {"type": _PLAIN[kind]}
+            case None if kind is not Any:
+                schema = {"type": _PLAIN[kind]}
             case typing.NotRequired:
                 schema = self.of(arguments[0])
             case typing.Annotated:
@@ -173,9 +174,6 @@ class Schemas:
                 schema = {"type": "array", "items": self.of(arguments[0])}
             case builtins.dict:
                 schema = {"type": "object", "additionalProperties": self.of(arguments[1])}
-            case _:  # what is told together with its value, as a cookie
-                (argument,) = arguments
-                schema = self.of(argument)
         return schema
 
     def _record(self, kind: Any) -> Schema:  # noqa: ANN401 - a TypedDict

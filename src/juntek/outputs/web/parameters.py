@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from math import inf, isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web.api_types import Date, Moment
-from juntek.outputs.web.passwords import LONGEST_PASSWORD
-from juntek.outputs.web.refusal import Refusal
 
 By = Literal["day", "month", "year"]
 Format = Literal["csv", "parquet"]
@@ -28,67 +27,164 @@ DAY: Final = 86400.0
 LATEST: Final = 253_402_128_000.0
 """Seconds since 1970 at the end of the year 9999, less a day for time zones and one for the midnight that follows."""
 MOST_POINTS: Final = 10_000
-FEW_POINTS: Final = 1000
 MOST_DAYS: Final = 36_600
-LARGEST_BODY: Final = 8 * LONGEST_PASSWORD
+MOST_COMMANDS: Final = 1000
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
 CHARTED = SERIES_KEYS
 """Quantities of which there is a history."""
 USUAL = ("voltage", "current", "power", "state_of_charge", "temperature")
 _OFFSET_IN_ADDRESS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
 """A plus sign in an address is read as a blank."""
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
+
+Query = Iterable[tuple[str, str]]
+Reader = Callable[[str, str, tzinfo], Any]
+"""Returns the value of a parameter by its name, its text and the zone of the gateway. Raises HTTPException."""
 
 
-_SINCE_1970: Final = ("pattern", r"^(19[7-9]\d|[2-9]\d{3})-")
-_Time = Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST)]
-_Day = Annotated[Date, _SINCE_1970]
-_Quantity = Annotated[str, ("enum", CHARTED)]
-_Points = Annotated[int, ("minimum", 2), ("maximum", MOST_POINTS)]
+# One value -------------------------------------------------------------------------------------------------------
+
+
+def _read_time(key: str, text: str, zone: tzinfo) -> float:
+    try:
+        if _NUMBER.fullmatch(text) and isfinite(float(text)):
+            seconds = float(text)
+        else:
+            moment = datetime.fromisoformat(_OFFSET_IN_ADDRESS.sub(r"\1+\2", text))
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise _wrong(key, "a time such as 2026-01-31T18:00:00Z or seconds since 1970", text) from None
+    if not 0 <= seconds <= LATEST:
+        raise _wrong(key, "a time from 1970 to 9999", text)
+    return seconds
+
+
+def _read_date(key: str, text: str, _: tzinfo) -> date:
+    try:
+        if len(text) != len("2026-01-31"):
+            raise ValueError  # noqa: TRY301 - other forms of ISO 8601 are not for people
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise _wrong(key, "a date such as 2026-01-31", text) from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise _wrong(key, f"a date from {FIRST_DAY} to {LAST_DAY}", text)
+    return day
+
+
+def _read_quantities(_: str, text: str, __: tzinfo) -> tuple[str, ...]:
+    keys = tuple(dict.fromkeys(text.split(",")))
+    for key in keys:
+        if key not in CHARTED:
+            raise HTTPException(400, f"There is no history of {_show(key)}; {_mend(key, CHARTED)}")
+    return keys
+
+
+def _whole(low: int, high: int) -> Reader:
+    def read(key: str, text: str, _: tzinfo) -> int:
+        if not (re.fullmatch(r"\d{1,9}", text, re.ASCII) and low <= int(text) <= high):
+            raise _wrong(key, f"a whole number from {low} to {high}", text)
+        return int(text)
+
+    return read
+
+
+def _one_of(choices: Any) -> Reader:  # noqa: ANN401 - a Literal
+    *others, last = words = get_args(choices)
+
+    def read(key: str, text: str, _: tzinfo) -> str:
+        if text not in words:
+            raise _wrong(key, f"{', '.join(others)} or {last}", text)
+        return text
+
+    return read
+
+
+def _wrong(key: str, right: str, text: str) -> HTTPException:
+    return HTTPException(400, f"{key} is {right}, not {_show(text)}.")
+
+
+def _mend(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f'did you mean "{close[0]}"?' if close else f"there are {', '.join(known)}."
+
+
+def _show(text: str) -> str:
+    """Return what was given, short, and without what a terminal or a log would take for a command."""
+    shown = plain(text, 41)
+    return f'"{shown if len(shown) <= 40 else shown[:37] + "…"}"'
+
+
+def plain(text: str, length: int = 40) -> str:
+    """Return the beginning of what a stranger sent, without what a terminal or a log would take for a command."""
+    return "".join(character if character.isprintable() else "?" for character in text[:length])
+
+
+# All of an address -----------------------------------------------------------------------------------------------
 
 
 class Parameter(NamedTuple):
-    """One word of an address: its name, what it means, its type, and what holds without it."""
+    """One word of an address: its name, what it means, its type, what holds without it, and what reads it."""
 
     name: str
     text: str
     type: Any
     default: Any = None
+    read: Reader = lambda _, text, __: text
 
+
+_SINCE_1970: Final = ("pattern", r"^(19[7-9]\d|[2-9]\d{3})-")
+_Time = Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST)]
+_Day = Annotated[Date, _SINCE_1970]
+_Quantities = Annotated[list[Annotated[str, ("enum", CHARTED)]], ("minItems", 1)]
+_Points = Annotated[int, ("minimum", 2), ("maximum", MOST_POINTS)]
+_Limit = Annotated[int, ("minimum", 1), ("maximum", MOST_COMMANDS)]
 
 CHART: Final = (
-    Parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _Time),
-    Parameter("to", "Last time. Default: now.", _Time),
-    Parameter("quantities", "What to draw, with commas between.", Annotated[list[_Quantity], ("minItems", 1)],
-              list(USUAL)),
-    Parameter("points", "At most this many points.", _Points, FEW_POINTS),
+    Parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _Time,
+              read=_read_time),
+    Parameter("to", "Last time. Default: now.", _Time, read=_read_time),
+    Parameter("quantities", "What to draw, with commas between.", _Quantities, list(USUAL), _read_quantities),
+    Parameter("points", "At most this many points.", _Points, 1000, _whole(2, MOST_POINTS)),
 )  # fmt: skip
 CALENDAR: Final = (
-    Parameter("from", "First date. Default: 29 days before `to`.", _Day),
-    Parameter("to", "Last date. Default: today.", _Day),
-    Parameter("by", "What one row stands for.", By, "day"),
+    Parameter("from", "First date. Default: 29 days before `to`.", _Day, read=_read_date),
+    Parameter("to", "Last date. Default: today.", _Day, read=_read_date),
+    Parameter("by", "What one row stands for.", By, "day", _one_of(By)),
 )
 EVENTS: Final = (
-    Parameter("start", "First time. Default: the first of all.", _Time),
-    Parameter("end", "Last time. Default: the last of all.", _Time),
+    Parameter("start", "First time. Default: the first of all.", _Time, read=_read_time),
+    Parameter("end", "Last time. Default: the last of all.", _Time, read=_read_time),
 )
 EXPORT: Final = (
-    Parameter("from", "First time. Default: the first of all.", _Time),
-    Parameter("to", "Last time. Default: the last of all.", _Time),
-    Parameter("format", "Kind of file.", Format, "csv"),
+    Parameter("from", "First time. Default: the first of all.", _Time, read=_read_time),
+    Parameter("to", "Last time. Default: the last of all.", _Time, read=_read_time),
+    Parameter("format", "Kind of file.", Format, "csv", _one_of(Format)),
+)
+COMMANDS: Final = (
+    Parameter("meter", "Name of a meter. Default: all.", str),
+    Parameter("limit", "At most so many.", _Limit, 100, _whole(1, MOST_COMMANDS)),
 )
 
 
-class Range(NamedTuple):
-    """From and to, s since 1970; the first is before the second."""
-
-    start: float
-    end: float
+def read_query(query: Query, parameters: Iterable[Parameter], zone: tzinfo) -> dict[str, Any]:
+    """Return the values of all parameters: that given, else the default. Raises HTTPException."""
+    known = {parameter.name: parameter for parameter in parameters}
+    values: dict[str, Any] = {}
+    for key, text in query:
+        if key not in known:
+            mend = _mend(key, known) if known else "there are none here."
+            raise HTTPException(400, f"There is no parameter {_show(key)}; {mend}")
+        if key in values:
+            raise HTTPException(400, f"The parameter {key} is there twice; give it once.")
+        values[key] = known[key].read(key, text, zone)
+    return {name: values.get(name, parameter.default) for name, parameter in known.items()}
 
 
 class Chart(NamedTuple):
-    """What a chart shows."""
+    """What a chart shows, from `start` to `end` in s since 1970."""
 
-    range: Range
+    start: float
+    end: float
     quantities: tuple[str, ...]
     points: int
 
@@ -102,176 +198,79 @@ class Calendar(NamedTuple):
 
 
 class Export(NamedTuple):
-    """What is exported; without a range, everything."""
+    """What is exported; without times, everything."""
 
     start: float | None
     end: float | None
     format: Format
 
 
-def read_chart(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Chart:
-    """Return what a chart asks for; the last day where no time is given. Raises Refusal."""
-    values = _collect(query, CHART)
-    start, end = _read_range(values, zone)
+def read_chart(query: Query, now: float, zone: tzinfo) -> Chart:
+    """Return what a chart asks for; the last day where no time is given. Raises HTTPException."""
+    start, end, quantities, points = read_query(query, CHART, zone).values()
     if end is None:
         end = now if start is None or start < now else start + DAY
     start = max(end - DAY, 0.0) if start is None else start
-    points = _read_points(values.get("points"))
-    return Chart(_ordered(start, end), _read_quantities(values.get("quantities")), points)
+    _check_order(start, end)
+    return Chart(start, end, tuple(quantities), points)
 
 
-def read_calendar(query: Iterable[tuple[str, str]], now: float, zone: tzinfo) -> Calendar:
-    """Return which days are asked for; the last thirty where none are given. Raises Refusal."""
-    values = _collect(query, CALENDAR)
+def read_calendar(query: Query, now: float, zone: tzinfo) -> Calendar:
+    """Return which days are asked for; the last thirty where none are given. Raises HTTPException."""
+    first, last, by = read_query(query, CALENDAR, zone).values()
     today = datetime.fromtimestamp(now, zone).date()
-    first = _read_date("from", values["from"]) if "from" in values else None
-    last = _read_date("to", values["to"]) if "to" in values else max(today, first or today)
+    last = last or max(today, first or today)
     first = first or max(last - timedelta(days=29), FIRST_DAY)
     if first > last:
-        raise Refusal(400, f"from ({first}) is after to ({last}); exchange them.")
+        raise HTTPException(400, f"from ({first}) is after to ({last}); exchange them.")
     if (last - first).days > MOST_DAYS:
-        raise Refusal(400, f"from and to are at most {MOST_DAYS} days apart; ask for less at once.")
-    return Calendar(first, last, _read_choice("by", values.get("by", "day"), get_args(By)))
+        raise HTTPException(400, f"from and to are at most {MOST_DAYS} days apart; ask for less at once.")
+    return Calendar(first, last, by)
 
 
-def read_export(query: Iterable[tuple[str, str]], zone: tzinfo) -> Export:
-    """Return what is to be exported. Raises Refusal."""
-    values = _collect(query, EXPORT)
-    start, end = _read_range(values, zone)
-    if start is not None and end is not None:
-        _ordered(start, end)
-    return Export(start, end, _read_choice("format", values.get("format", "csv"), get_args(Format)))
+def read_export(query: Query, zone: tzinfo) -> Export:
+    """Return what is to be exported. Raises HTTPException."""
+    export = Export(*read_query(query, EXPORT, zone).values())
+    if export.start is not None and export.end is not None:
+        _check_order(export.start, export.end)
+    return export
 
 
-def read_events(query: Iterable[tuple[str, str]], zone: tzinfo) -> tuple[float, float]:
-    """Return from when to when events are asked for. Raises Refusal."""
-    values = _collect(query, EVENTS)
-    start = _read_time("start", values["start"], zone) if "start" in values else 0.0
-    end = _read_time("end", values["end"], zone) if "end" in values else inf
-    return start, end
+def read_events(query: Query, zone: tzinfo) -> tuple[float, float]:
+    """Return from when to when events are asked for. Raises HTTPException."""
+    start, end = read_query(query, EVENTS, zone).values()
+    return start or 0.0, inf if end is None else end
 
 
-async def read_password(request: Request, body_time: float) -> str:
-    """Return the password that a browser signs in with, and sends within `body_time` s. Raises Refusal."""
+def _check_order(start: float, end: float) -> None:
+    if not start < end:
+        raise HTTPException(400, "from is before to and not before 1970; correct the times.")
+
+
+# A body ----------------------------------------------------------------------------------------------------------
+
+
+async def read_object(request: Request, keys: Iterable[str], most: int, body_time: float) -> dict[str, Any]:
+    """Return the JSON object of a request, with no keys but these, `most` bytes long, that comes within `body_time` s.
+
+    Raises HTTPException.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
-    try:
-        value = json.loads(await _read_body(request, body_time))
-    except (ValueError, RecursionError):
-        raise Refusal(400, 'Send JSON such as {"password": "…"}.') from None
-    password = value.get("password") if isinstance(value, dict) else None
-    if not isinstance(password, str) or len(value) != 1 or not 0 < len(password) <= LONGEST_PASSWORD:
-        raise Refusal(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
-    return password
-
-
-async def _read_body(request: Request, body_time: float) -> bytes:
+        raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
     body = b""
     try:
         async with asyncio.timeout(body_time):
             async for piece in request.stream():
                 body += piece
-                if len(body) > LARGEST_BODY:
-                    raise Refusal(413, f"Send at most {LARGEST_BODY} bytes.", {"connection": "close"})
+                if len(body) > most:
+                    raise HTTPException(413, f"Send at most {most} bytes.", {"connection": "close"})
+        value = json.loads(body)
     except TimeoutError:
-        raise Refusal(408, "The request did not come in time; send it again.", {"connection": "close"}) from None
+        raise HTTPException(408, "The request did not come in time; send it again.", {"connection": "close"}) from None
     except ClientDisconnect:
-        raise Refusal(400, "The request ended too early.") from None
-    return body
-
-
-def refuse_any(query: Iterable[tuple[str, str]]) -> None:
-    """Raise Refusal where an address has parameters and should have none."""
-    _collect(query, ())
-
-
-def _collect(query: Iterable[tuple[str, str]], parameters: tuple[Parameter, ...]) -> dict[str, str]:
-    known = tuple(parameter.name for parameter in parameters)
-    values: dict[str, str] = {}
-    for key, value in query:
-        if key not in known:
-            close = get_close_matches(key, known, n=1)
-            there_are = f"there are {', '.join(known)}." if known else "there are none here."
-            mend = f'did you mean "{close[0]}"?' if close else there_are
-            raise Refusal(400, f"There is no parameter {_show(key)}; {mend}")
-        if key in values:
-            raise Refusal(400, f"The parameter {key} is there twice; give it once.")
-        values[key] = value
-    return values
-
-
-def _read_range(values: Mapping[str, str], zone: tzinfo) -> tuple[float | None, float | None]:
-    start, end = (_read_time(key, values[key], zone) if key in values else None for key in ("from", "to"))
-    return start, end
-
-
-def _ordered(start: float, end: float) -> Range:
-    if not 0 <= start < end:
-        raise Refusal(400, "from is before to and not before 1970; correct the times.")
-    return Range(start, end)
-
-
-def _read_time(key: str, text: str, zone: tzinfo) -> float:
-    seconds = _number(text)
-    if seconds is None:
-        try:
-            moment = datetime.fromisoformat(_OFFSET_IN_ADDRESS.sub(r"\1+\2", text))
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
-        except (ValueError, OverflowError, OSError):
-            raise Refusal(
-                400, f"{key} is a time such as 2026-01-31T18:00:00Z or seconds since 1970, not {_show(text)}."
-            ) from None
-    if not 0 <= seconds <= LATEST:
-        raise Refusal(400, f"{key} is a time from 1970 to 9999, not {_show(text)}.")
-    return seconds
-
-
-def _read_date(key: str, text: str) -> date:
-    try:
-        if len(text) != len("2026-01-31"):
-            raise ValueError  # noqa: TRY301 - other forms of ISO 8601 are not for people
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise Refusal(400, f"{key} is a date such as 2026-01-31, not {_show(text)}.") from None
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise Refusal(400, f"{key} is a date from {FIRST_DAY} to {LAST_DAY}, not {_show(text)}.")
-    return day
-
-
-def _read_points(text: str | None) -> int:
-    if text is None:
-        return FEW_POINTS
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_POINTS)) and 2 <= int(text) <= MOST_POINTS):
-        raise Refusal(400, f"points is a whole number from 2 to {MOST_POINTS}, not {_show(text)}.")
-    return int(text)
-
-
-def _read_quantities(text: str | None) -> tuple[str, ...]:
-    if text is None:
-        return USUAL
-    keys = tuple(dict.fromkeys(text.split(",")))
-    for key in keys:
-        if key not in CHARTED:
-            close = get_close_matches(key, CHARTED, n=1)
-            mend = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(CHARTED)}."
-            raise Refusal(400, f"There is no history of {_show(key)}; {mend}")
-    return keys
-
-
-def _read_choice(key: str, text: str, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401 - one of the choices
-    if text not in choices:
-        raise Refusal(400, f"{key} is {', '.join(choices[:-1])} or {choices[-1]}, not {_show(text)}.")
-    return text
-
-
-def _number(text: str) -> float | None:
-    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,3})?", text, re.ASCII):
-        return None
-    value = float(text)
-    return value if isfinite(value) else None
-
-
-def _show(text: str) -> str:
-    """Return what was given, short, and without what a terminal or a log would take for a command."""
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return f'"{shown if len(shown) <= 40 else shown[:37] + "…"}"'
+        raise HTTPException(400, "The request ended too early.") from None
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "This is not JSON.") from None
+    if not isinstance(value, dict) or value.keys() - set(keys):
+        raise HTTPException(400, f"Send an object with {', '.join(sorted(keys))}.")
+    return value

@@ -10,7 +10,11 @@ import hashlib
 import hmac
 import re
 import secrets
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from juntek.errors import ConfigurationError
+from juntek.files import read_bytes
 
 _COST, _BLOCK, _LANES = 2**14, 8, 5
 """scrypt in 16 MB of memory; the least that OWASP's cheat sheet on storing passwords gives for that memory."""
@@ -60,14 +64,49 @@ def hash_token(token: str) -> str:
     return f"sha256:{digest(token)}"
 
 
-def is_token_hash(text: str) -> bool:
-    """Return whether this can be what `hash_token` made."""
-    return _TOKEN_HASH.fullmatch(text) is not None
-
-
 def digest(secret: str) -> str:
     """Return the SHA-256 of a random secret, under which it is looked up."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class Token(NamedTuple):
+    """A token of a script; that of the command line here has no name."""
+
+    name: str
+    may_write: bool
+
+
+def read_password_hash(path: Path) -> str:
+    """Return the hash in web.password_hash_file. Raises ConfigurationError."""
+    text = _read("password_hash_file", path).strip()
+    if not is_hash(text):
+        raise ConfigurationError(
+            f"web.password_hash_file {path} does not hold what juntek web password writes; write it again with: "
+            "juntek web password"
+        )
+    return text
+
+
+def read_tokens(path: Path) -> dict[str, Token]:
+    """Return the tokens in web.tokens_file by their hashes. Raises ConfigurationError."""
+    tokens: dict[str, Token] = {}
+    for number, line in enumerate(_read("tokens_file", path).splitlines(), start=1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) < 2 or words[2:] not in ([], [WRITE]) or not _TOKEN_HASH.fullmatch(words[1]):
+            raise ConfigurationError(
+                f"web.tokens_file {path}: line {number} is not a name and a hash; make it with: juntek web token NAME"
+            )
+        tokens[words[1]] = Token(words[0], may_write=words[2:] == [WRITE])
+    return tokens
+
+
+def _read(key: str, path: Path) -> str:
+    try:
+        return read_bytes(path, f"web.{key}").decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"web.{key} {path} is not text; write it again.") from None
 
 
 def _derive(password: str, salt: bytes, cost: int = _COST, block: int = _BLOCK, lanes: int = _LANES) -> bytes:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from juntek.outputs.web.refusal import accepts
+from juntek.outputs.web.responses import accepts
 
 FOLDER = Path(__file__).parent / "static"
 CODINGS: Final = {"br": ".br", "gzip": ".gz"}

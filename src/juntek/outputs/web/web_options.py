@@ -66,7 +66,7 @@ class WebOptions:
     ] = ()
     allow_control: Annotated[
         tuple[str, ...],
-        Option('what the page may write to meters: "settings", or keys; needs a password', check=check_words),
+        Option('what the page may write: "settings", or keys; needs a password or ingress', check=check_words),
     ] = ()
     frame_ancestors: Annotated[
         tuple[str, ...],
@@ -111,7 +111,7 @@ class WebOptions:
 
     def _problems(self) -> Iterator[str]:
         address = self.address
-        if self.allow_control and not self.needs_password:
+        if self.allow_control and not self.needs_password and not self.ingress:
             yield "web.allow_control needs a password; write one with: juntek web password, or leave it out."
         if self.auth in ("none", "ingress") and (self._has_password or self.tokens_file is not None):
             yield f'web.auth = "{self.auth}" asks for no password; leave it out, or the password and the tokens.'
@@ -124,6 +124,3 @@ class WebOptions:
             )
         if self.auth is None and not self._has_password and self.tokens_file is not None:
             yield "web.tokens_file is for a page with a password; set web.password_hash_file too, or leave it out."
-
-
-Options = WebOptions

@@ -1,6 +1,7 @@
 /** Bars of energy, charged up and discharged down from one line; rule: every bar can be reached by key and is told. */
 
-import type { Day, Period } from "./api.ts";
+import type { Day } from "api-types";
+import type { Period } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
 import { day as dayText, dayMonth, energy, joined, measure, month, monthYear, scaleOf, year } from "./format.ts";
 import { TEXT } from "./strings.ts";
@@ -52,7 +53,7 @@ export class Bars {
       line.style.top = `${(50 - (value / ticks.high) * 50).toFixed(3)}%`;
       return line;
     });
-    const every = Math.max(1, Math.ceil((rows.length * 64) / Math.max(200, this.plot.clientWidth)));
+    const every = Math.max(1, Math.ceil((rows.length * 76) / Math.max(200, this.plot.clientWidth)));
     this.columns = rows.map(([name, row], index) => {
       const up = element("span", { class: "bar bar--up" });
       const down = element("span", { class: "bar bar--down" });

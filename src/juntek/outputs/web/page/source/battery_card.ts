@@ -1,8 +1,8 @@
 /** The battery as an owner asks for it: how much is left, how sure that is, how long, and how it has aged; rule: only what is known. */
 
-import type { Meter, Reading } from "./api.ts";
+import type { Meter, Reading } from "api-types";
 import { now } from "./api.ts";
-import { element, say, showFacts } from "./dom.ts";
+import { card, element, say, showFacts } from "./dom.ts";
 import { counted, day, measure, minutes, number, seconds } from "./format.ts";
 import { isKnown, labelOf, measureOf, unitOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
@@ -24,14 +24,7 @@ export class BatteryCard {
   private readonly details = element("details", {}, element("summary", {}, TEXT.estimate.more), this.more);
 
   constructor() {
-    this.element = element(
-      "section",
-      { class: "card battery", id: "battery", "aria-labelledby": "battery-title", hidden: true },
-      element("h2", { id: "battery-title" }, TEXT.battery),
-      this.sure,
-      this.main,
-      this.details,
-    );
+    this.element = card("battery", TEXT.battery, [], this.sure, this.main, this.details);
   }
 
   show(meter: Meter | undefined): void {

@@ -1,6 +1,7 @@
 /** Days, months and years in a row; rule: pure; dates are YYYY-MM-DD without a zone, as the gateway counts them. */
 
-import type { Day, Period } from "./api.ts";
+import type { Day } from "api-types";
+import type { Period } from "./api.ts";
 
 export interface Stretch {
   readonly from: string;

@@ -1,11 +1,11 @@
 /** The past as charts over one axis of time; rule: one stretch, one cursor and one set of points for all of them. */
 
-import type { BatteryEvent, Reading, Series } from "./api.ts";
-import { GatewayError, exportAddress, getEvents, getHistory, now, timeOf } from "./api.ts";
+import type { BatteryEvent, Reading } from "api-types";
+import { type Format, exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
 import { drawTable } from "./chart_table.ts";
 import { chartControls } from "./chart_controls.ts";
 import { ChartCursor } from "./chart_cursor.ts";
-import { element, say } from "./dom.ts";
+import { card, element, say } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
 import { type Points, doubtOf, firstIn, join, lastIn, nearest } from "./points.ts";
@@ -14,7 +14,7 @@ import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } 
 import { TEXT } from "./strings.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
 import { palette } from "./theme.ts";
-import { type Tile, Tiles } from "./tiles.ts";
+import { type Fetch, Tiles } from "./tiles.ts";
 
 /** Milliseconds that hands must rest before finer points are asked for. */
 const REST = 140;
@@ -30,25 +30,23 @@ interface Seen {
 export class Charts {
   readonly element: HTMLElement;
   private readonly area: HTMLElement;
-  private readonly title = element("p", { class: "charts__span", id: "charts-span" });
+  private readonly title = element("p", { class: "card__span", id: "charts-span" });
   private readonly note = element("p", { class: "quiet charts__note" });
   private readonly details: HTMLDetailsElement;
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
   private readonly controls: ReturnType<typeof chartControls>;
-  private readonly exports: Record<"csv" | "parquet", HTMLAnchorElement>;
+  private readonly exports: Record<Format, HTMLAnchorElement> = {
+    csv: element("a", { download: true }, "CSV"),
+    parquet: element("a", { download: true }, "Parquet"),
+  };
   private readonly strips: Strip[] = [];
-  private readonly cursor = new ChartCursor(() => ({
-    strips: this.strips,
-    points: this.points,
-    span: this.span,
-    width: this.area.clientWidth,
-  }));
+  private readonly cursor = new ChartCursor(() => ({ strips: this.strips, points: this.points, span: this.span, width: this.area.clientWidth }));
   private quantities: readonly Charted[] = [];
   private tiles: Tiles;
   private points: Points = { time: [], lines: {}, resolution: 0 };
   private meter = "";
   private first: number | null = null;
-  private span: Span = spanOf("day", { from: now() - 86_400, to: now() });
+  private span: Span = spanOf("day", { from: 0, to: now() });
   private range: Range | null = "day";
   private follows = true;
   private failed = "";
@@ -64,45 +62,23 @@ export class Charts {
     private readonly seen: (seen: Seen) => void,
   ) {
     this.tiles = this.makeTiles();
-    this.area = element(
-      "div",
-      {
-        class: "charts__area",
-        tabindex: "0",
-        role: "group",
-        "aria-roledescription": "charts",
-        "aria-label": TEXT.charts,
-        "aria-describedby": "charts-help charts-span",
-      },
-      this.cursor.label,
-    );
+    const named = { "aria-roledescription": "charts", "aria-label": TEXT.charts, "aria-describedby": "charts-help charts-span" };
+    this.area = element("div", { class: "charts__area", tabindex: "0", role: "group", ...named }, this.cursor.label);
     this.details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, TEXT.asTable), this.table);
-    this.exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
     this.controls = chartControls({
       range: (range) => this.setRange(range),
-      page: (parts) => this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits())),
+      page: (parts) => this.page(parts),
       zoom: (factor) => this.zoomHere(factor),
     });
-    this.element = element(
-      "section",
-      { class: "card charts", id: "history", "aria-labelledby": "history-title" },
-      element(
-        "div",
-        { class: "charts__head" },
-        element("h2", { id: "history-title" }, TEXT.history),
-        element("div", { class: "charts__told" }, this.title, this.note),
-        this.controls.moves,
-        this.controls.ranges,
-      ),
+    const exports = element("p", { class: "exports" }, `${TEXT.save} `, this.exports.csv, " ", this.exports.parquet);
+    this.element = card(
+      "history",
+      TEXT.history,
+      [element("div", { class: "card__told" }, this.title, this.note), this.controls.moves, this.controls.ranges],
       element("p", { class: "only-read", id: "charts-help" }, TEXT.chartsHelp),
       this.area,
       this.cursor.spoken,
-      element(
-        "div",
-        { class: "charts__foot" },
-        this.details,
-        element("p", { class: "exports" }, `${TEXT.save} `, this.exports.csv, " ", this.exports.parquet),
-      ),
+      element("div", { class: "charts__foot" }, this.details, exports),
     );
     this.listen();
   }
@@ -170,7 +146,7 @@ export class Charts {
     this.marked = { meter, asked: time };
     const events = await getEvents(meter, this.first ?? 0, time).catch((): readonly BatteryEvent[] => []);
     if (meter !== this.meter) return;
-    const marks = events.map(({ time, event }) => ({ time: timeOf(time) ?? 0, label: TEXT.estimate.events[event] }));
+    const marks = events.map(({ time, event }) => ({ time: timeOf(time) ?? 0, label: TEXT.estimate.events[event] ?? event }));
     this.strips.find(({ quantity }) => quantity.key === "state_of_charge")?.setMarks(marks);
   }
 
@@ -203,6 +179,10 @@ export class Charts {
     this.seen({ range: this.range, span: this.span });
   }
 
+  private page(parts: number): void {
+    this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits()));
+  }
+
   private zoomHere(factor: number): void {
     // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
     const around = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
@@ -213,15 +193,15 @@ export class Charts {
     if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
     if (rest === 0 && this.timer) return;
     window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(
-      () => {
-        this.timer = 0;
-        if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
-        this.tell();
-        this.drawTable();
-      },
-      rest,
-    );
+    this.timer = window.setTimeout(() => this.load(), rest);
+    this.element.classList.add("is-loading");
+  }
+
+  private load(): void {
+    this.timer = 0;
+    if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
+    this.tell();
+    this.drawTable();
   }
 
   private draw(): void {
@@ -265,11 +245,11 @@ export class Charts {
     else if (time.length === 0) text = this.tiles.isBusy ? TEXT.loadingFiner : TEXT.notice.noHistory;
     else if (this.first !== null && now() - this.first < 600) text = TEXT.notice.young(point(this.first, 60));
     say(this.note, text);
-    this.element.classList.toggle("is-loading", this.tiles.isBusy);
+    this.element.classList.toggle("is-loading", this.timer !== 0 || this.tiles.isBusy);
     this.element.setAttribute("data-points", String(time.length));
     this.element.setAttribute("data-resolution", String(resolution));
     for (const format of ["csv", "parquet"] as const) {
-      this.exports[format].href = exportAddress(this.meter, this.span.from, this.span.to, format);
+      this.exports[format].href = exportAddress(this.meter, this.span, format);
     }
   }
 
@@ -285,7 +265,7 @@ export class Charts {
       },
       step: (count) => this.cursor.step(count),
       edge: (side) => this.cursor.edge(side),
-      page: (parts) => this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits())),
+      page: (parts) => this.page(parts),
       zoomHere: (factor) => {
         this.zoomHere(factor);
         say(this.cursor.spoken, spanText(this.span.from, this.span.to));
@@ -302,14 +282,13 @@ export class Charts {
   }
 
   private makeTiles(): Tiles {
-    const fetch = (tile: Tile, signal: AbortSignal): Promise<Series> => {
-      const points = this.area.clientWidth > 700 ? 1200 : 600;
+    const fetch: Fetch = (tile, signal) => {
       const kept = this.quantities.flatMap(({ key }) => [key, doubtOf(key)]).filter(keepsHistory);
-      return getHistory(this.meter, kept, tile.from, tile.to, points, signal);
+      return getHistory(this.meter, kept, tile, this.area.clientWidth > 700 ? 1200 : 600, signal);
     };
     const tiles: Tiles = new Tiles(fetch, now, (error) => {
       if (tiles !== this.tiles) return;
-      this.failed = error === null ? "" : error instanceof GatewayError && error.message !== "" ? error.message : TEXT.notice.tryAgain;
+      this.failed = error === null ? "" : reasonOf(error, TEXT.notice.tryAgain);
       if (error !== null) window.setTimeout(() => this.update(), 10_000);
       if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
     });

@@ -5,43 +5,26 @@ type Child = Node | string | null | undefined | false;
 type Properties = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
 
 /** Returns an element; a function becomes a listener, false and null leave an attribute out. */
-export function element<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  properties: Properties = {},
-  ...children: Child[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  apply(made, properties);
-  append(made, children);
-  return made;
+export function element<K extends keyof HTMLElementTagNameMap>(tag: K, properties: Properties = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  return make(document.createElement(tag), properties, children);
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** Returns an element of a drawing. */
-export function drawn<K extends keyof SVGElementTagNameMap>(
-  tag: K,
-  properties: Properties = {},
-  ...children: Child[]
-): SVGElementTagNameMap[K] {
-  const made = document.createElementNS(SVG, tag);
-  apply(made, properties);
-  append(made, children);
-  return made;
+export function drawn<K extends keyof SVGElementTagNameMap>(tag: K, properties: Properties = {}, ...children: Child[]): SVGElementTagNameMap[K] {
+  return make(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
+}
+
+/** Returns a card of the page with its title, what stands beside that, and what it holds. */
+export function card(id: string, title: string, beside: Child[], ...children: Child[]): HTMLElement {
+  const head = element("div", { class: "card__head" }, element("h2", { id: `${id}-title` }, title), ...beside);
+  return element("section", { class: `card ${id}`, id, "aria-labelledby": `${id}-title` }, head, ...children);
 }
 
 /** Returns a table; of each row the first cell is its head. */
-export function table(caption: HTMLElement, heads: readonly HTMLElement[], rows: readonly (readonly HTMLElement[])[]): HTMLTableElement {
-  const body = rows.map((cells) => element("tr", {}, ...cells));
-  return element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body));
-}
-
-export function columnHead(label: string): HTMLElement {
-  return element("th", { scope: "col" }, label);
-}
-
-export function rowHead(label: string): HTMLElement {
-  return element("th", { scope: "row" }, label);
+export function table(caption: HTMLElement, heads: readonly string[], rows: readonly (readonly [string, ...HTMLElement[]])[]): HTMLTableElement {
+  const head = element("tr", {}, ...heads.map((label) => element("th", { scope: "col" }, label)));
+  const body = rows.map(([label, ...cells]) => element("tr", {}, element("th", { scope: "row" }, label), ...cells));
+  return element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
 /** Names and their values. */
@@ -59,8 +42,7 @@ export function showFacts(list: HTMLElement, rows: Facts): HTMLElement {
 
 /** Replaces the children of an element. */
 export function fill(parent: Element, ...children: Child[]): void {
-  parent.textContent = "";
-  append(parent, children);
+  parent.replaceChildren(...children.filter(isThere));
 }
 
 /** Sets the text of an element only when it is another one: a screen reader would say it again. */
@@ -68,17 +50,16 @@ export function say(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
-function apply(made: Element, properties: Properties): void {
+function make<E extends Element>(made: E, properties: Properties, children: Child[]): E {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") made.addEventListener(name, value as EventListener);
     else made.setAttribute(name, value === true ? "" : String(value));
   }
+  made.append(...children.filter(isThere));
+  return made;
 }
 
-function append(parent: Element, children: Child[]): void {
-  for (const child of children) {
-    if (child === null || child === undefined || child === false) continue;
-    parent.append(child);
-  }
+function isThere(child: Child): child is Node | string {
+  return child !== null && child !== undefined && child !== false;
 }

@@ -3,7 +3,7 @@
  * so only its net flow is drawn, never a guess of what sun and loads do.
  */
 
-import type { Reading } from "./api.ts";
+import type { Reading } from "api-types";
 import { drawn, element, say } from "./dom.ts";
 import { NOTHING, joined, number, power } from "./format.ts";
 import { icon } from "./icons.ts";
@@ -53,12 +53,7 @@ export class Flow {
   }
 
   private node(name: string, shape: "sun" | "house", label: string): HTMLElement {
-    return element(
-      "div",
-      { class: `node node--${name}` },
-      element("span", { class: "node__circle" }, icon(shape)),
-      element("span", { class: "node__label" }, label),
-    );
+    return element("div", { class: `node node--${name}` }, element("span", { class: "node__circle" }, icon(shape)), element("span", { class: "node__label" }, label));
   }
 
   private pipe(name: string): HTMLElement {

@@ -3,7 +3,7 @@
  * nothing here touches the page.
  */
 
-import type { GatewayHealth, Meter, Reading, Update } from "./api.ts";
+import type { Health, LiveUpdate, Meter, Reading } from "api-types";
 import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, timeOf } from "./api.ts";
 import { setZone } from "./format.ts";
 import { setQuantities } from "./quantities.ts";
@@ -25,7 +25,7 @@ const KEPT = 900;
 
 export class Gateway {
   meters: Meter[] = [];
-  health: GatewayHealth | null = null;
+  health: Health | null = null;
   /** The gateway's time since which it does not answer. */
   goneSince: number | null = null;
   /** Whether a first answer came. */
@@ -77,7 +77,7 @@ export class Gateway {
     }
   }
 
-  private take(meters: Meter[], health: GatewayHealth): void {
+  private take(meters: Meter[], health: Health): void {
     const wasGone = this.goneSince !== null;
     const isNew = !this.known || this.needsPassword || names(meters) !== names(this.meters);
     this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
@@ -113,7 +113,7 @@ export class Gateway {
   private listen(): void {
     const events = new EventSource("api/live", { withCredentials: true });
     this.events = events;
-    events.addEventListener("update", (event) => this.hear(JSON.parse(event.data as string) as Update));
+    events.addEventListener("update", (event) => this.hear(JSON.parse(event.data as string) as LiveUpdate));
     events.addEventListener("gateway", (event) => this.hearGateway(event.data as string));
     events.addEventListener("error", () => {
       if (this.events === events) this.lose();
@@ -122,25 +122,17 @@ export class Gateway {
 
   private hearGateway(data: string): void {
     this.heard = now();
-    const health = JSON.parse(data) as GatewayHealth | null;
-    if (health && typeof health === "object") this.health = { ...this.health, ...health };
+    this.health = JSON.parse(data) as Health;
     this.changed("gateway");
   }
 
-  private hear(update: Update): void {
+  private hear(update: LiveUpdate): void {
     this.heard = now();
     const index = this.meters.findIndex((meter) => meter.name === update.meter);
     const before = this.meters[index];
     if (!before) return void this.look();
     const latest = update.latest ?? before.latest;
-    this.meters[index] = {
-      ...before,
-      available: update.available,
-      latest,
-      health: update.health ?? before.health,
-      identity: update.identity ?? before.identity,
-      settings: update.settings ?? before.settings,
-    };
+    this.meters[index] = { ...before, ...update, latest };
     if (latest && update.available) this.remember(update.meter, latest);
     this.changed("reading", update.meter);
     // What a meter is, and since when there is history, comes with its first answers.

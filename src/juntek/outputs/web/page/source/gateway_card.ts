@@ -1,7 +1,7 @@
 /** The gateway, and how everything does that its readings go to; rule: shown only while the gateway itself tells it. */
 
-import type { GatewayHealth } from "./api.ts";
-import { element, fill, say } from "./dom.ts";
+import type { Health } from "api-types";
+import { card, element, fill, say } from "./dom.ts";
 import { seconds } from "./format.ts";
 import { icon } from "./icons.ts";
 import { type Receiver, receiversOf } from "./receivers.ts";
@@ -11,28 +11,21 @@ const ICONS = { well: "check", starting: "clock", behind: "clock", trouble: "ale
 
 export class GatewayCard {
   readonly element: HTMLElement;
-  private readonly about = element("p", { class: "charts__told quiet" });
+  private readonly about = element("p", { class: "card__told quiet" });
   private readonly list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" });
   private readonly none = element("p", { class: "quiet" }, TEXT.receiversNone);
   private shown = "";
 
   constructor() {
-    this.element = element(
-      "section",
-      { class: "card gateway", id: "gateway", "aria-labelledby": "gateway-title", hidden: true },
-      element("div", { class: "charts__head" }, element("h2", { id: "gateway-title" }, TEXT.gateway), this.about),
-      element("h3", { id: "receivers-title" }, TEXT.receivers),
-      this.list,
-      this.none,
-    );
+    this.element = card("gateway", TEXT.gateway, [this.about], element("h3", { id: "receivers-title" }, TEXT.receivers), this.list, this.none);
   }
 
   /** `isGone`: the gateway does not answer, so that nobody knows how anything does. */
-  show(health: GatewayHealth | null, isGone: boolean): void {
+  show(health: Health | null, isGone: boolean): void {
     this.element.hidden = health === null || isGone;
-    if (this.element.hidden) return;
-    const { version = "", uptime, sinks = {} } = health as GatewayHealth;
-    say(this.about, `${TEXT.product} ${version}` + (uptime === undefined ? "" : `, ${TEXT.running(seconds(uptime))}`));
+    if (health === null || isGone) return;
+    const { version, uptime, sinks } = health;
+    say(this.about, `${TEXT.product} ${version}, ${TEXT.running(seconds(uptime))}`);
     const receivers = receiversOf(sinks);
     const state = JSON.stringify(receivers);
     if (state === this.shown) return;

@@ -1,8 +1,8 @@
 /** What the meter is, and how its link does; rule: it is shown as it is told. */
 
-import type { Health, Meter, Reading, Values } from "./api.ts";
+import type { Identity, LinkHealth, Meter, Reading } from "api-types";
 import { now, timeOf } from "./api.ts";
-import { type Facts, columnHead, element, fill, rowHead, showFacts, table } from "./dom.ts";
+import { type Facts, element, showFacts } from "./dom.ts";
 import { energy, joined, measure, moment, number, seconds } from "./format.ts";
 import { labelOf, measureOf } from "./quantities.ts";
 import { SettingsCard } from "./settings_card.ts";
@@ -15,9 +15,9 @@ export class MeterCard {
   private readonly unknown = element("p", { class: "quiet" }, TEXT.noIdentity);
   private readonly facts = element("dl", { class: "facts" });
   private readonly link = element("dl", { class: "facts" });
-  private readonly garbage = element("div");
+  private readonly reasons = element("dl", { class: "facts" });
+  private readonly rejected = element("div", {}, element("h4", {}, TEXT.garbageReasons), this.reasons);
   private readonly settings = new SettingsCard();
-  private shown = "";
 
   constructor() {
     this.element = element(
@@ -25,7 +25,7 @@ export class MeterCard {
       { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
       element("h2", { id: "meter-title", class: "only-read" }, TEXT.meter),
       element("div", { class: "card" }, element("h3", {}, TEXT.meter), this.unknown, this.facts),
-      element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.garbage),
+      element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.rejected),
       this.settings.element,
     );
   }
@@ -34,14 +34,11 @@ export class MeterCard {
     if (!meter) return;
     this.settings.show(meter, token);
     this.unknown.hidden = meter.identity !== null;
-    showFacts(this.facts, [...identityRows(meter.identity ?? {}), ...latelyRows(meter.latest)]);
-    if (meter.health === null) return;
+    showFacts(this.facts, [...identityRows(meter.identity), ...latelyRows(meter.latest)]);
     showFacts(this.link, linkRows(meter.health));
-    const reasons = Object.entries(meter.health.garbage).filter(([, count]) => count > 0);
-    const state = JSON.stringify(reasons);
-    if (state === this.shown) return;
-    this.shown = state;
-    fill(this.garbage, reasons.length > 0 ? garbageTable(reasons) : null);
+    const reasons = Object.entries(meter.health.garbage).sort(([, one], [, other]) => other - one);
+    showFacts(this.reasons, reasons.map(([reason, count]) => [TEXT.reasons[reason] ?? reason, number(count, 0)]));
+    this.rejected.hidden = reasons.length === 0;
   }
 }
 
@@ -54,7 +51,7 @@ function latelyRows(reading: Reading | null): Facts {
   ];
 }
 
-function linkRows(health: Health): Facts {
+function linkRows(health: LinkHealth): Facts {
   const { garbage_count: rejected, frames } = health;
   const time = timeOf(health.last_frame);
   const part = (rejected / (frames + rejected)) * 100;
@@ -68,21 +65,11 @@ function linkRows(health: Health): Facts {
   ];
 }
 
-function identityRows(identity: Values): Facts {
-  return Object.entries(TEXT.identity)
-    .filter(([key]) => (identity[key] ?? null) !== null)
-    .map(([key, label]) => {
-      const told = identity[key] ?? null;
-      if (key === "sensor") return [label, TEXT.sensors[String(told)] ?? String(told)];
-      return [label, typeof told === "number" ? measure(told, 0, IDENTITY_UNITS[key] ?? "") : String(told)];
-    });
-}
-
-function garbageTable(reasons: readonly [string, number][]): HTMLElement {
-  const rows = [...reasons].sort((a, b) => b[1] - a[1]);
-  return table(
-    element("caption", {}, TEXT.garbageTable),
-    [columnHead(TEXT.reason), columnHead(TEXT.count)],
-    rows.map(([reason, count]) => [rowHead(TEXT.reasons[reason] ?? reason), element("td", {}, number(count, 0))]),
-  );
+function identityRows(identity: Identity | null): Facts {
+  if (identity === null) return [];
+  return Object.entries(TEXT.identity).map(([key, label]) => {
+    const told = identity[key as keyof Identity];
+    if (typeof told === "number") return [label, measure(told, 0, IDENTITY_UNITS[key] ?? "")];
+    return [label, TEXT.sensors[told] ?? told];
+  });
 }

@@ -1,6 +1,6 @@
 /** What the page says about the gateway, the meter and the history; rule: pure; the most pressing sentence comes first. */
 
-import type { Meter, SinkHealth } from "./api.ts";
+import type { Health, Meter } from "api-types";
 import { timeOf } from "./api.ts";
 import { moment, seconds } from "./format.ts";
 import type { Gateway } from "./gateway.ts";
@@ -28,7 +28,7 @@ export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: numb
     notices.push({ kind: "waiting", text: TEXT.notice.noMeters });
   } else {
     notices.push(...noticesOfMeter(meter, time));
-    if (meter.health?.notice) notices.push({ kind: "waiting", text: `${meter.name}: ${meter.health.notice}` });
+    if (meter.health.notice) notices.push({ kind: "waiting", text: `${meter.name}: ${meter.health.notice}` });
   }
   const history = gateway.health?.history;
   if (history && history.state !== "ok" && history.state !== "off" && gateway.goneSince === null) {
@@ -39,7 +39,7 @@ export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: numb
 }
 
 /** What takes nothing at present; of the history it is said already. */
-function noticesOfReceivers(sinks: Readonly<Record<string, SinkHealth>>): Notice[] {
+function noticesOfReceivers(sinks: Health["sinks"]): Notice[] {
   return receiversOf(sinks)
     .filter(({ sink, mark }) => mark === "away" && sink !== "history")
     .map(({ name, error }) => ({ kind: "away", text: TEXT.notice.away(name, error) }));
@@ -47,9 +47,9 @@ function noticesOfReceivers(sinks: Readonly<Record<string, SinkHealth>>): Notice
 
 function noticesOfMeter(meter: Meter, time: number): Notice[] {
   if (meter.configured === false) return [{ kind: "waiting", text: TEXT.notice.past(meter.name) }];
-  const why = meter.health?.error ?? "";
+  const why = meter.health.error ?? "";
   if (!meter.latest) {
-    const doing = why || (TEXT.notice.mode[meter.health?.mode ?? "starting"] ?? "");
+    const doing = why || (TEXT.notice.mode[meter.health.mode] ?? "");
     return [{ kind: "waiting", text: TEXT.notice.waiting(meter.name, doing) }];
   }
   const heard = timeOf(meter.latest.time);

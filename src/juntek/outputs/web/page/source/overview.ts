@@ -1,6 +1,6 @@
 /** The battery now: charge, flow, when it will be full or empty, and the values; rule: what is old says so. */
 
-import type { Day, Meter, Reading } from "./api.ts";
+import type { Day, Meter, Reading } from "api-types";
 import { now } from "./api.ts";
 import { element, say } from "./dom.ts";
 import { Flow } from "./flow.ts";
@@ -32,12 +32,9 @@ export class Overview {
     const tiles = element(
       "dl",
       { class: "values" },
-      this.tile("left"),
-      this.tile("voltage"),
-      this.tile("current"),
-      this.tile("temperature"),
-      this.tile("charged", TEXT.chargedToday, "charge"),
-      this.tile("discharged", TEXT.dischargedToday, "discharge"),
+      ...["left", "voltage", "current", "temperature"].map((name) => this.tile(name)),
+      this.tile("charged", TEXT.chargedToday),
+      this.tile("discharged", TEXT.dischargedToday),
     );
     this.element = element(
       "section",
@@ -87,9 +84,9 @@ export class Overview {
   }
 
   /** Without a label of its own a tile is called what its quantity is. */
-  private tile(name: string, label = "", tone = ""): HTMLElement {
+  private tile(name: string, label = ""): HTMLElement {
     const tile = {
-      label: element("dt", { class: tone ? "quiet sum" : "quiet", "data-tone": tone || null }, label),
+      label: element("dt", { class: label ? "quiet sum" : "quiet", "data-tone": name }, label),
       number: element("span", { class: "value__number" }),
       unit: element("span", { class: "value__unit" }),
       note: element("span", { class: "quiet" }),

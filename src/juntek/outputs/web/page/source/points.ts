@@ -1,6 +1,6 @@
 /** Pieces of the past and the last minutes joined to lines that can be drawn; rule: pure; a gap stays a gap. */
 
-import type { Column, Reading } from "./api.ts";
+import type { Column, Reading } from "api-types";
 import { timeOf } from "./api.ts";
 import type { Span } from "./span.ts";
 import type { Loaded } from "./tiles.ts";

@@ -1,6 +1,6 @@
 /** What each quantity is called and how it is shown; rule: as the gateway says, and nothing of it is written here. */
 
-import type { ChartFacts, QuantityFacts } from "./api.ts";
+import type { ChartFacts, QuantityFacts, Value } from "api-types";
 import { NOTHING, energy, joined, measure, minutes, seconds } from "./format.ts";
 import { TEXT } from "./strings.ts";
 
@@ -45,7 +45,7 @@ export function measureOf(key: string, value: unknown): string {
 }
 
 /** What a meter is set to, with no more digits than it has; nothing is rounded here. */
-export function settingOf(key: string, value: string | number | boolean | null): string {
+export function settingOf(key: string, value: Value): string {
   if (value === null) return TEXT.switchedOff;
   if (typeof value !== "number") return measureOf(key, String(value));
   const unit = unitOf(key);

@@ -1,6 +1,6 @@
 /** How everything does that readings go to, in words; rule: pure, and of what is well as little as can be is said. */
 
-import type { SinkHealth } from "./api.ts";
+import type { SinkHealth } from "api-types";
 import { counted } from "./format.ts";
 import { RECEIVERS, TEXT } from "./strings.ts";
 

@@ -1,6 +1,6 @@
 /** The sign-in form; rule: the password is sent once and kept nowhere. */
 
-import { GatewayError, signIn } from "./api.ts";
+import { reasonOf, signIn } from "./api.ts";
 import { element, say } from "./dom.ts";
 import { TEXT } from "./strings.ts";
 
@@ -28,8 +28,7 @@ export function signInForm(done: () => void): HTMLElement {
     signIn(input.value)
       .then(done)
       .catch((error: unknown) => {
-        const refused = error instanceof GatewayError && error.status > 0;
-        say(trouble, refused ? error.message || TEXT.signInWrong : TEXT.signInFailed);
+        say(trouble, reasonOf(error, TEXT.signInFailed));
         input.select();
       })
       .finally(() => {

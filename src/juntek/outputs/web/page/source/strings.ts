@@ -66,7 +66,7 @@ export const TEXT = {
     holds: "Holds when full",
     health: "Health",
     more: "More",
-    events: { full: "full", empty: "empty", synchronised: "set" },
+    events: { full: "full", empty: "empty", synchronised: "set" } as Record<string, string>,
   },
 
   history: "History",
@@ -173,9 +173,7 @@ export const TEXT = {
   garbage: "Rejected frames",
   garbageNone: "none",
   garbageShare: (count: string, share: string) => `${count} (${share})`,
-  garbageTable: "Rejected frames by reason",
-  reason: "Reason",
-  count: "Count",
+  garbageReasons: "Rejected frames by reason",
   reasons: {
     noise: "Noise between the lines",
     cut: "Line that ended too early",
@@ -206,7 +204,6 @@ export const TEXT = {
   signIn: "Sign in",
   signInNote: "This page is protected by a password.",
   password: "Password",
-  signInWrong: "That password is wrong.",
   signInFailed: "The gateway did not answer; try again.",
 } as const;
 

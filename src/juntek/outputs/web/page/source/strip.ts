@@ -230,7 +230,7 @@ export class Strip {
 
   private extent(low: number | null, high: number | null): [number, number] {
     const { ends, signed, least_span: leastSpan } = this.quantity.chart;
-    let [bottom, top] = ends ?? (low === null || high === null ? [0, leastSpan] : [low, high]);
+    let [bottom = 0, top = leastSpan] = ends ?? (low === null || high === null ? [] : [low, high]);
     if (signed) [bottom, top] = [Math.min(bottom, 0), Math.max(top, 0)];
     const missing = Math.max(leastSpan - (top - bottom), 0);
     this.ticks = ticksOf(bottom - missing / 2, top + missing / 2, this.most);

@@ -3,7 +3,7 @@
  * for what it is given to fetch with. A tile that reaches into the present is asked for again, all others never.
  */
 
-import type { Series } from "./api.ts";
+import type { History } from "api-types";
 import type { Span } from "./span.ts";
 
 export interface Tile extends Span {
@@ -12,12 +12,12 @@ export interface Tile extends Span {
 }
 
 export interface Loaded extends Tile {
-  readonly series: Series;
+  readonly series: History;
   /** The gateway's time when it was asked for. */
   readonly asked: number;
 }
 
-export type Fetch = (tile: Tile, signal: AbortSignal) => Promise<Series>;
+export type Fetch = (tile: Tile, signal: AbortSignal) => Promise<History>;
 
 /** Tiles kept in memory. */
 const MOST = 80;

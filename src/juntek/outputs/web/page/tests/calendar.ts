@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Day } from "../source/api.ts";
+import type { Day } from "api-types";
 import { add, rowsOf, stretchOf } from "../source/calendar.ts";
 
 const day = (date: string): Day => ({ date, charged_energy: 1, discharged_energy: 1 }) as unknown as Day;

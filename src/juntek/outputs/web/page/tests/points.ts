@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Reading } from "../source/api.ts";
+import type { Reading } from "api-types";
 import { join, nearest } from "../source/points.ts";
 import type { Loaded } from "../source/tiles.ts";
 

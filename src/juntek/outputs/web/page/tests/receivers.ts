@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SinkHealth } from "../source/api.ts";
+import type { SinkHealth } from "api-types";
 import { type Receiver, receiversOf, roughly } from "../source/receivers.ts";
 
 const WELL: SinkHealth = { connected: true, waiting: 0, lag: 0, failures: 0, lost: 0, refused: 0, error: null };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Series } from "../source/api.ts";
+import type { History } from "api-types";
 import { type Tile, Tiles, levelOf, tilesOf } from "../source/tiles.ts";
 
 const NOW = 1_700_000_000;
-const empty: Series = { resolution: 60, time: [], quantities: {} };
+const empty: History = { resolution: 60, time: [], quantities: {} };
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 interface Asked {
@@ -14,9 +14,9 @@ interface Asked {
 
 function make(answer = true): { tiles: Tiles; asked: Asked[] } {
   const asked: Asked[] = [];
-  const fetch = (tile: Tile, signal: AbortSignal): Promise<Series> => {
+  const fetch = (tile: Tile, signal: AbortSignal): Promise<History> => {
     asked.push({ tile, signal });
-    return answer ? Promise.resolve(empty) : new Promise<Series>(() => undefined);
+    return answer ? Promise.resolve(empty) : new Promise<History>(() => undefined);
   };
   return { tiles: new Tiles(fetch, () => NOW, () => undefined), asked };
 }

@@ -1,11 +1,11 @@
-"""What every response has in common; rule: an error is one sentence under `error`, and headers are strict."""
+"""What every response has in common: strict headers, JSON without blanks, compressed where that pays."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -30,28 +30,9 @@ def security_headers(frame_ancestors: Sequence[str] = ()) -> list[tuple[str, str
     return headers if frame_ancestors else [*headers, ("x-frame-options", "DENY")]
 
 
-NEVER_KEPT = {"cache-control": "no-store"}
+NEVER_KEPT: Final = {"cache-control": "no-store"}
 WORTH_COMPRESSING = 2048
 """Bytes from which on compression pays; level 1 takes a Raspberry Pi some 20 ms a megabyte."""
-
-
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
-    """A request that is answered with an error: status and one sentence."""
-
-    def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
-        self.headers = headers or {}
-
-    def response(self) -> Response:
-        """Return it as a response."""
-        return Response(
-            encode({"error": self.sentence}),
-            self.status,
-            headers=NEVER_KEPT | self.headers,
-            media_type="application/json",
-        )
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can hold
@@ -59,11 +40,19 @@ def encode(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can hold
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def compress(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
-    """Return a body, compressed where that pays and is accepted, and the headers that say so."""
-    if len(body) < WORTH_COMPRESSING or not accepts(accepted, "gzip"):
-        return body, {"vary": "accept-encoding"}
-    return gzip.compress(body, 1), {"vary": "accept-encoding", "content-encoding": "gzip"}
+def json_response(
+    value: Any,  # noqa: ANN401 - anything that JSON can hold
+    accepted: str = "",
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a response, compressed where that pays and is `accepted`, as Accept-Encoding says."""
+    body = encode(value)
+    more = NEVER_KEPT | {"vary": "accept-encoding"} | dict(headers or {})
+    if len(body) >= WORTH_COMPRESSING and accepts(accepted, "gzip"):
+        body = gzip.compress(body, 1)
+        more["content-encoding"] = "gzip"
+    return Response(body, status, more, media_type="application/json")
 
 
 def accepts(accepted: str, coding: str) -> bool:

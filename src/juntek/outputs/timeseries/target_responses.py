@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,12 +11,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import httpx
+
 from juntek.errors import JuntekError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    import httpx
 
     from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
@@ -86,16 +85,12 @@ class Response(NamedTuple):
 
 async def read_response(response: httpx.Response, secrets: Collection[str]) -> Response:
     """Read a response, or its beginning where it is long."""
-    body = bytearray()
-    async for part in response.aiter_raw():
-        body += part
-        if len(body) > LARGEST_RESPONSE:
-            break
-    headers = response.headers
-    if headers.get("content-encoding") == "gzip":
-        # As much as there is of it: VictoriaMetrics compresses what is long.
-        with suppress(zlib.error):
-            body = bytearray(zlib.decompressobj(31).decompress(body, LARGEST_RESPONSE))
+    body, headers = bytearray(), response.headers
+    with suppress(httpx.DecodingError):  # what it says is lost then, and its status tells enough
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > LARGEST_RESPONSE:
+                break
     return Response(
         status=response.status_code,
         message=find_message(bytes(body[:LARGEST_RESPONSE]), headers, secrets),
@@ -144,22 +139,16 @@ def _shorten(text: str) -> str:
 
 def find_wait(headers: Mapping[str, str]) -> float | None:
     """Return the s after which to ask again, by the target's clock; None where it does not say."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:10]), LONGEST_WAIT)
-    moment = _read_date(text)
-    if moment is None:
-        return None
-    now = _read_date(headers.get("date", "")) or datetime.now(UTC)
-    return min(max((moment - now).total_seconds(), 0.0), LONGEST_WAIT)
-
-
-def _read_date(text: str) -> datetime | None:
+    text, date = headers.get("retry-after", "").strip(), headers.get("date")
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        if text.isascii() and text.isdigit():
+            wait = float(text[:10])
+        else:
+            now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+            wait = (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError):  # no date, or one without a zone
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max(wait, 0.0), LONGEST_WAIT)
 
 
 # What it says of the target -----------------------------------------------------------------------------------

@@ -1,0 +1,212 @@
+"""Values that a program has decoded already, in a table or in JSON; rule: what no name explains is left out, and told.
+
+A name is read without its unit, its case and what it belongs to: `Voltage (V)`, `battery_voltage` and `Spannung [V]`
+are the voltage. A current is positive while charging; one without a sign has that of a direction beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from juntek.capture.records import records_in
+from juntek.capture.times import LineTimes
+from juntek.quantity import DIRECTIONS, QUANTITIES
+from juntek.reading import Reading
+from juntek.rs485.family import OUTPUT_STATE_OF_CODE
+
+_NAMES = {
+    "time": r"(date_?|unix_)?time(stamp|_utc)?|ts|when|received(_at)?|last_changed|epoch|unix|(uhr)?zeit(stempel)?",
+    "date": r"date|day|datum|tag",
+    "address": r"address|addr|adresse|slave|no",
+    "raw": r"raw|frame|line|message|msg|payload|data|bytes|rohdaten",
+    "voltage": r"voltage|volts?|u|v|vbat|ubat|spannung",
+    "current": r"current|amps?|amperes?|i|a|ibat|strom",
+    "power": r"power|watts?|w|p|leistung",
+    "remaining_capacity": r"remaining(_(capacity|ah|charge))?|(capacity|ah)(_(ah|remaining|left))?|rest(kapazität)?",
+    "state_of_charge": r"state_of_charge|soc|charge|capacity_pct|percent|battery(_level)?|ladezustand|ladung|ladestand",
+    "temperature": r"temperature|temp|temperatur|t|°c",
+    "nominal_capacity": r"(nominal|full|total|rated|preset(_battery)?)_capacity(_ah)?|nennkapazität",
+    "internal_resistance": r"(battery_)?(internal_)?resistance|innenwiderstand",
+    "run_time": r"run_?time(_record)?|laufzeit",
+    "discharged_capacity": r"discharged_capacity|cumulative(_ah|_capacity)?|(dis)?charged_ah_out|ah_out|discharged_ah",
+    "charged_capacity": r"charged_capacity|ah_in|charged_ah",
+    "discharged_energy": r"discharged_energy|energy_out|discharged_k?wh|k?wh_out",
+    "charged_energy": r"charged_energy|energy_in|charged?_k?wh|k?wh_in",
+    "direction": r"direction|richtung",
+    "output_state": r"output_state|relay_state|output|relay",
+}
+_PATTERNS = {key: re.compile(pattern) for key, pattern in _NAMES.items()}
+_OWNER = re.compile(
+    r"^(?:(?:sensor|batt|battery|batterie|bat|akku|house|bank|juntek|junctek|meter|shunt|bms|pack|dc)_)+"
+)
+_ENDING = re.compile(r"_(state|value|now|batt(?:ery)?|bat|percent|pct|[ck]?wh|m?ah|m?v|m?a|k?w|c|s)$")
+"""A unit, or what says nothing, at the end of a name."""
+_UNIT = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
+_SCALES = {"mv": 1e-3, "ma": 1e-3, "kw": 1e3, "mah": 1e-3, "kwh": 1e3, "mohm": 1, "min": 60, "h": 3600}
+_NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?")
+_WORDS = {
+    "charging": "charging", "charge": "charging", "in": "charging", "1": "charging", "laden": "charging",
+    "discharging": "discharging", "discharge": "discharging", "out": "discharging", "0": "discharging",
+    "entladen": "discharging", "idle": "idle",
+}  # fmt: skip
+_NEEDED = ("voltage", "current")
+_NESTING = 4
+
+Value = tuple[str, str]
+"""A value as it was written, and its unit."""
+
+
+def quantity_of(name: str) -> tuple[str | None, str]:
+    """Return what a column is by its name, None for what is not known, and its unit."""
+    unit = _UNIT.search(name)
+    plain = re.sub(r"[^\w°]+", "_", _UNIT.sub("", name).strip().lower().replace("%", "_percent")).strip("_")
+    ending = _ENDING.search(plain)
+    said = (unit[1] if unit else ending[1] if ending else "").lower()
+    if plain in ("charged", "discharged"):
+        return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said
+    candidates = plain, _OWNER.sub("", plain), _ENDING.sub("", plain), _ENDING.sub("", _OWNER.sub("", plain))
+    for candidate in candidates:
+        for key, pattern in _PATTERNS.items():
+            if candidate == key or pattern.fullmatch(candidate):
+                return key, said
+    return None, ""
+
+
+def is_decoded(record: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a record has values of a meter."""
+    return _values_of(record) is not None
+
+
+def reading_of(record: Any, time: float | None) -> Reading | None:  # noqa: ANN401 - any JSON
+    """Return the reading in the names and values of a record, also one inside; None where there is none."""
+    values = _values_of(record)
+    return None if values is None else _reading(values, time)
+
+
+def says_what_is_left(reading: Reading) -> bool:
+    """Whether a reading has a remaining capacity; a decoded one may lack it."""
+    return isinstance(reading.remaining_capacity, float | int)
+
+
+def _values_of(record: Any, depth: int = 0) -> dict[str, Value] | None:  # noqa: ANN401 - any JSON
+    if not isinstance(record, Mapping) or depth > _NESTING:
+        return None
+    values: dict[str, Value] = {}
+    for name, value in record.items():
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            key, unit = quantity_of(str(name))
+            if key is not None:
+                values.setdefault(key, (str(value), unit))
+    if all(key in values and _number(values[key]) is not None for key in _NEEDED):
+        return values
+    inside = (_values_of(nested, depth + 1) for value in record.values() for nested in records_in(value))
+    return next((found for found in inside if found is not None), None)
+
+
+def _number(value: Value | None) -> float | None:
+    """Return a number on the scale of its quantity."""
+    found = _NUMBER.fullmatch(value[0]) if value is not None else None
+    if found is None or value is None:
+        return None
+    unit = (found[2] or value[1]).strip().lower()
+    return round(float(found[1].replace(",", ".")) * _SCALES.get(unit, 1), 6)
+
+
+def _reading(values: Mapping[str, Value], time: float | None) -> Reading | None:
+    numbers = {key: _number(value) for key, value in values.items()}
+    voltage, current = numbers.get("voltage"), numbers.get("current")
+    if voltage is None or current is None:
+        return None
+    told = _WORDS.get(values["direction"][0].strip().lower()) if "direction" in values else None
+    if told == "discharging":
+        current = -abs(current)
+    direction = DIRECTIONS[0 if current > 0 else 1 if current < 0 else 2]
+    left, nominal, percent = (numbers.get(k) for k in ("remaining_capacity", "nominal_capacity", "state_of_charge"))
+    if left is None and nominal and percent is not None:
+        left = round(nominal * percent / 100, 3)
+    state, code = _output(values["output_state"][0]) if "output_state" in values else (None, None)
+    power = numbers.get("power")
+    more: dict[str, Any] = {} if percent is None or nominal else {"state_of_charge": percent}
+    if left is None:
+        more |= {"time_to_empty": None, "time_to_full": None}
+    known: dict[str, Any] = {key: numbers.get(key) for key in Reading._fields if key in QUANTITIES}
+    known |= {"temperature": _short(numbers.get("temperature")), "run_time": _short(numbers.get("run_time"))}
+    return Reading(**dict.fromkeys(Reading._fields) | known | {
+        "time": time, "address": _short(numbers.get("address")), "voltage": voltage,
+        "current": current, "power": round(voltage * current, 2) if power is None else _signed(power, current),
+        "remaining_capacity": left, "direction": direction, "output_state": state, "output_code": code,
+        "raw": b"", "estimated": (), "more": more,
+    })  # fmt: skip
+
+
+def _signed(power: float, current: float) -> float:
+    return -abs(power) if current < 0 else power
+
+
+def _short(number: float | None) -> float | None:
+    return int(number) if number is not None and number.is_integer() else number
+
+
+def _output(text: str) -> tuple[str, int]:
+    """Return the output's state and its code, which may be told as either."""
+    if text.isdecimal():
+        return OUTPUT_STATE_OF_CODE.get(int(text), "unknown"), int(text)
+    code = next((code for code, state in OUTPUT_STATE_OF_CODE.items() if state == text), 0)
+    return OUTPUT_STATE_OF_CODE[code], code
+
+
+class Table:
+    """A table whose first line names its columns: the readings in its rows."""
+
+    def __init__(self, names: Sequence[str], delimiter: str, times: LineTimes) -> None:
+        self._delimiter = delimiter
+        self._times = times
+        self.columns = [quantity_of(name) for name in names]
+        self._places: dict[str, int] = {}
+        for place, (key, _) in enumerate(self.columns):
+            if key is not None:
+                self._places.setdefault(key, place)
+        self._names = names
+        self._is_told = False
+
+    @classmethod
+    def of(cls, line: str, times: LineTimes) -> Table | None:
+        """Return the table that a line begins; None where it names no voltage and no current."""
+        for delimiter in ("\t", ";", ",", "|"):
+            if delimiter in line:
+                names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
+                table = cls(names, delimiter, times)
+                return table if all(key in table._places for key in _NEEDED) else None
+        return None
+
+    def describe(self) -> str:
+        """Return what each column was taken for, as sentences for the owner."""
+        taken = []
+        for key, place in self._places.items():
+            row = QUANTITIES.get(key)
+            meaning = "" if self._names[place] == key else f" as {row.label.lower() if row else key}"
+            taken.append(f"{self._names[place]}{meaning}{f' in {row.unit}' if row and row.unit else ''}")
+        other = [name for place, name in enumerate(self._names) if name and place not in self._places.values()]
+        left = f" Not used: {', '.join(other)}." if other else ""
+        return f"A table of decoded values was read: {', '.join(taken)}. Current above 0 is charging.{left}"
+
+    def read(self, line: str) -> Reading | None:
+        """Return the reading of a row; None for a row without one."""
+        cells = next(csv.reader([line], delimiter=self._delimiter), [])
+        values = {
+            key: (cells[place].strip(), self.columns[place][1])
+            for key, place in self._places.items()
+            if place < len(cells) and cells[place].strip()
+        }
+        when = " ".join(values[key][0] for key in ("date", "time") if key in values)
+        if "time" in values and values["time"][1] == "utc":
+            when += " UTC"
+        number = float(when) if re.fullmatch(r"\d{10,19}(\.\d+)?", when) else when
+        reading = _reading(values, self._times.read_value(number) if when else None)
+        if reading is not None and not self._is_told:
+            self._is_told = True
+            self._times.remarks.append(self.describe())
+        return reading

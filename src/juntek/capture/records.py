@@ -1,0 +1,159 @@
+"""JSON in logs: objects on a line, over several lines or in a list; rule: a record has one time and what was said.
+
+`RecordLines` joins the lines of one object. A record of a list of pairs, such as `[time, text]`, is one as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from juntek.capture.forms import FRAME_START
+from juntek.capture.times import LineTimes
+
+LONGEST = 64 * 1024
+"""Bytes of an object over several lines."""
+
+_TIME_KEYS = (
+    "__realtime_timestamp", "tst", "time", "timestamp", "@timestamp", "ts", "datetime", "date", "_time", "t",
+    "_source_realtime_timestamp", "when", "received", "received_at", "last_changed", "created_at", "epoch",
+)  # fmt: skip
+_NO_TIME_KEYS = re.compile(r"monotonic|uptime|cursor|boot|pid|seq|offset|size|serial|run_?time", re.IGNORECASE)
+_NESTING = 6
+_OBJECT_BEGINS = re.compile(rb"\[?\{\s*(?:\"|$)")
+_BASE_64 = re.compile(r"O[nl]I[wx1A-Za-z0-9+/_-]{8,}=*")
+"""How `:r` and `:R` begin in it."""
+Record = dict[str, Any]
+
+
+def read_records(content: bytes) -> list[Record]:
+    """Return the JSON objects of one line, also a part of a list; empty for anything else."""
+    content = content.lstrip(b"\x1e").removeprefix(b"data: ").strip(b" ,")
+    if not content.startswith((b"{", b"[{", b"[[", b'["')):
+        return []
+    items = _load(content)
+    if items is None:  # a list over several lines
+        items = _load(b"[" + content.removeprefix(b"[").rstrip(b"],") + b"]") if content[:2] in (b"[{", b"{") else None
+    if items is None and content.startswith(b"{"):
+        items = _load(b"[" + content.rstrip(b"],") + b"]")
+    if isinstance(items, dict):
+        return [items]
+    if not isinstance(items, list):
+        return []
+    return [_record_of(item) for item in items]
+
+
+def _record_of(item: Any) -> Record:  # noqa: ANN401 - any JSON
+    if isinstance(item, list):
+        return {str(place): value for place, value in enumerate(item)}
+    return item if isinstance(item, dict) else {"raw": item}
+
+
+def _load(content: bytes) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+class RecordLines:
+    """Joins the lines of objects that are written over several."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._depth = self._size = 0
+
+    def take(self, content: bytes) -> list[Record] | None:
+        """Return what a line completes, empty while an object goes on; None where it is no JSON."""
+        if self._lines:
+            return self._go_on(content)
+        if content[:1] not in (b"{", b"[", b"d", b"\x1e", b","):
+            return None
+        if records := read_records(content):
+            return records
+        if content in (b"[", b"]", b"],", b"[]"):
+            return []
+        if _OBJECT_BEGINS.match(content) and content.endswith((b"{", b"[", b",")):
+            self._depth = self._size = 0
+            return self._go_on(content.removeprefix(b"["))
+        return None
+
+    def _go_on(self, content: bytes) -> list[Record]:
+        self._lines.append(content)
+        self._depth += _depth_of(content)
+        self._size += len(content)
+        if self._depth > 0 and self._size < LONGEST:
+            return []
+        lines, self._lines = self._lines, []
+        return read_records(b"\n".join(lines).rstrip(b"]"))
+
+
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+def _depth_of(content: bytes) -> int:
+    plain = _TEXT.sub(b"", content)
+    return plain.count(b"{") + plain.count(b"[") - plain.count(b"}") - plain.count(b"]")
+
+
+def texts_of(record: Any, depth: int = 0) -> Iterator[bytes]:  # noqa: ANN401 - any JSON
+    """Yield the texts of a record, also those that are lists of bytes, base64 or records in text."""
+    if depth > _NESTING:
+        return
+    if isinstance(record, str):
+        nested = read_records(record.encode("utf-8", "replace")) if record.startswith("{") else []
+        if nested:
+            yield from texts_of(nested[0], depth + 1)
+        else:
+            yield _bytes_of(record)
+    elif isinstance(record, dict):
+        for value in record.values():
+            yield from texts_of(value, depth + 1)
+    elif isinstance(record, list):
+        if record and all(isinstance(byte, int) and 0 <= byte < 256 for byte in record):
+            yield bytes(record).replace(b"\r", b"\n")
+        else:
+            for value in record:
+                yield from texts_of(value, depth + 1)
+
+
+def _bytes_of(text: str) -> bytes:
+    if _BASE_64.fullmatch(text):
+        try:
+            return base64.b64decode(text).replace(b"\r", b"\n")
+        except (ValueError, binascii.Error):
+            pass
+    content = text.encode("utf-8", "replace")
+    return content.replace(b"\r", b"\n") if FRAME_START.search(content) else content.strip(b"\r\n")
+
+
+def time_of(record: Record, times: LineTimes, depth: int = 0) -> float | None:
+    """Return the time of a record, the outermost that it has."""
+    lower = {str(key).lower(): value for key, value in record.items()}
+    first = [lower[key] for key in _TIME_KEYS if key in lower]
+    others = [value for key, value in lower.items() if key not in _TIME_KEYS and not _NO_TIME_KEYS.search(key)]
+    for value in first:
+        number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
+        if number is not None and (time := times.read_value(number)) is not None:
+            return time
+    for value in others:
+        number = int(value) if isinstance(value, str) and value.isdecimal() and 10 <= len(value) < 20 else value
+        if isinstance(number, int | float) and (time := times.read_value(number)) is not None:
+            return time
+    if depth < _NESTING:
+        inside = (time_of(nested, times, depth + 1) for value in lower.values() for nested in records_in(value))
+        return next((time for time in inside if time is not None), None)
+    return None
+
+
+def records_in(value: object) -> list[Record]:
+    """Return the records in a value of one: an object, a list, or either as text."""
+    if isinstance(value, str):
+        return read_records(value.encode("utf-8", "replace")) if value.startswith(("{", "[{")) else []
+    if isinstance(value, list):
+        return [_record_of(item) for item in value if isinstance(item, dict | list)]
+    return [value] if isinstance(value, dict) else []

@@ -1,0 +1,41 @@
+"""Libraries that only some need: how an owner adds them; rule: by the way in which juntek itself was installed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGED = Path("/usr/lib/juntek")
+"""Where the Debian package has the program."""
+
+
+def install_line(extra: str, *, place: Path | None = None, program: Path | None = None) -> str:
+    """Return what an owner types to add the libraries of an extra, or of several with commas between.
+
+    `place` is the environment and `program` the code in it, by default those that run.
+    """
+    place, program = place or Path(sys.prefix), program or Path(__file__)
+    if program.is_relative_to(PACKAGED):
+        return f"sudo apt remove juntek && sudo ./scripts/install --with {extra}"
+    if (place / "pipx_metadata.json").exists():
+        return f"pipx inject juntek {_libraries(extra)}"
+    if (place / "uv-receipt.toml").exists():
+        return f"uv pip install --python {place / 'bin' / 'python'} {_libraries(extra)}"
+    if (place / "extras").exists() or find_spec("pip") is None:  # scripts/install leaves pip out
+        return f"sudo ./scripts/install --with {extra}"
+    return f"{sys.executable or 'python'} -m pip install 'juntek[{extra}]'"
+
+
+def _libraries(extra: str) -> str:
+    """Return the names of the libraries of an extra; juntek itself need not be in any registry."""
+    from importlib.metadata import PackageNotFoundError, requires  # noqa: PLC0415 - rarely asked, and large
+
+    try:
+        lines = requires("juntek") or []
+    except PackageNotFoundError:
+        lines = []
+    wanted = {f"extra == {quote}{name}{quote}" for name in extra.split(",") for quote in "'\""}
+    names = {re.split(r"[^\w.-]", line)[0] for line in lines if any(mark in line for mark in wanted)}
+    return " ".join(sorted(names)) or f"'juntek[{extra}]'"

@@ -1,0 +1,119 @@
+"""Wrong use of any command: one sentence of ours with the mend, on stderr, with status 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from juntek.cli import app, main
+
+Complain = Callable[[list[str]], str]
+Command = Any
+"""The library's own, which has no public type."""
+
+LIBRARY = ("Usage:", "Try '", "Error:", "Invalid value", "Value error", "Input should", "Missing ", "No such", "Got ")
+"""How the library would say it."""
+STRANGE = ("--no-such-option", "-Z", "--no-such=\x1b[31m\ud800")
+PLACES = {"LINK": "/dev/none", "KEY=VALUE…": "a=1", "ACTION": "zero-current", "NAME": "one"}
+FREE = {
+    "juntek setup": {"--chemistry": "gold", "--capacity": "-1", "--page": "wide", "--broker": "a:b:c"},
+    "juntek decode": {"--time-zone": "Mars/Base"},
+    "juntek simulate": {"--listen": "udp:1", "--model": "KX1", "--load": "none", "--speed": "0", "--noise": "2"},
+    "juntek estimate": {"--chemistry": "gold"},
+}
+"""Values that only the command itself can judge."""
+
+
+def walk(command: Command, path: str = "juntek") -> Iterator[tuple[str, Command]]:
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from walk(below, f"{path} {name}")
+
+
+COMMANDS = dict(walk(typer.main.get_command(app)))
+GROUPS = [path for path, command in COMMANDS.items() if hasattr(command, "commands")]
+
+
+@pytest.fixture(autouse=True)
+def nobody_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("JUNTEK_CONFIG", raising=False)
+
+
+@pytest.fixture
+def complain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Complain:
+    """Return what is said about words that are wrong use."""
+
+    def use(words: list[str]) -> str:
+        monkeypatch.setattr("sys.argv", words)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code, said.out) == (2, ""), words
+        assert not any(wording in said.err for wording in LIBRARY), said.err
+        assert "unexpected" not in said.err
+        assert said.err.isprintable() or said.err.rstrip("\n").isprintable(), said.err
+        return said.err
+
+    return use
+
+
+def needed(command: Command) -> list[str]:
+    """Return the arguments and options that a command cannot be without."""
+    words = (
+        ["--config", "new.toml", "--link", "/dev/none", "--address", "1", "--yes"] if command.name == "setup" else []
+    )
+    for parameter in command.params:
+        if parameter.required and parameter.param_type_name == "argument":
+            words.append(PLACES.get(parameter.metavar, "none"))
+        elif parameter.required:
+            words += [parameter.opts[0], "none"]
+    return words
+
+
+def impossible(path: str, option: Command) -> Iterator[str]:
+    """Yield values that an option cannot have."""
+    facts = option.type_descriptor
+    info = facts.parameter_info
+    if facts.choices or facts.annotation in (int, float) or info.parser:
+        yield from ("no number of it", "")
+    if info.min is not None:
+        yield str(info.min - 1)
+    if info.max is not None:
+        yield str(info.max + 1)
+    if option.opts[0] in FREE.get(path, {}):
+        yield FREE[path][option.opts[0]]
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_wrong_use_is_told_in_a_sentence_of_ours(path: str, complain: Complain) -> None:
+    command, words = COMMANDS[path], path.split()
+    for option in STRANGE:
+        assert "There is no option" in complain([*words, option])
+    if path in GROUPS:
+        return
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    if any(one.required for one in arguments):
+        assert "is missing" in complain(words)
+    if all(one.nargs == 1 for one in arguments):
+        assert "too much" in complain([*words, *needed(command), *["more"] * (1 + len(arguments))])
+    for option in (one for one in command.params if one.param_type_name == "option"):
+        name = option.opts[0]
+        if option.is_flag:
+            assert "no value" in complain([*words, f"{name}=3"])
+            continue
+        assert "needs a value" in complain([*words, *needed(command), name])
+        for value in impossible(path, option):
+            complain([*words, *needed(command), name, value])
+
+
+@pytest.mark.parametrize("path", [path for path in GROUPS if path != "juntek settings"])
+def test_an_unknown_command_is_told_and_a_misspelt_one_guessed(path: str, complain: Complain) -> None:
+    known = next(iter(COMMANDS[path].commands))
+    assert "There is no command" in complain([*path.split(), "no-such-command"])
+    assert f"did you mean {known}?" in complain([*path.split(), f"{known}x"])

@@ -1,0 +1,265 @@
+"""What owners' programs write: from each the same three readings come out, at their times, and no garbage."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from juntek.capture.decoded import quantity_of
+from juntek.capture.recording import Recording, listen
+from juntek.capture.times import LineTimes
+from juntek.reading import Reading
+from juntek.rs485.bus import Bus, Event
+from juntek.rs485.framing import Garbage, encode
+
+ZONE = ZoneInfo("Europe/Berlin")
+START = datetime(2024, 5, 13, 6, 0, 0, tzinfo=UTC)
+VALUES = [(52.65, -3.0, 249.999), (52.64, -3.01, 249.998), (52.63, -3.02, 249.997)]
+FRAMES = [
+    encode(
+        "r50", 1, (5265 - n, 300 + n, 249999 - n, 1000 + n, 1000000, 1001 + n, 125, 0, 0, 0, 4999 - n, 1086)
+    ).decode()
+    for n in range(3)
+]
+LOCAL = [(START + timedelta(seconds=n)).astimezone(ZONE) for n in range(3)]
+
+Write = Callable[[datetime, str], str]
+
+
+def said(at: datetime, frame: str) -> dict[str, object]:
+    voltage, current, left = VALUES[[line.strip() for line in FRAMES].index(frame)]
+    return {"time": at.isoformat(), "voltage": voltage, "current": current, "remaining_capacity": left}
+
+
+def events(data: bytes, times: LineTimes | None = None, cut: int = 4096) -> list[Event]:
+    bus, found = Bus(), []
+    recording = Recording(times or LineTimes(ZONE, START.timestamp() + 9000))
+    blocks = [data[at : at + cut] for at in range(0, len(data), cut)]
+    for chunks in (*map(recording.feed, blocks), recording.finish()):
+        found += [event for _, told in listen(bus, chunks) for event in told]
+    return found + bus.finish()
+
+
+def written(write: Write) -> bytes:
+    return "".join(write(at, frame.strip()) for at, frame in zip(LOCAL, FRAMES, strict=True)).encode()
+
+
+def check(data: bytes, *, timed: bool = True, cut: int = 4096) -> None:
+    found = events(data, cut=cut)
+    assert [event for event in found if isinstance(event, Garbage)] == []
+    readings = [event for event in found if isinstance(event, Reading)]
+    assert [(one.voltage, one.current, one.remaining_capacity) for one in readings] == VALUES
+    assert [one.time for one in readings] == ([at.timestamp() for at in LOCAL] if timed else [None] * 3)
+
+
+def crlf(frame: str) -> bytes:
+    return frame.encode() + b"\r\n"
+
+
+def shown(data: bytes) -> str:
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+
+
+def rows(data: bytes, size: int = 16) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def journal(at: datetime, message: object) -> dict[str, object]:
+    micros = f"{at.timestamp() * 1e6:.0f}"
+    return {"MESSAGE": message, "__MONOTONIC_TIMESTAMP": "1812000000", "__REALTIME_TIMESTAMP": micros, "_PID": "8"}
+
+
+def packet(at: datetime, frame: str) -> str:
+    """A segment of TCP as `tcpdump -X -tttt` shows it."""
+    head = bytes.fromhex("4500007012344000400600 00c0a80114c0a80105 22c3c8220000000100000001501800e500000000")
+    body = "".join(
+        f"\t0x{n * 16:04x}:  {row.hex(' ', -2):39}  {shown(row)}\n" for n, row in enumerate(rows(head + crlf(frame)))
+    )
+    return f"{at:%Y-%m-%d %H:%M:%S} IP 10.0.0.20.8899 > 10.0.0.5.51234: Flags [P.], length 72\n{body}"
+
+
+def pieces(at: datetime, frame: str) -> str:
+    parts = [frame[:2], frame[2:30], frame[30:], "\\r\\n"]
+    return "".join(f'{at.isoformat()} tele/x/RESULT {{"SerialReceived":"{part}"}}\n' for part in parts)
+
+
+TIMED: dict[str, Write] = {
+    "small letters": lambda at, f: f"{at.astimezone(UTC):%Y-%m-%dt%H:%M:%Sz} {f}\n",
+    "Z and an offset": lambda at, f: f"{at:%Y-%m-%dT%H:%M:%S.000000}Z{at:%z} {f}\n",
+    "time at the end": lambda at, f: f"{f},{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n",
+    "ns at the end": lambda at, f: f'serial,host=pi raw="{f}",n=1i {at.timestamp() * 1e9:.0f}\n',
+    "grep -n": lambda at, f: f"bus.log:12:{at.isoformat()} {f}\n",
+    "12 hours": lambda at, f: f"{at:%m/%d/%Y %I:%M:%S %p} {f}\n",
+    "12 hours, ISO": lambda at, f: f"{at:%Y-%m-%d %I:%M:%S} {at:%p} {f}\n",
+    "short year": lambda at, f: f"{at:%d/%m/%y %H:%M:%S} {f}\n",
+    "JavaScript": lambda at, f: f"{at:%a %b %d %Y %H:%M:%S} GMT+0200 (Central European Summer Time) {f}\n",
+    "German": lambda at, f: f"Mo {at:%d}. Mai {at:%H:%M:%S} CEST {at:%Y} {f}\n",
+    "journal, verbose": lambda at, f: f"{at:%a %Y-%m-%d %H:%M:%S} CEST [s=5f;i=2b]\n    _PID=812\n    MESSAGE={f}\n",
+    "journal, export": lambda at, f: "".join(f"{k}={v}\n" for k, v in sorted(journal(at, f).items(), reverse=True)),
+    "journal, pretty": lambda at, f: json.dumps(journal(at, f), indent="\t") + "\n",
+    "journal, sse": lambda at, f: f"data: {json.dumps(journal(at, f))}\n\n",
+    "journal, bytes": lambda at, f: json.dumps(journal(at, [*crlf(f)])) + "\n",
+    "a list in pretty JSON": lambda at, f: json.dumps([{"raw": f, "time": at.isoformat()}], indent=1) + "\n",
+    "pairs": lambda at, f: json.dumps([[at.timestamp() * 1000, f]]) + "\n",
+    "another key": lambda at, f: json.dumps({"frame": f, "epochs": at.timestamp(), "uptime": 1812000000}) + "\n",
+    "base64": lambda at, f: json.dumps({"ts": at.timestamp(), "d": base64.b64encode(crlf(f)).decode()}) + "\n",
+    "Loki": lambda at, f: json.dumps({"values": [[f"{at.timestamp() * 1e9:.0f}", f]]}) + "\n",
+    "time on the line before": lambda at, f: f"{at.isoformat()}\n{f}\n",
+    "socat -v": lambda at, f: f"< {at:%Y/%m/%d %H:%M:%S}.000000123  length=72 from=0 to=71\n{f}\\r\n",
+    "socat -x": lambda at, f: f"< {at:%Y/%m/%d %H:%M:%S}  length=72 from=0 to=71\n {crlf(f).hex(' ')}\n--\n",
+    "rows and text": lambda at, f: f"{at:%Y-%m-%d %H:%M:%S}:\n"
+    + "".join(f"{row.hex(' ').upper():48}  {shown(row)}\n" for row in rows(crlf(f))),
+    "tcpdump -X": packet,
+    "pieces": pieces,
+    "wrapped": lambda at, f: f"{at.isoformat()} pi reader: {f[:40]}\n{f[40:]}\n",
+    "without its colon": lambda at, f: f"{at.isoformat()} {f[1:]}\n",
+    "without its last comma": lambda at, f: f'{at.isoformat()} "{f[:-1]}"\n',
+    "blanks after commas": lambda at, f: f"{at.isoformat()} {f.replace(',', ', ')}\n",
+    "one line": lambda at, f: f"{at.isoformat()} {f}<br>",
+    "numbers of Python": lambda at, f: f"{at.isoformat()} {[hex(byte) for byte in crlf(f)]}\n",
+    "a strange letter": lambda at, f: f"{at.isoformat()} K\udcfcche: {f}\n",
+    "decoded, in JSON": lambda at, f: f"x/state {json.dumps(said(at, f))}\n",
+    "decoded, in JSON inside": lambda at, f: json.dumps({"tst": at.isoformat(), "payload": said(at, f)}) + "\n",
+    "decoded, in pretty JSON": lambda at, f: json.dumps(said(at, f), indent=2) + "\n",
+}  # fmt: skip
+LETTERS = {13: "\\r", 10: "\\n"}
+UNTIMED: dict[str, Write] = {
+    "words": lambda _, f: f"{f}<CR><LF>\n",
+    "od -c": lambda _, f: "".join(
+        f"{n * 16:07o}{''.join(LETTERS.get(byte, chr(byte)).rjust(4) for byte in row)}\n"
+        for n, row in enumerate(rows(crlf(f)))
+    ),
+    "decimal": lambda _, f: f"[21:15:39][D][uart_debug:176]: <<< {':'.join(map(str, crlf(f)))}\n",
+    "binary": lambda _, f: f"<<< {','.join(f'0b{byte:08b} (0x{byte:02X})' for byte in crlf(f))}\n",
+    "YAT, hex": lambda _, f: f"(COM3) (<<) {' '.join(f'{byte:02X}h' for byte in crlf(f))} (72)\n",
+    "sigrok": lambda _, f: "".join(f"87-95 uart-1: {byte:02X}\n" for byte in crlf(f)),
+    "interceptty": lambda _, f: "".join(f"< \t0x{byte:02x} ({chr(byte).strip()})\n" for byte in crlf(f)),
+    "Logic 2": lambda _, f: "".join(f'"Async Serial","data",0.5,8.6e-05,0x{byte:02X},\n' for byte in crlf(f)),
+    "Logic 1": lambda _, f: "".join(f"0.500000000,{chr(b) if b != 44 else 'COMMA'},,\n" for b in crlf(f)[:-2])
+    + "0.500000000,\\r,,\n",
+    "grep": lambda _, f: f"bus.log:{f}\n",
+    "time since the start": lambda _, f: f"[0.123456 0.000010] {f}\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", TIMED.values(), ids=TIMED)
+def test_a_log_gives_its_readings_at_their_times(write: Write) -> None:
+    data = written(lambda at, frame: write(at, frame).replace("\udcfc", "ü"))
+    check(data)
+    check(data, cut=7)
+    check(data.replace("ü".encode(), b"\xfc"))
+
+
+@pytest.mark.parametrize("write", UNTIMED.values(), ids=UNTIMED)
+def test_a_log_without_times_gives_its_readings(write: Write) -> None:
+    check(written(write), timed=False)
+
+
+def plain(at: datetime, frame: str) -> str:
+    return f"{at.isoformat()} {frame}\n"
+
+
+def zipped(*files: bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, data in enumerate(files):
+            archive.writestr(f"logs/bus.{number}", data)
+    return whole.getvalue()
+
+
+LINES = written(plain).splitlines(keepends=True)
+FILES = {
+    "newest first": b"".join(LINES[::-1]),
+    "a remark above": b"# What I saw on 2024-05-13, 3 readings: fine\n" + b"".join(LINES),
+    "zeros around": bytes(300) + b"".join(LINES) + bytes(300),
+    "wide letters without a mark": b"".join(LINES).decode().encode("utf-16-be"),
+    "a ZIP": zipped(b"".join(LINES)),
+    "a ZIP of rotated logs": zipped(LINES[2], LINES[0], LINES[1]),
+    "a gzip that was cut off": gzip.compress(b"".join(LINES) + b"".join(b"# %d\n" % n for n in range(50000)))[:-99],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", FILES.values(), ids=FILES)
+def test_a_file_gives_its_readings_in_the_order_of_time(data: bytes) -> None:
+    check(data)
+
+
+def test_a_terminal_log_has_its_header_and_nothing_else() -> None:
+    check(b"=~=~= PuTTY log 2024.05.13 08:00:00 =~=~=\r\n" + "".join(FRAMES).encode(), timed=False)
+
+
+def test_two_meters_without_requests_are_both_heard_from_the_first_reading_on() -> None:
+    second = encode("r50", 2, (1330, 500, 90000, 88, 1000000, 500, 125, 0, 0, 1, 600, 1086)).decode()
+    lines = "".join(f"2024-05-13T06:00:0{n}Z {f}2024-05-13T06:00:0{n}Z {second}" for n, f in enumerate(FRAMES))
+    found = events(lines.encode())
+    assert [getattr(event, "address", None) for event in found if not isinstance(event, Garbage)] == [1, 2] * 3
+    assert len(found) == 6
+
+
+def test_dates_with_slashes_are_read_as_another_line_tells() -> None:
+    later = "".join(
+        f"{day}/05/2024 08:00:00 {frame.strip()}\n" for day, frame in zip((11, 12, 13), FRAMES, strict=True)
+    )
+    found = [event for event in events(later.encode()) if isinstance(event, Reading)]
+    assert [datetime.fromtimestamp(one.time or 0, ZONE).day for one in found] == [11, 12, 13]
+
+
+# Decoded values ---------------------------------------------------------------------------------------------
+
+TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = {
+    "our names": ("time,voltage,current,remaining_capacity", lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q}"),
+    "units": ("Timestamp;Battery Voltage (mV);Current [mA];Remaining (mAh)",
+              lambda at, v, i, q: f"{at.timestamp():.0f};{v * 1000:.0f};{i * 1000:.0f};{q * 1000:.0f}"),
+    "German": ("sep=;\nDatum;Uhrzeit;Spannung;Strom;Restkapazität",
+               lambda at, v, i, q: f"{at:%d.%m.%Y;%H:%M:%S};" + f"{v};{i};{q}".replace(".", ",")),
+    "quotes and units": ('"Time","battery_voltage_v","current_a","capacity_Ah"',
+                         lambda at, v, i, q: f'"{at:%Y-%m-%d %H:%M:%S}","{v} V","{i} A","{q} Ah"'),
+    "a direction": ("time\tvoltage\tcurrent\tremaining_ah\tdirection",
+                    lambda at, v, i, q: f"{at.isoformat()}\t{v}\t{abs(i)}\t{q}\tdischarging"),
+    "UTC in the name": ("time (UTC),voltage,current,remaining",
+                        lambda at, v, i, q: f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
+    "a percentage": ("time,voltage,current,soc,nominal_capacity",
+                     lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q / 2.5},250"),
+    "a drawn table": ("| time | voltage | current | remaining |\n|---|---|---|---|",
+                      lambda at, v, i, q: f"| {at.isoformat()} | {v} | {i} | {q} |"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("head", "write"), TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("encode_text", ["utf-8", "utf-16", "cp1252"])
+def test_a_table_of_decoded_values_gives_readings(
+    head: str, write: Callable[[datetime, float, float, float], str], encode_text: str
+) -> None:
+    lines = [write(at, *values) for at, values in zip(LOCAL, VALUES, strict=True)]
+    check("\r\n".join([head, *lines, ""]).encode(encode_text))
+    check("\r\n".join(["# of my own", head, *reversed(lines), ""]).encode(encode_text))
+
+
+def test_what_each_column_was_taken_for_is_said() -> None:
+    times = LineTimes()
+    found = events(b"time,Battery Voltage,amps,note\n2024-05-13T06:00:00Z,52.1,-3,x\n", times)
+    (reading,) = found
+    assert isinstance(reading, Reading)
+    assert reading.as_dict()["remaining_capacity"] is None
+    (remark,) = times.remarks
+    for part in ("Battery Voltage as voltage in V", "amps as current in A", "Not used: note"):
+        assert part in remark
+
+
+def test_a_frame_in_a_row_goes_before_the_values_beside_it() -> None:
+    check(b"time,voltage,current,raw\n" + written(lambda at, f: f'{at.isoformat()},1.5,-2,"{f}"\n'))
+
+
+@pytest.mark.parametrize(
+    "name", ["max_voltage", "cell_voltage_1", "time_to_empty", "charge_power", "message_count", "current limit"]
+)
+def test_another_column_is_not_taken_for_a_quantity(name: str) -> None:
+    assert quantity_of(name)[0] is None
