@@ -13,10 +13,10 @@ from typing import NamedTuple
 OFFSET, OFFSET_ERROR = 0.02, 0.065
 """A by which the zero of a meter that nobody knows is off, as they were found, and its standard deviation."""
 
-CAPACITY_ERROR = 0.055
-"""Part by which a capacity that was typed in is off, one standard deviation: up to a tenth either way."""
+CAPACITY_ERROR = 0.08
+"""Part by which a capacity that was typed in is off, one standard deviation: a tenth is no surprise."""
 
-START_ERROR = 0.3
+START_ERROR = 0.35
 """Part of the capacity by which a meter that nobody has seen full may be wrong, one standard deviation."""
 
 OFFSET_DRIFT = 0.004
