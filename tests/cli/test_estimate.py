@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,3 +87,26 @@ def test_what_cannot_be_is_one_sentence(arguments: tuple[str, ...], tmp_path: Pa
     assert ended.status
     sentence = ended.talk.strip().splitlines()[-1]
     assert "unexpected" not in sentence
+
+
+ROWS = [("2026-01-01T00:00:00Z", "13.25", "-5.1"), ("2026-01-01T00:01:00Z", "13.24", "-5.1")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time,voltage,current\n" + "".join(",".join(row) + "\n" for row in ROWS),
+        "# a remark\nDate;Volts (V);Amps (A)\n" + "".join(";".join(row).replace(".", ",") + "\n" for row in ROWS),
+        "when\tV\tI\n1790000000\t13.25\t-5.1\n1790000030\tnan\t1\n1790000040\t13\t\n1790000060\t13.24\t-5.1\n",
+        "".join(json.dumps(dict(zip(("time", "voltage", "current"), row, strict=True))) + "\n" for row in ROWS),
+    ],
+    ids=["commas", "semicolons", "tabs", "objects"],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_values_that_somebody_has_decoded_are_taken_by_their_names(
+    text: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "values"
+    path.write_bytes(pack(text.encode()))
+    rows = [json.loads(line) for line in run("estimate", path).output.splitlines()]
+    assert [(row["voltage"], row["current"]) for row in rows] == [(13.25, -5.1), (13.24, -5.1)]

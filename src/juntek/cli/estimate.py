@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from json import dumps
 from pathlib import Path
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from juntek.battery.estimate import BatteryOptions, Estimator
+from juntek.battery.estimate import LONGEST_INTERVAL, BatteryOptions, Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.recording import listen
+from juntek.capture.times import LineTimes
 from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_history
 from juntek.cli.formats import Format
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError, counted
-from juntek.importing import read_log
+from juntek.importing import explain_nothing, read_log
 from juntek.option import list_choices
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
@@ -81,19 +83,41 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
 def _read_file(
     file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
 ) -> Iterator[Reading]:
-    """Yield the readings of one meter that have a time."""
-    options = {address: Options(nominal_capacity=capacity)} if address is not None else None
-    bus = Bus(options)
+    """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
+    bus, count, seen = Bus({address: Options()} if address is not None else None), _Count(), False
     path = Path("/dev/stdin") if str(file) == "-" else file
-    heard = (events for block in read_log(path) for _, events in listen(bus, block))
+    # Only the time between readings matters, so that a time without a zone is one of UTC.
+    heard = (events for block in read_log(path, times=LineTimes(UTC)) for _, events in listen(bus, block))
     for event in chain(chain.from_iterable(heard), _last_of(bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
-        if not isinstance(event, Reading) or event.time is None or not says_what_is_left(event):
+        if not isinstance(event, Reading) or event.time is None:
             continue
         address = event.address if address is None else address
         if event.address == address:
-            yield event if capacity is None else event._replace(nominal_capacity=capacity)
+            seen = True
+            yield count.add(event if capacity is None else event._replace(nominal_capacity=capacity))
+    if not seen and str(file) != "-" and (nothing := explain_nothing(file)):
+        raise RequestError(nothing)
+
+
+class _Count:
+    """What is left where decoded values do not tell it: a count that begins at half of what the meter is set to."""
+
+    def __init__(self) -> None:
+        self._last: Reading | None = None
+
+    def add(self, reading: Reading) -> Reading:
+        """Return a reading that says what is left."""
+        last, time = self._last, reading.time
+        if not says_what_is_left(reading):
+            left = 0.5 * (reading.nominal_capacity or AVERAGE_CAPACITY)
+            if last is not None and last.time is not None and time is not None:
+                seconds = min(max(time - last.time, 0.0), LONGEST_INTERVAL)
+                left = last.remaining_capacity + seconds * (reading.current + last.current) / 7200
+            reading = reading._replace(remaining_capacity=left)
+        self._last = reading
+        return reading
 
 
 def _last_of(bus: Bus) -> Iterator[Event]:
@@ -173,11 +197,10 @@ def _line(time: float, values: tuple[Any, ...]) -> str:
 def _summary(estimator: Estimator) -> str:
     """Return what was learnt, as a sentence or two."""
     guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
-    pack, values = estimator.pack, estimator.describe()
-    resistance = values["measured_resistance"]
+    pack, values, steps = estimator.pack, estimator.describe(), estimator.steps
     fulls = counted(int(values["synchronisations"] or 0), "time")
-    return (
-        f"{pack.chemistry.label}, {pack.cells} cells{guessed}: full {fulls}, "
-        f"holds {values['usable_capacity']:g} Ah, zero offset {values['zero_offset']:g} A"
-        + (f", {resistance:g} mΩ." if resistance is not None else ".")
-    )
+    learnt = [f"full {fulls}", f"holds {values['usable_capacity']:g} Ah", f"zero offset {values['zero_offset']:g} A"]
+    if steps.resistance is not None and steps.error is not None:
+        warmth = "" if steps.temperature is None else f" at {steps.temperature:.0f} °C"
+        learnt.append(f"{values['measured_resistance']:g} ± {1000 * steps.error:.2g} mΩ{warmth}")
+    return f"{pack.chemistry.label}, {pack.cells} cells{guessed}: {', '.join(learnt)}."

@@ -6,6 +6,7 @@ offset of the meter and the usable capacity from it. What costs time is done at 
 
 from __future__ import annotations
 
+from math import hypot
 from types import NoneType
 from typing import Any, Literal
 
@@ -43,6 +44,12 @@ STILL = 0.005
 
 LARGEST = 1e6
 """Of A, Ah, h and V: more is of no battery."""
+
+UNSEEN, LONG_GAP = 0.6, 8.0
+"""Part (one standard deviation) of what a meter may not have counted at its ends in a gap of so many h."""
+
+GAP_ERROR = 0.002
+"""Part of the capacity by which a count over a gap is off."""
 
 _VERSION = 1
 _KEPT = (
@@ -166,15 +173,24 @@ class Estimator:
         """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
         belief, time = self._settle(), reading.time
         assert time is not None  # noqa: S101 - the caller looked
-        counted = reading.remaining_capacity - self._remaining
-        swapped = self.pack.is_other(self._voltage, reading, belief.capacity)
-        possible = max(seconds, 0.0) / _HOUR * belief.capacity
-        if swapped or abs(counted) > min(possible + 0.01, 1.1 * belief.capacity):
+        hours, capacity = max(seconds, 0.0) / _HOUR, belief.capacity
+        before, now = self._remaining, reading.remaining_capacity
+        counted = now - before
+        if abs(counted) > min(hours * capacity + 0.01, 1.1 * capacity):
             belief.doubt()
         elif seconds > 0:
-            self._net, self._charged, self._hours = counted, max(counted, 0.0), seconds / _HOUR
+            # A meter that stands at its end counts no further, but the battery goes on to its own.
+            deficit = self.look().deficit
+            above, below = max(deficit - self._top + before, 0.0), max(capacity - deficit - before, 0.0)
+            if now >= self._top or before >= self._top:
+                counted += above / 2
+            self._net, self._charged, self._hours = counted, max(counted, 0.0), hours
             belief = self._settle()
-            belief.add_error((0.05 * counted) ** 2 + (0.001 * belief.capacity) ** 2)
+            missed = UNSEEN * min(hours / LONG_GAP, 1.0) * hypot(above, below)
+            lost = self.pack.loss[0] * capacity * hours / 48  # of half a capacity a day
+            belief.add_error(missed**2 + lost**2 + (GAP_ERROR * capacity) ** 2)
+            if self.pack.is_other(self._voltage, reading, self.look().state):
+                belief.doubt()
         self.steps.leave()
         self._begin(reading, time)
         return None
@@ -235,6 +251,11 @@ class Estimator:
         self._ticked = remaining
         if self.pack.is_unsure and self._average < -IDLE:
             self.pack.guess(self._voltage, self._average)
+            self._set_limits()
+        elif self.pack.is_lithium_after_all(self._voltage, self._lag / self._capacity):
+            belief = self._settle()
+            self.pack.correct(self._voltage)
+            belief.set_loss(*self.pack.loss)
             self._set_limits()
         look = self.look()
         chemistry = self.pack.chemistry

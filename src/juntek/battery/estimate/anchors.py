@@ -41,8 +41,8 @@ ZERO_TIME = 300.0
 ZERO_ERROR = 0.012
 """A that flow all the same: into the electronics of the battery, or through its cells."""
 
-STEP_ERROR = 0.03
-"""A by which a current is off that is shown in steps of 0.1 A."""
+STEP_ERROR = 0.035
+"""A by which a current is off that is shown in steps of 0.1 A, and stays on one."""
 
 EXACT = 0.003
 """A, and tenths of it, that are no difference."""

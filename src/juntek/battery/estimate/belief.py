@@ -13,8 +13,8 @@ from typing import NamedTuple
 OFFSET, OFFSET_ERROR = 0.02, 0.065
 """A by which the zero of a meter that nobody knows is off, as they were found, and its standard deviation."""
 
-CAPACITY_ERROR = 0.06
-"""Part by which a capacity that was typed in is off, one standard deviation: up to a tenth either way."""
+CAPACITY_ERROR = 0.08
+"""Part by which a capacity that was typed in is off, one standard deviation: a tenth is no surprise."""
 
 START_ERROR = 0.35
 """Part of the capacity by which a meter that nobody has seen full may be wrong, one standard deviation."""
@@ -25,16 +25,16 @@ OFFSET_DRIFT = 0.004
 CAPACITY_DRIFT = 0.002
 """Part by which a capacity changes in a week."""
 
-LEAST_CAPACITY_ERROR = 0.008
+LEAST_CAPACITY_ERROR = 0.006
 """Part below which the error of a capacity does not fall: the anchors share the error of their curve."""
 
 IDLE_ERROR = 0.035
 """A by which a small current is off that does not change: it is shown, and by some meters counted, in steps."""
 
-DAY_ERROR = 0.001
+DAY_ERROR = 0.0006
 """Part of the capacity by which a day's count wanders."""
 
-FLOOR = 0.0025
+FLOOR = 0.002
 """Part of the capacity below which nobody knows the state of charge: what full is differs by as much."""
 
 OUTLIER = 25.0
@@ -157,6 +157,14 @@ class Belief:
     def add_error(self, variance: float) -> None:
         """Be less sure of the deficit (Ah²)."""
         self.errors[_DEFICIT][_DEFICIT] += variance
+
+    def set_loss(self, loss: float, error: float) -> None:
+        """Take another loss: the chemistry was guessed wrong, and what the anchors said with it."""
+        self.spread, self.values[_LOSS] = error, loss
+        for place in range(_SIZE):
+            self.errors[_LOSS][place] = self.errors[place][_LOSS] = 0.0
+        self.errors[_LOSS][_LOSS] = error * error
+        self.doubt()
 
     def fill(self) -> None:
         """Take what seems to be above full for full; it teaches nothing."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from juntek.battery.estimate.anchors import Limits
 from juntek.battery.estimate.belief import CAPACITY_ERROR, Belief
-from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName, guess_cells, guess_chemistry
+from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName, guess_cells, guess_chemistry, read_curve
 from juntek.option import Option, check_options
 from juntek.reading import Reading, Settings
 
@@ -27,11 +27,17 @@ TYPED_ERROR, UNKNOWN_ERROR = 0.005, 0.4
 IDLE = 0.2
 """A up to which a current is small."""
 
+ABOVE_LEAD, DISCHARGED = 2.17, 0.01
+"""V of a cell that lead does not hold while a hundredth of its capacity an hour is taken from it."""
+
 LEAST_TOLD, MOST_TOLD = 0.985, 1.06
 """Parts of the usual charged voltage between which that of a meter's own settings is taken."""
 
 OTHER_BATTERY = 0.06
 """Part of the voltage that a reading after a gap may be off while hardly a current flows."""
+
+OTHER_STATE = 0.15
+"""State of charge by which a voltage and the count contradict each other."""
 
 SMALL = 0.05
 """Part of the capacity an hour that is hardly a current."""
@@ -115,6 +121,21 @@ class Pack:
         self.cells = self.options.cells or guess_cells(self.chemistry, voltage)
         self.set_limits()
 
+    def is_lithium_after_all(self, voltage: float, rate: float) -> bool:
+        """Whether lead was guessed, and a voltage (V) is too high for what flows out (part of the capacity an hour).
+
+        LiFePO4 that is nearly empty looks like lead; lead that comes from a charger is below this in minutes.
+        """
+        if not self.is_guessed or self.chemistry.held is not None or rate > -DISCHARGED:
+            return False
+        return voltage / self.cells > ABOVE_LEAD
+
+    def correct(self, voltage: float) -> None:
+        """Take LiFePO4 for the chemistry."""
+        self.chemistry = CHEMISTRIES["lifepo4"]
+        self.cells = self.options.cells or guess_cells(self.chemistry, voltage)
+        self.set_limits()
+
     def restore(self, chemistry: str, cells: int, *, is_unsure: bool) -> None:
         """Take a guess up again; where the owner names another chemistry or number of cells, that holds."""
         if self.is_guessed:
@@ -146,10 +167,18 @@ class Pack:
             60 * (options.charged_detection_time or (told and told.full_detection_time) or chemistry.detection_time),
         )
 
-    def is_other(self, before: float, reading: Reading, capacity: float) -> bool:
-        """Whether a reading after a gap, before which there were so many V, gives another battery away."""
-        moved = abs(reading.voltage - before)
-        return moved > OTHER_BATTERY * before and abs(reading.current) < SMALL * capacity
+    def is_other(self, before: float, reading: Reading, state: float) -> bool:
+        """Whether a reading after a gap, before which there were so many V, gives another battery away.
+
+        Its voltage is another one at hardly a current, and not one of the `state` (0 to 1) that the count says.
+        """
+        capacity, cell = reading.nominal_capacity or AVERAGE_CAPACITY, reading.voltage / self.cells
+        if abs(reading.voltage - before) <= OTHER_BATTERY * before or abs(reading.current) >= SMALL * capacity:
+            return False
+        low = self.chemistry.low
+        if cell < low[-1][0]:
+            return abs(state - read_curve(low, cell)[0]) > OTHER_STATE
+        return state < (1.0 - OTHER_STATE if self.high <= reading.voltage else low[-1][1] - OTHER_STATE)
 
     def begin(self, reading: Reading) -> Belief:
         """Return what is believed at a first reading: what the meter says, and that it may be very wrong."""
