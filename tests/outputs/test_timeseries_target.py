@@ -143,7 +143,7 @@ async def test_words_of_the_target_are_one_short_line(body: bytes, words: str) -
         assert (await target.write(lines(1))).reason == words
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"cannot read"), b"no gzip at all"])
+@pytest.mark.parametrize("body", [gzip.compress(b"cannot read", mtime=0), b"no gzip at all"], ids=["gzip", "none"])
 async def test_words_that_are_packed_are_unpacked_where_they_can_be(body: bytes) -> None:
     reply = Reply(400, body, headers={"Content-Encoding": "gzip"})
     async with serve_lines(lambda _: reply) as server, opened(server) as target:
