@@ -67,7 +67,7 @@ def test_the_example_for_prometheus_finds_gateway_and_rules() -> None:
     assert status == 0, said
     assert f"{len(ALERTS)} rules found" in said
     document = yaml.safe_load(example.read_text(encoding="utf-8"))
-    assert document["scrape_configs"][0]["static_configs"][0]["targets"] == [metrics.Options().listen]
+    assert document["scrape_configs"][0]["static_configs"][0]["targets"] == [metrics.MetricsOptions().listen]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.removesuffix(".test.yml"))

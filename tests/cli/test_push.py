@@ -19,7 +19,7 @@ from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.lock import hold, lock_of
 from juntek.outputs.timeseries.delivery import BATCH
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port
@@ -206,7 +206,7 @@ def test_another_database_of_the_same_engine_is_another_target(
         influxdb.create_database(name)
     configure(tmp_path, database, f"{influxdb.url}/write?db=boats")
     place = influxdb.url.split("/")[2]
-    with gateway_of(database, Options(url=f"{influxdb.url}/write?db=boats").label):
+    with gateway_of(database, TimeseriesOptions(url=f"{influxdb.url}/write?db=boats").label):
         ended = run("history", "push", f"{influxdb.url}/write?db=juntek", home=tmp_path)
     assert ended.output == f"{COUNT} readings sent to {place}/write?db=juntek.\n"
     check_all(lambda: in_influxdb(influxdb), database)

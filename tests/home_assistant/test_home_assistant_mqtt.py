@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs import Context
-from juntek.outputs.mqtt import Options, open_sink
+from juntek.outputs.mqtt import MqttOptions, open_sink
 from outputs.updates import kg_reading, kg_update, kh_reading, kh_update, listening
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ async def sink(
     home_assistant: HomeAssistant,
     *meters: str,
     where: Context | None = None,
-    **keys: Any,  # noqa: ANN401 - those of Options
+    **keys: Any,  # noqa: ANN401 - those of MqttOptions
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
-    options = Options(port=home_assistant.broker.port, **{"interval": 0.0, **keys})
+    options = MqttOptions(port=home_assistant.broker.port, **{"interval": 0.0, **keys})
     async with open_sink(options, where or Context(version="1.2.3", gateway="pi", meters=meters)) as handle:
         yield handle
 

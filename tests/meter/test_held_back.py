@@ -16,7 +16,7 @@ from juntek import Reading
 from juntek.clock import SMALL_STEP, Clock
 from juntek.meter import MeterOptions
 from juntek.outputs import Context
-from juntek.outputs.history import Options, open_sink
+from juntek.outputs.history import HistoryOptions, open_sink
 from juntek.rs485.framing import encode
 from juntek.update import Health, Update
 from links.peers import tcp_peer
@@ -40,7 +40,7 @@ async def kept(directory: Path, readings: Sequence[Reading]) -> list[int]:
     """Return the run times of what the history has of the readings."""
     path = directory / "history.db"
     context = Context(version="1", gateway="pi", meters=("house",), database=path)
-    async with open_sink(Options(), context) as handle:
+    async with open_sink(HistoryOptions(), context) as handle:
         for one in readings:
             await handle(Update("house", available=True, reading=one, identity=None, settings=None, health=Health()))
     return [row["run_time"] for row in rows_in(path)]

@@ -29,7 +29,9 @@ Points = Counter[tuple[int, str, float]]
 class Gateway:
     """Hands readings of a meter to the sinks; a reading of a tick is always the same, one tick is a second."""
 
-    def __init__(self, path: Path, targets: Iterable[timeseries.Options], response_time: float = RESPONSE_TIME) -> None:
+    def __init__(
+        self, path: Path, targets: Iterable[timeseries.TimeseriesOptions], response_time: float = RESPONSE_TIME
+    ) -> None:
         self.tick = 0
         self.response_time = response_time
         self.targets = tuple(targets)
@@ -51,7 +53,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            kept = history.Options(path=self.context.database, commit_interval=0.1, keep_raw_days=36_500)
+            kept = history.HistoryOptions(path=self.context.database, commit_interval=0.1, keep_raw_days=36_500)
             self._handles = [await stack.enter_async_context(history.open_sink(kept, self.context))]
             for options in self.targets:
                 name = f"timeseries {options.label}"
@@ -76,7 +78,9 @@ async def serving(
     response_time: float = RESPONSE_TIME,
 ) -> AsyncIterator[Gateway]:
     """A gateway with the history at `path` and a target at each URL, running while the context lasts."""
-    gateway = Gateway(path, [timeseries.Options(url=url, interval=interval, rate=rate) for url in urls], response_time)
+    gateway = Gateway(
+        path, [timeseries.TimeseriesOptions(url=url, interval=interval, rate=rate) for url in urls], response_time
+    )
     gateway.tick = tick
     async with gateway.running():
         yield gateway

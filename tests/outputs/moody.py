@@ -16,7 +16,7 @@ from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries.delivery import Delivery
 from juntek.outputs.timeseries.target import open_target
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 
@@ -63,13 +63,13 @@ def write_history(path: Path, first: int, count: int) -> None:
 
 def introduce(path: Path, url: str) -> None:
     """The target is known from now on, and gets all that comes."""
-    with closing(Cursors(Database(path), Options(url=url).label)):
+    with closing(Cursors(Database(path), TimeseriesOptions(url=url).label)):
         pass
 
 
 @asynccontextmanager
 async def delivering(path: Path, url: str, **how: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401 - of Delivery
-    options = Options(url=url)
+    options = TimeseriesOptions(url=url)
     async with (
         open_target(options, "1", response_time=0.5) as target,
         Delivery(options, path, target, "home", SinkHealth(), **how) as delivery,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from juntek.outputs import Context
-from juntek.outputs.mqtt import Options, Timing, open_sink
+from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,9 +31,9 @@ async def sink(
     broker: Mosquitto,
     where: Context | None = None,
     timing: Timing = HURRY,
-    **options: Any,  # noqa: ANN401 - those of Options
+    **options: Any,  # noqa: ANN401 - those of MqttOptions
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
-    async with open_sink(Options(port=broker.port, **options), where or context(), timing) as handle:
+    async with open_sink(MqttOptions(port=broker.port, **options), where or context(), timing) as handle:
         yield handle
 
 

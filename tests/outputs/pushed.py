@@ -9,7 +9,7 @@ import pytest
 
 from juntek.outputs.timeseries.target import Target, open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from servers.mosquitto import User
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def check_taken(target: Target, some: list[bytes]) -> None:
 
 @asynccontextmanager
 async def opened(engine: VictoriaMetrics | InfluxDB, path: str, **options: Any) -> AsyncIterator[Target]:  # noqa: ANN401
-    async with open_target(Options(url=f"{engine.url}{path}", name="workshop", **options), "1") as target:
+    async with open_target(TimeseriesOptions(url=f"{engine.url}{path}", name="workshop", **options), "1") as target:
         yield target
 
 

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser as open_parser
 
 from juntek.listening.visitors import Limits
 from juntek.outputs import Context, SinkHealth
-from juntek.outputs.metrics import MOST_CONNECTIONS, Options, open_sink
+from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, open_sink
 from servers.engines import series_name
 from servers.process import free_port
 
@@ -48,11 +48,11 @@ class Scraped:
 async def scraped(
     where: Context | None = None,
     limits: Limits | None = None,
-    **options: Any,  # noqa: ANN401 - those of Options
+    **options: Any,  # noqa: ANN401 - those of MetricsOptions
 ) -> AsyncIterator[Scraped]:
     port = free_port()
     where = where or context()
-    async with open_sink(Options(listen=f"127.0.0.1:{port}", **options), where, limits or LIMITS) as handle:
+    async with open_sink(MetricsOptions(listen=f"127.0.0.1:{port}", **options), where, limits or LIMITS) as handle:
 
         async def hear(update: Update) -> None:
             where.latest.take(update)  # as the gateway does

@@ -13,7 +13,7 @@ from juntek.history import Database
 from juntek.history.recorder import Recorder
 from juntek.listening.visitors import Limits
 from juntek.outputs import Context
-from juntek.outputs.web import Options, open_sink
+from juntek.outputs.web import WebOptions, open_sink
 from juntek.outputs.web.passwords import hash_password
 from outputs.updates import kg_reading
 from servers.process import free_port
@@ -57,7 +57,7 @@ async def served(
     **options: Any,  # noqa: ANN401
 ) -> AsyncIterator[Served]:
     port, where = free_port(), where or context()
-    async with open_sink(Options(listen=f"{host}:{port}", **options), where, limits or Limits()) as handle:
+    async with open_sink(WebOptions(listen=f"{host}:{port}", **options), where, limits or Limits()) as handle:
 
         async def hear(update: Update) -> None:
             where.latest.take(update)  # as the gateway does

@@ -26,7 +26,7 @@ from juntek.history.fields import batch_of
 from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder, Stream
 from juntek.outputs import Context, history
-from juntek.outputs.history import Options, open_sink
+from juntek.outputs.history import HistoryOptions, open_sink
 from juntek.reading import Reading
 from juntek.update import Health, Update
 
@@ -40,8 +40,8 @@ def context(path: Path) -> Context:
 
 
 @asynccontextmanager
-async def sink(path: Path, **options: Any) -> AsyncIterator[Handle]:  # noqa: ANN401 - those of Options
-    async with open_sink(Options(**options), context(path)) as handle:
+async def sink(path: Path, **options: Any) -> AsyncIterator[Handle]:  # noqa: ANN401 - those of HistoryOptions
+    async with open_sink(HistoryOptions(**options), context(path)) as handle:
         yield handle
 
 
@@ -98,7 +98,7 @@ async def test_an_unset_clock_writes_nothing_and_costs_no_energy(
 ) -> None:
     path = tmp_path / "history.db"
     where = context(path)
-    async with open_sink(Options(commit_interval=NEVER), where) as handle:
+    async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
         await tell(handle, readings(0, 10))
         await tell(handle, [reading_at(tick)._replace(time=None) for tick in range(10, 500)])
         assert "the clock was not set" in where.troubles["history"]
@@ -218,18 +218,18 @@ async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(tmp
 async def test_what_was_held_when_a_commit_failed_is_written_when_the_sink_is_back(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     where = context(path)
-    async with open_sink(Options(commit_interval=NEVER), where) as handle:
+    async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
         await tell(handle, readings(0, 5))
     blocker = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(DatabaseError):  # noqa: PT012 - leaving it is what fails
-        async with open_sink(Options(commit_interval=NEVER), where) as handle:
+        async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
             await tell(handle, readings(5, 5))
             blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseError):
-        async with open_sink(Options(commit_interval=NEVER), where):
+        async with open_sink(HistoryOptions(commit_interval=NEVER), where):
             raise AssertionError("it cannot be entered yet")
     blocker.close()
-    async with open_sink(Options(commit_interval=NEVER), where) as handle:
+    async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
         await tell(handle, readings(9, 3))
     assert [row["run_time"] for row in rows_in(path)] == list(range(12))
 
@@ -242,7 +242,7 @@ async def test_a_history_that_was_away_says_so_and_goes_on_by_itself(
     folder = tmp_path / "disk"
     folder.write_text("in the way: no folder can be made")
     where = context(folder / "history.db")
-    supervisor = Supervisor(history.OUTPUT, Options(commit_interval=0.1), where)
+    supervisor = Supervisor(history.OUTPUT, HistoryOptions(commit_interval=0.1), where)
     task = asyncio.create_task(supervisor.run())
     for reading in readings(0, 5):
         supervisor.offer(update(reading))
@@ -308,7 +308,7 @@ async def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path)
 )
 def test_a_wrong_value_is_one_sentence(wrong: dict[str, float], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as error:
-        Options(**wrong)  # type: ignore[arg-type]
+        HistoryOptions(**wrong)  # type: ignore[arg-type]
     assert str(error.value) == sentence
 
 

@@ -12,7 +12,7 @@ import pytest
 from history.made import reading_at, readings, rows_in
 from juntek.errors import DatabaseError
 from juntek.outputs import Context
-from juntek.outputs.history import METERS_A_COMMIT, Options, open_sink
+from juntek.outputs.history import METERS_A_COMMIT, HistoryOptions, open_sink
 from outputs.test_history import NEVER, update
 
 NAMES = tuple(f"meter{number}" for number in range(2 * METERS_A_COMMIT + 50))
@@ -37,7 +37,7 @@ def blocks_in(path: Path) -> int:
 async def test_of_a_write_that_fails_half_way_no_reading_is_missing_or_doubled(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     where = context(path)
-    async with open_sink(Options(commit_interval=NEVER), where):
+    async with open_sink(HistoryOptions(commit_interval=NEVER), where):
         pass  # makes the file
     victim = NAMES[METERS_A_COMMIT + 20]
     execute(
@@ -46,13 +46,13 @@ async def test_of_a_write_that_fails_half_way_no_reading_is_missing_or_doubled(t
         " BEGIN SELECT RAISE(ABORT, 'the disk fails'); END",
     )
     with pytest.raises(DatabaseError, match="the disk fails"):  # noqa: PT012 - leaving it is what fails
-        async with open_sink(Options(commit_interval=NEVER), where) as handle:
+        async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
             for reading in readings(0, 3):
                 for name in NAMES:
                     await handle(update(reading, name))
     assert blocks_in(path) == METERS_A_COMMIT
     execute(path, "DROP TRIGGER disk")
-    async with open_sink(Options(commit_interval=NEVER), where) as handle:
+    async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
         for name in NAMES:
             await handle(update(reading_at(3), name))
     assert {name: [row["run_time"] for row in rows_in(path, name)] for name in NAMES} == {
@@ -62,7 +62,7 @@ async def test_of_a_write_that_fails_half_way_no_reading_is_missing_or_doubled(t
 
 async def test_as_many_old_readings_are_dropped_as_become_old_however_seldom_is_written(tmp_path: Path) -> None:
     path, day, hour = tmp_path / "history.db", 86_400, 3600
-    options = Options(commit_interval=hour, keep_raw_days=2)
+    options = HistoryOptions(commit_interval=hour, keep_raw_days=2)
     async with open_sink(options, context(path)) as handle:
         for name in NAMES:
             await handle(update(reading_at(0), name))

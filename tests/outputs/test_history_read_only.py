@@ -28,7 +28,7 @@ def make_read_only(path, *, read_only):
 async def main(path):
     supervisor.SHORTEST_WAIT = 0.05
     where, told = replace(context(path), sections=("history",)), {}
-    running = supervisor.Supervisor(history.OUTPUT, history.Options(commit_interval=0.1), where)
+    running = supervisor.Supervisor(history.OUTPUT, history.HistoryOptions(commit_interval=0.1), where)
     task = asyncio.create_task(running.run())
     for reading in readings(0, 5):
         running.offer(update(reading))

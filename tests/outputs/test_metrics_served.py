@@ -19,7 +19,7 @@ from juntek.errors import ConfigurationError, JuntekError
 from juntek.gateway.supervisor import Supervisor
 from juntek.listening.visitors import Limits
 from juntek.outputs import metrics
-from juntek.outputs.metrics import MOST_CONNECTIONS, Options, open_sink
+from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, open_sink
 from juntek.outputs.metrics import page as page_module
 from juntek.outputs.metrics.present import Meters
 from outputs.scraped import OPEN_METRICS, context, of_meter, parse, read, scraped
@@ -217,20 +217,20 @@ async def test_a_port_in_use_is_one_sentence_with_the_mend() -> None:
         with pytest.raises(
             JuntekError, match=rf"listens at 127\.0\.0\.1:{site.port}; stop it, .* in metrics\.listen\."
         ):
-            async with open_sink(Options(listen=f"127.0.0.1:{site.port}"), context()):
+            async with open_sink(MetricsOptions(listen=f"127.0.0.1:{site.port}"), context()):
                 pass
 
 
 async def test_an_address_of_another_computer_is_one_sentence_with_the_mend() -> None:
     with pytest.raises(JuntekError, match=r"is not an address of this computer; correct metrics\.listen"):
-        async with open_sink(Options(listen=f"192.0.2.1:{free_port()}"), context()):
+        async with open_sink(MetricsOptions(listen=f"192.0.2.1:{free_port()}"), context()):
             pass
 
 
 @pytest.mark.parametrize("listen", ["9485", "battery.local:9485", "127.0.0.1:0", "http://127.0.0.1:9485"])
 def test_what_is_no_address_is_refused_with_the_key(listen: str) -> None:
     with pytest.raises(ConfigurationError, match=r"metrics\.listen"):
-        Options(listen=listen)
+        MetricsOptions(listen=listen)
 
 
 async def test_its_end_leaves_no_connection_and_no_thread_and_its_port_is_free() -> None:
@@ -242,7 +242,7 @@ async def test_its_end_leaves_no_connection_and_no_thread_and_its_port_is_free()
         assert (await rest_of(half)) == b""
         await rest_of(idle)
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("juntek-metrics")] == []
-    async with open_sink(Options(listen=f"127.0.0.1:{site.port}"), context()):
+    async with open_sink(MetricsOptions(listen=f"127.0.0.1:{site.port}"), context()):
         pass
 
 
@@ -250,7 +250,7 @@ def test_nobody_needs_the_library_for_the_options() -> None:
     code = """
 import sys
 import juntek.outputs.metrics as m
-m.Options()
+m.MetricsOptions()
 print({'prometheus_client', 'uvicorn'} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -262,4 +262,4 @@ async def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pyt
     for name in ("page", "present"):
         monkeypatch.delitem(sys.modules, f"juntek.outputs.metrics.{name}", raising=False)
     with pytest.raises(JuntekError, match=re.escape(f"{sys.executable} -m pip install 'juntek[metrics]'")):
-        await Supervisor(metrics.OUTPUT, Options(listen=f"127.0.0.1:{free_port()}"), context()).run()
+        await Supervisor(metrics.OUTPUT, MetricsOptions(listen=f"127.0.0.1:{free_port()}"), context()).run()

@@ -19,7 +19,7 @@ import pytest
 from packaging.requirements import Requirement
 from paho.mqtt.client import Client as PahoClient
 
-from juntek.outputs.mqtt import Options, Timing, open_sink
+from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
 from juntek.outputs.mqtt.mqtt_connection import BrokerError, paho_of
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import kg_reading, kg_update
@@ -55,14 +55,14 @@ def old_broker() -> Iterator[iotcore.Broker]:
 
 
 async def test_broker_that_speaks_3_1_1_only_gets_it_without_waiting(old_broker: iotcore.Broker) -> None:
-    async with asyncio.timeout(5), open_sink(Options(port=old_broker.port), context()) as handle:
+    async with asyncio.timeout(5), open_sink(MqttOptions(port=old_broker.port), context()) as handle:
         await handle(kg_update())
         await handle(kg_update(kg_reading(message_count=8)))
 
 
 async def test_broker_that_speaks_3_1_1_only_is_told_of_where_5_is_wanted(old_broker: iotcore.Broker) -> None:
     with pytest.raises(BrokerError, match="closes the connection before it answers"):
-        async with open_sink(Options(port=old_broker.port, protocol="5"), context()):
+        async with open_sink(MqttOptions(port=old_broker.port, protocol="5"), context()):
             pass
 
 
@@ -152,17 +152,17 @@ async def test_refused_login_names_the_user_and_the_mend(
 
 async def test_broker_that_is_not_there_is_told() -> None:
     with pytest.raises(BrokerError, match="is not there; start it, or check"):
-        async with open_sink(Options(port=free_port()), context()):
+        async with open_sink(MqttOptions(port=free_port()), context()):
             pass
     with pytest.raises(BrokerError, match=r'name "nowhere.invalid" is not known; check mqtt\.host'):
-        async with open_sink(Options(host="nowhere.invalid"), context()):
+        async with open_sink(MqttOptions(host="nowhere.invalid"), context()):
             pass
 
 
 async def test_port_where_nobody_answers_is_told_and_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         with pytest.raises(BrokerError, match="does not answer"):
-            async with open_sink(Options(port=mute.getsockname()[1]), context(), Timing(answer=0.1)):
+            async with open_sink(MqttOptions(port=mute.getsockname()[1]), context(), Timing(answer=0.1)):
                 pass
         mute.settimeout(5)
         connection, _ = mute.accept()
@@ -173,7 +173,7 @@ async def test_port_where_nobody_answers_is_told_and_left() -> None:
 
 async def test_gateway_that_is_stopped_while_it_logs_in_leaves() -> None:
     async def run(port: int) -> None:
-        async with open_sink(Options(port=port), context()):
+        async with open_sink(MqttOptions(port=port), context()):
             pass
 
     with socket.create_server(("127.0.0.1", 0)) as mute:
@@ -245,7 +245,7 @@ async def test_broker_that_goes_away_before_it_answers_is_noticed_at_once(
         port = server.sockets[0].getsockname()[1]
         patient = replace(HURRY, answer=3600.0)
         with pytest.raises(BrokerError):
-            async with open_sink(Options(port=port), context(), patient):
+            async with open_sink(MqttOptions(port=port), context(), patient):
                 await asyncio.Event().wait()
     gc.collect()
     assert not caplog.records
@@ -276,12 +276,12 @@ async def test_after_a_restart_of_the_broker_everything_is_published_again(mosqu
 async def test_gateway_that_is_killed_is_offline_by_its_last_will(mosquitto: Mosquitto) -> None:
     program = f"""
 import asyncio
-from juntek.outputs.mqtt import Options, open_sink
+from juntek.outputs.mqtt import MqttOptions, open_sink
 from outputs.opened import context
 from outputs.updates import kg_update
 
 async def main():
-    async with open_sink(Options(port={mosquitto.port}), context()) as handle:
+    async with open_sink(MqttOptions(port={mosquitto.port}), context()) as handle:
         await handle(kg_update())
         await asyncio.Event().wait()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.mqtt import Options, Timing, open_sink
+from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
 from juntek.outputs.mqtt.mqtt_connection import BrokerError
 from juntek.outputs.mqtt.publisher import MOST_UNCONFIRMED
 from outputs.opened import context, next_on
@@ -104,7 +104,7 @@ async def until_unconfirmed(broker: FarBroker, count: int) -> None:
 
 async def test_a_broker_far_away_is_not_waited_for_at_each_message(mosquitto: Mosquitto) -> None:
     async def tell_all(port: int) -> None:
-        async with open_sink(Options(port=port), context(*NAMES)) as handle:
+        async with open_sink(MqttOptions(port=port), context(*NAMES)) as handle:
             for name in NAMES:
                 await handle(kg_update(meter=name))
 
@@ -126,7 +126,7 @@ async def test_a_broker_that_confirms_nothing_is_given_up_and_told(mosquitto: Mo
     hurry = Timing(answer=0.5)
 
     async def wait_inside(port: int) -> None:
-        async with asyncio.timeout(20), open_sink(Options(port=port), context("house"), hurry) as handle:
+        async with asyncio.timeout(20), open_sink(MqttOptions(port=port), context("house"), hurry) as handle:
             await handle(kg_update())
             await asyncio.Event().wait()
 

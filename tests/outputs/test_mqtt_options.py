@@ -10,12 +10,12 @@ from typing import Any, get_type_hints
 import pytest
 
 from juntek.errors import ConfigurationError
-from juntek.outputs.mqtt import Options
+from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.mqtt.mqtt_connection import make_context, read_password
 
 
 def test_defaults_reach_a_broker_on_this_machine() -> None:
-    options = Options()
+    options = MqttOptions()
     assert (options.host, options.port, options.tls, options.interval) == ("127.0.0.1", 1883, False, 5.0)
     assert (options.base_topic, options.discovery_prefix) == ("juntek", "homeassistant")
 
@@ -41,42 +41,42 @@ def test_defaults_reach_a_broker_on_this_machine() -> None:
 )
 def test_wrong_value_is_refused_with_the_key_and_the_mend(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        Options(**values)
+        MqttOptions(**values)
     assert str(refusal.value).startswith(sentence)
 
 
 @pytest.mark.parametrize(("given", "means"), [(True, "device"), (False, "off"), ("entity", "entity")])
 def test_discovery_is_a_form_and_was_once_true_or_false(given: Any, means: str) -> None:  # noqa: ANN401
-    assert Options(discovery=given).discovery == means
+    assert MqttOptions(discovery=given).discovery == means
 
 
 def test_types_of_all_keys_can_be_asked_for() -> None:
-    types = get_type_hints(Options)
+    types = get_type_hints(MqttOptions)
     assert (types["port"], types["ca_file"], types["tls"]) == (int, Path | None, bool)
 
 
 def test_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("sécret\n")
-    assert read_password(Options(username="house", password_file=file)) == "sécret"
+    assert read_password(MqttOptions(username="house", password_file=file)) == "sécret"
 
 
 def test_password_from_the_environment_goes_before_the_file() -> None:
-    assert read_password(Options(username="house", password="given", password_file=Path("/nowhere"))) == "given"  # noqa: S106
+    assert read_password(MqttOptions(username="house", password="given", password_file=Path("/nowhere"))) == "given"  # noqa: S106
 
 
 def test_password_is_not_shown() -> None:
-    assert "given" not in repr(Options(username="house", password="given"))  # noqa: S106
+    assert "given" not in repr(MqttOptions(username="house", password="given"))  # noqa: S106
 
 
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     with pytest.raises(ConfigurationError, match=r"mqtt.password_file .*missing does not exist"):
-        read_password(Options(username="house", password_file=missing))
+        read_password(MqttOptions(username="house", password_file=missing))
     with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .*missing does not exist"):
-        make_context(Options(tls=True, ca_file=missing))
+        make_context(MqttOptions(tls=True, ca_file=missing))
     with pytest.raises(ConfigurationError, match=r"mqtt.certificate_file .*missing does not exist"):
-        make_context(Options(tls=True, certificate_file=missing))
+        make_context(MqttOptions(tls=True, certificate_file=missing))
 
 
 def test_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ def test_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
     nonsense.write_text("hello\n")
     nothing.touch()
     with pytest.raises(ConfigurationError, match=r"mqtt.password_file .*nothing holds no password"):
-        read_password(Options(username="house", password_file=nothing))
+        read_password(MqttOptions(username="house", password_file=nothing))
     with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .*nonsense holds no certificate"):
-        make_context(Options(tls=True, ca_file=nonsense))
+        make_context(MqttOptions(tls=True, ca_file=nonsense))
     with pytest.raises(ConfigurationError, match=r"nonsense are not a certificate and its key"):
-        make_context(Options(tls=True, certificate_file=nonsense))
+        make_context(MqttOptions(tls=True, certificate_file=nonsense))
     with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .* is a folder"):
-        make_context(Options(tls=True, ca_file=tmp_path))
+        make_context(MqttOptions(tls=True, ca_file=tmp_path))
 
 
 def test_importing_the_sink_loads_no_mqtt_library() -> None:

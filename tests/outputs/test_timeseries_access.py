@@ -10,7 +10,7 @@ import pytest
 
 from juntek.errors import ConfigurationError
 from juntek.outputs.timeseries.target import open_target
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.line_server import serve_lines
 
 LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"]
@@ -28,7 +28,10 @@ LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"]
     ],
 )
 async def test_login_is_said_as_each_engine_wants_it(path: str, options: dict[str, Any], header: bytes | None) -> None:
-    async with serve_lines() as server, open_target(Options(url=f"{server.url}{path}", **options), "1") as target:
+    async with (
+        serve_lines() as server,
+        open_target(TimeseriesOptions(url=f"{server.url}{path}", **options), "1") as target,
+    ):
         await target.write(LINES)
     assert server.requests[0].headers.get("authorization") == (header and header.decode())
 
@@ -40,7 +43,7 @@ async def test_login_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     async with serve_lines() as server:
         logins: list[dict[str, Any]] = [{"username": "house", "password_file": password}, {"token_file": token}]
         for options in logins:
-            async with open_target(Options(url=f"{server.url}/write", **options), "1") as target:
+            async with open_target(TimeseriesOptions(url=f"{server.url}/write", **options), "1") as target:
                 await target.write(LINES)
     expected = ["Basic " + base64.b64encode("house:sé cret".encode()).decode(), "Bearer t0ken"]
     assert [request.headers["authorization"] for request in server.requests] == expected
@@ -73,11 +76,11 @@ async def test_file_that_is_no_use_is_named(
         file.write_bytes(content)
     given: dict[str, Any] = {key: file if value == "FILE" else value for key, value in options.items()}
     with pytest.raises(ConfigurationError, match=sentence):
-        async with open_target(Options(url="https://pi/write", **given), "1"):
+        async with open_target(TimeseriesOptions(url="https://pi/write", **given), "1"):
             pass
 
 
 async def test_host_that_cannot_be_is_a_fault_of_the_configuration() -> None:
     with pytest.raises(ConfigurationError, match=r"timeseries\.url cannot be right; check the name of the host"):
-        async with open_target(Options(url="http://999.1.1.1/write"), "1"):
+        async with open_target(TimeseriesOptions(url="http://999.1.1.1/write"), "1"):
             pass

@@ -9,7 +9,7 @@ import pytest
 
 from juntek.outputs.timeseries.target import open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.pushed import LOGIN, START, STRANGE, USER, check_taken, lines, opened, trouble, volts
 from servers.certificates import CertificateAuthority, ServerCertificate
 
@@ -89,7 +89,9 @@ async def test_influxdb_with_tls(start_influxdb: Callable[..., InfluxDB], tmp_pa
         await check_taken(target, lines(1000))
     other = CertificateAuthority(tmp_path / "other").certificate
     assert "is not trusted" in str(await trouble(engine, "/write?db=home", ca_file=other))
-    async with open_target(Options(url=f"{engine.url.replace('https', 'http')}/write?db=home"), "1") as target:
+    async with open_target(
+        TimeseriesOptions(url=f"{engine.url.replace('https', 'http')}/write?db=home"), "1"
+    ) as target:
         # It says so and hangs up at once; which of the two is seen first is chance.
         with pytest.raises(TargetError, match=r"begin timeseries\.url with https://|https:// where it speaks TLS"):
             await target.write(lines(3))

@@ -8,13 +8,13 @@ from typing import Any, get_type_hints
 import pytest
 
 from juntek.errors import ConfigurationError
-from juntek.outputs.timeseries import OUTPUT, Options
+from juntek.outputs.timeseries import OUTPUT, TimeseriesOptions
 
 URL = "http://127.0.0.1:8428/write"
 
 
 def test_one_key_is_enough() -> None:
-    options = Options(url=URL)
+    options = TimeseriesOptions(url=URL)
     assert (options.interval, options.rate, options.username, options.label) == (1.0, 10_000, None, "127.0.0.1:8428")
 
 
@@ -33,7 +33,7 @@ def test_one_key_is_enough() -> None:
     ],
 )
 def test_url_of_every_engine_is_taken(url: str) -> None:
-    assert Options(url=url).url == url
+    assert TimeseriesOptions(url=url).url == url
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_url_of_every_engine_is_taken(url: str) -> None:
     ],
 )
 def test_target_without_a_name_is_called_by_host_and_port(url: str, label: str) -> None:
-    assert Options(url=url).label == label
-    assert Options(url=url, name="workshop").label == "workshop"
+    assert TimeseriesOptions(url=url).label == label
+    assert TimeseriesOptions(url=url, name="workshop").label == "workshop"
 
 
 def test_reading_may_come_late_by_a_tenth_of_a_batch() -> None:
-    assert OUTPUT.max_latency(Options(url=URL, interval=10)) == 1.0
+    assert OUTPUT.max_latency(TimeseriesOptions(url=URL, interval=10)) == 1.0
 
 
 PATHS = (
@@ -105,7 +105,7 @@ FORM = 'timeseries.url is a URL such as "http://127.0.0.1:8428/write"'
 )
 def test_wrong_value_is_refused_with_the_key_and_the_mend(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        Options(**{"url": URL} | values)
+        TimeseriesOptions(**{"url": URL} | values)
     assert str(refusal.value).startswith(sentence)
     assert str(refusal.value).endswith(".")
 
@@ -126,15 +126,15 @@ def test_wrong_value_is_refused_with_the_key_and_the_mend(values: dict[str, Any]
 )
 def test_secret_in_the_url_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        Options(url=url)
+        TimeseriesOptions(url=url)
     assert "hunter2" not in str(refusal.value)
 
 
 def test_secrets_are_not_shown() -> None:
-    assert "hunter2" not in repr(Options(url=URL, username="house", password="hunter2"))  # noqa: S106
-    assert "hunter2" not in repr(Options(url=URL, token="hunter2"))  # noqa: S106
+    assert "hunter2" not in repr(TimeseriesOptions(url=URL, username="house", password="hunter2"))  # noqa: S106
+    assert "hunter2" not in repr(TimeseriesOptions(url=URL, token="hunter2"))  # noqa: S106
 
 
 def test_types_of_all_keys_can_be_asked_for() -> None:
-    types = get_type_hints(Options)
+    types = get_type_hints(TimeseriesOptions)
     assert (types["url"], types["ca_file"], types["rate"]) == (str, Path | None, float)

@@ -90,7 +90,7 @@ async def test_a_database_that_is_away_behind_a_proxy_has_every_reading_in_the_e
     """The proxy keeps our connection, and says for the database that it is away."""
     port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{engine.url}"\n')
     url = f"http://127.0.0.1:{port}/write"
-    gateway = Gateway(path, [timeseries.Options(url=url, token="right", interval=0.1)])  # noqa: S106
+    gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url, token="right", interval=0.1)])  # noqa: S106
     async with gateway.running():
         await stream(gateway, 100)
         await asyncio.to_thread(engine.kill)
@@ -135,7 +135,7 @@ async def test_a_database_that_dies_while_it_gets_what_it_missed_has_all_of_it_i
 
 async def test_a_database_that_was_away_for_a_month_gets_all_of_it(engine: VictoriaMetrics, path: Path) -> None:
     url = f"{engine.url}/write"
-    with closing(Cursors(Database(path), timeseries.Options(url=url).label)):
+    with closing(Cursors(Database(path), timeseries.TimeseriesOptions(url=url).label)):
         pass  # it was known before
     with Database(path, check=False, synchronous="NORMAL") as database:
         recorder = Recorder(database)

@@ -26,7 +26,7 @@ from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries.delivery import Delivery
 from juntek.outputs.timeseries.target_responses import Response, TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from juntek.reading import Reading
 
 METERS = ("house", "van")
@@ -34,7 +34,7 @@ MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
 """Where hundreds of databases are made; a kill is played here, so no disk is needed."""
 FLUSHED = 30.0
 """s after which the target has on its disk what it took."""
-OPTIONS = Options(url="http://engine/write")
+OPTIONS = TimeseriesOptions(url="http://engine/write")
 
 
 class AtOnce(Executor):

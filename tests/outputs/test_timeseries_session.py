@@ -140,7 +140,7 @@ def test_what_is_counted_is_told_at_once_and_then_now_and_then() -> None:
 
 async def test_one_process_sends_to_a_target_at_a_time(path: Path) -> None:
     async with moody_server() as (_, _, url):
-        options = timeseries.Options(url=url)
+        options = timeseries.TimeseriesOptions(url=url)
         gateway = Gateway(path, [options])
         with hold(lock_of(path, options.label)), pytest.raises(JuntekError, match="Another juntek"):
             async with gateway.running():
@@ -154,7 +154,7 @@ async def test_one_process_sends_to_a_target_at_a_time(path: Path) -> None:
 
 async def test_how_meters_sinks_and_the_gateway_do_is_told_of_meters_that_are_silent_too(path: Path) -> None:
     async with moody_server() as (_, server, url):
-        gateway = Gateway(path, [timeseries.Options(url=url, interval=0.1)])
+        gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url, interval=0.1)])
         async with gateway.running():
             await wait_until(lambda: bool(server.taken), "it is told at once")
         told = {line.rsplit(b" ", 1)[0] for line in server.taken}
@@ -165,7 +165,7 @@ async def test_how_meters_sinks_and_the_gateway_do_is_told_of_meters_that_are_si
 
 async def test_how_a_meter_is_set_is_told(path: Path) -> None:
     async with moody_server() as (_, server, url):
-        options = timeseries.Options(url=url, interval=0.1)
+        options = timeseries.TimeseriesOptions(url=url, interval=0.1)
         gateway = Gateway(path, [options])
         gateway.context.sinks["timeseries x"] = gateway.health
         gateway.context.latest.take(kg_update())

@@ -16,7 +16,7 @@ import pytest
 from juntek.outputs.timeseries import target as module
 from juntek.outputs.timeseries.target import HABIT, Target, open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.process import free_port
 
@@ -36,7 +36,7 @@ def lines(count: int) -> list[bytes]:
 
 @asynccontextmanager
 async def opened(server: LineServer, path: str = "/write", **options: Any) -> AsyncIterator[Target]:  # noqa: ANN401
-    async with open_target(Options(url=f"{server.url}{path}", **options), "1.2.3") as target:
+    async with open_target(TimeseriesOptions(url=f"{server.url}{path}", **options), "1.2.3") as target:
         yield target
 
 
@@ -184,7 +184,7 @@ async def test_target_that_lets_go_of_every_connection_has_the_habit(interval: f
     now = 0.0
     async with (
         serve_lines() as server,
-        open_target(Options(url=f"{server.url}/write", interval=interval), "1", clock=lambda: now) as target,
+        open_target(TimeseriesOptions(url=f"{server.url}/write", interval=interval), "1", clock=lambda: now) as target,
     ):
         news = []
         for _ in range(HABIT + 3):

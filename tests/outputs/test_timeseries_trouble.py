@@ -13,7 +13,7 @@ import pytest
 
 from juntek.outputs.timeseries.target import open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.certificates import CertificateAuthority, ServerCertificate
 from servers.process import free_port
@@ -28,7 +28,7 @@ TOKEN: dict[str, Any] = {"token": "hunter2"}
 
 async def trouble(server: LineServer, path: str = "/write", **options: Any) -> TargetError:  # noqa: ANN401
     """Return what is said when lines are written."""
-    async with open_target(Options(url=f"{server.url}{path}", name="workshop", **options), "1") as target:
+    async with open_target(TimeseriesOptions(url=f"{server.url}{path}", name="workshop", **options), "1") as target:
         with pytest.raises(TargetError) as said:
             await target.write(LINES)
     assert "workshop" in str(said.value)
@@ -138,7 +138,7 @@ async def test_target_that_is_not_there_is_told() -> None:
 
 
 async def test_name_that_nobody_knows_is_told() -> None:
-    async with open_target(Options(url="http://nowhere.invalid/write"), "1") as target:
+    async with open_target(TimeseriesOptions(url="http://nowhere.invalid/write"), "1") as target:
         with pytest.raises(TargetError, match=r'name "nowhere.invalid" is not known; check'):
             await target.write(LINES)
 
@@ -166,7 +166,7 @@ async def test_target_that_never_ends_its_answer_is_given_up(limit: str, fault: 
     async with (
         asyncio.timeout(15),
         serve_lines(lambda _: Reply(fault=fault)) as server,
-        open_target(Options(url=f"{server.url}/write"), "1", **limits) as target,
+        open_target(TimeseriesOptions(url=f"{server.url}/write"), "1", **limits) as target,
     ):
         with pytest.raises(TargetError, match="takes too long to answer; look at its log and its load") as said:
             await target.write(LINES)
@@ -183,7 +183,7 @@ async def test_target_that_comes_back_is_written_to_again() -> None:
     replies = iter([Reply(503), Reply(fault="cut"), Reply(429), GOOD])
     async with (
         serve_lines(lambda _: next(replies)) as server,
-        open_target(Options(url=f"{server.url}/a"), "1") as target,
+        open_target(TimeseriesOptions(url=f"{server.url}/a"), "1") as target,
     ):
         for _ in range(3):
             with pytest.raises(TargetError):
@@ -206,7 +206,7 @@ async def test_target_with_tls_is_known_by_its_authority(tmp_path: Path) -> None
     authority = CertificateAuthority(tmp_path)
     async with (
         serve_lines(tls=server_context(authority, ServerCertificate.GOOD)) as server,
-        open_target(Options(url=f"{server.url}/write", ca_file=authority.certificate, **USER), "1") as target,
+        open_target(TimeseriesOptions(url=f"{server.url}/write", ca_file=authority.certificate, **USER), "1") as target,
     ):
         await target.write(LINES)
         await asyncio.gather(*(target.write(LINES) for _ in range(3)))

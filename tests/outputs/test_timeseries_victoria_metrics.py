@@ -12,7 +12,7 @@ import pytest
 
 from juntek.outputs.timeseries.target import open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions as Options
+from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.pushed import LOGIN, START, USER, check_taken, lines, opened, trouble, volts
 from servers.certificates import ServerCertificate
 from servers.engine import once_shown
@@ -62,7 +62,7 @@ async def test_victoria_metrics_makes_no_reading_of_the_piece_of_a_line_before_a
     noise = random.Random(part)
     some = [b"juntek,meter=house voltage_volts=%r,current_amperes=%r %d000000\n"
             % (noise.random(), noise.random(), START + 1000 * number) for number in range(5000)]  # fmt: skip
-    async with way, open_target(Options(url=url), "1", response_time=0.2) as target:
+    async with way, open_target(TimeseriesOptions(url=url), "1", response_time=0.2) as target:
         with pytest.raises(TargetError, match="takes too long"):
             await target.write(some)
         await ended.wait()
@@ -111,9 +111,9 @@ async def test_vmauth_takes_a_token_and_does_not_show_a_wrong_one(
 ) -> None:
     url = victoria_metrics.url
     port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{url}"\n')
-    async with open_target(Options(url=f"http://127.0.0.1:{port}{path}", token="right"), "1") as target:  # noqa: S106
+    async with open_target(TimeseriesOptions(url=f"http://127.0.0.1:{port}{path}", token="right"), "1") as target:  # noqa: S106
         await check_taken(target, lines(100))
-    async with open_target(Options(url=f"http://127.0.0.1:{port}{path}", token="hunter2"), "1") as target:  # noqa: S106
+    async with open_target(TimeseriesOptions(url=f"http://127.0.0.1:{port}{path}", token="hunter2"), "1") as target:  # noqa: S106
         with pytest.raises(TargetError, match=r"refuses the token; check timeseries\.token\."):
             await target.write(lines(100))
 
@@ -123,6 +123,6 @@ async def test_vmauth_whose_engine_is_away_leaves_it_open_what_arrived(
 ) -> None:
     port = start_vmauth(f'users:\n- bearer_token: "right"\n  url_prefix: "{victoria_metrics.url}"\n')
     victoria_metrics.kill()
-    async with open_target(Options(url=f"http://127.0.0.1:{port}/write", token="right"), "1") as target:  # noqa: S106
+    async with open_target(TimeseriesOptions(url=f"http://127.0.0.1:{port}/write", token="right"), "1") as target:  # noqa: S106
         with pytest.raises(TargetError, match=r"\(50[23]: "):
             await target.write(lines(100))

@@ -26,7 +26,7 @@ from juntek.extras import install_line
 from juntek.history import exporting
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.listening.visitors import Limits
-from juntek.outputs.web import Options, open_sink
+from juntek.outputs.web import WebOptions, open_sink
 from juntek.outputs.web.history_queries import MOST_WAITING, THREADS
 from juntek.outputs.web.latest_state import name_of_zone
 from juntek.quantity import QUANTITIES
@@ -476,13 +476,13 @@ async def test_a_port_in_use_is_one_sentence_with_the_mend() -> None:
         with pytest.raises(
             JuntekError, match=rf"already listens at 127\.0\.0\.1:{site.port}; stop it, or give another"
         ):
-            async with open_sink(Options(listen=f"127.0.0.1:{site.port}"), context()):
+            async with open_sink(WebOptions(listen=f"127.0.0.1:{site.port}"), context()):
                 pass
 
 
 async def test_an_address_of_another_computer_is_one_sentence_with_the_mend() -> None:
     with pytest.raises(JuntekError, match="is not an address of this computer"):
-        async with open_sink(Options(listen=f"192.0.2.1:{free_port()}", auth="none"), context()):
+        async with open_sink(WebOptions(listen=f"192.0.2.1:{free_port()}", auth="none"), context()):
             pass
 
 
@@ -494,7 +494,7 @@ async def test_pages_that_look_on_are_let_go_and_the_port_is_free_when_the_sink_
             await anext(pieces)
             await stack.aclose()
             assert [piece async for piece in pieces if b"event" in piece] == []
-    async with open_sink(Options(listen=f"127.0.0.1:{site.port}"), context()):
+    async with open_sink(WebOptions(listen=f"127.0.0.1:{site.port}"), context()):
         pass
 
 

@@ -25,8 +25,8 @@ async def test_what_the_meter_says_is_live_at_once_and_soon_in_the_chart(tmp_pat
         configuration = Configuration(
             meters=(meter,),
             sinks={
-                "history": history.Options(commit_interval=0.1),
-                "web": web.Options(listen=f"127.0.0.1:{port}"),
+                "history": history.HistoryOptions(commit_interval=0.1),
+                "web": web.WebOptions(listen=f"127.0.0.1:{port}"),
             },
             database=tmp_path / "juntek.db",
         )

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from juntek.cli import app
 from juntek.config import load
 from juntek.errors import ConfigurationError
-from juntek.outputs.web import Options, open_sink
+from juntek.outputs.web import WebOptions, open_sink
 from juntek.outputs.web.passwords import hash_password, hash_token, is_hash, make_token, matches
 from outputs.served import HASH, PASSWORD, context
 from servers.process import free_port
@@ -21,15 +21,15 @@ METER = '[[meters]]\nname = "house"\nlink = "/dev/null"\n'
 
 
 def test_without_any_key_only_this_computer_is_let_in_and_without_a_password() -> None:
-    options = Options()
+    options = WebOptions()
     assert options.address.is_loopback
     assert not options.needs_password
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8140", "127.9.9.9:1", "[::1]:8140", "localhost:8140"])
 def test_loopback_needs_no_password_unless_there_is_one(listen: str) -> None:
-    assert not Options(listen=listen).needs_password
-    assert Options(listen=listen, password_hash=HASH).needs_password
+    assert not WebOptions(listen=listen).needs_password
+    assert WebOptions(listen=listen, password_hash=HASH).needs_password
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8140", "[::]:8140", "192.168.1.5:80", "[fe80::1]:8140"])
@@ -37,9 +37,9 @@ def test_any_other_address_needs_a_password_or_an_explicit_none(listen: str) -> 
     with pytest.raises(
         ConfigurationError, match=r"needs web\.password_hash_file.*juntek web password.*auth = \"none\""
     ):
-        Options(listen=listen)
-    assert not Options(listen=listen, auth="none").needs_password
-    assert Options(listen=listen, password_hash=HASH).needs_password
+        WebOptions(listen=listen)
+    assert not WebOptions(listen=listen, auth="none").needs_password
+    assert WebOptions(listen=listen, password_hash=HASH).needs_password
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_any_other_address_needs_a_password_or_an_explicit_none(listen: str) -> 
 )
 def test_what_cannot_be_is_refused_with_the_mend(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        Options(**options)
+        WebOptions(**options)
     assert sentence in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -75,7 +75,7 @@ def test_a_hash_in_the_file_is_refused_and_one_in_the_environment_is_taken(tmp_p
     file.write_text(f'{METER}[web]\nlisten = "0.0.0.0:8140"\nallowed_hosts = ["a.example", "b.example"]\n')
     configuration = load(file, {"HOME": str(tmp_path), "JUNTEK_WEB__PASSWORD_HASH": HASH})
     options = configuration.sinks["web"]
-    assert isinstance(options, Options)
+    assert isinstance(options, WebOptions)
     assert options.needs_password
     assert options.allowed_hosts == ("a.example", "b.example")
     assert HASH not in repr(options)
@@ -118,7 +118,7 @@ async def test_a_file_that_is_no_use_is_refused_with_the_mend(
     if text is not None:
         path.write_bytes(text.encode(errors="surrogateescape"))
     given: dict[str, Any] = {"password_hash_file": path} if key != "tokens_file" else {"password_hash": HASH}
-    options = Options(listen=f"127.0.0.1:{free_port()}", **given | {key: path})
+    options = WebOptions(listen=f"127.0.0.1:{free_port()}", **given | {key: path})
     with pytest.raises(ConfigurationError, match=sentence):
         async with open_sink(options, context()):
             pass

@@ -19,7 +19,7 @@ from juntek.cli.history import progress
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
 from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
-from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, Options
+from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, TimeseriesOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +105,12 @@ def _told_as_typed(*, all_of_it: bool) -> Iterator[None]:
         raise (RequestError if isinstance(error, ConfigurationError) else JuntekError)(text) from error
 
 
-def _find_targets(configuration: Configuration | None, url: str | None, given: dict[str, Any]) -> tuple[Options, ...]:
-    configured = cast("tuple[Options, ...]", configuration.sinks.get("timeseries", ()) if configuration else ())
+def _find_targets(
+    configuration: Configuration | None, url: str | None, given: dict[str, Any]
+) -> tuple[TimeseriesOptions, ...]:
+    configured = cast(
+        "tuple[TimeseriesOptions, ...]", configuration.sinks.get("timeseries", ()) if configuration else ()
+    )
     if url is None:
         if not configured:
             raise RequestError("There is no [[timeseries]] in the configuration; give the URL of the target.")
@@ -114,7 +118,7 @@ def _find_targets(configuration: Configuration | None, url: str | None, given: d
     known = next((options for options in configured if options.url == url), None)
     if known and not given:
         return (known,)
-    target = Options(url=url, name=known.name if known else "", **given)
+    target = TimeseriesOptions(url=url, name=known.name if known else "", **given)
     parts = urlsplit(url)
     is_plain = parts.path == "/write" and not parts.query
     if known or (is_plain and target.label not in [options.label for options in configured]):
@@ -142,7 +146,9 @@ def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int
     return (first, last) if start or end else None
 
 
-def _push(options: Options, database: Path, site: str, meters: list[str], again: tuple[int, int] | None) -> None:
+def _push(
+    options: TimeseriesOptions, database: Path, site: str, meters: list[str], again: tuple[int, int] | None
+) -> None:
     try:
         from juntek.outputs.timeseries.session import push  # noqa: PLC0415 - only this command needs the library
     except ModuleNotFoundError as error:
@@ -159,7 +165,7 @@ def _push(options: Options, database: Path, site: str, meters: list[str], again:
         typer.echo(f"{counted(pushed.refused, 'reading')} {were} refused: {pushed.reason}", err=True)
 
 
-def _summary(options: Options, pushed: Pushed) -> str:
+def _summary(options: TimeseriesOptions, pushed: Pushed) -> str:
     if pushed.left_to_gateway is not None:
         past = f"what it has not got, about {counted(pushed.left_to_gateway, 'reading')}, beside the new ones"
         rest = past if pushed.left_to_gateway else "the new ones, and it has all others"

@@ -101,11 +101,11 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
 def _configure(
     meters: tuple[DemoMeter, ...], urls: list[str], broker: BrokerPlace | None, folder: Path, port: int | None
 ) -> Configuration:
-    sinks: dict[str, object] = {"history": history.Options(commit_interval=1.0)}
+    sinks: dict[str, object] = {"history": history.HistoryOptions(commit_interval=1.0)}
     if port is not None:
-        sinks["web"] = web.Options(listen=f"127.0.0.1:{port}")
+        sinks["web"] = web.WebOptions(listen=f"127.0.0.1:{port}")
     if broker is not None:
-        sinks["mqtt"] = mqtt.Options(
+        sinks["mqtt"] = mqtt.MqttOptions(
             host=broker.host,
             port=broker.port,
             username=broker.username,

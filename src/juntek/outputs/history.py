@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from juntek.reading import Reading
     from juntek.update import Update
 
-__all__ = ["OUTPUT", "HistoryOptions", "Options", "open_sink"]
+__all__ = ["OUTPUT", "HistoryOptions", "open_sink"]
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,6 @@ class HistoryOptions:
 
     def __post_init__(self) -> None:
         check_options(SECTION, self)
-
-
-Options = HistoryOptions
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from juntek.outputs import Context, Handle, Output
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["OUTPUT", "MetricsOptions", "Options", "open_sink"]
+__all__ = ["OUTPUT", "MetricsOptions", "open_sink"]
 
 MOST_CONNECTIONS = 32
 """There are few who ask, and one that takes the page slowly holds a whole one in memory."""
@@ -41,9 +41,6 @@ class MetricsOptions:
     def address(self) -> Address:
         """Where to listen; raises ConfigurationError for what is no address."""
         return parse_address(self.listen, "metrics.listen", 9485)
-
-
-Options = MetricsOptions
 
 
 @asynccontextmanager

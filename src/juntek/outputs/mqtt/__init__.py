@@ -13,9 +13,7 @@ from juntek.outputs.mqtt.mqtt_options import TIMING, MqttOptions, Timing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["OUTPUT", "MqttOptions", "Options", "Timing", "open_sink"]
-
-Options = MqttOptions
+__all__ = ["OUTPUT", "MqttOptions", "Timing", "open_sink"]
 
 
 @asynccontextmanager

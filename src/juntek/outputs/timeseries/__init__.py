@@ -11,9 +11,8 @@ from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["OUTPUT", "Options", "TimeseriesOptions", "open_sink"]
+__all__ = ["OUTPUT", "TimeseriesOptions", "open_sink"]
 
-Options = TimeseriesOptions
 SECTION = "timeseries"
 
 

@@ -133,6 +133,3 @@ def _path_problems(url: SplitResult) -> Iterator[str]:
             f'timeseries.url has "{parameter}" in it, which would be shown; set timeseries.username and '
             "timeseries.password_file, or timeseries.token_file, instead."
         )
-
-
-Options = TimeseriesOptions

@@ -12,9 +12,7 @@ from juntek.outputs.web.web_options import WebOptions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["OUTPUT", "Options", "WebOptions", "open_sink"]
-
-Options = WebOptions
+__all__ = ["OUTPUT", "WebOptions", "open_sink"]
 
 
 @asynccontextmanager
