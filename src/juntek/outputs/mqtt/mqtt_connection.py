@@ -149,7 +149,7 @@ def make_context(options: MqttOptions) -> ssl.SSLContext:
 async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
     """Log in; the broker has its time from when the connection stands. Raises MqttError or TimeoutError."""
     paho, loop = paho_of(client), asyncio.get_running_loop()
-    closed = False
+    is_answered = is_closed = False
     try:
         async with asyncio.timeout(None) as limit:
 
@@ -158,11 +158,21 @@ async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
                     limit.reschedule(loop.time() + seconds)
 
             def end() -> None:
-                nonlocal closed
-                closed = True
-                end_in(0)
+                nonlocal is_closed
+                if not is_answered:  # else what it said is on its way here: it closes after a refusal
+                    is_closed = True
+                    end_in(0)
 
             own = paho.on_disconnect
+            answer = paho.on_connect
+
+            def take_answer(*arguments: Any) -> None:  # noqa: ANN401 - those of the library
+                nonlocal is_answered
+                is_answered = True
+                if answer is not None:
+                    answer(*arguments)
+
+            paho.on_connect = take_answer
             paho.on_socket_open = _after(paho.on_socket_open, lambda: end_in(answer_timeout))
             paho.on_disconnect = _after(own, end)
             paho.on_socket_register_write = write_when_ready(loop)
@@ -171,7 +181,7 @@ async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
     except BaseException as error:
         paho.on_disconnect = None  # the library's own cannot bear that nobody waits for the login any more
         paho.disconnect()  # it leaves the socket open
-        if closed and isinstance(error, TimeoutError):
+        if is_closed and isinstance(error, TimeoutError):
             raise ClosedUnansweredError("closed before the login was answered") from None
         raise
 
