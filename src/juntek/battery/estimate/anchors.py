@@ -7,15 +7,12 @@ with what a small load takes off the voltage given back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import hypot
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from juntek.battery.estimate.chemistry import Chemistry, read_curve
-
-if TYPE_CHECKING:
-    from juntek.battery.estimate.pack import Pack
+from juntek.battery.estimate.pack import Limits, Pack
 
 LOOK_AGAIN = 600.0
 """s between two looks at a low voltage."""
@@ -205,16 +202,6 @@ class LowDetection:
         else:
             self.error = error
         return Anchor(kind, max(state, 0.0), error, self.is_again and not is_empty)
-
-
-@dataclass(slots=True)
-class Limits:
-    """What voltages (V) and currents (part of the capacity an hour) of a pack are held against."""
-
-    charged: float
-    tail: float
-    time: float
-    """s."""
 
 
 ANCHORS_SHAPE = {

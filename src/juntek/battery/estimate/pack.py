@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from juntek.battery.estimate.anchors import Limits
 from juntek.battery.estimate.belief import CAPACITY_ERROR, Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName, guess_cells, guess_chemistry, read_curve
 from juntek.option import Option, check_options
@@ -84,6 +83,16 @@ class BatteryOptions:
 
     def __post_init__(self) -> None:
         check_options("meters.battery", self)
+
+
+@dataclass(slots=True)
+class Limits:
+    """What voltages (V) and currents (part of the capacity an hour) of a pack are held against."""
+
+    charged: float
+    tail: float
+    time: float
+    """s."""
 
 
 class Pack:
