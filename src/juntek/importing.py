@@ -27,7 +27,7 @@ from juntek.history import Database
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
 from juntek.reading import NOTHING_MORE, Identity, Reading
-from juntek.rs485.bus import Bus
+from juntek.rs485.bus import Bus, Event
 from juntek.rs485.decode import Options
 from juntek.rs485.framing import Garbage
 
@@ -93,29 +93,27 @@ class LogImport:
 
     def add(self, chunks: Iterable[Chunk]) -> None:
         """Take the next of the recording."""
-        waiting = self._waiting
         for _, events in listen(self._bus, list(chunks)):
-            for event in events:
-                if event.__class__ is Reading:
-                    self._take(event)
-                elif isinstance(event, Garbage):
-                    self.result.skipped[f"garbage ({event.reason})"] += 1
-                elif isinstance(event, Identity) and event.address == self._address:
-                    self._ledger.limit(event.max_current)
-            if len(waiting) >= BATCH:
+            self._hear(events)
+            if len(self._waiting) >= BATCH:
                 self._flush()
 
     def finish(self) -> Imported:
         """Write what is left; return what became of all."""
-        for event in self._bus.finish():
-            if isinstance(event, Reading):
-                self._take(event)
-            elif isinstance(event, Garbage):
-                self.result.skipped[f"garbage ({event.reason})"] += 1
+        self._hear(self._bus.finish())
         self._flush()
         if self._goes_on:
             self._recorder.conclude(self._stream, self._ledger.snapshot())
         return self.result
+
+    def _hear(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, Reading):
+                self._take(event)
+            elif isinstance(event, Garbage):
+                self.result.skipped[f"garbage ({event.reason})"] += 1
+            elif isinstance(event, Identity) and event.address == self._address:
+                self._ledger.limit(event.max_current)
 
     def _take(self, reading: Reading) -> None:
         if self._address is None:

@@ -157,12 +157,12 @@ class ChunkReader:
             return self._read_capture_line(line.rstrip(b"\r\n"))
         if self._kind is _Kind.LOG:
             return self._read_log_line(line.strip(_AROUND))
-        if self._table is not None and not FRAME_START.search(line):
-            reading = self._table.read(_text_of(line).strip("\r\n"))
-            return [] if reading is None else [Chunk(reading.time, b"", reading)]
-        if self._table is not None:
+        if self._table is None:
+            return self._judge(line)
+        if FRAME_START.search(line):
             return self._lines.read(line.strip(_AROUND))
-        return self._judge(line)
+        reading = self._table.read(_text_of(line).strip("\r\n"))
+        return [] if reading is None else [Chunk(reading.time, b"", reading)]
 
     def _read_capture_line(self, content: bytes) -> list[Chunk]:
         if not content or content.startswith(b"#"):

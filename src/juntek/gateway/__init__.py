@@ -121,9 +121,7 @@ class Gateway:
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
                 reading = reading.at(now, elapsed)
             reading = self._batteries.add(update.meter, self.totals.add(update.meter, reading))
-            update = Update(
-                update.meter, update.available, reading, update.identity, update.settings, update.health
-            )  # fmt: skip
+            update = Update(update.meter, update.available, reading, update.identity, update.settings, update.health)
             self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)
             if update.meter in self._in_trouble:  # the reading ends it

@@ -108,11 +108,8 @@ class Commands:
         if not self._permission.allows(control):
             return "not allowed"
         now = asyncio.get_running_loop().time()
-        return (
-            "repeated"
-            if self._memory.repeats(wish._replace(key=control.key), now, self._connection.timing.repeat)
-            else ""
-        )
+        repeats = self._memory.repeats(wish._replace(key=control.key), now, self._connection.timing.repeat)
+        return "repeated" if repeats else ""
 
     async def _obey(self, wish: Wish) -> None:
         try:
@@ -181,9 +178,8 @@ def _read(meter: str, key: str, payload: bytes) -> Wish | None:
         return Wish(meter, key, text.strip(), None)
     try:
         body = json.loads(text)
-        json.dumps(
-            body, ensure_ascii=False, allow_nan=False
-        ).encode()  # what became of it repeats it: no endless number, no half a surrogate
+        # What became of it repeats it: no endless number, no half a surrogate.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
     identity = body.get("id")
