@@ -58,8 +58,7 @@ class TcpPort:
             self._server.close()
             for client in tuple(self._clients):
                 client.cut()
-            await self._server.wait_closed()
-            self._server = None
+            self._server = None  # nobody waits until it is closed: Python 3.12 would wait for a client on its way
 
     def _make_client(self) -> _Client:
         return _Client(self._line, self._clients)
