@@ -20,7 +20,8 @@ from juntek.meter import Timing
 from servers.mosquitto import Mosquitto
 from servers.process import free_port, started
 
-PATIENCE = 240
+pytestmark = pytest.mark.timeout(600)  # a month is made first
+PATIENCE = 500
 """s after which a demo that should have ended is a failure; nothing is measured by it."""
 ENOUGH = 1000
 """Characters; what only says why it ends says fewer."""

@@ -19,7 +19,7 @@ from juntek.config.example import write_example
 from juntek.simulator import Options as Simulated
 from juntek.simulator import history
 from servers.mosquitto import Mosquitto
-from servers.process import free_port, started
+from servers.process import PIPES, free_port, started
 
 pytestmark = pytest.mark.timeout(300)
 SHELL = [block for document in GUIDE for block in blocks(document, "sh")]
@@ -115,8 +115,7 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_the_python_of_the_readme_runs(block: Block, url: str) -> None:
     code = re.sub(r'"(/dev/ttyUSB0|socket://[^"]+)"', f'"{url}"', block.text)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started(sys.executable, "-u", "-c", code, **pipes) as process:
+    with started(sys.executable, "-u", "-c", code, **PIPES) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.terminate()

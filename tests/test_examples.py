@@ -16,7 +16,7 @@ import pytest
 from cli.program import PATIENCE, environment, simulator, started_juntek
 from juntek.quantity import QUANTITIES, READING_KEYS
 from servers.mosquitto import Mosquitto
-from servers.process import started
+from servers.process import PIPES, started
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 pytestmark = pytest.mark.timeout(120)
@@ -34,9 +34,8 @@ def url() -> Iterator[str]:
 @contextmanager
 def example(name: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """An example that runs until it is interrupted, as with Ctrl-C; that has to be a good end."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = (sys.executable, EXAMPLES / name, *arguments)
-    with started(*command, env=environment(PYTHONUNBUFFERED="1"), **pipes) as process:
+    with started(*command, env=environment(PYTHONUNBUFFERED="1"), **PIPES) as process:
         yield process
         process.send_signal(signal.SIGINT)
         _, talk = process.communicate(timeout=PATIENCE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from cli.program import PATIENCE, run, started_juntek
 from juntek.capture import HEADER, format_chunk
 from juntek.cli.formats import CSV_COLUMNS
 from juntek.quantity import READING_KEYS
+from servers.process import PIPES
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "rs485.jsonl"
 START = 1795334400.0
@@ -127,8 +127,7 @@ def test_every_recorded_frame_comes_out_once_in_its_order(tmp_path: Path, option
 
 def test_a_pipe_that_closes_early_is_a_quiet_end(tmp_path: Path) -> None:
     (tmp_path / "long").write_bytes(LINE * 2000)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started_juntek("decode", tmp_path / "long", **pipes) as process:
+    with started_juntek("decode", tmp_path / "long", **PIPES) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()

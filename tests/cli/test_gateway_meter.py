@@ -17,7 +17,7 @@ from cli.test_watch import on_a_terminal
 from juntek.cli.gateway_meter import read_events, update_of
 from juntek.outputs.web.passwords import hash_password
 from juntek.reading import Reading, Settings
-from servers.process import free_port
+from servers.process import PIPES, free_port
 
 
 @contextmanager
@@ -128,10 +128,9 @@ def test_a_gateway_without_a_page_is_named_with_what_to_do(tmp_path: Path) -> No
 
 def test_a_gateway_that_ends_is_told(tmp_path: Path) -> None:
     options = ("--timeout", 0.5, "--config", tmp_path / "juntek.toml")
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with ExitStack() as reading:
         with gateway(tmp_path) as port:
-            reader = reading.enter_context(started_juntek("read", port, *options, home=tmp_path, **pipes))
+            reader = reading.enter_context(started_juntek("read", port, *options, home=tmp_path, **PIPES))
             assert reader.stdout is not None
             assert reader.stdout.readline()
         _, talk = reader.communicate(timeout=PATIENCE)

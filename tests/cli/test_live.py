@@ -15,6 +15,7 @@ import pytest
 from cli.program import PATIENCE, Running, run, simulator, started_juntek
 from juntek.capture import HEADER
 from juntek.cli.formats import CSV_COLUMNS
+from servers.process import PIPES
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +169,7 @@ def test_a_capture_can_be_decoded_and_replayed(meter: Running, tmp_path: Path) -
 
 def test_stopping_a_capture_keeps_what_came(meter: Running, tmp_path: Path) -> None:
     path = tmp_path / "bus.log"
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started_juntek("capture", meter.url, "-o", "-", "--mode", "poll", **pipes) as process:
+    with started_juntek("capture", meter.url, "-o", "-", "--mode", "poll", **PIPES) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(5)]  # header, remark, who, how, reading
         process.send_signal(signal.SIGINT)

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -196,7 +197,7 @@ def on_a_terminal(*arguments: str) -> Iterator[Screen]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     variables = {name: value for name, value in environment().items() if name != "COLUMNS"}
-    streams = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
+    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
     variables |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
     try:
         with started_juntek("watch", *arguments, start_new_session=True, env=variables, **streams) as process:

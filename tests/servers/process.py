@@ -53,6 +53,9 @@ def _share_ports() -> Iterator[int]:
 _OWN_PORTS: Final = _share_ports()
 
 
+PIPES: Final[dict[str, Any]] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
 @contextmanager
 def started(*command: object, **options: Any) -> Iterator[subprocess.Popen[str]]:  # noqa: ANN401 - those of Popen
     """Run a program while a test does something with it; a test that fails or hangs on the way ends it, too.

@@ -24,7 +24,7 @@ from stack.composed import ROOT, SET
 from stack.running import OLDER, Stack, wait_for
 from stack.scripted import read_settings, run_script
 
-pytestmark = [pytest.mark.engines, pytest.mark.broker]
+pytestmark = [pytest.mark.engines, pytest.mark.broker, pytest.mark.timeout(600)]  # a month is made first
 
 
 @dataclass(frozen=True, slots=True)
