@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from juntek.cli.arguments import configuration_if_any, database_of
 from juntek.cli.gateway_client import Action, Facts, GatewayClient, find_gateway, meters_on, user_name
-from juntek.cli.gateway_meter import follow_gateway
+from juntek.cli.gateway_meter import GatewayMeter
 from juntek.control import (
     ALL,
     Change,
@@ -74,7 +74,7 @@ def follow(  # noqa: PLR0913, PLR0917 - each is an option of the command
             raise LinkLostError("The gateway was stopped; start it again, or run this again to read the meter itself.")
         return found
 
-    return follow_gateway(find, None if timeout is None else timeout + known.interval)
+    return GatewayMeter(find, None if timeout is None else timeout + known.interval)
 
 
 @contextmanager
