@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from juntek.cli import main
 from servers.process import started
 
-PATIENCE = 60
+PATIENCE = 120
 """s after which a program that should have ended is a failure; nothing is measured by it."""
 
 

@@ -78,10 +78,8 @@ def find_configuration(config: Path | None) -> Configuration | None:
 
 def configuration_if_any(config: Path | None = None) -> Configuration | None:
     """Return the configuration; one that was not named and is wrong, or not for this user, is no hindrance."""
-    if config is None and find_file(os.environ) is None:
-        return None
     try:
-        return load(config, os.environ)
+        return find_configuration(config)
     except ConfigurationError:
         if config is not None:
             raise

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import termios
 import time
+import tty
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -89,12 +91,6 @@ async def _show(watched: Watched) -> None:
 @contextmanager
 def _quit_keys() -> Iterator[None]:
     """Let q end the program, and keep what is typed off the screen; nothing where there is no keyboard."""
-    try:
-        import termios  # noqa: PLC0415 - Windows has none
-        import tty  # noqa: PLC0415
-    except ImportError:
-        yield
-        return
     if not sys.stdin.isatty():
         yield
         return
