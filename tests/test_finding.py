@@ -22,7 +22,7 @@ from juntek.finding import Patience, Survey, survey
 from juntek.rs485.wiring import look_at
 from juntek.simulator import Options, Simulation
 
-HASTE = Patience(listen=0.4, answer=0.02, straggler=0.2)
+HASTE = Patience(listen=0.4, answer=0.02, straggler=0.5)
 FRAMES = (
     b":R50=1,2,1,\r\n:r50=1,69,5222,10280,123456,892611,1231,99441,121,0,0,1,51,36000,\r\n"
     b":R51=1,2,1,\r\n:r51=1,177,5200,4400,0,0,0,100,0,0,2800,100,100,100,0,0,1,\r\n"
@@ -269,7 +269,7 @@ def test_a_port_that_this_user_may_not_open_is_told_with_the_group(tmp_path: Pat
         f"import asyncio; from juntek.finding import *; print(asyncio.run(survey({port!r}, Patience())).as_dict())"
     )
     command = ["setpriv", "--reuid=65534", "--clear-groups", "--regid=65534", sys.executable, "-c", program]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
     os.close(master)
     os.close(slave)
     assert "'cause': 'no_permission'" in result.stdout, result.stderr

@@ -78,7 +78,7 @@ def test_a_new_engine_gets_all_there_is(database: Path, engine: VictoriaMetrics)
 
 def test_a_push_that_is_killed_is_run_again_and_nothing_is_doubled(database: Path, engine: VictoriaMetrics) -> None:
     url = f"{engine.url}/write"
-    command = [sys.executable, "-m", "juntek", "history", "push", url, "--rate", "5000", "--database", str(database)]
+    command = [sys.executable, "-m", "juntek", "history", "push", url, "--rate", "100", "--database", str(database)]
     with started(*command, env=environment()):
         end = time.monotonic() + PATIENCE
         while not in_victoria_metrics(engine):
