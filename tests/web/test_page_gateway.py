@@ -46,7 +46,8 @@ class Running:
     async def start_meter(self) -> str:
         self.meter = await _juntek(self.folder, "simulate", "--listen", "tcp://127.0.0.1:0", "--speed", "20")
         assert self.meter.stdout is not None
-        return (await self.meter.stdout.readline()).decode().strip()
+        async with asyncio.timeout(30):
+            return (await self.meter.stdout.readline()).decode().strip()
 
     async def start_gateway(self) -> None:
         self.gateway = await _juntek(self.folder, "run", "--config", str(self.folder / "juntek.toml"))
@@ -80,7 +81,12 @@ async def _juntek(folder: Path, *words: str) -> asyncio.subprocess.Process:
 async def _stop(process: asyncio.subprocess.Process | None) -> None:
     if process is not None and process.returncode is None:
         process.send_signal(signal.SIGTERM)
-        await process.wait()
+        try:
+            async with asyncio.timeout(30):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            raise
 
 
 def _fill(path: Path) -> None:
@@ -183,7 +189,7 @@ async def test_a_target_that_dies_is_told_with_its_lag_and_is_up_to_date_soon_af
     victoria_metrics: VictoriaMetrics, tmp_path: Path
 ) -> None:
     more = f'[[timeseries]]\nname = "workshop"\nurl = "{victoria_metrics.url}/write"\n[mqtt]\nport = {free_port()}\n'
-    async with running(tmp_path, more) as gateway, look(gateway.url) as looked:
+    async with running(tmp_path, more) as gateway, look(gateway.url, longest=240) as looked:
         await mark_of(looked, "timeseries workshop", "well")
         await mark_of(looked, "history", "well")
         await mark_of(looked, "mqtt", "away")
