@@ -24,7 +24,7 @@ from playwright.async_api import (
     async_playwright,
 )
 
-PATIENCE, LONGEST, CLOSING = 30.0, 60.0, 10.0
+PATIENCE, LONGEST, CLOSING = 30.0, 80.0, 10.0
 """s for one step on the page, for all that a test does there, and until what does not close is killed."""
 
 SMALL, PHONE, TABLET, DESKTOP = (

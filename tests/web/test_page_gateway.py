@@ -32,6 +32,8 @@ from web.browsing import PHONE, Looked, look
 pytestmark = pytest.mark.browser
 
 DAYS = 3
+LONG = 200.0
+"""s for what waits for processes to start and to end."""
 
 
 @dataclass
@@ -51,11 +53,11 @@ class Running:
 
     async def start_gateway(self) -> None:
         self.gateway = await _juntek(self.folder, "run", "--config", str(self.folder / "juntek.toml"))
-        for _ in range(300):
+        for _ in range(600):
             if await asyncio.to_thread(self._answers):
                 return
             await asyncio.sleep(0.1)
-        pytest.fail("The gateway serves no reading after half a minute.")
+        pytest.fail("The gateway serves no reading after a minute.")
 
     def _answers(self) -> bool:
         try:
@@ -169,7 +171,7 @@ async def test_a_battery_that_is_watched_has_its_band_in_the_chart_and_its_card(
 
 
 async def test_a_meter_and_a_gateway_that_go_away_are_told_and_come_back(tmp_path: Path) -> None:
-    async with running(tmp_path) as gateway, look(gateway.url, PHONE) as looked:
+    async with running(tmp_path) as gateway, look(gateway.url, PHONE, longest=LONG) as looked:
         await looked.settled()
         await _stop(gateway.meter)
         await looked.until("() => document.querySelector('.notice[data-kind=silent]')")
@@ -189,7 +191,7 @@ async def test_a_target_that_dies_is_told_with_its_lag_and_is_up_to_date_soon_af
     victoria_metrics: VictoriaMetrics, tmp_path: Path
 ) -> None:
     more = f'[[timeseries]]\nname = "workshop"\nurl = "{victoria_metrics.url}/write"\n[mqtt]\nport = {free_port()}\n'
-    async with running(tmp_path, more) as gateway, look(gateway.url, longest=240) as looked:
+    async with running(tmp_path, more) as gateway, look(gateway.url, longest=LONG) as looked:
         await mark_of(looked, "timeseries workshop", "well")
         await mark_of(looked, "history", "well")
         await mark_of(looked, "mqtt", "away")
