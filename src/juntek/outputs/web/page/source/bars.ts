@@ -3,9 +3,8 @@
 import type { Day } from "api-types";
 import type { Period } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
-import { day as dayText, dayMonth, energy, joined, measure, month, monthYear, scaleOf, year } from "./format.ts";
+import { day as dayText, dayMonth, energy, joined, linesOf, measure, month, monthYear, scaleOf, ticksOf, year } from "./format.ts";
 import { TEXT } from "./strings.ts";
-import { linesOf, ticksOf } from "./ticks.ts";
 
 const SHORT = { day: dayMonth, month, year };
 const LONG = { day: dayText, month: monthYear, year };

@@ -2,18 +2,15 @@
 
 import type { BatteryEvent, Reading } from "api-types";
 import { type Format, exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
-import { drawTable } from "./chart_table.ts";
-import { chartControls } from "./chart_controls.ts";
-import { ChartCursor } from "./chart_cursor.ts";
+import { ChartCursor, drawTable } from "./chart_readout.ts";
 import { card, element, say } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
-import { listen } from "./gestures.ts";
-import { type Points, doubtOf, firstIn, join, lastIn, nearest } from "./points.ts";
+import { chartControls, listen } from "./gestures.ts";
+import { type Points, doubtOf, join, nearest } from "./points.ts";
 import { type Charted, charted, keepsHistory } from "./quantities.ts";
 import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
-import { palette } from "./theme.ts";
 import { type Fetch, Tiles } from "./tiles.ts";
 
 /** Milliseconds that hands must rest before finer points are asked for. */
@@ -103,7 +100,7 @@ export class Charts {
 
   private makeStrips(): void {
     this.quantities = charted();
-    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity, this.span, palette())));
+    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity, this.span)));
     this.area.prepend(...this.strips.map((strip) => strip.element));
   }
 
@@ -150,9 +147,9 @@ export class Charts {
     this.strips.find(({ quantity }) => quantity.key === "state_of_charge")?.setMarks(marks);
   }
 
-  setColors(): void {
-    const colors = palette();
-    for (const strip of this.strips) strip.setColors(colors);
+  /** Draws everything anew in other colours. */
+  redraw(): void {
+    for (const strip of this.strips) strip.redraw();
   }
 
   /** A day, but an hour where there is hardly more. */
@@ -207,10 +204,7 @@ export class Charts {
   private draw(): void {
     this.frame = 0;
     this.points = join(this.tiles.pieces(this.span), this.quantities.map(({ key }) => key), this.recent(this.meter));
-    for (const strip of this.strips) {
-      strip.setSpan(this.span);
-      strip.setPoints(this.points);
-    }
+    for (const strip of this.strips) strip.show(this.span, this.points);
     this.layOut();
     this.cursor.show();
     this.tell();
@@ -277,8 +271,7 @@ export class Charts {
 
   private drawTable(): void {
     if (!this.details.open) return;
-    this.table.setAttribute("aria-label", TEXT.chartTable(spanText(this.span.from, this.span.to)));
-    drawTable(this.table, this.quantities, this.points, this.span, firstIn(this.points, this.span), lastIn(this.points, this.span));
+    drawTable(this.table, this.quantities, this.points, this.span);
   }
 
   private makeTiles(): Tiles {

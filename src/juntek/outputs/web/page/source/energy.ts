@@ -1,17 +1,21 @@
-/** Energy of days, months and years, as bars and as a table; rule: both show the same rows. */
+/** Energy of days, months and years, as bars and as a table; rule: both show the same rows, and dates have no zone. */
 
-import type { Day } from "api-types";
+import type { Day, Extremes } from "api-types";
 import { type Period, getDays, now, reasonOf } from "./api.ts";
 import { Bars } from "./bars.ts";
-import { type Stretch, rowsOf, stretchOf } from "./calendar.ts";
-import { choice } from "./chart_controls.ts";
-import { card, element, fill, say } from "./dom.ts";
-import { dayYear, energy, isoDate, joined, monthYear, year } from "./format.ts";
-import { iconButton } from "./icons.ts";
-import { Statistics } from "./statistics.ts";
+import { card, choice, element, fill, iconButton, say, table } from "./dom.ts";
+import { NOTHING, between, dayYear, day as dayText, energy, isoDate, joined, measure, monthYear, year } from "./format.ts";
+import { digitsOf, labelOf, unitOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
-const PERIODS: readonly Period[] = ["day", "month", "year"];
+/** Dates YYYY-MM-DD, as the gateway counts days. */
+interface Stretch {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** How many bars are shown of each; all years. */
+const COUNTS: Record<Period, number> = { day: 30, month: 12, year: 30 };
 
 /** Milliseconds between two looks at today's numbers. */
 const AGAIN = 60_000;
@@ -23,7 +27,7 @@ export class Energy {
   private readonly sums = element("p", { class: "sums" });
   private readonly note = element("p", { class: "quiet", role: "status" });
   private readonly statistics = new Statistics();
-  private readonly periods = choice(TEXT.periodGroup, PERIODS, TEXT.periods, (period) => this.choose(period, 0));
+  private readonly periods = choice(TEXT.periodGroup, Object.keys(COUNTS) as Period[], TEXT.periods, (period) => this.choose(period, 0));
   private readonly later: HTMLButtonElement;
   private readonly earlier: HTMLButtonElement;
   private meter = "";
@@ -91,4 +95,96 @@ export class Energy {
     this.bars.show(rows, this.period);
     this.statistics.show(days, this.period);
   }
+}
+
+interface ColumnOf {
+  readonly label: string;
+  readonly cell: (day: Day) => string;
+  /** What stands smaller below it. */
+  readonly below?: (day: Day) => string;
+}
+
+const COLUMNS: readonly ColumnOf[] = [
+  { label: TEXT.charged, cell: (day) => joined(energy(day.charged_energy)), below: (day) => capacity(day.charged_capacity) },
+  { label: TEXT.discharged, cell: (day) => joined(energy(day.discharged_energy)), below: (day) => capacity(day.discharged_capacity) },
+  { label: TEXT.efficiency, cell: (day) => measure(day.efficiency === null ? null : day.efficiency * 100, 0, "%") },
+];
+const RANGED = ["state_of_charge", "voltage", "current", "temperature"] as const;
+const CAPTIONS = { day: TEXT.tableOfDays, month: TEXT.tableOfMonths, year: TEXT.tableOfYears };
+
+/** The table: newest first, a column only where some row has something to say. */
+class Statistics {
+  readonly element: HTMLElement;
+  private readonly scroll = element("div", { class: "scroll", tabindex: "0", role: "region" });
+  private readonly more: HTMLButtonElement;
+  private readonly note = element("p", { class: "quiet below" }, TEXT.efficiencyNote);
+
+  constructor() {
+    const go = (): void => this.scroll.scrollBy({ left: this.scroll.clientWidth * 0.6, behavior: "smooth" });
+    this.more = element("button", { type: "button", class: "link", hidden: true, click: go }, TEXT.moreColumns);
+    this.element = element("div", {}, element("div", { class: "card__head" }, element("h3", {}, TEXT.statistics), this.more), this.scroll, this.note);
+    this.scroll.addEventListener("scroll", () => this.showMore(), { passive: true });
+    new ResizeObserver(() => this.showMore()).observe(this.scroll);
+  }
+
+  show(days: readonly Day[], period: Period): void {
+    this.element.hidden = days.length === 0;
+    const newest = [...days].sort((a, b) => (a.date < b.date ? 1 : -1));
+    const ranged = RANGED.map((key) => ({ label: labelOf(key), cell: (day: Day) => extremes(day[key], digitsOf(key), unitOf(key)) }));
+    const columns = [...COLUMNS, ...ranged].filter((column) => days.some((day) => column.cell(day) !== NOTHING));
+    const isOneYear = newest[0]?.date.slice(0, 4) === newest[newest.length - 1]?.date.slice(0, 4);
+    const name = { day: isOneYear ? dayText : dayYear, month: monthYear, year }[period];
+    this.scroll.setAttribute("aria-label", CAPTIONS[period]);
+    const caption = element("caption", { class: "only-read" }, CAPTIONS[period]);
+    const rows = newest.map((day) => [name(day.date), ...columns.map((column) => cellOf(column, day))] as const);
+    fill(this.scroll, table(caption, [TEXT.date, ...columns.map(({ label }) => label)], rows));
+    this.note.hidden = !columns.some(({ label }) => label === TEXT.efficiency);
+    this.showMore();
+  }
+
+  /** The way to the columns that are out of sight, for whoever sees no scroll bar. */
+  private showMore(): void {
+    const { scrollLeft, clientWidth, scrollWidth } = this.scroll;
+    this.more.hidden = scrollLeft + clientWidth >= scrollWidth - 4;
+  }
+}
+
+function cellOf({ cell, below }: ColumnOf, day: Day): HTMLElement {
+  const small = below?.(day) ?? NOTHING;
+  return element("td", {}, cell(day), small === NOTHING ? null : element("small", {}, small));
+}
+
+function capacity(value: number | null): string {
+  return measure(value, (value ?? 0) < 1000 ? 1 : 0, "Ah");
+}
+
+function extremes({ minimum, maximum }: Extremes, digits: number, unit: string): string {
+  return minimum === null || maximum === null ? NOTHING : between(minimum, maximum, digits, unit) || measure(minimum, digits, unit);
+}
+
+/** Returns the stretch that ends `back` stretches before the one with today in it. */
+export function stretchOf(period: Period, today: string, back: number): Stretch {
+  const end = add(begin(today, period), period, -back * COUNTS[period]);
+  return { from: add(end, period, 1 - COUNTS[period]), to: back === 0 ? today : add(add(end, period, 1), "day", -1) };
+}
+
+/** Returns a row for every period of a stretch, null where nothing was counted; none before the first of all. */
+export function rowsOf(days: readonly Day[], { from, to }: Stretch, period: Period): [date: string, day: Day | null][] {
+  const known = new Map(days.map((day) => [day.date, day]));
+  const rows: [string, Day | null][] = [];
+  for (let date = begin(from, period); date <= to; date = add(date, period, 1)) rows.push([date, known.get(date) ?? null]);
+  // Years before the first one would only be empty room.
+  while (period === "year" && rows.length > 5 && rows[0]?.[1] === null) rows.shift();
+  return rows;
+}
+
+function begin(date: string, period: Period): string {
+  return date.slice(0, { day: 10, month: 7, year: 4 }[period]) + { day: "", month: "-01", year: "-01-01" }[period];
+}
+
+/** Adds whole days, months or years to the date that begins one. */
+export function add(date: string, period: Period, count: number): string {
+  const parts = date.split("-").map(Number);
+  const [years = 0, months = 0, days = 0] = parts.map((part, index) => part + (["year", "month", "day"][index] === period ? count : 0));
+  return new Date(Date.UTC(years, months - 1, days)).toISOString().slice(0, 10);
 }

@@ -93,21 +93,24 @@ export class Gateway {
   }
 
   private lock(): void {
-    this.events?.close();
-    this.events = null;
+    this.hangUp();
     this.needsPassword = true;
     this.goneSince = null;
     this.changed("session");
   }
 
   private lose(): void {
-    this.events?.close();
-    this.events = null;
+    this.hangUp();
     this.retry = now() + 3;
     if (this.goneSince === null) {
       this.goneSince = now();
       this.changed("gateway");
     }
+  }
+
+  private hangUp(): void {
+    this.events?.close();
+    this.events = null;
   }
 
   private listen(): void {
@@ -152,11 +155,7 @@ export class Gateway {
   private watch(): void {
     if (this.needsPassword) return;
     const time = now();
-    if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) {
-      this.events?.close();
-      this.events = null;
-      return;
-    }
+    if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) return this.hangUp();
     if (this.goneSince !== null || !this.known) {
       if (time >= this.retry) {
         this.retry = time + 3;

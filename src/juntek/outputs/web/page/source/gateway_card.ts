@@ -1,13 +1,27 @@
 /** The gateway, and how everything does that its readings go to; rule: shown only while the gateway itself tells it. */
 
-import type { Health } from "api-types";
-import { card, element, fill, say } from "./dom.ts";
-import { seconds } from "./format.ts";
-import { icon } from "./icons.ts";
-import { type Receiver, receiversOf } from "./receivers.ts";
-import { TEXT } from "./strings.ts";
+import type { Health, SinkHealth } from "api-types";
+import { card, element, fill, icon, say } from "./dom.ts";
+import { counted, seconds } from "./format.ts";
+import { RECEIVERS, TEXT } from "./strings.ts";
 
+/** What is drawn before a receiver's name. */
 const ICONS = { well: "check", starting: "clock", behind: "clock", trouble: "alert", away: "cross" } as const;
+type Mark = keyof typeof ICONS;
+
+export interface Receiver {
+  readonly sink: string;
+  readonly name: string;
+  readonly mark: Mark;
+  readonly state: string;
+  /** Readings that it did not take or never got; empty where there are none. */
+  readonly missed: string;
+  /** What is wrong, as the gateway says it. */
+  readonly error: string;
+}
+
+/** Seconds from which on a receiver is called behind. */
+const LATE = 60;
 
 export class GatewayCard {
   readonly element: HTMLElement;
@@ -46,3 +60,48 @@ function receiver({ sink, name, mark, state, missed, error }: Receiver): HTMLEle
     element("div", { class: "receiver__told" }, line("name", name), line("state", state), line("missed", missed), line("error", error)),
   );
 }
+
+/** Says in words how everything does that readings go to, but of the page itself; of what is well little is said. */
+export function receiversOf(sinks: Readonly<Record<string, SinkHealth>>): Receiver[] {
+  return Object.entries(sinks)
+    .filter(([sink]) => sink !== "web")
+    .map(([sink, health]) => ({
+      sink,
+      name: nameOf(sink),
+      ...stateOf(health),
+      missed: missed(health),
+      error: health.error ?? "",
+    }));
+}
+
+/** The name of a kind stands before that of one of the kind. */
+function nameOf(sink: string): string {
+  const [kind = "", ...rest] = sink.split(" ");
+  return [RECEIVERS[kind] ?? kind, ...rest].join(" ");
+}
+
+function stateOf({ connected, lag, error }: SinkHealth): { mark: Mark; state: string } {
+  const behind = lag < LATE ? "" : TEXT.receiver.behind(roughly(lag));
+  if (!connected && error === null) return { mark: "starting", state: TEXT.receiver.starting };
+  if (!connected) return { mark: "away", state: join(TEXT.receiver.away, behind) };
+  if (behind !== "") return { mark: "behind", state: join(behind, TEXT.receiver.beingSent) };
+  return error === null ? { mark: "well", state: TEXT.receiver.well } : { mark: "trouble", state: TEXT.receiver.trouble };
+}
+
+function missed({ refused, lost }: SinkHealth): string {
+  const parts = [
+    refused > 0 ? TEXT.receiver.refused(counted(refused, "reading")) : "",
+    lost > 0 ? TEXT.receiver.lost(counted(lost, "reading")) : "",
+  ].filter(Boolean);
+  return parts.length === 0 ? "" : TEXT.receiver.sinceStart(join(...parts));
+}
+
+/** A length of time by its largest part only: nobody needs to know more, and it does not change all the time. */
+export function roughly(length: number): string {
+  const minutes = Math.round(length / 60);
+  const hours = Math.round(length / 3600);
+  if (minutes < 60) return counted(minutes, "minute");
+  return hours < 48 ? counted(hours, "hour") : counted(Math.round(length / 86_400), "day");
+}
+
+const join = (...parts: string[]): string => parts.filter(Boolean).join(", ");

@@ -1,7 +1,11 @@
 /**
- * Hands on the charts: wheel, drag, pinch, tap and keys; rule: it only says what was meant, in pixels from the left of
- * the plot, and never takes the wheel from a page that is being scrolled.
+ * Hands on the charts: wheel, drag, pinch, tap, keys, and a button for every gesture; rule: it only says what was meant,
+ * in pixels from the left of the plot, and never takes the wheel from a page that is being scrolled.
  */
+
+import { choice, element, iconButton } from "./dom.ts";
+import { RANGES, type Range } from "./span.ts";
+import { TEXT } from "./strings.ts";
 
 interface Meant {
   /** Length times factor, around a place. */
@@ -128,4 +132,36 @@ function listenToPointers(area: HTMLElement, placeOf: (clientX: number) => numbe
     event.preventDefault();
     meant.zoom(0.5, placeOf(event.clientX));
   });
+}
+
+interface Controls {
+  readonly ranges: HTMLElement;
+  readonly moves: HTMLElement;
+  show(range: Range | null, follows: boolean, isWidest: boolean): void;
+}
+
+export function chartControls(meant: {
+  range: (range: Range) => void;
+  page: (parts: number) => void;
+  zoom: (factor: number) => void;
+}): Controls {
+  const ranges = choice(TEXT.rangeGroup, RANGES, TEXT.ranges, meant.range);
+  const later = iconButton(TEXT.later, "right", () => meant.page(0.8));
+  const wider = iconButton(TEXT.zoomOut, "minus", () => meant.zoom(2));
+  return {
+    ranges: ranges.element,
+    moves: element(
+      "div",
+      { class: "moves", role: "group", "aria-label": TEXT.move },
+      iconButton(TEXT.earlier, "left", () => meant.page(-0.8)),
+      later,
+      wider,
+      iconButton(TEXT.zoomIn, "plus", () => meant.zoom(0.5)),
+    ),
+    show(range, follows, isWidest) {
+      ranges.show(range);
+      later.setAttribute("aria-disabled", String(follows));
+      wider.setAttribute("aria-disabled", String(isWidest));
+    },
+  };
 }

@@ -3,19 +3,18 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { getDays, now, signOut, timeOf } from "./api.ts";
-import { add } from "./calendar.ts";
 import { BatteryCard } from "./battery_card.ts";
 import { Charts } from "./charts.ts";
 import { element, fill, say } from "./dom.ts";
-import { Energy } from "./energy.ts";
+import { Energy, add } from "./energy.ts";
 import { NOTHING, isElsewhere, isoDate, number, zoneName } from "./format.ts";
 import { type Change, Gateway } from "./gateway.ts";
 import { GatewayCard } from "./gateway_card.ts";
 import { MeterCard } from "./meter_card.ts";
 import { ageOf, noticesOf } from "./notices.ts";
-import { readPlace, writePlace } from "./place.ts";
 import { Overview } from "./overview.ts";
 import { signInForm } from "./sign_in.ts";
+import { readPlace, writePlace } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import { themeSwitch } from "./theme.ts";
 
@@ -42,7 +41,7 @@ const header = element(
   element("span", { class: "brand", translate: "no" }, TEXT.product),
   tabs,
   leave,
-  themeSwitch(() => charts.setColors()),
+  themeSwitch(() => charts.redraw()),
 );
 const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, batteryCard.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element, zone);
 const body = element("div", { class: "frame" });
@@ -165,13 +164,9 @@ function showSignIn(): void {
 
 function showPage(): void {
   isSignIn = false;
-  fill(body, element("a", { class: "skip", href: "#main", click: (event: Event) => skip(event) }, TEXT.skip), header, main);
-}
-
-/** The address keeps the meter, so the link may not change it. */
-function skip(event: Event): void {
-  event.preventDefault();
-  main.focus();
+  // The address keeps the meter, so the link may not change it.
+  const skip = (event: Event): void => (event.preventDefault(), main.focus());
+  fill(body, element("a", { class: "skip", href: "#main", click: skip }, TEXT.skip), header, main);
 }
 
 document.body.append(body);

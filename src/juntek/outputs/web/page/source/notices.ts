@@ -4,17 +4,14 @@ import type { Health, Meter } from "api-types";
 import { timeOf } from "./api.ts";
 import { moment, seconds } from "./format.ts";
 import type { Gateway } from "./gateway.ts";
+import { receiversOf } from "./gateway_card.ts";
 import { measureOf } from "./quantities.ts";
-import { receiversOf } from "./receivers.ts";
 import { TEXT } from "./strings.ts";
 
 interface Notice {
   readonly kind: "gone" | "silent" | "waiting" | "paused" | "away" | "output";
   readonly text: string;
 }
-
-/** Seconds without a reading after which an available meter's values are no longer called live. */
-const LATE = 30;
 
 /** Returns all that is to be said now. */
 export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: number): Notice[] {
@@ -67,9 +64,7 @@ function noticesOfMeter(meter: Meter, time: number): Notice[] {
 /** Returns why a meter's values are not the present ones, in a few words, or nothing when they are. */
 export function ageOf(gateway: Gateway, meter: Meter | undefined, time: number): string {
   const heard = timeOf(meter?.latest?.time);
-  if (!meter?.latest || heard === null) return "";
-  const isLate = time - heard > LATE && !meter.available;
-  if (gateway.goneSince === null && meter.available && !isLate) return "";
+  if (heard === null || (gateway.goneSince === null && meter?.available)) return "";
   return TEXT.oldSince(moment(heard, time));
 }
 

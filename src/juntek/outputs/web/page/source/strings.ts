@@ -4,7 +4,7 @@ export const TEXT = {
   product: "juntek",
   skip: "Skip to the battery",
   meters: "Meters",
-  theme: { light: "Light", dark: "Dark", toLight: "Switch to light colours", toDark: "Switch to dark colours" },
+  theme: { toLight: "Switch to light colours", toDark: "Switch to dark colours" },
   signOut: "Sign out",
 
   now: "Now",
