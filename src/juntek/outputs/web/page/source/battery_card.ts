@@ -4,7 +4,7 @@ import type { Meter, Reading } from "api-types";
 import { now } from "./api.ts";
 import { card, element, say, showFacts } from "./dom.ts";
 import { counted, day, measure, minutes, number, seconds } from "./format.ts";
-import { isKnown, labelOf, measureOf, unitOf } from "./quantities.ts";
+import { isKnown, measureOf, quantityOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
 /** What a monitor with a shunt keeps, in the order in which it is shown. */
@@ -35,7 +35,7 @@ export class BatteryCard {
     const doubt = reading["state_of_charge_uncertainty"];
     say(this.sure, charge === null ? "" : TEXT.estimate.charge(number(charge, 0), isNumber(doubt) ? number(Math.max(doubt, 1), 0) : ""));
     showFacts(this.main, mainRows(reading));
-    const more = MORE.filter((key) => isKnown(key) && isNumber(reading[key])).map((key) => [labelOf(key), measureOf(key, reading[key])] as const);
+    const more = MORE.filter((key) => isKnown(key) && isNumber(reading[key])).map((key) => [quantityOf(key).label, measureOf(key, reading[key])] as const);
     showFacts(this.more, more);
     this.details.hidden = more.length === 0;
   }
@@ -57,7 +57,7 @@ function mainRows(reading: Reading): [string, string][] {
 
 /** Today and yesterday an owner remembers by the hour, before that by the day. */
 function sinceFull(told: number): string {
-  const length = unitOf("time_since_full") === "min" ? told * 60 : told;
+  const length = quantityOf("time_since_full").unit === "min" ? told * 60 : told;
   if (length < 60) return TEXT.estimate.isFull;
   if (length < 2 * 86_400) return TEXT.ago(seconds(length));
   return `${day(now() - length)}, ${TEXT.ago(counted(Math.round(length / 86_400), "day"))}`;

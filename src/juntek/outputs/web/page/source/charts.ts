@@ -7,7 +7,7 @@ import { card, element, say } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
 import { chartControls, listen } from "./gestures.ts";
 import { type Points, doubtOf, join, nearest } from "./points.ts";
-import { type Charted, charted, keepsHistory } from "./quantities.ts";
+import { type Charted, charted, quantityOf } from "./quantities.ts";
 import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { TEXT } from "./strings.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
@@ -276,7 +276,7 @@ export class Charts {
 
   private makeTiles(): Tiles {
     const fetch: Fetch = (tile, signal) => {
-      const kept = this.quantities.flatMap(({ key }) => [key, doubtOf(key)]).filter(keepsHistory);
+      const kept = this.quantities.flatMap(({ key }) => [key, doubtOf(key)]).filter((key) => quantityOf(key).history);
       return getHistory(this.meter, kept, tile, this.area.clientWidth > 700 ? 1200 : 600, signal);
     };
     const tiles: Tiles = new Tiles(fetch, now, (error) => {

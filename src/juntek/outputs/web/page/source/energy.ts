@@ -5,7 +5,7 @@ import { type Period, getDays, now, reasonOf } from "./api.ts";
 import { Bars } from "./bars.ts";
 import { card, choice, element, fill, iconButton, say, table } from "./dom.ts";
 import { NOTHING, between, dayYear, day as dayText, energy, isoDate, joined, measure, monthYear, year } from "./format.ts";
-import { digitsOf, labelOf, unitOf } from "./quantities.ts";
+import { quantityOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
 /** Dates YYYY-MM-DD, as the gateway counts days. */
@@ -130,7 +130,7 @@ class Statistics {
   show(days: readonly Day[], period: Period): void {
     this.element.hidden = days.length === 0;
     const newest = [...days].sort((a, b) => (a.date < b.date ? 1 : -1));
-    const ranged = RANGED.map((key) => ({ label: labelOf(key), cell: (day: Day) => extremes(day[key], digitsOf(key), unitOf(key)) }));
+    const ranged = RANGED.map((key) => ({ label: quantityOf(key).label, cell: (day: Day) => extremes(day[key], quantityOf(key)) }));
     const columns = [...COLUMNS, ...ranged].filter((column) => days.some((day) => column.cell(day) !== NOTHING));
     const isOneYear = newest[0]?.date.slice(0, 4) === newest[newest.length - 1]?.date.slice(0, 4);
     const name = { day: isOneYear ? dayText : dayYear, month: monthYear, year }[period];
@@ -158,7 +158,7 @@ function capacity(value: number | null): string {
   return measure(value, (value ?? 0) < 1000 ? 1 : 0, "Ah");
 }
 
-function extremes({ minimum, maximum }: Extremes, digits: number, unit: string): string {
+function extremes({ minimum, maximum }: Extremes, { digits, unit }: { digits: number; unit: string }): string {
   return minimum === null || maximum === null ? NOTHING : between(minimum, maximum, digits, unit) || measure(minimum, digits, unit);
 }
 

@@ -4,7 +4,7 @@ import type { Identity, LinkHealth, Meter, Reading } from "api-types";
 import { now, timeOf } from "./api.ts";
 import { type Facts, element, showFacts } from "./dom.ts";
 import { energy, joined, measure, moment, number, seconds } from "./format.ts";
-import { labelOf, measureOf } from "./quantities.ts";
+import { measureOf, quantityOf } from "./quantities.ts";
 import { SettingsCard } from "./settings_card.ts";
 import { TEXT } from "./strings.ts";
 
@@ -45,7 +45,7 @@ export class MeterCard {
 function latelyRows(reading: Reading | null): Facts {
   return [
     [TEXT.outputState, measureOf("output_state", reading?.output_state)],
-    [labelOf("internal_resistance"), measureOf("internal_resistance", reading?.internal_resistance)],
+    [quantityOf("internal_resistance").label, measureOf("internal_resistance", reading?.internal_resistance)],
     [TEXT.chargedTotal, joined(energy(reading?.charged_energy))],
     [TEXT.dischargedTotal, joined(energy(reading?.discharged_energy))],
   ];

@@ -4,7 +4,7 @@ import type { Day, Meter, Reading } from "api-types";
 import { now } from "./api.ts";
 import { drawn, element, icon, say } from "./dom.ts";
 import { NOTHING, type Parts, day, energy, joined, measure, minutes, moment, number, power } from "./format.ts";
-import { digitsOf, labelOf, unitOf } from "./quantities.ts";
+import { quantityOf } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
 interface Tile {
@@ -64,15 +64,16 @@ export class Overview {
 
   private showTiles(reading: Reading | null): void {
     for (const key of ["voltage", "current", "temperature"] as const) {
-      const text = number(reading?.[key], digitsOf(key));
+      const { label, unit, digits } = quantityOf(key);
+      const text = number(reading?.[key], digits);
       const isIn = key === "current" && (reading?.current ?? 0) > 0 && /[1-9]/.test(text);
-      this.set(key, { number: isIn ? `+${text}` : text, unit: unitOf(key) }, key === "temperature" && reading?.temperature === null ? TEXT.noProbe : "");
-      say(this.tiles[key]!.label, labelOf(key));
+      this.set(key, { number: isIn ? `+${text}` : text, unit }, key === "temperature" && reading?.temperature === null ? TEXT.noProbe : "");
+      say(this.tiles[key]!.label, label);
     }
     const known = reading?.["remaining_energy"];
     const capacity = reading?.remaining_capacity ?? null;
     const guess = capacity === null || !reading?.voltage ? null : capacity * reading.voltage;
-    const left = typeof known === "number" ? known * (unitOf("remaining_energy") === "kWh" ? 1000 : 1) : guess;
+    const left = typeof known === "number" ? known * (quantityOf("remaining_energy").unit === "kWh" ? 1000 : 1) : guess;
     this.set("left", energy(left), capacity === null ? "" : measure(capacity, capacity < 100 ? 1 : 0, "Ah"));
     say(this.tiles["left"]!.label, typeof known === "number" ? TEXT.energyLeft : TEXT.energyLeftAbout);
     for (const way of ["charged", "discharged"] as const) {

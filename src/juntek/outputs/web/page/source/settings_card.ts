@@ -7,7 +7,7 @@ import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, Planned
 import { GatewayError, act, getSettings, getWritten, now, planChanges, reasonOf, timeOf, writeSettings } from "./api.ts";
 import { element, fill, showFacts } from "./dom.ts";
 import { moment } from "./format.ts";
-import { isKnown, labelOf, settingOf, settings as allSettings } from "./quantities.ts";
+import { isKnown, quantityOf, settingOf, settings as allSettings } from "./quantities.ts";
 import { TEXT } from "./strings.ts";
 
 /** Where one enters a value, and what was entered. */
@@ -168,7 +168,7 @@ export class SettingsCard {
     const written = await getWritten(this.meter).catch(() => []);
     const items = written.map((one) => {
       const by = TEXT.control.by(moment(timeOf(one.time) ?? 0, now()), one.who);
-      const label = this.known.get(one.key)?.label ?? labelOf(one.key);
+      const label = this.known.get(one.key)?.label ?? quantityOf(one.key).label;
       return item(label, { "data-outcome": one.outcome }, [this.said(one), TEXT.control.words[one.outcome] ?? one.outcome], by);
     });
     fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, TEXT.control.logEmpty) : list(items));
