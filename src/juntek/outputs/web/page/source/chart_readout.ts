@@ -5,16 +5,10 @@ import { point, span as spanText } from "./format.ts";
 import { type Points, firstIn, lastIn, toldAt } from "./points.ts";
 import type { Charted } from "./quantities.ts";
 import type { Span } from "./span.ts";
-import { TEXT } from "./strings.ts";
 import { AXIS, type Strip, plotWidth } from "./strip.ts";
 
-interface Shown {
-  readonly strips: readonly Strip[];
-  readonly points: Points;
-  readonly span: Span;
-  /** Pixels from the left of the numbers to the right end. */
-  readonly width: number;
-}
+/** Of the width in pixels a part at the left is for numbers. */
+type Shown = Readonly<{ strips: readonly Strip[]; points: Points; span: Span; width: number }>;
 
 export class ChartCursor {
   readonly label = element("span", { class: "charts__cursor" });
@@ -88,7 +82,7 @@ export function drawTable(place: HTMLElement, quantities: readonly Charted[], po
     });
     rows.push([point(points.time[index] as number, points.resolution), ...cells]);
   }
-  const caption = TEXT.chartTable(spanText(span.from, span.to));
+  const caption = `The charts as numbers, ${spanText(span.from, span.to)}`;
   place.setAttribute("aria-label", caption);
-  fill(place, table(element("caption", {}, caption), [TEXT.time, ...quantities.map(({ label }) => label)], rows));
+  fill(place, table(element("caption", {}, caption), ["Time", ...quantities.map(({ label }) => label)], rows));
 }

@@ -21,7 +21,8 @@ export function card(id: string, title: string, beside: Child[], ...children: Ch
 }
 
 /** One of a few, as a row of buttons. */
-export function choice<T extends string>(label: string, names: readonly T[], texts: Readonly<Record<T, string>>, chosen: (name: T) => void): { element: HTMLElement; show(name: T | null): void } {
+export function choice<T extends string>(label: string, texts: Readonly<Record<T, string>>, chosen: (name: T) => void): { element: HTMLElement; show(name: T | null): void } {
+  const names = Object.keys(texts) as T[];
   const buttons = names.map((name) => element("button", { type: "button", click: () => chosen(name) }, texts[name]));
   return {
     element: element("div", { class: "choice", role: "group", "aria-label": label }, ...buttons),
@@ -36,11 +37,12 @@ export function table(caption: HTMLElement, heads: readonly string[], rows: read
   return element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
-/** Names and their values. */
-export type Facts = readonly (readonly [string, string])[];
+/** Names and their values; null where there is nothing to be said. */
+export type Facts = readonly (readonly [string, string | null])[];
 
 /** Shows names and values in a list; one that only says another value keeps its place, so that what is marked stays marked. */
-export function showFacts(list: HTMLElement, rows: Facts): HTMLElement {
+export function showFacts(list: HTMLElement, facts: Facts): HTMLElement {
+  const rows = facts.filter(([, value]) => value !== null);
   const names = [...list.querySelectorAll("dt")].map((name) => name.textContent);
   if (names.join("\n") !== rows.map(([name]) => name).join("\n")) {
     fill(list, ...rows.map(([name]) => element("div", { class: "fact" }, element("dt", {}, name), element("dd"))));

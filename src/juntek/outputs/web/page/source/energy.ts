@@ -1,18 +1,14 @@
 /** Energy of days, months and years, as bars and as a table; rule: both show the same rows, and dates have no zone. */
 
 import type { Day, Extremes } from "api-types";
-import { type Period, getDays, now, reasonOf } from "./api.ts";
+import { PERIODS, type Period, getDays, now, reasonOf } from "./api.ts";
 import { Bars } from "./bars.ts";
 import { card, choice, element, fill, iconButton, say, table } from "./dom.ts";
 import { NOTHING, between, dayYear, day as dayText, energy, isoDate, joined, measure, monthYear, year } from "./format.ts";
 import { quantityOf } from "./quantities.ts";
-import { TEXT } from "./strings.ts";
 
 /** Dates YYYY-MM-DD, as the gateway counts days. */
-interface Stretch {
-  readonly from: string;
-  readonly to: string;
-}
+type Stretch = Readonly<{ from: string; to: string }>;
 
 /** How many bars are shown of each; all years. */
 const COUNTS: Record<Period, number> = { day: 30, month: 12, year: 30 };
@@ -27,20 +23,18 @@ export class Energy {
   private readonly sums = element("p", { class: "sums" });
   private readonly note = element("p", { class: "quiet", role: "status" });
   private readonly statistics = new Statistics();
-  private readonly periods = choice(TEXT.periodGroup, Object.keys(COUNTS) as Period[], TEXT.periods, (period) => this.choose(period, 0));
-  private readonly later: HTMLButtonElement;
-  private readonly earlier: HTMLButtonElement;
+  private readonly periods = choice("Energy of each", PERIODS, (period) => this.choose(period, 0));
+  private readonly earlier = iconButton("Earlier", "left", () => this.choose(this.period, this.back + 1));
+  private readonly later = iconButton("Later", "right", () => this.choose(this.period, Math.max(0, this.back - 1)));
   private meter = "";
   private period: Period = "day";
   private back = 0;
   private running: AbortController | null = null;
 
   constructor() {
-    this.earlier = iconButton(TEXT.earlier, "left", () => this.choose(this.period, this.back + 1));
-    this.later = iconButton(TEXT.later, "right", () => this.choose(this.period, Math.max(0, this.back - 1)));
-    const moves = element("div", { class: "moves", role: "group", "aria-label": TEXT.moveEnergy }, this.earlier, this.later);
+    const moves = element("div", { class: "moves", role: "group", "aria-label": "Move in time" }, this.earlier, this.later);
     const told = element("div", { class: "card__told" }, this.title, this.sums);
-    this.element = card("energy", TEXT.energy, [told, moves, this.periods.element], this.note, this.bars.element, this.statistics.element);
+    this.element = card("energy", "Energy", [told, moves, this.periods.element], this.note, this.bars.element, this.statistics.element);
     window.setInterval(() => {
       if (!document.hidden && this.back === 0 && this.meter !== "") void this.load();
     }, AGAIN);
@@ -75,7 +69,7 @@ export class Energy {
       this.show(days, stretch);
     } catch (error) {
       if (controller.signal.aborted) return;
-      say(this.note, TEXT.notice.daysFailed(reasonOf(error, TEXT.notice.tryAgain)));
+      say(this.note, `The energy could not be loaded. ${reasonOf(error, "It is tried again by itself.")}`);
     }
     if (this.running === controller) this.element.classList.remove("is-loading");
   }
@@ -85,11 +79,11 @@ export class Energy {
     const first = rows[0]?.[0] ?? stretch.from;
     const name = { day: dayYear, month: monthYear, year }[this.period];
     say(this.title, `${name(first)} – ${name(stretch.to)}`);
-    say(this.note, days.length === 0 ? TEXT.noDays : "");
+    say(this.note, days.length === 0 ? "No energy has been counted in this time." : "");
     const sums = (["charged", "discharged"] as const).map((way) => {
       const known = days.map((day) => day[`${way}_energy`]).filter((value) => value !== null);
       const total = known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
-      return element("span", { class: "sum", "data-tone": way }, TEXT[way], " ", element("strong", {}, joined(energy(total))));
+      return element("span", { class: "sum", "data-tone": way }, way === "charged" ? "Charged " : "Discharged ", element("strong", {}, joined(energy(total))));
     });
     fill(this.sums, ...sums);
     this.bars.show(rows, this.period);
@@ -105,41 +99,41 @@ interface ColumnOf {
 }
 
 const COLUMNS: readonly ColumnOf[] = [
-  { label: TEXT.charged, cell: (day) => joined(energy(day.charged_energy)), below: (day) => capacity(day.charged_capacity) },
-  { label: TEXT.discharged, cell: (day) => joined(energy(day.discharged_energy)), below: (day) => capacity(day.discharged_capacity) },
-  { label: TEXT.efficiency, cell: (day) => measure(day.efficiency === null ? null : day.efficiency * 100, 0, "%") },
+  { label: "Charged", cell: (day) => joined(energy(day.charged_energy)), below: (day) => capacity(day.charged_capacity) },
+  { label: "Discharged", cell: (day) => joined(energy(day.discharged_energy)), below: (day) => capacity(day.discharged_capacity) },
+  { label: "Efficiency", cell: (day) => measure(day.efficiency === null ? null : day.efficiency * 100, 0, "%") },
 ];
 const RANGED = ["state_of_charge", "voltage", "current", "temperature"] as const;
-const CAPTIONS = { day: TEXT.tableOfDays, month: TEXT.tableOfMonths, year: TEXT.tableOfYears };
 
 /** The table: newest first, a column only where some row has something to say. */
 class Statistics {
-  readonly element: HTMLElement;
   private readonly scroll = element("div", { class: "scroll", tabindex: "0", role: "region" });
-  private readonly more: HTMLButtonElement;
-  private readonly note = element("p", { class: "quiet below" }, TEXT.efficiencyNote);
+  private readonly more = element("button", { type: "button", class: "link", hidden: true, click: () => this.goOn() }, "More columns →");
+  private readonly note = element("p", { class: "quiet below" }, "Efficiency is what came out, and what more was left than before, as a share of what went in.");
+  readonly element = element("div", {}, element("div", { class: "card__head" }, element("h3", {}, "Statistics"), this.more), this.scroll, this.note);
 
   constructor() {
-    const go = (): void => this.scroll.scrollBy({ left: this.scroll.clientWidth * 0.6, behavior: "smooth" });
-    this.more = element("button", { type: "button", class: "link", hidden: true, click: go }, TEXT.moreColumns);
-    this.element = element("div", {}, element("div", { class: "card__head" }, element("h3", {}, TEXT.statistics), this.more), this.scroll, this.note);
     this.scroll.addEventListener("scroll", () => this.showMore(), { passive: true });
     new ResizeObserver(() => this.showMore()).observe(this.scroll);
   }
 
   show(days: readonly Day[], period: Period): void {
     this.element.hidden = days.length === 0;
-    const newest = [...days].sort((a, b) => (a.date < b.date ? 1 : -1));
+    const newest = [...days].reverse();
     const ranged = RANGED.map((key) => ({ label: quantityOf(key).label, cell: (day: Day) => extremes(day[key], quantityOf(key)) }));
     const columns = [...COLUMNS, ...ranged].filter((column) => days.some((day) => column.cell(day) !== NOTHING));
     const isOneYear = newest[0]?.date.slice(0, 4) === newest[newest.length - 1]?.date.slice(0, 4);
     const name = { day: isOneYear ? dayText : dayYear, month: monthYear, year }[period];
-    this.scroll.setAttribute("aria-label", CAPTIONS[period]);
-    const caption = element("caption", { class: "only-read" }, CAPTIONS[period]);
+    const caption = `Statistics of each ${period}`;
+    this.scroll.setAttribute("aria-label", caption);
     const rows = newest.map((day) => [name(day.date), ...columns.map((column) => cellOf(column, day))] as const);
-    fill(this.scroll, table(caption, [TEXT.date, ...columns.map(({ label }) => label)], rows));
-    this.note.hidden = !columns.some(({ label }) => label === TEXT.efficiency);
+    fill(this.scroll, table(element("caption", { class: "only-read" }, caption), ["Date", ...columns.map(({ label }) => label)], rows));
+    this.note.hidden = !columns.some(({ label }) => label === "Efficiency");
     this.showMore();
+  }
+
+  private goOn(): void {
+    this.scroll.scrollBy({ left: this.scroll.clientWidth * 0.6, behavior: "smooth" });
   }
 
   /** The way to the columns that are out of sight, for whoever sees no scroll bar. */

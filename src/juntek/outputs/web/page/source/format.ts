@@ -1,6 +1,5 @@
 /** Numbers and times as people read them; rule: pure, and the digits are those of the quantity table. */
 
-import { TEXT } from "./strings.ts";
 
 export const NOTHING = "–";
 const MINUS = "\u2212";
@@ -23,14 +22,11 @@ export function measure(value: number | null | undefined, digits: number, unit: 
 /** From one value to another; nothing where they read the same. */
 export function between(low: number | null, high: number | null, digits: number, unit = ""): string {
   const [from, to] = [number(low, digits), number(high, digits)];
-  return low === null || high === null || from === to ? "" : TEXT.between(from, measure(high, digits, unit));
+  return low === null || high === null || from === to ? "" : `${from} to ${measure(high, digits, unit)}`;
 }
 
 /** A value in two parts, so that a unit can be set smaller than its number. */
-export interface Parts {
-  readonly number: string;
-  readonly unit: string;
-}
+export type Parts = Readonly<{ number: string; unit: string }>;
 
 /** W below 10 kW, kW above; one digit where it matters. */
 export function power(value: number | null | undefined): Parts {

@@ -114,19 +114,17 @@ export class Gateway {
   }
 
   private listen(): void {
-    const events = new EventSource("api/live", { withCredentials: true });
+    const events = new EventSource("api/live");
     this.events = events;
     events.addEventListener("update", (event) => this.hear(JSON.parse(event.data as string) as LiveUpdate));
-    events.addEventListener("gateway", (event) => this.hearGateway(event.data as string));
+    events.addEventListener("gateway", (event) => {
+      this.heard = now();
+      this.health = JSON.parse(event.data as string) as Health;
+      this.changed("gateway");
+    });
     events.addEventListener("error", () => {
       if (this.events === events) this.lose();
     });
-  }
-
-  private hearGateway(data: string): void {
-    this.heard = now();
-    this.health = JSON.parse(data) as Health;
-    this.changed("gateway");
   }
 
   private hear(update: LiveUpdate): void {
@@ -167,6 +165,4 @@ export class Gateway {
   }
 }
 
-function names(meters: readonly Meter[]): string {
-  return meters.map((meter) => meter.name).join("\n");
-}
+const names = (meters: readonly Meter[]): string => meters.map((meter) => meter.name).join("\n");

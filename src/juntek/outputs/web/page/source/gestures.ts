@@ -5,7 +5,6 @@
 
 import { choice, element, iconButton } from "./dom.ts";
 import { RANGES, type Range } from "./span.ts";
-import { TEXT } from "./strings.ts";
 
 interface Meant {
   /** Length times factor, around a place. */
@@ -134,31 +133,22 @@ function listenToPointers(area: HTMLElement, placeOf: (clientX: number) => numbe
   });
 }
 
-interface Controls {
-  readonly ranges: HTMLElement;
-  readonly moves: HTMLElement;
-  show(range: Range | null, follows: boolean, isWidest: boolean): void;
-}
-
-export function chartControls(meant: {
-  range: (range: Range) => void;
-  page: (parts: number) => void;
-  zoom: (factor: number) => void;
-}): Controls {
-  const ranges = choice(TEXT.rangeGroup, RANGES, TEXT.ranges, meant.range);
-  const later = iconButton(TEXT.later, "right", () => meant.page(0.8));
-  const wider = iconButton(TEXT.zoomOut, "minus", () => meant.zoom(2));
+/** The buttons above the charts. */
+export function chartControls(meant: Pick<Meant, "page" | "zoomHere">, choose: (range: Range) => void) {
+  const ranges = choice("Length of time shown", RANGES, choose);
+  const later = iconButton("Later", "right", () => meant.page(0.8));
+  const wider = iconButton("Zoom out", "minus", () => meant.zoomHere(2));
   return {
     ranges: ranges.element,
     moves: element(
       "div",
-      { class: "moves", role: "group", "aria-label": TEXT.move },
-      iconButton(TEXT.earlier, "left", () => meant.page(-0.8)),
+      { class: "moves", role: "group", "aria-label": "Move and zoom" },
+      iconButton("Earlier", "left", () => meant.page(-0.8)),
       later,
       wider,
-      iconButton(TEXT.zoomIn, "plus", () => meant.zoom(0.5)),
+      iconButton("Zoom in", "plus", () => meant.zoomHere(0.5)),
     ),
-    show(range, follows, isWidest) {
+    show(range: Range | null, follows: boolean, isWidest: boolean): void {
       ranges.show(range);
       later.setAttribute("aria-disabled", String(follows));
       wider.setAttribute("aria-disabled", String(isWidest));

@@ -4,7 +4,6 @@ import type { Column, QuantityFacts, Reading } from "api-types";
 import { timeOf } from "./api.ts";
 import { between, measure } from "./format.ts";
 import type { Span } from "./span.ts";
-import { TEXT } from "./strings.ts";
 import type { Loaded } from "./tiles.ts";
 
 export interface Line {
@@ -90,16 +89,14 @@ function push(points: Points, key: string, average: number | null, low: number |
 /** Readings come every second or every few: a gap is what is much longer than usual. */
 function usualStep(time: readonly number[]): number {
   if (time.length < 3) return LONGEST_STEP;
-  const steps = [];
-  for (let index = 1; index < time.length; index++) steps.push((time[index] as number) - (time[index - 1] as number));
-  steps.sort((a, b) => a - b);
+  const steps = time.slice(1).map((one, index) => one - (time[index] as number)).sort((a, b) => a - b);
   return Math.max(15, 5 * (steps[Math.floor(steps.length / 2)] as number));
 }
 
 /** What is said of one point of a quantity: its value, and from where to where it went. */
 export function toldAt({ lines }: Points, { key, digits, unit }: QuantityFacts, index: number, unitOfBoth = unit): [value: string, between: string] {
   const [value, low, high] = (["average", "minimum", "maximum"] as const).map((part) => lines[key]?.[part][index] ?? null);
-  return [value == null ? TEXT.noReading : measure(value, digits, unit), between(low ?? null, high ?? null, digits, unitOfBoth)];
+  return [value == null ? "no reading" : measure(value, digits, unit), between(low ?? null, high ?? null, digits, unitOfBoth)];
 }
 
 /** Returns the index of the point nearest to a moment, or -1. */

@@ -2,7 +2,6 @@
 
 import type { ChartFacts, QuantityFacts, Value } from "api-types";
 import { NOTHING, energy, joined, measure, minutes, seconds } from "./format.ts";
-import { TEXT } from "./strings.ts";
 
 export interface Charted extends QuantityFacts {
   readonly chart: ChartFacts;
@@ -36,7 +35,7 @@ export function measureOf(key: string, value: unknown): string {
 
 /** What a meter is set to, with no more digits than it has; nothing is rounded here. */
 export function settingOf(key: string, value: Value): string {
-  if (value === null) return TEXT.switchedOff;
+  if (value === null) return "off";
   if (typeof value !== "number") return measureOf(key, String(value));
   const { unit, digits } = quantityOf(key);
   return measure(value, Number.isInteger(value) && unit !== "V" ? 0 : Math.max(digits, 1), unit);

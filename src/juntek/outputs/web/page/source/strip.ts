@@ -13,15 +13,10 @@ export const AXIS = 56;
 const RIGHT = 10;
 
 /** Pixels of the axis of time in an area so wide. */
-export function plotWidth(width: number): number {
-  return Math.max(1, width - AXIS - RIGHT);
-}
+export const plotWidth = (width: number): number => Math.max(1, width - AXIS - RIGHT);
 
 /** Something that happened, with a word for it. */
-interface Mark {
-  readonly time: number;
-  readonly label: string;
-}
+type Mark = Readonly<{ time: number; label: string }>;
 
 /** Pixels that a letter of a label takes at most, most of them digits. */
 const LETTER = 7.5;

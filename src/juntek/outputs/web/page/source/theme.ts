@@ -1,7 +1,6 @@
 /** Light or dark, as the system says until one chooses; rule: colours live in the style sheet, and are only read here. */
 
 import { element, fill, icon } from "./dom.ts";
-import { TEXT } from "./strings.ts";
 
 /** The colours as they are now, for what is drawn on a canvas. */
 export const colors = { ink: "", "ink-quiet": "", grid: "", charge: "", discharge: "", level: "", surface: "", ground: "" };
@@ -14,7 +13,7 @@ export function themeSwitch(changed: () => void): HTMLElement {
   const isDark = (): boolean => root.dataset["theme"] === "dark";
   const button = element("button", { type: "button", class: "round", click: () => choose(!isDark(), true) });
   const show = (): void => {
-    button.title = isDark() ? TEXT.theme.toLight : TEXT.theme.toDark;
+    button.title = isDark() ? "Switch to light colours" : "Switch to dark colours";
     button.setAttribute("aria-label", button.title);
     fill(button, icon(isDark() ? "sun" : "moon"));
     const style = getComputedStyle(root);

@@ -6,11 +6,7 @@
 import type { History } from "api-types";
 import type { Span } from "./span.ts";
 
-interface Place {
-  readonly level: number;
-  readonly index: number;
-}
-
+type Place = Readonly<{ level: number; index: number }>;
 export interface Tile extends Span, Place {}
 
 export interface Loaded extends Tile {
