@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,8 @@ from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.lock import hold, lock_of
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port
@@ -160,7 +160,7 @@ def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     assert said == (
         f"The gateway that is running sends {place} what it has not got, about {COUNT} readings, beside the new ones.\n"
     )
-    with closing(Cursors(Database(database), place)) as cursors:
+    with Cursors(database, place) as cursors:
         assert cursors.look()["house"][0].has_gap
 
 
@@ -191,7 +191,7 @@ def test_asking_again_lets_a_running_gateway_send_nothing_again(database: Path) 
     place = url.split("/")[2]
     with gateway_of(database, place):
         push(database, url)
-        with closing(Cursors(Database(database), place)) as cursors:
+        with Cursors(database, place) as cursors:
             cursors.change("house", lambda cursor: cursor._replace(past=cursor.until))
         for _ in range(2):
             assert push(database, url) == (
