@@ -245,7 +245,7 @@ async def test_broker_that_goes_away_before_it_answers_is_noticed_at_once(
         port = server.sockets[0].getsockname()[1]
         patient = replace(HURRY, answer=3600.0)
         with pytest.raises(BrokerError):
-            async with open_sink(MqttOptions(port=port), context(), patient):
+            async with asyncio.timeout(60), open_sink(MqttOptions(port=port), context(), patient):
                 await asyncio.Event().wait()
     gc.collect()
     assert not caplog.records
@@ -290,9 +290,11 @@ asyncio.run(main())
     tests = str(Path(__file__).parents[1])
     async with record(mosquitto) as recorder:
         child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=tests)
-        await next_on(recorder, STATE)
-        child.send_signal(signal.SIGKILL)
-        await child.wait()
+        try:
+            await next_on(recorder, STATE)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            await child.wait()
         await next_on(recorder, GATEWAY, "offline")
     async with record(mosquitto) as late:
         assert await next_on(late, GATEWAY) == "offline"

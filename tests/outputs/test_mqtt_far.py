@@ -53,7 +53,8 @@ class FarBroker:
 
     async def rest(self) -> None:
         """Return once all connections are closed."""
-        await asyncio.wait(self._serving)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*self._serving)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -97,14 +98,14 @@ async def far(broker: Mosquitto) -> AsyncIterator[FarBroker]:
 
 
 async def until_unconfirmed(broker: FarBroker, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while broker.unconfirmed < count:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
 
 
 async def test_a_broker_far_away_is_not_waited_for_at_each_message(mosquitto: Mosquitto) -> None:
     async def tell_all(port: int) -> None:
-        async with open_sink(MqttOptions(port=port), context(*NAMES)) as handle:
+        async with open_sink(MqttOptions(port=port), context(*NAMES), Timing(answer=60)) as handle:
             for name in NAMES:
                 await handle(kg_update(meter=name))
 

@@ -70,7 +70,7 @@ async def connect(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> A
         yield client
     finally:
         with suppress(aiomqtt.MqttError, TimeoutError):  # what broke was said where it broke
-            async with asyncio.timeout(timing.answer):
+            async with asyncio.timeout(timing.goodbye):
                 await client.__aexit__(None, None, None)
 
 
