@@ -30,6 +30,7 @@ def _texts(metric: Metric, batch: Batch) -> Iterable[str]:
     """Return what a field adds to each line; nothing where it is not known."""
     start, factor, divisor = f",{metric.field}=", metric.factor, metric.divisor
     column: Sequence[float | None]
+    texts: dict[float | None, str]
     if metric.key in (CHARGE, METERED):
         column = _states_of_charge(metric.key, batch)
         texts = {value: f"{start}{round(value / divisor, 4)!r}" for value in set(column) if value is not None}
@@ -38,7 +39,7 @@ def _texts(metric: Metric, batch: Batch) -> Iterable[str]:
         # 0.001 Ah are 3.6 C: multiplied as a whole number and divided once, a number comes out as it is.
         divisor *= SCALES[metric.key]
         texts = {number: f"{start}{number * factor / divisor!r}" for number in set(column) if number is not None}
-    return [texts.get(value, "") for value in column]
+    return map((texts | {None: ""}).__getitem__, column)
 
 
 def _states_of_charge(key: str, batch: Batch) -> list[float | None]:
