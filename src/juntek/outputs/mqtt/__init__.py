@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,7 +16,8 @@ from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["OUTPUT", "TIMING", "MqttOptions", "Timing", "open_sink"]
 
@@ -134,9 +135,8 @@ class Timing:
 TIMING = Timing()
 
 
-@asynccontextmanager
-async def open_sink(options: MqttOptions, context: Context, timing: Timing = TIMING) -> AsyncIterator[Handle]:
-    """Connect and yield `handle(update)`; leaving says that the gateway is offline.
+def open_sink(options: MqttOptions, context: Context, timing: Timing = TIMING) -> AbstractAsyncContextManager[Handle]:
+    """Return what connects and yields `handle(update)`; leaving says that the gateway is offline.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, BrokerError for a
     broker that refuses, cannot be reached or goes away; the latter also while the body only waits. Raises
@@ -146,8 +146,7 @@ async def open_sink(options: MqttOptions, context: Context, timing: Timing = TIM
 
     if options.site_topic:
         options = replace(options, base_topic=f"{options.base_topic}/{slug(context.site)}")
-    async with open_session(options, context, timing) as handle:
-        yield handle
+    return open_session(options, context, timing)
 
 
 OUTPUT = Output(

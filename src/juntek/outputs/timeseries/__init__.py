@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -15,7 +14,8 @@ from juntek.outputs import Context, Handle, Output
 from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["OUTPUT", "TimeseriesOptions", "open_sink"]
 
@@ -122,17 +122,15 @@ def _url_problems(text: str) -> Iterator[str]:
         yield f'has "{parameter}" in it, {login}, or timeseries.token_file, instead.'
 
 
-@asynccontextmanager
-async def open_sink(options: TimeseriesOptions, context: Context) -> AsyncIterator[Handle]:
-    """Yield `handle(update)`, which never waits for the target: readings come out of the history.
+def open_sink(options: TimeseriesOptions, context: Context) -> AbstractAsyncContextManager[Handle]:
+    """Return what yields `handle(update)`, which never waits for the target: readings come out of the history.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, and ModuleNotFoundError
     where the library is missing. A target that is away or refuses is told of in `context.errors`.
     """
     from juntek.outputs.timeseries.session import serve  # noqa: PLC0415 - only whoever sends needs the library
 
-    async with serve(options, context, f"{SECTION} {options.label}") as handle:
-        yield handle
+    return serve(options, context)
 
 
 OUTPUT = Output(

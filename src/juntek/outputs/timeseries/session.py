@@ -46,11 +46,11 @@ COUNTS_LOGGED_EVERY: Final = 3600.0
 async def serve(
     options: TimeseriesOptions,
     context: Context,
-    name: str,
     backoff: Backoff | None = None,
     response_time: float = RESPONSE_TIME,
 ) -> AsyncIterator[Handle]:
-    """Do what `open_sink` promises; `name` is that of the sink, `response_time` the s that a target may take."""
+    """Do what `open_sink` promises; `response_time` is the s that a target may take."""
+    name = f"timeseries {options.label}"
     if context.database is None:
         raise ConfigurationError("history.path is not known; give the path of the database file.")
     with hold(lock_of(context.database, options.label)) as is_alone:
