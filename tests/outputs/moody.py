@@ -16,7 +16,7 @@ from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import Delivery, open_delivery
-from juntek.outputs.timeseries.target import open_target
+from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 
@@ -68,10 +68,10 @@ def introduce(path: Path, url: str) -> None:
 
 
 @asynccontextmanager
-async def delivering(path: Path, url: str, **how: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401 - of open_delivery
+async def delivering(path: Path, url: str, response_time: float = RESPONSE_TIME, **how: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401 - of open_delivery
     options = TimeseriesOptions(url=url)
     async with (
-        open_target(options, "1", response_time=0.5) as target,
+        open_target(options, "1", response_time=response_time) as target,
         open_delivery(options, path, target, "home", SinkHealth(), **how) as delivery,
     ):
         yield delivery

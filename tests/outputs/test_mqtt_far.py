@@ -124,10 +124,10 @@ async def test_a_broker_far_away_is_not_waited_for_at_each_message(mosquitto: Mo
 
 
 async def test_a_broker_that_confirms_nothing_is_given_up_and_told(mosquitto: Mosquitto) -> None:
-    hurry = Timing(answer=0.5)
+    hurry = Timing(answer=2.0)
 
     async def wait_inside(port: int) -> None:
-        async with asyncio.timeout(20), open_sink(MqttOptions(port=port), context("house"), hurry) as handle:
+        async with asyncio.timeout(60), open_sink(MqttOptions(port=port), context("house"), hurry) as handle:
             await handle(kg_update())
             await asyncio.Event().wait()
 

@@ -98,11 +98,10 @@ async def test_the_past_is_sent_no_faster_than_the_rate(path: Path) -> None:
         introduce(path, url)
         write_history(path, 1, 2000)
         loop = asyncio.get_running_loop()
+        began = loop.time()  # what keeps a busy machine from going on only adds to it
         async with serving(path, url, tick=2000, rate=1000):
-            await arrive(server, 1)
-            began = loop.time()
-            await arrive(server, 2000)
-            assert loop.time() - began > 0.8
+            await arrive(server, *range(1, 2001))
+            assert loop.time() - began >= 1.0
 
 
 async def test_a_target_that_asks_to_be_left_alone_is(path: Path) -> None:
