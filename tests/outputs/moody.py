@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from time import monotonic
 
 from history.made import START, readings
 from juntek.history import Database
@@ -68,11 +68,13 @@ def introduce(path: Path, url: str) -> None:
 
 
 @asynccontextmanager
-async def delivering(path: Path, url: str, response_time: float = RESPONSE_TIME, **how: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401 - of open_delivery
+async def delivering(
+    path: Path, url: str, response_time: float = RESPONSE_TIME, clock: Callable[[], float] = monotonic
+) -> AsyncIterator[Delivery]:
     options = TimeseriesOptions(url=url)
     async with (
         open_target(options, "1", response_time=response_time) as target,
-        open_delivery(options, path, target, "home", SinkHealth(), **how) as delivery,
+        open_delivery(options, path, target, "home", SinkHealth(), clock=clock) as delivery,
     ):
         yield delivery
 
