@@ -1,4 +1,4 @@
-"""What engines of time series call each quantity; rule: base units and names as Prometheus wants them, and no other.
+"""What time-series databases call each quantity; rule: base units and names as Prometheus wants them, and no other.
 
 A value that is scraped and one that is pushed have one name, so that a dashboard need not know how it came: in line
 protocol the measurement is MEASUREMENT and the field is the rest of the name. (prometheus.io, "Metric and label

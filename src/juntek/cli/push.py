@@ -51,10 +51,10 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     database: DatabaseFile = None,
     config: ConfigFile = None,
 ) -> None:
-    """Send the readings that are kept to an engine of time series.
+    """Send the readings that are kept to a time-series database.
 
-    Without --from and --to: all that it was never sent. It can be stopped and run again: an engine that keeps a reading
-    once, as docs/timeseries.md has it, has nothing twice.
+    Without --from and --to: all that it was never sent. It can be stopped and run again: a database that keeps a
+    reading once, as docs/timeseries.md has it, has nothing twice.
     """
     configuration = find_configuration(config)
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
