@@ -122,7 +122,7 @@ def _find_targets(
 
 def _choose_meters(reader: HistoryReader, meters: list[str] | None) -> list[str]:
     known = reader.meters()
-    for name in set(meters or ()).difference(known):
+    for name in sorted(set(meters or ()).difference(known)):
         raise RequestError(f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.')
     return meters or known
 
