@@ -81,14 +81,14 @@ def _set_limits(url: str) -> None:
 
 
 def _wait(engine: VictoriaMetrics, process: subprocess.Popen[str], log: Path) -> None:
-    """Until every meter's frames and some garbage were told three times: then every rate has a value."""
+    """Until every meter's frames and some rejected ones were told three times: then every rate has a value."""
     end = time.monotonic() + PATIENCE
     while True:
         engine.flush()
         frames = engine.query("count_over_time(juntek_frames_total[1h]) >= 3", nocache=1)
-        garbage = engine.query("count_over_time(juntek_garbage_frames_total[1h]) >= 3", nocache=1)
-        if len(frames) == 2 and garbage:
+        rejected = engine.query("count_over_time(juntek_garbage_frames_total[1h]) >= 3", nocache=1)
+        if len(frames) == 2 and rejected:
             return
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < end, (frames, garbage, log.read_text())
+        assert time.monotonic() < end, (frames, rejected, log.read_text())
         time.sleep(0.5)
