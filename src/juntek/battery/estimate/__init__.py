@@ -75,7 +75,7 @@ class Estimator:
 
     __slots__ = (
         "_anchors", "_average", "_averaging", "_capacity", "_charged", "_current", "_high", "_hours", "_idle", "_lag",
-        "_low", "_net", "_per_hour", "_remaining", "_tail", "_threshold", "_tick_at", "_ticked", "_time", "_top",
+        "_low", "_net", "_per_second", "_remaining", "_tail", "_threshold", "_tick_at", "_ticked", "_time", "_top",
         "_typed", "_voltage", "belief", "pack", "statistics", "steps",
     )  # fmt: skip
 
@@ -115,11 +115,16 @@ class Estimator:
         if not 0 < seconds <= LONGEST_INTERVAL:
             return self._bridge(reading, seconds) if seconds else None
         before = self._current
+        change = current - before
         flow = (before + current) * seconds * 1.388888888888889e-4  # half of an hour's s
         counted = remaining - self._remaining
-        # What the meter counted itself is finer, but for where it stands at its ends or was set.
-        miss = counted - flow
-        if -self._per_hour * seconds < miss < self._per_hour * seconds and 0 < remaining < self._top:
+        # What the meter counted itself is finer, but for where it stands at its ends or was set: what flowed between
+        # the readings is between their currents, or nearly so.
+        if (
+            -1.0 < (counted - flow) / (seconds * (self._per_second + abs(change) * 1.388888888888889e-4)) < 1.0
+            and (remaining < self._top or flow < 0)
+            and (remaining > 0 or flow > 0)
+        ):
             flow = counted
         if -self._threshold < current < self._threshold:
             flow = 0.0
@@ -130,7 +135,6 @@ class Estimator:
         self._lag += (current - self._lag) * seconds / (seconds + LAG_TIME)
         self._average += (current - self._average) * seconds / (seconds + self._averaging)
         self._time, self._remaining, self._current = time, remaining, current
-        change = current - before
         if not change and -IDLE <= current <= IDLE:
             self._idle += seconds
         if change > self._tail or change < -self._tail or self.steps.is_open:
@@ -167,7 +171,7 @@ class Estimator:
         self._high, self._low = self.pack.high, self.pack.low
         self._top = self._typed or 1e9
         self._tail = QUIET * capacity
-        self._per_hour = 0.5 * capacity / _HOUR
+        self._per_second = 0.5 * capacity / _HOUR
 
     def _bridge(self, reading: Reading, seconds: float) -> Event | None:
         """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
@@ -260,7 +264,8 @@ class Estimator:
         look = self.look()
         chemistry = self.pack.chemistry
         tells = chemistry.held is not None and self._voltage >= self._high
-        if look.state > 1 + chemistry.overcharge and not tells:
+        unknown = 2 * look.error if chemistry.held is not None else 0.0  # lead takes gas for charge
+        if look.state > 1 + max(chemistry.overcharge, unknown) and not tells:
             self._settle().fill()
         self.statistics.look(self._voltage, look.deficit, self.pack.safe)
 
