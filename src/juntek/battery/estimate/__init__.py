@@ -45,8 +45,11 @@ STILL = 0.005
 LARGEST = 1e6
 """Of A, Ah, h and V: more is of no battery."""
 
-UNSEEN, LONG_GAP = 0.6, 8.0
-"""Part (one standard deviation) of what a meter may not have counted at its ends in a gap of so many h."""
+UNSEEN = 0.6
+"""Part (one standard deviation) of what a meter may not have counted at its end in a gap."""
+
+AROUND = 10.0
+"""h in which a whole capacity may flow: in a shorter gap a meter has hardly been at an end far away."""
 
 GAP_ERROR = 0.002
 """Part of the capacity by which a count over a gap is off."""
@@ -184,13 +187,17 @@ class Estimator:
             belief.doubt()
         elif seconds > 0:
             # A meter that stands at its end counts no further, but the battery goes on to its own.
-            deficit = self.look().deficit
-            above, below = max(deficit - self._top + before, 0.0), max(capacity - deficit - before, 0.0)
+            look, top = self.look(), max(self._top, now)
+            above, below = look.deficit - top + before, capacity - look.deficit - before
             if now >= self._top or before >= self._top:
-                counted += above / 2
+                counted += max(above, 0.0) / 2
             self._net, self._charged, self._hours = counted, max(counted, 0.0), hours
             belief = self._settle()
-            missed = UNSEEN * min(hours / LONG_GAP, 1.0) * hypot(above, below)
+            unsure, reach = look.error * capacity, hours * capacity / AROUND
+            missed = UNSEEN * hypot(
+                max(above + unsure, 0.0) * min(reach / max(2 * top - before - now, STILL), 1.0) ** 2,
+                max(below + unsure, 0.0) * min(reach / max(before + now, STILL), 1.0) ** 2,
+            )
             lost = self.pack.loss[0] * capacity * hours / 48  # of half a capacity a day
             belief.add_error(missed**2 + lost**2 + (GAP_ERROR * capacity) ** 2)
             if self.pack.is_other(self._voltage, reading, self.look().state):
@@ -250,7 +257,7 @@ class Estimator:
         remaining = self._remaining
         if remaining > self._top:
             self._top = max(self._typed or 0.0, remaining + STILL)
-        elif remaining == self._ticked and abs(self._average) * TICK / _HOUR > STILL:
+        elif remaining == self._ticked and self._average * TICK / _HOUR > STILL:
             self._top = remaining
         self._ticked = remaining
         if self.pack.is_unsure and self._average < -IDLE:
