@@ -10,10 +10,10 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-OFFSET, OFFSET_ERROR = 0.02, 0.065
+OFFSET, OFFSET_ERROR = 0.03, 0.065
 """A by which the zero of a meter that nobody knows is off, as they were found, and its standard deviation."""
 
-CAPACITY_ERROR = 0.07
+CAPACITY_ERROR = 0.08
 """Part by which a capacity that was typed in is off, one standard deviation: a tenth is no surprise."""
 
 START_ERROR = 1.0
@@ -25,7 +25,7 @@ OFFSET_DRIFT = 0.004
 CAPACITY_DRIFT = 0.002
 """Part by which a capacity changes in a week."""
 
-LEAST_CAPACITY_ERROR = 0.006
+LEAST_CAPACITY_ERROR = 0.005
 """Part below which the error of a capacity does not fall: the anchors share the error of their curve."""
 
 IDLE_ERROR = 0.035
