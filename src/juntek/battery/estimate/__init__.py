@@ -177,12 +177,12 @@ class Estimator:
     def _look(self, voltage: float, current: float, seconds: float, time: float, flow: float) -> Event | None:
         """Look for an anchor, where the voltage is high or low."""
         capacity, pack = self._capacity, self.pack
-        if not pack.safe[0] < voltage < pack.safe[1]:
+        lowest, highest = pack.safe
+        if not lowest < voltage < highest:
             self.statistics.look(voltage, 0.0, pack.safe)
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
         if voltage >= self._high:
-            zero = self._anchors.look_zero(pack, at)
-            if zero is not None:
+            if voltage >= pack.held and (zero := self._anchors.zero.look(pack, at)):
                 self._settle().see_zero(*zero)
             anchor = self._anchors.look_high(pack, at)
         else:

@@ -140,30 +140,36 @@ class ZeroDetection:
     def _begin(self, at: Moment) -> None:
         self.voltage, self.current, self.since, self.until = at.voltage, at.current, at.time, at.time + ZERO_TIME
         self.counted = self.shown = 0.0
-        self.first, self.is_rounded = None, True
+        self.first, self.is_rounded = None, _is_rounded(at.current)
 
     def look(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
         """Return the zero and its error (A) where it is seen now."""
-        if abs(at.voltage - self.voltage) > RESOLUTION or abs(at.current - self.current) > STEADY:
+        voltage, current, time = at.voltage, at.current, at.time
+        if abs(voltage - self.voltage) > RESOLUTION or abs(current - self.current) > STEADY:
             self._begin(at)
             return None
         self.counted += at.flow
-        self.shown += at.current * at.seconds / 3600
-        self.is_rounded &= abs(at.current * 10 - round(at.current * 10)) < EXACT
-        if at.time < self.until:
+        self.shown += current * at.seconds / 3600
+        if current != self.current:
+            self.is_rounded &= _is_rounded(current)
+        if time < self.until:
             return None
-        half, first, seconds = (at.time - self.since) / 7200, self.first, at.time - self.since
-        self.first, self.until = self.counted, at.time + seconds
+        half, first, seconds = (time - self.since) / 7200, self.first, time - self.since
+        self.first, self.until = self.counted, time + seconds
         if first is None:
             return None
         zero = (self.counted - first) / half
         is_stepped = self.is_rounded and abs(self.counted - self.shown) <= EXACT * 2 * half
         error = hypot(ZERO_ERROR, zero - first / half, STEP_ERROR if is_stepped else 0.0)
-        if at.voltage < pack.limits.charged:
-            ends = [(at.voltage + way * RESOLUTION) / pack.cells for way in (-1, 1)]
+        if voltage < pack.limits.charged:
+            ends = [(voltage + way * RESOLUTION) / pack.cells for way in (-1, 1)]
             low, high = (read_curve(pack.chemistry.high, end)[0] for end in ends)
             error = hypot(error, (high - low) / 2 * at.capacity / half)
         return zero, error
+
+
+def _is_rounded(current: float) -> bool:
+    return abs(current * 10 - round(current * 10)) < EXACT
 
 
 @dataclass(slots=True)
@@ -227,11 +233,12 @@ class Anchors:
     def look_high(self, pack: Pack, at: Moment) -> Anchor | None:
         """Return what a high voltage tells, None where it tells nothing now."""
         chemistry, limits = pack.chemistry, pack.limits
-        self.low.leave()
+        if self.low.told_at:
+            self.low.leave()
         if at.voltage >= limits.charged and self.full.look(chemistry, limits, at):
             self.look_at = at.time + HOLD_AGAIN / 6
             return Anchor("full", 1.0 - max(at.rate, 0.0) * chemistry.tail_time, chemistry.full_error)
-        if chemistry.held is None or at.voltage < chemistry.held * pack.cells:
+        if at.voltage < pack.held:
             return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
             self.held = 0.0
@@ -240,12 +247,6 @@ class Anchors:
         if self.held < HOLD_TIME or self._is_too_early(at.time, HOLD_AGAIN):
             return None
         return Anchor("held", *read_curve(chemistry.high, at.voltage / pack.cells))
-
-    def look_zero(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
-        """Return the zero of the meter (A) and its error, where a high voltage is held and shows it."""
-        chemistry = pack.chemistry
-        is_held = chemistry.held is not None and at.voltage >= chemistry.held * pack.cells
-        return self.zero.look(pack, at) if is_held else None
 
     def look_low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
         """Return what a low voltage tells, None where it tells nothing now; `resistance` is in V at a rate of 1."""
