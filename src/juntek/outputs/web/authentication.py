@@ -11,6 +11,7 @@ import hmac
 import json
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +24,8 @@ from starlette.requests import cookie_parser
 from juntek.errors import counted
 from juntek.files import write_private
 from juntek.listening.visitors import network_of, parse_ip
-from juntek.outputs.web.local_token import WHO
 from juntek.outputs.web.parameters import plain
-from juntek.outputs.web.passwords import Token, digest, hash_token, matches
+from juntek.outputs.web.passwords import WHO, Token, digest, hash_token, matches
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Sessions:
     changed: bool = False
     """Whether there is something to save."""
     _ends: dict[str, float] = field(default_factory=dict)
+    _saving: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self) -> str:
         """Return the id of a new session; the oldest one ends where there are too many."""
@@ -105,13 +106,14 @@ class Sessions:
 
     def save(self) -> None:
         """Write the file, for this user only; another thread may go on using the sessions."""
-        self.changed = False
-        if self.path is None:
-            return
-        try:
-            write_private(self.path, json.dumps(dict(self._ends)))
-        except OSError as error:
-            log.warning("web: cannot write %s (%s), so a restart signs everybody out.", self.path, error.strerror)
+        with self._saving:  # who saves last saves what is last
+            self.changed = False
+            if self.path is None:
+                return
+            try:
+                write_private(self.path, json.dumps(dict(self._ends)))
+            except OSError as error:
+                log.warning("web: cannot write %s (%s), so a restart signs everybody out.", self.path, error.strerror)
 
     def _key(self, session: str) -> str:
         secret = session.encode("utf-8", "surrogateescape")

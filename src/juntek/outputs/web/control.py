@@ -1,12 +1,11 @@
-"""Settings and actions over the API; rule: only what is allowed here is written, and what is refused is counted."""
+"""Settings and actions over the API; rule: only what is allowed here is written."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, NotRequired, Protocol, TypedDict, cast
 
 from starlette.exceptions import HTTPException
@@ -16,7 +15,6 @@ from juntek.control import (
     Change,
     NotAllowedError,
     Permission,
-    Send,
     carry_out,
     describe,
     plan,
@@ -24,6 +22,7 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import LinkError, NoReplyError, RequestError
+from juntek.outputs import Context
 from juntek.outputs.web.authentication import Authenticator, Headers
 from juntek.outputs.web.openapi import METER, Operation
 from juntek.outputs.web.parameters import plain, read_object
@@ -153,10 +152,7 @@ class Writing:
 
     permission: Permission
     authenticator: Authenticator
-    send: Send
-    latest: Mapping[str, Update]
-    refused: Counter[str] = field(default_factory=Counter)
-    """How often something was refused, by the status of the answer."""
+    context: Context
     running: int = 0
 
     def page_token_for(self, headers: Headers) -> str | None:
@@ -171,28 +167,28 @@ class Writing:
 
     def look(self, name: str) -> Update:
         """Return what is known of a meter. Raises HTTPException where there is none."""
-        update = self.latest.get(name)
+        update = self.context.latest.get(name)
         if update is None:
             raise HTTPException(404, f'The meter "{plain(name)}" has said nothing yet; see /api/health.')
         return update
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Turn what cannot be into an HTTPException, and count it."""
+        """Turn what cannot be into an HTTPException."""
         self.running += 1
         try:
-            self._refuse_too_many()
+            if self.running > MOST_WRITING:
+                raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
             yield
-        except (HTTPException, RequestError, NoReplyError, LinkError) as error:
-            refusal = _explain(error)
-            self.refused[str(refusal.status_code)] += 1
-            raise refusal from None
+        except NotAllowedError as error:
+            log.info("web: refused: %s", error)
+            raise HTTPException(403, str(error)) from None
+        except RequestError as error:
+            raise HTTPException(422, str(error)) from None
+        except (NoReplyError, LinkError) as error:
+            raise HTTPException(503, str(error)) from None
         finally:
             self.running -= 1
-
-    def _refuse_too_many(self) -> None:
-        if self.running > MOST_WRITING:
-            raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
 
     async def carry_out(self, changes: list[Change], body: Mapping[str, Any], who: str, name: str) -> Outcomes:
         """Write changes that are confirmed, and return what the meter says afterwards."""
@@ -200,7 +196,7 @@ class Writing:
         if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
             raise HTTPException(400, "confirm is a list of keys.")
         require_confirmed(changes, confirmed)
-        results = await carry_out(self.send, lambda: self.look(name), changes, who=who)
+        results = await carry_out(self.context.send, lambda: self.look(name), changes, who=who)
         return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
 
 
@@ -210,19 +206,6 @@ class Api(Protocol):
     @property
     def writing(self) -> Writing:
         """What may be written."""
-
-
-def _explain(error: Exception) -> HTTPException:
-    match error:
-        case HTTPException():
-            return error
-        case NotAllowedError():
-            log.info("web: refused: %s", error)
-            return HTTPException(403, str(error))
-        case RequestError():
-            return HTTPException(422, str(error))
-        case _:
-            return HTTPException(503, str(error))
 
 
 async def show_settings(api: Api, request: Request) -> MeterControls:

@@ -8,6 +8,7 @@ takes what it got, and never more than a piece is in memory.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,8 +22,11 @@ from starlette.exceptions import HTTPException
 from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError, RequestError
 from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
+from juntek.outputs import DATABASE, Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.parameters import LATEST, Calendar, Chart, Export
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -38,10 +42,10 @@ _KINDS = {"csv": (csv_pieces, "text/csv; charset=utf-8"), "parquet": (parquet_pi
 class HistoryQueries:
     """Queries a history; raises HTTPException where there is none, where it fails, or when too many wait."""
 
-    def __init__(self, reader: HistoryReader | None, on_damage: Callable[[str], None]) -> None:
-        """`on_damage` hears of a file that is damaged, as a sentence."""
-        self._reader = reader
-        self._on_damage = on_damage
+    def __init__(self, context: Context) -> None:
+        self._errors = context.errors
+        path = context.database
+        self._reader = HistoryReader(path, time_zone=context.time_zone, clock=context.time) if path else None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="juntek-web")
         self._free = THREADS
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
@@ -57,8 +61,9 @@ class HistoryQueries:
         try:
             return await asyncio.shield(work)
         except DatabaseError as error:
-            if isinstance(error, DamagedFileError):
-                self._on_damage(str(error))
+            if isinstance(error, DamagedFileError) and DATABASE not in self._errors:
+                self._errors[DATABASE] = str(error)  # all who show how the history does know of it
+                log.warning("%s", error)
             raise HTTPException(503, str(error)) from error
         except RequestError as error:
             raise HTTPException(400, str(error)) from error

@@ -31,11 +31,6 @@ class LatestState:
     def __contains__(self, name: object) -> bool:
         return name in self._context.meters or name in self._context.latest
 
-    @property
-    def watches_batteries(self) -> bool:
-        """Whether there is a meter whose battery is watched."""
-        return bool(self._context.batteries)
-
     def names(self) -> list[str]:
         """Return the names as they stand in the configuration."""
         return [update.meter for update in self._context.updates()]
