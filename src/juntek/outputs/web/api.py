@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -22,7 +22,7 @@ from juntek.outputs.web.authentication import COOKIE, Authenticator, refuse_fore
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.control import OPERATIONS as CONTROL
 from juntek.outputs.web.control import Writing
-from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, open_export
+from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, stream_export
 from juntek.outputs.web.latest_state import GATEWAY, LatestState
 from juntek.outputs.web.openapi import METER, Operation, describe_api
 from juntek.outputs.web.parameters import (
@@ -136,9 +136,7 @@ class Api:
         name = await self._name(request)
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT)
-        file = await open_export(self.queries, name, export)
-        headers = NEVER_KEPT | {"content-disposition": f'attachment; filename="{file.name}"'}
-        return StreamingResponse(file.pieces, headers=headers, media_type=file.media_type)
+        return await stream_export(self.queries, name, export)
 
     async def _name(self, request: Request) -> str:
         """Return the meter that a path names; raises HTTPException where there is none."""
