@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A shell lets what runs in its background ignore Ctrl-C, and the programs that tests start would inherit that.
@@ -21,3 +23,11 @@ settings.register_profile(
 settings.load_profile("juntek")
 
 pytest_plugins = ["servers.fixtures"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a name would be one test where several run at once, and nobody would see the others missing."""
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError("These tests share a name: " + ", ".join(twice))
