@@ -21,7 +21,6 @@ from juntek.outputs.web import api_types as types
 from juntek.outputs.web.authentication import COOKIE, Authenticator, refuse_foreign, session_in
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.control import OPERATIONS as CONTROL
-from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, stream_export
 from juntek.outputs.web.latest_state import GATEWAY, LatestState
 from juntek.outputs.web.openapi import METER, Operation, describe_api
@@ -54,7 +53,6 @@ class Api:
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
-    writing: Writing
 
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
@@ -179,7 +177,7 @@ class Api:
         session = self.authenticator.session_of(request.headers) if self.authenticator.is_needed else None
         request.state.cookie = session
         is_in = session is not None or self.authenticator.admits(request.headers)
-        return self._session(request, self.writing.page_token_for(request.headers), signed_in=is_in)
+        return self._session(request, self.authenticator.page_token_for(request.headers), signed_in=is_in)
 
     async def sign_in(self, request: Request) -> types.Session:
         """Begin a session, and end the one before it."""
@@ -194,7 +192,7 @@ class Api:
         await self.authenticator.check(_visitor(request), password)
         self._end(request)
         request.state.cookie = session = self.authenticator.sessions.open()
-        token = self.authenticator.page_token(session) if self.writing.permission else None
+        token = self.authenticator.page_token(session) if self.authenticator.permission else None
         return self._session(request, token, signed_in=True)
 
     async def sign_out(self, request: Request) -> types.Session:

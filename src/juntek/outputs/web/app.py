@@ -31,7 +31,6 @@ from juntek.outputs.web import WebOptions
 from juntek.outputs.web.api import Api
 from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
-from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
 from juntek.outputs.web.passwords import (
@@ -70,16 +69,10 @@ async def serve(
     """Do what `open_sink` promises."""
     clock = asyncio.get_running_loop().time
     authenticator = _authenticator(options, context, clock)
-    # Without a password anybody could write; Home Assistant has signed in whom it lets through.
-    allowed = options.allow_control if authenticator.is_needed or authenticator.ingress else ()
-    writing = Writing(permission=Permission.of(allowed), authenticator=authenticator, context=context)
     queries = HistoryQueries(context)
     state = LatestState(context)
     broadcaster = Broadcaster(state.event, limits)
-    api = Api(
-        context=context, state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator,
-        writing=writing,
-    )  # fmt: skip
+    api = Api(context=context, state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator)
     app = make_app(api.routes(), HostCheck(context.gateway, options.allowed_hosts), authenticator.ingress)
     headers = security_headers([*(["'self'"] if authenticator.ingress else ()), *options.frame_ancestors])
     proxies = () if authenticator.ingress else PROXIES
@@ -175,4 +168,6 @@ def _authenticator(options: WebOptions, context: Context, clock: Callable[[], fl
             tokens[hash_token(local)] = Token("", may_write=True)
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
     sessions.load()
-    return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress)
+    # Without a password anybody could write; Home Assistant has signed in whom it lets through.
+    permission = Permission.of(options.allow_control if password_hash or options.ingress else ())
+    return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress, permission)

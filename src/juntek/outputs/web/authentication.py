@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
+from juntek.control import Permission
 from juntek.errors import counted
 from juntek.files import write_private
 from juntek.listening.visitors import network_of, parse_ip
@@ -169,6 +170,8 @@ class Authenticator:
     tokens: Mapping[str, Token] = field(default_factory=dict)
     """By their hashes, as `passwords.hash_token` makes them."""
     ingress: frozenset[str] = frozenset()
+    permission: Permission = field(default_factory=Permission)
+    """What those may write who may write at all."""
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _checking: list[None] = field(default_factory=list)
     _one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -205,6 +208,8 @@ class Authenticator:
         A browser has to show a token that only our own page can read, so that no page of somebody else can use its
         session.
         """
+        if not self.permission:
+            raise HTTPException(403, "Nothing may be written here; set web.allow_control and a password.")
         if bearer_in(headers) is not None:
             token = self.token_of(headers)
             if token is None or not token.may_write:
@@ -220,8 +225,8 @@ class Authenticator:
         return browser[1]
 
     def page_token_for(self, headers: Headers) -> str | None:
-        """Return what our page has to show to write from this browser; None for nobody who is signed in."""
-        browser = self._browser_of(headers)
+        """Return what our page has to show to write from this browser; None where it may not write."""
+        browser = self._browser_of(headers) if self.permission else None
         return None if browser is None else self.page_token(browser[0])
 
     def page_token(self, browser: str) -> str:

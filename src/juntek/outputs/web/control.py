@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final, Literal, NotRequired, Protocol, TypedDict, cast
 
 from starlette.exceptions import HTTPException
@@ -14,7 +13,6 @@ from starlette.requests import Request
 from juntek.control import (
     Change,
     NotAllowedError,
-    Permission,
     carry_out,
     describe,
     plan,
@@ -23,7 +21,7 @@ from juntek.control import (
 )
 from juntek.errors import LinkError, NoReplyError, RequestError
 from juntek.outputs import Context
-from juntek.outputs.web.authentication import Authenticator, Headers
+from juntek.outputs.web.authentication import Authenticator
 from juntek.outputs.web.openapi import METER, Operation
 from juntek.outputs.web.parameters import plain, read_object
 from juntek.update import Outcome, Update
@@ -33,8 +31,6 @@ log = logging.getLogger(__name__)
 LARGEST_BODY: Final = 16_384
 BODY_TIME: Final = 10.0
 """s in which a request has to come."""
-MOST_WRITING: Final = 16
-"""Requests that write at the same time; their commands wait for each other on the line."""
 
 Value = Any
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -146,110 +142,90 @@ class ConfirmedAction(TypedDict):
     confirm: NotRequired[list[str]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Writing:
-    """What may be written, and the way to the meters."""
-
-    permission: Permission
-    authenticator: Authenticator
-    context: Context
-    running: int = 0
-
-    def page_token_for(self, headers: Headers) -> str | None:
-        """Return what our page has to show to write, or None where this browser may not."""
-        return self.authenticator.page_token_for(headers) if self.permission else None
-
-    def find_writer(self, headers: Headers) -> str:
-        """Return who wants to write, in words. Raises HTTPException for who may not."""
-        if not self.permission:
-            raise HTTPException(403, "Nothing may be written here; set web.allow_control and a password.")
-        return self.authenticator.find_writer(headers)
-
-    def look(self, name: str) -> Update:
-        """Return what is known of a meter. Raises HTTPException where there is none."""
-        update = self.context.latest.get(name)
-        if update is None:
-            raise HTTPException(404, f'The meter "{plain(name)}" has said nothing yet; see /api/health.')
-        return update
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Turn what cannot be into an HTTPException."""
-        self.running += 1
-        try:
-            if self.running > MOST_WRITING:
-                raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
-            yield
-        except NotAllowedError as error:
-            log.info("web: refused: %s", error)
-            raise HTTPException(403, str(error)) from None
-        except RequestError as error:
-            raise HTTPException(422, str(error)) from None
-        except (NoReplyError, LinkError) as error:
-            raise HTTPException(503, str(error)) from None
-        finally:
-            self.running -= 1
-
-    async def carry_out(self, changes: list[Change], body: Mapping[str, Any], who: str, name: str) -> Outcomes:
-        """Write changes that are confirmed, and return what the meter says afterwards."""
-        confirmed = body.get("confirm", [])
-        if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
-            raise HTTPException(400, "confirm is a list of keys.")
-        require_confirmed(changes, confirmed)
-        results = await carry_out(self.context.send, lambda: self.look(name), changes, who=who)
-        return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
-
-
 class Api(Protocol):
     """What handlers here need of the API."""
 
     @property
-    def writing(self) -> Writing:
-        """What may be written."""
+    def context(self) -> Context:
+        """The gateway."""
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Who may write, and what."""
 
 
 async def show_settings(api: Api, request: Request) -> MeterControls:
     """Return what there is, whoever may write it."""
-    update = api.writing.look(request.path_params["name"])
+    update = _look(api, request)
     try:
-        return cast("MeterControls", describe(update, api.writing.permission))
+        return cast("MeterControls", describe(update, api.authenticator.permission))
     except RequestError as error:
         raise HTTPException(404, str(error)) from None
 
 
 async def plan_settings(api: Api, request: Request) -> Changes:
     """Return what would be written, and write nothing."""
-    writing = api.writing
-    with writing.attempt():
-        writing.find_writer(request.headers)
-        update = writing.look(request.path_params["name"])
+    permission = api.authenticator.permission
+    with _explained():
+        api.authenticator.find_writer(request.headers)
+        update = _look(api, request)
         body = await _read(request, WishedSettings)
-        changes = plan(update, _table(body, "values"), writing.permission)
+        changes = plan(update, _table(body, "values"), permission)
         for key, value in _table(body, "action").items():
-            changes.append(plan_action(update, key, value, writing.permission))
+            changes.append(plan_action(update, key, value, permission))
         return {"changes": [cast("PlannedChange", change.as_dict()) for change in changes]}
 
 
 async def write_settings(api: Api, request: Request) -> Outcomes:
     """Write, and return what the meter says afterwards."""
-    writing = api.writing
-    with writing.attempt():
-        who = writing.find_writer(request.headers)
+    with _explained():
+        who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedSettings)
-        update = writing.look(request.path_params["name"])
-        changes = plan(update, _table(body, "values"), writing.permission)
-        return await writing.carry_out(changes, body, who, update.meter)
+        changes = plan(_look(api, request), _table(body, "values"), api.authenticator.permission)
+        return await _carry_out(api, request, changes, body, who)
 
 
 async def act(api: Api, request: Request) -> Outcomes:
     """Let the meter act, and return what it says afterwards."""
-    writing = api.writing
-    with writing.attempt():
-        who = writing.find_writer(request.headers)
+    with _explained():
+        who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedAction)
-        update = writing.look(request.path_params["name"])
-        change = plan_action(update, request.path_params["key"], body.get("value"), writing.permission)
-        return await writing.carry_out([change], body, who, update.meter)
+        key, value = request.path_params["key"], body.get("value")
+        change = plan_action(_look(api, request), key, value, api.authenticator.permission)
+        return await _carry_out(api, request, [change], body, who)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what cannot be into an HTTPException."""
+    try:
+        yield
+    except NotAllowedError as error:
+        log.info("web: refused: %s", error)
+        raise HTTPException(403, str(error)) from None
+    except RequestError as error:
+        raise HTTPException(422, str(error)) from None
+    except (NoReplyError, LinkError) as error:
+        raise HTTPException(503, str(error)) from None
+
+
+def _look(api: Api, request: Request) -> Update:
+    """Return what is known of the meter. Raises HTTPException where there is none."""
+    name = request.path_params["name"]
+    update = api.context.latest.get(name)
+    if update is None:
+        raise HTTPException(404, f'The meter "{plain(name)}" has said nothing yet; see /api/health.')
+    return update
+
+
+async def _carry_out(api: Api, request: Request, changes: list[Change], body: Mapping[str, Any], who: str) -> Outcomes:
+    """Write changes that are confirmed, and return what the meter says afterwards."""
+    confirmed = body.get("confirm", [])
+    if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
+        raise HTTPException(400, "confirm is a list of keys.")
+    require_confirmed(changes, confirmed)
+    results = await carry_out(api.context.send, lambda: _look(api, request), changes, who=who)
+    return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
 
 
 async def _read(request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
