@@ -23,7 +23,7 @@ from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, open_sink
 from juntek.outputs.metrics import page as page_module
 from juntek.outputs.metrics.present import Meters
 from outputs.scraped import OPEN_METRICS, context, of_meter, parse, read, scraped
-from outputs.sockets import connect, rest_of
+from outputs.sockets import connect, let_go, rest_of
 from outputs.updates import kg_update, listening
 from servers.process import free_port
 
@@ -146,7 +146,7 @@ async def test_a_page_that_nobody_takes_is_cut_and_others_get_theirs() -> None:
         slow = await connect(site.port, GET + b"\r\n" + (GET + b"\r\n") * 20, limit=1024)
         await slow[0].readexactly(100)
         assert len(of_meter(await site.page(), "meter2999")) == 4
-        await asyncio.sleep(1.5)
+        await let_go(slow)
         whole = (await site.get()).text.encode()
         assert len(await rest_of(slow)) < 20 * len(whole)
 
