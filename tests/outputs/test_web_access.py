@@ -13,7 +13,6 @@ import pytest
 
 from juntek.listening.hosts import HostCheck
 from juntek.outputs.web.authentication import (
-    DAY,
     MOST_SESSIONS,
     MOST_TRIES,
     NETWORK_TRIES,
@@ -23,6 +22,7 @@ from juntek.outputs.web.authentication import (
     Sessions,
     is_own_origin,
 )
+from juntek.outputs.web.parameters import DAY
 from juntek.outputs.web.passwords import hash_password, hash_token
 from outputs.served import HASH, PASSWORD, Served, context, served, write_past
 from outputs.updates import kg_update

@@ -29,10 +29,11 @@ from juntek.listening.visitors import Limits, network_of, parse_ip
 from juntek.outputs import Context
 from juntek.outputs.web import WebOptions
 from juntek.outputs.web.api import Api
-from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
+from juntek.outputs.web.authentication import Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
+from juntek.outputs.web.parameters import DAY
 from juntek.outputs.web.passwords import (
     Token,
     hash_token,

@@ -34,7 +34,6 @@ Headers = Mapping[str, str]
 
 COOKIE: Final = "juntek_session"
 PAGE_TOKEN: Final = "x-juntek-token"  # noqa: S105 - the name of a header
-DAY = 86400.0
 MOST_SESSIONS: Final = 500
 TRIES: Final = 5
 """Wrong passwords that one address may give in a `TRY_TIME`."""
