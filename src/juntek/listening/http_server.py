@@ -14,43 +14,17 @@ import json
 import logging
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from types import ModuleType
 from typing import Any, Final, cast
+
+from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from juntek.errors import JuntekError
 from juntek.listening.address import Address
 from juntek.listening.visitors import Limits, find_crowds, network_of
-
-_UNUSED: Final = ("uvicorn.main", "logging.config")
-"""What uvicorn loads for its command line and for log files: click, multiprocessing, pickle and more; 3 MB in all."""
-
-
-@contextmanager
-def _without_unused() -> Iterator[None]:
-    """Let uvicorn be loaded without what a gateway does not use; whoever else imports any of it later has all of it."""
-    if "uvicorn" in sys.modules:
-        yield
-        return
-    stand_ins = {name: ModuleType(name) for name in _UNUSED if name not in sys.modules}
-    for module in stand_ins.values():
-        vars(module)["__getattr__"] = lambda _name: None
-    sys.modules.update(stand_ins)
-    try:
-        yield
-    finally:
-        for name in (*stand_ins, "uvicorn"):
-            sys.modules.pop(name, None)
-
-
-with _without_unused():
-    import uvicorn.lifespan.off  # noqa: F401 - else the server loads it later, and the whole package with it
-    from uvicorn.config import Config
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-    from uvicorn.server import Server
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Who is believed when it says whom it asks for."""
