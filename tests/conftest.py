@@ -10,7 +10,7 @@ from hypothesis import settings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says nothing on a busy machine.
-settings.register_profile("juntek")
+settings.register_profile("juntek", deadline=None)
 settings.load_profile("juntek")
 
 pytest_plugins = ["servers.fixtures"]

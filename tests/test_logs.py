@@ -6,8 +6,10 @@ import bz2
 import gzip
 import json
 import lzma
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -138,6 +140,40 @@ def test_what_a_line_lacks_is_told(label: str, lack: str) -> None:
     assert times.lack == lack
 
 
+DAY = datetime(2025, 3, 1, 12, 0, 5, tzinfo=UTC)
+ALONE = [
+    ("25-03-01", DAY), ("25/03/01", DAY), ("25.03.01", DAY), ("01-03-2025", None), ("31-03-25", DAY + timedelta(30)),
+    ("01.03.25", DAY), ("01/03/25", None), ("01/03/2025", None), ("13/03/2025", DAY + timedelta(12)),
+    ("03/13/2025", DAY + timedelta(12)), ("03/03/25", DAY + timedelta(2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "right"), ALONE)
+def test_a_date_of_numbers_is_read_where_it_can_be_one_day_only(written: str, right: datetime | None) -> None:
+    times = LineTimes(UTC, (DAY + timedelta(600)).timestamp())
+    assert times.read(f"{written} 12:00:05".encode()) == (right and right.timestamp())
+    assert right or times.lack == TWO_DAYS
+
+
+@pytest.mark.parametrize(
+    ("form", "days", "closed"),
+    [
+        ("%d/%m/%Y", (0, 1, 2), 600),  # the days lie closest together
+        ("%m/%d/%y", (0, 1, 2), 600),
+        ("%d-%m-%y", (0, 1, 2, 40), 600),
+        ("%y-%m-%d", (18, 19, 20), 600),
+        ("%m/%d/%Y", (0,), 0),  # the file was closed on its last day
+        ("%d/%m/%Y", (0, 30), 600),  # another line can be one day only
+    ],
+)
+def test_the_order_of_a_date_is_judged_once_for_the_file(form: str, days: tuple[int, ...], closed: int) -> None:
+    right = [DAY + timedelta(day) for day in days]
+    lines = [f"{day.strftime(form)} 12:00:05" for day in right]
+    times = LineTimes(UTC, (right[-1] + timedelta(closed)).timestamp())
+    times.look_ahead("\n".join(lines).encode())
+    assert [times.read(line.encode()) for line in lines] == [day.timestamp() for day in right]
+
+
 def test_the_hour_that_comes_twice_goes_on() -> None:
     times = LineTimes(ZONE)
     told = [times.read(f"2024-10-27 {clock}".encode()) for clock in ("02:30:00", "02:59:59", "02:00:00", "02:30:00")]
@@ -226,6 +262,13 @@ def test_every_way_to_write_a_line_end_is_one(end: str, frames: list[bytes]) -> 
     assert [frame for _, frame in read("".join(f"got {f.decode()}{end}" for f in frames).encode())] == frames
 
 
+def compress_zstd(data: bytes) -> bytes:
+    packed: bytes = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd").compress(
+        data
+    )
+    return packed
+
+
 def utf_16(data: bytes) -> bytes:
     return data.decode().encode("utf-16")
 
@@ -234,6 +277,9 @@ PACKED = {
     "gzip": gzip.compress,
     "xz": lzma.compress,
     "bz2": bz2.compress,
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    "zstd": compress_zstd,
+    "two of zstd": lambda data: compress_zstd(data[:50]) + compress_zstd(data[50:]),
     "utf-16": utf_16,
     "big endian": lambda data: b"\xfe\xff" + data.decode().encode("utf-16-be"),
     "utf-8 with its mark": lambda data: b"\xef\xbb\xbf" + data,
@@ -249,7 +295,7 @@ def test_every_packing_is_opened(pack: Callable[[bytes], bytes], frames: list[by
     assert read(pack(log), cut=size) == [(START.timestamp(), frame) for frame in frames]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, compress_zstd])
 def test_a_packed_file_that_ends_too_early_is_told(pack: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DamagedError):
         read(pack(b"a log\n" * 99)[:-9])

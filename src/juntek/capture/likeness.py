@@ -12,7 +12,7 @@ _START = 64 * 1024
 
 _MAGICS = (
     (b"PK\x03\x04", "a ZIP archive without a recording in it; give the recording"),
-    (b"\x28\xb5\x2f\xfd", "a file packed by zstd; unpack it with: zstd -d FILE"),
+    (b"\x28\xb5\x2f\xfd", "a file packed by zstd; install juntek with its extra zstd, or unpack it with: zstd -d FILE"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and give the file in it"),
     (b"Rar!\x1a\x07", "a RAR archive; unpack it and give the file in it"),
     (b"%PDF-", "a PDF; give the recording itself, as text or bytes"),

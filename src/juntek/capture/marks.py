@@ -8,9 +8,10 @@ from juntek.capture.decoded import is_decoded
 from juntek.capture.forms import FRAME_START, read_byte, read_dump, read_run, spell_out, with_colons
 from juntek.capture.frames import Found, frames_in, without
 from juntek.capture.records import Record, read_records, texts_of
+from juntek.capture.series import value_in_line, value_in_record
 from juntek.capture.times import has_time
 
-MAY_SAY = re.compile(rb"[0-9\"'`{}\[\]]")
+MAY_SAY = re.compile(rb"[0-9\"'`{}\[\]]|un(?:available|known)$")
 """What is in every line that says anything."""
 _QUOTED = re.compile(rb"([\"'`]):[RrWw][0-9]{2}=[0-9,.]*\1")
 _WORD_OR_TIME = re.compile(rb"[A-Za-z]{2}|[0-9]:[0-9]{2}")
@@ -20,7 +21,7 @@ _NUMBERED = re.compile(rb"(?:[^\s:=,]+:)+|[+-]|\[[\d.:+\s]+\]\s*")
 DATED = re.compile(rb"[^A-Za-z0-9]{0,4}(?:[A-Z][a-z]{2} )?(?:19|20)\d\d[-/.]\d\d[-/.]\d\d[T ,_]\d\d:\d\d")
 _PROGRAMS = re.compile(
     rb"SerialReceived\"|\[uart_debug:|[~=] PuTTY log |^__REALTIME_TIMESTAMP=|^Script started on |^\S+@\S+:\S* ?[$#] "
-    rb"|^\[?\{$"
+    rb"|^\[?\{$|^--- Miniterm on |^picocom v[0-9]|^Node [01]: \S+:\d+$|\b(?:read|write)\(\d+, \""
 )
 
 
@@ -31,8 +32,9 @@ def is_log_line(content: bytes) -> bool:
     if records := read_records(content):
         texts = [text for record in records for text in texts_of(record)]
         said = any(FRAME_START.search(spell_out(text)) or read_run(text) for text in texts)
-        return said or isinstance(records[0].get("raw"), str) or any(map(is_decoded, records))
-    if read_byte(content) is not None:
+        values = any(is_decoded(record) or value_in_record(record) for record in records)
+        return said or values or isinstance(records[0].get("raw"), str)
+    if read_byte(content) is not None or value_in_line(content) is not None:
         return True
     dump = read_dump(content)
     if dump is not None and len(dump) >= 8:

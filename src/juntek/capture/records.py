@@ -23,7 +23,9 @@ _TIME_KEYS = (
     "_source_realtime_timestamp", "when", "received", "received_at", "last_changed", "created_at", "epoch",
 )  # fmt: skip
 _NO_TIME_KEYS = re.compile(r"monotonic|uptime|cursor|boot|pid|seq|offset|size|serial|run_?time", re.IGNORECASE)
-_NESTING = 6
+_FORMER_KEYS = ("old_state", "from_state")
+"""Of what was before."""
+_NESTING = 8
 _OBJECT_BEGINS = re.compile(rb"\[?\{\s*(?:\"|$)")
 _BASE_64 = re.compile(r"O[nl]I[wx1A-Za-z0-9+/_-]{8,}=*")
 """How `:r` and `:R` begin in it."""
@@ -45,6 +47,21 @@ def read_records(content: bytes) -> list[Record]:
     if not isinstance(items, list):
         return []
     return [_record_of(item) for item in items]
+
+
+def unfold(record: Any, depth: int = 0) -> list[Record]:  # noqa: ANN401 - any JSON
+    """Return the records in the lists of one that has several, as Loki and InfluxDB answer; empty for any other."""
+    if depth > _NESTING:
+        return []
+    names = record.get("columns") if isinstance(record, dict) else None
+    found = []
+    for value in record.values() if isinstance(record, dict) else record if isinstance(record, list) else ():
+        if isinstance(value, list) and value and all(isinstance(item, list) for item in value):
+            known = names if isinstance(names, list) else range(len(value[0]))
+            found += [dict(zip(map(str, known), item, strict=False)) for item in value]
+        else:
+            found += unfold(value, depth + 1)
+    return found
 
 
 def _record_of(item: Any) -> Record:  # noqa: ANN401 - any JSON
@@ -111,8 +128,9 @@ def texts_of(record: Any, depth: int = 0) -> Iterator[bytes]:  # noqa: ANN401 - 
         else:
             yield _bytes_of(record)
     elif isinstance(record, dict):
-        for value in record.values():
-            yield from texts_of(value, depth + 1)
+        for key, value in record.items():
+            if key not in _FORMER_KEYS:
+                yield from texts_of(value, depth + 1)
     elif isinstance(record, list):
         if record and all(isinstance(byte, int) and 0 <= byte < 256 for byte in record):
             yield bytes(record).replace(b"\r", b"\n")

@@ -2,7 +2,7 @@
 
 A time with its offset, or seconds (milliseconds, microseconds, nanoseconds) since 1970, is taken wherever it stands. A
 local time needs a zone that the owner has told; a date without its year the moment after which nothing can have been
-written; a date such as 05/01/2024 another one in the log that can be one day only, or AM and PM.
+written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once for the file (`_judge`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 NO_TIME = "without a time and its offset from UTC"
 NO_DATE = "with a time of day but without a date"
@@ -23,14 +24,16 @@ NOT_BELIEVED = "with a time before 1970 or after 2099"
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _OLDEST_EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _DAY = timedelta(days=1)
+_MOST_DATES = 1000
 _PLAIN_ISO = re.compile(
     rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
 )
 """At the start of a line; nearly all logs have it there."""
+_FRACTION = r"(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?"
 _ISO = re.compile(
     r"(?<![\d.])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
-    r"(?P<hour>\d\d?)(?P<colon>[:.]?)(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
+    rf"(?P<hour>\d\d?)(?P<colon>[:.]?)(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d){_FRACTION})?"
     r"(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?"
     r"(?:(?P<utc>\s?(?:[Zz]|UTC|GMT)(?![\w+-]))"
     r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?=:00\b|(?![\d.:]))|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
@@ -43,15 +46,26 @@ _IN_WORDS = re.compile(
     rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
-    rf"|\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}[,; \t\"]+{_CLOCK}"
-    rf"|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}[,; \t\"]+{_CLOCK}"
+    rf"|\d{{1,2}}(?P<mark>[./-])\d{{1,2}}(?P=mark)(?:\d{{4}}|\d\d)[,; \t\"]+{_CLOCK}"
     rf"|{_CLOCK}[, ]+(?:\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|\d{{4}}-\d\d-\d\d)(?![ T]\d\d:)){_ZONE}?"
 )
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
-_SLASHES = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(?:\d\d){1,2}\b")
+_NUMBERS = re.compile(r"(?<![\w./:-])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)(?=[,; \t\"])")
+_ORDERS = {"day": (2, 1, 0), "month": (2, 0, 1), "year": (0, 1, 2)}
+"""Where year, month and day stand, by what comes first."""
+_USUAL = {".": "day", "-": "year"}
+"""What comes first by the mark between the numbers, where nothing else tells."""
+_FIRST_YEAR = 2016
+"""Before there were meters; no year of two digits is an earlier one."""
 _DOTS = re.compile(r"\b\d{1,2}\.\d{1,2}\.\d\d")
+_OF_PYTHON = re.compile(
+    r"datetime\.datetime\((\d{4}(?:, \d{1,6}){4,6})(?:, fold=1)?(?:, tzinfo=(?:"
+    r"(?P<utc>datetime\.timezone\.utc|tzutc\(\)|<UTC>)|(?:<DstTzInfo |[\w.]+\(key=)'(?P<zone>[\w/+-]+)'"
+    r"|datetime\.timezone\(datetime\.timedelta\((?:days=(?P<days>-1))?(?:, )?(?:seconds=(?P<seconds>\d+))?\)\)))?"
+)
+"""As a program in Python prints a time."""
 _OTHER_MONTHS = {"Mär": "Mar", "Mrz": "Mar", "Mai": "May", "Okt": "Oct", "Dez": "Dec"}
 _HOURS = {
     "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,
@@ -71,16 +85,16 @@ class LineTimes:
         """Whether any time was read as one of `zone`."""
         self.remarks: list[str] = []
         """Sentences for the owner on how the recording was read."""
-        self._day_first: bool | None = None
+        self._dates: dict[tuple[str, ...], None] = {}
+        self._order: str | None = None
         self._last = 0.0
 
     def look_ahead(self, block: bytes) -> None:
-        """Learn from a part of the recording in which order its dates with slashes are."""
-        if self._day_first is None and b"/" in block:
-            for first, second in _SLASHES.findall(block.decode("latin-1")):
-                if (int(first) > 12) != (int(second) > 12):
-                    self._day_first = int(first) > 12
-                    return
+        """Learn from a part of the recording in which order its dates have their numbers."""
+        found = dict.fromkeys(map(re.Match.groups, _NUMBERS.finditer(block.decode("latin-1"))))
+        if found.keys() - self._dates.keys() and len(self._dates) < _MOST_DATES:
+            self._dates |= found
+            self._order = self._judge([*self._dates])
 
     def read(self, content: bytes) -> float | None:
         """Return s since 1970 of a line whose frames were taken out; None where it does not tell."""
@@ -145,19 +159,28 @@ class LineTimes:
         for found in _ISO.finditer(text):
             with suppress(ValueError, OverflowError):
                 yield _moment_of(found), ""
+        for found in _OF_PYTHON.finditer(text):
+            with suppress(ValueError, LookupError):
+                yield _moment_of_python(found), ""
         for found in _IN_WORDS.finditer(text):
             yield self._in_words(found[0])
 
     def _in_words(self, text: str) -> tuple[datetime | None, str]:
         from dateutil.parser import parse  # noqa: PLC0415 - most logs do without
 
-        day_first = self._order_of(text)
-        if day_first is None:
+        order = self._order_of(text)
+        if order is None:
             return None, TWO_DAYS
         plain = _for_dateutil(text)
 
         def read(year: int) -> datetime:
-            return parse(plain, dayfirst=day_first, tzinfos=_known_zone, default=datetime(year, 1, 1))  # noqa: DTZ001
+            return parse(
+                plain,
+                dayfirst=order == "day",
+                yearfirst=order == "year",
+                tzinfos=_known_zone,
+                default=datetime(year, 1, 1),  # noqa: DTZ001
+            )
 
         with suppress(ValueError, OverflowError):
             if read(2000).year == read(2004).year:
@@ -170,18 +193,65 @@ class LineTimes:
                     return moment, ""
         return None, NO_TIME
 
-    def _order_of(self, text: str) -> bool | None:
-        """Return whether the day comes before the month, None where nobody can know."""
-        slashes = _SLASHES.search(text)
-        if slashes is None:
-            return _DOTS.search(text) is not None
-        first, second = int(slashes[1]), int(slashes[2])
-        if first > 12 or second > 12 or first == second:
-            return first > 12
-        if self._day_first is None and re.search(r"\d [AP]M\b", text):
-            self._day_first = False  # a clock of 12 h in capitals, as programs write it for the United States
-            self.remarks.append(f"Dates such as {slashes[0]} were read as month/day/year.")
-        return self._day_first
+    def _judge(self, dates: list[tuple[str, ...]]) -> str | None:
+        """Return what comes first in all of some dates, None where nobody can know.
+
+        Of the orders in which all are days, none after the recording was closed, it is the one whose last day is the
+        day of that, else the one in which they lie closest together, else what is usual for the mark between them.
+        """
+        days = {order: found for order in _ORDERS if (found := self._days_of(dates, order))}
+        today = [order for order, found in days.items() if max(found) == self._end_day()]
+        if len(days) > 1 and len(today) != 1:
+            spans = sorted((max(found) - min(found), order) for order, found in days.items())
+            today = [spans[0][1]] if spans[0][0] * 2 < spans[1][0] else []
+        if len(days) > 1 and today:
+            return today[0]
+        usual = [order for order in days if _USUAL.get(dates[0][1], "") == order]
+        likely = usual or [order for order in days if order != "year"] or [*days]
+        is_same = len({tuple(days[order]) for order in likely}) == 1
+        return likely[0] if is_same else None
+
+    def _days_of(self, dates: list[tuple[str, ...]], order: str) -> list[date]:
+        """Return dates read in an order; none where one is no day, or cannot be that of a recording."""
+        places = _ORDERS[order]
+        found, end = [], self._end_day()
+        for first, _, second, third in dates:
+            parts = first, second, third
+            year, month, day = (int(parts[place]) for place in places)
+            short = len(parts[places[0]]) < 4
+            try:
+                one = date(year + 2000 * short, month, day)
+            except ValueError:
+                return []
+            if (short and one.year < _FIRST_YEAR) or (end is not None and one > end + _DAY):
+                return []
+            found.append(one)
+        return found
+
+    def _end_day(self) -> date | None:
+        return None if self.until is None else datetime.fromtimestamp(self.until, self.zone or UTC).date()
+
+    def _order_of(self, text: str) -> str | None:
+        """Return what comes first in a date, None where nobody can know."""
+        numbers = _NUMBERS.search(text)
+        if numbers is None:
+            return "day" if _DOTS.search(text) else "month"
+        alone = self._judge([numbers.groups()])
+        if self._order is not None and self._days_of([numbers.groups()], self._order):
+            if alone != self._order:
+                self._remark(numbers[0], self._order)
+            return self._order
+        if alone is None and re.search(r"\d [AP]M\b", text):
+            self._order = "month"  # a clock of 12 h in capitals, as programs write it for the United States
+            self._remark(numbers[0], self._order)
+            return self._order
+        return alone
+
+    def _remark(self, text: str, order: str) -> None:
+        names = {"day": "day, month, year", "month": "month, day, year", "year": "year, month, day"}
+        remark = f"Dates such as {text} were read as {names[order]}."
+        if not any(before.startswith("Dates such as") for before in self.remarks):
+            self.remarks.append(remark)
 
 
 def has_time(content: bytes) -> bool:
@@ -210,6 +280,16 @@ def _moment_of(found: re.Match[str]) -> datetime:
         return moment.replace(tzinfo=timezone(-shift if offset[0] == "-" else shift))
     if found["utc"] or found["zone"] in _HOURS:
         return moment.replace(tzinfo=_zone_of(found["zone"] or "UTC"))
+    return moment
+
+
+def _moment_of_python(found: re.Match[str]) -> datetime:
+    year, month, day, hour, minute, second, micros = [*map(int, found[1].split(", ")), 0, 0][:7]
+    moment = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001
+    if found["utc"] or found["zone"]:
+        return moment.replace(tzinfo=UTC if found["utc"] else ZoneInfo(found["zone"]))
+    if found["seconds"] or found["days"]:
+        return moment.replace(tzinfo=timezone(timedelta(int(found["days"] or 0), int(found["seconds"] or 0))))
     return moment
 
 
