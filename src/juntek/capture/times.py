@@ -2,7 +2,7 @@
 
 A time with its offset, or seconds (milliseconds, microseconds, nanoseconds) since 1970, is taken wherever it stands. A
 local time needs a zone that the owner has told; a date without its year the moment after which nothing can have been
-written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once for the file (`_judge`).
+written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once for the file (`dates`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from juntek.capture.dates import DateOrder
+
 NO_TIME = "without a time and its offset from UTC"
 NO_DATE = "with a time of day but without a date"
 NO_ZONE = "with a local time and without its offset from UTC (--time-zone tells it)"
@@ -24,7 +26,6 @@ NOT_BELIEVED = "with a time before 1970 or after 2099"
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _OLDEST_EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _DAY = timedelta(days=1)
-_MOST_DATES = 1000
 _PLAIN_ISO = re.compile(
     rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
 )
@@ -52,14 +53,6 @@ _IN_WORDS = re.compile(
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
-_NUMBERS = re.compile(r"(?<![\w./:-])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)(?=[,; \t\"])")
-_ORDERS = {"day": (2, 1, 0), "month": (2, 0, 1), "year": (0, 1, 2)}
-"""Where year, month and day stand, by what comes first."""
-_USUAL = {".": "day", "-": "year"}
-"""What comes first by the mark between the numbers, where nothing else tells."""
-_FIRST_YEAR = 2016
-"""Before there were meters; no year of two digits is an earlier one."""
-_DOTS = re.compile(r"\b\d{1,2}\.\d{1,2}\.\d\d")
 _OF_PYTHON = re.compile(
     r"datetime\.datetime\((\d{4}(?:, \d{1,6}){4,6})(?:, fold=1)?(?:, tzinfo=(?:"
     r"(?P<utc>datetime\.timezone\.utc|tzutc\(\)|<UTC>)|(?:<DstTzInfo |[\w.]+\(key=)'(?P<zone>[\w/+-]+)'"
@@ -85,16 +78,12 @@ class LineTimes:
         """Whether any time was read as one of `zone`."""
         self.remarks: list[str] = []
         """Sentences for the owner on how the recording was read."""
-        self._dates: dict[tuple[str, ...], None] = {}
-        self._order: str | None = None
+        self._order = DateOrder()
         self._last = 0.0
 
     def look_ahead(self, block: bytes) -> None:
-        """Learn from a part of the recording in which order its dates have their numbers."""
-        found = dict.fromkeys(map(re.Match.groups, _NUMBERS.finditer(block.decode("latin-1"))))
-        if found.keys() - self._dates.keys() and len(self._dates) < _MOST_DATES:
-            self._dates |= found
-            self._order = self._judge([*self._dates])
+        """Learn from a part of the recording, its beginning or its end, in which order its dates have their numbers."""
+        self._order.learn(block, self._last_day())
 
     def read(self, content: bytes) -> float | None:
         """Return s since 1970 of a line whose frames were taken out; None where it does not tell."""
@@ -165,12 +154,17 @@ class LineTimes:
         for found in _IN_WORDS.finditer(text):
             yield self._in_words(found[0])
 
+    def _last_day(self) -> date | None:
+        return None if self.until is None else datetime.fromtimestamp(self.until, self.zone or UTC).date()
+
     def _in_words(self, text: str) -> tuple[datetime | None, str]:
         from dateutil.parser import parse  # noqa: PLC0415 - most logs do without
 
-        order = self._order_of(text)
+        order = self._order.of(text, self._last_day())
         if order is None:
             return None, TWO_DAYS
+        if self._order.remark and self._order.remark not in self.remarks:
+            self.remarks.append(self._order.remark)
         plain = _for_dateutil(text)
 
         def read(year: int) -> datetime:
@@ -192,66 +186,6 @@ class LineTimes:
                 if (moment := read(year)).replace(tzinfo=None) <= end:
                     return moment, ""
         return None, NO_TIME
-
-    def _judge(self, dates: list[tuple[str, ...]]) -> str | None:
-        """Return what comes first in all of some dates, None where nobody can know.
-
-        Of the orders in which all are days, none after the recording was closed, it is the one whose last day is the
-        day of that, else the one in which they lie closest together, else what is usual for the mark between them.
-        """
-        days = {order: found for order in _ORDERS if (found := self._days_of(dates, order))}
-        today = [order for order, found in days.items() if max(found) == self._end_day()]
-        if len(days) > 1 and len(today) != 1:
-            spans = sorted((max(found) - min(found), order) for order, found in days.items())
-            today = [spans[0][1]] if spans[0][0] * 2 < spans[1][0] else []
-        if len(days) > 1 and today:
-            return today[0]
-        usual = [order for order in days if _USUAL.get(dates[0][1], "") == order]
-        likely = usual or [order for order in days if order != "year"] or [*days]
-        is_same = len({tuple(days[order]) for order in likely}) == 1
-        return likely[0] if is_same else None
-
-    def _days_of(self, dates: list[tuple[str, ...]], order: str) -> list[date]:
-        """Return dates read in an order; none where one is no day, or cannot be that of a recording."""
-        places = _ORDERS[order]
-        found, end = [], self._end_day()
-        for first, _, second, third in dates:
-            parts = first, second, third
-            year, month, day = (int(parts[place]) for place in places)
-            short = len(parts[places[0]]) < 4
-            try:
-                one = date(year + 2000 * short, month, day)
-            except ValueError:
-                return []
-            if (short and one.year < _FIRST_YEAR) or (end is not None and one > end + _DAY):
-                return []
-            found.append(one)
-        return found
-
-    def _end_day(self) -> date | None:
-        return None if self.until is None else datetime.fromtimestamp(self.until, self.zone or UTC).date()
-
-    def _order_of(self, text: str) -> str | None:
-        """Return what comes first in a date, None where nobody can know."""
-        numbers = _NUMBERS.search(text)
-        if numbers is None:
-            return "day" if _DOTS.search(text) else "month"
-        alone = self._judge([numbers.groups()])
-        if self._order is not None and self._days_of([numbers.groups()], self._order):
-            if alone != self._order:
-                self._remark(numbers[0], self._order)
-            return self._order
-        if alone is None and re.search(r"\d [AP]M\b", text):
-            self._order = "month"  # a clock of 12 h in capitals, as programs write it for the United States
-            self._remark(numbers[0], self._order)
-            return self._order
-        return alone
-
-    def _remark(self, text: str, order: str) -> None:
-        names = {"day": "day, month, year", "month": "month, day, year", "year": "year, month, day"}
-        remark = f"Dates such as {text} were read as {names[order]}."
-        if not any(before.startswith("Dates such as") for before in self.remarks):
-            self.remarks.append(remark)
 
 
 def has_time(content: bytes) -> bool:

@@ -49,7 +49,9 @@ def decode(
         writer = Writer(chosen, sys.stdout.write)
         status = os.fstat(source.fileno())
         times.until = status.st_mtime
-        recording = Recording(times, ends=stat.S_ISREG(status.st_mode))
+        recording = Recording(times, ends=(is_file := stat.S_ISREG(status.st_mode)))
+        if is_file:  # its end tells with its beginning in which order its dates have their numbers
+            times.look_ahead(os.pread(source.fileno(), BLOCK, max(0, status.st_size - BLOCK)))
         for block in _read_blocks(file, source.fileno()):
             for chunk, events in listen(bus, _read_chunks(file, block, recording)):
                 writer.add(events, chunk.time)
