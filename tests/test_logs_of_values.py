@@ -107,6 +107,8 @@ ONE_BY_ONE: dict[str, tuple[str, One]] = {
         {"tst": at.isoformat(), "topic": f"house/kg/{name}", "payload": str(value)}) + "\n"),
     "openHAB": ("", lambda at, name, value:
                 f"{at:%Y-%m-%d %H:%M:%S}.000 [INFO ] [Event] - Item 'Kg_{name}' changed from 1.5 to {value}\n"),
+    "ioBroker": ("", lambda at, name, value: f"{at:%Y-%m-%d %H:%M:%S} info: javascript.0 kg.0.{name} = {value}\n"),
+    "Prometheus": ("", lambda at, name, value: f'juntek_{name}{{meter="house"}} {value} {at.timestamp() * 1000:.0f}\n'),
     "FHEM": ("", lambda at, name, value: f"{at:%Y-%m-%d_%H:%M:%S} kg {name}: {value}\n"),
 }  # fmt: skip
 
@@ -116,6 +118,49 @@ def test_values_one_by_one_are_joined_by_their_time(head: str, write: One) -> No
     data = head + one_by_one(write)
     check(data.encode())
     check(data.encode(), cut=7)
+
+
+LISTS: dict[str, Callable[[str, list[tuple[datetime, float]]], object]] = {
+    "Home Assistant": lambda name, states: [[
+        {"state": str(value), "last_changed": at.isoformat()} | ({} if number else {"entity_id": f"sensor.kg_{name}"})
+        for number, (at, value) in enumerate(states)
+    ]],
+    "openHAB": lambda name, states: {"name": f"Kg_{name}", "datapoints": "3", "data": [
+        {"time": int(at.timestamp() * 1000), "state": str(value)} for at, value in states
+    ]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", LISTS.values(), ids=LISTS)
+def test_lists_of_states_are_joined(write: Callable[[str, list[tuple[datetime, float]]], object]) -> None:
+    columns = zip(NAMES, zip(*VALUES, strict=True), strict=True)
+    check("".join(json.dumps(write(n, [*zip(LOCAL, values, strict=True)])) + "\n" for n, values in columns).encode())
+
+
+LINES: dict[str, Callable[[datetime, float, float, float], str]] = {
+    "words": lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S} INFO Voltage: {v} V, Current: {i} A, Remaining: {q} Ah\n",
+    "logfmt": lambda at, v, i, q: f"time={at.isoformat()} level=info voltage={v} current={i} remaining_capacity={q}\n",
+    "line protocol": lambda at, v, i, q: (
+        f"kg,host=a voltage={v},current={i},remaining_ah={q} {at.timestamp() * 1e9:.0f}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("write", LINES.values(), ids=LINES)
+def test_several_values_on_a_line_are_a_reading(write: Callable[[datetime, float, float, float], str]) -> None:
+    check("".join(write(at, *values) for at, values in zip(LOCAL, VALUES, strict=True)).encode())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "over_voltage=58.4 over_current=200",
+        "Max Voltage: 58.4 V, Max Current: 200 A",
+        "grid voltage=230 battery voltage=52 current=3",
+    ],
+)
+def test_a_line_that_may_say_something_else_says_nothing(line: str) -> None:
+    assert [event for event in events(f"2024-05-13 08:00:00 {line}\n".encode()) if isinstance(event, Reading)] == []
 
 
 @pytest.mark.parametrize("head", [head for head, _ in ONE_BY_ONE.values() if head])

@@ -22,7 +22,7 @@ _FEW, _NEARLY_ALL = 0.75, 0.9
 FRAME_START = re.compile(rb":[RrWw][0-9]{2}=")
 _LINE_ENDS = re.compile(
     rb"\\+(?:[rn]|x0[adAD]|u000[adAD]|01[25]|0x0[adAD])|#01[25]|<(?:0x)?(?:CR|LF|0[aAdD]|\\[rn])>"
-    rb"|[\[{(](?:CR|LF|0[ADad])[\]})]|\^[MJ]|&#1[03];|%0[AaDd]|\xe2\x90[\x8a\x8d]|\xe2\x86\xb5",
+    rb"|[\[{(](?:CR|LF|0[ADad])[\]})]|\^[MJ]|&#1[03];|%0[AaDd]|\xe2\x90[\x8a\x8d]|\xe2\x86\xb5|(?<=[0-9],)\.\.?(?=[\"'\s]|$)",
 )
 _COLOUR = re.compile(rb"(?:\x1b|\^\[|#033|\\+x1[bB]|\\+u001[bB]|\\+033)\[[0-9;]*[A-Za-z]")
 _URL_ENCODED = re.compile(rb"%3[aA][RrWw][0-9]{2}%3[dD]")
@@ -50,6 +50,8 @@ _HEX = re.compile(
     rb"(?:(?P<gap>'?[:;,.\-]?(?: |)'?)(?P=mark)[0-9A-Fa-f]{2}(?P=unit)"
     rb"(?:(?P=gap)(?P=mark)[0-9A-Fa-f]{2}(?P=unit))*)?(?![0-9A-Za-z])"
 )
+_HEX_WORDS = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8} ){3,}(?:[0-9A-Fa-f]{2}){1,4}(?![0-9A-Za-z])")
+_PAIR_BY_CHANCE = 2
 _HEX_BYTE = re.compile(rb"(?:0x|\\x|%|\$)?([0-9A-Fa-f]{2})")
 _DECIMAL = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?P<gap>[:;,] ?| )[0-9]{1,3}(?:(?P=gap)[0-9]{1,3}){2,}(?![0-9.])")
 _SURE = 16
@@ -71,8 +73,13 @@ def read_run(content: bytes, least: int = 4) -> tuple[int, bytes] | None:
 
 
 def _runs(content: bytes) -> Iterator[tuple[int, bytes]]:
-    for run in _HEX.finditer(content):
-        yield run.start(), bytes.fromhex(b"".join(_HEX_BYTE.findall(run[0])).decode())
+    at = 0
+    while run := _HEX.search(content, at):
+        data = bytes.fromhex(b"".join(_HEX_BYTE.findall(run[0])).decode())
+        yield run.start(), data
+        at = run.end() if len(data) != _PAIR_BY_CHANCE else run.start() + 2  # a number before the run is none of it
+    for run in _HEX_WORDS.finditer(content):
+        yield run.start(), bytes.fromhex(run[0].decode())
     for run in _DECIMAL.finditer(content):
         numbers = [int(number) for number in re.findall(rb"[0-9]+", run[0])]
         if max(numbers) < 256:

@@ -26,8 +26,8 @@ from juntek.capture.forms import (
 )
 from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
 from juntek.capture.marks import DATED, MAY_SAY, record_after
-from juntek.capture.records import Record, RecordLines, texts_of, time_of, unfold
-from juntek.capture.series import Series, value_in_line, value_in_record
+from juntek.capture.records import Record, RecordLines, rows_of, texts_of, time_of
+from juntek.capture.series import Series, value_in_record, values_in_line
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 
@@ -53,7 +53,7 @@ _DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _BEGINS_WITH_TIME = re.compile(
     rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|\w+ raw data at "
-    rb"|[A-Z][a-z]{2},? )?\d"
+    rb"|[A-Z][a-z]{2},? |[TU] )?\d"
 )
 
 
@@ -123,15 +123,17 @@ class LogLines:
     # A line, by what it is ------------------------------------------------------------------------------------
 
     def _read_record(self, record: Record) -> list[Chunk]:
+        rows = rows_of(record)
+        return [chunk for row in rows for chunk in self._read_row(row, alone=len(rows) == 1)]
+
+    def _read_row(self, record: Record, *, alone: bool) -> list[Chunk]:
         raw = record.get("raw")
-        if parts := unfold(record):
-            return [chunk for part in parts for chunk in self._read_record(part)]
         texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*texts_of(record)]
         said = next((text for text in texts if FRAME_START.search(text)), None)
         if said is None and (reading := reading_of(record, time_of(record, self._times))):
             return [Chunk(reading.time, b"", reading)]
         if said is None and self._series is not None and (one := value_in_record(record)):
-            return self._series.add(one, time_of(record, self._times))
+            return (self._series.add if alone else self._series.hold)(one, time_of(record, self._times))
         if said is None:
             said = next((text for text in texts if b"," in text or read_run(text, 8)), b"")
         return self._read_text(said, lambda text: time_of(record, self._times) or self._times.read(text))
@@ -149,8 +151,12 @@ class LogLines:
         ended = self._end_packet() if self._packet else []
         if (byte := read_byte(content)) is not None:
             return ended + self._take(b"\0" + byte.who, byte.data, tell(byte.time) if byte.time else None)
-        if self._series is not None and (one := value_in_line(content)):
-            return ended + self._series.add(one, tell(content[: one.start]))
+        if self._series is not None and not self._waiting:
+            values, rest = values_in_line(content)
+            time = tell(rest) if values else None
+            ended += [chunk for one in values for chunk in self._series.add(one, time)]
+            if values:
+                return ended
         if labelled := record_after(content):
             label, record = labelled
             if reading := reading_of(record, time_of(record, self._times) or tell(label)):

@@ -12,33 +12,39 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, unit_of
+from juntek.capture.records import NAME_KEYS
 from juntek.exchange import Chunk
+from juntek.quantity import QUANTITIES
 
 MOMENT = 0.5
 """s within which values are of one moment."""
 _MOST_NAMES = 4096
+_MOST_VALUES = 1_000_000
+"""Values that wait for the end, to be put in the order of time."""
 _MOST_TOLD = 8
 _ONLY_OF_BATTERIES = ("state_of_charge", "remaining_capacity", "nominal_capacity")
 _DOMAIN = re.compile(r"^(?:(?:homeassistant|sensor|stat|tele)_)+")
 """What stands before whose a value is, and says nothing."""
 
-_VALUE = (
-    rb"(?P<value>[+-]?\d+(?:\.\d+)?(?: ?[A-Za-z%\xb0-\xff]+)?|unavailable|unknown|NULL|UNDEF|(?:dis)?charging|idle)"
-)
+_NUMBER = rb"[+-]?\d+(?:\.\d+)?"
+_VALUE = rb"(?P<value>" + _NUMBER + rb"(?: ?[A-Za-z%\xb0-\xff]+)?|unavailable|unknown|NULL|UNDEF|(?:dis)?charging|idle)"
 _LINES = tuple(
-    re.compile(form)
-    for form in (
-        rb"'(?P<name>[^']+)'(?: >>|: Sending state) " + _VALUE,  # ESPHome
-        rb"Item '(?P<name>\w+)' (?:changed from .* to|updated to|received update) "
-        + _VALUE
-        + rb"(?: \(.*\))?$",  # openHAB
-        rb"new_state=<state (?P<name>[\w.]+)=" + _VALUE + rb";",  # Home Assistant
-        rb"(?:^|\s)(?P<name>[\w.-]+(?:/[\w.-]+)+)[:=]? " + _VALUE + rb"$",  # mosquitto_sub -v
-        rb"^\d{4}-\d\d-\d\d_\S+ (?P<name>\S+ [\w.-]+): " + _VALUE + rb"$",  # FHEM
+    re.compile(before + _VALUE + after)
+    for before, after in (
+        (rb"'(?P<name>[^']+)'(?: >>|: Sending state) ", rb""),  # ESPHome
+        (rb"Item '(?P<name>\w+)' (?:changed from .* to|updated to|received update) ", rb"(?: \(.*\))?$"),  # openHAB
+        (rb"new_state=<state (?P<name>[\w.]+)=", rb";"),  # Home Assistant
+        (rb"(?:^|\s)(?P<name>[\w-]+(?:[/.][\w-]+)+)(?: =|[:=])? ", rb"$"),  # mosquitto_sub -v, ioBroker
+        (rb"^\d{4}-\d\d-\d\d_\S+ (?P<name>\S+ [\w.-]+): ", rb"$"),  # FHEM
+        (rb"^(?P<name>[A-Za-z_:][\w:]*\{[^}]*\}) ", rb"(?: \d{10,13})?$"),  # Prometheus
     )
 )
-_MAY_BE_VALUE = re.compile(rb"[0-9A-Za-z%\xb0-\xff;)]$|decimals")
-_NAME_KEYS = ("topic", "entity_id", "item", "_field", "metric", "statistic_id", "name")
+"""One value on a line, with its name."""
+_PAIR = re.compile(
+    rb"((?:[A-Za-z\x80-\xff]+[ _])?[A-Za-z\x80-\xff][\w\x80-\xff]*) ?[=:] ?\"?"
+    rb"(" + _NUMBER + rb"(?: ?[A-Za-z%\xb0-\xff]{1,3}(?![\w=:]))?)"
+)
+"""Of several values on a line, each with its name."""
 _VALUE_KEYS = ("payload", "state", "_value", "value")
 
 
@@ -48,37 +54,42 @@ class Named(NamedTuple):
     owner: str
     key: str
     value: Value
-    start: int
-    """Where its name begins in its line."""
 
 
-def named(name: str, value: str, start: int = 0) -> Named | None:
+def named(name: str, value: str) -> Named | None:
     """Return a value by its name; None where the name is of no quantity."""
     key, unit, owner = owned_quantity(name)
-    return (
-        None
-        if key is None
-        else Named(_DOMAIN.sub("", f"{owner}_").strip("_"), key, (value, unit_of(value) or unit), start)
-    )
+    owner = _DOMAIN.sub("", f"{owner}_").strip("_")
+    return None if key is None else Named(owner, key, (value, unit_of(value) or unit))
 
 
-def value_in_line(content: bytes) -> Named | None:
-    """Return the one value in a line of a log; None for any other line."""
-    if not _MAY_BE_VALUE.search(content):
-        return None
+def values_in_line(content: bytes) -> tuple[list[Named], bytes]:
+    """Return the values in a line of a log, none in most, and the line without them."""
     for form in _LINES:
-        if found := form.search(content):
-            return named(
-                found["name"].decode("utf-8", "replace"), found["value"].decode("utf-8", "replace"), found.start("name")
-            )
-    return None
+        found = form.search(content)
+        if found and (one := named(_text(found["name"]), _text(found["value"]))):
+            return [one], content[: found.start("name")] + b" " + content[found.end("value") :]
+    values, rest = [], content
+    for pair in _PAIR.finditer(content):
+        one = named(_text(pair[1]), _text(pair[2]))
+        if one is not None and one.key in QUANTITIES:
+            values.append(one)
+            rest = rest.replace(pair[0], b" ", 1)
+    owners = {one.key: {other.owner for other in values if other.key == one.key} for one in values}
+    if not all(len(owners.get(key, ())) == 1 for key in NEEDED):
+        return [], content
+    return [one._replace(owner="") for one in values if len(owners[one.key]) == 1], rest
 
 
 def value_in_record(record: Mapping[str, Any]) -> Named | None:
     """Return the one value in a record with a name and a value; None for any other record."""
-    name = next((record[key] for key in _NAME_KEYS if isinstance(record.get(key), str)), None)
+    name = next((record[key] for key in NAME_KEYS if isinstance(record.get(key), str)), None)
     value = next((record[key] for key in _VALUE_KEYS if isinstance(record.get(key), str | int | float)), None)
     return None if name is None or value is None or value is True or value is False else named(name, str(value))
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
 
 
 class Series:
@@ -91,12 +102,18 @@ class Series:
         """Whose value each quantity of the meter is."""
         self._new: set[str] = set()
         self._time: float | None = None
+        self._held: list[tuple[float | None, Named]] = []
+
+    def hold(self, one: Named, time: float | None) -> list[Chunk]:
+        """Take a value that may be older than those before: it waits for the end."""
+        self._held.append((time, one))
+        return self.finish() if len(self._held) > _MOST_VALUES else []
 
     def add(self, one: Named, time: float | None) -> list[Chunk]:
         """Take the next value; return the reading of the moment that it ends, where it ends one."""
         is_later = time is not None and self._time is not None and time - self._time > MOMENT
-        ended = self.finish() if (one.key in self._new and self._is_of_meter(one)) or is_later else []
-        if len(self._known) < _MOST_NAMES:
+        ended = self._end_moment() if (one.key in self._new and self._is_of_meter(one)) or is_later else []
+        if len(self._known) < _MOST_NAMES or (one.owner, one.key) in self._known:
             self._known[one.owner, one.key] = one.value
         if self._owner is None and all((one.owner, key) in self._known for key in NEEDED):
             self._choose(one.owner)
@@ -106,7 +123,12 @@ class Series:
         return ended
 
     def finish(self) -> list[Chunk]:
-        """Return the reading of the last moment."""
+        """Return the readings that are left."""
+        held, self._held = self._held, []
+        held.sort(key=lambda pair: pair[0] or 0.0)
+        return [chunk for time, one in held for chunk in self.add(one, time)] + self._end_moment()
+
+    def _end_moment(self) -> list[Chunk]:
         time, self._time = self._time, None
         if not self._new or self._owner is None:
             return []

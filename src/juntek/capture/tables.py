@@ -12,13 +12,11 @@ from collections.abc import Sequence
 
 from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, quantity_of
 from juntek.capture.forms import FRAME_START
-from juntek.capture.series import Named, Series, named
+from juntek.capture.series import Series, named
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 from juntek.quantity import QUANTITIES
 
-_MOST_VALUES = 1_000_000
-"""Values that wait for the end of a table, to be put in the order of time."""
 _OF_INFLUXDB = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 """In a table drawn by InfluxDB 3 times are UTC."""
 _APART = 60.0
@@ -46,7 +44,6 @@ class Table:
     def __init__(self, names: Sequence[str], delimiter: str, times: LineTimes) -> None:
         self._delimiter = delimiter
         self._times = times
-        self._values: list[tuple[float | None, Named]] = []
         self._series = Series()
         self._parts: dict[str, tuple[float, Value]] | None = {}
         """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
@@ -136,10 +133,8 @@ class Table:
         return [Chunk(reading.time, b"", reading)]
 
     def finish(self) -> list[Chunk]:
-        """Return the readings in values that came one by one, in the order of time."""
-        values, self._values = self._values, []
-        values.sort(key=lambda pair: pair[0] or 0.0)
-        chunks = [chunk for time, one in values for chunk in self._series.add(one, time)] + self._series.finish()
+        """Return the readings in values that came one by one."""
+        chunks = self._series.finish()
         if chunks:
             self._tell(self._series.describe())
         return chunks
@@ -152,9 +147,9 @@ class Table:
             self._take_names(cells)
         one = named(name, value)
         place = self._places["time"]
-        if one is not None and place < len(cells):
-            self._values.append((self._time_of({"time": (cells[place], self._columns[place][1])}), one))
-        return self.finish() if len(self._values) > _MOST_VALUES else []
+        if one is None or place >= len(cells):
+            return []
+        return self._series.hold(one, self._time_of({"time": (cells[place], self._columns[place][1])}))
 
     def _time_of(self, values: dict[str, Value]) -> float | None:
         when = " ".join(values[key][0] for key in ("date", "time") if key in values)

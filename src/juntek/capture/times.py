@@ -40,7 +40,14 @@ _ISO = re.compile(
     r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?=:00\b|(?![\d.:]))|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
     r"|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
 )
-_MONTH = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)[a-zä]*\.?"
+_MONTHS = {
+    "Jan": "jan gen ene jän", "Feb": "feb fév fev", "Mar": "mar mär mrz mrt", "Apr": "apr avr abr",
+    "May": "may mai mag mei maj", "Jun": "jun juin giu", "Jul": "jul juil lug", "Aug": "aug aoû ago", "Sep": "sep set",
+    "Oct": "oct okt ott out", "Nov": "nov", "Dec": "dec dez déc dic des",
+}  # fmt: skip
+"""How months begin in the languages of Western Europe."""
+_MONTH_OF = {word: month for month, words in _MONTHS.items() for word in words.split()}
+_MONTH = rf"(?:(?i:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})[a-zäûéç]*\.?)"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?:\s?(?:GMT|UTC)?[+-]\d\d:?\d\d\b|\s[A-Z]{3,4}\b)"
 _IN_WORDS = re.compile(
@@ -51,6 +58,12 @@ _IN_WORDS = re.compile(
     rf"|{_CLOCK}[, ]+(?:\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|\d{{4}}-\d\d-\d\d)(?![ T]\d\d:)){_ZONE}?"
 )
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
+_LOOSE = re.compile(
+    r"(?<![\d.])((?:19|20)\d\d)(?:[年년.] ?|([-/.]))(\d{1,2})(?(2)\2|[月월.] ?)(\d{1,2})(?![\d/-])"
+    r"(?:[日일.]\.?)?,?[T ]?(?:([上下]午|오[전후]|午[前後]) ?(\d{1,2}:\d\d(?::\d\d)?))?"
+)
+"""A date with its year first and other marks or without zeros, as in China, Japan and Korea."""
+_AFTERNOON = ("下午", "오후", "午後")
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 _OF_PYTHON = re.compile(
@@ -59,7 +72,6 @@ _OF_PYTHON = re.compile(
     r"|datetime\.timezone\(datetime\.timedelta\((?:days=(?P<days>-1))?(?:, )?(?:seconds=(?P<seconds>\d+))?\)\)))?"
 )
 """As a program in Python prints a time."""
-_OTHER_MONTHS = {"Mär": "Mar", "Mrz": "Mar", "Mai": "May", "Okt": "Oct", "Dez": "Dec"}
 _HOURS = {
     "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,
     "MSK": 3, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8,
@@ -90,7 +102,7 @@ class LineTimes:
         plain = _PLAIN_ISO.match(content)
         if plain is not None:
             return self.read_iso(plain[1])
-        text = content.decode("utf-8", "replace").replace("\u2212", "-")
+        text = _LOOSE.sub(_as_iso, content.decode("utf-8", "replace").replace("\u2212", "-"))
         lack, local = NO_TIME, None
         for moment, problem in self._moments(text):
             if moment is None:
@@ -201,6 +213,13 @@ def _seconds_of(number: float) -> float | None:
     return None
 
 
+def _as_iso(found: re.Match[str]) -> str:
+    if found[2] and len(found[3] + found[4]) == 4:
+        return found[0]
+    half = f" {'PM' if found[5] in _AFTERNOON else 'AM'}" if found[5] else ""
+    return f"{found[1]}-{found[3]:0>2}-{found[4]:0>2} {found[6] or ''}{half}"
+
+
 def _moment_of(found: re.Match[str]) -> datetime:
     fraction = ((found["dot"] or found["comma"] or "") + "000000")[:6]
     year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
@@ -240,6 +259,11 @@ def _for_dateutil(text: str) -> str:
     text = re.sub(r"(\d/[A-Z][a-z]{2}/\d{4}):", r"\1 ", text).replace(",", ".") if ":" in text else text
     text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)", "", text)  # whose sign dateutil turns round, as POSIX does
     text = re.sub(r"(\d)\.(?= )|(?<=[a-z])\.", r"\1", text)
-    for other, english in _OTHER_MONTHS.items():
-        text = re.sub(rf"\b{other}[a-zä]*", english, text)
-    return text
+    return re.sub(rf"(?<![^\W\d_]){_MONTH}", _english_month, text)
+
+
+def _english_month(found: re.Match[str]) -> str:
+    word = found[0].lower()
+    return next(
+        month for start, month in sorted(_MONTH_OF.items(), key=lambda pair: -len(pair[0])) if word.startswith(start)
+    )
