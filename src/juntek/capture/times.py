@@ -59,8 +59,9 @@ _IN_WORDS = re.compile(
 )
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
 _LOOSE = re.compile(
-    r"(?<![\d.])((?:19|20)\d\d)(?:[年년.] ?|([-/.]))(\d{1,2})(?(2)\2|[月월.] ?)(\d{1,2})(?![\d/-])"
-    r"(?:[日일.]\.?)?,?[T ]?(?:([上下]午|오[전후]|午[前後]) ?(\d{1,2}:\d\d(?::\d\d)?))?"
+    r"(?<![\d.])(?P<year>(?:19|20)\d\d)(?:[年년.] ?|(?P<mark>[-/.]))(?P<month>\d{1,2})(?(mark)(?P=mark)|[月월.] ?)"
+    r"(?P<day>\d{1,2})(?:[日일.]\.?)?[T, ]*(?P<half>[上下]午|오[전후]|午[前後])? ?"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
 )
 """A date with its year first and other marks or without zeros, as in China, Japan and Korea."""
 _AFTERNOON = ("下午", "오후", "午後")
@@ -102,7 +103,7 @@ class LineTimes:
         plain = _PLAIN_ISO.match(content)
         if plain is not None:
             return self.read_iso(plain[1])
-        text = _LOOSE.sub(_as_iso, content.decode("utf-8", "replace").replace("\u2212", "-"))
+        text = content.decode("utf-8", "replace").replace("\u2212", "-")
         lack, local = NO_TIME, None
         for moment, problem in self._moments(text):
             if moment is None:
@@ -157,13 +158,13 @@ class LineTimes:
 
     def _moments(self, text: str) -> Iterator[tuple[datetime | None, str]]:
         """Yield the times in a text, without an offset where there is none, or what is wrong with one."""
-        for found in _ISO.finditer(text):
-            with suppress(ValueError, OverflowError):
-                yield _moment_of(found), ""
-        for found in _OF_PYTHON.finditer(text):
-            with suppress(ValueError, LookupError):
-                yield _moment_of_python(found), ""
-        for found in _IN_WORDS.finditer(text):
+        is_found = False
+        for form, read in ((_ISO, _moment_of), (_OF_PYTHON, _moment_of_python), (_LOOSE, _moment_of_loose)):
+            for found in form.finditer(text) if not is_found else ():
+                with suppress(ValueError, OverflowError, LookupError):
+                    yield read(found), ""
+                    is_found = True
+        for found in _IN_WORDS.finditer(text) if not is_found else ():
             yield self._in_words(found[0])
 
     def _last_day(self) -> date | None:
@@ -213,11 +214,11 @@ def _seconds_of(number: float) -> float | None:
     return None
 
 
-def _as_iso(found: re.Match[str]) -> str:
-    if found[2] and len(found[3] + found[4]) == 4:
-        return found[0]
-    half = f" {'PM' if found[5] in _AFTERNOON else 'AM'}" if found[5] else ""
-    return f"{found[1]}-{found[3]:0>2}-{found[4]:0>2} {found[6] or ''}{half}"
+def _moment_of_loose(found: re.Match[str]) -> datetime:
+    year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
+    if found["half"]:
+        hour = hour % 12 + 12 * (found["half"] in _AFTERNOON)
+    return datetime(year, month, day, hour, minute, int(found["second"] or 0))  # noqa: DTZ001
 
 
 def _moment_of(found: re.Match[str]) -> datetime:
