@@ -63,29 +63,26 @@ class Table:
         for name in _BEGINS:
             if "time" not in self._places and name in plain:
                 self._places["time"] = plain.index(name)
-        if not self.has_readings:
+        if not self._has_readings():
             self._find_owned()
         self._has_frames = self._delimiter == "|" or any(name in _PERIOD for name in plain)
 
     @classmethod
     def of(cls, line: str, times: LineTimes) -> Table | None:
         """Return the table that a line begins; None where its columns have no name of a reading, a value or a frame."""
-        for delimiter in _DELIMITERS:
-            if delimiter in line.strip():
-                table = cls(_cells(line, delimiter), delimiter, times)
-                has_values = table._which is not None and table._what is not None and "time" in table._places
-                if delimiter != _BLANKS:
-                    return table if table.has_readings or has_values or table._may_have_frames() else None
-                return table if "time" in table._places and (table.has_readings or has_values) else None
-        return None
+        delimiter = next((mark for mark in _DELIMITERS if mark in line.strip()), None)
+        if delimiter is None:
+            return None
+        table = cls(_cells(line, delimiter), delimiter, times)
+        has_time, has_what = "time" in table._places, table._what is not None
+        has_values = has_time and table._which is not None and has_what
+        has_frames = has_time and table._has_frames and ("raw" in table._places or has_what)
+        if delimiter == _BLANKS:
+            return table if has_time and (table._has_readings() or has_values or has_frames) else None
+        return table if table._has_readings() or has_values or has_frames else None
 
-    @property
-    def has_readings(self) -> bool:
-        """Whether there is a column for each quantity that a reading needs."""
+    def _has_readings(self) -> bool:
         return all(key in self._places for key in NEEDED)
-
-    def _may_have_frames(self) -> bool:
-        return self._has_frames and "time" in self._places and ("raw" in self._places or self._what is not None)
 
     def _find_owned(self) -> None:
         """Take the columns of the first meter, where names begin with whose they are."""
@@ -104,16 +101,13 @@ class Table:
         time = self._places.get("time")
         if not self._has_frames or place is None or time is None or max(place, time) >= len(cells):
             return line
-        return (
-            f"{self._when(cells[time])} {cells[place]}"
-            if FRAME_START.search(cells[place].encode("utf-8", "replace"))
-            else line
-        )
+        has_frame = FRAME_START.search(cells[place].encode("utf-8", "replace")) and "," in cells[place]
+        return f"{self._when(cells[time])} {cells[place]}" if has_frame else line
 
     def read(self, line: str) -> list[Chunk]:
         """Return the readings that a row completes."""
         cells = _cells(line, self._delimiter)
-        if self._which is not None and self._what is not None and not self.has_readings:
+        if self._which is not None and self._what is not None and not self._has_readings():
             return self._read_value(cells, self._which, self._what)
         values: dict[str, Value] = {
             key: (cells[place], self._columns[place][1])

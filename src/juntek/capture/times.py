@@ -190,14 +190,13 @@ class LineTimes:
             )
 
         with suppress(ValueError, OverflowError):
-            if read(2000).year == read(2004).year:
-                return read(2000), ""
-            if self.until is None:
+            end = None if self.until is None else datetime.fromtimestamp(self.until, UTC).replace(tzinfo=None) + _DAY
+            moment = read(2004 if end is None else end.year)
+            if read(2000).year == moment.year:
+                return moment, ""
+            if end is None:
                 return None, NO_YEAR
-            end = datetime.fromtimestamp(self.until, UTC).replace(tzinfo=None) + _DAY
-            for year in (end.year, end.year - 1):
-                if (moment := read(year)).replace(tzinfo=None) <= end:
-                    return moment, ""
+            return moment if moment.replace(tzinfo=None) <= end else read(end.year - 1), ""
         return None, NO_TIME
 
 

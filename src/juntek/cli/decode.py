@@ -36,8 +36,8 @@ def decode(
 ) -> None:
     """Decode a recording of a bus.
 
-    It may be a capture, raw bytes, any text log with frames in it, as text or in hex, or a table of decoded values,
-    also packed by gzip, xz, bz2 or zip.
+    It may be a capture, raw bytes, any text log with frames in it, as text or in hex, or decoded values in a table
+    or one by one, also packed by gzip, xz, bz2, zstd or zip.
 
     Writes one object a line, in the order of the wire, with "kind": reading, settings, identity, request,
     acknowledgement or garbage. Garbage has a "reason"; it is no error.
