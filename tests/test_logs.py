@@ -295,6 +295,14 @@ def test_every_packing_is_opened(pack: Callable[[bytes], bytes], frames: list[by
     assert read(pack(log), cut=size) == [(START.timestamp(), frame) for frame in frames]
 
 
+def test_without_a_library_for_zstd_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = compress_zstd(b"a log\n")
+    for name in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DamagedError, match="zstd -d FILE"):
+        read(packed)
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, compress_zstd])
 def test_a_packed_file_that_ends_too_early_is_told(pack: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DamagedError):

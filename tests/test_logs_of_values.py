@@ -25,6 +25,8 @@ TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = 
                     lambda at, v, i, q: f"{at.isoformat()}\t{v}\t{abs(i)}\t{q}\tdischarging"),
     "UTC in the name": ("time (UTC),voltage,current,remaining",
                         lambda at, v, i, q: f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
+    "French": ("Date;Tension (V);Courant (A);restkapazität",
+               lambda at, v, i, q: f"{at:%d.%m.%Y %H:%M:%S};{v};{i};{q}"),
     "a percentage": ("time,voltage,current,soc,nominal_capacity",
                      lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q / 2.5},250"),
     "a drawn table": ("| time | voltage | current | remaining |\n|---|---|---|---|",

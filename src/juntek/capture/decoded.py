@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from juntek.capture.records import records_in
@@ -20,12 +21,12 @@ _NAMES = {
     "date": r"date|day|datum|tag",
     "address": r"address|addr|adresse|slave|no",
     "raw": r"raw|frame|line|message|msg|payload|data|bytes|rohdaten",
-    "voltage": r"voltage|volts?|u|v|vbat|ubat|spannung",
-    "current": r"current|amps?|amperes?|i|a|ibat|strom",
-    "power": r"power|watts?|w|p|leistung",
+    "voltage": r"voltage|volts?|u|v|vbat|ubat|spannung|tensi[oóã][no]?e?|spanning",
+    "current": r"current|amps?|amperes?|i|a|ibat|strom|stroom|courant|cor?riente|corrente",
+    "power": r"power|watts?|w|p|leistung|puissance|potencia|potenza|vermogen",
     "remaining_capacity": r"remaining(_(capacity|ah|charge))?|(capacity|ah)(_(ah|remaining|left))?|rest(kapazität)?",
     "state_of_charge": r"state_of_charge|soc|charge|capacity_pct|percent|battery(_level)?|ladezustand|ladung|ladestand",
-    "temperature": r"temperature|temp|temperatur|t|°c",
+    "temperature": r"temperature|temp|temperatur|température|temperatura|temperatuur|t|°c",
     "nominal_capacity": r"(nominal|full|total|rated|preset(_battery)?)_capacity(_ah)?|nennkapazität",
     "internal_resistance": r"(battery_)?(internal_)?resistance|innenwiderstand",
     "run_time": r"run_?time(_record)?|laufzeit",
@@ -70,29 +71,25 @@ Value = tuple[str, str]
 
 def quantity_of(name: str) -> tuple[str | None, str]:
     """Return what a column is by its name, None for what is not known, and its unit."""
-    unit, plain = _UNIT.search(name), _plain(name)
-    ending = _ENDING.search(plain)
-    said = (unit[1] if unit else ending[1] if ending else "").lower()
-    if plain in ("charged", "discharged"):
-        return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said
-    candidates = plain, _OWNER.sub("", plain), _ENDING.sub("", plain), _ENDING.sub("", _OWNER.sub("", plain))
-    for candidate in candidates:
-        for key, pattern in _PATTERNS.items():
-            if candidate == key or pattern.fullmatch(candidate):
-                return key, said
-    return None, ""
+    key, unit, owner = owned_quantity(name)
+    return (None, "") if _OWNER.sub("", f"{owner}_").strip("_") else (key, unit)
 
 
+@lru_cache(1024)
 def owned_quantity(name: str) -> tuple[str | None, str, str]:
     """Return what a value is by the end of its name, None for what is not known, its unit, and whose it is."""
     unit, words = _UNIT.search(name), _plain(name).split("_")
     for at in range(len(words)):
         plain = "_".join(words[at:])
+        ending = _ENDING.search(plain)
+        said = (unit[1] if unit else ending[1] if ending else "").lower()
+        owner = "_".join(words[:at])
+        if plain in ("charged", "discharged"):
+            return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said, owner
         for candidate in (plain, _ENDING.sub("", plain)):
             key = next((key for key, pattern in _PATTERNS.items() if pattern.fullmatch(candidate)), None)
             if key is not None and not (at and words[at - 1] in _ANOTHER):
-                ending = _ENDING.search(plain)
-                return key, (unit[1] if unit else ending[1] if ending else "").lower(), "_".join(words[:at])
+                return key, said, owner
     return None, "", ""
 
 

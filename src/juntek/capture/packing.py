@@ -32,7 +32,7 @@ _WIDE_TEXT = (
 
 
 class DamagedError(ValueError):
-    """A packed recording ends too early or is damaged."""
+    """A packed recording ends too early, is damaged, or needs a library that is not there."""
 
 
 class _Unpacker(Protocol):
@@ -61,12 +61,12 @@ def _opener(start: bytes) -> Callable[[], _Unpacker] | None:
     return _zstd_opener() if start.startswith(_ZSTD) else None
 
 
-def _zstd_opener() -> Callable[[], _Unpacker] | None:
+def _zstd_opener() -> Callable[[], _Unpacker]:
     for name in ("compression.zstd", "backports.zstd"):  # of Python 3.14, and the same for those before
         with suppress(ImportError):
             opener: Callable[[], _Unpacker] = import_module(name).ZstdDecompressor
             return opener
-    return None
+    raise DamagedError("it is packed by zstd; install juntek with its extra zstd, or unpack it with: zstd -d FILE")
 
 
 def files_in_zip(data: bytes) -> list[bytes]:
