@@ -96,6 +96,16 @@ TIMED: dict[str, Write] = {
     "UTC, of Python": lambda at, f: f"{{'at': {at.astimezone(UTC)!r}, 'raw': {f!r}}}\n",
     "zone, of Python": lambda at, f: f"{at!r} {f!r}\n",
     "offset, of Python": lambda at, f: f"{at.astimezone(timezone(timedelta(hours=-3)))!r} {f!r}\n",
+    "offset with a name, of Python": lambda at, f: (
+        f"{at.astimezone(timezone(timedelta(hours=5, minutes=30), 'IST'))!r} {f!r}\n"
+    ),
+    "pytz, of Python": lambda at, f: (
+        f"({at.replace(tzinfo=None)!r}"[:-1] + f", tzinfo=<DstTzInfo 'Europe/Berlin' CEST+2:00:00 DST>), {f!r})\n"
+    ),
+    "struct_time, of Python": lambda at, f: f"{at.timetuple()} {f!r}\n",
+    "year first, without marks": lambda at, f: f"{at:%y%m%d %H:%M:%S} {f}\n",
+    "year first, two digits, in columns": lambda at, f: f'{at:%y-%m-%d},{at:%H:%M:%S},"{f}"\n',
+    "year first, two digits, T": lambda at, f: f"{at:%y-%m-%dT%H:%M:%S} {f}\n",
     "year first, two digits": lambda at, f: f"{at:%y-%m-%d %H:%M:%S} {f}\n",
     "day first, dashes": lambda at, f: f"{at:%d-%m-%Y %H:%M:%S} {f}\n",
     "PuTTY, raw data": lambda at, f: f"Incoming raw data at {at:%Y-%m-%d %H:%M:%S}\n"

@@ -96,6 +96,11 @@ PERIOD = "2024-05-12T00:00:00Z,2024-05-14T00:00:00Z"
 ONE_BY_ONE: dict[str, tuple[str, One]] = {
     "Home Assistant": ("entity_id,state,last_changed\nsensor.attic_temperature,31.5,2024-05-13T06:00:00.000Z\n",
                        lambda at, name, value: f"sensor.kg_{name},{value},{utc(at)}\n"),
+    "Home Assistant, numbered": ("entity_id,state,last_changed\n",
+                                 lambda at, name, value: f"sensor.kg_{name}_2,{value},{utc(at)}\n"),
+    "with units": ("entity_id,state,unit,last_changed\n",
+                   lambda at, name, value: f"sensor.kg_{name},{value * 1000},m{'VA'[name == 'current']},{utc(at)}\n"
+                   if name != "remaining_capacity" else f"sensor.kg_{name},{value},Ah,{utc(at)}\n"),
     "Home Assistant, statistics": ("statistic_id,unit,start,min,max,mean\n",
                                    lambda at, name, value: f"sensor.kg_{name},,{utc(at)},-99,999,{value}\n"),
     "Home Assistant, SQLite": ("entity_id,state,last_updated_ts\n",
@@ -105,6 +110,9 @@ ONE_BY_ONE: dict[str, tuple[str, One]] = {
     "InfluxDB": (f"{ANNOTATED},result,table,_start,_stop,_time,_value,_field\n",
                  lambda at, name, value: f",,0,{PERIOD},{utc(at)},{value},{name}\n"),
     "mosquitto_sub -F": ("", lambda at, name, value: f"{at:%Y-%m-%dT%H:%M:%S%z} house/kg/{name} {value}\n"),
+    "JSON behind a topic": ("", lambda at, name, value:
+                            f'kg/{name} {{"value": {value}, "ts": {at.timestamp() * 1000}}}\n'),
+    "a topic in columns": ("", lambda at, name, value: f"{at:%Y-%m-%d %H:%M:%S}\tkg/{name}\t{value}\n"),
     "mosquitto_sub -F %J": ("", lambda at, name, value: json.dumps(
         {"tst": at.isoformat(), "topic": f"house/kg/{name}", "payload": str(value)}) + "\n"),
     "openHAB": ("", lambda at, name, value:

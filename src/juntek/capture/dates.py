@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-_NUMBERS = re.compile(r"(?<![\w./:-])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)(?=[,; \t\"])")
+_NUMBERS = re.compile(r"(?<![\w./:-])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)(?=[,;T_ \t\"])")
 _DOTS = re.compile(r"\b\d{1,2}\.\d{1,2}\.\d\d")
 _OF_AMERICA = re.compile(r"\d [AP]M\b")
 """A clock of 12 h in capitals, as programs write it for the United States."""

@@ -79,11 +79,12 @@ def quantity_of(name: str) -> tuple[str | None, str]:
 def owned_quantity(name: str) -> tuple[str | None, str, str]:
     """Return what a value is by the end of its name, None for what is not known, its unit, and whose it is."""
     unit, words = _UNIT.search(name), _plain(name).split("_")
+    number = words.pop() if len(words) > 1 and words[-1].isdecimal() else ""
     for at in range(len(words)):
         plain = "_".join(words[at:])
         ending = _ENDING.search(plain)
         said = (unit[1] if unit else ending[1] if ending else "").lower()
-        owner = "_".join(words[:at])
+        owner = "_".join([*words[:at], *number.split()])
         if plain in ("charged", "discharged"):
             return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said, owner
         for candidate in (plain, _ENDING.sub("", plain)):

@@ -151,17 +151,23 @@ class LogLines:
         ended = self._end_packet() if self._packet else []
         if (byte := read_byte(content)) is not None:
             return ended + self._take(b"\0" + byte.who, byte.data, tell(byte.time) if byte.time else None)
-        if self._series is not None and not self._waiting:
-            values, rest = values_in_line(content)
-            time = tell(rest) if values else None
-            ended += [chunk for one in values for chunk in self._series.add(one, time)]
-            if values:
-                return ended
-        if labelled := record_after(content):
+        values = self._read_values(content)
+        return ended + (self._read_text(content, tell) if values is None else values)
+
+    def _read_values(self, content: bytes) -> list[Chunk] | None:
+        """Take a line with decoded values; None for any other."""
+        values, rest = values_in_line(content) if self._series is not None and not self._waiting else ([], content)
+        time = self._times.read(rest) if values else None
+        if (labelled := record_after(content)) and not values:
             label, record = labelled
-            if reading := reading_of(record, time_of(record, self._times) or tell(label)):
-                return [*ended, Chunk(reading.time, b"", reading)]
-        return ended + self._read_text(content, tell)
+            time = time_of(record, self._times) or self._times.read(label)
+            if reading := reading_of(record, time):
+                return [Chunk(reading.time, b"", reading)]
+            one = value_in_record(record)
+            values = [one] if one is not None else []
+        if self._series is None or not values:
+            return None
+        return [chunk for one in values for chunk in self._series.add(one, time)]
 
     def _read_text(self, content: bytes, tell: _Tell) -> list[Chunk]:
         if (dump := read_dump(content)) is not None:

@@ -54,7 +54,12 @@ def record_after(content: bytes) -> tuple[bytes, Record] | None:
     if not content.endswith(b"}") or b"{" not in content:
         return None
     label, _, rest = content.partition(b"{")
-    return next(((label, record) for record in read_records(b"{" + rest) if is_decoded(record)), None)
+    topic = label.split()[-1:] or [b""]
+    for record in read_records(b"{" + rest):
+        named = {"topic": topic[0].decode("utf-8", "replace")} | record
+        if is_decoded(record) or (b"/" in topic[0] and value_in_record(named)):
+            return label, named
+    return None
 
 
 def _is_labelled(content: bytes, text: bytes, frames: list[Found]) -> bool:

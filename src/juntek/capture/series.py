@@ -34,7 +34,7 @@ _LINES = tuple(
         (rb"'(?P<name>[^']+)'(?: >>|: Sending state) ", rb""),  # ESPHome
         (rb"Item '(?P<name>\w+)' (?:changed from .* to|updated to|received update) ", rb"(?: \(.*\))?$"),  # openHAB
         (rb"new_state=<state (?P<name>[\w.]+)=", rb";"),  # Home Assistant
-        (rb"(?:^|\s)(?P<name>[\w-]+(?:[/.][\w-]+)+)(?: =|[:=])? ", rb"$"),  # mosquitto_sub -v, ioBroker
+        (rb"(?:^|\s)(?P<name>[\w-]+(?:[/.][\w-]+)+)\s*[:=]?\s+", rb"$"),  # mosquitto_sub -v, ioBroker
         (rb"^\d{4}-\d\d-\d\d_\S+ (?P<name>\S+ [\w.-]+): ", rb"$"),  # FHEM
         (rb"^(?P<name>[A-Za-z_:][\w:]*\{[^}]*\}) ", rb"(?: \d{10,13})?$"),  # Prometheus
     )

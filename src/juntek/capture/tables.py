@@ -25,6 +25,7 @@ _BLANKS = " "
 _DELIMITERS = ("\t", ";", ",", "|", _BLANKS)
 _WHICH = ("entity_id", "_field", "metric", "item", "topic", "sensor", "statistic_id", "series", "name", "item_name")
 _WHAT = ("state", "_value", "value", "payload", "mean", "avg")
+_UNITS = ("unit", "unit_of_measurement")
 _BEGINS = (
     "start",
     "start_ts",
@@ -55,6 +56,7 @@ class Table:
         plain = [name.lower().partition(":")[0] for name in names]
         self._which = next((plain.index(name) for name in _WHICH if name in plain), None)
         self._what = next((plain.index(name) for name in _WHAT if name in plain), None)
+        self._unit = next((plain.index(name) for name in _UNITS if name in plain), None)
         self._columns = [quantity_of(name) for name in names]
         self._places: dict[str, int] = {}
         for place, (key, _) in enumerate(self._columns):
@@ -139,7 +141,8 @@ class Table:
         name, value = cells[which], cells[what]
         if name == self._names[which]:  # the names again, perhaps in another order
             self._take_names(cells)
-        one = named(name, value)
+        unit = cells[self._unit] if self._unit is not None and self._unit < len(cells) else ""
+        one = named(name, f"{value} {unit}".strip())
         place = self._places["time"]
         if one is None or place >= len(cells):
             return []

@@ -8,7 +8,7 @@ written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -54,7 +54,7 @@ _IN_WORDS = re.compile(
     rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
-    rf"|\d{{1,2}}(?P<mark>[./-])\d{{1,2}}(?P=mark)(?:\d{{4}}|\d\d)[,; \t\"]+{_CLOCK}"
+    rf"|\d{{1,2}}(?P<mark>[./-])\d{{1,2}}(?P=mark)(?:\d{{4}}|\d\d)[,;T_ \t\"]+{_CLOCK}"
     rf"|{_CLOCK}[, ]+(?:\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|\d{{4}}-\d\d-\d\d)(?![ T]\d\d:)){_ZONE}?"
 )
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
@@ -64,13 +64,24 @@ _LOOSE = re.compile(
     r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
 )
 """A date with its year first and other marks or without zeros, as in China, Japan and Korea."""
+_SHORT = re.compile(
+    r"(?<![\d.,=])(?P<year>[12]\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[ -]"
+    r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+)
+"""The year first in two digits, without marks."""
+_STRUCT = re.compile(
+    r"tm_year=(?P<year>\d{4}), tm_mon=(?P<month>\d+), tm_mday=(?P<day>\d+), tm_hour=(?P<hour>\d+)"
+    r", tm_min=(?P<minute>\d+), tm_sec=(?P<second>\d+)"
+)
 _AFTERNOON = ("下午", "오후", "午後")
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 _OF_PYTHON = re.compile(
-    r"datetime\.datetime\((\d{4}(?:, \d{1,6}){4,6})(?:, fold=1)?(?:, tzinfo=(?:"
-    r"(?P<utc>datetime\.timezone\.utc|tzutc\(\)|<UTC>)|(?:<DstTzInfo |[\w.]+\(key=)'(?P<zone>[\w/+-]+)'"
-    r"|datetime\.timezone\(datetime\.timedelta\((?:days=(?P<days>-1))?(?:, )?(?:seconds=(?P<seconds>\d+))?\)\)))?"
+    r"\bdatetime\((\d{4}(?:, \d{1,6}){4,6}+)(?:, fold=1)?(?:, tzinfo=(?:tzlocal"
+    r"|(?P<utc>datetime\.timezone\.utc|tzutc\(\)|<UTC>)"
+    r"|(?:<DstTzInfo |[\w.]+\(key=|tzfile\()'(?:/usr/share/zoneinfo/)?(?P<zone>[\w/+-]+)'"
+    r"|datetime\.timezone\(datetime\.timedelta\((?:days=(?P<days>-1))?(?:, )?(?:seconds=(?P<seconds>\d+))?\)))?+"
+    r"(?!, tzinfo=)"  # one that is not known
 )
 """As a program in Python prints a time."""
 _HOURS = {
@@ -159,7 +170,7 @@ class LineTimes:
     def _moments(self, text: str) -> Iterator[tuple[datetime | None, str]]:
         """Yield the times in a text, without an offset where there is none, or what is wrong with one."""
         is_found = False
-        for form, read in ((_ISO, _moment_of), (_OF_PYTHON, _moment_of_python), (_LOOSE, _moment_of_loose)):
+        for form, read in _FORMS:
             for found in form.finditer(text) if not is_found else ():
                 with suppress(ValueError, OverflowError, LookupError):
                     yield read(found), ""
@@ -214,10 +225,11 @@ def _seconds_of(number: float) -> float | None:
 
 
 def _moment_of_loose(found: re.Match[str]) -> datetime:
-    year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
-    if found["half"]:
-        hour = hour % 12 + 12 * (found["half"] in _AFTERNOON)
-    return datetime(year, month, day, hour, minute, int(found["second"] or 0))  # noqa: DTZ001
+    said = found.groupdict()
+    year, month, day, hour, minute = (int(said[part]) for part in ("year", "month", "day", "hour", "minute"))
+    if said.get("half"):
+        hour = hour % 12 + 12 * (said["half"] in _AFTERNOON)
+    return datetime(year + 2000 * (year < 100), month, day, hour, minute, int(said["second"] or 0))  # noqa: DTZ001
 
 
 def _moment_of(found: re.Match[str]) -> datetime:
@@ -256,6 +268,7 @@ def _known_zone(name: str | None, offset: int | None) -> Any:  # noqa: ANN401 - 
 
 def _for_dateutil(text: str) -> str:
     """Return a date in words as dateutil understands it."""
+    text = re.sub(r"(?<=\d)\"?[,;T_]\"?(?=\d{1,2}:)", " ", text)
     text = re.sub(r"(\d/[A-Z][a-z]{2}/\d{4}):", r"\1 ", text).replace(",", ".") if ":" in text else text
     text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)", "", text)  # whose sign dateutil turns round, as POSIX does
     text = re.sub(r"(\d)\.(?= )|(?<=[a-z])\.", r"\1", text)
@@ -267,3 +280,13 @@ def _english_month(found: re.Match[str]) -> str:
     return next(
         month for start, month in sorted(_MONTH_OF.items(), key=lambda pair: -len(pair[0])) if word.startswith(start)
     )
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], datetime]], ...] = (
+    (_ISO, _moment_of),
+    (_OF_PYTHON, _moment_of_python),
+    (_LOOSE, _moment_of_loose),
+    (_SHORT, _moment_of_loose),
+    (_STRUCT, _moment_of_loose),
+)
+"""How a date in figures is written, the first that is there."""
