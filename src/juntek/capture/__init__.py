@@ -4,14 +4,14 @@ A capture is text: the line `# juntek capture 1`, then one line per chunk of byt
 `2026-11-22T08:00:00.123+00:00 :r50=1,34,12,\r\n`. Printable ASCII stands as it is; a backslash is doubled, and
 everything else is `\r`, `\n` or `\xNN`. Other lines that begin with `#` are remarks.
 
-`ChunkReader` takes a capture, the raw bytes of a bus, any text log with frames in it, or a table of decoded values, and
+`ChunkReader` takes a capture, the raw bytes of a bus, any text log with frames or decoded values in it, or a table, and
 finds out which:
 
 1. Capture: the first line is the header.
-2. Table: a line names columns, with a voltage and a current among them (`decoded`). A frame in a row goes before the
-   values beside it.
+2. Table: a line names columns (`tables`): of readings, of values one by one, or of frames beside several times. A frame
+   in a row goes before the values beside it.
 3. Text log: a line has a mark that no bus makes (`marks`): a written-out line end, quotes around a frame, a label or a
-   date in front of it, JSON, a dump, or what a known program writes.
+   date in front of it, JSON, a dump, a value with its name (`series`), or what a known program writes.
 4. Raw: the first line with the start of a frame (`:r50=`, any number, either case of r and w) that is none of these.
    From there on every byte passes unchanged.
 
