@@ -174,6 +174,13 @@ def test_the_order_of_a_date_is_judged_once_for_the_file(form: str, days: tuple[
     assert [times.read(line.encode()) for line in lines] == [day.timestamp() for day in right]
 
 
+@pytest.mark.parametrize("zone", ["Europe", "No/Where", "../x"])
+def test_a_zone_that_is_none_gives_no_time(zone: str) -> None:
+    told = f"datetime.datetime(2025, 3, 1, 12, 0, 5, tzinfo=zoneinfo.ZoneInfo(key='{zone}'))"
+    assert LineTimes(UTC).read(told.encode()) is None
+    assert LineTimes(UTC).read(b"datetime.datetime(2025, 13, 1, 12, 0, 5, tzinfo=Something())") is None
+
+
 def test_the_hour_that_comes_twice_goes_on() -> None:
     times = LineTimes(ZONE)
     told = [times.read(f"2024-10-27 {clock}".encode()) for clock in ("02:30:00", "02:59:59", "02:00:00", "02:30:00")]

@@ -172,7 +172,7 @@ class LineTimes:
         is_found = False
         for form, read in _FORMS:
             for found in form.finditer(text) if not is_found else ():
-                with suppress(ValueError, OverflowError, LookupError):
+                with suppress(ValueError, OverflowError, LookupError, OSError):
                     yield read(found), ""
                     is_found = True
         for found in _IN_WORDS.finditer(text) if not is_found else ():
