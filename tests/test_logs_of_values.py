@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from juntek.capture.decoded import owned_quantity, quantity_of
+from juntek.capture.series import values_in_line
 from juntek.capture.times import LineTimes
 from juntek.reading import Reading
 from owners_logs import LOCAL, VALUES, check, events, written
@@ -159,6 +160,11 @@ LINES: dict[str, Callable[[datetime, float, float, float], str]] = {
 @pytest.mark.parametrize("write", LINES.values(), ids=LINES)
 def test_several_values_on_a_line_are_a_reading(write: Callable[[datetime, float, float, float], str]) -> None:
     check("".join(write(at, *values) for at, values in zip(LOCAL, VALUES, strict=True)).encode())
+
+
+@pytest.mark.parametrize("part", ["a=1 ", "voltage=1 ", "2025年1", "a/b "])
+def test_a_line_without_end_is_not_searched_for_values(part: str) -> None:
+    assert values_in_line(part.encode() * 20_000) == ([], part.encode() * 20_000)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from juntek.quantity import QUANTITIES
 
 MOMENT = 0.5
 """s within which values are of one moment."""
+_LONGEST_LINE = 2048
+"""Bytes of a line that is searched for values."""
 _MOST_NAMES = 4096
 _MOST_VALUES = 1_000_000
 """Values that wait for the end, to be put in the order of time."""
@@ -65,6 +67,8 @@ def named(name: str, value: str) -> Named | None:
 
 def values_in_line(content: bytes) -> tuple[list[Named], bytes]:
     """Return the values in a line of a log, none in most, and the line without them."""
+    if len(content) > _LONGEST_LINE:
+        return [], content
     for form in _LINES:
         found = form.search(content)
         if found and (one := named(_text(found["name"]), _text(found["value"]))):
