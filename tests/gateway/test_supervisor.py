@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from juntek.backoff import Backoff
+from juntek.errors import DatabaseError
 from juntek.gateway.supervisor import Supervisor
 from juntek.outputs import Context, Handle, Output
 from juntek.update import Health, Update
@@ -120,6 +121,25 @@ async def test_an_output_that_is_entered_again_hears_the_latest_of_each_meter_an
         served.offer(third)
         await files.wait_for(4)
         assert all(heard is given for heard, given in zip(files.handled, (first, second, first, third), strict=True))
+
+
+async def test_an_output_that_fails_while_it_is_stopped_is_stopped() -> None:
+    """As its last commit does on a full disk: entered again, it would keep the gateway from ending for ever."""
+
+    class Full(Files):
+        @asynccontextmanager
+        async def open(self, options: object, context: Context) -> AsyncIterator[Handle]:
+            async with super().open(options, context) as handle:
+                try:
+                    yield handle
+                finally:
+                    raise DatabaseError("The disk is full.")
+
+    files = Full()
+    async with asyncio.timeout(30), supervised(files, "house") as (served, _):
+        served.offer(update("house"))
+        await files.wait_for(1)
+    assert files.entered == 1
 
 
 @pytest.mark.parametrize(("meters", "room"), [(1, 2000), (1000, 20_000)])

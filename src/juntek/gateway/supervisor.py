@@ -74,6 +74,10 @@ class Supervisor:
                     f"{install_line(self._output.extra)}"
                 ) from error
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost another output a reading
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    # It failed while it was stopped, such as at its last commit: nobody would stop it once more.
+                    log.warning("%s: %s", self.name, error)
+                    raise asyncio.CancelledError from error
                 if asyncio.get_running_loop().time() - entered > self._backoff.longest:
                     self._backoff.reset()
                     self._last_logged = ""
