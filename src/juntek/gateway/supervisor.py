@@ -73,7 +73,7 @@ class Supervisor:
                     f"[{self.name}] needs a library that is not installed ({error.name}); install it with: "
                     f"{install_line(self._output.extra)}"
                 ) from error
-            except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost another output a reading
+            except Exception as error:  # whatever it is, it must not cost another output a reading
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     # It failed while it was stopped, such as at its last commit: nobody would stop it once more.
                     log.warning("%s: %s", self.name, error)

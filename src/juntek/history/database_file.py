@@ -129,8 +129,8 @@ class Kept:
 
     def is_ours(self) -> bool:
         """Return whether the file is what was written; where it is not, only when nobody writes to it any more."""
-        state = self._look()
-        while state != self._state:
+        before = None
+        while (state := self._look()) != self._state:
             found = self._read()
             if found is not None and self._is_known(found):
                 self._found, self._state = found, state
@@ -138,10 +138,10 @@ class Kept:
                 there = set(found.values())
                 self._times = [when for place, when in enumerate(self._times) if place > newest or when in there]
                 return True
-            time.sleep(STEADY)
-            before, state = state, self._look()
-            if state == before:
+            if state == before:  # what was read at first may have been half of a write
                 return False
+            before = state
+            time.sleep(STEADY)
         return True
 
     def _is_known(self, found: dict[str, float]) -> bool:

@@ -7,7 +7,6 @@ What SQLite calls damaged is narrowed down to the rows that cannot be read.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -186,8 +185,8 @@ def find_damage(path: Path, pause: Callable[[float], None] = lambda _seconds: No
 class Inspection(threading.Thread):
     """Looks a file through beside the gateway, after an unclean stop and now and then; `tell` hears what is wrong.
 
-    It is made before anybody else opens the file. It takes a quarter of the time that it could, and steps back behind
-    everybody else who wants the processor or the disk.
+    It is made before anybody else opens the file. It takes a quarter of the time that it could. (With a lower priority
+    in the system it would be put to sleep while it holds Python's lock, and the whole gateway with it.)
     """
 
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
@@ -204,8 +203,6 @@ class Inspection(threading.Thread):
 
     def run(self) -> None:
         """Look it through, where that is due; blocks."""
-        with suppress(AttributeError, OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         with suppress(DatabaseError, sqlite3.Error, _StoppedError):  # what fails is told by who writes
             if not self._is_due():
                 return
