@@ -15,6 +15,8 @@ from juntek.files import refuse_links_of_others
 
 STEADY = 1.0
 """s after which a file that another program wrote is taken to be complete."""
+MOST_LOOKS = 300
+"""How often it is looked at for that: one that is written to for ever must not hold the totals up for ever."""
 
 _MENDS = {
     "SQLITE_FULL": "the disk is full; make room on it",
@@ -130,7 +132,10 @@ class Kept:
     def is_ours(self) -> bool:
         """Return whether the file is what was written; where it is not, only when nobody writes to it any more."""
         before = None
-        while (state := self._look()) != self._state:
+        for _ in range(MOST_LOOKS):
+            state = self._look()
+            if state == self._state:
+                return True
             found = self._read()
             if found is not None and self._is_known(found):
                 self._found, self._state = found, state
@@ -142,7 +147,7 @@ class Kept:
                 return False
             before = state
             time.sleep(STEADY)
-        return True
+        return False
 
     def _is_known(self, found: dict[str, float]) -> bool:
         """Whether totals may have come from here: of each meter those of a commit that was made, and no older ones."""

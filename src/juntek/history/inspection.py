@@ -10,7 +10,6 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history import Database
 from juntek.history.database_file import explain
-from juntek.history.rollups import PARTS, fold, row_of, upsert
+from juntek.history.rollups import PARTS, row_of, upsert
 
 log = logging.getLogger(__name__)
 
@@ -58,17 +57,11 @@ class Walk:
         self.losses: list[Loss] = []
         self._pause = pause
         with explain(path):
-            self.connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
+            self.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
             self.connection.execute("PRAGMA busy_timeout = 5000")
             self.connection.execute("PRAGMA writable_schema = ON")  # else a file that lost its end is not opened
-            self.tables = [
-                name
-                for (name,) in self.connection.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-                )
-            ]
+            query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            self.tables = [name for (name,) in self.connection.execute(query)]
 
     def rows(self, table: str) -> Iterator[list[Row]]:
         """Yield all rows of a table that can be read, a few at a time."""
@@ -82,12 +75,13 @@ class Walk:
         with suppress(sqlite3.DatabaseError):
             return [number for (number,) in self.connection.execute("SELECT id FROM meter ORDER BY id")]
         self.losses.append(Loss("meter"))
-        found, number = [], -1
+        found = [-1]
         with suppress(sqlite3.DatabaseError):
             query = f"SELECT min(meter) FROM {table} WHERE meter > ?"  # noqa: S608 - our own names
-            while (number := self.connection.execute(query, (number,)).fetchone()[0]) is not None:
+            # What is damaged may be out of order, and lead in a circle.
+            while (number := self.connection.execute(query, found[-1:]).fetchone()[0] or 0) > found[-1]:
                 found.append(number)
-        return found
+        return found[1:]
 
     def _of_meter(self, table: str, meter: int) -> Iterator[list[Row]]:
         after, until = -1, _LAST[table]
@@ -156,9 +150,8 @@ class Walk:
         for way in ("ASC", "DESC"):
             query = f"SELECT * FROM {table} ORDER BY {', '.join(f'{key} {way}' for key in order)}"  # noqa: S608
             try:
-                cursor = self.connection.execute(query)
-                while rows := cursor.fetchmany(1):
-                    yield rows
+                for row in self.connection.execute(query):
+                    yield [row]
             except sqlite3.DatabaseError:
                 if way == "ASC":
                     self.losses.append(Loss(table))
@@ -217,11 +210,9 @@ class Inspection(threading.Thread):
             raise _StoppedError
 
     def _is_due(self) -> bool:
-        if self._was_killed:
-            return True
         with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             (day,) = connection.execute("PRAGMA user_version").fetchone()
-        return not 0 <= time.time() - day * 86_400 <= SEEN_EVERY
+        return self._was_killed or not 0 <= time.time() - day * 86_400 <= SEEN_EVERY
 
     def _seen(self, day: int) -> None:
         """Keep in the head of the file on which day (since 1970) it was found whole."""
@@ -296,10 +287,14 @@ def _copy(walk: Walk, table: str, new: Database) -> int:
 def _make_hours(connection: sqlite3.Connection) -> None:
     """Make the hours that are missing of their minutes."""
     names = ", ".join(part.name for part in PARTS)
-    minutes: defaultdict[tuple[int, int], list[list[Any]]] = defaultdict(list)
-    for meter, moment, count, first, last, *rest in connection.execute(
+    minutes = connection.execute(
         f"SELECT meter, time, {names} FROM minute WHERE NOT EXISTS (SELECT 1 FROM hour WHERE hour.meter = minute.meter"  # noqa: S608
         " AND hour.time = minute.time / 3600 * 3600) ORDER BY meter, time"
-    ):
-        minutes[meter, moment - moment % 3600].append([count, first + moment * 1000, last + moment * 1000, *rest])
-    connection.executemany(upsert("hour"), [row_of(*hour, fold(rollups)) for hour, rollups in minutes.items()])
+    ).fetchall()
+    connection.executemany(
+        upsert("hour"),
+        (
+            row_of(meter, moment - moment % 3600, [count, first + moment * 1000, last + moment * 1000, *rest])
+            for meter, moment, count, first, last, *rest in minutes
+        ),
+    )
