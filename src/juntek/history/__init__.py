@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history.database_file import FileInPlace, Kept, damaged, explain, make_file, set_apart
+from juntek.history.database_file import FileInPlace, Kept, connect, damaged, explain, make_file, set_apart
 from juntek.history.rollups import add_columns, are_complete
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Database:
     def _open(self, *, check: bool) -> None:
         make_file(self.path)
         with explain(self.path):
-            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            connection = connect(self.path)
         try:
             with explain(self.path):
                 self._prepare(connection, check=check)
@@ -170,7 +170,6 @@ class Database:
         self.close()
 
     def _prepare(self, connection: sqlite3.Connection, *, check: bool) -> None:
-        connection.execute("PRAGMA busy_timeout = 5000")
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if owner != APPLICATION and not empty:

@@ -15,6 +15,8 @@ from juntek.files import refuse_links_of_others
 
 STEADY = 1.0
 """s after which a file that another program wrote is taken to be complete."""
+BUSY_WAIT = 5.0
+"""s for which whoever holds the file is waited for."""
 MOST_LOOKS = 300
 """How often it is looked at for that: one that is written to for ever must not hold the totals up for ever."""
 
@@ -26,6 +28,13 @@ _MENDS = {
     "SQLITE_BUSY": "another program holds it; stop the other gateway",
     "SQLITE_IOERR": "the disk fails or is full; check the disk and its cable",
 }
+
+
+def connect(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
+    """Open a file that is there, for one thread at a time; whoever holds it is waited for BUSY_WAIT."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", BUSY_WAIT, isolation_level=None, check_same_thread=False, uri=True
+    )
 
 
 def make_file(path: Path) -> None:
@@ -171,7 +180,7 @@ class Kept:
         Never by opening it in another way: closing that would take SQLite's locks away.
         """
         try:
-            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
+            with closing(connect(self._path, "immutable=1")) as connection:
                 return dict(connection.execute("SELECT meter, time FROM ledger"))
         except sqlite3.Error:
             return None

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history import Database
-from juntek.history.database_file import explain
+from juntek.history.database_file import connect, explain
 from juntek.history.rollups import PARTS, row_of, upsert
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,7 @@ class Walk:
         self.losses: list[Loss] = []
         self._pause = pause
         with explain(path):
-            self.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-            self.connection.execute("PRAGMA busy_timeout = 5000")
+            self.connection = connect(path, "mode=ro")
             self.connection.execute("PRAGMA writable_schema = ON")  # else a file that lost its end is not opened
             query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
             self.tables = [name for (name,) in self.connection.execute(query)]
@@ -210,13 +209,13 @@ class Inspection(threading.Thread):
             raise _StoppedError
 
     def _is_due(self) -> bool:
-        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(connect(self._path, "mode=ro")) as connection:
             (day,) = connection.execute("PRAGMA user_version").fetchone()
         return self._was_killed or not 0 <= time.time() - day * 86_400 <= SEEN_EVERY
 
     def _seen(self, day: int) -> None:
         """Keep in the head of the file on which day (since 1970) it was found whole."""
-        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=60)) as connection:
+        with closing(connect(self._path)) as connection:
             connection.execute(f"PRAGMA user_version = {day}")
 
 
