@@ -293,7 +293,7 @@ async def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path)
         [sys.executable, "-c", FILL, str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
