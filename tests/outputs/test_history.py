@@ -101,9 +101,9 @@ async def test_an_unset_clock_writes_nothing_and_costs_no_energy(
     async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
         await tell(handle, readings(0, 10))
         await tell(handle, [reading_at(tick)._replace(time=None) for tick in range(10, 500)])
-        assert "the clock was not set" in where.troubles["history"]
+        assert "the clock was not set" in where.errors["history"]
         await tell(handle, readings(500, 10))
-        assert where.troubles == {}
+        assert where.errors == {}
     rows = rows_in(path)
     assert [row["run_time"] for row in rows] == [*range(10), *range(500, 510)]
     (day,) = days_in(path, UTC).values()
@@ -252,10 +252,10 @@ async def test_a_history_that_was_away_says_so_and_goes_on_by_itself(
     task = asyncio.create_task(supervisor.run())
     for reading in readings(0, 5):
         supervisor.offer(update(reading))
-    await until(lambda: "history" in where.troubles)
+    await until(lambda: "history" in where.errors)
     folder.unlink()
     await until(lambda: len(rows_in_or_none(folder / "history.db")) == 5)
-    assert where.troubles == {}
+    assert where.errors == {}
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

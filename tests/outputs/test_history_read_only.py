@@ -41,7 +41,7 @@ async def main(path):
         pass
     for reading in readings(5, 5):
         running.offer(update(reading))
-    await until(lambda: "read-only" in where.troubles.get("history", ""))
+    await until(lambda: "read-only" in where.errors.get("history", ""))
     told["paused"] = where.look_at_history()
     running.offer(update(*readings(10, 1)))
     make_read_only(path, read_only=False)

@@ -62,12 +62,12 @@ async def test_a_database_that_loses_its_power_in_the_middle_has_every_reading_i
         await stream(gateway, 300)
         await asyncio.to_thread(engine.kill)
         await stream(gateway, 300)
-        await wait_until(lambda: bool(gateway.context.troubles), "the trouble is told")
+        await wait_until(lambda: bool(gateway.context.errors), "the trouble is told")
         assert not gateway.health.connected
         await asyncio.to_thread(engine.start)
         await stream(gateway, 100)
         await wait_for_all(lambda: in_victoria_metrics(engine), path)
-        assert gateway.context.troubles == {}
+        assert gateway.context.errors == {}
     assert len(expected(path)) == 700 * 12
 
 
@@ -188,7 +188,7 @@ async def test_a_target_that_is_away_costs_the_other_one_nothing(
     async with serving(path, f"{engine.url}/write", f"{far.url}/write") as gateway:
         await stream(gateway, 100)
         await wait_for_all(lambda: in_victoria_metrics(engine), path)
-        await wait_until(lambda: bool(gateway.context.troubles), "the other one is told of")
-        assert list(gateway.context.troubles) == [f"timeseries {gateway.targets[1].label}"]
+        await wait_until(lambda: bool(gateway.context.errors), "the other one is told of")
+        assert list(gateway.context.errors) == [f"timeseries {gateway.targets[1].label}"]
         await asyncio.to_thread(far.start)
         await wait_for_all(lambda: in_victoria_metrics(far), path)

@@ -34,14 +34,14 @@ async def test_a_target_that_is_away_is_told_of_once_and_its_return_too(
         await gateway.hear(100)
         await wait_until(lambda: len(server.requests) > 4, "it was tried again and again")
         assert (gateway.health.failures, gateway.health.connected) == (1, False)
-        assert len(gateway.context.troubles) == 1
+        assert len(gateway.context.errors) == 1
         await wait_until(lambda: gateway.health.lag(gateway.context.time()) > 90, "the lag tells of it")
         mood.judge = lambda _: GOOD
         await arrive(server, *range(1, 101))
         await wait_until(lambda: len(caplog.records) == 3, "all is told")
         assert gateway.health.connected
         assert gateway.health.lag(gateway.context.time()) == 0
-        assert gateway.context.troubles == {}
+        assert gateway.context.errors == {}
     away, back, done = caplog.records
     assert [away.levelname, back.levelname, done.levelname] == ["WARNING", "INFO", "INFO"]
 

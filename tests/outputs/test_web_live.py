@@ -73,8 +73,8 @@ async def test_a_browser_hears_when_the_history_pauses_and_goes_on() -> None:
         stream = events(answer)
         await next_of(stream, "boat")
         for state, trouble in (("paused", {"history": "The disk is full; make room."}), ("ok", {})):
-            where.troubles.clear()
-            where.troubles.update(trouble)
+            where.errors.clear()
+            where.errors.update(trouble)
             await site.handle(kg_update())
             async for name, data in stream:
                 if name == "gateway":

@@ -106,7 +106,7 @@ def sinks_of(context: Context) -> dict[str, types.SinkHealth]:
             "failures": sink.failures,
             "lost": sink.lost,
             "refused": sink.refused,
-            "error": context.troubles.get(name),
+            "error": context.errors.get(name),
         }
         for name, sink in context.sinks.items()
     }
