@@ -111,7 +111,7 @@ class LogImport:
             if isinstance(event, Reading):
                 self._take(event)
             elif isinstance(event, Garbage):
-                self.result.skipped[f"garbage ({event.reason})"] += 1
+                self.result.skipped[f"rejected ({event.reason})"] += 1
             elif isinstance(event, Identity) and event.address == self._address:
                 self._ledger.limit(event.max_current)
 

@@ -63,7 +63,7 @@ def test_a_recording_becomes_history_and_says_what_was_skipped(recording: Path, 
     said = bring(recording, "--meter", "house", "--database", path)
     day = f"{START:%Y-%m-%d} to {START + timedelta(days=1):%Y-%m-%d}"
     assert said.startswith(f"{READINGS} readings of house kept, from {day}. Skipped: ")
-    assert "garbage (" in said
+    assert "rejected (" in said
     rows = rows_in(path)
     assert len(rows) == READINGS
     assert {row["nominal_capacity"] for row in rows[10:]} == {280.0}

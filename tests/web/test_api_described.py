@@ -140,11 +140,11 @@ def test_what_a_real_meter_has_is_as_described(what: str, url: str) -> None:
 
 
 def test_every_address_of_the_api_is_described_and_the_other_way_round(url: str) -> None:
-    description = httpx.get(f"{url}/api/openapi.json", trust_env=False).json()
+    description = httpx.get(f"{url}/api/openapi.json", trust_env=False, timeout=30).json()
     assert description == describe_api("1.2.3")
     for path, operations in description["paths"].items():
         address = f"{url}{path.replace('{name}', 'house')}"
-        answer = httpx.request("PATCH", address, trust_env=False)
+        answer = httpx.request("PATCH", address, trust_env=False, timeout=30)
         allowed = {method.lower() for method in answer.headers["allow"].split(", ")}
         assert allowed - {"head"} == set(operations), path
 
@@ -203,7 +203,7 @@ def test_a_chart_never_has_more_points_than_asked_for_and_none_outside_its_range
     url: str, start: float, span: float, points: int
 ) -> None:
     query = f"from={start:.3f}&to={start + span + 0.01:.3f}&points={points}"
-    answer = httpx.get(f"{url}/api/meters/house/history?{query}", trust_env=False)
+    answer = httpx.get(f"{url}/api/meters/house/history?{query}", trust_env=False, timeout=30)
     assert answer.status_code == 200
     chart = answer.json()
     assert len(chart["time"]) <= points
@@ -217,13 +217,15 @@ def test_a_chart_never_has_more_points_than_asked_for_and_none_outside_its_range
 @given(path=st.text(min_size=1, max_size=30))
 @settings(derandomize=True, database=None, max_examples=60)
 def test_any_address_is_answered_with_a_sentence_or_what_is_there(url: str, path: str) -> None:
-    answer = httpx.get(f"{url}/api/{quote(path, safe='', errors='replace')}", trust_env=False)
+    answer = httpx.get(f"{url}/api/{quote(path, safe='', errors='replace')}", trust_env=False, timeout=30)
     assert answer.status_code in (200, 404)
     if answer.status_code == 404:
         assert list(answer.json()) == ["error"]
 
 
 def test_whoever_signs_in_as_described_is_let_in(locked_url: str) -> None:
-    with httpx.Client(base_url=locked_url, trust_env=False, headers={"x-forwarded-for": "10.1.1.1"}) as browser:
+    with httpx.Client(
+        base_url=locked_url, trust_env=False, timeout=30, headers={"x-forwarded-for": "10.1.1.1"}
+    ) as browser:
         assert browser.post("/api/session", json={"password": PASSWORD}).status_code == 200
         assert browser.get("/api/meters").status_code == 200

@@ -151,7 +151,7 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
         job.times.zone = zone_of(time_zone) or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
-    if not result.kept and all(why.startswith("garbage") for why in result.skipped):
+    if not result.kept and all(why.startswith("rejected") for why in result.skipped):
         for file in files:
             if explanation := explain_nothing(file):
                 typer.echo(f"{file}: {explanation}", err=True)
