@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -140,6 +140,24 @@ async def test_an_output_that_fails_while_it_is_stopped_is_stopped() -> None:
         served.offer(update("house"))
         await files.wait_for(1)
     assert files.entered == 1
+
+
+async def test_an_output_whose_library_loses_the_stop_is_stopped() -> None:
+    """As `asyncio.wait_for` of Python 3.11 does where the answer comes in the same moment."""
+    entered = asyncio.Event()
+
+    class Losing(Files):
+        async def handle(self, given: Update) -> None:
+            entered.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(30)
+            await super().handle(given)
+
+    files = Losing()
+    async with asyncio.timeout(20), supervised(files, "house") as (served, _):
+        served.offer(update("house"))
+        await entered.wait()
+    assert len(files.handled) == 1
 
 
 @pytest.mark.parametrize(("meters", "room"), [(1, 2000), (1000, 20_000)])
