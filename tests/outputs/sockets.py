@@ -18,12 +18,13 @@ async def connect(port: int, text: bytes = b"", limit: int = 65536, source: str 
 
 
 async def rest_of(pair: Pair) -> bytes:
-    """Return what comes until the connection ends, however it ends."""
+    """Return what comes until the connection ends, however it ends; it has a minute."""
     reader, writer = pair
     text = b""
     try:
-        while piece := await reader.read(65536):
-            text += piece
+        async with asyncio.timeout(60):
+            while piece := await reader.read(65536):
+                text += piece
     except ConnectionError:
         pass
     finally:
