@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import signal
+import subprocess
 import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -16,12 +17,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pyarrow import parquet
 
-from cli.program import PATIENCE, run
+from cli.program import run
 from history.made import TOTALS, assert_rollups_are_right, rollups_in, rows_in
 from juntek.capture import HEADER, format_chunk
 from juntek.history import Database
 from juntek.simulator import Options, history
-from servers.process import started
 
 READINGS = 5400
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -89,15 +89,20 @@ from datetime import UTC
 from pathlib import Path
 from juntek import importing
 from juntek.history import Database
-commits, record = 0, importing.Recorder.record_streams
-def record_some(*arguments, **options):
-    global commits
-    refused = record(*arguments, **options)
-    commits += 1
-    if commits == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return refused
-importing.Recorder.record_streams, importing.BATCH = record_some, 300
+from juntek.history.recorder import Recorder
+
+class Killed(Recorder):
+    kept = 0
+
+    def record_streams(self, streams, **given):
+        if self.kept:
+            with self._database.transaction():
+                os.kill(os.getpid(), signal.SIGKILL)
+        refused = super().record_streams(streams, **given)
+        self.kept = importing.BATCH - refused
+        return refused
+
+importing.BATCH, importing.Recorder = 300, Killed
 with Database(sys.argv[1]) as database:
     importing.import_logs(importing.LogImport(database, "house", UTC), [Path(sys.argv[2])])
 """
@@ -107,9 +112,9 @@ def test_an_import_that_was_killed_can_be_done_again(recording: Path, imported: 
     path, count = tmp_path / "killed.db", 0
     with Database(path):
         pass
-    for commits in (1, 4, 9, 13):
-        with started(sys.executable, "-c", KILLED, path, recording, commits) as process:
-            assert process.wait(PATIENCE) == -signal.SIGKILL
+    for _ in range(4):
+        command = [sys.executable, "-c", KILLED, str(path), str(recording)]
+        assert subprocess.run(command, check=False, timeout=120).returncode == -signal.SIGKILL
         assert count < count_in(path) < READINGS, "it was killed on its way"
         count = count_in(path)
     bring(recording, "--meter", "house", "--database", path)

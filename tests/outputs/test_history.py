@@ -202,7 +202,10 @@ async def test_a_jump_into_the_future_drops_nothing(tmp_path: Path) -> None:
     assert len(rows_in(path)) == 5100
 
 
-async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(tmp_path: Path) -> None:
+async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("juntek.history.database_file.BUSY_WAIT", 0.1)
     path = tmp_path / "history.db"
     blocker = None
     with pytest.raises(DatabaseError, match="another program holds it"):  # noqa: PT012 - the body waits to be ended
@@ -215,7 +218,10 @@ async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(tmp
     blocker.close()
 
 
-async def test_what_was_held_when_a_commit_failed_is_written_when_the_sink_is_back(tmp_path: Path) -> None:
+async def test_what_was_held_when_a_commit_failed_is_written_when_the_sink_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("juntek.history.database_file.BUSY_WAIT", 0.1)
     path = tmp_path / "history.db"
     where = context(path)
     async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
@@ -287,7 +293,7 @@ async def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path)
         [sys.executable, "-c", FILL, str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )

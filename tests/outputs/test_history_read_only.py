@@ -68,7 +68,7 @@ async def test_a_disk_that_becomes_read_only_pauses_the_history_until_it_can_be_
         [*OBEYS, sys.executable, "-c", RUN, str(folder / "history.db")],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=200,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from juntek.config import Configuration, default_database, find_file, load
+from juntek.config.document import FILE_VARIABLE
 from juntek.config.keys import zone_problem
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import system_zone
@@ -81,7 +82,7 @@ def configuration_if_any(config: Path | None = None) -> Configuration | None:
     try:
         return find_configuration(config)
     except ConfigurationError:
-        if config is not None:
+        if config is not None or os.environ.get(FILE_VARIABLE):
             raise
         return None
 
