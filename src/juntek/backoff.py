@@ -1,7 +1,8 @@
-"""How long to wait before the next attempt; rule: the same for links and outputs, and no two of them together."""
+"""Whether and when to make the next attempt; rule: the same for links and outputs, and no two of them together."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 
@@ -33,3 +34,15 @@ class Backoff:
     def reset(self) -> None:
         """Begin again with the shortest wait, as an attempt succeeded."""
         self.next = self._shortest
+
+
+def is_cancelled() -> bool:
+    """Whether whoever asks was cancelled, and has not ended: a library may lose that, or fail while it heeds it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def end_if_cancelled() -> None:
+    """Raise a cancellation that was lost, as asyncio.wait_for of Python 3.11 may lose one."""
+    if is_cancelled():
+        raise asyncio.CancelledError

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import juntek
+from juntek.errors import LinkError
+from juntek.links import Link, open_link
 from juntek.meter import Line
 from juntek.simulator import Options, Simulation
 from juntek.update import Update
@@ -81,3 +84,24 @@ async def test_what_the_owner_of_the_line_raises_ends_it_as_it_is() -> None:
     async with Simulation(Options(display="newer")) as simulation:
         with pytest.raises(OSError, match="the disk is full"):
             await Line(simulation.url, meters(), Told(), tap=refuse).run()
+
+
+@pytest.mark.parametrize("opens", [True, False], ids=["opens", "fails"])
+async def test_a_cancellation_that_a_library_loses_while_it_opens_a_link_ends_the_line(
+    opens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Simulation(Options(display="newer")) as simulation:
+
+        async def open_late(url: str) -> Link:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            if not opens:
+                raise LinkError("the library failed while it was stopped")
+            return await open_link(url)
+
+        monkeypatch.setattr("juntek.meter.line.open_link", open_late)
+        before, tasks = open_files(), len(asyncio.all_tasks())
+        task = asyncio.create_task(Line(simulation.url, meters(), Told(), timing=IMPATIENT).run())
+        await asyncio.sleep(0)
+        await stopped(task)
+        await settled(before, tasks)

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from typing import Any
 
-from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
+from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff, end_if_cancelled, is_cancelled
 from juntek.errors import JuntekError
 from juntek.extras import install_line
 from juntek.outputs import Context, Handle, Output, SinkHealth
@@ -74,7 +74,7 @@ class Supervisor:
                     f"{install_line(self._output.extra)}"
                 ) from error
             except Exception as error:  # whatever it is, it must not cost another output a reading
-                if _is_stopped():
+                if is_cancelled():
                     # It failed while it was stopped, such as at its last commit: nobody would stop it once more.
                     log.warning("%s: %s", self.name, error)
                     raise asyncio.CancelledError from error
@@ -135,10 +135,4 @@ class Supervisor:
         except BaseException:
             self._queue.appendleft(update)  # it is the first when the output is entered again
             raise
-        if _is_stopped():  # and a library has lost it, as asyncio.wait_for of Python 3.11 may
-            raise asyncio.CancelledError
-
-
-def _is_stopped() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+        end_if_cancelled()

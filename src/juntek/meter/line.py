@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from juntek.backoff import Backoff
+from juntek.backoff import Backoff, end_if_cancelled
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.exchange import Chunk, Command
 from juntek.links import Link, open_link
@@ -87,6 +87,7 @@ class Line:
         """Serve the link until cancelled, or until the end of a replay. A `link` that is open already is used first."""
         reopen: Callable[[], Awaitable[Link]] = lambda: open_link(self.url)  # noqa: E731
         while True:
+            end_if_cancelled()
             try:
                 link = link or await reopen()
             except LinkError as error:
@@ -94,6 +95,7 @@ class Line:
                 await self._rest()
                 continue
             async with link:
+                end_if_cancelled()
                 reopen = link.reopen
                 self._tell_up()
                 loss = await self._serve(link)
