@@ -24,7 +24,7 @@ from grafana.states import ANSWERS, NONE_IS_GOOD, OPEN, TAKES
 from grafana.tables import Column, Order, rows
 from juntek.metric import GATEWAY_INFO, INFO
 
-_GARBAGE = f"sum by (site, meter) ({rate('garbage', 'reason')})"
+_REJECTED = f"sum by (site, meter) ({rate('garbage', 'reason')})"
 _AGE = f"time() - {latest('last_frame')}"
 _SINK = "{{site}} {{sink}}"
 
@@ -53,11 +53,11 @@ def _now() -> list[tuple[Panel, int]]:
     silent = or_zero(f"count({latest('available')} == 0)")
     away = or_zero(f"count({sink('connected')} == 0)")
     shares = ((None, GOOD), (0.01, WARN), (0.1, BAD))
-    share = f"max({_GARBAGE} / ({_GARBAGE} + {rate('frames')}))"
+    share = f"max({_REJECTED} / ({_REJECTED} + {rate('frames')}))"
     lag = f"max({sink('lag')})"
     return [
         (tile("Silent meters", units.Short, Query(expr=silent, legend="silent"), look=good), 4),
-        (tile("Worst garbage", units.PercentUnit, _one(or_zero(share)), look=Look(steps=shares), about=_SHARE), 4),
+        (tile("Most rejected", units.PercentUnit, _one(or_zero(share)), look=Look(steps=shares), about=_SHARE), 4),
         (tile("Sinks away", units.Short, Query(expr=away, legend="away"), look=good), 4),
         (tile("Worst lag", units.Seconds, _one(lag), look=Look(steps=_LAGS), about=_LAG), 4),
         (tile("Lost", units.Short, _one(sum_of_sinks("lost")), look=good, about=f"{_LOST} {since}"), 4),
@@ -65,9 +65,7 @@ def _now() -> list[tuple[Panel, int]]:
     ]
 
 
-_SHARE = (
-    "Of all that the busiest in errors of the meters sends, what had to be thrown away. A clean bus has nearly none."
-)
+_SHARE = "The share of rejected frames of the meter that has the most. A clean bus has nearly none."
 _LAG = "Age of the oldest reading that a sink's far end does not have yet."
 _LOST = "Updates that a sink's far end never got. There should be none."
 _REFUSED = "Readings that a sink's far end would not take. There should be none."
@@ -94,15 +92,14 @@ def _frames() -> list[tuple[Panel, int]]:
         Query(expr=rate("frames")),
         look=Look(least=0, calcs=("lastNotNull", "min", "mean")),
     )
-    garbage = curve(
-        "Garbage",
+    rejected = curve(
+        "Rejected frames",
         units.CountsPerSecond,
         Query(expr=rate("garbage", "reason"), legend="{{site}} {{meter}} {{reason}}"),
         look=Look(least=0, stacked=True, calcs=("lastNotNull", "mean", "max")),
-        about="What was thrown away, by reason: a bad checksum or a cut frame points at the wires, a value that "
-        "cannot be at the meter.",
+        about="By reason: a bad checksum or a cut frame points at the wires, a value that cannot be at the meter.",
     )
-    return [(frames, 12), (garbage, 12)]
+    return [(frames, 12), (rejected, 12)]
 
 
 def _troubles() -> list[tuple[Panel, int]]:

@@ -14,7 +14,7 @@ import pytest
 
 from juntek.names import slug
 from juntek.outputs.mqtt.messages import discovery, link, topics_of
-from juntek.outputs.web.web_options import WebOptions
+from juntek.outputs.web import WebOptions
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES
 from juntek.rs485.family import find_models
 from outputs.updates import KG140F, KG_SETTINGS, KH140F, KH_SETTINGS, kg_reading, kh_reading, listening

@@ -15,6 +15,8 @@ from juntek.capture.likeness import explain_no_frames
         (b"\xef\xbb\xbfTime;Voltage;Current\n", "table of decoded values"),
         (b'{"voltage": 52.1, "current": 3}\n', "JSON of decoded values"),
         (b'[\n {"voltage": 52.1}\n]', "JSON of decoded values"),
+        (b"entity_id,state,last_changed\nsensor.kg_voltage,52.1,2026-01-01T00:00:00Z\n", "values one by one"),
+        (b"kg/voltage 52.1\nkg/power 3\n", "values one by one"),
         (b"PK\x03\x04\x14\x00", "ZIP"),
         (b"\x28\xb5\x2f\xfd\x00\x01", "zstd"),
         (b"%PDF-1.7\n", "PDF"),

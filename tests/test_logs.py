@@ -6,8 +6,10 @@ import bz2
 import gzip
 import json
 import lzma
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -138,6 +140,13 @@ def test_what_a_line_lacks_is_told(label: str, lack: str) -> None:
     assert times.lack == lack
 
 
+@pytest.mark.parametrize("zone", ["Europe", "No/Where", "../x"])
+def test_a_zone_that_is_none_gives_no_time(zone: str) -> None:
+    told = f"datetime.datetime(2025, 3, 1, 12, 0, 5, tzinfo=zoneinfo.ZoneInfo(key='{zone}'))"
+    assert LineTimes(UTC).read(told.encode()) is None
+    assert LineTimes(UTC).read(b"datetime.datetime(2025, 13, 1, 12, 0, 5, tzinfo=Something())") is None
+
+
 def test_the_hour_that_comes_twice_goes_on() -> None:
     times = LineTimes(ZONE)
     told = [times.read(f"2024-10-27 {clock}".encode()) for clock in ("02:30:00", "02:59:59", "02:00:00", "02:30:00")]
@@ -226,6 +235,13 @@ def test_every_way_to_write_a_line_end_is_one(end: str, frames: list[bytes]) -> 
     assert [frame for _, frame in read("".join(f"got {f.decode()}{end}" for f in frames).encode())] == frames
 
 
+def compress_zstd(data: bytes) -> bytes:
+    packed: bytes = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd").compress(
+        data
+    )
+    return packed
+
+
 def utf_16(data: bytes) -> bytes:
     return data.decode().encode("utf-16")
 
@@ -234,6 +250,9 @@ PACKED = {
     "gzip": gzip.compress,
     "xz": lzma.compress,
     "bz2": bz2.compress,
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    "zstd": compress_zstd,
+    "two of zstd": lambda data: compress_zstd(data[:50]) + compress_zstd(data[50:]),
     "utf-16": utf_16,
     "big endian": lambda data: b"\xfe\xff" + data.decode().encode("utf-16-be"),
     "utf-8 with its mark": lambda data: b"\xef\xbb\xbf" + data,
@@ -249,7 +268,15 @@ def test_every_packing_is_opened(pack: Callable[[bytes], bytes], frames: list[by
     assert read(pack(log), cut=size) == [(START.timestamp(), frame) for frame in frames]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
+def test_without_a_library_for_zstd_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = compress_zstd(b"a log\n")
+    for name in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DamagedError, match="zstd -d FILE"):
+        read(packed)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, compress_zstd])
 def test_a_packed_file_that_ends_too_early_is_told(pack: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DamagedError):
         read(pack(b"a log\n" * 99)[:-9])

@@ -7,57 +7,18 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from juntek.capture.decoded import quantity_of
-from juntek.capture.recording import Recording, listen
-from juntek.capture.times import LineTimes
 from juntek.reading import Reading
-from juntek.rs485.bus import Bus, Event
 from juntek.rs485.framing import Garbage, encode
-
-ZONE = ZoneInfo("Europe/Berlin")
-START = datetime(2024, 5, 13, 6, 0, 0, tzinfo=UTC)
-VALUES = [(52.65, -3.0, 249.999), (52.64, -3.01, 249.998), (52.63, -3.02, 249.997)]
-FRAMES = [
-    encode(
-        "r50", 1, (5265 - n, 300 + n, 249999 - n, 1000 + n, 1000000, 1001 + n, 125, 0, 0, 0, 4999 - n, 1086)
-    ).decode()
-    for n in range(3)
-]
-LOCAL = [(START + timedelta(seconds=n)).astimezone(ZONE) for n in range(3)]
-
-Write = Callable[[datetime, str], str]
+from owners_logs import FRAMES, VALUES, ZONE, Write, check, events, written
 
 
 def said(at: datetime, frame: str) -> dict[str, object]:
     voltage, current, left = VALUES[[line.strip() for line in FRAMES].index(frame)]
     return {"time": at.isoformat(), "voltage": voltage, "current": current, "remaining_capacity": left}
-
-
-def events(data: bytes, times: LineTimes | None = None, cut: int = 4096) -> list[Event]:
-    bus, found = Bus(), []
-    recording = Recording(times or LineTimes(ZONE, START.timestamp() + 9000))
-    blocks = [data[at : at + cut] for at in range(0, len(data), cut)]
-    for chunks in (*map(recording.feed, blocks), recording.finish()):
-        found += [event for _, told in listen(bus, chunks) for event in told]
-    return found + bus.finish()
-
-
-def written(write: Write) -> bytes:
-    return "".join(write(at, frame.strip()) for at, frame in zip(LOCAL, FRAMES, strict=True)).encode()
-
-
-def check(data: bytes, *, timed: bool = True, cut: int = 4096) -> None:
-    found = events(data, cut=cut)
-    assert [event for event in found if isinstance(event, Garbage)] == []
-    readings = [event for event in found if isinstance(event, Reading)]
-    assert [(one.voltage, one.current, one.remaining_capacity) for one in readings] == VALUES
-    assert [one.time for one in readings] == ([at.timestamp() for at in LOCAL] if timed else [None] * 3)
 
 
 def crlf(frame: str) -> bytes:
@@ -118,6 +79,45 @@ TIMED: dict[str, Write] = {
     "rows and text": lambda at, f: f"{at:%Y-%m-%d %H:%M:%S}:\n"
     + "".join(f"{row.hex(' ').upper():48}  {shown(row)}\n" for row in rows(crlf(f))),
     "tcpdump -X": packet,
+    "an answer of Loki": lambda at, f: json.dumps({"data": [{"values": [[f"{at.timestamp() * 1e9:.0f}", f]]}]}) + "\n",
+    "columns of InfluxDB": lambda at, f: json.dumps(
+        {"results": [{"series": [{"columns": ["raw", "time"], "values": [[f, at.isoformat()]]}]}]}
+    ) + "\n",
+    "MongoDB": lambda at, f: json.dumps({"_id": {"$oid": "65e1"}, "ts": {"$date": at.isoformat()}, "raw": f}) + "\n",
+    "an event of Home Assistant": lambda at, f: json.dumps({"data": {"line": f}, "time_fired": at.isoformat()}) + "\n",
+    "French": lambda at, f: f"{at:%d} mai {at:%Y %H:%M:%S} {f}\n",
+    "Spanish": lambda at, f: f"{at:%d}-may.-{at:%Y %H:%M:%S} {f}\n",
+    "Chinese": lambda at, f: f"{at.year}年{at.month}月{at.day}日 上午{at:%I:%M:%S} {f}\n",
+    "Korean": lambda at, f: f"{at.year}. {at.month}. {at.day}. {at:%H:%M:%S} {f}\n",
+    "without zeros": lambda at, f: f"{at.year}/{at.month}/{at.day} {at:%H:%M:%S} {f}\n",
+    "ngrep": lambda at, f: f"#\nT {at:%Y/%m/%d %H:%M:%S}.000000 10.0.0.20:8899 -> 10.0.0.5:51234 [AP] #3\n{f}..\n",
+    "a number before the bytes": lambda at, f: f"{at:%Y-%m-%d %H:%M:%S}, Read, 72, {crlf(f).hex(' ').upper()}\n",
+    "naive, of Python": lambda at, f: f"({at.replace(tzinfo=None)!r}, {f.encode()!r})\n",
+    "UTC, of Python": lambda at, f: f"{{'at': {at.astimezone(UTC)!r}, 'raw': {f!r}}}\n",
+    "zone, of Python": lambda at, f: f"{at!r} {f!r}\n",
+    "offset, of Python": lambda at, f: f"{at.astimezone(timezone(timedelta(hours=-3)))!r} {f!r}\n",
+    "offset with a name, of Python": lambda at, f: (
+        f"{at.astimezone(timezone(timedelta(hours=5, minutes=30), 'IST'))!r} {f!r}\n"
+    ),
+    "pytz, of Python": lambda at, f: (
+        f"({at.replace(tzinfo=None)!r}"[:-1] + f", tzinfo=<DstTzInfo 'Europe/Berlin' CEST+2:00:00 DST>), {f!r})\n"
+    ),
+    "struct_time, of Python": lambda at, f: f"{at.timetuple()} {f!r}\n",
+    "year first, without marks": lambda at, f: f"{at:%y%m%d %H:%M:%S} {f}\n",
+    "year first, two digits, in columns": lambda at, f: f'{at:%y-%m-%d},{at:%H:%M:%S},"{f}"\n',
+    "year first, two digits, T": lambda at, f: f"{at:%y-%m-%dT%H:%M:%S} {f}\n",
+    "year first, two digits": lambda at, f: f"{at:%y-%m-%d %H:%M:%S} {f}\n",
+    "day first, dashes": lambda at, f: f"{at:%d-%m-%Y %H:%M:%S} {f}\n",
+    "PuTTY, raw data": lambda at, f: f"Incoming raw data at {at:%Y-%m-%d %H:%M:%S}\n"
+    + "".join(f"  {n * 16:08x}  {row.hex(' '):48} {shown(row)}\n" for n, row in enumerate(rows(crlf(f)))),
+    "ser2net": lambda at, f: "".join(
+        f"{at:%Y/%m/%d %H:%M:%S}.000000 term {row[:8].hex(' ')}  {row[8:].hex(' ')}  |{shown(row)}|\n"
+        for row in rows(crlf(f))
+    ),
+    "openHAB": lambda at, f: f"{at:%Y-%m-%d %H:%M:%S} [INFO ] Item 'Raw' changed from {FRAMES[0].strip()} to {f}\n",
+    "strace": lambda at, f: "".join(
+        f'[pid  12] {at.timestamp():.6f} read(3, "{text}", 1) = 1\n' for text in (*f, "\\r", "\\n")
+    ),
     "pieces": pieces,
     "wrapped": lambda at, f: f"{at.isoformat()} pi reader: {f[:40]}\n{f[40:]}\n",
     "without its colon": lambda at, f: f"{at.isoformat()} {f[1:]}\n",
@@ -140,6 +140,18 @@ UNTIMED: dict[str, Write] = {
     "decimal": lambda _, f: f"[21:15:39][D][uart_debug:176]: <<< {':'.join(map(str, crlf(f)))}\n",
     "binary": lambda _, f: f"<<< {','.join(f'0b{byte:08b} (0x{byte:02X})' for byte in crlf(f))}\n",
     "YAT, hex": lambda _, f: f"(COM3) (<<) {' '.join(f'{byte:02X}h' for byte in crlf(f))} (72)\n",
+    "tcpflow": lambda _, f: f"010.000.000.020.08899-010.000.000.005.51234: {f}\n",
+    "usbmon": lambda _, f: f"ffff 1234 C Bi:1:005:1 0 72 = {crlf(f).hex(' ', -4)}\n",
+    "a terminal from China": lambda _, f: f"[08:00:00.123]收←◆{f}\n",
+    "picocom": lambda _, f: f"{f}[0d][0a]\n",
+    "miniterm": lambda _, f: f"--- Miniterm on /dev/ttyUSB0  115200,8,N,1 ---\n{f}\n",
+    "Node-RED": lambda _, f: f'msg.payload : string[72]\n"{f}↵"\n',
+    "pyserial, spy": lambda _, f: "".join(
+        f"000012.345 RX   {n * 16:04X}  {row[:8].hex(' ').upper():23}  {row[8:].hex(' ').upper():23}  {shown(row)}\n"
+        for n, row in enumerate(rows(crlf(f)))
+    ),
+    "slsnif": lambda _, f: f"Device --> {' '.join(f'{chr(b)}({b:03})' for b in f.encode())} CR(013) LF(010) \n\n",
+    "Follow of tshark": lambda _, f: f"Node 0: 10.0.0.5:8899\n\t72\n\t{f}\r\n",
     "sigrok": lambda _, f: "".join(f"87-95 uart-1: {byte:02X}\n" for byte in crlf(f)),
     "interceptty": lambda _, f: "".join(f"< \t0x{byte:02x} ({chr(byte).strip()})\n" for byte in crlf(f)),
     "Logic 2": lambda _, f: "".join(f'"Async Serial","data",0.5,8.6e-05,0x{byte:02X},\n' for byte in crlf(f)),
@@ -210,56 +222,3 @@ def test_dates_with_slashes_are_read_as_another_line_tells() -> None:
     )
     found = [event for event in events(later.encode()) if isinstance(event, Reading)]
     assert [datetime.fromtimestamp(one.time or 0, ZONE).day for one in found] == [11, 12, 13]
-
-
-# Decoded values ---------------------------------------------------------------------------------------------
-
-TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = {
-    "our names": ("time,voltage,current,remaining_capacity", lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q}"),
-    "units": ("Timestamp;Battery Voltage (mV);Current [mA];Remaining (mAh)",
-              lambda at, v, i, q: f"{at.timestamp():.0f};{v * 1000:.0f};{i * 1000:.0f};{q * 1000:.0f}"),
-    "German": ("sep=;\nDatum;Uhrzeit;Spannung;Strom;Restkapazität",
-               lambda at, v, i, q: f"{at:%d.%m.%Y;%H:%M:%S};" + f"{v};{i};{q}".replace(".", ",")),
-    "quotes and units": ('"Time","battery_voltage_v","current_a","capacity_Ah"',
-                         lambda at, v, i, q: f'"{at:%Y-%m-%d %H:%M:%S}","{v} V","{i} A","{q} Ah"'),
-    "a direction": ("time\tvoltage\tcurrent\tremaining_ah\tdirection",
-                    lambda at, v, i, q: f"{at.isoformat()}\t{v}\t{abs(i)}\t{q}\tdischarging"),
-    "UTC in the name": ("time (UTC),voltage,current,remaining",
-                        lambda at, v, i, q: f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
-    "a percentage": ("time,voltage,current,soc,nominal_capacity",
-                     lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q / 2.5},250"),
-    "a drawn table": ("| time | voltage | current | remaining |\n|---|---|---|---|",
-                      lambda at, v, i, q: f"| {at.isoformat()} | {v} | {i} | {q} |"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("head", "write"), TABLES.values(), ids=TABLES)
-@pytest.mark.parametrize("encode_text", ["utf-8", "utf-16", "cp1252"])
-def test_a_table_of_decoded_values_gives_readings(
-    head: str, write: Callable[[datetime, float, float, float], str], encode_text: str
-) -> None:
-    lines = [write(at, *values) for at, values in zip(LOCAL, VALUES, strict=True)]
-    check("\r\n".join([head, *lines, ""]).encode(encode_text))
-    check("\r\n".join(["# of my own", head, *reversed(lines), ""]).encode(encode_text))
-
-
-def test_what_each_column_was_taken_for_is_said() -> None:
-    times = LineTimes()
-    found = events(b"time,Battery Voltage,amps,note\n2024-05-13T06:00:00Z,52.1,-3,x\n", times)
-    (reading,) = found
-    assert isinstance(reading, Reading)
-    assert reading.as_dict()["remaining_capacity"] is None
-    (remark,) = times.remarks
-    for part in ("Battery Voltage as voltage in V", "amps as current in A", "Not used: note"):
-        assert part in remark
-
-
-def test_a_frame_in_a_row_goes_before_the_values_beside_it() -> None:
-    check(b"time,voltage,current,raw\n" + written(lambda at, f: f'{at.isoformat()},1.5,-2,"{f}"\n'))
-
-
-@pytest.mark.parametrize(
-    "name", ["max_voltage", "cell_voltage_1", "time_to_empty", "charge_power", "message_count", "current limit"]
-)
-def test_another_column_is_not_taken_for_a_quantity(name: str) -> None:
-    assert quantity_of(name)[0] is None

@@ -7,6 +7,7 @@ history is how much they grow.
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ from juntek.rs485.framing import Garbage
 
 NOTHING_LEFT = "without what is left in the battery, in Ah (nominal_capacity of the meter tells it from a percentage)"
 BLOCK = 256 * 1024
+END = 64 * 1024
+"""Bytes at the end of a file that tell in which order its dates have their numbers."""
 BATCH = 20_000
 """Readings in one commit."""
 TOTALS_INTERVAL = 10.0
@@ -111,7 +114,7 @@ class LogImport:
             if isinstance(event, Reading):
                 self._take(event)
             elif isinstance(event, Garbage):
-                self.result.skipped[f"garbage ({event.reason})"] += 1
+                self.result.skipped[f"rejected ({event.reason})"] += 1
             elif isinstance(event, Identity) and event.address == self._address:
                 self._ledger.limit(event.max_current)
 
@@ -233,6 +236,7 @@ def read_log(
         with path.open("rb") as file:
             status = path.stat()
             times.until = status.st_mtime
+            times.look_ahead(os.pread(file.fileno(), END, max(0, status.st_size - END)))
             while block := file.read(BLOCK):
                 yield recording.feed(block)
                 tell(file.tell(), status.st_size)

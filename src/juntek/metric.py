@@ -1,4 +1,4 @@
-"""What engines of time series call each quantity; rule: base units and names as Prometheus wants them, and no other.
+"""What time-series databases call each quantity; rule: base units and names as Prometheus wants them, and no other.
 
 A value that is scraped and one that is pushed have one name, so that a dashboard need not know how it came: in line
 protocol the measurement is MEASUREMENT and the field is the rest of the name. (prometheus.io, "Metric and label
@@ -85,11 +85,11 @@ LINK_METRICS = (
     Metric("juntek_meter_up", "gauge", "available", "1 while the meter answers, else 0."),
     Metric("juntek_link_up", "gauge", "connected", "1 while the port or the connection is open, else 0."),
     Metric("juntek_frames_total", "counter", "frames", "Good frames of the meter."),
-    Metric("juntek_garbage_frames_total", "counter", "garbage", "What was thrown away, by reason."),
+    Metric("juntek_garbage_frames_total", "counter", "garbage", "Rejected frames, by reason."),
     Metric("juntek_reconnects_total", "counter", "reconnects", "How often the link was opened again."),
     Metric("juntek_last_frame_timestamp_seconds", "gauge", "last_frame", "When the last good frame came, since 1970."),
 )
-"""How the link of a meter does; garbage has the label `reason` too."""
+"""How the link of a meter does; rejected frames have the label `reason` too."""
 
 SINK_METRICS = (
     Metric("juntek_sink_up", "gauge", "connected", "1 while the sink's far end takes what it is given, else 0."),

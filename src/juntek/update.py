@@ -23,7 +23,7 @@ kept, but a part of the past cannot be read."""
 
 @dataclass(slots=True)
 class Health:
-    """How a meter's link does. `garbage` counts what was thrown away, by reason (wire.Reason)."""
+    """How a meter's link does. `garbage` counts rejected frames, by reason (`framing.Reason`)."""
 
     mode: Mode = "starting"
     connected: bool = False

@@ -167,7 +167,7 @@ EXPECTED = {
     "JuntekChargingInFrost frost",
     "JuntekProtectionTripped tripped",
     "JuntekMeterSilent silent",
-    "JuntekGarbage noisy",
+    "JuntekRejectedFrames noisy",
     "JuntekMeterGone gone",
     "JuntekSinkLag slow",
     "JuntekSinkDown slow",

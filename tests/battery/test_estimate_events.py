@@ -53,6 +53,12 @@ def state(estimator: Estimator) -> float:
     return now.state_of_charge
 
 
+def state_after(given: list[Reading]) -> float:
+    estimator = battery()
+    events(estimator, given)
+    return state(estimator)
+
+
 def test_a_charge_that_ends_at_the_charged_voltage_is_a_full() -> None:
     charge = [(60.0, 14.0, 20.0), (10.0, 14.2, 20.0), (5.0, 14.2, 8.0), (8.0, 14.2, 1.0)]
     estimator = battery()
@@ -141,6 +147,29 @@ def test_a_gap_is_counted_by_the_meter_and_makes_less_sure() -> None:
     assert after is not None
     assert before.state_of_charge - after.state_of_charge == pytest.approx(50, abs=3)
     assert after.state_of_charge_uncertainty > before.state_of_charge_uncertainty
+
+
+def test_over_a_gap_a_meter_at_zero_counts_what_flows_in() -> None:
+    given = readings([(120.0, 12.2, -5.0), (240.0, 13.2, 10.0), (5.0, 13.2, 0.0)], left=8.0)
+    estimator = battery()
+    events(estimator, given[:720])
+    before = state(estimator)
+    events(estimator, given[-30:])
+    assert given[719].remaining_capacity == 0
+    assert state(estimator) - before == pytest.approx(40, abs=3)
+
+
+def test_a_moment_of_a_large_current_is_counted_by_the_meter() -> None:
+    given = readings([(60.0, 13.2, -1.0)], left=50.0)
+    spike = given[180]._replace(current=-300.0)
+    assert state_after([*given[:180], spike, *given[181:]]) == pytest.approx(state_after(given), abs=0.05)
+
+
+def test_a_charge_from_empty_to_full_teaches_that_a_battery_holds_more_than_was_typed_in() -> None:
+    charge = [(600.0, 13.3, 10.0), (60.0, 13.6, 6.8), (20.0, 14.2, 5.0), (10.0, 14.2, 1.0)]
+    estimator = battery()
+    events(estimator, readings([(60.0, 11.8, -2.0), (90.0, 11.8, 0.0), *charge], left=5.0, voltage=11.8))
+    assert estimator.describe()["usable_capacity"] == pytest.approx(108, abs=2)
 
 
 def test_another_battery_after_a_gap_is_not_believed_to_be_as_full() -> None:

@@ -87,7 +87,11 @@ class Running:
         """Ask it to end and return its status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # else who leaves it waits for ever
+            raise
 
 
 @contextmanager

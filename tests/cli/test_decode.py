@@ -92,8 +92,8 @@ def test_csv_has_the_readings_in_columns_that_do_not_change(recording: Path) -> 
     values = dict(zip(head, row, strict=True))
     assert (values["voltage"], values["current"], values["charged_capacity"]) == ("52.36", "4.3", "")
     assert "1 reading" in result.talk
-    assert "2 garbage (1 noise, 1 checksum)" not in result.output
-    assert "2 garbage" in result.talk
+    assert "2 rejected frames (1 noise, 1 checksum)" not in result.output
+    assert "2 rejected frames" in result.talk
 
 
 def test_the_table_is_for_people(recording: Path, snapshot: SnapshotAssertion) -> None:

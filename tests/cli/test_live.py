@@ -166,7 +166,7 @@ def test_a_capture_can_be_decoded_and_replayed(meter: Running, tmp_path: Path) -
     result = run("capture", meter.url, "-o", path, "--mode", "poll", "--interval", 0.2, "--seconds", 3)
     assert result.status == 0
     assert path.read_text().startswith(f"{HEADER}\n# juntek ")
-    assert " readings, 0 pieces of garbage in " in result.talk
+    assert " readings, 0 rejected frames in " in result.talk
     decoded = [json.loads(line) for line in run("decode", path).output.splitlines()]
     kinds = {event["kind"] for event in decoded}
     assert {"reading", "settings", "identity"} <= kinds

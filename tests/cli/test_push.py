@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,13 @@ from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.lock import hold, lock_of
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port
 
-COUNT = 20_000
+COUNT = 6_000
 WEEK = 7 * 86_400
 
 
@@ -34,12 +35,17 @@ def engine(start_victoria_metrics: Callable[..., VictoriaMetrics]) -> VictoriaMe
     return start_victoria_metrics("-dedup.minScrapeInterval=1ms")
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    path = tmp_path / "juntek.db"
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recorded") / "juntek.db"
     with Database(path, synchronous="NORMAL") as opened:
         Recorder(opened).record({"house": readings(0, COUNT)})
     return path
+
+
+@pytest.fixture
+def database(recorded: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(recorded, tmp_path))
 
 
 def push(database: Path, *arguments: object, status: int = 0) -> str:
@@ -80,7 +86,7 @@ def test_a_new_engine_gets_all_there_is(database: Path, engine: VictoriaMetrics)
 
 def test_a_push_that_is_killed_is_run_again_and_nothing_is_doubled(database: Path, engine: VictoriaMetrics) -> None:
     url = f"{engine.url}/write"
-    command = [sys.executable, "-m", "juntek", "history", "push", url, "--rate", "5000", "--database", str(database)]
+    command = [sys.executable, "-m", "juntek", "history", "push", url, "--rate", "300", "--database", str(database)]
     with subprocess.Popen(command, env=environment()) as process:
         end = time.monotonic() + PATIENCE
         while not in_victoria_metrics(engine):
@@ -160,7 +166,7 @@ def test_what_a_running_gateway_sends_is_left_to_it(database: Path) -> None:
     assert said == (
         f"The gateway that is running sends {place} what it has not got, about {COUNT} readings, beside the new ones.\n"
     )
-    with closing(Cursors(Database(database), place)) as cursors:
+    with Cursors(database, place) as cursors:
         assert cursors.look()["house"][0].has_gap
 
 
@@ -177,12 +183,12 @@ def test_what_is_too_old_for_an_engine_is_counted_and_the_rest_arrives(tmp_path:
     newest = int(time.time() - START) - 1000
     with Database(path, synchronous="NORMAL") as opened:
         recorder = Recorder(opened)
-        recorder.record({"house": readings(newest - 40 * 86_400, 5 * BATCH)})
+        recorder.record({"house": readings(newest - 40 * 86_400, 2 * BATCH)})
         recorder.record({"house": readings(newest, 100)})
     influxdb.query('CREATE DATABASE "juntek" WITH DURATION 7d')
     ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
     assert ended.output.startswith("100 readings sent to"), ended.talk
-    assert ended.talk.startswith(f"{5 * BATCH} readings were refused: partial write: points beyond retention policy")
+    assert ended.talk.startswith(f"{2 * BATCH} readings were refused: partial write: points beyond retention policy")
     assert len(in_influxdb(influxdb)) == 100 * 12
 
 
@@ -191,7 +197,7 @@ def test_asking_again_lets_a_running_gateway_send_nothing_again(database: Path) 
     place = url.split("/")[2]
     with gateway_of(database, place):
         push(database, url)
-        with closing(Cursors(Database(database), place)) as cursors:
+        with Cursors(database, place) as cursors:
             cursors.change("house", lambda cursor: cursor._replace(past=cursor.until))
         for _ in range(2):
             assert push(database, url) == (

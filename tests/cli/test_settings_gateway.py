@@ -12,7 +12,7 @@ from cli.program import run_apart as run
 from gateway.controlled import Controlled, controlled
 from juntek.history.queries import HistoryReader
 from juntek.lock import hold, lock_of
-from juntek.outputs.web.local_token import token_path
+from juntek.outputs.web.passwords import token_path
 
 
 async def juntek(site: Controlled, *arguments: object) -> Ended:

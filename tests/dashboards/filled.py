@@ -49,7 +49,8 @@ def scrape(directory: Path, rows: Iterable[Sample]) -> Filled:
     page = directory / "page.txt"
     directory.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(open_metrics(rows)) + "\n", encoding="utf-8")
-    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics"]
+    # In long blocks: promtool reads the page once for each.
+    command = ["promtool", "tsdb", "create-blocks-from", "--max-block-duration=72h", "openmetrics"]
     command += [str(page), str(directory / "prometheus")]
     subprocess.run(command, check=True, capture_output=True)
     page.unlink()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cli.program import environment, simulator
+from cli.program import Running, environment, simulator
 from dashboards.filled import Filled
 from juntek.rs485.command import set_value
 from juntek.rs485.family import model_of_family
@@ -62,15 +62,14 @@ def fill_by_gateway(directory: Path, engine: VictoriaMetrics) -> Iterator[Filled
         with (
             (directory / "log").open("w") as log,
             subprocess.Popen(
-                command, env=environment(directory), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, env=environment(directory), stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True
             ) as process,
         ):
             try:
                 _wait(engine, process, directory / "log")
                 yield Filled(engine, datetime.now(UTC))
             finally:
-                process.terminate()
-                process.wait(60)
+                Running(process, "").stop()
 
 
 def _set_limits(url: str) -> None:
@@ -86,15 +85,15 @@ def _set_limits(url: str) -> None:
                     time.sleep(0.1)
 
 
-def _wait(engine: VictoriaMetrics, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Until every meter's frames and some garbage were told three times: then every rate has a value."""
+def _wait(engine: VictoriaMetrics, process: subprocess.Popen[str], log: Path) -> None:
+    """Until every meter's frames and some rejected ones were told three times: then every rate has a value."""
     end = time.monotonic() + PATIENCE
     while True:
         engine.flush()
         frames = engine.query("count_over_time(juntek_frames_total[1h]) >= 3", nocache=1)
-        garbage = engine.query("count_over_time(juntek_garbage_frames_total[1h]) >= 3", nocache=1)
-        if len(frames) == 2 and garbage:
+        rejected = engine.query("count_over_time(juntek_garbage_frames_total[1h]) >= 3", nocache=1)
+        if len(frames) == 2 and rejected:
             return
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < end, (frames, garbage, log.read_text())
+        assert time.monotonic() < end, (frames, rejected, log.read_text())
         time.sleep(0.5)

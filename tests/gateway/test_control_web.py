@@ -10,7 +10,7 @@ import pytest
 
 from gateway.controlled import Controlled, controlled
 from juntek.history.queries import HistoryReader
-from juntek.outputs.web.local_token import token_path
+from juntek.outputs.web.passwords import token_path
 from juntek.simulator import Options
 
 SETTINGS = "/api/meters/house/settings"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
 from juntek.backoff import Backoff
+from juntek.errors import DatabaseError
 from juntek.gateway.supervisor import Supervisor
 from juntek.outputs import Context, Handle, Output
 from juntek.update import Health, Update
@@ -120,6 +121,43 @@ async def test_an_output_that_is_entered_again_hears_the_latest_of_each_meter_an
         served.offer(third)
         await files.wait_for(4)
         assert all(heard is given for heard, given in zip(files.handled, (first, second, first, third), strict=True))
+
+
+async def test_an_output_that_fails_while_it_is_stopped_is_stopped() -> None:
+    """As its last commit does on a full disk: entered again, it would keep the gateway from ending for ever."""
+
+    class Full(Files):
+        @asynccontextmanager
+        async def open(self, options: object, context: Context) -> AsyncIterator[Handle]:
+            async with super().open(options, context) as handle:
+                try:
+                    yield handle
+                finally:
+                    raise DatabaseError("The disk is full.")
+
+    files = Full()
+    async with asyncio.timeout(30), supervised(files, "house") as (served, _):
+        served.offer(update("house"))
+        await files.wait_for(1)
+    assert files.entered == 1
+
+
+async def test_an_output_whose_library_loses_the_stop_is_stopped() -> None:
+    """As `asyncio.wait_for` of Python 3.11 does where the answer comes in the same moment."""
+    entered = asyncio.Event()
+
+    class Losing(Files):
+        async def handle(self, given: Update) -> None:
+            entered.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(30)
+            await super().handle(given)
+
+    files = Losing()
+    async with asyncio.timeout(20), supervised(files, "house") as (served, _):
+        served.offer(update("house"))
+        await entered.wait()
+    assert len(files.handled) == 1
 
 
 @pytest.mark.parametrize(("meters", "room"), [(1, 2000), (1000, 20_000)])

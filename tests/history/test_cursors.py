@@ -30,7 +30,7 @@ def record(path: Path, first: int, count: int, shift: float = 0.0) -> None:
 
 
 def cursor_of(path: Path, target: str = "engine") -> Cursor:
-    with closing(Cursors(Database(path), target)) as cursors:
+    with Cursors(path, target) as cursors:
         return cursors.look()["house"][0]
 
 
@@ -43,7 +43,7 @@ def test_a_new_target_gets_what_comes_from_now_on(path: Path) -> None:
 
 def test_a_meter_that_comes_after_the_target_is_sent_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "juntek.db"
-    with closing(Cursors(Database(path), "engine")) as cursors:
+    with Cursors(path, "engine") as cursors:
         assert cursors.look() == {}
         record(path, 1, 10)
         assert cursors.look() == {"house": (Cursor(), FIRST + 10_000)}
@@ -51,7 +51,7 @@ def test_a_meter_that_comes_after_the_target_is_sent_from_its_beginning(tmp_path
 
 
 def test_a_cursor_that_others_have_moved_is_not_written_over(path: Path) -> None:
-    with closing(Cursors(Database(path), "engine")) as ours, closing(Cursors(Database(path), "engine")) as theirs:
+    with Cursors(path, "engine") as ours, Cursors(path, "engine") as theirs:
         before = ours.look()["house"][0]
         theirs.change("house", lambda cursor: cursor.widen(FIRST, LAST))
         ours.save({"house": before._replace(head=LAST + 1)})
@@ -82,11 +82,11 @@ def test_gaps_become_one_that_holds_them_all() -> None:
 
 
 def test_what_lies_in_a_gap_is_counted_to_the_minute(path: Path) -> None:
-    with closing(Cursors(Database(path), "engine")) as cursors:
-        assert cursors.count("house", 0, LAST) == 1000
-        assert cursors.count("house", 0, FIRST) == 0
-        assert cursors.count("house", FIRST + 300_000, LAST) == pytest.approx(700, abs=60)
-        assert cursors.count("barn", 0, LAST) == 0
+    with Cursors(path, "engine") as cursors:
+        assert cursors.count_between("house", 0, LAST) == 1000
+        assert cursors.count_between("house", 0, FIRST) == 0
+        assert cursors.count_between("house", FIRST + 300_000, LAST) == pytest.approx(700, abs=60)
+        assert cursors.count_between("barn", 0, LAST) == 0
 
 
 def test_the_accounts_of_an_older_version_become_cursors(path: Path) -> None:

@@ -69,7 +69,7 @@ def run(code: str, path: Path, *, package: Path | None = None) -> str:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*paths, *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", dedent(code), str(path)],
-        capture_output=True, check=False, env=environment, timeout=60, text=True,
+        capture_output=True, check=False, env=environment, timeout=200, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

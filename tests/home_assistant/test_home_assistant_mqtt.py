@@ -126,13 +126,13 @@ async def test_a_history_that_pauses_is_a_problem_with_its_reason(home_assistant
             seen = await expect(client, "kept", history="off", **KG_STATES)
             assert of(seen, "kept") == {**KG_STATES, "history": "off"}
             assert len([entity for entity in seen.entities if entity.unique_id.startswith("juntek_kept_")]) == 45
-            where.troubles["history"] = "The disk is full."
+            where.errors["history"] = "The disk is full."
             seen = await expect(client, "kept", history="on")
             entity = seen.entity("juntek_kept_history")
             assert entity
             assert entity.attributes["device_class"] == "problem"
             assert entity.attributes["error"] == "The disk is full."
-            where.troubles.clear()
+            where.errors.clear()
             await expect(client, "kept", history="off")
         async with sink(home_assistant, "kept") as handle:
             await handle(kg_update(meter="kept"))

@@ -30,10 +30,10 @@ def engine(start_victoria_metrics: Callable[..., VictoriaMetrics]) -> VictoriaMe
 
 @pytest.fixture
 def always_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page of metrics is written anew for everybody."""
-    from juntek.outputs.metrics import page  # noqa: PLC0415 - only these tests need its library
+    """The metrics are written anew for everybody."""
+    from juntek.outputs.metrics import endpoint  # noqa: PLC0415 - only these tests need its library
 
-    monkeypatch.setattr(page, "REST", 0)
+    monkeypatch.setattr(endpoint, "REST", 0)
 
 
 @pytest.fixture

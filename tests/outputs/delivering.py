@@ -58,7 +58,7 @@ class Gateway:
             for options in self.targets:
                 name = f"timeseries {options.label}"
                 self.context.sinks[name].connected = True  # as the supervisor says of a sink that is entered
-                sink = serve(options, self.context, name, Backoff(0.1, 0.4), self.response_time)
+                sink = serve(options, self.context, Backoff(0.1, 0.4), self.response_time)
                 self._handles.append(await stack.enter_async_context(sink))
             yield
 

@@ -135,6 +135,7 @@ async def serve_lines(
     finally:
         server.let_go.set()
         listener.close()
+        server.hang_up()
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

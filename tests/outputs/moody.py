@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from time import monotonic
 
 from history.made import START, readings
 from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
-from juntek.outputs.timeseries.delivery import Delivery
-from juntek.outputs.timeseries.target import open_target
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
+from juntek.outputs.timeseries import TimeseriesOptions
+from juntek.outputs.timeseries.delivery import Delivery, open_delivery
+from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 
@@ -63,16 +63,18 @@ def write_history(path: Path, first: int, count: int) -> None:
 
 def introduce(path: Path, url: str) -> None:
     """The target is known from now on, and gets all that comes."""
-    with closing(Cursors(Database(path), TimeseriesOptions(url=url).label)):
+    with Cursors(path, TimeseriesOptions(url=url).label):
         pass
 
 
 @asynccontextmanager
-async def delivering(path: Path, url: str, **how: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401 - of Delivery
+async def delivering(
+    path: Path, url: str, response_time: float = RESPONSE_TIME, clock: Callable[[], float] = monotonic
+) -> AsyncIterator[Delivery]:
     options = TimeseriesOptions(url=url)
     async with (
-        open_target(options, "1", response_time=0.5) as target,
-        Delivery(options, path, target, "home", SinkHealth(), **how) as delivery,
+        open_target(options, "1", response_time=response_time) as target,
+        open_delivery(options, path, target, "home", SinkHealth(), clock=clock) as delivery,
     ):
         yield delivery
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.target import Target, open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from servers.mosquitto import User
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ class Scraped:
     handle: Callable[[Update], Awaitable[None]]
 
     async def get(self, path: str = "/metrics", **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=20, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False) as client:
             return await client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     async def page(self) -> dict[str, float]:

@@ -46,7 +46,7 @@ class Served:
 
     def browser(self, **options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - those of the library
         options["headers"] = {"accept-encoding": "gzip"} | options.get("headers", {})
-        return httpx.AsyncClient(base_url=self.url, timeout=20, trust_env=False, **options)
+        return httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False, **options)
 
 
 @asynccontextmanager

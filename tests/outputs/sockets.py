@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
+from pathlib import Path
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -16,12 +18,13 @@ async def connect(port: int, text: bytes = b"", limit: int = 65536, source: str 
 
 
 async def rest_of(pair: Pair) -> bytes:
-    """Return what comes until the connection ends, however it ends."""
+    """Return what comes until the connection ends, however it ends; it has a minute."""
     reader, writer = pair
     text = b""
     try:
-        while piece := await reader.read(65536):
-            text += piece
+        async with asyncio.timeout(60):
+            while piece := await reader.read(65536):
+                text += piece
     except ConnectionError:
         pass
     finally:
@@ -29,3 +32,16 @@ async def rest_of(pair: Pair) -> bytes:
         with suppress(ConnectionError):
             await writer.wait_closed()
     return text
+
+
+async def let_go(pair: Pair) -> None:
+    """Wait until the server has closed its end, of which a client that takes nothing is not told."""
+    (_, server), (_, client) = (pair[1].get_extra_info(name) for name in ("peername", "sockname"))
+    await asyncio.to_thread(_wait_without, f":{server:04X} 0100007F:{client:04X} 01 ")
+
+
+def _wait_without(connection: str) -> None:
+    end = time.monotonic() + 60
+    while connection in Path("/proc/net/tcp").read_text(encoding="ascii"):
+        assert time.monotonic() < end, "the server holds on"
+        time.sleep(0.05)

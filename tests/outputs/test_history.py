@@ -101,9 +101,9 @@ async def test_an_unset_clock_writes_nothing_and_costs_no_energy(
     async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
         await tell(handle, readings(0, 10))
         await tell(handle, [reading_at(tick)._replace(time=None) for tick in range(10, 500)])
-        assert "the clock was not set" in where.troubles["history"]
+        assert "the clock was not set" in where.errors["history"]
         await tell(handle, readings(500, 10))
-        assert where.troubles == {}
+        assert where.errors == {}
     rows = rows_in(path)
     assert [row["run_time"] for row in rows] == [*range(10), *range(500, 510)]
     (day,) = days_in(path, UTC).values()
@@ -202,7 +202,10 @@ async def test_a_jump_into_the_future_drops_nothing(tmp_path: Path) -> None:
     assert len(rows_in(path)) == 5100
 
 
-async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(tmp_path: Path) -> None:
+async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("juntek.history.database_file.BUSY_WAIT", 0.1)
     path = tmp_path / "history.db"
     blocker = None
     with pytest.raises(DatabaseError, match="another program holds it"):  # noqa: PT012 - the body waits to be ended
@@ -215,7 +218,10 @@ async def test_a_database_that_cannot_be_written_ends_a_body_that_only_waits(tmp
     blocker.close()
 
 
-async def test_what_was_held_when_a_commit_failed_is_written_when_the_sink_is_back(tmp_path: Path) -> None:
+async def test_what_was_held_when_a_commit_failed_is_written_when_the_sink_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("juntek.history.database_file.BUSY_WAIT", 0.1)
     path = tmp_path / "history.db"
     where = context(path)
     async with open_sink(HistoryOptions(commit_interval=NEVER), where) as handle:
@@ -246,10 +252,10 @@ async def test_a_history_that_was_away_says_so_and_goes_on_by_itself(
     task = asyncio.create_task(supervisor.run())
     for reading in readings(0, 5):
         supervisor.offer(update(reading))
-    await until(lambda: "history" in where.troubles)
+    await until(lambda: "history" in where.errors)
     folder.unlink()
     await until(lambda: len(rows_in_or_none(folder / "history.db")) == 5)
-    assert where.troubles == {}
+    assert where.errors == {}
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -287,7 +293,7 @@ async def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path)
         [sys.executable, "-c", FILL, str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )

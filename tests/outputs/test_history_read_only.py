@@ -41,7 +41,7 @@ async def main(path):
         pass
     for reading in readings(5, 5):
         running.offer(update(reading))
-    await until(lambda: "read-only" in where.troubles.get("history", ""))
+    await until(lambda: "read-only" in where.errors.get("history", ""))
     told["paused"] = where.look_at_history()
     running.offer(update(*readings(10, 1)))
     make_read_only(path, read_only=False)
@@ -68,7 +68,7 @@ async def test_a_disk_that_becomes_read_only_pauses_the_history_until_it_can_be_
         [*OBEYS, sys.executable, "-c", RUN, str(folder / "history.db")],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=200,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )

@@ -39,9 +39,13 @@ async def gateway(folder: Path, simulation: Simulation, broker: Mosquitto, port:
     try:
         yield
     finally:
-        process.terminate()
-        await process.wait()
         running.cancel()
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 60)
+        except TimeoutError:
+            process.kill()
+            raise
 
 
 async def ask(

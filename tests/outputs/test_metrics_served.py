@@ -19,11 +19,10 @@ from juntek.errors import ConfigurationError, JuntekError
 from juntek.gateway.supervisor import Supervisor
 from juntek.listening.visitors import Limits
 from juntek.outputs import metrics
-from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, open_sink
-from juntek.outputs.metrics import page as page_module
-from juntek.outputs.metrics.present import Meters
+from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, endpoint, open_sink
+from juntek.outputs.metrics.collector import Meters
 from outputs.scraped import OPEN_METRICS, context, of_meter, parse, read, scraped
-from outputs.sockets import connect, rest_of
+from outputs.sockets import connect, let_go, rest_of
 from outputs.updates import kg_update, listening
 from servers.process import free_port
 
@@ -84,7 +83,7 @@ async def test_a_page_is_written_once_for_all_who_ask_meanwhile(monkeypatch: pyt
         return whole(self)
 
     monkeypatch.setattr(Meters, "collect", count)
-    monkeypatch.setattr(page_module, "REST", 4)
+    monkeypatch.setattr(endpoint, "REST", 4)
     async with scraped(context(*(f"meter{number}" for number in range(300)))) as site:
         pages = await asyncio.gather(*(site.get() for _ in range(20)))
     assert {page.status_code for page in pages} == {200}
@@ -146,7 +145,7 @@ async def test_a_page_that_nobody_takes_is_cut_and_others_get_theirs() -> None:
         slow = await connect(site.port, GET + b"\r\n" + (GET + b"\r\n") * 20, limit=1024)
         await slow[0].readexactly(100)
         assert len(of_meter(await site.page(), "meter2999")) == 4
-        await asyncio.sleep(1.5)
+        await let_go(slow)
         whole = (await site.get()).text.encode()
         assert len(await rest_of(slow)) < 20 * len(whole)
 
@@ -259,7 +258,7 @@ print({'prometheus_client', 'uvicorn'} & set(sys.modules))
 
 async def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    for name in ("page", "present"):
+    for name in ("endpoint", "collector"):
         monkeypatch.delitem(sys.modules, f"juntek.outputs.metrics.{name}", raising=False)
     with pytest.raises(JuntekError, match=re.escape(f"{sys.executable} -m pip install 'juntek[metrics]'")):
         await Supervisor(metrics.OUTPUT, MetricsOptions(listen=f"127.0.0.1:{free_port()}"), context()).run()

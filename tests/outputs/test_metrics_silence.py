@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from juntek.outputs.metrics.present import GAPS, SHORTEST_LIFE, Meters
+from juntek.outputs.metrics.collector import GAPS, SHORTEST_LIFE, Meters
 from juntek.update import Update
 from outputs.scraped import context, of_meter, scraped
 from outputs.updates import kg_reading, kg_update, kh_update, listening

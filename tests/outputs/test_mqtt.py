@@ -175,9 +175,9 @@ async def test_a_history_that_pauses_is_told_at_once_and_so_is_its_return(mosqui
         await handle(kg_update())
         assert "history" in (await next_on(recorder, CONFIG))["components"]
         await next_on(recorder, LINK)
-        where.troubles["history"] = "The disk is full."
+        where.errors["history"] = "The disk is full."
         await count_on(recorder, LINK, 2)
-        where.troubles.clear()
+        where.errors.clear()
         await count_on(recorder, LINK, 3)
     told = [(message.json()["history"], message.json()["history_error"]) for message in recorder.on(LINK)]
     assert told == [("ok", None), ("paused", "The disk is full."), ("ok", None)]

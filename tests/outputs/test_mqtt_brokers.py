@@ -55,7 +55,8 @@ def old_broker() -> Iterator[iotcore.Broker]:
 
 
 async def test_broker_that_speaks_3_1_1_only_gets_it_without_waiting(old_broker: iotcore.Broker) -> None:
-    async with asyncio.timeout(5), open_sink(MqttOptions(port=old_broker.port), context()) as handle:
+    options, patient = MqttOptions(port=old_broker.port), Timing(answer=3600.0)
+    async with asyncio.timeout(60), open_sink(options, context(), patient) as handle:
         await handle(kg_update())
         await handle(kg_update(kg_reading(message_count=8)))
 
@@ -164,10 +165,10 @@ async def test_port_where_nobody_answers_is_told_and_left() -> None:
         with pytest.raises(BrokerError, match="does not answer"):
             async with open_sink(MqttOptions(port=mute.getsockname()[1]), context(), Timing(answer=0.1)):
                 pass
-        mute.settimeout(5)
+        mute.settimeout(30)
         connection, _ = mute.accept()
         with connection:
-            connection.settimeout(5)
+            connection.settimeout(30)
             await asyncio.to_thread(_read_to_the_end, connection)
 
 
@@ -177,13 +178,13 @@ async def test_gateway_that_is_stopped_while_it_logs_in_leaves() -> None:
             pass
 
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        mute.settimeout(5)
+        mute.settimeout(30)
         running = asyncio.create_task(run(mute.getsockname()[1]))
         connection, _ = await asyncio.to_thread(mute.accept)
         with connection:
-            connection.settimeout(5)
+            connection.settimeout(30)
             assert await asyncio.to_thread(connection.recv, 1024)
-            await asyncio.sleep(0.01)  # for the thread that has connected to come back
+            await asyncio.sleep(0.3)  # for the thread that has connected to come back
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
@@ -245,7 +246,7 @@ async def test_broker_that_goes_away_before_it_answers_is_noticed_at_once(
         port = server.sockets[0].getsockname()[1]
         patient = replace(HURRY, answer=3600.0)
         with pytest.raises(BrokerError):
-            async with open_sink(MqttOptions(port=port), context(), patient):
+            async with asyncio.timeout(60), open_sink(MqttOptions(port=port), context(), patient):
                 await asyncio.Event().wait()
     gc.collect()
     assert not caplog.records
@@ -290,9 +291,11 @@ asyncio.run(main())
     tests = str(Path(__file__).parents[1])
     async with record(mosquitto) as recorder:
         child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=tests)
-        await next_on(recorder, STATE)
-        child.send_signal(signal.SIGKILL)
-        await child.wait()
+        try:
+            await next_on(recorder, STATE)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            await child.wait()
         await next_on(recorder, GATEWAY, "offline")
     async with record(mosquitto) as late:
         assert await next_on(late, GATEWAY) == "offline"

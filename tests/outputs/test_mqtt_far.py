@@ -10,7 +10,7 @@ import pytest
 
 from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
 from juntek.outputs.mqtt.mqtt_connection import BrokerError
-from juntek.outputs.mqtt.publisher import MOST_UNCONFIRMED
+from juntek.outputs.mqtt.mqtt_session import MOST_UNCONFIRMED
 from outputs.opened import context, next_on
 from outputs.updates import kg_update
 from servers.recorder import record
@@ -53,7 +53,8 @@ class FarBroker:
 
     async def rest(self) -> None:
         """Return once all connections are closed."""
-        await asyncio.wait(self._serving)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*self._serving)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -97,14 +98,14 @@ async def far(broker: Mosquitto) -> AsyncIterator[FarBroker]:
 
 
 async def until_unconfirmed(broker: FarBroker, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while broker.unconfirmed < count:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
 
 
 async def test_a_broker_far_away_is_not_waited_for_at_each_message(mosquitto: Mosquitto) -> None:
     async def tell_all(port: int) -> None:
-        async with open_sink(MqttOptions(port=port), context(*NAMES)) as handle:
+        async with open_sink(MqttOptions(port=port), context(*NAMES), Timing(answer=60)) as handle:
             for name in NAMES:
                 await handle(kg_update(meter=name))
 
@@ -123,10 +124,10 @@ async def test_a_broker_far_away_is_not_waited_for_at_each_message(mosquitto: Mo
 
 
 async def test_a_broker_that_confirms_nothing_is_given_up_and_told(mosquitto: Mosquitto) -> None:
-    hurry = Timing(answer=0.5)
+    hurry = Timing(answer=2.0)
 
     async def wait_inside(port: int) -> None:
-        async with asyncio.timeout(20), open_sink(MqttOptions(port=port), context("house"), hurry) as handle:
+        async with asyncio.timeout(60), open_sink(MqttOptions(port=port), context("house"), hurry) as handle:
             await handle(kg_update())
             await asyncio.Event().wait()
 

@@ -25,7 +25,7 @@ ASK = """
     import json
     from dataclasses import replace
     from juntek.history.fields import batch_of
-    from juntek.outputs.metrics.present import Meters
+    from juntek.outputs.metrics.collector import Meters
     from juntek.outputs.timeseries.line_protocol import lines_of
     from outputs.scraped import context
     from outputs.updates import KG_SETTINGS, kg_reading, kg_update

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from juntek.errors import ConfigurationError
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.target import open_target
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.line_server import serve_lines
 
 LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"]

@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 
 from history.made import START, reading_at
 from juntek.history import Database
+from juntek.history.cursors import Cursors
 from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import Delivery
 from juntek.outputs.timeseries.target_responses import Response, TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from juntek.reading import Reading
 
 METERS = ("house", "van")
@@ -112,18 +113,19 @@ class World:
         """s by which the gateway's clock is wrong."""
         self.target = PlayedTarget()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         self.database = Database(self.path, check=False, synchronous="NORMAL")
         self.recorder = Recorder(self.database)
         self.unwritten: dict[str, list[Reading]] = {}
         self.target.connect_anew()
         played: Any = self.target
-        self.delivery = Delivery(OPTIONS, self.path, played, "home", SinkHealth(), clock=lambda: float(self.tick))
-        self.delivery._thread = AtOnce()
-        await self.delivery.__aenter__()
+        self.cursors = Cursors(self.path, OPTIONS.label)
+        self.delivery = Delivery(
+            OPTIONS, played, "home", SinkHealth(), self.cursors, AtOnce(), clock=lambda: float(self.tick)
+        )
 
-    async def stop(self) -> None:
-        await self.delivery.__aexit__(None, None, None)
+    def stop(self) -> None:
+        self.cursors.close()
         self.database.close()
 
     def hear(self, seconds: int) -> None:
@@ -174,8 +176,8 @@ class World:
                 return
         except KilledError:
             pass
-        await self.stop()
-        await self.start()
+        self.stop()
+        self.start()
 
     async def come_to_rest(self) -> None:
         self.target.is_up, self.target.fault = True, ""
@@ -222,11 +224,11 @@ def test_whatever_happens_the_target_has_every_reading_of_the_history(steps: lis
     async def play() -> None:
         with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
             world = World(Path(directory) / "juntek.db")
-            await world.start()
+            world.start()
             for step in chain.from_iterable((["hear", "commit", "send"], *steps)):
                 await world.do(step)
             await world.come_to_rest()
-            await world.stop()
+            world.stop()
             there, kept = set(world.target.kept), world.in_history()
             assert kept - there == set(), steps
             assert there - kept == set(), "made of nothing"

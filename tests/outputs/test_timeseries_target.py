@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries import target as module
 from juntek.outputs.timeseries.target import HABIT, Target, open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.process import free_port
 
@@ -179,12 +179,10 @@ async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
     assert str(said.value) == "The connection to the target workshop broke; look at its log and the network."
 
 
-@pytest.mark.parametrize("interval", [1.0, 60.0, 3600.0])
-async def test_target_that_lets_go_of_every_connection_has_the_habit(interval: float) -> None:
-    now = 0.0
+async def test_target_that_lets_go_of_every_connection_has_the_habit() -> None:
     async with (
         serve_lines() as server,
-        open_target(TimeseriesOptions(url=f"{server.url}/write", interval=interval), "1", clock=lambda: now) as target,
+        opened(server) as target,
     ):
         news = []
         for _ in range(HABIT + 3):
@@ -192,7 +190,6 @@ async def test_target_that_lets_go_of_every_connection_has_the_habit(interval: f
             news.append(target.take_new_connection())
             server.hang_up()
             await asyncio.sleep(0.02)  # until it has come here
-            now += interval
     assert news == [False] + [True] * (HABIT - 1) + [False] * 3
 
 

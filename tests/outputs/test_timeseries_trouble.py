@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.target import open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.certificates import CertificateAuthority, ServerCertificate
 from servers.process import free_port
@@ -111,10 +111,7 @@ async def test_failure_of_the_target_is_told(reply: Reply, sentence: str) -> Non
         ({"Retry-After": "9" * 5000}, 300.0),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-1"}, None),
-        ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 30.0),
-        ({"Retry-After": "Sun, 22 Nov 2026 11:00:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 0.0),
-        ({"Retry-After": "Sun, 22 Nov 2020 11:00:00 GMT"}, 0.0),
-        ({"Retry-After": "Sun, 99 Nov 2020 11:00:00 GMT"}, None),
+        ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT"}, None),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.target import open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 from outputs.pushed import LOGIN, START, USER, check_taken, lines, opened, trouble, volts
 from servers.certificates import ServerCertificate
 from servers.engine import once_shown
@@ -45,17 +45,18 @@ async def test_victoria_metrics_makes_no_reading_of_the_piece_of_a_line_before_a
 
     async def let_through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _, there = await asyncio.open_connection(victoria_metrics.host, victoria_metrics.port)
-        there.write(await reader.readexactly(part))
-        await there.drain()
-        await asyncio.sleep(0.4)
         try:
+            there.write(await reader.readexactly(part))
+            await there.drain()
+            await asyncio.sleep(0.4)
             await reader.read()
             there.close()
         except ConnectionError:
             there.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             there.transport.abort()
-        writer.close()
-        ended.set()
+        finally:
+            writer.close()
+            ended.set()
 
     way = await asyncio.start_server(let_through, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{way.sockets[0].getsockname()[1]}/write"
@@ -65,7 +66,8 @@ async def test_victoria_metrics_makes_no_reading_of_the_piece_of_a_line_before_a
     async with way, open_target(TimeseriesOptions(url=url), "1", response_time=0.2) as target:
         with pytest.raises(TargetError, match="takes too long"):
             await target.write(some)
-        await ended.wait()
+        async with asyncio.timeout(30):
+            await ended.wait()
     await asyncio.sleep(1)
     found = await asyncio.to_thread(victoria_metrics.export, '{__name__=~"juntek.*"}')
     times = {time for values in found.values() for time, _ in values}

@@ -13,7 +13,6 @@ import pytest
 
 from juntek.listening.hosts import HostCheck
 from juntek.outputs.web.authentication import (
-    DAY,
     MOST_SESSIONS,
     MOST_TRIES,
     NETWORK_TRIES,
@@ -23,6 +22,7 @@ from juntek.outputs.web.authentication import (
     Sessions,
     is_own_origin,
 )
+from juntek.outputs.web.parameters import DAY
 from juntek.outputs.web.passwords import hash_password, hash_token
 from outputs.served import HASH, PASSWORD, Served, context, served, write_past
 from outputs.updates import kg_update
@@ -57,6 +57,10 @@ async def sign_in(browser: httpx.AsyncClient, password: str = PASSWORD) -> httpx
     return await browser.post("/api/session", json={"password": password})
 
 
+def told(*, required: bool, signed_in: bool) -> dict[str, bool | None]:
+    return {"required": required, "signed_in": signed_in, "user": None, "token": None}
+
+
 async def status_of_stream(browser: httpx.AsyncClient, **options: Any) -> int:  # noqa: ANN401
     async with browser.stream("GET", "/api/live", **options) as answer:
         return answer.status_code
@@ -67,14 +71,9 @@ async def test_without_a_password_everything_on_loopback_is_open(database: Path)
         await site.handle(kg_update())
         assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
         assert await status_of_stream(browser) == 200
-        assert (await browser.get("/api/session")).json() == {
-            "required": False,
-            "signed_in": True,
-            "user": None,
-            "token": None,
-        }
+        assert (await browser.get("/api/session")).json() == told(required=False, signed_in=True)
         answer = await sign_in(browser, "anything")
-        assert answer.json() == {"required": False, "signed_in": True, "user": None, "token": None}
+        assert answer.json() == told(required=False, signed_in=True)
         assert "set-cookie" not in answer.headers
 
 
@@ -96,26 +95,16 @@ async def test_who_has_not_signed_in_sees_nothing_but_the_empty_page(database: P
             assert answer.headers["www-authenticate"].startswith("Bearer")
         assert await status_of_stream(browser) == 401
         assert [(await browser.get(path)).status_code for path in OPEN[1:]] == [200, 200]
-        assert (await browser.get("/api/session")).json() == {
-            "required": True,
-            "signed_in": False,
-            "user": None,
-            "token": None,
-        }
+        assert (await browser.get("/api/session")).json() == told(required=True, signed_in=False)
 
 
 async def test_who_signs_in_sees_everything_until_signing_out(database: Path) -> None:
     async with served(context(database=database), password_hash=HASH) as site, site.browser() as browser:
         await site.handle(kg_update())
-        assert (await sign_in(browser)).json() == {"required": True, "signed_in": True, "user": None, "token": None}
+        assert (await sign_in(browser)).json() == told(required=True, signed_in=True)
         assert [(await browser.get(path)).status_code for path in GUARDED] == [200] * len(GUARDED)
         session = browser.cookies["juntek_session"]
-        assert (await browser.delete("/api/session")).json() == {
-            "required": True,
-            "signed_in": False,
-            "user": None,
-            "token": None,
-        }
+        assert (await browser.delete("/api/session")).json() == told(required=True, signed_in=False)
         assert "juntek_session" not in browser.cookies
         again = await browser.get("/api/meters", headers={"cookie": f"juntek_session={session}"})
         assert again.status_code == 401

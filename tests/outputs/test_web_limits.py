@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
+import threading
 import tomllib
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.specifiers import SpecifierSet
@@ -18,7 +20,7 @@ from juntek.listening.address import Address
 from juntek.listening.http_server import listen
 from juntek.listening.visitors import Limits
 from outputs.served import HASH, PASSWORD, context, served, write_past
-from outputs.sockets import connect, rest_of
+from outputs.sockets import connect, let_go, rest_of
 from outputs.updates import kg_update
 
 if TYPE_CHECKING:
@@ -49,13 +51,16 @@ async def test_a_second_request_that_trickles_in_is_cut() -> None:
         slow.cancel()
 
 
-async def test_a_browser_that_keeps_asking_is_not_cut() -> None:
-    async with served(limits=IMPATIENT) as site:
+async def test_a_browser_that_keeps_asking_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, passed = asyncio.get_running_loop(), 0.0
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + passed)
+    async with served(limits=Limits(request_time=20.0, look_every=0.1)) as site:
         reader, writer = await connect(site.port)
         for _ in range(25):
             writer.write(b"GET /api/session HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
-            await asyncio.sleep(0.1)
+            passed += 2
         writer.close()
 
 
@@ -92,8 +97,8 @@ async def test_an_export_that_nobody_takes_is_cut(tmp_path: Path) -> None:
         request = b"GET /api/meters/house/export HTTP/1.1\r\nhost: localhost\r\n\r\n"
         pair = await connect(site.port, request, limit=1024)
         await pair[0].readexactly(100)
-        await asyncio.sleep(1.5)
         assert (await browser.get("/api/health")).status_code == 200
+        await let_go(pair)
         assert not (await rest_of(pair)).endswith(b"0\r\n\r\n")
 
 
@@ -180,16 +185,21 @@ def test_versions_of_uvicorn_that_nobody_tried_are_not_installed() -> None:
     assert callable(Server.capture_signals)
 
 
-async def test_passwords_are_checked_while_values_go_on() -> None:
+async def test_passwords_are_checked_while_values_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, gone_on, scrypt = threading.Event(), threading.Event(), hashlib.scrypt
+
+    def wait_for_values(*args: Any, **options: Any) -> bytes:  # noqa: ANN401 - those of scrypt
+        begun.set()
+        assert gone_on.wait(60), "nothing went on beside the check"
+        return scrypt(*args, **options)
+
     async with served(password_hash=HASH) as site, site.browser() as browser:
+        monkeypatch.setattr(hashlib, "scrypt", wait_for_values)
         check = asyncio.create_task(browser.post("/api/session", json={"password": PASSWORD}))
-        turns = 0
-        while not check.done():
-            await site.handle(kg_update())
-            await asyncio.sleep(0.001)
-            turns += 1
+        assert await asyncio.to_thread(begun.wait, 60)
+        await site.handle(kg_update())
+        gone_on.set()
         assert (await check).status_code == 200
-        assert turns > 5
 
 
 async def test_an_answer_does_not_wait_for_the_client_to_say_that_it_has_the_piece_before() -> None:

@@ -42,12 +42,12 @@ def two_sinks(**changes: Any) -> Context:  # noqa: ANN401 - the fields of Contex
 def go_away(where: Context) -> None:
     where.sinks[WORKSHOP].connected = False
     where.sinks[WORKSHOP].failures += 1
-    where.troubles[WORKSHOP] = GONE
+    where.errors[WORKSHOP] = GONE
 
 
 def come_back(where: Context) -> None:
     where.sinks[WORKSHOP].connected = True
-    where.troubles.pop(WORKSHOP)
+    where.errors.pop(WORKSHOP)
 
 
 async def of_gateway(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
@@ -155,16 +155,16 @@ def test_what_changes_a_state_is_news_at_once_and_only_once() -> None:
         assert not monitor.has_news()
     where.sinks[WORKSHOP].connected = False
     assert monitor.has_news()
-    where.troubles[WORKSHOP] = GONE
+    where.errors[WORKSHOP] = GONE
     assert monitor.has_news()
-    where.troubles[WORKSHOP] = "The target workshop refuses the token; check timeseries.token."
+    where.errors[WORKSHOP] = "The target workshop refuses the token; check timeseries.token."
     assert monitor.has_news()
 
 
 def test_a_history_that_pauses_is_news_whatever_else_is_there() -> None:
     where = context(sections=("history",))
     monitor = HealthMonitor(where, Clock(), TELL_EVERY)
-    where.troubles["history"] = "The disk is full; make room."
+    where.errors["history"] = "The disk is full; make room."
     assert monitor.has_news()
     assert not monitor.has_news()
 

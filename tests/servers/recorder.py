@@ -90,7 +90,7 @@ class Recorder:
     async def wait_for(
         self,
         predicate: Callable[[RecordedMessage], bool],
-        timeout: float = 10,  # noqa: ASYNC109 - its end is told with what did come
+        timeout: float = 30,  # noqa: ASYNC109 - its end is told with what did come
         *,
         since: int = 0,
     ) -> RecordedMessage:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 STEP = 600
@@ -16,6 +17,35 @@ NOMINAL = 280.0
 QUANTITIES = ("voltage", "current", "power", "state_of_charge", "temperature", "remaining_capacity")
 
 
+def _dice(time: float, every: float, seed: int) -> float:
+    number = int(time // every) * 2654435761 + seed * 97
+    return ((number ^ (number >> 13)) * 1274126177 & 0xFFFF) / 0xFFFF
+
+
+def _net(time: float, seed: int) -> float:
+    hour = time / 3600 % 24
+    cloud = 0.35 + 0.65 * _dice(time, 86400, seed)
+    season = 0.7 + 0.3 * math.cos((time / 86400 - 172) / 365 * 2 * math.pi)
+    sun = 4700 * season * cloud * max(0.0, math.sin((hour - 6) / 12 * math.pi))
+    load = (
+        (1 + 0.5 * (_dice(time, 3, seed) - 0.5)) * 210
+        + 420 * math.exp(-((hour - 19) ** 2) / 6)
+        + (350 if _dice(time, 1800, seed) > 0.86 else 0)
+    )
+    return sun - load
+
+
+@cache
+def _charges(begin: float, count: int, seed: int) -> list[float]:
+    """Work out the state of charge at every STEP; most tests have the same year."""
+    charge, charges = 60.0, []
+    for index in range(count):
+        charges.append(charge)
+        net = _net(begin + index * STEP, seed)
+        charge = min(100.0, max(12.0, charge + net * STEP / 3600 / (52.0 * NOMINAL) * 100))
+    return charges
+
+
 @dataclass
 class Past:
     """A battery of 280 Ah from `first` to `last`, in seconds since 1970. In `gaps` the gateway was off."""
@@ -24,38 +54,21 @@ class Past:
     last: float
     seed: int = 1
     gaps: tuple[tuple[float, float], ...] = ()
-    _charges: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        charge = 60.0
-        for index in range(int((self.last - self.first) // STEP) + 300):
-            self._charges.append(charge)
-            net = self._net(self.first + index * STEP)
-            charge = min(100.0, max(12.0, charge + net * STEP / 3600 / (52.0 * NOMINAL) * 100))
+        self._begin = self.first // STEP * STEP
+        self._charges = _charges(self._begin, int((self.last - self.first) // STEP) + 300, self.seed)
 
     def _dice(self, time: float, every: float) -> float:
-        number = int(time // every) * 2654435761 + self.seed * 97
-        return ((number ^ (number >> 13)) * 1274126177 & 0xFFFF) / 0xFFFF
-
-    def _net(self, time: float) -> float:
-        hour = time / 3600 % 24
-        cloud = 0.35 + 0.65 * self._dice(time, 86400)
-        season = 0.7 + 0.3 * math.cos((time / 86400 - 172) / 365 * 2 * math.pi)
-        sun = 4700 * season * cloud * max(0.0, math.sin((hour - 6) / 12 * math.pi))
-        load = (
-            (1 + 0.5 * (self._dice(time, 3) - 0.5)) * 210
-            + 420 * math.exp(-((hour - 19) ** 2) / 6)
-            + (350 if self._dice(time, 1800) > 0.86 else 0)
-        )
-        return sun - load
+        return _dice(time, every, self.seed)
 
     def state_of_charge(self, time: float) -> float:
-        place = min(max((time - self.first) / STEP, 0.0), len(self._charges) - 2.0)
+        place = min(max((time - self._begin) / STEP, 0.0), len(self._charges) - 2.0)
         index = int(place)
         return self._charges[index] + (self._charges[index + 1] - self._charges[index]) * (place - index)
 
     def power(self, time: float) -> float:
-        charge, net = self.state_of_charge(time), self._net(time)
+        charge, net = self.state_of_charge(time), _net(time, self.seed)
         if net > 0:
             net *= min(1.0, max(0.02, (100.5 - charge) / 6))
         elif charge <= 12.1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from web.browsing import PHONE, look
@@ -10,7 +12,6 @@ from web.fake_gateway import make_gateway
 pytestmark = pytest.mark.browser
 
 NOTICES = ".notices"
-SPAN = "#meter=house&from=2026-11-20T00:30:00Z&to=2026-11-20T03:30:00Z"
 
 
 async def test_live_values_change() -> None:
@@ -204,10 +205,12 @@ async def test_energy_is_told_as_what_is_left_and_as_today_beside_yesterday() ->
 
 
 async def test_times_are_those_of_the_gateway_and_said_to_be_where_the_browser_has_others() -> None:
+    night = f"{datetime.now(UTC) - timedelta(days=9):%Y-%m-%d}"
+    span = f"#meter=house&from={night}T00:30:00Z&to={night}T03:30:00Z"
     with make_gateway() as gateway:
         shown = []
         for zone in ("Europe/Berlin", "Europe/Paris", "America/New_York"):
-            async with look(gateway.url + SPAN, zone=zone) as looked:
+            async with look(gateway.url + span, zone=zone) as looked:
                 await looked.settled()
                 shown.append((await looked.shown(), await looked.page.locator(".zone").is_visible()))
                 if zone == "America/New_York":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from math import isfinite
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from juntek.battery.counters import LARGEST_CURRENT
 from juntek.battery.watch import COUNTED, COUNTERS, Rule
+
+_Kind = TypeVar("_Kind")
 
 VERSION = 2
 
@@ -54,6 +57,22 @@ def fits(value: Any, shape: Any) -> bool:  # noqa: ANN401 - anything that JSON c
     if shape is float:
         return isinstance(value, int | float) and abs(value) <= LARGEST and isfinite(value)
     return isinstance(value, shape) if isinstance(shape, type) else bool(value == shape)
+
+
+def shape_of(kind: type) -> dict[str, Any]:
+    """Return the shape of a dataclass that was saved with `asdict`."""
+    hints = get_type_hints(kind).items()
+    return {name: shape_of(hint) if _is_kept(hint) else get_args(hint) or hint for name, hint in hints}
+
+
+def made_of(kind: type[_Kind], saved: dict[str, Any]) -> _Kind:
+    """Return the dataclass that was saved; `saved` has its shape, and perhaps more."""
+    hints = get_type_hints(kind).items()
+    return kind(**{name: made_of(hint, saved[name]) if _is_kept(hint) else saved[name] for name, hint in hints})
+
+
+def _is_kept(hint: object) -> bool:
+    return isinstance(hint, type) and is_dataclass(hint)
 
 
 _PLACES_OF_VERSION_1 = {

@@ -4,14 +4,14 @@ A capture is text: the line `# juntek capture 1`, then one line per chunk of byt
 `2026-11-22T08:00:00.123+00:00 :r50=1,34,12,\r\n`. Printable ASCII stands as it is; a backslash is doubled, and
 everything else is `\r`, `\n` or `\xNN`. Other lines that begin with `#` are remarks.
 
-`ChunkReader` takes a capture, the raw bytes of a bus, any text log with frames in it, or a table of decoded values, and
+`ChunkReader` takes a capture, the raw bytes of a bus, any text log with frames or decoded values in it, or a table, and
 finds out which:
 
 1. Capture: the first line is the header.
-2. Table: a line names columns, with a voltage and a current among them (`decoded`). A frame in a row goes before the
-   values beside it.
+2. Table: a line names columns (`tables`): of readings, of values one by one, or of frames beside several times. A frame
+   in a row goes before the values beside it.
 3. Text log: a line has a mark that no bus makes (`marks`): a written-out line end, quotes around a frame, a label or a
-   date in front of it, JSON, a dump, or what a known program writes.
+   date in front of it, JSON, a dump, a value with its name (`series`), or what a known program writes.
 4. Raw: the first line with the start of a frame (`:r50=`, any number, either case of r and w) that is none of these.
    From there on every byte passes unchanged.
 
@@ -27,10 +27,10 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from juntek.capture.decoded import Table
 from juntek.capture.forms import FRAME_START
 from juntek.capture.log_lines import LogLines
 from juntek.capture.marks import MAY_SAY, is_log_line
+from juntek.capture.tables import Table
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 
@@ -54,7 +54,7 @@ _AROUND = b" \t\r\n\x0b\x0c\0"
 """What stands around a line, also the zeros that a cut or rotated file has."""
 _REMARK = re.compile(rb"# ?\w+ \w+")
 """What a person has written above the bytes of a bus, which so are a log."""
-_MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]", re.MULTILINE)
+_MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]|^[\w: ]*\b_?time[: ]")
 # Tab and escape are readable: ESPHome writes its logs in colour.
 _UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1d\x1f\x7f]")
 _WINDOWS_TEXT = re.compile(rb"(?:[ -~\t]|(?<=[A-Za-z])[\xa0-\xff]|[\xa0-\xff](?=[A-Za-z]))*")
@@ -135,7 +135,8 @@ class ChunkReader:
         """Give what is left at the end of the recording, where the last line may lack its end."""
         rest, self._tail = self._tail, b""
         chunks = self._read_line(rest) if rest else []
-        return chunks + self._lines.finish() + self._release()
+        told = self._table.finish() if self._table is not None else []
+        return chunks + told + self._lines.finish() + self._release()
 
     def _split(self, block: bytes) -> Iterator[bytes]:
         """Give whole lines with their ends and keep the rest; a lone CR ends a line as well."""
@@ -159,10 +160,10 @@ class ChunkReader:
             return self._read_log_line(line.strip(_AROUND))
         if self._table is None:
             return self._judge(line)
+        text = _text_of(line).strip("\r\n")
         if FRAME_START.search(line):
-            return self._lines.read(line.strip(_AROUND))
-        reading = self._table.read(_text_of(line).strip("\r\n"))
-        return [] if reading is None else [Chunk(reading.time, b"", reading)]
+            return self._lines.read(self._table.frames_of(text).strip().encode("utf-8", "replace"))
+        return self._table.read(text)
 
     def _read_capture_line(self, content: bytes) -> list[Chunk]:
         if not content or content.startswith(b"#"):

@@ -6,13 +6,12 @@ are the voltage. A current is positive while charging; one without a sign has th
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from juntek.capture.records import records_in
-from juntek.capture.times import LineTimes
 from juntek.quantity import DIRECTIONS, QUANTITIES
 from juntek.reading import Reading
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
@@ -22,12 +21,12 @@ _NAMES = {
     "date": r"date|day|datum|tag",
     "address": r"address|addr|adresse|slave|no",
     "raw": r"raw|frame|line|message|msg|payload|data|bytes|rohdaten",
-    "voltage": r"voltage|volts?|u|v|vbat|ubat|spannung",
-    "current": r"current|amps?|amperes?|i|a|ibat|strom",
-    "power": r"power|watts?|w|p|leistung",
+    "voltage": r"voltage|volts?|u|v|vbat|ubat|spannung|tensi[oóã][no]?e?|spanning",
+    "current": r"current|amps?|amperes?|i|a|ibat|strom|stroom|courant|cor?riente|corrente",
+    "power": r"power|watts?|w|p|leistung|puissance|potencia|potenza|vermogen",
     "remaining_capacity": r"remaining(_(capacity|ah|charge))?|(capacity|ah)(_(ah|remaining|left))?|rest(kapazität)?",
     "state_of_charge": r"state_of_charge|soc|charge|capacity_pct|percent|battery(_level)?|ladezustand|ladung|ladestand",
-    "temperature": r"temperature|temp|temperatur|t|°c",
+    "temperature": r"temperature|temp|temperatur|température|temperatura|temperatuur|t|°c",
     "nominal_capacity": r"(nominal|full|total|rated|preset(_battery)?)_capacity(_ah)?|nennkapazität",
     "internal_resistance": r"(battery_)?(internal_)?resistance|innenwiderstand",
     "run_time": r"run_?time(_record)?|laufzeit",
@@ -40,10 +39,21 @@ _NAMES = {
 }
 _PATTERNS = {key: re.compile(pattern) for key, pattern in _NAMES.items()}
 _OWNER = re.compile(
-    r"^(?:(?:sensor|batt|battery|batterie|bat|akku|house|bank|juntek|junctek|meter|shunt|bms|pack|dc)_)+"
+    r"^(?:(?:mean|sensor|batt|battery|batterie|bat|akku|house|bank|juntek|junctek|meter|shunt|bms|pack|dc)_)+"
 )
-_ENDING = re.compile(r"_(state|value|now|batt(?:ery)?|bat|percent|pct|[ck]?wh|m?ah|m?v|m?a|k?w|c|s)$")
+_ENDING = re.compile(
+    r"_(state|value|now|mean|volts|amperes|watts|celsius|ampere_hours|batt(?:ery)?|bat|percent|pct|[ck]?wh|m?ah|m?v|m?a|k?w|c|s)$"
+)
 """A unit, or what says nothing, at the end of a name."""
+_TYPE = re.compile(r":(?:time|string|float|int|uint|bool)$")
+"""Of a column, as InfluxDB writes it."""
+_SERIES = re.compile(r"^(\w+)\s*\{.*\}$|^\{.*?__name__=\"?(\w+).*\}$")
+"""A name with its labels, as Grafana writes it."""
+_ANOTHER = frozenset(
+    ("max", "min", "maximum", "minimum", "cell", "limit", "charge", "discharge", "charging", "discharging", "set",
+     "over", "under", "alarm", "full", "low", "high", "total", "today", "last", "lowest", "highest", "nominal", "rated")
+)  # fmt: skip
+"""Words before a name that make another quantity of it."""
 _UNIT = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
 _SCALES = {"mv": 1e-3, "ma": 1e-3, "kw": 1e3, "mah": 1e-3, "kwh": 1e3, "mohm": 1, "min": 60, "h": 3600}
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?")
@@ -52,7 +62,7 @@ _WORDS = {
     "discharging": "discharging", "discharge": "discharging", "out": "discharging", "0": "discharging",
     "entladen": "discharging", "idle": "idle",
 }  # fmt: skip
-_NEEDED = ("voltage", "current")
+NEEDED = ("voltage", "current")
 _NESTING = 4
 
 Value = tuple[str, str]
@@ -61,18 +71,33 @@ Value = tuple[str, str]
 
 def quantity_of(name: str) -> tuple[str | None, str]:
     """Return what a column is by its name, None for what is not known, and its unit."""
-    unit = _UNIT.search(name)
-    plain = re.sub(r"[^\w°]+", "_", _UNIT.sub("", name).strip().lower().replace("%", "_percent")).strip("_")
-    ending = _ENDING.search(plain)
-    said = (unit[1] if unit else ending[1] if ending else "").lower()
-    if plain in ("charged", "discharged"):
-        return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said
-    candidates = plain, _OWNER.sub("", plain), _ENDING.sub("", plain), _ENDING.sub("", _OWNER.sub("", plain))
-    for candidate in candidates:
-        for key, pattern in _PATTERNS.items():
-            if candidate == key or pattern.fullmatch(candidate):
-                return key, said
-    return None, ""
+    key, unit, owner = owned_quantity(name)
+    return (None, "") if _OWNER.sub("", f"{owner}_").strip("_") else (key, unit)
+
+
+@lru_cache(1024)
+def owned_quantity(name: str) -> tuple[str | None, str, str]:
+    """Return what a value is by the end of its name, None for what is not known, its unit, and whose it is."""
+    unit, words = _UNIT.search(name), _plain(name).split("_")
+    number = words.pop() if len(words) > 1 and words[-1].isdecimal() else ""
+    for at in range(len(words)):
+        plain = "_".join(words[at:])
+        ending = _ENDING.search(plain)
+        said = (unit[1] if unit else ending[1] if ending else "").lower()
+        owner = "_".join([*words[:at], *number.split()])
+        if plain in ("charged", "discharged"):
+            return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said, owner
+        for candidate in (plain, _ENDING.sub("", plain)):
+            key = next((key for key, pattern in _PATTERNS.items() if pattern.fullmatch(candidate)), None)
+            if key is not None and not (at and words[at - 1] in _ANOTHER):
+                return key, said, owner
+    return None, "", ""
+
+
+def _plain(name: str) -> str:
+    """Return a name in small letters with one line between its words."""
+    name = _SERIES.sub(lambda found: found[1] or found[2] or "", _TYPE.sub("", name))
+    return re.sub(r"[^\w°]+", "_", _UNIT.sub("", name).strip().lower().replace("%", "_percent")).strip("_")
 
 
 def is_decoded(record: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -83,7 +108,7 @@ def is_decoded(record: Any) -> bool:  # noqa: ANN401 - any JSON
 def reading_of(record: Any, time: float | None) -> Reading | None:  # noqa: ANN401 - any JSON
     """Return the reading in the names and values of a record, also one inside; None where there is none."""
     values = _values_of(record)
-    return None if values is None else _reading(values, time)
+    return None if values is None else make_reading(values, time)
 
 
 def says_what_is_left(reading: Reading) -> bool:
@@ -100,10 +125,16 @@ def _values_of(record: Any, depth: int = 0) -> dict[str, Value] | None:  # noqa:
             key, unit = quantity_of(str(name))
             if key is not None:
                 values.setdefault(key, (str(value), unit))
-    if all(key in values and _number(values[key]) is not None for key in _NEEDED):
+    if all(key in values and _number(values[key]) is not None for key in NEEDED):
         return values
     inside = (_values_of(nested, depth + 1) for value in record.values() for nested in records_in(value))
     return next((found for found in inside if found is not None), None)
+
+
+def unit_of(value: str) -> str:
+    """Return the unit behind a number, empty where there is none."""
+    found = _NUMBER.fullmatch(value)
+    return (found[2] or "").strip().lower() if found else ""
 
 
 def _number(value: Value | None) -> float | None:
@@ -115,7 +146,8 @@ def _number(value: Value | None) -> float | None:
     return round(float(found[1].replace(",", ".")) * _SCALES.get(unit, 1), 6)
 
 
-def _reading(values: Mapping[str, Value], time: float | None) -> Reading | None:
+def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | None:
+    """Return the reading of values by their quantities; None without a voltage and a current."""
     numbers = {key: _number(value) for key, value in values.items()}
     voltage, current = numbers.get("voltage"), numbers.get("current")
     if voltage is None or current is None:
@@ -156,57 +188,3 @@ def _output(text: str) -> tuple[str, int]:
         return OUTPUT_STATE_OF_CODE.get(int(text), "unknown"), int(text)
     code = next((code for code, state in OUTPUT_STATE_OF_CODE.items() if state == text), 0)
     return OUTPUT_STATE_OF_CODE[code], code
-
-
-class Table:
-    """A table whose first line names its columns: the readings in its rows."""
-
-    def __init__(self, names: Sequence[str], delimiter: str, times: LineTimes) -> None:
-        self._delimiter = delimiter
-        self._times = times
-        self.columns = [quantity_of(name) for name in names]
-        self._places: dict[str, int] = {}
-        for place, (key, _) in enumerate(self.columns):
-            if key is not None:
-                self._places.setdefault(key, place)
-        self._names = names
-        self._is_told = False
-
-    @classmethod
-    def of(cls, line: str, times: LineTimes) -> Table | None:
-        """Return the table that a line begins; None where it names no voltage and no current."""
-        for delimiter in ("\t", ";", ",", "|"):
-            if delimiter in line:
-                names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
-                table = cls(names, delimiter, times)
-                return table if all(key in table._places for key in _NEEDED) else None
-        return None
-
-    def describe(self) -> str:
-        """Return what each column was taken for, as sentences for the owner."""
-        taken = []
-        for key, place in self._places.items():
-            row = QUANTITIES.get(key)
-            meaning = "" if self._names[place] == key else f" as {row.label.lower() if row else key}"
-            taken.append(f"{self._names[place]}{meaning}{f' in {row.unit}' if row and row.unit else ''}")
-        other = [name for place, name in enumerate(self._names) if name and place not in self._places.values()]
-        left = f" Not used: {', '.join(other)}." if other else ""
-        return f"A table of decoded values was read: {', '.join(taken)}. Current above 0 is charging.{left}"
-
-    def read(self, line: str) -> Reading | None:
-        """Return the reading of a row; None for a row without one."""
-        cells = next(csv.reader([line], delimiter=self._delimiter), [])
-        values = {
-            key: (cells[place].strip(), self.columns[place][1])
-            for key, place in self._places.items()
-            if place < len(cells) and cells[place].strip()
-        }
-        when = " ".join(values[key][0] for key in ("date", "time") if key in values)
-        if "time" in values and values["time"][1] == "utc":
-            when += " UTC"
-        number = float(when) if re.fullmatch(r"\d{10,19}(\.\d+)?", when) else when
-        reading = _reading(values, self._times.read_value(number) if when else None)
-        if reading is not None and not self._is_told:
-            self._is_told = True
-            self._times.remarks.append(self.describe())
-        return reading

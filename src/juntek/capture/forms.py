@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -21,7 +22,7 @@ _FEW, _NEARLY_ALL = 0.75, 0.9
 FRAME_START = re.compile(rb":[RrWw][0-9]{2}=")
 _LINE_ENDS = re.compile(
     rb"\\+(?:[rn]|x0[adAD]|u000[adAD]|01[25]|0x0[adAD])|#01[25]|<(?:0x)?(?:CR|LF|0[aAdD]|\\[rn])>"
-    rb"|[\[{(](?:CR|LF|0[AD])[\]})]|\^[MJ]|&#1[03];|%0[AaDd]|\xe2\x90[\x8a\x8d]",
+    rb"|[\[{(](?:CR|LF|0[ADad])[\]})]|\^[MJ]|&#1[03];|%0[AaDd]|\xe2\x90[\x8a\x8d]|\xe2\x86\xb5|(?<=[0-9],)\.\.?(?=[\"'\s]|$)",
 )
 _COLOUR = re.compile(rb"(?:\x1b|\^\[|#033|\\+x1[bB]|\\+u001[bB]|\\+033)\[[0-9;]*[A-Za-z]")
 _URL_ENCODED = re.compile(rb"%3[aA][RrWw][0-9]{2}%3[dD]")
@@ -49,11 +50,15 @@ _HEX = re.compile(
     rb"(?:(?P<gap>'?[:;,.\-]?(?: |)'?)(?P=mark)[0-9A-Fa-f]{2}(?P=unit)"
     rb"(?:(?P=gap)(?P=mark)[0-9A-Fa-f]{2}(?P=unit))*)?(?![0-9A-Za-z])"
 )
+_HEX_WORDS = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8} ){3,}(?:[0-9A-Fa-f]{2}){1,4}(?![0-9A-Za-z])")
+_PAIR_BY_CHANCE = 2
 _HEX_BYTE = re.compile(rb"(?:0x|\\x|%|\$)?([0-9A-Fa-f]{2})")
 _DECIMAL = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?P<gap>[:;,] ?| )[0-9]{1,3}(?:(?P=gap)[0-9]{1,3}){2,}(?![0-9.])")
 _SURE = 16
 """Bytes of a bus that are none by chance."""
 _BITS = re.compile(rb"0b([01]{8})\b")
+_CODES = re.compile(rb"(?:[ -~]|[A-Z]{2,3})\(([0-9]{3})\)")
+"""Letters with their codes, as slsnif writes them."""
 
 
 def read_run(content: bytes, least: int = 4) -> tuple[int, bytes] | None:
@@ -68,14 +73,20 @@ def read_run(content: bytes, least: int = 4) -> tuple[int, bytes] | None:
 
 
 def _runs(content: bytes) -> Iterator[tuple[int, bytes]]:
-    for run in _HEX.finditer(content):
-        yield run.start(), bytes.fromhex(b"".join(_HEX_BYTE.findall(run[0])).decode())
+    at = 0
+    while run := _HEX.search(content, at):
+        data = bytes.fromhex(b"".join(_HEX_BYTE.findall(run[0])).decode())
+        yield run.start(), data
+        at = run.end() if len(data) != _PAIR_BY_CHANCE else run.start() + 2  # a number before the run is none of it
+    for run in _HEX_WORDS.finditer(content):
+        yield run.start(), bytes.fromhex(run[0].decode())
     for run in _DECIMAL.finditer(content):
         numbers = [int(number) for number in re.findall(rb"[0-9]+", run[0])]
         if max(numbers) < 256:
             yield run.start(), bytes(numbers)
-    if bits := _BITS.findall(content):
-        yield content.find(b"0b"), bytes(int(byte, 2) for byte in bits)
+    for mark, form, base in ((b"0b", _BITS, 2), (b"(", _CODES, 10)):
+        if numbers := [int(number, base) for number in form.findall(content)]:
+            yield content.find(mark), bytes(number for number in numbers if number < 256)
 
 
 # Dumps --------------------------------------------------------------------------------------------------------
@@ -89,7 +100,9 @@ _WORD = re.compile(rb"(?:[0-9A-Fa-f]{2}){1,2}")
 _OCTAL_WORDS = re.compile(rb"[0-7]{7}((?: [0-7]{6})+)")
 _LETTERS = re.compile(rb"[0-9a-f]{7}((?:   [ -~]|  \\[0abfnrtv]| [0-7]{3})+)")
 _NAMED_LETTERS = {b"\\n": 10, b"\\r": 13, b"\\0": 0, b"\\t": 9}
-_BEFORE_ROW = re.compile(rb"^(?:[0-9/.:\- ]{19} term \||[0-9A-Fa-f]{8}  |\s*)(?=[0-9A-Fa-f]{2}(?: |\|))")
+_ROW_BEGINS = re.compile(rb"(?<![0-9A-Za-z.:])(?=[0-9A-Fa-f]{2}[ |])")
+_SHORTEST_ROW = 3
+"""Bytes that are not the same as the text beside them by chance."""
 _LONGEST_ROW = 64
 """Bytes on a line of a dump."""
 _PAIR = re.compile(rb"([0-9A-Fa-f]{2})[ |]{1,3}")
@@ -125,14 +138,12 @@ def _read_row(content: bytes) -> bytes | None:
     if letters := _LETTERS.fullmatch(content):
         cells = [letters[1][at : at + 4].lstrip() or b" " for at in range(0, len(letters[1]), 4)]
         return bytes(_NAMED_LETTERS.get(c, c[0] if len(c) == 1 else int(c, 8) if c.isdigit() else 63) for c in cells)
-    before = _BEFORE_ROW.match(content)
-    if before is None:
-        return None
-    data, at = b"", before.end()
-    while len(data) < _LONGEST_ROW and (pair := _PAIR.match(content, at)):
-        data, at = data + bytes.fromhex(pair[1].decode()), pair.end()
-        if content[at:].strip(b" |").replace(b" ", b"") == _shown(data).replace(b" ", b""):
-            return data
+    for begin in islice(_ROW_BEGINS.finditer(content), _SHORTEST_ROW + 4):
+        data, at = b"", begin.end()
+        while len(data) < _LONGEST_ROW and (pair := _PAIR.match(content, at)):
+            data, at = data + bytes.fromhex(pair[1].decode()), pair.end()
+            if content[at:].strip(b" |").replace(b" ", b"") == _shown(data).replace(b" ", b""):
+                return data if begin.end() == 0 or len(data) >= _SHORTEST_ROW else None
     return None
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 
 from juntek.capture.records import read_records
+from juntek.capture.series import values_in_line
 from juntek.rs485.wiring import look_at
 
 _START = 64 * 1024
 """Bytes from the start of a recording that are looked at."""
 
+_LINES = 50
+_NAMES = re.compile(rb"\b(?:entity_id|statistic_id|_field)\b")
+"""Columns of tables with a row for each value."""
 _MAGICS = (
     (b"PK\x03\x04", "a ZIP archive without a recording in it; give the recording"),
-    (b"\x28\xb5\x2f\xfd", "a file packed by zstd; unpack it with: zstd -d FILE"),
+    (b"\x28\xb5\x2f\xfd", "a file packed by zstd; install juntek with its extra zstd, or unpack it with: zstd -d FILE"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and give the file in it"),
     (b"Rar!\x1a\x07", "a RAR archive; unpack it and give the file in it"),
     (b"%PDF-", "a PDF; give the recording itself, as text or bytes"),
@@ -65,18 +69,25 @@ def _is_text(start: bytes) -> bool:
 
 def _guess_text(start: bytes) -> str:
     first = start.lstrip(b"\xef\xbb\xbf").lstrip()
-    line = first.split(b"\n", 1)[0]
-    if first[:1] in b"[{" and (read_records(line) or b'":' in first[:200]):
-        if _DECODED.search(first):
-            return "JSON of decoded values without voltage and current in one object; give the recording they came from"
-        return "JSON without what a meter sent"
-    if len(re.findall(rb"[,;\t]", line)) >= 2 and _DECODED.search(line):
-        return (
-            "a table of decoded values without columns for voltage and current; give the recording that they came from"
-        )
+    if values := _guess_values(first):
+        return values
     cause, detail = look_at(start[:4096])
     if cause == "device" and not detail.startswith("text"):
         return f"{detail}; give the recording of a meter"
     if _TIME.search(start):
         return "a log without what the meter sent; let the program log the bytes of the bus, and record again"
     return "text without what a meter sent; give a recording of the bus"
+
+
+def _guess_values(first: bytes) -> str | None:
+    """Return what text with named values is; None for any other."""
+    lines = first.split(b"\n", _LINES)[:_LINES]
+    if first[:1] in b"[{" and (read_records(lines[0]) or b'":' in first[:200]):
+        if _DECODED.search(first):
+            return "JSON of decoded values without voltage and current in one object; give the recording they came from"
+        return "JSON without what a meter sent"
+    if _NAMES.search(lines[0]) or any(values_in_line(line.strip())[0] for line in lines):
+        return "values one by one without a voltage and a current of one meter; record or export both of them"
+    if len(re.findall(rb"[,;\t]", lines[0])) >= 2 and _DECODED.search(lines[0]):
+        return "a table of decoded values without columns for voltage and current; give the recording they came from"
+    return None

@@ -26,7 +26,8 @@ from juntek.capture.forms import (
 )
 from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
 from juntek.capture.marks import DATED, MAY_SAY, record_after
-from juntek.capture.records import Record, RecordLines, texts_of, time_of
+from juntek.capture.records import Record, RecordLines, rows_of, texts_of, time_of
+from juntek.capture.series import Series, value_in_record, values_in_line
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 
@@ -35,7 +36,7 @@ PIECE_LIMIT = 1024
 PATIENCE = 32
 """Lines that a frame waits for its rest, and a time for what was said then."""
 
-_REST = re.compile(rb"[RrWw]?[0-9NS,.=]+(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
+_REST = re.compile(rb"(?:[0-9NS,.=]+|[RrWw][0-9NS,.=]*)(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
 _REST_ALONE = re.compile(rb"[0-9,]+(?=\n|[\"'`]|$)")
 _BEGUN = re.compile(rb":(?:[RrWw][0-9]{0,2})?(?=[\"'`]|$)")
 _ONLY_BEGUN = re.compile(rb"(?<=[:\s=(<])[\"'`](:(?:[RrWw][0-9]{0,2})?)[\"'`]")
@@ -46,10 +47,13 @@ _PLAIN = re.compile(
 """Nearly all lines of most logs."""
 _PLAIN_COMMAS = 14
 _END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
+_FORMER = re.compile(rb"changed from .*? to (?=:)")
+"""What an item of openHAB was before."""
 _DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _BEGINS_WITH_TIME = re.compile(
-    rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|[A-Z][a-z]{2},? )?\d"
+    rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|\w+ raw data at "
+    rb"|[A-Z][a-z]{2},? |[TU] )?\d"
 )
 
 
@@ -76,6 +80,8 @@ class LogLines:
         self._records = RecordLines()
         self._waiting: dict[bytes, _Waiting] = {}
         self._number = 0
+        self._series: Series | None = Series()
+        """Of values that come one by one; None where there are frames."""
         self._said_before: tuple[float, int] | None = None
         """The time of a line that said nothing else, and its number."""
         self._times_come_first: bool | None = None
@@ -91,6 +97,7 @@ class LogLines:
         self._number += 1
         plain = _PLAIN.fullmatch(content) if not self._waiting else None
         if plain is not None and plain[2].count(b",") == _PLAIN_COMMAS:
+            self._series = None
             return [Chunk(self._times.read_iso(plain[1]), plain[2] + b"\r\n")]
         records = self._records.take(content)
         if records is None:
@@ -102,6 +109,9 @@ class LogLines:
     def finish(self) -> list[Chunk]:
         """Return what still waits for its rest."""
         chunks = self._end_packet()
+        if self._series is not None and (joined := self._series.finish()):
+            self._times.remarks.append(self._series.describe())
+            chunks += joined
         chunks += [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in self._waiting.values()]
         self._waiting.clear()
         return chunks
@@ -113,11 +123,17 @@ class LogLines:
     # A line, by what it is ------------------------------------------------------------------------------------
 
     def _read_record(self, record: Record) -> list[Chunk]:
+        rows = rows_of(record)
+        return [chunk for row in rows for chunk in self._read_row(row, alone=len(rows) == 1)]
+
+    def _read_row(self, record: Record, *, alone: bool) -> list[Chunk]:
         raw = record.get("raw")
         texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*texts_of(record)]
         said = next((text for text in texts if FRAME_START.search(text)), None)
         if said is None and (reading := reading_of(record, time_of(record, self._times))):
             return [Chunk(reading.time, b"", reading)]
+        if said is None and self._series is not None and (one := value_in_record(record)):
+            return (self._series.add if alone else self._series.hold)(one, time_of(record, self._times))
         if said is None:
             said = next((text for text in texts if b"," in text or read_run(text, 8)), b"")
         return self._read_text(said, lambda text: time_of(record, self._times) or self._times.read(text))
@@ -125,6 +141,7 @@ class LogLines:
     def _read_line(self, content: bytes) -> list[Chunk]:
         tell = self._times.read
         if FRAME_START.search(content) and not content.startswith(b"0x"):
+            self._series = None
             return (self._end_packet() if self._packet else []) + self._read_text(content, tell)
         offset = packet_offset(content)
         if offset is not None:
@@ -134,16 +151,30 @@ class LogLines:
         ended = self._end_packet() if self._packet else []
         if (byte := read_byte(content)) is not None:
             return ended + self._take(b"\0" + byte.who, byte.data, tell(byte.time) if byte.time else None)
-        if labelled := record_after(content):
+        values = self._read_values(content)
+        return ended + (self._read_text(content, tell) if values is None else values)
+
+    def _read_values(self, content: bytes) -> list[Chunk] | None:
+        """Take a line with decoded values; None for any other."""
+        values, rest = values_in_line(content) if self._series is not None and not self._waiting else ([], content)
+        time = self._times.read(rest) if values else None
+        if (labelled := record_after(content)) and not values:
             label, record = labelled
-            if reading := reading_of(record, time_of(record, self._times) or tell(label)):
-                return [*ended, Chunk(reading.time, b"", reading)]
-        return ended + self._read_text(content, tell)
+            time = time_of(record, self._times) or self._times.read(label)
+            if reading := reading_of(record, time):
+                return [Chunk(reading.time, b"", reading)]
+            one = value_in_record(record)
+            values = [one] if one is not None else []
+        if self._series is None or not values:
+            return None
+        return [chunk for one in values for chunk in self._series.add(one, time)]
 
     def _read_text(self, content: bytes, tell: _Tell) -> list[Chunk]:
         if (dump := read_dump(content)) is not None:
             own = tell(content if DATED.match(content) else b"")
             return self._take(b"\0dump", dump, own or self._time_before(keep=True))
+        if b"changed from" in content:
+            content = _FORMER.sub(b"", content)
         text = spell_out(content) if self._waiting else with_colons(spell_out(content))
         frames = [*frames_in(text)]
         if not frames:

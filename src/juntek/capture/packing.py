@@ -1,6 +1,7 @@
 """Recordings as programs pack them; rule: what is no known packing passes unchanged.
 
-gzip, xz and bz2, also several after each other, zstd where Python reads it (3.14), and UTF-16 and UTF-32.
+gzip, xz, lzma, bz2 and zstd (Python 3.14 reads it, before that the extra `zstd`), also several after each other, and
+UTF-16 and UTF-32.
 A ZIP archive has its directory at its end, so its files are told when all of it is there.
 """
 
@@ -18,8 +19,8 @@ _LEAST = 32
 """Bytes that tell a packing, or wide letters."""
 _NEXT = 10
 """Bytes that tell whether another packed piece follows."""
-_GZIP, _XZ, _BZ2, _ZSTD = b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
-_MAGICS = (_GZIP, _XZ, _BZ2, _ZSTD)
+_GZIP, _XZ, _LZMA, _BZ2, _ZSTD = b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x5d\0\0", b"BZh", b"\x28\xb5\x2f\xfd"
+_MAGICS = (_GZIP, _XZ, _LZMA, _BZ2, _ZSTD)
 _BZ2_BLOCK = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _WIDE_TEXT = (
     ("utf-32", re.compile(rb"\xff\xfe\0\0(?:[\t\r\n -~]\0\0\0){2}|\0\0\xfe\xff(?:\0\0\0[\t\r\n -~]){2}")),
@@ -31,7 +32,7 @@ _WIDE_TEXT = (
 
 
 class DamagedError(ValueError):
-    """A packed recording ends too early or is damaged."""
+    """A packed recording ends too early, is damaged, or needs a library that is not there."""
 
 
 class _Unpacker(Protocol):
@@ -49,7 +50,7 @@ def _opener(start: bytes) -> Callable[[], _Unpacker] | None:
         import zlib  # noqa: PLC0415 - few recordings are packed
 
         return lambda: zlib.decompressobj(31)
-    if start.startswith(_XZ):
+    if start.startswith((_XZ, _LZMA)):
         import lzma  # noqa: PLC0415
 
         return lzma.LZMADecompressor
@@ -60,12 +61,12 @@ def _opener(start: bytes) -> Callable[[], _Unpacker] | None:
     return _zstd_opener() if start.startswith(_ZSTD) else None
 
 
-def _zstd_opener() -> Callable[[], _Unpacker] | None:
+def _zstd_opener() -> Callable[[], _Unpacker]:
     for name in ("compression.zstd", "backports.zstd"):  # of Python 3.14, and the same for those before
         with suppress(ImportError):
             opener: Callable[[], _Unpacker] = import_module(name).ZstdDecompressor
             return opener
-    return None
+    raise DamagedError("it is packed by zstd; install juntek with its extra zstd, or unpack it with: zstd -d FILE")
 
 
 def files_in_zip(data: bytes) -> list[bytes]:

@@ -22,8 +22,15 @@ _TIME_KEYS = (
     "__realtime_timestamp", "tst", "time", "timestamp", "@timestamp", "ts", "datetime", "date", "_time", "t",
     "_source_realtime_timestamp", "when", "received", "received_at", "last_changed", "created_at", "epoch",
 )  # fmt: skip
+_TIME_KEY = re.compile(r"time|date|stamp|epoch|(?:^|_|d)at$|^@t$")
 _NO_TIME_KEYS = re.compile(r"monotonic|uptime|cursor|boot|pid|seq|offset|size|serial|run_?time", re.IGNORECASE)
-_NESTING = 6
+NAME_KEYS = ("topic", "entity_id", "item", "_field", "metric", "statistic_id", "name")
+"""Of what a value is, where a record has one value."""
+_NUMBERS_OF_ROW = 2
+"""Numbers in a record that so is a row, whatever lists it has."""
+_FORMER_KEYS = ("old_state", "from_state")
+"""Of what was before."""
+_NESTING = 8
 _OBJECT_BEGINS = re.compile(rb"\[?\{\s*(?:\"|$)")
 _BASE_64 = re.compile(r"O[nl]I[wx1A-Za-z0-9+/_-]{8,}=*")
 """How `:r` and `:R` begin in it."""
@@ -47,7 +54,32 @@ def read_records(content: bytes) -> list[Record]:
     return [_record_of(item) for item in items]
 
 
+def rows_of(record: Record, names: Record | None = None, depth: int = 0) -> list[Record]:
+    """Return the rows in the lists of a record, each with the names beside its list; the record itself without any.
+
+    So answer Loki (`values`), InfluxDB (`columns` and `values`), Home Assistant and openHAB (lists of states).
+    """
+    names = (names or {}) | {key: record[key] for key in NAME_KEYS if isinstance(record.get(key), str)}
+    columns = record.get("columns")
+    numbers = sum(isinstance(value, int | float) and not isinstance(value, bool) for value in record.values())
+    rows: list[Record] = []
+    for value in record.values() if numbers < _NUMBERS_OF_ROW and depth < _NESTING else ():
+        if isinstance(value, dict):
+            inside = rows_of(value, names, depth + 1)
+            rows += inside if len(inside) > 1 else []
+        elif isinstance(value, list) and value and all(isinstance(item, dict | list) for item in value):
+            before = names
+            for item in value:
+                is_row = isinstance(columns, list) and isinstance(item, list)
+                row = dict(zip(map(str, columns or ()), item, strict=False)) if is_row else _record_of(item)
+                before |= {key: row[key] for key in NAME_KEYS if key in row}  # Home Assistant names the first only
+                rows += rows_of(row, before, depth + 1)
+    return rows or [names | record]
+
+
 def _record_of(item: Any) -> Record:  # noqa: ANN401 - any JSON
+    if isinstance(item, list) and item and all(isinstance(one, dict) for one in item):
+        return {"rows": item}
     if isinstance(item, list):
         return {str(place): value for place, value in enumerate(item)}
     return item if isinstance(item, dict) else {"raw": item}
@@ -111,8 +143,9 @@ def texts_of(record: Any, depth: int = 0) -> Iterator[bytes]:  # noqa: ANN401 - 
         else:
             yield _bytes_of(record)
     elif isinstance(record, dict):
-        for value in record.values():
-            yield from texts_of(value, depth + 1)
+        for key, value in record.items():
+            if key not in _FORMER_KEYS:
+                yield from texts_of(value, depth + 1)
     elif isinstance(record, list):
         if record and all(isinstance(byte, int) and 0 <= byte < 256 for byte in record):
             yield bytes(record).replace(b"\r", b"\n")
@@ -135,14 +168,15 @@ def time_of(record: Record, times: LineTimes, depth: int = 0) -> float | None:
     """Return the time of a record, the outermost that it has."""
     lower = {str(key).lower(): value for key, value in record.items()}
     first = [lower[key] for key in _TIME_KEYS if key in lower]
-    others = [value for key, value in lower.items() if key not in _TIME_KEYS and not _NO_TIME_KEYS.search(key)]
+    others = [(key, value) for key, value in lower.items() if key not in _TIME_KEYS and not _NO_TIME_KEYS.search(key)]
     for value in first:
         number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
         if number is not None and (time := times.read_value(number)) is not None:
             return time
-    for value in others:
+    for key, value in others:
         number = int(value) if isinstance(value, str) and value.isdecimal() and 10 <= len(value) < 20 else value
-        if isinstance(number, int | float) and (time := times.read_value(number)) is not None:
+        may_be = isinstance(number, int | float) or (isinstance(value, str) and _TIME_KEY.search(key) is not None)
+        if may_be and (time := times.read_value(number)) is not None:
             return time
     if depth < _NESTING:
         inside = (time_of(nested, times, depth + 1) for value in lower.values() for nested in records_in(value))

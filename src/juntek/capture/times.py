@@ -2,16 +2,19 @@
 
 A time with its offset, or seconds (milliseconds, microseconds, nanoseconds) since 1970, is taken wherever it stands. A
 local time needs a zone that the owner has told; a date without its year the moment after which nothing can have been
-written; a date such as 05/01/2024 another one in the log that can be one day only, or AM and PM.
+written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once for the file (`dates`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from juntek.capture.dates import DateOrder
 
 NO_TIME = "without a time and its offset from UTC"
 NO_DATE = "with a time of day but without a date"
@@ -27,32 +30,60 @@ _PLAIN_ISO = re.compile(
     rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
 )
 """At the start of a line; nearly all logs have it there."""
+_FRACTION = r"(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?"
 _ISO = re.compile(
     r"(?<![\d.])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
-    r"(?P<hour>\d\d?)(?P<colon>[:.]?)(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d)(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?)?"
+    rf"(?P<hour>\d\d?)(?P<colon>[:.]?)(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d){_FRACTION})?"
     r"(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?"
     r"(?:(?P<utc>\s?(?:[Zz]|UTC|GMT)(?![\w+-]))"
     r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?=:00\b|(?![\d.:]))|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
     r"|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
 )
-_MONTH = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)[a-zä]*\.?"
+_MONTHS = {
+    "Jan": "jan gen ene jän", "Feb": "feb fév fev", "Mar": "mar mär mrz mrt", "Apr": "apr avr abr",
+    "May": "may mai mag mei maj", "Jun": "jun juin giu", "Jul": "jul juil lug", "Aug": "aug aoû ago", "Sep": "sep set",
+    "Oct": "oct okt ott out", "Nov": "nov", "Dec": "dec dez déc dic des",
+}  # fmt: skip
+"""How months begin in the languages of Western Europe."""
+_MONTH_OF = {word: month for month, words in _MONTHS.items() for word in words.split()}
+_MONTH = rf"(?:(?i:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})[a-zäûéç]*\.?)"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?:\s?(?:GMT|UTC)?[+-]\d\d:?\d\d\b|\s[A-Z]{3,4}\b)"
 _IN_WORDS = re.compile(
     rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
-    rf"|\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}[,; \t\"]+{_CLOCK}"
-    rf"|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}[,; \t\"]+{_CLOCK}"
+    rf"|\d{{1,2}}(?P<mark>[./-])\d{{1,2}}(?P=mark)(?:\d{{4}}|\d\d)[,;T_ \t\"]+{_CLOCK}"
     rf"|{_CLOCK}[, ]+(?:\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|\d{{4}}-\d\d-\d\d)(?![ T]\d\d:)){_ZONE}?"
 )
 """Dates with a month by its name, with dots or with slashes, which dateutil reads."""
+_LOOSE = re.compile(
+    r"(?<![\d.])(?P<year>(?:19|20)\d\d)(?:[年년.] ?|(?P<mark>[-/.]))(?P<month>\d{1,2})(?(mark)(?P=mark)|[月월.] ?)"
+    r"(?P<day>\d{1,2})(?:[日일.]\.?)?[T, ]*(?P<half>[上下]午|오[전후]|午[前後])? ?"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
+)
+"""A date with its year first and other marks or without zeros, as in China, Japan and Korea."""
+_SHORT = re.compile(
+    r"(?<![\d.,=])(?P<year>[12]\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[ -]"
+    r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+)
+"""The year first in two digits, without marks."""
+_STRUCT = re.compile(
+    r"tm_year=(?P<year>\d{4}), tm_mon=(?P<month>\d+), tm_mday=(?P<day>\d+), tm_hour=(?P<hour>\d+)"
+    r", tm_min=(?P<minute>\d+), tm_sec=(?P<second>\d+)"
+)
+_AFTERNOON = ("下午", "오후", "午後")
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
-_SLASHES = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(?:\d\d){1,2}\b")
-_DOTS = re.compile(r"\b\d{1,2}\.\d{1,2}\.\d\d")
-_OTHER_MONTHS = {"Mär": "Mar", "Mrz": "Mar", "Mai": "May", "Okt": "Oct", "Dez": "Dec"}
+_OF_PYTHON = re.compile(
+    r"\bdatetime\((\d{4}(?:, \d{1,6}){4,6}+)(?:, fold=1)?(?:, tzinfo=(?:tzlocal"
+    r"|(?P<utc>datetime\.timezone\.utc|tzutc\(\)|<UTC>)"
+    r"|(?:<DstTzInfo |[\w.]+\(key=|tzfile\()'(?:/usr/share/zoneinfo/)?(?P<zone>[\w/+-]+)'"
+    r"|datetime\.timezone\(datetime\.timedelta\((?:days=(?P<days>-1))?(?:, )?(?:seconds=(?P<seconds>\d+))?\)))?+"
+    r"(?!, tzinfo=)"  # one that is not known
+)
+"""As a program in Python prints a time."""
 _HOURS = {
     "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,
     "MSK": 3, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8,
@@ -71,16 +102,12 @@ class LineTimes:
         """Whether any time was read as one of `zone`."""
         self.remarks: list[str] = []
         """Sentences for the owner on how the recording was read."""
-        self._day_first: bool | None = None
+        self._order = DateOrder()
         self._last = 0.0
 
     def look_ahead(self, block: bytes) -> None:
-        """Learn from a part of the recording in which order its dates with slashes are."""
-        if self._day_first is None and b"/" in block:
-            for first, second in _SLASHES.findall(block.decode("latin-1")):
-                if (int(first) > 12) != (int(second) > 12):
-                    self._day_first = int(first) > 12
-                    return
+        """Learn from a part of the recording, its beginning or its end, in which order its dates have their numbers."""
+        self._order.learn(block, self._last_day())
 
     def read(self, content: bytes) -> float | None:
         """Return s since 1970 of a line whose frames were taken out; None where it does not tell."""
@@ -142,46 +169,46 @@ class LineTimes:
 
     def _moments(self, text: str) -> Iterator[tuple[datetime | None, str]]:
         """Yield the times in a text, without an offset where there is none, or what is wrong with one."""
-        for found in _ISO.finditer(text):
-            with suppress(ValueError, OverflowError):
-                yield _moment_of(found), ""
-        for found in _IN_WORDS.finditer(text):
+        is_found = False
+        for form, read in _FORMS:
+            for found in form.finditer(text) if not is_found else ():
+                with suppress(ValueError, OverflowError, LookupError, OSError):
+                    yield read(found), ""
+                    is_found = True
+        for found in _IN_WORDS.finditer(text) if not is_found else ():
             yield self._in_words(found[0])
+
+    def _last_day(self) -> date | None:
+        return None if self.until is None else datetime.fromtimestamp(self.until, self.zone or UTC).date()
 
     def _in_words(self, text: str) -> tuple[datetime | None, str]:
         from dateutil.parser import parse  # noqa: PLC0415 - most logs do without
 
-        day_first = self._order_of(text)
-        if day_first is None:
+        order = self._order.of(text, self._last_day())
+        if order is None:
             return None, TWO_DAYS
+        if self._order.remark and self._order.remark not in self.remarks:
+            self.remarks.append(self._order.remark)
         plain = _for_dateutil(text)
 
         def read(year: int) -> datetime:
-            return parse(plain, dayfirst=day_first, tzinfos=_known_zone, default=datetime(year, 1, 1))  # noqa: DTZ001
+            return parse(
+                plain,
+                dayfirst=order == "day",
+                yearfirst=order == "year",
+                tzinfos=_known_zone,
+                default=datetime(year, 1, 1),  # noqa: DTZ001
+            )
 
         with suppress(ValueError, OverflowError):
-            if read(2000).year == read(2004).year:
-                return read(2000), ""
-            if self.until is None:
+            end = None if self.until is None else datetime.fromtimestamp(self.until, UTC).replace(tzinfo=None) + _DAY
+            moment = read(2004 if end is None else end.year)
+            if read(2000).year == moment.year:
+                return moment, ""
+            if end is None:
                 return None, NO_YEAR
-            end = datetime.fromtimestamp(self.until, UTC).replace(tzinfo=None) + _DAY
-            for year in (end.year, end.year - 1):
-                if (moment := read(year)).replace(tzinfo=None) <= end:
-                    return moment, ""
+            return moment if moment.replace(tzinfo=None) <= end else read(end.year - 1), ""
         return None, NO_TIME
-
-    def _order_of(self, text: str) -> bool | None:
-        """Return whether the day comes before the month, None where nobody can know."""
-        slashes = _SLASHES.search(text)
-        if slashes is None:
-            return _DOTS.search(text) is not None
-        first, second = int(slashes[1]), int(slashes[2])
-        if first > 12 or second > 12 or first == second:
-            return first > 12
-        if self._day_first is None and re.search(r"\d [AP]M\b", text):
-            self._day_first = False  # a clock of 12 h in capitals, as programs write it for the United States
-            self.remarks.append(f"Dates such as {slashes[0]} were read as month/day/year.")
-        return self._day_first
 
 
 def has_time(content: bytes) -> bool:
@@ -195,6 +222,14 @@ def _seconds_of(number: float) -> float | None:
         if _OLDEST_EPOCH <= number / scale < _LATEST:
             return number / scale
     return None
+
+
+def _moment_of_loose(found: re.Match[str]) -> datetime:
+    said = found.groupdict()
+    year, month, day, hour, minute = (int(said[part]) for part in ("year", "month", "day", "hour", "minute"))
+    if said.get("half"):
+        hour = hour % 12 + 12 * (said["half"] in _AFTERNOON)
+    return datetime(year + 2000 * (year < 100), month, day, hour, minute, int(said["second"] or 0))  # noqa: DTZ001
 
 
 def _moment_of(found: re.Match[str]) -> datetime:
@@ -213,6 +248,16 @@ def _moment_of(found: re.Match[str]) -> datetime:
     return moment
 
 
+def _moment_of_python(found: re.Match[str]) -> datetime:
+    year, month, day, hour, minute, second, micros = [*map(int, found[1].split(", ")), 0, 0][:7]
+    moment = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001
+    if found["utc"] or found["zone"]:
+        return moment.replace(tzinfo=UTC if found["utc"] else ZoneInfo(found["zone"]))
+    if found["seconds"] or found["days"]:
+        return moment.replace(tzinfo=timezone(timedelta(int(found["days"] or 0), int(found["seconds"] or 0))))
+    return moment
+
+
 def _zone_of(name: str) -> tzinfo | None:
     return timezone(timedelta(hours=_HOURS[name])) if name in _HOURS else None
 
@@ -223,9 +268,25 @@ def _known_zone(name: str | None, offset: int | None) -> Any:  # noqa: ANN401 - 
 
 def _for_dateutil(text: str) -> str:
     """Return a date in words as dateutil understands it."""
+    text = re.sub(r"(?<=\d)\"?[,;T_]\"?(?=\d{1,2}:)", " ", text)
     text = re.sub(r"(\d/[A-Z][a-z]{2}/\d{4}):", r"\1 ", text).replace(",", ".") if ":" in text else text
     text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)", "", text)  # whose sign dateutil turns round, as POSIX does
     text = re.sub(r"(\d)\.(?= )|(?<=[a-z])\.", r"\1", text)
-    for other, english in _OTHER_MONTHS.items():
-        text = re.sub(rf"\b{other}[a-zä]*", english, text)
-    return text
+    return re.sub(rf"(?<![^\W\d_]){_MONTH}", _english_month, text)
+
+
+def _english_month(found: re.Match[str]) -> str:
+    word = found[0].lower()
+    return next(
+        month for start, month in sorted(_MONTH_OF.items(), key=lambda pair: -len(pair[0])) if word.startswith(start)
+    )
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], datetime]], ...] = (
+    (_ISO, _moment_of),
+    (_OF_PYTHON, _moment_of_python),
+    (_LOOSE, _moment_of_loose),
+    (_SHORT, _moment_of_loose),
+    (_STRUCT, _moment_of_loose),
+)
+"""How a date in figures is written, the first that is there."""

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from juntek.config import Configuration, default_database, find_file, load
+from juntek.config.document import FILE_VARIABLE
 from juntek.config.keys import zone_problem
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import system_zone
@@ -78,12 +79,10 @@ def find_configuration(config: Path | None) -> Configuration | None:
 
 def configuration_if_any(config: Path | None = None) -> Configuration | None:
     """Return the configuration; one that was not named and is wrong, or not for this user, is no hindrance."""
-    if config is None and find_file(os.environ) is None:
-        return None
     try:
-        return load(config, os.environ)
+        return find_configuration(config)
     except ConfigurationError:
-        if config is not None:
+        if config is not None or os.environ.get(FILE_VARIABLE):
             raise
         return None
 

@@ -57,7 +57,7 @@ class _Recorder:
         self._file = file
         self._bytes = 0
         self._readings = 0
-        self._garbage = 0
+        self._rejected = 0
         self._error: str | None = None
         self._write(f"{HEADER}\n# juntek {juntek.__version__}, {link}\n")
 
@@ -68,7 +68,7 @@ class _Recorder:
 
     def take_update(self, update: Update) -> None:
         self._readings += update.reading is not None
-        self._garbage = sum(update.health.garbage.values())
+        self._rejected = sum(update.health.garbage.values())
         if update.health.error != self._error:
             self._error = update.health.error
             self._say(self._error or "The meter answers.")
@@ -88,7 +88,7 @@ class _Recorder:
             (
                 counted(self._bytes, "byte"),
                 counted(self._readings, "reading"),
-                f"{counted(self._garbage, 'piece')} of garbage",
+                counted(self._rejected, "rejected frame"),
             )
         )
 

@@ -36,8 +36,8 @@ def decode(
 ) -> None:
     """Decode a recording of a bus.
 
-    It may be a capture, raw bytes, any text log with frames in it, as text or in hex, or a table of decoded values,
-    also packed by gzip, xz, bz2 or zip.
+    It may be a capture, raw bytes, any text log with frames in it, as text or in hex, or decoded values in a table
+    or one by one, also packed by gzip, xz, bz2, zstd or zip.
 
     Writes one object a line, in the order of the wire, with "kind": reading, settings, identity, request,
     acknowledgement or garbage. Garbage has a "reason"; it is no error.
@@ -49,7 +49,9 @@ def decode(
         writer = Writer(chosen, sys.stdout.write)
         status = os.fstat(source.fileno())
         times.until = status.st_mtime
-        recording = Recording(times, ends=stat.S_ISREG(status.st_mode))
+        recording = Recording(times, ends=(is_file := stat.S_ISREG(status.st_mode)))
+        if is_file:  # its end tells with its beginning in which order its dates have their numbers
+            times.look_ahead(os.pread(source.fileno(), BLOCK, max(0, status.st_size - BLOCK)))
         for block in _read_blocks(file, source.fileno()):
             for chunk, events in listen(bus, _read_chunks(file, block, recording)):
                 writer.add(events, chunk.time)

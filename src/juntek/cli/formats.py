@@ -45,8 +45,10 @@ _COLUMNS = (
     ("temperature", "temp.", 6),
 )
 _LONGEST_RAW = 48
-_MANY = {"garbage": "garbage", "settings": "settings", "identity": "identities"}
+_MANY = {"settings": "settings", "identity": "identities"}
 """What is not made with an s."""
+_IN_WORDS = {"garbage": "rejected frame"}
+"""What a kind is called where it is not for programs."""
 
 
 def kind_of(event: Event) -> str:
@@ -77,7 +79,7 @@ def describe(event: Event, time: float | None = None) -> dict[str, Any]:
 
 
 class Writer:
-    """Turns events into lines of one format and counts their kinds and the reasons of the garbage."""
+    """Turns events into lines of one format and counts their kinds and the reasons of what was rejected."""
 
     def __init__(self, chosen: Format, write: Callable[[str], object]) -> None:
         self.kinds: Counter[str] = Counter()
@@ -109,7 +111,7 @@ class Writer:
         """Return how many of each kind there were, as a sentence for stderr."""
         if not self.kinds:
             return "There was nothing in it."
-        counts = ", ".join(_counted(count, kind) for kind, count in self.kinds.most_common())
+        counts = ", ".join(_counted(count, _IN_WORDS.get(kind, kind)) for kind, count in self.kinds.most_common())
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         return f"{counts}{f' ({reasons})' if reasons else ''}."
 
@@ -152,7 +154,7 @@ def _table_line(event: Event, time: float | None) -> str:
 def _in_words(event: Event) -> str:
     match event:
         case Garbage():
-            return f"garbage ({event.reason}) {_readable(event.raw)}"
+            return f"rejected ({event.reason}) {_readable(event.raw)}"
         case Identity():
             return (
                 f"identity: {event.model}, {event.max_voltage} V, {event.max_current} A, {event.sensor}, "

@@ -22,8 +22,8 @@ from juntek.config import Configuration, MeterConfiguration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
 from juntek.lock import hold, lock_of
 from juntek.meter import MeterOptions
-from juntek.outputs.web.local_token import WHO, token_path
-from juntek.outputs.web.web_options import WebOptions
+from juntek.outputs.web import WebOptions
+from juntek.outputs.web.passwords import WHO, token_path
 from juntek.secret import hide_secrets
 
 TIMEOUT = 120.0

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from juntek.importing import Imported
 
 FileForm = Literal["csv", "parquet"]
-KEEP_RAW_DAYS = 30.0
 
 DATABASE_MARK = b"SQLite format 3\0"
 """How every SQLite file begins (its file format, section 1.3)."""
@@ -134,10 +133,12 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     from juntek.history import Database  # noqa: PLC0415
     from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
+    from juntek.outputs.history import HistoryOptions  # noqa: PLC0415
 
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
-    keep = getattr(configuration.sinks.get("history"), "keep_raw_days", KEEP_RAW_DAYS) if configuration else None
+    given = configuration.sinks.get("history") if configuration else None
+    options = given if isinstance(given, HistoryOptions) else HistoryOptions()
     with Database(database or database_of(configuration)) as opened, progress("Reading") as tell:
         job = LogImport(
             opened,
@@ -145,12 +146,12 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
             zone_of_days(configuration),
             options=own.options.options if own else None,
             address=address or (own.options.address if own else None),
-            keep_since=time.time() - (keep or KEEP_RAW_DAYS) * 86_400,
+            keep_since=time.time() - options.keep_raw_days * 86_400,
         )
         job.times.zone = zone_of(time_zone) or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
-    if not result.kept and all(why.startswith("garbage") for why in result.skipped):
+    if not result.kept and all(why.startswith("rejected") for why in result.skipped):
         for file in files:
             if explanation := explain_nothing(file):
                 typer.echo(f"{file}: {explanation}", err=True)

@@ -19,24 +19,16 @@ from juntek.cli.history import progress
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
 from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
-from juntek.outputs.timeseries.timeseries_options import HIGHEST_RATE, TimeseriesOptions
+from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
     from juntek.config import Configuration
-    from juntek.outputs.timeseries.session import Pushed
 
-_TYPED = {
-    "timeseries.url": "URL",
-    "timeseries.username": "--username",
-    "timeseries.password_file": "--password-file",
-    "timeseries.token_file": "--token-file",
-    "timeseries.ca_file": "--ca-file",
-    "timeseries.rate": "--rate",
-}
-"""The options that stand for keys of a configuration."""
+_OPTIONS = ("username", "password_file", "token_file", "ca_file", "rate")
+"""The keys of a configuration that are options here."""
 
 
 def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -59,16 +51,17 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     database: DatabaseFile = None,
     config: ConfigFile = None,
 ) -> None:
-    """Send the readings that are kept to an engine of time series.
+    """Send the readings that are kept to a time-series database.
 
-    Without --from and --to: all that it was never sent. It can be stopped and run again: an engine that keeps a reading
-    once, as docs/timeseries.md has it, has nothing twice.
+    Without --from and --to: all that it was never sent. It can be stopped and run again: a database that keeps a
+    reading once, as docs/timeseries.md has it, has nothing twice.
     """
     configuration = find_configuration(config)
     given = {"username": username, "password_file": password_file, "token_file": token_file, "ca_file": ca_file}
+    given = {key: value for key, value in given.items() if value}
     failures: dict[str, JuntekError] = {}
     with _told_as_typed(all_of_it=url is not None):
-        targets = _find_targets(configuration, url, {key: value for key, value in given.items() if value})
+        targets = _find_targets(configuration, url, given)
         path = database or database_of(configuration)
         with HistoryReader(path, time_zone=configuration.time_zone if configuration else None) as reader:
             meters = _choose_meters(reader, meters)
@@ -81,11 +74,11 @@ def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
                 failures.setdefault(str(error), error)
-        first, *others = failures or [""]
-        for sentence in others:
-            typer.echo(sentence, err=True)
-        if failures:
-            raise failures[first]
+        first, *others = failures.values() or [None]
+        for other in others:
+            typer.echo(other, err=True)
+        if first is not None:
+            raise first
 
 
 @contextmanager
@@ -97,9 +90,9 @@ def _told_as_typed(*, all_of_it: bool) -> Iterator[None]:
         typer.echo("Stopped; run it again for the rest.", err=True)
         raise
     except JuntekError as error:
-        text = str(error)
-        for key, option in _TYPED.items() if all_of_it else [("timeseries.rate", "--rate")]:
-            text = text.replace(key, option)
+        text = str(error).replace("timeseries.url", "URL") if all_of_it else str(error)
+        for key in _OPTIONS if all_of_it else ("rate",):
+            text = text.replace(f"timeseries.{key}", f"--{key.replace('_', '-')}")
         if text == str(error):
             raise
         raise (RequestError if isinstance(error, ConfigurationError) else JuntekError)(text) from error
@@ -121,19 +114,16 @@ def _find_targets(
     target = TimeseriesOptions(url=url, name=known.name if known else "", **given)
     parts = urlsplit(url)
     is_plain = parts.path == "/write" and not parts.query
-    if known or (is_plain and target.label not in [options.label for options in configured]):
-        return (target,)
-    # What it has is remembered by its name, and the next database of the same engine does not have it.
-    return (replace(target, name=url.partition("://")[2]),)
+    if not known and (not is_plain or target.label in [options.label for options in configured]):
+        # What it has is remembered by its name, and the next database of the same engine does not have it.
+        target = replace(target, name=url.partition("://")[2])
+    return (target,)
 
 
 def _choose_meters(reader: HistoryReader, meters: list[str] | None) -> list[str]:
     known = reader.meters()
-    for name in meters or ():
-        if name not in known:
-            raise RequestError(
-                f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.'
-            )
+    for name in sorted(set(meters or ()).difference(known)):
+        raise RequestError(f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.')
     return meters or known
 
 
@@ -156,20 +146,21 @@ def _push(
             f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
         ) from error
     with progress("Sending") as tell:
-        pushed = asyncio.run(push(options, database, site, juntek.__version__, meters=meters, again=again, tell=tell))
-    typer.echo(_summary(options, pushed))
-    if pushed.lost:
-        typer.echo(f"{counted(pushed.lost, 'reading')} can be sent no more, as the history has dropped them.", err=True)
-    if pushed.refused:
-        were = "was" if pushed.refused == 1 else "were"
-        typer.echo(f"{counted(pushed.refused, 'reading')} {were} refused: {pushed.reason}", err=True)
-
-
-def _summary(options: TimeseriesOptions, pushed: Pushed) -> str:
-    if pushed.left_to_gateway is not None:
-        past = f"what it has not got, about {counted(pushed.left_to_gateway, 'reading')}, beside the new ones"
-        rest = past if pushed.left_to_gateway else "the new ones, and it has all others"
-        return f"The gateway that is running sends {options.label} {rest}."
-    if not (pushed.sent or pushed.refused or pushed.lost):
-        return f"Nothing is left to send to {options.label}; --from sends once more what it was sent before."
-    return f"{counted(pushed.sent, 'reading')} sent to {options.label}."
+        total, delivery = asyncio.run(
+            push(options, database, site, juntek.__version__, meters=meters, again=again, tell=tell)
+        )
+    if delivery is None:
+        past = f"what it has not got, about {counted(total, 'reading')}, beside the new ones"
+        rest = past if total else "the new ones, and it has all others"
+        typer.echo(f"The gateway that is running sends {options.label} {rest}.")
+        return
+    lost, refused = delivery.health.lost, delivery.health.refused
+    if delivery.sent or refused or lost:
+        typer.echo(f"{counted(delivery.sent, 'reading')} sent to {options.label}.")
+    else:
+        typer.echo(f"Nothing is left to send to {options.label}; --from sends once more what it was sent before.")
+    if lost:
+        typer.echo(f"{counted(lost, 'reading')} can be sent no more, as the history has dropped them.", err=True)
+    if refused:
+        were = "was" if refused == 1 else "were"
+        typer.echo(f"{counted(refused, 'reading')} {were} refused: {delivery.reason}", err=True)

@@ -16,7 +16,7 @@ from juntek.gateway import describe
 from juntek.history import Database
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
-from juntek.outputs.mqtt import MqttOptions
+from juntek.outputs.mqtt import TIMING, MqttOptions
 from juntek.update import Update
 
 PATIENCE = 8.0
@@ -49,7 +49,6 @@ async def log_in(options: MqttOptions) -> None:
     import aiomqtt  # noqa: PLC0415 - only where there is a broker to try
 
     from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415
-    from juntek.outputs.mqtt.mqtt_options import TIMING  # noqa: PLC0415
 
     will = aiomqtt.Will(f"{options.base_topic}/check", "")
     async with connect(replace(options, client_id=f"juntek_check_{os.getpid()}"), will, TIMING):

@@ -47,7 +47,6 @@ class Document:
     file: Path | None = None
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[Place, str] = field(default_factory=dict)
-    file_places: set[Place] = field(default_factory=set)
     lines: dict[Place, int] = field(default_factory=dict)
 
     def origin(self, place: Place) -> str:
@@ -71,7 +70,7 @@ class Document:
 
     def is_from_file(self, place: Place) -> bool:
         """Whether the file gave this value."""
-        return place in self.file_places
+        return self.origins.get(place, "").startswith(f"{self.file}, line ")
 
     def set(self, place: Place, value: object, origin: str) -> None:
         """Put a value in, over what was there; raises ConfigurationError where it has no place."""
@@ -95,7 +94,6 @@ class Document:
     def _forget(self, place: Place) -> None:
         for known in [known for known in self.origins if known[: len(place)] == place]:
             del self.origins[known]
-            self.file_places.discard(known)
 
 
 def _child(target: Any, part: str | int, empty: object, origin: str) -> Any:  # noqa: ANN401 - as deep as JSON
@@ -132,7 +130,6 @@ def _read_file(document: Document, path: Path) -> None:
     document.file = path
     document.lines = find_lines(text)
     document.origins = {place: f"{path}, line {line}" for place, line in document.lines.items()}
-    document.file_places = set(document.origins)
 
 
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:

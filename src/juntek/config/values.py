@@ -43,15 +43,14 @@ def read_values(document: Document) -> tuple[Values, dict[str, list[Values]]]:
     for name, table in find_tables().items():
         if name not in document.values:
             continue
-        raw = document.values[name]
-        if not table.repeated:
-            tables[name] = [_read_table(document, (name,), table.options, raw, problems)]
-        elif isinstance(raw, list):
-            tables[name] = [
-                _read_with_parts(document, (name, number), table, one, problems) for number, one in enumerate(raw)
-            ]
-        else:
+        raw = document.values[name] if table.repeated else [document.values[name]]
+        if not isinstance(raw, list):
             problems.append(_problem(document, (name,), _say_single(document, name)))
+            continue
+        places: list[Place] = [(name, number) if table.repeated else (name,) for number in range(len(raw))]
+        tables[name] = [
+            _read_with_parts(document, place, table, one, problems) for place, one in zip(places, raw, strict=True)
+        ]
     if problems:
         raise ConfigurationError(min(problems)[2])
     return given, tables

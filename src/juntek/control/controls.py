@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from math import isfinite
 from typing import Any, Literal
 
 from juntek.errors import RequestError
 from juntek.exchange import Risk
+from juntek.option import find_close
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity
 from juntek.rs485.command import limits_of
@@ -148,8 +148,8 @@ def find_control(controls: Mapping[str, Control], word: str) -> Control:
     key = ALIASES.get(key, key)
     if key in controls:
         return controls[key]
-    close = get_close_matches(key, controls, n=1)
-    mend = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(controls)}."
+    close = find_close(key, tuple(controls), 0.6)
+    mend = f'did you mean "{close}"?' if close else f"there are {', '.join(controls)}."
     raise RequestError(f"This meter has no setting or action {_show(word)}; {mend}")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import Final
 
 from juntek.control.controls import ALIASES, Control
+from juntek.option import find_close
 from juntek.rs485.family import find_models
 
 SETTINGS: Final = "settings"
@@ -48,8 +48,8 @@ def check_words(words: tuple[str, ...]) -> str | None:
     wrong = next((word for word in words if _plain(word) not in known), None)
     if wrong is None:
         return None
-    close = get_close_matches(_plain(wrong), known, n=1)
-    mend = f'did you mean "{close[0]}"?' if close else f"write {', '.join(known)}."
+    close = find_close(_plain(wrong), known, 0.6)
+    mend = f'did you mean "{close}"?' if close else f"write {', '.join(known)}."
     return f'has "{wrong}", which is no setting and no action; {mend}'
 
 

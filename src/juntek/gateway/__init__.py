@@ -7,10 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from juntek import __version__
@@ -209,26 +206,18 @@ async def run_gateway(configuration: Configuration) -> None:
     Raises ConfigurationError when the path of the database cannot be or another gateway uses it, and JuntekError when
     the library of an output is missing.
     """
-    with _alone(configuration.database):
+    database = configuration.database
+    # The lock is on a file beside it: one on the database itself would be lost whenever SQLite closes the file.
+    with hold(lock_of(database)) as is_alone:
+        if not is_alone:  # the totals of one would be set against those of the other
+            raise ConfigurationError(
+                f"Another gateway already uses {database}; stop it, or give this one its own file: history.path."
+            )
         gateway = Gateway(configuration)
         try:
             await gateway.run()
         except* Exception as group:  # noqa: BLE001 - only to unwrap what the task group wraps
             raise _first(group) from None
-
-
-@contextmanager
-def _alone(database: Path) -> Iterator[None]:
-    """Keep a second gateway off the same database, whose totals would be set against ours.
-
-    The lock is on a file beside it: one on the database itself would be lost whenever SQLite closes the file.
-    """
-    with hold(lock_of(database)) as free:
-        if not free:
-            raise ConfigurationError(
-                f"Another gateway already uses {database}; stop it, or give this one its own file: history.path."
-            )
-        yield
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

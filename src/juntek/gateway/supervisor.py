@@ -73,7 +73,11 @@ class Supervisor:
                     f"[{self.name}] needs a library that is not installed ({error.name}); install it with: "
                     f"{install_line(self._output.extra)}"
                 ) from error
-            except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost another output a reading
+            except Exception as error:  # whatever it is, it must not cost another output a reading
+                if _is_stopped():
+                    # It failed while it was stopped, such as at its last commit: nobody would stop it once more.
+                    log.warning("%s: %s", self.name, error)
+                    raise asyncio.CancelledError from error
                 if asyncio.get_running_loop().time() - entered > self._backoff.longest:
                     self._backoff.reset()
                     self._last_logged = ""
@@ -131,3 +135,10 @@ class Supervisor:
         except BaseException:
             self._queue.appendleft(update)  # it is the first when the output is entered again
             raise
+        if _is_stopped():  # and a library has lost it, as asyncio.wait_for of Python 3.11 may
+            raise asyncio.CancelledError
+
+
+def _is_stopped() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -14,11 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history.database_file import FileInPlace, Kept, damaged, explain, make_file, set_apart
+from juntek.history.database_file import FileInPlace, Kept, connect, damaged, explain, make_file, set_apart
 from juntek.history.rollups import add_columns, are_complete
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ class Database:
     def _open(self, *, check: bool) -> None:
         make_file(self.path)
         with explain(self.path):
-            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            connection = connect(self.path)
         try:
             with explain(self.path):
                 self._prepare(connection, check=check)
@@ -164,13 +163,10 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _prepare(self, connection: sqlite3.Connection, *, check: bool) -> None:
-        connection.execute("PRAGMA busy_timeout = 5000")
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if owner != APPLICATION and not empty:

@@ -36,17 +36,10 @@ class Entry(NamedTuple):
 def begin(path: Path, entry: Entry) -> int:
     """Keep a command that is about to be sent; return its number. Raises DatabaseError."""
     with Database(path, check=False) as database, database.transaction() as connection:
-        row = (
-            round(entry.time * 1000),
-            entry.meter,
-            entry.who,
-            entry.key,
-            json.dumps(entry.old),
-            json.dumps(entry.new),
-        )
+        time, meter, who, key, old, new, outcome = entry
         number = connection.execute(
             "INSERT INTO command (time, meter, who, key, old, new, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*row, entry.outcome),
+            (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome),
         ).lastrowid
         assert number is not None  # noqa: S101 - it was inserted
         connection.execute("DELETE FROM command WHERE id <= ?", (number - MOST_ROWS,))

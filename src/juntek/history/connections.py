@@ -11,7 +11,7 @@ from pathlib import Path
 from juntek.errors import DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history import Database, is_current
-from juntek.history.database_file import FileInPlace, explain
+from juntek.history.database_file import FileInPlace, connect, explain
 
 
 class Connections:
@@ -86,11 +86,8 @@ class Connections:
             return self._try("immutable=1")
 
     def _try(self, how: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
-        )
+        connection = connect(self.path, how)
         try:
-            connection.execute("PRAGMA busy_timeout = 5000")
             connection.execute("PRAGMA cache_size = -4000")
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         except BaseException:

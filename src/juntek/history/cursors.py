@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from juntek.history import Database
 from juntek.history.connections import Connections
+from juntek.history.queries import HistoryReader
 
 _NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
 _UPDATE = (
@@ -53,21 +55,19 @@ class Cursor(NamedTuple):
         return self._replace(past=past, until=until)
 
 
-class Cursors:
-    """The cursors of one target in a database that is closed with them. Raises DatabaseError."""
+class Cursors(HistoryReader):
+    """The history for one target, and how far it has it. Raises DatabaseError."""
 
-    def __init__(self, database: Database, target: str) -> None:
+    def __init__(self, path: Path, target: str) -> None:
         """A target that was not known gets what comes from now on."""
-        self._database = database
+        super().__init__(path)
+        self._connections = Connections(path, changing=True)
         self._target = target
         self._saved: dict[str, Cursor] = {}
-        self._reading = Connections(database.path, changing=True)
+        self._database = Database(path, check=False, synchronous="NORMAL")
         try:
-            with database.transaction() as connection:
-                new = connection.execute(
-                    "INSERT OR IGNORE INTO cursor VALUES (?, 0, 0, 0, 0, 0, 0)", (target,)
-                ).rowcount
-                if new:
+            with self._database.transaction() as connection:
+                if connection.execute("INSERT OR IGNORE INTO cursor VALUES (?, 0, 0, 0, 0, 0, 0)", (target,)).rowcount:
                     connection.execute(
                         f"INSERT OR IGNORE INTO cursor SELECT ?, id, newest, 0, 0, newest, 0"  # noqa: S608 - our own
                         f" FROM (SELECT id, coalesce({_NEWEST}, 0) AS newest FROM meter)",
@@ -78,8 +78,8 @@ class Cursors:
             raise
 
     def close(self) -> None:
-        """Close the files, the database too; no other thread may be at work."""
-        self._reading.close()
+        """Close the file; no other thread may be at work."""
+        super().close()
         self._database.close()
 
     def look(self) -> dict[str, tuple[Cursor, int]]:
@@ -87,7 +87,7 @@ class Cursors:
 
         A meter that came later than the target has a cursor that stands before all its readings.
         """
-        with self._reading.reading() as connection:
+        with self._connections.reading() as connection:
             rows = connection.execute(
                 f"SELECT name, coalesce({_NEWEST}, 0), head, past, until, since, moves FROM meter"  # noqa: S608 - our own
                 " LEFT JOIN cursor ON cursor.meter = meter.id AND target = ?",
@@ -119,9 +119,9 @@ class Cursors:
             with self._database.transaction() as connection:
                 count = connection.execute(_UPDATE, (*moved, self._target, meter, cursor.moves)).rowcount
 
-    def count(self, meter: str, past: int, until: int) -> int:
+    def count_between(self, meter: str, past: int, until: int) -> int:
         """Return about how many readings there ever were after `past`, up to `until`."""
-        with self._reading.reading() as connection:
+        with self._connections.reading() as connection:
             (count,) = connection.execute(
                 "SELECT sum(count) FROM minute WHERE meter = (SELECT id FROM meter WHERE name = ?1)"
                 " AND time BETWEEN ?2 / 1000 - 59 AND ?3 / 1000"

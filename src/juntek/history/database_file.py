@@ -15,6 +15,10 @@ from juntek.files import refuse_links_of_others
 
 STEADY = 1.0
 """s after which a file that another program wrote is taken to be complete."""
+BUSY_WAIT = 5.0
+"""s for which whoever holds the file is waited for."""
+MOST_LOOKS = 300
+"""How often it is looked at for that: one that is written to for ever must not hold the totals up for ever."""
 
 _MENDS = {
     "SQLITE_FULL": "the disk is full; make room on it",
@@ -24,6 +28,13 @@ _MENDS = {
     "SQLITE_BUSY": "another program holds it; stop the other gateway",
     "SQLITE_IOERR": "the disk fails or is full; check the disk and its cable",
 }
+
+
+def connect(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
+    """Open a file that is there, for one thread at a time; whoever holds it is waited for BUSY_WAIT."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", BUSY_WAIT, isolation_level=None, check_same_thread=False, uri=True
+    )
 
 
 def make_file(path: Path) -> None:
@@ -129,8 +140,11 @@ class Kept:
 
     def is_ours(self) -> bool:
         """Return whether the file is what was written; where it is not, only when nobody writes to it any more."""
-        state = self._look()
-        while state != self._state:
+        before = None
+        for _ in range(MOST_LOOKS):
+            state = self._look()
+            if state == self._state:
+                return True
             found = self._read()
             if found is not None and self._is_known(found):
                 self._found, self._state = found, state
@@ -138,11 +152,11 @@ class Kept:
                 there = set(found.values())
                 self._times = [when for place, when in enumerate(self._times) if place > newest or when in there]
                 return True
-            time.sleep(STEADY)
-            before, state = state, self._look()
-            if state == before:
+            if state == before:  # what was read at first may have been half of a write
                 return False
-        return True
+            before = state
+            time.sleep(STEADY)
+        return False
 
     def _is_known(self, found: dict[str, float]) -> bool:
         """Whether totals may have come from here: of each meter those of a commit that was made, and no older ones."""
@@ -166,7 +180,7 @@ class Kept:
         Never by opening it in another way: closing that would take SQLite's locks away.
         """
         try:
-            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
+            with closing(connect(self._path, "immutable=1")) as connection:
                 return dict(connection.execute("SELECT meter, time FROM ledger"))
         except sqlite3.Error:
             return None

@@ -7,11 +7,9 @@ What SQLite calls damaged is narrowed down to the rows that cannot be read.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -21,8 +19,8 @@ from typing import Any, NamedTuple
 from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history import Database
-from juntek.history.database_file import explain
-from juntek.history.rollups import PARTS, fold, row_of, upsert
+from juntek.history.database_file import connect, explain
+from juntek.history.rollups import PARTS, row_of, upsert
 
 log = logging.getLogger(__name__)
 
@@ -59,17 +57,10 @@ class Walk:
         self.losses: list[Loss] = []
         self._pause = pause
         with explain(path):
-            self.connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
-            self.connection.execute("PRAGMA busy_timeout = 5000")
+            self.connection = connect(path, "mode=ro")
             self.connection.execute("PRAGMA writable_schema = ON")  # else a file that lost its end is not opened
-            self.tables = [
-                name
-                for (name,) in self.connection.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-                )
-            ]
+            query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            self.tables = [name for (name,) in self.connection.execute(query)]
 
     def rows(self, table: str) -> Iterator[list[Row]]:
         """Yield all rows of a table that can be read, a few at a time."""
@@ -83,12 +74,13 @@ class Walk:
         with suppress(sqlite3.DatabaseError):
             return [number for (number,) in self.connection.execute("SELECT id FROM meter ORDER BY id")]
         self.losses.append(Loss("meter"))
-        found, number = [], -1
+        found = [-1]
         with suppress(sqlite3.DatabaseError):
             query = f"SELECT min(meter) FROM {table} WHERE meter > ?"  # noqa: S608 - our own names
-            while (number := self.connection.execute(query, (number,)).fetchone()[0]) is not None:
+            # What is damaged may be out of order, and lead in a circle.
+            while (number := self.connection.execute(query, found[-1:]).fetchone()[0] or 0) > found[-1]:
                 found.append(number)
-        return found
+        return found[1:]
 
     def _of_meter(self, table: str, meter: int) -> Iterator[list[Row]]:
         after, until = -1, _LAST[table]
@@ -157,9 +149,8 @@ class Walk:
         for way in ("ASC", "DESC"):
             query = f"SELECT * FROM {table} ORDER BY {', '.join(f'{key} {way}' for key in order)}"  # noqa: S608
             try:
-                cursor = self.connection.execute(query)
-                while rows := cursor.fetchmany(1):
-                    yield rows
+                for row in self.connection.execute(query):
+                    yield [row]
             except sqlite3.DatabaseError:
                 if way == "ASC":
                     self.losses.append(Loss(table))
@@ -186,8 +177,8 @@ def find_damage(path: Path, pause: Callable[[float], None] = lambda _seconds: No
 class Inspection(threading.Thread):
     """Looks a file through beside the gateway, after an unclean stop and now and then; `tell` hears what is wrong.
 
-    It is made before anybody else opens the file. It takes a quarter of the time that it could, and steps back behind
-    everybody else who wants the processor or the disk.
+    It is made before anybody else opens the file. It takes a quarter of the time that it could. (With a lower priority
+    in the system it would be put to sleep while it holds Python's lock, and the whole gateway with it.)
     """
 
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
@@ -204,8 +195,6 @@ class Inspection(threading.Thread):
 
     def run(self) -> None:
         """Look it through, where that is due; blocks."""
-        with suppress(AttributeError, OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         with suppress(DatabaseError, sqlite3.Error, _StoppedError):  # what fails is told by who writes
             if not self._is_due():
                 return
@@ -220,15 +209,13 @@ class Inspection(threading.Thread):
             raise _StoppedError
 
     def _is_due(self) -> bool:
-        if self._was_killed:
-            return True
-        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(connect(self._path, "mode=ro")) as connection:
             (day,) = connection.execute("PRAGMA user_version").fetchone()
-        return not 0 <= time.time() - day * 86_400 <= SEEN_EVERY
+        return self._was_killed or not 0 <= time.time() - day * 86_400 <= SEEN_EVERY
 
     def _seen(self, day: int) -> None:
         """Keep in the head of the file on which day (since 1970) it was found whole."""
-        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=60)) as connection:
+        with closing(connect(self._path)) as connection:
             connection.execute(f"PRAGMA user_version = {day}")
 
 
@@ -299,10 +286,14 @@ def _copy(walk: Walk, table: str, new: Database) -> int:
 def _make_hours(connection: sqlite3.Connection) -> None:
     """Make the hours that are missing of their minutes."""
     names = ", ".join(part.name for part in PARTS)
-    minutes: defaultdict[tuple[int, int], list[list[Any]]] = defaultdict(list)
-    for meter, moment, count, first, last, *rest in connection.execute(
+    minutes = connection.execute(
         f"SELECT meter, time, {names} FROM minute WHERE NOT EXISTS (SELECT 1 FROM hour WHERE hour.meter = minute.meter"  # noqa: S608
         " AND hour.time = minute.time / 3600 * 3600) ORDER BY meter, time"
-    ):
-        minutes[meter, moment - moment % 3600].append([count, first + moment * 1000, last + moment * 1000, *rest])
-    connection.executemany(upsert("hour"), [row_of(*hour, fold(rollups)) for hour, rollups in minutes.items()])
+    ).fetchall()
+    connection.executemany(
+        upsert("hour"),
+        (
+            row_of(meter, moment - moment % 3600, [count, first + moment * 1000, last + moment * 1000, *rest])
+            for meter, moment, count, first, last, *rest in minutes
+        ),
+    )

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, tzinfo
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from juntek.errors import RequestError
@@ -35,6 +34,7 @@ CLOCK_TOLERANCE = 86_400.0
 class HistoryReader:
     """The history in a database file, which a gateway may be writing to; each answer is as of one moment.
 
+    `path` is the file, `time_zone` is whose midnight begins a day.
     Raises DatabaseError where there is no history or it cannot be read, RequestError for a meter, a quantity or a
     range that cannot be.
     """
@@ -47,24 +47,15 @@ class HistoryReader:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """The file is opened when it is first asked. Without a `time_zone` days are those of this computer."""
-        self._connections = Connections(Path(path))
-        self._zone = time_zone or system_zone()
+        self.path = Path(path)
+        self.time_zone = time_zone or system_zone()
+        self._connections = Connections(self.path)
         self._clock = clock
 
     def meters(self) -> list[str]:
         """Return the names of all meters that have a history, sorted."""
         with self._connections.reading() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM meter ORDER BY name")]
-
-    @property
-    def path(self) -> Path:
-        """The file of the history."""
-        return self._connections.path
-
-    @property
-    def time_zone(self) -> tzinfo:
-        """Whose midnight begins a day."""
-        return self._zone
 
     def span(self, meter: str) -> tuple[float, float] | None:
         """Return the times of the first and the last reading; None where there is none.
@@ -99,14 +90,14 @@ class HistoryReader:
             raise RequestError(f"{points} points make no chart; ask for 1 or more.")
         with self._connections.reading() as connection:
             number = self._number(connection, meter)
-            return Chart(connection, number, quantities, start, end, self._zone).read(points)
+            return Chart(connection, number, quantities, start, end, self.time_zone).read(points)
 
     def days(self, meter: str, start_date: date, end_date: date, by: By = "day") -> list[Day]:
         """Return what each local day, month or year was, from the first date up to and with the last."""
         if by not in ("day", "month", "year"):
             raise RequestError(f'Days can be told by "day", "month" or "year", not by "{by}".')
         with self._connections.reading() as connection:
-            return read_days(connection, self._number(connection, meter), start_date, end_date, by, self._zone)
+            return read_days(connection, self._number(connection, meter), start_date, end_date, by, self.time_zone)
 
     def readings(self, meter: str, start: float, end: float) -> Iterator[tuple[Any, ...]]:
         """Yield the readings that are still kept, from `start` up to, not including, `end`, as rows of ROW_KEYS.
@@ -165,9 +156,7 @@ class HistoryReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @staticmethod

@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, repeat
 from math import ceil
-from operator import mul
+from operator import itemgetter, mul
 from typing import Any
 
 from juntek.history.blocks import read_blocks
 from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
     CHARGE,
-    CURRENT,
     INSTANTS,
     METERED,
-    NOMINAL,
     PLACES,
-    POWER,
     SCALES,
     TIME,
     TOTALS,
-    VOLTAGE,
     Batch,
     charge_of,
     percent_of,
@@ -51,6 +47,9 @@ MOST_READINGS = 36_000
 """Readings that are unpacked for one answer; more of them are answered by minutes."""
 
 _DAY = 86_400
+_PARTS_OF_PIECES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    "minimum": min, "maximum": max, "sum": sum, "count": len, "last": itemgetter(-1),
+}  # fmt: skip
 _FINER = {**SCALES, "power": SCALES["voltage"] * SCALES["current"]}
 """Scales of readings that are unpacked: their power has more digits, which takes a third of the time."""
 
@@ -108,11 +107,14 @@ class Chart:
             batch = self._read_batch()
             if len(batch[TIME]) <= points:
                 return _with_gaps(_points_of_readings(batch, self.quantities), points)
-            return _with_gaps(self._points(width, *_buckets_of(batch, self._names(), width), _FINER), points)
-        if width < 3600 and not self._are_kept("minute", 1):
-            width = 3600
-        width = max(width, 60)
-        return _with_gaps(self._points(width, *self._rollups(width)), points)
+            times, parts, scales = *_buckets_of(batch, self._names(), width), _FINER
+        else:
+            if width < 3600 and not self._are_kept("minute", 1):
+                width = 3600
+            width = max(width, 60)
+            times, parts, scales = *self._rollups(width), SCALES
+        columns = {key: _column(key, parts, scales) for key in self.quantities}
+        return _with_gaps(Series(float(width), times, columns), points)
 
     def _count(self) -> int:
         level, width = ("minute", 60) if self.end - self.start < 2 * _DAY else ("hour", 3600)
@@ -140,21 +142,18 @@ class Chart:
         """Return the parts of a rollup that are needed."""
         return list(dict.fromkeys(name for key in self.quantities for name in _names(key)))
 
-    def _points(self, width: int, times: list[float], parts: Parts, scales: Mapping[str, int] = SCALES) -> Series:
-        columns = {key: _column(key, parts, scales) if times else Column() for key in self.quantities}
-        return Series(float(width), times, columns)
-
     def _read_batch(self) -> Batch:
         """Return the readings with the fields that are needed; all other columns are empty."""
         wanted = {PLACES[_key_of(name)] for name in self._names()} | {TIME}
-        if POWER in wanted:
-            wanted = wanted - {POWER} | {VOLTAGE, CURRENT}
+        power, *factors = (PLACES[key] for key in ("power", "voltage", "current"))
+        if power in wanted:
+            wanted = wanted - {power} | set(factors)
         whole: list[list[Any]] = [[] for _ in PLACES]
         for _, batch in read_blocks(self.connection, self.meter, self.start * 1000, self.end * 1000, wanted):
             for place in wanted:
                 whole[place] += batch[place]
         if "power" in self.quantities:
-            whole[POWER] = list(map(mul, whole[VOLTAGE], whole[CURRENT]))
+            whole[power] = list(map(mul, *(whole[place] for place in factors)))
         return whole
 
     def _rollups(self, width: int) -> tuple[list[float], Parts]:
@@ -170,22 +169,21 @@ class Chart:
             borders = [*range(int(self.start // width) * width, ceil(self.end), width), ceil(self.end)]
             level = "hour" if width >= 3600 else "minute"
             rollups = read_rollups(self.connection, level, parts, self.meter, borders)
-        columns = zip(*rollups.values(), strict=True)
+        columns: Iterable[Sequence[Any]] = zip(*rollups.values(), strict=True) if rollups else repeat(())
         return [float(time) for time in rollups], dict(zip((part.name for part in parts), columns, strict=False))
 
 
-def _names(key: str) -> tuple[str, ...]:
+def _names(key: str) -> list[str]:
     """Return the parts of a rollup that a quantity needs."""
     if key in TOTALS:
-        return f"{key}_last", f"{key}_increase"
-    if key in _CHARGES:
-        return "nominal_capacity_last", *_names("remaining_capacity"), *_names_of_instant(CHARGE)
-    return _names_of_instant(key)
+        return [f"{key}_last", f"{key}_increase"]
+    keys = ("remaining_capacity", CHARGE) if key in _CHARGES else (key,)
+    names = [f"{key}_{part}" for key in keys for part in ("minimum", "maximum", "sum", "last")]
+    return [*names, *map(_count_of, keys), *(("nominal_capacity_last",) if key in _CHARGES else ())]
 
 
-def _names_of_instant(key: str) -> tuple[str, ...]:
-    count = f"{key}_count" if key in OPTIONAL else "count"
-    return f"{key}_minimum", f"{key}_maximum", f"{key}_sum", count, f"{key}_last"
+def _count_of(key: str) -> str:
+    return f"{key}_count" if key in OPTIONAL else "count"
 
 
 def _key_of(name: str) -> str:
@@ -202,7 +200,7 @@ def _points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
     for key in quantities:
         if key in _CHARGES:
             left = _scaled(batch[PLACES["remaining_capacity"]], SCALES["remaining_capacity"])
-            metered = _percents_of(left, batch[NOMINAL])
+            metered = _percents_of(left, batch[PLACES["nominal_capacity"]])
             values = charge_of(key, _scaled(batch[PLACES[CHARGE]], SCALES[CHARGE]), metered)
         else:
             values = _scaled(batch[PLACES[key]], _FINER[key])
@@ -210,7 +208,7 @@ def _points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
     return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
 
 
-def _buckets_of(batch: Batch, names: Iterable[str], width: int) -> tuple[list[float], Parts]:
+def _buckets_of(batch: Batch, names: Sequence[str], width: int) -> tuple[list[float], Parts]:
     """Return a point for each `width` seconds that have readings."""
     times = times_of(batch)
     starts: list[float] = []
@@ -220,14 +218,8 @@ def _buckets_of(batch: Batch, names: Iterable[str], width: int) -> tuple[list[fl
         starts.append(float(bucket))
         places.append(bisect_left(times, (bucket + width) * 1000, places[-1]))
     spans = list(pairwise(places))
-    pieces: dict[str, list[Sequence[Any]]] = {}
-    parts: dict[str, Sequence[Any]] = {}
-    for name in names:
-        key = _key_of(name)
-        if key not in pieces:
-            pieces[key] = _pieces_of(batch[PLACES[key]], spans)
-        parts[name] = _told(name.rpartition("_")[2], pieces[key])
-    return starts, parts
+    pieces = {key: _pieces_of(batch[PLACES[key]], spans) for key in set(map(_key_of, names))}
+    return starts, {name: _part_of(name.rpartition("_")[2], pieces[_key_of(name)]) for name in names}
 
 
 def _pieces_of(numbers: Sequence[Any], spans: Sequence[tuple[int, int]]) -> list[Sequence[Any]]:
@@ -235,19 +227,10 @@ def _pieces_of(numbers: Sequence[Any], spans: Sequence[tuple[int, int]]) -> list
     return [[number for number in piece if number is not None] for piece in pieces] if None in numbers else pieces
 
 
-def _told(part: str, pieces: Sequence[Sequence[Any]]) -> Sequence[Any]:
-    match part:
-        case "minimum":
-            return [min(piece) if piece else None for piece in pieces]
-        case "maximum":
-            return [max(piece) if piece else None for piece in pieces]
-        case "last":
-            return [piece[-1] if piece else None for piece in pieces]
-        case "sum":
-            return list(map(sum, pieces))
-        case "increase":
-            return _grown(pieces)
-    return list(map(len, pieces))
+def _part_of(part: str, pieces: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    if part == "increase":
+        return _grown(pieces)
+    return [_PARTS_OF_PIECES[part](piece) if piece or part in ("count", "sum") else None for piece in pieces]
 
 
 def _grown(pieces: Sequence[Sequence[Any]]) -> list[int | None]:
@@ -275,17 +258,17 @@ def _column(key: str, parts: Parts, scales: Mapping[str, int]) -> Column:
 
 def _instants(key: str, parts: Parts, scales: Mapping[str, int] = SCALES) -> list[Values]:
     """Return minimum, average, maximum and the last of each point."""
-    counts = parts[f"{key}_count" if key in OPTIONAL else "count"]
+    scale = scales[key]
     averages = [
-        total / count if total is not None and count else None
-        for total, count in zip(parts[f"{key}_sum"], counts, strict=True)
+        round(total / count / scale, 4) if total is not None and count else None
+        for total, count in zip(parts[f"{key}_sum"], parts[_count_of(key)], strict=True)
     ]
-    values = (parts[f"{key}_minimum"], averages, parts[f"{key}_maximum"], parts[f"{key}_last"])
-    return [_scaled(value, scales[key]) for value in values]
+    minimum, maximum, last = (_scaled(parts[f"{key}_{part}"], scale) for part in ("minimum", "maximum", "last"))
+    return [minimum, averages, maximum, last]
 
 
-def _scaled(numbers: Sequence[float | None], scale: int) -> Values:
-    return [None if number is None else round(number / scale, 4) for number in numbers]
+def _scaled(numbers: Sequence[int | None], scale: int) -> Values:
+    return [None if number is None else number / scale for number in numbers]
 
 
 def _percents_of(values: Values, nominals: Sequence[int | None]) -> Values:

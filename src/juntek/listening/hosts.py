@@ -76,14 +76,12 @@ class HostCheck:
     async def _leads_here(self, name: str) -> bool:
         """Return whether a name has an address of this computer; it is looked up beside the loop, once for all."""
         now = asyncio.get_running_loop().time()
-        until, found = self._looked_up.get(name, (0.0, None))
-        if found is None or (found.done() and until <= now):
-            self._looked_up = {key: kept for key, kept in self._looked_up.items() if kept[0] > now}
+        self._looked_up = {key: kept for key, kept in self._looked_up.items() if kept[0] > now}
+        if name not in self._looked_up:
             if "." not in name and sum(not kept.done() for _, kept in self._looked_up.values()) >= MOST_NAMES:
                 return False
-            found = asyncio.ensure_future(self._look_up(name))
-            self._looked_up[name] = now + KEPT, found
-        return await asyncio.shield(found)
+            self._looked_up[name] = now + KEPT, asyncio.ensure_future(self._look_up(name))
+        return await asyncio.shield(self._looked_up[name][1])
 
     async def _look_up(self, name: str) -> bool:
         try:

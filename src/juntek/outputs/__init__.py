@@ -138,16 +138,6 @@ class Context:
         """Return the latest update of every configured meter, and of any other that was heard; safe in any thread."""
         return list(({name: nothing_of(name) for name in self.meters} | self.latest).values())
 
-    @property
-    def troubles(self) -> dict[str, str]:
-        """The older name of `errors`."""
-        return self.errors
-
-    @property
-    def left(self) -> dict[str, Any]:
-        """The older name of `carry_over`."""
-        return self.carry_over
-
     def look_at_history(self) -> tuple[HistoryState, str | None]:
         """Return whether readings are kept at present, and what is wrong where they should be, or with the file."""
         damage = self.errors.get(DATABASE)

@@ -7,9 +7,9 @@ with what a small load takes off the voltage given back.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import hypot
-from types import NoneType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from juntek.battery.estimate.chemistry import Chemistry, read_curve
 from juntek.battery.estimate.pack import Limits, Pack
@@ -87,13 +87,14 @@ class Moment(NamedTuple):
     """Ah that were counted since."""
 
 
+@dataclass(slots=True)
 class FullDetection:
     """Finds the end of a charge: `seconds` at the tail current while the voltage stays up."""
 
-    __slots__ = ("found", "highest", "largest", "seconds")
-
-    def __init__(self) -> None:
-        self.leave()
+    highest: float = 0.0
+    largest: float = 0.0
+    seconds: float = 0.0
+    found: bool = False
 
     def leave(self) -> None:
         """The voltage is not high any more."""
@@ -118,6 +119,7 @@ class FullDetection:
         return True
 
 
+@dataclass(slots=True)
 class ZeroDetection:
     """Finds what the meter shows while nothing flows: a charger holds a voltage where the curve is steep.
 
@@ -125,51 +127,59 @@ class ZeroDetection:
     at the last look: its second half is the zero, and how far that is from its first half is an error.
     """
 
-    __slots__ = ("counted", "current", "first", "is_rounded", "shown", "since", "until", "voltage")
+    voltage: float = 0.0
+    current: float = 0.0
+    since: float = 0.0
+    until: float = 0.0
+    counted: float = 0.0
+    shown: float = 0.0
+    first: float | None = None
+    """Ah that were counted in the first half."""
+    is_rounded: bool = True
 
-    def __init__(self) -> None:
-        self.leave()
-
-    def leave(self) -> None:
-        """The voltage is not high any more."""
-        self.voltage = self.current = self.since = self.until = self.counted = self.shown = 0.0
-        self.first: float | None = None
-        """Ah that were counted in the first half."""
-        self.is_rounded = True
+    def _begin(self, at: Moment) -> None:
+        self.voltage, self.current, self.since, self.until = at.voltage, at.current, at.time, at.time + ZERO_TIME
+        self.counted = self.shown = 0.0
+        self.first, self.is_rounded = None, _is_rounded(at.current)
 
     def look(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
         """Return the zero and its error (A) where it is seen now."""
-        if abs(at.voltage - self.voltage) > RESOLUTION or abs(at.current - self.current) > STEADY:
-            self.leave()
-            self.voltage, self.current, self.since = at.voltage, at.current, at.time
-            self.until = at.time + ZERO_TIME
+        voltage, current, time = at.voltage, at.current, at.time
+        if abs(voltage - self.voltage) > RESOLUTION or abs(current - self.current) > STEADY:
+            self._begin(at)
             return None
         self.counted += at.flow
-        self.shown += at.current * at.seconds / 3600
-        self.is_rounded &= abs(at.current * 10 - round(at.current * 10)) < EXACT
-        if at.time < self.until:
+        self.shown += current * at.seconds / 3600
+        if current != self.current:
+            self.is_rounded &= _is_rounded(current)
+        if time < self.until:
             return None
-        half, first, seconds = (at.time - self.since) / 7200, self.first, at.time - self.since
-        self.first, self.until = self.counted, at.time + seconds
+        half, first, seconds = (time - self.since) / 7200, self.first, time - self.since
+        self.first, self.until = self.counted, time + seconds
         if first is None:
             return None
         zero = (self.counted - first) / half
         is_stepped = self.is_rounded and abs(self.counted - self.shown) <= EXACT * 2 * half
         error = hypot(ZERO_ERROR, zero - first / half, STEP_ERROR if is_stepped else 0.0)
-        if at.voltage < pack.limits.charged:
-            ends = [(at.voltage + way * RESOLUTION) / pack.cells for way in (-1, 1)]
+        if voltage < pack.limits.charged:
+            ends = [(voltage + way * RESOLUTION) / pack.cells for way in (-1, 1)]
             low, high = (read_curve(pack.chemistry.high, end)[0] for end in ends)
             error = hypot(error, (high - low) / 2 * at.capacity / half)
         return zero, error
 
 
+def _is_rounded(current: float) -> bool:
+    return abs(current * 10 - round(current * 10)) < EXACT
+
+
+@dataclass(slots=True)
 class LowDetection:
     """Finds low points, and tells one again only as far as it has become surer."""
 
-    __slots__ = ("error", "is_again", "told_at", "was_empty")
-
-    def __init__(self) -> None:
-        self.leave()
+    error: float = 0.0
+    told_at: float = 0.0
+    was_empty: bool = False
+    is_again: bool = False
 
     def leave(self) -> None:
         """The voltage is not low any more."""
@@ -204,85 +214,49 @@ class LowDetection:
         return Anchor(kind, max(state, 0.0), error, self.is_again and not is_empty)
 
 
-ANCHORS_SHAPE = {
-    "full": {"highest": float, "largest": float, "seconds": float, "found": bool},
-    "low": {"error": float, "told_at": float, "was_empty": bool, "is_again": bool},
-    "zero": {
-        **dict.fromkeys(("voltage", "current", "since", "until", "counted", "shown"), float),
-        "first": (float, NoneType), "is_rounded": bool,
-    },
-    "held": float,
-    "look_at": float,
-}  # fmt: skip
-"""Of a snapshot."""
-
-
+@dataclass(slots=True)
 class Anchors:
     """Looks for anchors while the voltage is high or low."""
 
-    __slots__ = ("_full", "_held", "_look_at", "_low", "_zero")
-
-    def __init__(self) -> None:
-        self._full = FullDetection()
-        self._low = LowDetection()
-        self._zero = ZeroDetection()
-        self._held = 0.0
-        """s for which a high voltage was held."""
-        self._look_at = 0.0
+    full: FullDetection = field(default_factory=FullDetection)
+    low: LowDetection = field(default_factory=LowDetection)
+    zero: ZeroDetection = field(default_factory=ZeroDetection)
+    held: float = 0.0
+    """s for which a high voltage was held."""
+    look_at: float = 0.0
 
     def leave_high(self) -> None:
         """The voltage is not high any more."""
-        if self._full.highest:
-            self._full.leave()
+        if self.full.highest:
+            self.full.leave()
 
-    def high(self, pack: Pack, at: Moment) -> Anchor | None:
+    def look_high(self, pack: Pack, at: Moment) -> Anchor | None:
         """Return what a high voltage tells, None where it tells nothing now."""
         chemistry, limits = pack.chemistry, pack.limits
-        self._low.leave()
-        if at.voltage >= limits.charged and self._full.look(chemistry, limits, at):
-            self._look_at = at.time + HOLD_AGAIN / 6
+        if self.low.told_at:
+            self.low.leave()
+        if at.voltage >= limits.charged and self.full.look(chemistry, limits, at):
+            self.look_at = at.time + HOLD_AGAIN / 6
             return Anchor("full", 1.0 - max(at.rate, 0.0) * chemistry.tail_time, chemistry.full_error)
-        if chemistry.held is None or at.voltage < chemistry.held * pack.cells:
+        if at.voltage < pack.held:
             return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
-            self._held = 0.0
+            self.held = 0.0
             return None
-        self._held += at.seconds
-        if self._held < HOLD_TIME or self._is_too_early(at.time, HOLD_AGAIN):
+        self.held += at.seconds
+        if self.held < HOLD_TIME or self._is_too_early(at.time, HOLD_AGAIN):
             return None
         return Anchor("held", *read_curve(chemistry.high, at.voltage / pack.cells))
 
-    def zero(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
-        """Return the zero of the meter (A) and its error, where a high voltage is held and shows it."""
-        chemistry = pack.chemistry
-        is_held = chemistry.held is not None and at.voltage >= chemistry.held * pack.cells
-        return self._zero.look(pack, at) if is_held else None
-
-    def low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
+    def look_low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
         """Return what a low voltage tells, None where it tells nothing now; `resistance` is in V at a rate of 1."""
         if self._is_too_early(at.time, LOOK_AGAIN):
             return None
         cell, chemistry = (at.voltage - at.rate * resistance) / pack.cells, pack.chemistry
-        return self._low.look(chemistry, cell, at) if cell <= chemistry.low[-1][0] else None
+        return self.low.look(chemistry, cell, at) if cell <= chemistry.low[-1][0] else None
 
     def _is_too_early(self, time: float, again: float) -> bool:
-        if self._look_at - HOLD_AGAIN < time < self._look_at:
+        if self.look_at - HOLD_AGAIN < time < self.look_at:
             return True
-        self._look_at = time + again
+        self.look_at = time + again
         return False
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
-        parts = (self._full, self._low, self._zero)
-        full, low, zero = ({name: getattr(part, name) for name in part.__slots__} for part in parts)
-        return {"full": full, "low": low, "zero": zero, "held": self._held, "look_at": self._look_at}
-
-    @classmethod
-    def restore(cls, snapshot: dict[str, Any]) -> Anchors:
-        """Return the detections of a snapshot that has ANCHORS_SHAPE."""
-        anchors = cls()
-        for part, key in ((anchors._full, "full"), (anchors._low, "low"), (anchors._zero, "zero")):
-            for name in part.__slots__:
-                setattr(part, name, snapshot[key][name])
-        anchors._held, anchors._look_at = snapshot["held"], snapshot["look_at"]
-        return anchors

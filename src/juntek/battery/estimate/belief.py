@@ -10,13 +10,13 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-OFFSET, OFFSET_ERROR = 0.02, 0.065
+OFFSET, OFFSET_ERROR = 0.03, 0.065
 """A by which the zero of a meter that nobody knows is off, as they were found, and its standard deviation."""
 
 CAPACITY_ERROR = 0.08
 """Part by which a capacity that was typed in is off, one standard deviation: a tenth is no surprise."""
 
-START_ERROR = 0.35
+START_ERROR = 1.0
 """Part of the capacity by which a meter that nobody has seen full may be wrong, one standard deviation."""
 
 OFFSET_DRIFT = 0.004
@@ -25,11 +25,14 @@ OFFSET_DRIFT = 0.004
 CAPACITY_DRIFT = 0.002
 """Part by which a capacity changes in a week."""
 
-LEAST_CAPACITY_ERROR = 0.006
+LEAST_CAPACITY_ERROR = 0.005
 """Part below which the error of a capacity does not fall: the anchors share the error of their curve."""
 
 IDLE_ERROR = 0.035
 """A by which a small current is off that does not change: it is shown, and by some meters counted, in steps."""
+
+IDLE_SPAN = 100.0
+"""h of it over which it is off in the same way."""
 
 DAY_ERROR = 0.0006
 """Part of the capacity by which a day's count wanders."""
@@ -110,7 +113,7 @@ class Belief:
             errors[_DEFICIT][column] += hours * errors[_OFFSET][column] + charged * errors[_LOSS][column]
         for row in range(_SIZE):
             errors[row][_DEFICIT] += hours * errors[row][_OFFSET] + charged * errors[row][_LOSS]
-        self.add_error(self._noise(charged, hours) + (IDLE_ERROR * idle) ** 2)
+        self.add_error(self._noise(charged, hours) + IDLE_ERROR**2 * idle * max(idle, IDLE_SPAN))
         errors[_OFFSET][_OFFSET] += OFFSET_DRIFT**2 / _WEEK * hours
         errors[_CAPACITY][_CAPACITY] += (CAPACITY_DRIFT * values[_CAPACITY]) ** 2 / _WEEK * hours
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Annotated, Literal
 
 from juntek.battery.estimate.belief import CAPACITY_ERROR, Belief
@@ -98,7 +99,7 @@ class Limits:
 class Pack:
     """Cells in series of one chemistry; voltages are those of all of them."""
 
-    __slots__ = ("_told", "cells", "chemistry", "high", "is_unsure", "limits", "low", "options", "safe")
+    __slots__ = ("_told", "cells", "chemistry", "held", "high", "is_unsure", "limits", "low", "options", "safe")
 
     def __init__(self, options: BatteryOptions) -> None:
         self.options = options
@@ -167,7 +168,8 @@ class Pack:
         if told is None or voltage is None or not LEAST_TOLD * usual <= voltage <= MOST_TOLD * usual:
             told = None
         charged = options.charged_voltage or (told and told.full_voltage) or usual
-        self.high = charged if chemistry.held is None else min(chemistry.held * self.cells, charged)
+        self.held = inf if chemistry.held is None else chemistry.held * self.cells
+        self.high = min(self.held, charged)
         self.safe = chemistry.safe[0] * self.cells, chemistry.safe[1] * self.cells
         self.low = (chemistry.low[-1][0] + KNEE) * self.cells
         self.limits = Limits(

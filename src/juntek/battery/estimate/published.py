@@ -6,8 +6,7 @@ Rule: rounded here, and nowhere else; what is remembered grows at events and onc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from juntek.reading import LONGEST_TIME
 
@@ -24,37 +23,27 @@ OVER = 0.01
 LARGEST_COUNT = 1e9
 """Of events, and of Ah, in no life."""
 
-STATISTICS_SHAPE = {
-    **dict.fromkeys(("fulls", "full_discharges", "low_alarms", "high_alarms"), int),
-    **dict.fromkeys(("deepest", "latest", "cycles_deepest", "cumulative"), float),
-    **dict.fromkeys(("last_full", "lowest", "highest"), (float, NoneType)),
-    "alarm": bool,
-}
-"""Of a snapshot."""
 
-
+@dataclass(slots=True)
 class Statistics:
     """Ah, V and counts since the beginning; a discharge is what is missing between two fulls at its deepest."""
 
-    __slots__ = (
-        "alarm", "cumulative", "cycles_deepest", "deepest", "full_discharges", "fulls", "high_alarms", "highest",
-        "last_full", "latest", "low_alarms", "lowest",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.fulls = self.full_discharges = 0
-        self.last_full: float | None = None
-        """s since 1970."""
-        self.deepest = self.latest = 0.0
-        """Of all, and since the last full."""
-        self.cycles_deepest = 0.0
-        """Sum of the deepest of each full before."""
-        self.cumulative = 0.0
-        self.lowest: float | None = None
-        self.highest: float | None = None
-        self.low_alarms = self.high_alarms = 0
-        self.alarm = False
-        """Whether one lasts."""
+    fulls: int = 0
+    full_discharges: int = 0
+    low_alarms: int = 0
+    high_alarms: int = 0
+    last_full: float | None = None
+    """s since 1970."""
+    deepest: float = 0.0
+    latest: float = 0.0
+    """The deepest since the last full."""
+    cycles_deepest: float = 0.0
+    """Sum of the deepest of each full before."""
+    cumulative: float = 0.0
+    lowest: float | None = None
+    highest: float | None = None
+    alarm: bool = False
+    """Whether one lasts."""
 
     def look(self, voltage: float, deficit: float, safe: tuple[float, float]) -> None:
         """Take what is now; the voltage is alarming at and beyond what is `safe` (V)."""
@@ -92,18 +81,6 @@ class Statistics:
         """Ah of the discharges that a full has ended, on average."""
         return self.cycles_deepest / self.fulls if self.fulls else None
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def restore(cls, snapshot: dict[str, Any]) -> Statistics:
-        """Return the statistics of a snapshot that has STATISTICS_SHAPE."""
-        statistics = cls()
-        for name in cls.__slots__:
-            setattr(statistics, name, snapshot[name])
-        return statistics
-
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -127,8 +104,7 @@ def describe(estimator: Estimator, now: Estimate, current: float) -> dict[str, f
     statistics, options, chemistry = estimator.statistics, estimator.pack.options, estimator.pack.chemistry
     capacity, state = now.usable_capacity, now.state_of_charge
     resistance = estimator.steps.resistance
-    typed = estimator.nominal_capacity
-    time = estimator.time
+    typed, time = estimator.count.typed, estimator.count.time
     since = None if statistics.last_full is None or time is None else (time - statistics.last_full) / 60
     above = max(state - options.discharge_floor, 0.0) / 100 * capacity
     return {

@@ -37,7 +37,7 @@ STEP_SHAPE = [float, float, (float, NoneType)]
 class LoadSteps:
     """The latest load steps of a battery, as (resistance in Ω, weight, temperature)."""
 
-    __slots__ = ("_is_quiet", "_median", "_step", "steps")
+    __slots__ = ("_is_quiet", "_median", "_step", "is_open", "steps")
 
     def __init__(self, steps: Iterable[Any] = ()) -> None:
         self.steps: deque[tuple[float, float, float | None]] = deque(map(tuple, steps), maxlen=STEPS)
@@ -45,16 +45,13 @@ class LoadSteps:
         self._is_quiet = False
         self._step: tuple[float, float, float] | None = None
         """Change of current and voltage that wait for the current to stay where it is, and the voltage."""
-        self._find()
-
-    @property
-    def is_open(self) -> bool:
+        self.is_open = True
         """Whether the next reading matters, even if its current is as before."""
-        return self._step is not None or not self._is_quiet
+        self._find()
 
     def leave(self) -> None:
         """Forget what came before: there is a gap."""
-        self._step, self._is_quiet = None, False
+        self._step, self._is_quiet, self.is_open = None, False, True
 
     def follow(self, current: float, voltage: float, reading: Reading, quiet: float, *, is_plain: bool) -> None:
         """Take what current (A) and voltage (V) changed by; a change up to `quiet` (A) is none.
@@ -62,14 +59,12 @@ class LoadSteps:
         A step counts that goes from one steady current to another, where the voltage gives way to nothing else.
         """
         step, self._step = self._step, None
-        if abs(current) <= quiet:
-            if step is not None:
-                self.add(*step, reading.temperature)
-            self._is_quiet = True
-            return
-        if self._is_quiet and is_plain and abs(current) > LEAST_STEP * quiet:
+        was_quiet, self._is_quiet = self._is_quiet, abs(current) <= quiet
+        self.is_open = not self._is_quiet
+        if self._is_quiet and step is not None:
+            self.add(*step, reading.temperature)
+        elif was_quiet and is_plain and abs(current) > LEAST_STEP * quiet:
             self._step = (current, voltage, reading.voltage)
-        self._is_quiet = False
 
     def add(self, current: float, voltage: float, level: float, temperature: float | None) -> None:
         """Take a step of the current (A) that moved the voltage (V), which was at a level (V)."""

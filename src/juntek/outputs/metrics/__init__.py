@@ -1,4 +1,4 @@
-"""A page for Prometheus and what reads its format; rule: importing this loads no library."""
+"""The metrics endpoint, for Prometheus and what reads its format; rule: importing this loads no library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUT", "MetricsOptions", "open_sink"]
 
 MOST_CONNECTIONS = 32
-"""There are few who ask, and one that takes the page slowly holds a whole one in memory."""
+"""There are few who ask, and one that takes the metrics slowly holds all of them in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +49,11 @@ async def open_sink(
     context: Context,
     limits: Limits = Limits(connections=MOST_CONNECTIONS),  # noqa: B008
 ) -> AsyncIterator[Handle]:
-    """Serve the page at `options.listen` and yield `handle(update)`; leaving closes every connection.
+    """Serve the metrics at `options.listen` and yield `handle(update)`; leaving closes every connection.
 
     Raises ListenError where the address cannot be listened at, ModuleNotFoundError where a library is missing.
     """
-    from juntek.outputs.metrics.page import serve  # noqa: PLC0415 - only whoever serves the page needs the library
+    from juntek.outputs.metrics.endpoint import serve  # noqa: PLC0415 - only whoever serves them needs the library
 
     async with serve(options, context, limits) as handle:
         yield handle

@@ -2,23 +2,141 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from juntek.control import check_words
+from juntek.errors import ConfigurationError
 from juntek.names import slug
+from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-from juntek.outputs.mqtt.mqtt_options import TIMING, MqttOptions, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
 
-__all__ = ["OUTPUT", "MqttOptions", "Timing", "open_sink"]
+__all__ = ["OUTPUT", "TIMING", "MqttOptions", "Timing", "open_sink"]
+
+_WITH_TLS = ("mqtts", "ssl", "tls", "wss")
 
 
-@asynccontextmanager
-async def open_sink(options: MqttOptions, context: Context, timing: Timing = TIMING) -> AsyncIterator[Handle]:
-    """Connect and yield `handle(update)`; leaving says that the gateway is offline.
+def _topic_problem(topic: str) -> str | None:
+    if not topic or topic != topic.strip("/") or any(character in topic for character in "+#\0") or topic[0] == "$":
+        return f'is a topic without +, #, a leading $ and a slash at its ends, not "{topic}".'
+    return None
+
+
+def _is_ip(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(host.partition("%")[0]))
+    return False
+
+
+def _host_problem(host: str) -> str | None:
+    if not host.strip():
+        return "is empty; give the name or address of the broker."
+    if not any(character in host for character in "/@[") and (":" not in host or _is_ip(host)):
+        return None
+    scheme, _, rest = host.rpartition("://")
+    user, _, place = rest.partition("/")[0].rpartition("@")
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:]+)(?::(\d{1,5}))?", place)
+    if found is None:
+        return "is the name or address of the broker alone; write it like 192.168.1.5."
+    lines = [f'host = "{found[1].strip("[]")}"', *([f"port = {found[2]}"] if found[2] else [])]
+    name = user.partition(":")[0]
+    lines += [*([f'username = "{name}"'] if name else []), *(["tls = true"] if scheme in _WITH_TLS else [])]
+    password = "; the password goes into a file (password_file)" if ":" in user else ""
+    return f"is the name or address of the broker alone; write {' and '.join(lines)}, each on its own line{password}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttOptions:
+    """How to reach the broker and what to publish; raises ConfigurationError where a value cannot be right.
+
+    `password` comes from the environment only and takes precedence over `password_file`. An empty `client_id` means one
+    made of the base topic, so that a restarted gateway takes its old session over.
+    """
+
+    host: Annotated[str, Option("", check=_host_problem, written=True)] = "127.0.0.1"
+    port: Annotated[int, Option("with TLS usually 8883", low=1, high=65535)] = 1883
+    username: Annotated[str | None, Option("", example="juntek")] = None
+    password: Annotated[str | None, Option("")] = field(default=None, repr=False)
+    password_file: Annotated[
+        Path | None,
+        Option("a file with the password as its only line; or set JUNTEK_MQTT__PASSWORD", example="mqtt-password"),
+    ] = None
+    tls: Annotated[bool, Option("")] = False
+    ca_file: Annotated[Path | None, Option("default: the authorities that the system trusts", example="ca.pem")] = None
+    certificate_file: Annotated[Path | None, Option("", example="client.pem")] = None
+    key_file: Annotated[Path | None, Option("", example="client.key")] = None
+    client_id: Annotated[str, Option("default: made of the base topic")] = ""
+    protocol: Annotated[Literal["auto", "5", "3.1.1"], Option("auto, 5, 3.1.1")] = "auto"
+    base_topic: Annotated[str, Option("", check=_topic_problem)] = "juntek"
+    site_topic: Annotated[bool, Option("put the site after the base topic: juntek/SITE/house/state")] = False
+    topic_layout: Annotated[
+        Literal["juntek", "juntek_kg", "venus"],
+        Option("beside our own, juntek_kg: those of the older program, venus: those for Venus OS"),
+    ] = "juntek"
+    discovery: Annotated[
+        Literal["device", "entity", "off"],
+        Option("of Home Assistant; entity: in the older form, which openHAB knows", truth=("off", "device")),
+    ] = "device"
+    discovery_prefix: Annotated[str, Option("", check=_topic_problem)] = "homeassistant"
+    interval: Annotated[
+        float,
+        Option("between two states, averaged; a big change at once; 0: every reading", unit="s", low=0, high=3600),
+    ] = 5.0
+
+    allow_control: Annotated[
+        tuple[str, ...], Option('what may be written to meters: "settings", or keys', check=check_words)
+    ] = ()
+
+    def __post_init__(self) -> None:
+        check_options("mqtt", self)
+        for problem in self._problems():
+            raise ConfigurationError(problem)
+
+    def _problems(self) -> Iterator[str]:
+        for key in ("password", "password_file"):
+            if getattr(self, key) is not None and self.username is None:
+                yield f"mqtt.{key} needs a user name; set mqtt.username too."
+        for key in ("ca_file", "certificate_file", "key_file"):
+            if getattr(self, key) is not None and not self.tls:
+                yield f"mqtt.{key} is for TLS only; set mqtt.tls = true too."
+        if self.key_file is not None and self.certificate_file is None:
+            yield "mqtt.key_file needs its certificate; set mqtt.certificate_file too."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What happens by the clock, all in seconds; no key of the configuration, only tests have others.
+
+    `answer`: what a broker has for an answer. `check`: between two looks at what may be due. `link`: between two
+    messages about a link whose counts go on and which is otherwise as it was. `settle`: between two discovery messages
+    of one meter, as Home Assistant drops parts of one that follows too soon. `birth`: from a birth of Home Assistant to
+    our answer, so that not all gateways answer at once. `change`: from a state to one that goes out at once. `goodbye`:
+    what a clean leave may take. `repeat`: in which the same command again is taken for the one before.
+    """
+
+    answer: float = 10.0
+    check: float = 1.0
+    link: float = 30.0
+    settle: float = 5.0
+    birth: tuple[float, float] = (0.1, 0.6)
+    change: float = 1.0
+    repeat: float = 10.0
+    goodbye: float = 3.0
+
+
+TIMING = Timing()
+
+
+def open_sink(options: MqttOptions, context: Context, timing: Timing = TIMING) -> AbstractAsyncContextManager[Handle]:
+    """Return what connects and yields `handle(update)`; leaving says that the gateway is offline.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, BrokerError for a
     broker that refuses, cannot be reached or goes away; the latter also while the body only waits. Raises
@@ -28,8 +146,7 @@ async def open_sink(options: MqttOptions, context: Context, timing: Timing = TIM
 
     if options.site_topic:
         options = replace(options, base_topic=f"{options.base_topic}/{slug(context.site)}")
-    async with open_session(options, context, timing) as handle:
-        yield handle
+    return open_session(options, context, timing)
 
 
 OUTPUT = Output(

@@ -18,8 +18,8 @@ from juntek.reading import average
 
 if TYPE_CHECKING:
     from juntek.outputs import Context
-    from juntek.outputs.mqtt.mqtt_options import MqttOptions, Timing
-    from juntek.outputs.mqtt.publisher import Publisher
+    from juntek.outputs.mqtt import MqttOptions, Timing
+    from juntek.outputs.mqtt.mqtt_session import Publisher
     from juntek.reading import Reading
     from juntek.update import Update
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from paho.mqtt.client import Client as PahoClient
 
-    from juntek.outputs.mqtt.mqtt_options import MqttOptions, Timing
+    from juntek.outputs.mqtt import MqttOptions, Timing
 
 KEEP_ALIVE: Final = 30
 """Seconds: after one and a half times this the broker speaks the last will of a machine that lost its power."""
@@ -70,7 +70,7 @@ async def connect(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> A
         yield client
     finally:
         with suppress(aiomqtt.MqttError, TimeoutError):  # what broke was said where it broke
-            async with asyncio.timeout(timing.answer):
+            async with asyncio.timeout(timing.goodbye):
                 await client.__aexit__(None, None, None)
 
 

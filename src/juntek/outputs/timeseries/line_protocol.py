@@ -6,8 +6,7 @@ Times are in ns, which every database takes without being told.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from itertools import repeat
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, charge_of, percent_of, times_of
@@ -22,55 +21,40 @@ _COLUMNS = [metric for metric in (*READING_METRICS, *BATTERY_METRICS) if metric.
 def lines_of(site: str, meter: str, batch: Batch) -> list[bytes]:
     """Return a line for each reading of a batch of the history."""
     head = _head({SITE: site, METER: meter})
-    rows = map("".join, zip(*(_texts(metric, batch) for metric in _COLUMNS), strict=False))
-    # A field that is nowhere goes on for ever. Each begins with a comma, the first one too.
-    return [f"{head}{row[1:]} {time}000000\n".encode() for row, time in zip(rows, times_of(batch), strict=False) if row]
+    rows = map("".join, zip(*(_texts(metric, batch) for metric in _COLUMNS), strict=True))
+    # Each field begins with a comma, the first one too.
+    return [f"{head}{row[1:]} {time}000000\n".encode() for row, time in zip(rows, times_of(batch), strict=True)]
 
 
 def _texts(metric: Metric, batch: Batch) -> Iterable[str]:
     """Return what a field adds to each line; nothing where it is not known."""
+    start, factor, divisor = f",{metric.field}=", metric.factor, metric.divisor
+    column: Sequence[float | None]
+    texts: dict[float | None, str]
     if metric.key in (CHARGE, METERED):
-        return _states_of_charge(metric, batch)
-    column = batch[PLACES[metric.key]]
-    if column.count(None) == len(column) > 0 and metric is not READING_METRICS[0]:
-        return repeat("")
-    return map(_Texts(metric).__getitem__, column)
-
-
-class _Texts(dict[int | None, str]):
-    """The text of each number of a field, made once."""
-
-    def __init__(self, metric: Metric) -> None:
-        super().__init__({None: ""})
-        self._start = f",{metric.field}="
+        column = _states_of_charge(metric.key, batch)
+        texts = {value: f"{start}{round(value / divisor, 4)!r}" for value in set(column) if value is not None}
+    else:
+        column = batch[PLACES[metric.key]]
         # 0.001 Ah are 3.6 C: multiplied as a whole number and divided once, a number comes out as it is.
-        self._factor = metric.factor
-        self._divisor = metric.divisor * SCALES[metric.key]
-
-    def __missing__(self, number: int) -> str:
-        text = self[number] = f"{self._start}{number * self._factor / self._divisor!r}"
-        return text
+        divisor *= SCALES[metric.key]
+        texts = {number: f"{start}{number * factor / divisor!r}" for number in set(column) if number is not None}
+    return map((texts | {None: ""}).__getitem__, column)
 
 
-def _states_of_charge(metric: Metric, batch: Batch) -> Iterable[str]:
+def _states_of_charge(key: str, batch: Batch) -> list[float | None]:
     """Return what was believed, or what the meter said of it, as far as that goes by each of its names."""
-    believed = batch[PLACES[CHARGE]]
-    is_watched = believed.count(None) < len(believed)
-    if metric.key == METERED and not is_watched:
-        return repeat("")
-    left_scale, nominal_scale = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
-    pairs = list(zip(batch[PLACES["remaining_capacity"]], batch[PLACES["nominal_capacity"]], strict=True))
+    believed, left, nominal = (batch[PLACES[key]] for key in (CHARGE, "remaining_capacity", "nominal_capacity"))
+    if key == METERED and believed.count(None) == len(believed):
+        return [None] * len(believed)  # no battery is watched
+    scales = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
+    pairs = list(zip(left, nominal, strict=True))
     percents = {
-        (left, nominal): percent_of(left and left / left_scale, nominal and nominal / nominal_scale)
-        for left, nominal in set(pairs)
+        pair: percent_of(*(part and part / scale for part, scale in zip(pair, scales, strict=True)))
+        for pair in set(pairs)
     }
-    values = [percents[pair] for pair in pairs]
-    if is_watched:
-        values = charge_of(metric.key, [number and number / SCALES[CHARGE] for number in believed], values)
-    texts = {
-        value: "" if value is None else f",{metric.field}={round(value / metric.divisor, 4)!r}" for value in set(values)
-    }
-    return map(texts.__getitem__, values)
+    metered = [percents[pair] for pair in pairs]
+    return charge_of(key, [number and number / SCALES[CHARGE] for number in believed], metered)
 
 
 def lines_of_samples(samples: Iterable[Sample], now: float) -> list[bytes]:

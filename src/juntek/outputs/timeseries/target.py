@@ -11,11 +11,8 @@ import gzip
 import logging
 import re
 import ssl
-import time
 from base64 import b64encode
-from collections import deque
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -27,10 +24,10 @@ from juntek.network import Mend, explain_no_connection, make_tls_context
 from juntek.outputs.timeseries.target_responses import TargetError, explain_response, read_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
 
+    from juntek.outputs.timeseries import TimeseriesOptions
     from juntek.outputs.timeseries.target_responses import Response
-    from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
 
 CONNECT_TIME: Final = 10.0
 RESPONSE_TIME: Final = 30.0
@@ -39,10 +36,9 @@ REQUEST_TIME: Final = 120.0
 """s for a whole request, whatever signs of life there are."""
 IDLE_TIME: Final = 3700.0
 """s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
-
-HABIT, HABIT_TIME = 5, 60.0
-"""Who lets go of a connection so often in so many s, or in twice as many intervals, does it with everybody, as Telegraf
-where it is idle."""
+HABIT, SHORT_LIFE = 5, 100
+"""Who lets go of so many connections in a row, each after fewer requests, does it with everybody, as Telegraf where it
+is idle."""
 
 _MEND: Final = Mend(
     host="timeseries.url",
@@ -67,7 +63,6 @@ async def open_target(
     *,
     response_time: float = RESPONSE_TIME,
     request_time: float = REQUEST_TIME,
-    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Target]:
     """Yield the target; connects with the first request only.
 
@@ -75,15 +70,17 @@ async def open_target(
     """
     login, secrets = await asyncio.to_thread(_read_login, options)
     try:
-        httpx.URL(options.url)
+        url = httpx.URL(options.url)
     except httpx.InvalidURL:
         raise ConfigurationError("timeseries.url cannot be right; check the name of the host in it.") from None
-    is_tls = urlsplit(options.url).scheme == "https"
+    if url.path.rstrip("/").endswith("/api/v3/write_lp"):
+        # InfluxDB 3 guesses the precision there; all others take nanoseconds where nothing is said.
+        url = url.copy_set_param("precision", "nanosecond")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one that is never used, made without reading any file
+    if url.scheme == "https":
+        tls = await asyncio.to_thread(make_tls_context, options.ca_file, "timeseries.ca_file")
     client = httpx.AsyncClient(
-        # A context that is never used is made without reading any file.
-        verify=await asyncio.to_thread(make_tls_context, options.ca_file, "timeseries.ca_file")
-        if is_tls
-        else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        verify=tls,
         # A proxy that the environment names for browsers and the like must not get the values, nor the password.
         trust_env=False,
         headers={"user-agent": f"juntek/{version}"} | login,
@@ -92,7 +89,7 @@ async def open_target(
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_TIME),
     )
     async with client:
-        yield Target(options, client, secrets, request_time, clock)
+        yield Target(options, client, url, secrets, request_time)
 
 
 def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -124,22 +121,21 @@ class Target:
         self,
         options: TimeseriesOptions,
         client: httpx.AsyncClient,
+        url: httpx.URL,
         secrets: Collection[str],
         request_time: float,
-        clock: Callable[[], float],
     ) -> None:
         self._options = options
         self._client = client
+        self._url = url
         self._secrets = secrets
         self._request_time = request_time
-        self._clock = clock
-        self._url = _add_precision(options.url)
         self._decompresses: bool | None = None
         """Whether it understands gzip, once that is known."""
         self._has_responded = self._is_new = False
         self._connection: object = None
         """What the last request went over; None where the target has said that it lets go of it."""
-        self._let_go: deque[float] = deque(maxlen=HABIT)
+        self._requests = self._short_lives = 0
 
     def take_new_connection(self) -> bool:
         """Return whether the target let go of a connection unseen since this was last asked, as in a restart."""
@@ -157,7 +153,7 @@ class Target:
         if compress and self._decompresses is None:
             self._decompresses = response.is_good or None
             if response.status in _UNREADABLE:
-                says_so = response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+                says_so = response.status == 415
                 response = await self._post(body, compress=False)
                 self._decompresses = False if says_so or response.is_good else None
         if error := explain_response(self._options, response):
@@ -186,10 +182,10 @@ class Target:
     def _look_at_connection(self, stream: httpx.Response) -> None:
         connection = stream.extensions["network_stream"]
         if self._connection not in (None, connection):
-            self._let_go.append(self._clock())
-            habit_time = max(HABIT_TIME, 2 * HABIT * self._options.interval)
-            is_habit = len(self._let_go) == HABIT and self._let_go[-1] - self._let_go[0] < habit_time
-            self._is_new |= not is_habit
+            self._short_lives = self._short_lives + 1 if self._requests < SHORT_LIFE else 1
+            self._requests = 0
+            self._is_new |= self._short_lives < HABIT
+        self._requests += 1
         stays = stream.http_version == "HTTP/1.1" and stream.headers.get("connection", "").lower() != "close"
         self._connection = connection if stays else None
 
@@ -198,31 +194,21 @@ class Target:
 
         What a library's error says may hold a header, and with it a secret: only its kind is told.
         """
-        target, url = f"The target {self._options.label}", urlsplit(self._options.url)
+        target = f"The target {self._options.label}"
         match error:
             case httpx.ConnectError() | httpx.ConnectTimeout():
-                return explain_no_connection(error, target, _MEND, host=url.hostname or "")
+                return explain_no_connection(error, target, _MEND, host=self._url.host)
             case httpx.TimeoutException() | TimeoutError():
                 return f"{target} takes too long to answer; look at its log and its load."
             case httpx.RemoteProtocolError() if not _HANG_UP.search(str(error)):
                 return f"{target} does not speak HTTP there; check host and port in timeseries.url."
-            case _ if self._has_responded:
-                return f"The connection to the target {self._options.label} broke; look at its log and the network."
-        tls = ", and https:// where it speaks TLS" if url.scheme == "http" else ""
-        return (
-            f"The connection to the target {self._options.label} broke; check that it runs, and that timeseries.url has"
-            f" its port{tls}."
-        )
+        mend = "look at its log and the network"
+        if not self._has_responded:
+            tls = ", and https:// where it speaks TLS" if self._url.scheme == "http" else ""
+            mend = f"check that it runs, and that timeseries.url has its port{tls}"
+        return f"The connection to the target {self._options.label} broke; {mend}."
 
 
 def _compress(body: bytes) -> bytes:
     # The quickest level: the others save a few percent more and take several times as long.
     return gzip.compress(body, compresslevel=1, mtime=0)
-
-
-def _add_precision(url: str) -> str:
-    """InfluxDB 3 guesses the precision at its own path; all others take nanoseconds where nothing is said."""
-    parts = urlsplit(url)
-    if not parts.path.rstrip("/").endswith("/api/v3/write_lp"):
-        return url
-    return f"{url}{'&' if parts.query else '?'}precision=nanosecond"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ from juntek.errors import JuntekError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from juntek.outputs.timeseries.timeseries_options import TimeseriesOptions
+    from juntek.outputs.timeseries import TimeseriesOptions
 
 LARGEST_RESPONSE: Final = 65_536
 """Bytes of a response that are looked at."""
@@ -30,14 +28,34 @@ _PREFIX = re.compile(r"remoteAddr: .*?requestURI: \S+; ")
 """VictoriaMetrics begins with who asked."""
 _DROPPED = re.compile(r"^partial write: .* dropped=(\d{1,9})$")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-
-# What the real ones say with a 400; each is long enough not to be met in a line that is repeated.
-_LOGIN = re.compile(r"cannot find the provided auth token")  # vmauth 1.79
-_NO_DATABASE = re.compile(r"^database is required|missing (?:field|query \w+) .?db\b")  # InfluxDB 1 and 3
-_NO_PATH = re.compile(r"unsupported path requested: |missing route for ")  # VictoriaMetrics and vmauth
-_TLS = re.compile(r"HTTP request .*HTTPS (?:server|port)")  # Go's server and nginx
 _CLASH = re.compile(r"field type conflict|already exists as type")  # InfluxDB 1 and 2
-_NO_BUCKET = re.compile(r"database|bucket|organization|retention policy", re.IGNORECASE)
+
+_LOGIN = re.compile(r"40[13] |400 .*cannot find the provided auth token")  # the latter is vmauth 1.79
+_LINES = r"(?:400|413|422) "
+_MEANINGS: Final = (
+    (  # InfluxDB 1 and 3
+        rf"{_LINES}(?:database is required|.*missing (?:field|query \w+) .?db\b)",
+        "wants to know the database ({message}); add ?db=... with its name to timeseries.url.",
+    ),
+    # Go's server and nginx
+    (rf"{_LINES}.*HTTP request .*HTTPS (?:server|port)", "speaks TLS there; begin timeseries.url with https://."),
+    (
+        r"404 .*(?i:database|bucket|organization|retention policy)",
+        "does not know what timeseries.url names ({message}); create it there, or correct the URL.",
+    ),
+    (  # VictoriaMetrics and vmauth say it with a 400
+        rf"404 |405 |501 |{_LINES}.*(?:unsupported path requested: |missing route for )",
+        "takes nothing at {path}; check host, port and path in timeseries.url ({paths}).",
+    ),
+    (_LINES, ""),
+    (r"3", "sends us {where} ({status}); write into timeseries.url where it is itself."),
+    (r"429 ", "asks to be sent less ({status}: {reason}); if that stays so, lower timeseries.rate."),
+    (r"503 ", "is not ready ({status}: {reason}); if that stays so, look at its log."),
+    (r"5", "failed ({status}: {reason}); look at its log."),
+    (r"[4-9]", "does not take what it is sent ({status}: {reason}); check timeseries.url."),
+)
+"""What a status and a message say of the target, the first that fits; nothing where they are about lines. Words are
+long enough not to be met in a line that is repeated."""
 
 
 class TargetError(JuntekError):
@@ -91,28 +109,26 @@ async def read_response(response: httpx.Response, secrets: Collection[str]) -> R
             body += part
             if len(body) > LARGEST_RESPONSE:
                 break
+    seconds = headers.get("retry-after", "").strip()[:10]
     return Response(
         status=response.status_code,
-        message=find_message(bytes(body[:LARGEST_RESPONSE]), headers, secrets),
+        message=_shorten(find_message(bytes(body[:LARGEST_RESPONSE]), headers), secrets),
         is_page="html" in headers.get("content-type", ""),
-        location=_shorten(_redact(re.sub(r"[?#].*|(?<=//)[^/]*@", "", headers.get("location", "")), secrets)),
-        wait=find_wait(headers),
+        location=_shorten(re.sub(r"[?#].*|(?<=//)[^/]*@", "", headers.get("location", "")), secrets),
+        wait=min(float(seconds), LONGEST_WAIT) if seconds.isascii() and seconds.isdigit() else None,
     )
 
 
-def find_message(body: bytes, headers: Mapping[str, str], secrets: Collection[str]) -> str:
-    """Return what a target says went wrong, as one short line; empty where it says nothing."""
+def find_message(body: bytes, headers: Mapping[str, str]) -> str:
+    """Return what a target says went wrong; empty where it says nothing."""
     text = body.decode(errors="replace").strip()
     if text.startswith("<"):
         title = _TITLE.search(text)
         text = title[1] if title else ""
     elif text.startswith("{"):
-        try:
+        with suppress(ValueError, RecursionError):
             text = _find_in_json(json.loads(text))
-        except (ValueError, RecursionError):
-            text = text[:_LONGEST_MESSAGE]
-    text = text or headers.get("x-influxdb-error", "")
-    return _shorten(_redact(_PREFIX.sub("", text), secrets))
+    return _PREFIX.sub("", text or headers.get("x-influxdb-error", ""))
 
 
 def _find_in_json(found: dict[str, Any]) -> str:
@@ -124,31 +140,13 @@ def _find_in_json(found: dict[str, Any]) -> str:
     return next((text for text in candidates if text and isinstance(text, str)), "")
 
 
-def _redact(text: str, secrets: Collection[str]) -> str:
-    # vmauth repeats a token that it does not know.
+def _shorten(text: str, secrets: Collection[str]) -> str:
+    """Return it as one short line without secrets: vmauth repeats a token that it does not know."""
     for secret in secrets:
         text = text.replace(secret, "…")
-    return text
-
-
-def _shorten(text: str) -> str:
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split()).rstrip(".")
     # Where a target repeats a long line, the reason stands after it.
     return line if len(line) <= _LONGEST_MESSAGE else f"{line[:80]} … {line[83 - _LONGEST_MESSAGE :]}"
-
-
-def find_wait(headers: Mapping[str, str]) -> float | None:
-    """Return the s after which to ask again, by the target's clock; None where it does not say."""
-    text, date = headers.get("retry-after", "").strip(), headers.get("date")
-    try:
-        if text.isascii() and text.isdigit():
-            wait = float(text[:10])
-        else:
-            now = parsedate_to_datetime(date) if date else datetime.now(UTC)
-            wait = (parsedate_to_datetime(text) - now).total_seconds()
-    except (ValueError, TypeError):  # no date, or one without a zone
-        return None
-    return min(max(wait, 0.0), LONGEST_WAIT)
 
 
 # What it says of the target -----------------------------------------------------------------------------------
@@ -164,68 +162,34 @@ def explain_refusal(options: TimeseriesOptions, reason: str) -> TargetError:
 
 def explain_response(options: TimeseriesOptions, response: Response) -> TargetError | None:
     """Return what a response says of the target; None where it is about the lines that were sent, or good."""
-    sentence = _explain_status(options, response)
+    said = f"{response.status} {response.message}"
+    if _LOGIN.match(said):
+        sentence = _explain_login(options, response.reason, is_forbidden=response.status == HTTPStatus.FORBIDDEN)
+    elif response.is_page and said[0] == "2":  # some servers say yes to everything
+        sentence = "answers with a web page; check host, port and path in timeseries.url."
+    else:
+        sentence = next((meaning for pattern, meaning in _MEANINGS if re.match(pattern, said)), "").format(
+            status=response.status,
+            reason=response.reason,
+            message=response.message,
+            where=f"to {response.location}" if response.location else "elsewhere",
+            path=urlsplit(options.url).path,
+            paths="/write, /api/v2/write or /api/v3/write_lp",
+        )
     return TargetError(f"The target {options.label} {sentence}", wait=response.wait) if sentence else None
 
 
-def _explain_status(options: TimeseriesOptions, response: Response) -> str | None:  # noqa: PLR0911 - one a status
-    reason = f"({response.status}: {response.reason})"
-    match response.status:
-        case 400 | 413 | 422:
-            return _explain_request(options, response)
-        case 401 | 403:
-            return _explain_login(options, response)
-        case 404 | 405 | 501:
-            return _explain_path(options, response)
-        case 429:
-            return f"asks to be sent less {reason}; if that stays so, lower timeseries.rate."
-        case 503:
-            return f"is not ready {reason}; if that stays so, look at its log."
-        case status if status < 300:  # some servers say yes to everything
-            is_page = response.is_page
-            return "answers with a web page; check host, port and path in timeseries.url." if is_page else None
-        case status if status < 400:
-            where = f"to {response.location}" if response.location else "elsewhere"
-            return f"sends us {where} ({status}); write into timeseries.url where it is itself."
-        case status if status >= 500:
-            return f"failed {reason}; look at its log."
-    return f"does not take what it is sent {reason}; check timeseries.url."
-
-
-def _explain_request(options: TimeseriesOptions, response: Response) -> str | None:
-    """Some say that the request is bad where another status was meant; None where they mean the lines."""
-    message = response.message
-    if _LOGIN.search(message):
-        return _explain_login(options, response)
-    if _NO_DATABASE.search(message):
-        return f"wants to know the database ({message}); add ?db=... with its name to timeseries.url."
-    if _NO_PATH.search(message):
-        return _explain_path(options, response)
-    is_tls = urlsplit(options.url).scheme == "http" and _TLS.search(message)
-    return "speaks TLS there; begin timeseries.url with https://." if is_tls else None
-
-
-def _explain_path(options: TimeseriesOptions, response: Response) -> str:
-    if response.status == HTTPStatus.NOT_FOUND and _NO_BUCKET.search(response.message):
-        return f"does not know what timeseries.url names ({response.message}); create it there, or correct the URL."
-    path = urlsplit(options.url).path
-    paths = "/write, /api/v2/write or /api/v3/write_lp"
-    return f"takes nothing at {path}; check host, port and path in timeseries.url ({paths})."
-
-
-def _explain_login(options: TimeseriesOptions, response: Response) -> str:
-    who, keys = None, ""
+def _explain_login(options: TimeseriesOptions, reason: str, *, is_forbidden: bool) -> str:
     if options.username is not None:
         key = "password_file" if options.password is None else "password"
-        who, keys = f'the user "{options.username}"', f"timeseries.username and timeseries.{key}"
+        who, writer, keys = f'the user "{options.username}"', "", f"timeseries.username and timeseries.{key}"
     elif options.token is not None or options.token_file is not None:
-        who, keys = "the token", f"timeseries.{'token_file' if options.token is None else 'token'}"
-    if response.status != HTTPStatus.FORBIDDEN:
-        if who is None:
-            return "wants a login; set timeseries.username and timeseries.password_file, or timeseries.token_file."
-        return f"refuses {who}; check {keys}."
-    if who is None:
-        mend = "set timeseries.username or timeseries.token_file"
-        return f"lets nobody write without a login ({response.reason}); {mend}."
-    who = who.replace("the token", "the owner of the token")
-    return f"does not let {who} write ({response.reason}); give it the right to."
+        key = "token_file" if options.token is None else "token"
+        who, writer, keys = "the token", "the owner of ", f"timeseries.{key}"
+    elif is_forbidden:
+        return f"lets nobody write without a login ({reason}); set timeseries.username or timeseries.token_file."
+    else:
+        return "wants a login; set timeseries.username and timeseries.password_file, or timeseries.token_file."
+    if is_forbidden:
+        return f"does not let {writer}{who} write ({reason}); give it the right to."
+    return f"refuses {who}; check {keys}."

@@ -5,25 +5,23 @@ An operation is what its handler is: what it answers is the type that the handle
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import tzinfo
 from functools import cache, partial
 from typing import Any, Final, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from juntek.history.queries import SERIES_KEYS
+from juntek.outputs import Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.authentication import COOKIE, Authenticator, refuse_foreign, session_in
-from juntek.outputs.web.broadcast import Broadcaster, Stream
+from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.control import OPERATIONS as CONTROL
-from juntek.outputs.web.control import Writing
-from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, open_export
+from juntek.outputs.web.history_queries import PARQUET_TYPE, HistoryQueries, make_chart, make_days, stream_export
 from juntek.outputs.web.latest_state import GATEWAY, LatestState
 from juntek.outputs.web.openapi import METER, Operation, describe_api
 from juntek.outputs.web.parameters import (
@@ -50,16 +48,11 @@ from juntek.rs485.family import find_models
 class Api:
     """All that handlers need."""
 
+    context: Context
     state: LatestState
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
-    writing: Writing
-    version: str
-    time: Callable[[], float]
-    zone: tzinfo
-    body_time: float
-    """s in which what a browser signs in with has to come."""
 
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
@@ -76,7 +69,7 @@ class Api:
         if not operation.is_public and not self.authenticator.admits(request.headers):
             raise HTTPException(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
         if not operation.parameters:
-            read_query(_query(request), (), self.zone)
+            read_query(_query(request), (), self.context.time_zone)
         answer = await operation.handler(self, request)
         if callable(answer):  # a response already
             return answer  # type: ignore[no-any-return]
@@ -111,39 +104,37 @@ class Api:
 
     async def show_history(self, request: Request) -> Response:
         """Return it encoded by the thread that made it: with many points that takes longer than the database does."""
-        chart = read_chart(_query(request), self.time(), self.zone)
+        chart = read_chart(_query(request), self.context.time(), self.context.time_zone)
         name = await self._name(request)
         accepted = request.headers.get("accept-encoding", "")
         return await self.queries.query(lambda reader: json_response(make_chart(reader, name, chart), accepted))
 
     async def show_days(self, request: Request) -> list[types.Day]:
         """Return none for a meter without a history."""
-        calendar = read_calendar(_query(request), self.time(), self.zone)
+        calendar = read_calendar(_query(request), self.context.time(), self.context.time_zone)
         name = await self._name(request)
         return await self.queries.query(lambda reader: make_days(reader, name, calendar))
 
     async def list_battery_events(self, request: Request) -> types.BatteryEvents:
         """Return none for a meter whose battery is not watched."""
-        start, end = read_events(_query(request), self.zone)
+        start, end = read_events(_query(request), self.context.time_zone)
         name = await self._name(request)
         events = await self.queries.query(lambda reader: reader.battery_events(name, start, end))
         return {"events": [{"time": time, "event": event, "state_of_charge": state} for time, event, state in events]}
 
     async def show_commands(self, request: Request) -> types.Commands:
         """Return the audit."""
-        meter, limit = read_query(_query(request), COMMANDS, self.zone).values()
+        meter, limit = read_query(_query(request), COMMANDS, self.context.time_zone).values()
         entries = await self.queries.query(lambda reader: reader.commands(meter=meter, limit=limit))
         return {"commands": [cast("types.Command", entry.as_dict()) for entry in entries]}
 
     async def export(self, request: Request) -> Response:
         """Send a file while it is read."""
-        export = read_export(_query(request), self.zone)
+        export = read_export(_query(request), self.context.time_zone)
         name = await self._name(request)
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT)
-        file = await open_export(self.queries, name, export)
-        headers = NEVER_KEPT | {"content-disposition": f'attachment; filename="{file.name}"'}
-        return StreamingResponse(file.pieces, headers=headers, media_type=file.media_type)
+        return await stream_export(self.queries, name, export)
 
     async def _name(self, request: Request) -> str:
         """Return the meter that a path names; raises HTTPException where there is none."""
@@ -160,7 +151,7 @@ class Api:
         return [
             facts_of(row)
             for row in QUANTITIES.values()
-            if not row.secret and (not row.optional or self.state.watches_batteries)
+            if not row.secret and (not row.optional or self.context.batteries)
         ]
 
     async def show_health(self, _: Request) -> types.Health:
@@ -171,14 +162,13 @@ class Api:
         """Stream for as long as the connection is open and may look."""
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT, media_type="text/event-stream")
-        headers = request.headers
-        self.broadcaster.renew(GATEWAY)
-        return Stream(self.broadcaster, [GATEWAY, *self.state.names()], lambda: self.authenticator.admits(headers),
-                      _visitor(request))  # fmt: skip
+        self.broadcaster.notify(GATEWAY)  # its uptime and lags change untold
+        keys = [GATEWAY, *self.state.names()]
+        return self.broadcaster.join(_visitor(request), keys, lambda: self.authenticator.admits(request.headers))
 
     async def describe(self, _: Request) -> dict[str, Any]:
         """Return what OPERATIONS are."""
-        return description(self.version)
+        return description(self.context.version)
 
     # Sessions -------------------------------------------------------------------------------------------------
 
@@ -187,12 +177,13 @@ class Api:
         session = self.authenticator.session_of(request.headers) if self.authenticator.is_needed else None
         request.state.cookie = session
         is_in = session is not None or self.authenticator.admits(request.headers)
-        return self._session(request, self.writing.page_token_for(request.headers), signed_in=is_in)
+        return self._session(request, self.authenticator.page_token_for(request.headers), signed_in=is_in)
 
     async def sign_in(self, request: Request) -> types.Session:
         """Begin a session, and end the one before it."""
         refuse_foreign(request.headers)
-        body = await read_object(request, types.Password.__annotations__, 8 * LONGEST_PASSWORD, self.body_time)
+        patience = self.broadcaster.limits.request_time
+        body = await read_object(request, types.Password.__annotations__, 8 * LONGEST_PASSWORD, patience)
         password = body.get("password")
         if not isinstance(password, str) or not 0 < len(password) <= LONGEST_PASSWORD:
             raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
@@ -201,7 +192,7 @@ class Api:
         await self.authenticator.check(_visitor(request), password)
         self._end(request)
         request.state.cookie = session = self.authenticator.sessions.open()
-        token = self.authenticator.page_token(session) if self.writing.permission else None
+        token = self.authenticator.page_token(session) if self.authenticator.permission else None
         return self._session(request, token, signed_in=True)
 
     async def sign_out(self, request: Request) -> types.Session:

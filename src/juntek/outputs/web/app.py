@@ -6,11 +6,9 @@ Whatever happens within a request, there is a response, and an error is a senten
 from __future__ import annotations
 
 import asyncio
-import html
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -23,23 +21,29 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from juntek.control import Permission
-from juntek.history.queries import HistoryReader
+from juntek.listening.address import Address, hosts_problem
 from juntek.listening.hosts import HostCheck, name_in
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
 from juntek.listening.visitors import Limits, network_of, parse_ip
-from juntek.outputs import DATABASE, Context
+from juntek.outputs import Context
+from juntek.outputs.web import WebOptions
 from juntek.outputs.web.api import Api
-from juntek.outputs.web.authentication import DAY, Authenticator, LoginThrottle, Sessions
+from juntek.outputs.web.authentication import Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
-from juntek.outputs.web.control import Writing
 from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
-from juntek.outputs.web.local_token import remove_token, write_token
-from juntek.outputs.web.passwords import Token, hash_token, read_password_hash, read_tokens
+from juntek.outputs.web.parameters import DAY
+from juntek.outputs.web.passwords import (
+    Token,
+    hash_token,
+    read_password_hash,
+    read_tokens,
+    remove_token,
+    write_token,
+)
 from juntek.outputs.web.responses import NEVER_KEPT, json_response, security_headers
 from juntek.outputs.web.static_files import PageFiles
-from juntek.outputs.web.web_options import WebOptions
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
@@ -65,23 +69,11 @@ async def serve(
 ) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
     """Do what `open_sink` promises."""
     clock = asyncio.get_running_loop().time
-    tokens = read_tokens(options.tokens_file) if options.tokens_file is not None else {}
-    local = write_token(context.database) if options.needs_password and context.database is not None else None
-    if local is not None:
-        tokens[hash_token(local)] = Token("", may_write=True)
-    authenticator = _authenticator(options, context, clock, tokens)
-    # Without a password anybody could write; Home Assistant has signed in whom it lets through.
-    allowed = options.allow_control if authenticator.is_needed or authenticator.ingress else ()
-    writing = Writing(
-        permission=Permission.of(allowed), authenticator=authenticator, send=context.send, latest=context.latest
-    )
-    queries = HistoryQueries(_open_history(context), partial(_tell_damage, context))
+    authenticator = _authenticator(options, context, clock)
+    queries = HistoryQueries(context)
     state = LatestState(context)
     broadcaster = Broadcaster(state.event, limits)
-    api = Api(
-        state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator, writing=writing,
-        version=context.version, time=context.time, zone=context.time_zone, body_time=limits.request_time,
-    )  # fmt: skip
+    api = Api(context=context, state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator)
     app = make_app(api.routes(), HostCheck(context.gateway, options.allowed_hosts), authenticator.ingress)
     headers = security_headers([*(["'self'"] if authenticator.ingress else ()), *options.frame_ancestors])
     proxies = () if authenticator.ingress else PROXIES
@@ -101,7 +93,7 @@ async def serve(
                 broadcaster.close()
     finally:
         await queries.close()
-        if local is not None and context.database is not None:
+        if authenticator.is_needed and context.database is not None:
             remove_token(context.database)
         if authenticator.sessions.changed:
             authenticator.sessions.save()
@@ -150,11 +142,9 @@ async def _refuse(request: Request, error: Exception) -> Response:
     """Return a sentence for programs, and for somebody who looks at a page by an unknown name one with the mend."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     status = error.status_code
-    name = name_in(request.headers.get("host", ""))
-    if status == 421 and name is not None and "text/html" in request.headers.get("accept", ""):
-        host, port = request.scope["server"]
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        page = _OTHER_NAME.format(name=html.escape(name), address=html.escape(address))
+    name = name_in(request.headers.get("host", "")) or ""
+    if status == 421 and hosts_problem((name,)) is None and "text/html" in request.headers.get("accept", ""):
+        page = _OTHER_NAME.format(name=name, address=Address(*request.scope["server"]))
         return HTMLResponse(page, status, NEVER_KEPT)
     is_own = error.detail != HTTPStatus(status).phrase  # the framework says no more than that
     sentence = error.detail if is_own else _SENTENCES.get(status, error.detail)
@@ -166,27 +156,19 @@ async def _fail(request: Request, error: Exception) -> Response:
     return json_response({"error": "Something unexpected happened; the gateway's log says what."}, status=500)
 
 
-def _authenticator(
-    options: WebOptions, context: Context, clock: Callable[[], float], tokens: Mapping[str, Token]
-) -> Authenticator:
+def _authenticator(options: WebOptions, context: Context, clock: Callable[[], float]) -> Authenticator:
+    tokens = read_tokens(options.tokens_file) if options.tokens_file is not None else {}
     password_hash = options.password_hash if options.needs_password else None
     if options.needs_password and password_hash is None and options.password_hash_file is not None:
         password_hash = read_password_hash(options.password_hash_file)
-    # Beside the database, as every gateway has a database of its own.
-    path = context.database.with_suffix(".sessions") if context.database and password_hash else None
+    path = None
+    if password_hash and context.database is not None:
+        # Beside the database, as every gateway has a database of its own.
+        path = context.database.with_suffix(".sessions")
+        if (local := write_token(context.database)) is not None:
+            tokens[hash_token(local)] = Token("", may_write=True)
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
     sessions.load()
-    return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress)
-
-
-def _tell_damage(context: Context, sentence: str) -> None:
-    """Let all who show how the history does know of it, unless they do already."""
-    if context.errors.setdefault(DATABASE, sentence) is sentence:
-        log.warning("%s", sentence)
-
-
-def _open_history(context: Context) -> HistoryReader | None:
-    """Return what reads the history of the gateway; None where it keeps none."""
-    if context.database is None:
-        return None
-    return HistoryReader(context.database, time_zone=context.time_zone, clock=context.time)
+    # Without a password anybody could write; Home Assistant has signed in whom it lets through.
+    permission = Permission.of(options.allow_control if password_hash or options.ingress else ())
+    return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress, permission)

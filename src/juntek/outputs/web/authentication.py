@@ -11,6 +11,7 @@ import hmac
 import json
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,12 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
+from juntek.control import Permission
 from juntek.errors import counted
 from juntek.files import write_private
 from juntek.listening.visitors import network_of, parse_ip
-from juntek.outputs.web.local_token import WHO
 from juntek.outputs.web.parameters import plain
-from juntek.outputs.web.passwords import Token, digest, hash_token, matches
+from juntek.outputs.web.passwords import WHO, Token, digest, hash_token, matches
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ Headers = Mapping[str, str]
 
 COOKIE: Final = "juntek_session"
 PAGE_TOKEN: Final = "x-juntek-token"  # noqa: S105 - the name of a header
-DAY = 86400.0
 MOST_SESSIONS: Final = 500
 TRIES: Final = 5
 """Wrong passwords that one address may give in a `TRY_TIME`."""
@@ -62,6 +62,7 @@ class Sessions:
     changed: bool = False
     """Whether there is something to save."""
     _ends: dict[str, float] = field(default_factory=dict)
+    _saving: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self) -> str:
         """Return the id of a new session; the oldest one ends where there are too many."""
@@ -105,13 +106,14 @@ class Sessions:
 
     def save(self) -> None:
         """Write the file, for this user only; another thread may go on using the sessions."""
-        self.changed = False
-        if self.path is None:
-            return
-        try:
-            write_private(self.path, json.dumps(dict(self._ends)))
-        except OSError as error:
-            log.warning("web: cannot write %s (%s), so a restart signs everybody out.", self.path, error.strerror)
+        with self._saving:  # who saves last saves what is last
+            self.changed = False
+            if self.path is None:
+                return
+            try:
+                write_private(self.path, json.dumps(dict(self._ends)))
+            except OSError as error:
+                log.warning("web: cannot write %s (%s), so a restart signs everybody out.", self.path, error.strerror)
 
     def _key(self, session: str) -> str:
         secret = session.encode("utf-8", "surrogateescape")
@@ -167,6 +169,8 @@ class Authenticator:
     tokens: Mapping[str, Token] = field(default_factory=dict)
     """By their hashes, as `passwords.hash_token` makes them."""
     ingress: frozenset[str] = frozenset()
+    permission: Permission = field(default_factory=Permission)
+    """What those may write who may write at all."""
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _checking: list[None] = field(default_factory=list)
     _one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -203,6 +207,8 @@ class Authenticator:
         A browser has to show a token that only our own page can read, so that no page of somebody else can use its
         session.
         """
+        if not self.permission:
+            raise HTTPException(403, "Nothing may be written here; set web.allow_control and a password.")
         if bearer_in(headers) is not None:
             token = self.token_of(headers)
             if token is None or not token.may_write:
@@ -218,8 +224,8 @@ class Authenticator:
         return browser[1]
 
     def page_token_for(self, headers: Headers) -> str | None:
-        """Return what our page has to show to write from this browser; None for nobody who is signed in."""
-        browser = self._browser_of(headers)
+        """Return what our page has to show to write from this browser; None where it may not write."""
+        browser = self._browser_of(headers) if self.permission else None
         return None if browser is None else self.page_token(browser[0])
 
     def page_token(self, browser: str) -> str:

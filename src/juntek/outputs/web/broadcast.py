@@ -7,7 +7,8 @@ text of an event is made once for all browsers, and only when somebody takes it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -33,32 +34,25 @@ class Broadcaster:
         self._clients: dict[Client, None] = {}
         self._closed = False
 
-    def __len__(self) -> int:
-        return len(self._clients)
-
     def notify(self, key: str) -> None:
         """Let every browser have the newest of a key; never waits."""
         self._texts.pop(key, None)
         for client in self._clients:
-            client.waiting[key] = None
-            client.is_notified.set()
+            client.put(key)
 
-    def renew(self, key: str) -> None:
-        """Let whoever comes next have the newest of a key that nobody is told of."""
-        self._texts.pop(key, None)
-
-    def join(self, visitor: str = "") -> Client:
+    def join(self, visitor: str = "", keys: Iterable[str] = (), may_stay: Callable[[], bool] = lambda: True) -> Client:
         """Return a new browser of a visitor, for which one of who has more may have to go.
 
-        Raises HTTPException where there are too many and nobody has more.
+        It hears first of these keys, and stays while `may_stay()`. Raises HTTPException where there are too many and
+        nobody has more.
         """
         if len(self._clients) >= self.limits.streams:
-            crowds = find_crowds(self._clients, lambda one: one.visitor, visitor)
-            if len(crowds[0]) == sum(one.visitor == visitor for one in self._clients):
+            most = find_crowds(self._clients, lambda one: one.visitor, visitor)[0]
+            if most[0].visitor == visitor:
                 raise HTTPException(503, "Too many browsers look on; close one and try again.", {"retry-after": "5"})
-            crowds[0][0].end()
-            self.leave(crowds[0][0])
-        client = Client(visitor)
+            most[0].end()
+            self.leave(most[0])
+        client = Client(self, visitor, keys, may_stay)
         client.closing = self._closed
         self._clients[client] = None
         return client
@@ -69,12 +63,11 @@ class Broadcaster:
 
     def text_of(self, key: str) -> bytes:
         """Return the event of a key as it is sent; empty where there is nothing to tell."""
-        text = self._texts.get(key)
-        if text is None:
+        if key not in self._texts:
             event = self._describe(key)
             text = b"" if event is None else b"event: %s\ndata: %s\n\n" % (event[0].encode(), encode(event[1]))
             self._texts[key] = text
-        return text
+        return self._texts[key]
 
     def close(self) -> None:
         """End every stream."""
@@ -84,69 +77,63 @@ class Broadcaster:
 
 
 class Client:
-    """One browser: the keys that wait for it, in the order in which they became new."""
+    """One browser: the keys that wait for it, in the order in which they became new, and the answer that has them."""
 
-    def __init__(self, visitor: str) -> None:
+    def __init__(
+        self, broadcaster: Broadcaster, visitor: str, keys: Iterable[str], may_stay: Callable[[], bool]
+    ) -> None:
         self.visitor = visitor
-        self.waiting: dict[str, None] = {}
-        self.is_notified = asyncio.Event()
         self.closing = False
+        self._broadcaster = broadcaster
+        self._may_stay = may_stay
+        self._waiting = dict.fromkeys(keys)
+        self._is_notified = asyncio.Event()
+
+    def put(self, key: str) -> None:
+        """Let it have the newest of a key."""
+        self._waiting[key] = None
+        self._is_notified.set()
+
+    def take(self) -> list[str]:
+        """Return the keys that wait, and begin again."""
+        keys, self._waiting = list(self._waiting), {}
+        self._is_notified.clear()
+        return keys
 
     def end(self) -> None:
         """End the stream."""
         self.closing = True
-        self.is_notified.set()
+        self._is_notified.set()
 
-    def take(self) -> list[str]:
-        """Return the keys that wait, and begin again."""
-        keys, self.waiting = list(self.waiting), {}
-        self.is_notified.clear()
-        return keys
-
-
-class Stream:
-    """The answer to one browser; ends when it goes, when `may_stay()` says no, or when the broadcaster closes."""
-
-    def __init__(
-        self, broadcaster: Broadcaster, keys: list[str], may_stay: Callable[[], bool], visitor: str = ""
-    ) -> None:
-        self._broadcaster = broadcaster
-        self._may_stay = may_stay
-        self._client = broadcaster.join(visitor)
-        self._client.waiting.update(dict.fromkeys(keys))
-        self._client.is_notified.set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as an ASGI application does."""
-        del scope
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI application does, until the browser goes, may not stay, or the broadcaster closes."""
         watcher = asyncio.ensure_future(self._watch(receive))
         try:
             await self._send(send)
         finally:
             watcher.cancel()
-            self._broadcaster.leave(self._client)
+            self._broadcaster.leave(self)
 
     async def _watch(self, receive: Receive) -> None:
         # Whoever sends on and on instead of listening is not served either.
         while (message := await receive())["type"] != "http.disconnect" and not message.get("more_body"):
             pass
-        self._client.end()
+        self.end()
 
     async def _send(self, send: Send) -> None:
+        limits = self._broadcaster.limits
         headers = {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"} | NEVER_KEPT
         encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": encoded})
         text = b"retry: %d\n\n" % COME_BACK
         while True:
-            text += b"".join(map(self._broadcaster.text_of, self._client.take()))
+            text += b"".join(map(self._broadcaster.text_of, self.take()))
             await send({"type": "http.response.body", "body": text or b": still here\n\n", "more_body": True})
-            await asyncio.sleep(self._broadcaster.limits.shortest_gap)
+            await asyncio.sleep(limits.shortest_gap)
             text = b""
-            try:
-                async with asyncio.timeout(self._broadcaster.limits.heartbeat):
-                    await self._client.is_notified.wait()
-            except TimeoutError:
-                pass
-            if self._client.closing or not self._may_stay():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limits.heartbeat):
+                    await self._is_notified.wait()
+            if self.closing or not self._may_stay():
                 break
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,12 +1,10 @@
-"""Settings and actions over the API; rule: only what is allowed here is written, and what is refused is counted."""
+"""Settings and actions over the API; rule: only what is allowed here is written."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NotRequired, Protocol, TypedDict, cast
 
 from starlette.exceptions import HTTPException
@@ -15,8 +13,6 @@ from starlette.requests import Request
 from juntek.control import (
     Change,
     NotAllowedError,
-    Permission,
-    Send,
     carry_out,
     describe,
     plan,
@@ -24,7 +20,8 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import LinkError, NoReplyError, RequestError
-from juntek.outputs.web.authentication import Authenticator, Headers
+from juntek.outputs import Context
+from juntek.outputs.web.authentication import Authenticator
 from juntek.outputs.web.openapi import METER, Operation
 from juntek.outputs.web.parameters import plain, read_object
 from juntek.update import Outcome, Update
@@ -34,8 +31,6 @@ log = logging.getLogger(__name__)
 LARGEST_BODY: Final = 16_384
 BODY_TIME: Final = 10.0
 """s in which a request has to come."""
-MOST_WRITING: Final = 16
-"""Requests that write at the same time; their commands wait for each other on the line."""
 
 Value = Any
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -147,126 +142,90 @@ class ConfirmedAction(TypedDict):
     confirm: NotRequired[list[str]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Writing:
-    """What may be written, and the way to the meters."""
-
-    permission: Permission
-    authenticator: Authenticator
-    send: Send
-    latest: Mapping[str, Update]
-    refused: Counter[str] = field(default_factory=Counter)
-    """How often something was refused, by the status of the answer."""
-    running: int = 0
-
-    def page_token_for(self, headers: Headers) -> str | None:
-        """Return what our page has to show to write, or None where this browser may not."""
-        return self.authenticator.page_token_for(headers) if self.permission else None
-
-    def find_writer(self, headers: Headers) -> str:
-        """Return who wants to write, in words. Raises HTTPException for who may not."""
-        if not self.permission:
-            raise HTTPException(403, "Nothing may be written here; set web.allow_control and a password.")
-        return self.authenticator.find_writer(headers)
-
-    def look(self, name: str) -> Update:
-        """Return what is known of a meter. Raises HTTPException where there is none."""
-        update = self.latest.get(name)
-        if update is None:
-            raise HTTPException(404, f'The meter "{plain(name)}" has said nothing yet; see /api/health.')
-        return update
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Turn what cannot be into an HTTPException, and count it."""
-        self.running += 1
-        try:
-            self._refuse_too_many()
-            yield
-        except (HTTPException, RequestError, NoReplyError, LinkError) as error:
-            refusal = _explain(error)
-            self.refused[str(refusal.status_code)] += 1
-            raise refusal from None
-        finally:
-            self.running -= 1
-
-    def _refuse_too_many(self) -> None:
-        if self.running > MOST_WRITING:
-            raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
-
-    async def carry_out(self, changes: list[Change], body: Mapping[str, Any], who: str, name: str) -> Outcomes:
-        """Write changes that are confirmed, and return what the meter says afterwards."""
-        confirmed = body.get("confirm", [])
-        if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
-            raise HTTPException(400, "confirm is a list of keys.")
-        require_confirmed(changes, confirmed)
-        results = await carry_out(self.send, lambda: self.look(name), changes, who=who)
-        return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
-
-
 class Api(Protocol):
     """What handlers here need of the API."""
 
     @property
-    def writing(self) -> Writing:
-        """What may be written."""
+    def context(self) -> Context:
+        """The gateway."""
 
-
-def _explain(error: Exception) -> HTTPException:
-    match error:
-        case HTTPException():
-            return error
-        case NotAllowedError():
-            log.info("web: refused: %s", error)
-            return HTTPException(403, str(error))
-        case RequestError():
-            return HTTPException(422, str(error))
-        case _:
-            return HTTPException(503, str(error))
+    @property
+    def authenticator(self) -> Authenticator:
+        """Who may write, and what."""
 
 
 async def show_settings(api: Api, request: Request) -> MeterControls:
     """Return what there is, whoever may write it."""
-    update = api.writing.look(request.path_params["name"])
+    update = _look(api, request)
     try:
-        return cast("MeterControls", describe(update, api.writing.permission))
+        return cast("MeterControls", describe(update, api.authenticator.permission))
     except RequestError as error:
         raise HTTPException(404, str(error)) from None
 
 
 async def plan_settings(api: Api, request: Request) -> Changes:
     """Return what would be written, and write nothing."""
-    writing = api.writing
-    with writing.attempt():
-        writing.find_writer(request.headers)
-        update = writing.look(request.path_params["name"])
+    permission = api.authenticator.permission
+    with _explained():
+        api.authenticator.find_writer(request.headers)
+        update = _look(api, request)
         body = await _read(request, WishedSettings)
-        changes = plan(update, _table(body, "values"), writing.permission)
+        changes = plan(update, _table(body, "values"), permission)
         for key, value in _table(body, "action").items():
-            changes.append(plan_action(update, key, value, writing.permission))
+            changes.append(plan_action(update, key, value, permission))
         return {"changes": [cast("PlannedChange", change.as_dict()) for change in changes]}
 
 
 async def write_settings(api: Api, request: Request) -> Outcomes:
     """Write, and return what the meter says afterwards."""
-    writing = api.writing
-    with writing.attempt():
-        who = writing.find_writer(request.headers)
+    with _explained():
+        who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedSettings)
-        update = writing.look(request.path_params["name"])
-        changes = plan(update, _table(body, "values"), writing.permission)
-        return await writing.carry_out(changes, body, who, update.meter)
+        changes = plan(_look(api, request), _table(body, "values"), api.authenticator.permission)
+        return await _carry_out(api, request, changes, body, who)
 
 
 async def act(api: Api, request: Request) -> Outcomes:
     """Let the meter act, and return what it says afterwards."""
-    writing = api.writing
-    with writing.attempt():
-        who = writing.find_writer(request.headers)
+    with _explained():
+        who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedAction)
-        update = writing.look(request.path_params["name"])
-        change = plan_action(update, request.path_params["key"], body.get("value"), writing.permission)
-        return await writing.carry_out([change], body, who, update.meter)
+        key, value = request.path_params["key"], body.get("value")
+        change = plan_action(_look(api, request), key, value, api.authenticator.permission)
+        return await _carry_out(api, request, [change], body, who)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what cannot be into an HTTPException."""
+    try:
+        yield
+    except NotAllowedError as error:
+        log.info("web: refused: %s", error)
+        raise HTTPException(403, str(error)) from None
+    except RequestError as error:
+        raise HTTPException(422, str(error)) from None
+    except (NoReplyError, LinkError) as error:
+        raise HTTPException(503, str(error)) from None
+
+
+def _look(api: Api, request: Request) -> Update:
+    """Return what is known of the meter. Raises HTTPException where there is none."""
+    name = request.path_params["name"]
+    update = api.context.latest.get(name)
+    if update is None:
+        raise HTTPException(404, f'The meter "{plain(name)}" has said nothing yet; see /api/health.')
+    return update
+
+
+async def _carry_out(api: Api, request: Request, changes: list[Change], body: Mapping[str, Any], who: str) -> Outcomes:
+    """Write changes that are confirmed, and return what the meter says afterwards."""
+    confirmed = body.get("confirm", [])
+    if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
+        raise HTTPException(400, "confirm is a list of keys.")
+    require_confirmed(changes, confirmed)
+    results = await carry_out(api.context.send, lambda: _look(api, request), changes, who=who)
+    return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
 
 
 async def _read(request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict

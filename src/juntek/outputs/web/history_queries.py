@@ -8,21 +8,26 @@ takes what it got, and never more than a piece is in memory.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
 
 from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError, RequestError
 from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
+from juntek.outputs import DATABASE, Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.parameters import LATEST, Calendar, Chart, Export
+from juntek.outputs.web.responses import NEVER_KEPT
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -38,10 +43,10 @@ _KINDS = {"csv": (csv_pieces, "text/csv; charset=utf-8"), "parquet": (parquet_pi
 class HistoryQueries:
     """Queries a history; raises HTTPException where there is none, where it fails, or when too many wait."""
 
-    def __init__(self, reader: HistoryReader | None, on_damage: Callable[[str], None]) -> None:
-        """`on_damage` hears of a file that is damaged, as a sentence."""
-        self._reader = reader
-        self._on_damage = on_damage
+    def __init__(self, context: Context) -> None:
+        self._errors = context.errors
+        path = context.database
+        self._reader = HistoryReader(path, time_zone=context.time_zone, clock=context.time) if path else None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="juntek-web")
         self._free = THREADS
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
@@ -57,8 +62,9 @@ class HistoryQueries:
         try:
             return await asyncio.shield(work)
         except DatabaseError as error:
-            if isinstance(error, DamagedFileError):
-                self._on_damage(str(error))
+            if isinstance(error, DamagedFileError) and DATABASE not in self._errors:
+                self._errors[DATABASE] = str(error)  # all who show how the history does know of it
+                log.warning("%s", error)
             raise HTTPException(503, str(error)) from error
         except RequestError as error:
             raise HTTPException(400, str(error)) from error
@@ -138,25 +144,17 @@ def _show_column(column: object) -> types.Column:
     return cast("types.Column", {part: values for part in sorted(parts) if (values := getattr(column, part))})
 
 
-@dataclass(frozen=True, slots=True)
-class ExportFile:
-    """A file that is being made."""
-
-    name: str
-    media_type: str
-    pieces: AsyncIterator[bytes]
-
-
-async def open_export(queries: HistoryQueries, meter: str, export: Export) -> ExportFile:
-    """Begin to make a file. Raises HTTPException, also where its beginning cannot be read."""
+async def stream_export(queries: HistoryQueries, meter: str, export: Export) -> Response:
+    """Return an answer that is made while it is sent. Raises HTTPException, also where its beginning cannot be read."""
     make_pieces, media_type = _KINDS[export.format]
     pieces = make_pieces(await queries.query(lambda reader: _find_rows(reader, meter, export)))
     try:
         begin = await queries.query(lambda _: next(pieces, b""))
     except ConfigurationError as error:
         raise HTTPException(501, str(error)) from None
-    name = re.sub("[^A-Za-z0-9_-]", "_", meter)
-    return ExportFile(f"juntek-{name}.{export.format}", media_type, _continue(queries, begin, pieces))
+    name = f"juntek-{re.sub('[^A-Za-z0-9_-]', '_', meter)}.{export.format}"
+    headers = NEVER_KEPT | {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_continue(queries, begin, pieces), headers=headers, media_type=media_type)
 
 
 async def _continue(queries: HistoryQueries, begin: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -31,11 +31,6 @@ class LatestState:
     def __contains__(self, name: object) -> bool:
         return name in self._context.meters or name in self._context.latest
 
-    @property
-    def watches_batteries(self) -> bool:
-        """Whether there is a meter whose battery is watched."""
-        return bool(self._context.batteries)
-
     def names(self) -> list[str]:
         """Return the names as they stand in the configuration."""
         return [update.meter for update in self._context.updates()]
@@ -106,7 +101,7 @@ def sinks_of(context: Context) -> dict[str, types.SinkHealth]:
             "failures": sink.failures,
             "lost": sink.lost,
             "refused": sink.refused,
-            "error": context.troubles.get(name),
+            "error": context.errors.get(name),
         }
         for name, sink in context.sinks.items()
     }
@@ -135,10 +130,8 @@ class HealthMonitor:
 
     def _look(self) -> tuple[Any, Any]:
         """Return what is told at once, and what may wait."""
-        sinks = sinks_of(self._context)
-        states = {name: (sink["connected"], sink["error"]) for name, sink in sinks.items()}
-        counts = {
-            name: (sink["failures"], sink["lost"], sink["refused"], sink["lag"] if sink["lag"] >= LATE else 0)
-            for name, sink in sinks.items()
-        }
-        return (states, self._context.look_at_history()), counts
+        sinks = sinks_of(self._context).values()
+        states = [(sink["connected"], sink["error"]) for sink in sinks]
+        lags = [sink["lag"] if sink["lag"] >= LATE else 0 for sink in sinks]
+        counts = [(sink["failures"], sink["lost"], sink["refused"]) for sink in sinks]
+        return (states, self._context.look_at_history()), (counts, lags)

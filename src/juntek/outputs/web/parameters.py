@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from math import inf, isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
@@ -18,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from juntek.history.queries import SERIES_KEYS
+from juntek.option import find_close
 from juntek.outputs.web.api_types import Date, Moment
 
 By = Literal["day", "month", "year"]
@@ -103,9 +103,9 @@ def _wrong(key: str, right: str, text: str) -> HTTPException:
     return HTTPException(400, f"{key} is {right}, not {_show(text)}.")
 
 
-def _mend(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f'did you mean "{close[0]}"?' if close else f"there are {', '.join(known)}."
+def _mend(word: str, known: Sequence[str]) -> str:
+    close = find_close(word, known, 0.6)
+    return f'did you mean "{close}"?' if close else f"there are {', '.join(known)}."
 
 
 def _show(text: str) -> str:
@@ -172,7 +172,7 @@ def read_query(query: Query, parameters: Iterable[Parameter], zone: tzinfo) -> d
     values: dict[str, Any] = {}
     for key, text in query:
         if key not in known:
-            mend = _mend(key, known) if known else "there are none here."
+            mend = _mend(key, tuple(known)) if known else "there are none here."
             raise HTTPException(400, f"There is no parameter {_show(key)}; {mend}")
         if key in values:
             raise HTTPException(400, f"The parameter {key} is there twice; give it once.")

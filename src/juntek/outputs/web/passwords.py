@@ -1,6 +1,7 @@
 """Passwords and tokens as they are kept; rule: only hashes are kept, and a comparison takes the same time for all.
 
-A password is slow to hash, because people choose it. A token is not: it is 256 random bits.
+A password is slow to hash, because people choose it. A token is not: it is 256 random bits. One is written as it is,
+with which the command line here asks the gateway: it is for the gateway's own user, and new at each start.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from juntek.errors import ConfigurationError
-from juntek.files import read_bytes
+from juntek.files import read_bytes, write_private
+
+log = logging.getLogger(__name__)
 
 _COST, _BLOCK, _LANES = 2**14, 8, 5
 """scrypt in 16 MB of memory; the least that OWASP's cheat sheet on storing passwords gives for that memory."""
@@ -27,6 +32,8 @@ TOKEN_MARK = "juntek_"  # noqa: S105 - no secret: it lets a leaked token be reco
 WRITE: Final = "write"
 """The word behind the hash of a token that may write to meters."""
 LONGEST_PASSWORD: Final = 1024
+WHO: Final = "x-juntek-user"
+"""The header with the name of the user at the command line; believed of this token only."""
 
 
 def hash_password(password: str) -> str:
@@ -100,6 +107,28 @@ def read_tokens(path: Path) -> dict[str, Token]:
             )
         tokens[words[1]] = Token(words[0], may_write=words[2:] == [WRITE])
     return tokens
+
+
+def token_path(database: Path) -> Path:
+    """Return where the token of the gateway with this database is."""
+    return database.with_suffix(".token")
+
+
+def write_token(database: Path) -> str | None:
+    """Make a token and write it; None where it cannot be written."""
+    path, token = token_path(database), make_token()
+    try:
+        write_private(path, f"{token}\n")
+    except OSError as error:
+        log.warning("web: cannot write %s (%s), so juntek settings cannot ask this gateway.", path, error.strerror)
+        return None
+    return token
+
+
+def remove_token(database: Path) -> None:
+    """Remove it when the page ends."""
+    with suppress(OSError):
+        token_path(database).unlink(missing_ok=True)
 
 
 def _read(key: str, path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -40,27 +41,23 @@ class PageFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, the best compressed form of it that the browser takes."""
         name = INDEX if path == "." else path
-        is_its_address = scope["path"] in ("/", f"/{path}") and not name.endswith(tuple(CODINGS.values()))
-        if not is_its_address:
-            raise HTTPException(404)
-        response = await self._find(name, scope)
-        response.headers["vary"] = "accept-encoding"
-        is_asset = name.startswith("assets/")
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if is_asset else "no-cache"
-        return response
-
-    async def _find(self, name: str, scope: Scope) -> Response:
-        accepted = ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == b"accept-encoding")
-        for coding in [*(coding for coding in CODINGS if accepts(accepted, coding)), ""]:
+        if scope["path"] not in ("/", f"/{path}") or name.endswith(tuple(CODINGS.values())):
+            raise HTTPException(404)  # each is at its own address only
+        accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))
+        for coding in (*(coding for coding in CODINGS if accepts(accepted, coding)), ""):
             try:
                 response = await super().get_response(name + CODINGS.get(coding, ""), scope)
+                break
             except HTTPException as error:
-                if error.status_code == 404 and (coding or name == INDEX):
-                    continue
-                raise
-            if coding:
-                response.headers["content-encoding"] = coding
-            if media_type := _TYPES.get(Path(name).suffix):
-                response.headers["content-type"] = media_type
-            return response
-        return Response(_NOT_BUILT, 503, media_type="text/html")
+                if error.status_code != 404 or not (coding or name == INDEX):
+                    raise
+        else:
+            return Response(_NOT_BUILT, 503, media_type="text/html")
+        is_asset = name.startswith("assets/")
+        response.headers["cache-control"] = "public, max-age=31536000, immutable" if is_asset else "no-cache"
+        response.headers["vary"] = "accept-encoding"
+        if coding:
+            response.headers["content-encoding"] = coding
+        if media_type := _TYPES.get(Path(name).suffix):
+            response.headers["content-type"] = media_type
+        return response

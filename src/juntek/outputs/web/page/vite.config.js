@@ -31,6 +31,7 @@ export default defineConfig({
   plugins: [compressed()],
   base: "./",
   publicDir: "public",
+  css: { transformer: "lightningcss" }, // also while one works on it: no canvas reads light-dark()
   build: {
     outDir: process.env.JUNTEK_PAGE_OUT ?? "../static",
     emptyOutDir: true,

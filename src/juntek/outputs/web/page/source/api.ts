@@ -5,12 +5,12 @@
 
 import type {
   BatteryEvent, BatteryEvents, Changes, Command, CommandOutcome, Commands, Day, Health, History, Meter, MeterControls, Outcomes, PlannedChange,
-  QuantityFacts, Session, Value, WishedSettings,
+  QuantityFacts, Session, WishedSettings,
 } from "api-types";
 import type { Span } from "./span.ts";
 
-export type Period = "day" | "month" | "year";
-export type Format = "csv" | "parquet";
+export const PERIODS = { day: "Days", month: "Months", year: "Years" } as const;
+export type Period = keyof typeof PERIODS;
 
 /** The gateway refused; `status` 0 means that it could not be reached. */
 export class GatewayError extends Error {
@@ -54,12 +54,9 @@ export async function planChanges(meter: string, wanted: Partial<WishedSettings>
   return (await post<Changes>(`${of(meter)}/settings/plan`, { values: {}, ...wanted }, token)).changes;
 }
 
-export async function writeSettings(meter: string, values: Record<string, Value>, confirm: readonly string[], token: string): Promise<readonly CommandOutcome[]> {
-  return (await post<Outcomes>(`${of(meter)}/settings`, { values, confirm }, token)).outcomes;
-}
-
-export async function act(meter: string, key: string, value: Value, confirm: readonly string[], token: string): Promise<readonly CommandOutcome[]> {
-  return (await post<Outcomes>(`${of(meter)}/actions/${encodeURIComponent(key)}`, { value, confirm }, token)).outcomes;
+/** Writes settings, or does an action; `confirm` has the keys of what is dangerous. */
+export async function write(meter: string, to: string, wanted: object, confirm: readonly string[], token: string): Promise<readonly CommandOutcome[]> {
+  return (await post<Outcomes>(`${of(meter)}/${to}`, { ...wanted, confirm }, token)).outcomes;
 }
 
 const of = (meter: string): string => `api/meters/${encodeURIComponent(meter)}`;
@@ -79,7 +76,7 @@ export function getDays(meter: string, from: string, to: string, by: Period, sig
   return ask(`${of(meter)}/days?${query}`, { signal });
 }
 
-export function exportAddress(meter: string, { from, to }: Span, format: Format): string {
+export function exportAddress(meter: string, { from, to }: Span, format: string): string {
   const query = new URLSearchParams({ from: from.toFixed(0), to: to.toFixed(0), format });
   return `${of(meter)}/export?${query}`;
 }
@@ -90,24 +87,15 @@ export const signOut = (): Promise<Session> => ask("api/session", { method: "DEL
 async function ask<T>(address: string, options: RequestInit = {}): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(address, { credentials: "same-origin", cache: "no-store", ...options });
+    answer = await fetch(address, { cache: "no-store", ...options });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new GatewayError(0, "");
   }
   compareClocks(answer.headers.get("date"));
-  const text = await answer.text();
-  if (!answer.ok) throw new GatewayError(answer.status, sentenceIn(text));
-  return (text === "" ? null : JSON.parse(text)) as T;
-}
-
-function sentenceIn(text: string): string {
-  try {
-    const { error } = JSON.parse(text) as { error?: unknown };
-    return typeof error === "string" ? error : "";
-  } catch {
-    return "";
-  }
+  if (answer.ok) return (await answer.json()) as T;
+  const told = (await answer.json().catch(() => null)) as { error?: unknown } | null;
+  throw new GatewayError(answer.status, typeof told?.error === "string" ? told.error : "");
 }
 
 function compareClocks(date: string | null): void {

@@ -1,20 +1,18 @@
 /** Bars of energy, charged up and discharged down from one line; rule: every bar can be reached by key and is told. */
 
 import type { Day } from "api-types";
-import type { Period } from "./api.ts";
+import { PERIODS, type Period } from "./api.ts";
 import { element, fill, say } from "./dom.ts";
-import { day as dayText, dayMonth, energy, joined, measure, month, monthYear, scaleOf, year } from "./format.ts";
-import { TEXT } from "./strings.ts";
-import { linesOf, ticksOf } from "./ticks.ts";
+import { day as dayText, dayMonth, energy, joined, linesOf, measure, month, monthYear, scaleOf, ticksOf, year } from "./format.ts";
 
 const SHORT = { day: dayMonth, month, year };
 const LONG = { day: dayText, month: monthYear, year };
 
 export class Bars {
-  readonly element: HTMLElement;
   private readonly plot = element("div", { class: "bars__plot" });
   private readonly readout = element("p", { class: "bars__readout", role: "status", "aria-live": "polite" });
-  private readonly area: HTMLElement;
+  private readonly area = element("div", { class: "bars__area", tabindex: "0", role: "group", "aria-roledescription": "chart" }, this.plot);
+  readonly element = element("div", { class: "bars" }, this.readout, this.area);
   private rows: readonly [string, Day | null][] = [];
   private period: Period = "day";
   private columns: HTMLElement[] = [];
@@ -22,8 +20,6 @@ export class Bars {
   private chosen = -1;
 
   constructor() {
-    this.area = element("div", { class: "bars__area", tabindex: "0", role: "group", "aria-roledescription": "chart" }, this.plot);
-    this.element = element("div", { class: "bars" }, this.readout, this.area);
     this.area.addEventListener("keydown", (event) => this.press(event));
     this.area.addEventListener("pointermove", (event) => this.point(event));
     this.area.addEventListener("pointerdown", (event) => this.point(event));
@@ -41,7 +37,7 @@ export class Bars {
     const isSame = period === this.period && rows[0]?.[0] === this.rows[0]?.[0];
     this.rows = rows;
     this.period = period;
-    this.area.setAttribute("aria-label", TEXT.bars(TEXT.periods[period]));
+    this.area.setAttribute("aria-label", `Bars of charged and discharged energy, ${PERIODS[period]}. Left and right arrow keys go from bar to bar.`);
     const most = Math.max(...rows.map(([, row]) => Math.max(row?.charged_energy ?? 0, row?.discharged_energy ?? 0)), 0);
     const [unit, scale] = scaleOf(most || 1000);
     const ticks = ticksOf(0, (most || 1000) / scale, 4);
@@ -91,7 +87,7 @@ export class Bars {
     const row = this.rows[index];
     say(
       this.readout,
-      row ? TEXT.bar(LONG[this.period](row[0]), joined(energy(row[1]?.charged_energy)), joined(energy(row[1]?.discharged_energy))) : "",
+      row ? `${LONG[this.period](row[0])}: charged ${joined(energy(row[1]?.charged_energy))}, discharged ${joined(energy(row[1]?.discharged_energy))}` : "",
     );
   }
 }

@@ -1,19 +1,15 @@
 /** The past as charts over one axis of time; rule: one stretch, one cursor and one set of points for all of them. */
 
 import type { BatteryEvent, Reading } from "api-types";
-import { type Format, exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
-import { drawTable } from "./chart_table.ts";
-import { chartControls } from "./chart_controls.ts";
-import { ChartCursor } from "./chart_cursor.ts";
+import { exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
+import { ChartCursor, drawTable } from "./chart_readout.ts";
 import { card, element, say } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
-import { listen } from "./gestures.ts";
-import { type Points, doubtOf, firstIn, join, lastIn, nearest } from "./points.ts";
-import { type Charted, charted, keepsHistory } from "./quantities.ts";
-import { type Range, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
-import { TEXT } from "./strings.ts";
+import { chartControls, listen } from "./gestures.ts";
+import { type Points, doubtOf, join, nearest } from "./points.ts";
+import { type Charted, charted, quantityOf } from "./quantities.ts";
+import { type Range, type Seen, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
-import { palette } from "./theme.ts";
 import { type Fetch, Tiles } from "./tiles.ts";
 
 /** Milliseconds that hands must rest before finer points are asked for. */
@@ -21,28 +17,40 @@ const REST = 140;
 
 /** Seconds between two questions for the events of a battery. */
 const EVENTS_AGAIN = 300;
-
-interface Seen {
-  readonly range: Range | null;
-  readonly span: Span;
-}
+const EVENTS: Record<string, string> = { full: "full", empty: "empty", synchronised: "set" };
 
 export class Charts {
-  readonly element: HTMLElement;
-  private readonly area: HTMLElement;
   private readonly title = element("p", { class: "card__span", id: "charts-span" });
   private readonly note = element("p", { class: "quiet charts__note" });
-  private readonly details: HTMLDetailsElement;
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
-  private readonly controls: ReturnType<typeof chartControls>;
-  private readonly exports: Record<Format, HTMLAnchorElement> = {
-    csv: element("a", { download: true }, "CSV"),
-    parquet: element("a", { download: true }, "Parquet"),
-  };
+  private readonly details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, "Show these charts as a table"), this.table);
+  private readonly controls = chartControls(
+    { page: (parts) => this.page(parts), zoomHere: (factor) => this.zoomHere(factor) },
+    (range) => this.setRange(range),
+  );
+  private readonly exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
   private readonly strips: Strip[] = [];
   private readonly cursor = new ChartCursor(() => ({ strips: this.strips, points: this.points, span: this.span, width: this.area.clientWidth }));
+  private readonly area = element(
+    "div",
+    { class: "charts__area", tabindex: "0", role: "group", "aria-roledescription": "charts", "aria-label": "Charts of the battery", "aria-describedby": "charts-help charts-span" },
+    this.cursor.label,
+  );
+  readonly element = card(
+    "history",
+    "History",
+    [element("div", { class: "card__told" }, this.title, this.note), this.controls.moves, this.controls.ranges],
+    element(
+      "p",
+      { class: "only-read", id: "charts-help" },
+      "Left and right arrow keys move along the points, plus and minus zoom, Page Up and Page Down move in time, Home and End go to the first and last point.",
+    ),
+    this.area,
+    this.cursor.spoken,
+    element("div", { class: "charts__foot" }, this.details, element("p", { class: "exports" }, "Save as ", this.exports.csv, " ", this.exports.parquet)),
+  );
   private quantities: readonly Charted[] = [];
-  private tiles: Tiles;
+  private tiles = this.makeTiles();
   private points: Points = { time: [], lines: {}, resolution: 0 };
   private meter = "";
   private first: number | null = null;
@@ -61,30 +69,11 @@ export class Charts {
     private readonly recent: (meter: string) => readonly Reading[],
     private readonly seen: (seen: Seen) => void,
   ) {
-    this.tiles = this.makeTiles();
-    const named = { "aria-roledescription": "charts", "aria-label": TEXT.charts, "aria-describedby": "charts-help charts-span" };
-    this.area = element("div", { class: "charts__area", tabindex: "0", role: "group", ...named }, this.cursor.label);
-    this.details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, TEXT.asTable), this.table);
-    this.controls = chartControls({
-      range: (range) => this.setRange(range),
-      page: (parts) => this.page(parts),
-      zoom: (factor) => this.zoomHere(factor),
-    });
-    const exports = element("p", { class: "exports" }, `${TEXT.save} `, this.exports.csv, " ", this.exports.parquet);
-    this.element = card(
-      "history",
-      TEXT.history,
-      [element("div", { class: "card__told" }, this.title, this.note), this.controls.moves, this.controls.ranges],
-      element("p", { class: "only-read", id: "charts-help" }, TEXT.chartsHelp),
-      this.area,
-      this.cursor.spoken,
-      element("div", { class: "charts__foot" }, this.details, exports),
-    );
     this.listen();
   }
 
   /** Shows another meter, at a stretch or a range that ends now. */
-  setMeter(meter: string, first: number | null, seen: { range: Range | null; span?: Span }): void {
+  setMeter(meter: string, first: number | null, seen: Seen): void {
     if (this.strips.length === 0) this.makeStrips();
     if (meter !== this.meter) {
       this.tiles.stop();
@@ -103,7 +92,7 @@ export class Charts {
 
   private makeStrips(): void {
     this.quantities = charted();
-    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity, this.span, palette())));
+    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity, this.span)));
     this.area.prepend(...this.strips.map((strip) => strip.element));
   }
 
@@ -146,13 +135,13 @@ export class Charts {
     this.marked = { meter, asked: time };
     const events = await getEvents(meter, this.first ?? 0, time).catch((): readonly BatteryEvent[] => []);
     if (meter !== this.meter) return;
-    const marks = events.map(({ time, event }) => ({ time: timeOf(time) ?? 0, label: TEXT.estimate.events[event] ?? event }));
+    const marks = events.map(({ time, event }) => ({ time: timeOf(time) ?? 0, label: EVENTS[event] ?? event }));
     this.strips.find(({ quantity }) => quantity.key === "state_of_charge")?.setMarks(marks);
   }
 
-  setColors(): void {
-    const colors = palette();
-    for (const strip of this.strips) strip.setColors(colors);
+  /** Draws everything anew in other colours. */
+  redraw(): void {
+    for (const strip of this.strips) strip.redraw();
   }
 
   /** A day, but an hour where there is hardly more. */
@@ -207,10 +196,7 @@ export class Charts {
   private draw(): void {
     this.frame = 0;
     this.points = join(this.tiles.pieces(this.span), this.quantities.map(({ key }) => key), this.recent(this.meter));
-    for (const strip of this.strips) {
-      strip.setSpan(this.span);
-      strip.setPoints(this.points);
-    }
+    for (const strip of this.strips) strip.show(this.span, this.points);
     this.layOut();
     this.cursor.show();
     this.tell();
@@ -240,17 +226,15 @@ export class Charts {
     say(this.title, spanText(this.span.from, this.span.to));
     this.controls.show(this.range, this.follows, isWidest(this.span, this.limits()));
     const { resolution, time } = this.points;
-    let text: string = resolution > 0 ? TEXT.averages(averages(resolution)) : TEXT.singleReadings;
-    if (this.failed !== "") text = TEXT.notice.historyFailed(this.failed);
-    else if (time.length === 0) text = this.tiles.isBusy ? TEXT.loadingFiner : TEXT.notice.noHistory;
-    else if (this.first !== null && now() - this.first < 600) text = TEXT.notice.young(point(this.first, 60));
+    let text: string = resolution > 0 ? `${averages(resolution)} averages` : "Single readings";
+    if (this.failed !== "") text = `The charts could not be loaded. ${this.failed}`;
+    else if (time.length === 0) text = this.tiles.isBusy ? "Loading…" : "There is no history yet; the charts begin with the first readings.";
+    else if (this.first !== null && now() - this.first < 600) text = `The history begins at ${point(this.first, 60)}; the charts fill as readings come.`;
     say(this.note, text);
     this.element.classList.toggle("is-loading", this.timer !== 0 || this.tiles.isBusy);
     this.element.setAttribute("data-points", String(time.length));
     this.element.setAttribute("data-resolution", String(resolution));
-    for (const format of ["csv", "parquet"] as const) {
-      this.exports[format].href = exportAddress(this.meter, this.span, format);
-    }
+    for (const [format, link] of Object.entries(this.exports)) link.href = exportAddress(this.meter, this.span, format);
   }
 
   private listen(): void {
@@ -277,18 +261,17 @@ export class Charts {
 
   private drawTable(): void {
     if (!this.details.open) return;
-    this.table.setAttribute("aria-label", TEXT.chartTable(spanText(this.span.from, this.span.to)));
-    drawTable(this.table, this.quantities, this.points, this.span, firstIn(this.points, this.span), lastIn(this.points, this.span));
+    drawTable(this.table, this.quantities, this.points, this.span);
   }
 
   private makeTiles(): Tiles {
     const fetch: Fetch = (tile, signal) => {
-      const kept = this.quantities.flatMap(({ key }) => [key, doubtOf(key)]).filter(keepsHistory);
+      const kept = this.quantities.flatMap(({ key }) => [key, doubtOf(key)]).filter((key) => quantityOf(key).history);
       return getHistory(this.meter, kept, tile, this.area.clientWidth > 700 ? 1200 : 600, signal);
     };
     const tiles: Tiles = new Tiles(fetch, now, (error) => {
       if (tiles !== this.tiles) return;
-      this.failed = error === null ? "" : reasonOf(error, TEXT.notice.tryAgain);
+      this.failed = error === null ? "" : reasonOf(error, "It is tried again by itself.");
       if (error !== null) window.setTimeout(() => this.update(), 10_000);
       if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
     });

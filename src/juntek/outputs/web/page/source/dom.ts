@@ -20,6 +20,16 @@ export function card(id: string, title: string, beside: Child[], ...children: Ch
   return element("section", { class: `card ${id}`, id, "aria-labelledby": `${id}-title` }, head, ...children);
 }
 
+/** One of a few, as a row of buttons. */
+export function choice<T extends string>(label: string, texts: Readonly<Record<T, string>>, chosen: (name: T) => void): { element: HTMLElement; show(name: T | null): void } {
+  const names = Object.keys(texts) as T[];
+  const buttons = names.map((name) => element("button", { type: "button", click: () => chosen(name) }, texts[name]));
+  return {
+    element: element("div", { class: "choice", role: "group", "aria-label": label }, ...buttons),
+    show: (chosen) => names.forEach((name, index) => buttons[index]?.setAttribute("aria-pressed", String(name === chosen))),
+  };
+}
+
 /** Returns a table; of each row the first cell is its head. */
 export function table(caption: HTMLElement, heads: readonly string[], rows: readonly (readonly [string, ...HTMLElement[]])[]): HTMLTableElement {
   const head = element("tr", {}, ...heads.map((label) => element("th", { scope: "col" }, label)));
@@ -27,11 +37,12 @@ export function table(caption: HTMLElement, heads: readonly string[], rows: read
   return element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
-/** Names and their values. */
-export type Facts = readonly (readonly [string, string])[];
+/** Names and their values; null where there is nothing to be said. */
+export type Facts = readonly (readonly [string, string | null])[];
 
 /** Shows names and values in a list; one that only says another value keeps its place, so that what is marked stays marked. */
-export function showFacts(list: HTMLElement, rows: Facts): HTMLElement {
+export function showFacts(list: HTMLElement, facts: Facts): HTMLElement {
+  const rows = facts.filter(([, value]) => value !== null);
   const names = [...list.querySelectorAll("dt")].map((name) => name.textContent);
   if (names.join("\n") !== rows.map(([name]) => name).join("\n")) {
     fill(list, ...rows.map(([name]) => element("div", { class: "fact" }, element("dt", {}, name), element("dd"))));
@@ -62,4 +73,31 @@ function make<E extends Element>(made: E, properties: Properties, children: Chil
 
 function isThere(child: Child): child is Node | string {
   return child !== null && child !== undefined && child !== false;
+}
+
+/** The few drawings of the page: strokes in the colour of the text, hidden from screen readers. */
+const SHAPES = {
+  sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4",
+  moon: "M20 14.2A8.2 8.2 0 0 1 9.8 4a8.2 8.2 0 1 0 10.2 10.2z",
+  house: "M4 11.2 12 4.5l8 6.7M6.2 9.6V19.5h11.6V9.6M12.6 11.2l-2.2 3.2h3.2l-2.2 3.1",
+  plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
+  left: "M14.5 5.5 8 12l6.5 6.5",
+  right: "M9.5 5.5 16 12l-6.5 6.5",
+  check: "m5.5 12.5 4.3 4.3L18.5 8",
+  clock: "M12 4.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15M12 8v4.3l2.8 1.7",
+  alert: "M12 5.5v8M12 18v.2",
+  cross: "m7 7 10 10M17 7 7 17",
+} as const;
+
+export function icon(name: keyof typeof SHAPES): SVGSVGElement {
+  return drawn(
+    "svg",
+    { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" },
+    drawn("path", { d: SHAPES[name] }),
+  );
+}
+
+export function iconButton(label: string, name: keyof typeof SHAPES, click: () => void): HTMLButtonElement {
+  return element("button", { type: "button", class: "round", "aria-label": label, title: label, click }, icon(name));
 }

@@ -1,5 +1,6 @@
 /** Numbers and times as people read them; rule: pure, and the digits are those of the quantity table. */
 
+
 export const NOTHING = "–";
 const MINUS = "\u2212";
 const SPACE = "\u00a0";
@@ -18,11 +19,14 @@ export function measure(value: number | null | undefined, digits: number, unit: 
   return text === NOTHING || unit === "" ? text : text + SPACE + unit;
 }
 
-/** A value in two parts, so that a unit can be set smaller than its number. */
-export interface Parts {
-  readonly number: string;
-  readonly unit: string;
+/** From one value to another; nothing where they read the same. */
+export function between(low: number | null, high: number | null, digits: number, unit = ""): string {
+  const [from, to] = [number(low, digits), number(high, digits)];
+  return low === null || high === null || from === to ? "" : `${from} to ${measure(high, digits, unit)}`;
 }
+
+/** A value in two parts, so that a unit can be set smaller than its number. */
+export type Parts = Readonly<{ number: string; unit: string }>;
 
 /** W below 10 kW, kW above; one digit where it matters. */
 export function power(value: number | null | undefined): Parts {
@@ -76,8 +80,8 @@ export function averages(resolution: number): string {
 }
 
 /** A number of things, with the one or the many of them. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${number(count, 0)} ${count === 1 ? one : many}`;
+export function counted(count: number, one: string): string {
+  return `${number(count, 0)} ${one}${count === 1 ? "" : "s"}`;
 }
 
 const HOURS_24 = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hour12 !== true;
@@ -168,4 +172,34 @@ export function isoDate(time: number): string {
 function group(text: string): string {
   const [whole = "", rest] = text.split(".");
   return whole.replace(/\B(?=(\d{3})+$)/g, "\u202f") + (rest ? `.${rest}` : "");
+}
+
+/** Round numbers along an axis: never one label twice, and three at least. */
+export interface Ticks {
+  readonly low: number;
+  readonly high: number;
+  readonly step: number;
+  /** Digits that tell one from the next. */
+  readonly digits: number;
+}
+
+const STEPS = [1, 2, 2.5, 5];
+
+/** Returns the closest round ends around two values with two to `most` steps between them; `most` is 3 or more. */
+export function ticksOf(from: number, to: number, most: number): Ticks {
+  const least = Math.max(to - from, 1e-9) / most;
+  for (let size = Math.floor(Math.log10(least)); ; size++) {
+    for (const part of STEPS) {
+      const step = part * 10 ** size;
+      const [first, last] = [Math.floor(from / step + 1e-9), Math.ceil(to / step - 1e-9)];
+      if (last - first > most) continue;
+      const digits = Math.max(0, (part === 2.5 ? 1 : 0) - size);
+      return { low: first * step, high: Math.max(last, first + 2) * step, step, digits };
+    }
+  }
+}
+
+/** Returns the value of every line. */
+export function linesOf({ low, high, step }: Ticks): number[] {
+  return Array.from({ length: Math.round((high - low) / step) + 1 }, (_, index) => low + index * step);
 }

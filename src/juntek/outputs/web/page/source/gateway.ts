@@ -93,16 +93,14 @@ export class Gateway {
   }
 
   private lock(): void {
-    this.events?.close();
-    this.events = null;
+    this.hangUp();
     this.needsPassword = true;
     this.goneSince = null;
     this.changed("session");
   }
 
   private lose(): void {
-    this.events?.close();
-    this.events = null;
+    this.hangUp();
     this.retry = now() + 3;
     if (this.goneSince === null) {
       this.goneSince = now();
@@ -110,20 +108,23 @@ export class Gateway {
     }
   }
 
+  private hangUp(): void {
+    this.events?.close();
+    this.events = null;
+  }
+
   private listen(): void {
-    const events = new EventSource("api/live", { withCredentials: true });
+    const events = new EventSource("api/live");
     this.events = events;
     events.addEventListener("update", (event) => this.hear(JSON.parse(event.data as string) as LiveUpdate));
-    events.addEventListener("gateway", (event) => this.hearGateway(event.data as string));
+    events.addEventListener("gateway", (event) => {
+      this.heard = now();
+      this.health = JSON.parse(event.data as string) as Health;
+      this.changed("gateway");
+    });
     events.addEventListener("error", () => {
       if (this.events === events) this.lose();
     });
-  }
-
-  private hearGateway(data: string): void {
-    this.heard = now();
-    this.health = JSON.parse(data) as Health;
-    this.changed("gateway");
   }
 
   private hear(update: LiveUpdate): void {
@@ -152,11 +153,7 @@ export class Gateway {
   private watch(): void {
     if (this.needsPassword) return;
     const time = now();
-    if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) {
-      this.events?.close();
-      this.events = null;
-      return;
-    }
+    if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) return this.hangUp();
     if (this.goneSince !== null || !this.known) {
       if (time >= this.retry) {
         this.retry = time + 3;
@@ -168,6 +165,4 @@ export class Gateway {
   }
 }
 
-function names(meters: readonly Meter[]): string {
-  return meters.map((meter) => meter.name).join("\n");
-}
+const names = (meters: readonly Meter[]): string => meters.map((meter) => meter.name).join("\n");

@@ -1,31 +1,39 @@
 /** The gateway, and how everything does that its readings go to; rule: shown only while the gateway itself tells it. */
 
-import type { Health } from "api-types";
-import { card, element, fill, say } from "./dom.ts";
-import { seconds } from "./format.ts";
-import { icon } from "./icons.ts";
-import { type Receiver, receiversOf } from "./receivers.ts";
-import { TEXT } from "./strings.ts";
+import type { Health, SinkHealth } from "api-types";
+import { card, element, fill, icon, say } from "./dom.ts";
+import { counted, seconds } from "./format.ts";
 
+/** What is drawn before a receiver's name. */
 const ICONS = { well: "check", starting: "clock", behind: "clock", trouble: "alert", away: "cross" } as const;
+type Mark = keyof typeof ICONS;
+
+export type Receiver = ReturnType<typeof receiversOf>[number];
+
+/** What an owner calls each kind of receiver. */
+const RECEIVERS: Readonly<Record<string, string>> = {
+  mqtt: "MQTT broker",
+  history: "History",
+  timeseries: "Time-series database",
+  metrics: "Metrics endpoint",
+};
+
+/** Seconds from which on a receiver is called behind. */
+const LATE = 60;
 
 export class GatewayCard {
-  readonly element: HTMLElement;
   private readonly about = element("p", { class: "card__told quiet" });
   private readonly list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" });
-  private readonly none = element("p", { class: "quiet" }, TEXT.receiversNone);
+  private readonly none = element("p", { class: "quiet" }, "Readings go to this page only.");
+  readonly element = card("gateway", "Gateway", [this.about], element("h3", { id: "receivers-title" }, "Outputs"), this.list, this.none);
   private shown = "";
-
-  constructor() {
-    this.element = card("gateway", TEXT.gateway, [this.about], element("h3", { id: "receivers-title" }, TEXT.receivers), this.list, this.none);
-  }
 
   /** `isGone`: the gateway does not answer, so that nobody knows how anything does. */
   show(health: Health | null, isGone: boolean): void {
     this.element.hidden = health === null || isGone;
     if (health === null || isGone) return;
     const { version, uptime, sinks } = health;
-    say(this.about, `${TEXT.product} ${version}, ${TEXT.running(seconds(uptime))}`);
+    say(this.about, `juntek ${version}, running for ${seconds(uptime)}`);
     const receivers = receiversOf(sinks);
     const state = JSON.stringify(receivers);
     if (state === this.shown) return;
@@ -46,3 +54,48 @@ function receiver({ sink, name, mark, state, missed, error }: Receiver): HTMLEle
     element("div", { class: "receiver__told" }, line("name", name), line("state", state), line("missed", missed), line("error", error)),
   );
 }
+
+/** Says in words how everything does that readings go to, but of the page itself; of what is well little is said. */
+export function receiversOf(sinks: Readonly<Record<string, SinkHealth>>) {
+  return Object.entries(sinks)
+    .filter(([sink]) => sink !== "web")
+    .map(([sink, health]) => ({
+      sink,
+      name: nameOf(sink),
+      ...stateOf(health),
+      missed: missed(health),
+      error: health.error ?? "",
+    }));
+}
+
+/** The name of a kind stands before that of one of the kind. */
+function nameOf(sink: string): string {
+  const [kind = "", ...rest] = sink.split(" ");
+  return [RECEIVERS[kind] ?? kind, ...rest].join(" ");
+}
+
+function stateOf({ connected, lag, error }: SinkHealth): { mark: Mark; state: string } {
+  const behind = lag < LATE ? "" : `${roughly(lag)} behind`;
+  if (!connected && error === null) return { mark: "starting", state: "Starting" };
+  if (!connected) return { mark: "away", state: join("Not working", behind) };
+  if (behind !== "") return { mark: "behind", state: join(behind, "being sent") };
+  return error === null ? { mark: "well", state: "Up to date" } : { mark: "trouble", state: "Problem" };
+}
+
+function missed({ refused, lost }: SinkHealth): string {
+  const parts = [
+    refused > 0 ? `${counted(refused, "reading")} refused` : "",
+    lost > 0 ? `${counted(lost, "reading")} lost` : "",
+  ].filter(Boolean);
+  return parts.length === 0 ? "" : `${join(...parts)} since the gateway started`;
+}
+
+/** A length of time by its largest part only: nobody needs to know more, and it does not change all the time. */
+export function roughly(length: number): string {
+  const minutes = Math.round(length / 60);
+  const hours = Math.round(length / 3600);
+  if (minutes < 60) return counted(minutes, "minute");
+  return hours < 48 ? counted(hours, "hour") : counted(Math.round(length / 86_400), "day");
+}
+
+const join = (...parts: string[]): string => parts.filter(Boolean).join(", ");

@@ -1,7 +1,10 @@
 /**
- * Hands on the charts: wheel, drag, pinch, tap and keys; rule: it only says what was meant, in pixels from the left of
- * the plot, and never takes the wheel from a page that is being scrolled.
+ * Hands on the charts: wheel, drag, pinch, tap, keys, and a button for every gesture; rule: it only says what was meant,
+ * in pixels from the left of the plot, and never takes the wheel from a page that is being scrolled.
  */
+
+import { choice, element, iconButton } from "./dom.ts";
+import { RANGES, type Range } from "./span.ts";
 
 interface Meant {
   /** Length times factor, around a place. */
@@ -128,4 +131,27 @@ function listenToPointers(area: HTMLElement, placeOf: (clientX: number) => numbe
     event.preventDefault();
     meant.zoom(0.5, placeOf(event.clientX));
   });
+}
+
+/** The buttons above the charts. */
+export function chartControls(meant: Pick<Meant, "page" | "zoomHere">, choose: (range: Range) => void) {
+  const ranges = choice("Length of time shown", RANGES, choose);
+  const later = iconButton("Later", "right", () => meant.page(0.8));
+  const wider = iconButton("Zoom out", "minus", () => meant.zoomHere(2));
+  return {
+    ranges: ranges.element,
+    moves: element(
+      "div",
+      { class: "moves", role: "group", "aria-label": "Move and zoom" },
+      iconButton("Earlier", "left", () => meant.page(-0.8)),
+      later,
+      wider,
+      iconButton("Zoom in", "plus", () => meant.zoomHere(0.5)),
+    ),
+    show(range: Range | null, follows: boolean, isWidest: boolean): void {
+      ranges.show(range);
+      later.setAttribute("aria-disabled", String(follows));
+      wider.setAttribute("aria-disabled", String(isWidest));
+    },
+  };
 }

@@ -2,21 +2,18 @@
 
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import { getDays, now, signOut, timeOf } from "./api.ts";
-import { add } from "./calendar.ts";
+import { getDays, now, reasonOf, signIn, signOut, timeOf } from "./api.ts";
 import { BatteryCard } from "./battery_card.ts";
 import { Charts } from "./charts.ts";
 import { element, fill, say } from "./dom.ts";
-import { Energy } from "./energy.ts";
+import { Energy, add } from "./energy.ts";
 import { NOTHING, isElsewhere, isoDate, number, zoneName } from "./format.ts";
 import { type Change, Gateway } from "./gateway.ts";
 import { GatewayCard } from "./gateway_card.ts";
 import { MeterCard } from "./meter_card.ts";
 import { ageOf, noticesOf } from "./notices.ts";
-import { readPlace, writePlace } from "./place.ts";
 import { Overview } from "./overview.ts";
-import { signInForm } from "./sign_in.ts";
-import { TEXT } from "./strings.ts";
+import { readPlace, writePlace } from "./span.ts";
 import { themeSwitch } from "./theme.ts";
 
 const gateway = new Gateway((change, meter) => react(change, meter));
@@ -29,20 +26,20 @@ const energy = new Energy();
 const batteryCard = new BatteryCard();
 const meterCard = new MeterCard();
 const gatewayCard = new GatewayCard();
-const noHistory = element("p", { class: "card quiet", id: "no-history", hidden: true }, TEXT.notice.historyOff);
+const noHistory = element("p", { class: "card quiet", id: "no-history", hidden: true }, "No history is kept, so there are no charts; add [history] to the gateway's configuration.");
 
 const zone = element("p", { class: "quiet zone", hidden: true });
 const notices = element("div", { class: "notices", role: "status", "aria-live": "polite" });
-const tabs = element("nav", { class: "tabs", "aria-label": TEXT.meters });
-const leave = element("button", { type: "button", class: "plain", hidden: true, click: () => void signOut().then(() => gateway.look()) }, TEXT.signOut);
-const title = element("h1", { class: "only-read" }, TEXT.product);
+const tabs = element("nav", { class: "tabs", "aria-label": "Meters" });
+const leave = element("button", { type: "button", class: "plain", hidden: true, click: () => void signOut().then(() => gateway.look()) }, "Sign out");
+const title = element("h1", { class: "only-read" }, "juntek");
 const header = element(
   "header",
   { class: "top" },
-  element("span", { class: "brand", translate: "no" }, TEXT.product),
+  element("span", { class: "brand", translate: "no" }, "juntek"),
   tabs,
   leave,
-  themeSwitch(() => charts.setColors()),
+  themeSwitch(() => charts.redraw()),
 );
 const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, batteryCard.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element, zone);
 const body = element("div", { class: "frame" });
@@ -78,7 +75,7 @@ function draw(): void {
   charts.setFirst(timeOf(meter?.first));
   charts.setExports(gateway.health?.exports ?? ["csv"]);
   zone.hidden = !isElsewhere();
-  say(zone, TEXT.zone(zoneName()));
+  say(zone, `All times are those of the gateway, ${zoneName()}.`);
   void lookAtYesterday(time);
   void charts.markEvents(typeof meter?.latest?.["state_of_charge_uncertainty"] === "number");
   charts.tick();
@@ -86,9 +83,9 @@ function draw(): void {
   drawTabs();
   drawNotices(time);
   const charge = meter?.latest?.state_of_charge ?? null;
-  const name = meter?.name ?? TEXT.product;
+  const name = meter?.name ?? "juntek";
   say(title, name);
-  const heading = meter && charge !== null ? `${age === "" ? "" : `(${TEXT.old}) `}${number(charge, 0)} % · ${name}` : name;
+  const heading = meter && charge !== null ? `${age === "" ? "" : "(old) "}${number(charge, 0)} % · ${name}` : name;
   if (document.title !== heading) document.title = heading;
 }
 
@@ -143,7 +140,7 @@ function choose(name: string | null, isNew = false): void {
   chosen = meter?.name ?? null;
   if (!meter || (before === chosen && !isNew)) return;
   const place = readPlace(location.hash);
-  charts.setMeter(meter.name, timeOf(meter.first), place.span ? { range: null, span: place.span } : { range: place.range });
+  charts.setMeter(meter.name, timeOf(meter.first), place);
   if (hasHistory()) energy.setMeter(meter.name);
   remember({ ...place, meter: meter.name });
   draw();
@@ -158,20 +155,44 @@ function remember(place: Parameters<typeof writePlace>[0]): void {
 function showSignIn(): void {
   if (isSignIn) return;
   isSignIn = true;
-  document.title = TEXT.product;
-  fill(body, signInForm(() => void gateway.look()));
-  document.getElementById("password")?.focus();
+  document.title = "juntek";
+  const input = element("input", { type: "password", id: "password", autocomplete: "current-password", required: true });
+  const button = element("button", { type: "submit", class: "primary" }, "Sign in");
+  const trouble = element("p", { class: "trouble", role: "alert" });
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    button.disabled = true;
+    say(trouble, "");
+    try {
+      await signIn(input.value);
+      void gateway.look();
+    } catch (error) {
+      say(trouble, reasonOf(error, "The gateway did not answer; try again."));
+      input.select();
+    }
+    button.disabled = false;
+  };
+  const form = element(
+    "form",
+    { class: "card sign-in", "aria-labelledby": "sign-in-title", submit },
+    element("h1", { id: "sign-in-title" }, "Sign in"),
+    element("p", {}, "This page is protected by a password."),
+    // Password managers look for a name; there is only one here.
+    element("input", { type: "text", autocomplete: "username", value: "juntek", hidden: true, readonly: true }),
+    element("label", { for: "password" }, "Password"),
+    input,
+    trouble,
+    button,
+  );
+  fill(body, element("main", { class: "page page--sign-in", id: "main" }, form));
+  input.focus();
 }
 
 function showPage(): void {
   isSignIn = false;
-  fill(body, element("a", { class: "skip", href: "#main", click: (event: Event) => skip(event) }, TEXT.skip), header, main);
-}
-
-/** The address keeps the meter, so the link may not change it. */
-function skip(event: Event): void {
-  event.preventDefault();
-  main.focus();
+  // The address keeps the meter, so the link may not change it.
+  const skip = (event: Event): void => (event.preventDefault(), main.focus());
+  fill(body, element("a", { class: "skip", href: "#main", click: skip }, "Skip to the battery"), header, main);
 }
 
 document.body.append(body);

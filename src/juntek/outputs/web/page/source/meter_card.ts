@@ -4,31 +4,50 @@ import type { Identity, LinkHealth, Meter, Reading } from "api-types";
 import { now, timeOf } from "./api.ts";
 import { type Facts, element, showFacts } from "./dom.ts";
 import { energy, joined, measure, moment, number, seconds } from "./format.ts";
-import { labelOf, measureOf } from "./quantities.ts";
+import { measureOf, quantityOf } from "./quantities.ts";
 import { SettingsCard } from "./settings_card.ts";
-import { TEXT } from "./strings.ts";
 
-const IDENTITY_UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
+const IDENTITY: Record<string, string> = {
+  model: "Model",
+  family: "Family",
+  sensor: "Sensor",
+  max_voltage: "Highest voltage",
+  max_current: "Highest current",
+  firmware: "Firmware",
+  serial_number: "Serial number",
+  address: "Address",
+};
+const UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
+const SENSORS: Record<string, string> = { shunt: "shunt", hall: "Hall sensor" };
+const MODES: Record<string, string> = { starting: "Starting", listen: "Listens to a display", poll: "Asks the meter", closed: "Closed" };
+
+/** Why bytes of the link were rejected. */
+const REASONS: Record<string, string> = {
+  noise: "Noise between the lines",
+  cut: "Line that ended too early",
+  overlong: "Line that does not end",
+  malformed: "Not a line of a meter",
+  checksum: "Wrong checksum",
+  unknown_command: "Unknown command",
+  unknown_layout: "Line that no model explains",
+  implausible: "Values that cannot be",
+};
 
 export class MeterCard {
-  readonly element: HTMLElement;
-  private readonly unknown = element("p", { class: "quiet" }, TEXT.noIdentity);
+  private readonly unknown = element("p", { class: "quiet" }, "The meter has not said yet what it is; a display that asks it rarely wants to know.");
   private readonly facts = element("dl", { class: "facts" });
   private readonly link = element("dl", { class: "facts" });
   private readonly reasons = element("dl", { class: "facts" });
-  private readonly rejected = element("div", {}, element("h4", {}, TEXT.garbageReasons), this.reasons);
+  private readonly rejected = element("div", {}, element("h4", {}, "Rejected frames by reason"), this.reasons);
   private readonly settings = new SettingsCard();
-
-  constructor() {
-    this.element = element(
-      "section",
-      { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
-      element("h2", { id: "meter-title", class: "only-read" }, TEXT.meter),
-      element("div", { class: "card" }, element("h3", {}, TEXT.meter), this.unknown, this.facts),
-      element("div", { class: "card" }, element("h3", {}, TEXT.link), this.link, this.rejected),
-      this.settings.element,
-    );
-  }
+  readonly element = element(
+    "section",
+    { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
+    element("h2", { id: "meter-title", class: "only-read" }, "Meter"),
+    element("div", { class: "card" }, element("h3", {}, "Meter"), this.unknown, this.facts),
+    element("div", { class: "card" }, element("h3", {}, "Link"), this.link, this.rejected),
+    this.settings.element,
+  );
 
   show(meter: Meter | undefined, token: string | null | undefined): void {
     if (!meter) return;
@@ -37,17 +56,17 @@ export class MeterCard {
     showFacts(this.facts, [...identityRows(meter.identity), ...latelyRows(meter.latest)]);
     showFacts(this.link, linkRows(meter.health));
     const reasons = Object.entries(meter.health.garbage).sort(([, one], [, other]) => other - one);
-    showFacts(this.reasons, reasons.map(([reason, count]) => [TEXT.reasons[reason] ?? reason, number(count, 0)]));
+    showFacts(this.reasons, reasons.map(([reason, count]) => [REASONS[reason] ?? reason, number(count, 0)]));
     this.rejected.hidden = reasons.length === 0;
   }
 }
 
 function latelyRows(reading: Reading | null): Facts {
   return [
-    [TEXT.outputState, measureOf("output_state", reading?.output_state)],
-    [labelOf("internal_resistance"), measureOf("internal_resistance", reading?.internal_resistance)],
-    [TEXT.chargedTotal, joined(energy(reading?.charged_energy))],
-    [TEXT.dischargedTotal, joined(energy(reading?.discharged_energy))],
+    ["Output", measureOf("output_state", reading?.output_state)],
+    [quantityOf("internal_resistance").label, measureOf("internal_resistance", reading?.internal_resistance)],
+    ["Charged, total", joined(energy(reading?.charged_energy))],
+    ["Discharged, total", joined(energy(reading?.discharged_energy))],
   ];
 }
 
@@ -56,20 +75,20 @@ function linkRows(health: LinkHealth): Facts {
   const time = timeOf(health.last_frame);
   const part = (rejected / (frames + rejected)) * 100;
   return [
-    [TEXT.mode, TEXT.modes[health.mode] ?? health.mode],
-    [TEXT.connection, health.connected ? TEXT.connected : TEXT.disconnected],
-    [TEXT.lastFrame, time === null ? TEXT.never : `${moment(time, now())}, ${TEXT.ago(seconds(now() - time))}`],
-    [TEXT.frames, number(frames, 0)],
-    [TEXT.garbage, rejected === 0 ? TEXT.garbageNone : TEXT.garbageShare(number(rejected, 0), measure(part, part < 1 ? 2 : 0, "%"))],
-    [TEXT.reconnects, number(health.reconnects, 0)],
+    ["Mode", MODES[health.mode] ?? health.mode],
+    ["Connection", health.connected ? "open" : "closed"],
+    ["Last frame", time === null ? "none yet" : `${moment(time, now())}, ${seconds(now() - time)} ago`],
+    ["Good frames", number(frames, 0)],
+    ["Rejected frames", rejected === 0 ? "none" : `${number(rejected, 0)} (${measure(part, part < 1 ? 2 : 0, "%")})`],
+    ["Reconnections", number(health.reconnects, 0)],
   ];
 }
 
 function identityRows(identity: Identity | null): Facts {
   if (identity === null) return [];
-  return Object.entries(TEXT.identity).map(([key, label]) => {
+  return Object.entries(IDENTITY).map(([key, label]) => {
     const told = identity[key as keyof Identity];
-    if (typeof told === "number") return [label, measure(told, 0, IDENTITY_UNITS[key] ?? "")];
-    return [label, TEXT.sensors[told] ?? told];
+    if (typeof told === "number") return [label, measure(told, 0, UNITS[key] ?? "")];
+    return [label, SENSORS[told] ?? told];
   });
 }

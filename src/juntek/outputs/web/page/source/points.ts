@@ -1,7 +1,8 @@
 /** Pieces of the past and the last minutes joined to lines that can be drawn; rule: pure; a gap stays a gap. */
 
-import type { Column, Reading } from "api-types";
+import type { Column, QuantityFacts, Reading } from "api-types";
 import { timeOf } from "./api.ts";
+import { between, measure } from "./format.ts";
 import type { Span } from "./span.ts";
 import type { Loaded } from "./tiles.ts";
 
@@ -88,24 +89,21 @@ function push(points: Points, key: string, average: number | null, low: number |
 /** Readings come every second or every few: a gap is what is much longer than usual. */
 function usualStep(time: readonly number[]): number {
   if (time.length < 3) return LONGEST_STEP;
-  const steps = [];
-  for (let index = 1; index < time.length; index++) steps.push((time[index] as number) - (time[index - 1] as number));
-  steps.sort((a, b) => a - b);
+  const steps = time.slice(1).map((one, index) => one - (time[index] as number)).sort((a, b) => a - b);
   return Math.max(15, 5 * (steps[Math.floor(steps.length / 2)] as number));
 }
 
-/** Returns the index of the point nearest to a moment that has a value, or -1. */
-export function nearest(points: Points, time: number): number {
-  const times = points.time;
-  let low = 0;
-  let high = times.length - 1;
-  if (high < 0) return -1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if ((times[middle] as number) < time) low = middle;
-    else high = middle;
-  }
-  return Math.abs((times[low] as number) - time) <= Math.abs((times[high] as number) - time) ? low : high;
+/** What is said of one point of a quantity: its value, and from where to where it went. */
+export function toldAt({ lines }: Points, { key, digits, unit }: QuantityFacts, index: number, unitOfBoth = unit): [value: string, between: string] {
+  const [value, low, high] = (["average", "minimum", "maximum"] as const).map((part) => lines[key]?.[part][index] ?? null);
+  return [value == null ? "no reading" : measure(value, digits, unit), between(low ?? null, high ?? null, digits, unitOfBoth)];
+}
+
+/** Returns the index of the point nearest to a moment, or -1. */
+export function nearest({ time: times }: Points, time: number): number {
+  const after = times.findIndex((one) => one >= time);
+  if (after < 1) return after < 0 ? times.length - 1 : after;
+  return time - (times[after - 1] as number) <= (times[after] as number) - time ? after - 1 : after;
 }
 
 /** Returns the index of the first point of a stretch. */

@@ -2,7 +2,6 @@
 
 import type { ChartFacts, QuantityFacts, Value } from "api-types";
 import { NOTHING, energy, joined, measure, minutes, seconds } from "./format.ts";
-import { TEXT } from "./strings.ts";
 
 export interface Charted extends QuantityFacts {
   readonly chart: ChartFacts;
@@ -16,40 +15,30 @@ export function setQuantities(told: readonly QuantityFacts[]): void {
   for (const quantity of told) known.set(quantity.key, quantity);
 }
 
-export function labelOf(key: string): string {
-  return known.get(key)?.label ?? key.replace(/_/g, " ");
+/** What the gateway says of a quantity; of one that it does not know a name at least. */
+export function quantityOf(key: string): Pick<QuantityFacts, "label" | "unit" | "digits" | "history"> {
+  return known.get(key) ?? { label: key.replace(/_/g, " "), unit: "", digits: 0, history: false };
 }
-
-/** Whether the gateway keeps a history of it. */
-export const keepsHistory = (key: string): boolean => known.get(key)?.history ?? false;
 
 /** Whether the gateway knows it. */
 export const isKnown = (key: string): boolean => known.has(key);
-
-export function unitOf(key: string): string {
-  return known.get(key)?.unit ?? "";
-}
-
-export function digitsOf(key: string): number {
-  return known.get(key)?.digits ?? 0;
-}
 
 /** A value as its quantity is shown: a word by its label, a length of time by its two largest parts. */
 export function measureOf(key: string, value: unknown): string {
   if (typeof value === "string") return known.get(key)?.words[value] ?? value.replace(/_/g, " ");
   if (typeof value !== "number") return NOTHING;
-  const unit = unitOf(key);
+  const { unit, digits } = quantityOf(key);
   if (unit === "min") return minutes(value);
   if (unit === "s") return seconds(value);
-  return unit === "Wh" ? joined(energy(value)) : measure(value, digitsOf(key), unit);
+  return unit === "Wh" ? joined(energy(value)) : measure(value, digits, unit);
 }
 
 /** What a meter is set to, with no more digits than it has; nothing is rounded here. */
 export function settingOf(key: string, value: Value): string {
-  if (value === null) return TEXT.switchedOff;
+  if (value === null) return "off";
   if (typeof value !== "number") return measureOf(key, String(value));
-  const unit = unitOf(key);
-  return measure(value, Number.isInteger(value) && unit !== "V" ? 0 : Math.max(digitsOf(key), 1), unit);
+  const { unit, digits } = quantityOf(key);
+  return measure(value, Number.isInteger(value) && unit !== "V" ? 0 : Math.max(digits, 1), unit);
 }
 
 /** Those that have a chart, in the order of the charts. */

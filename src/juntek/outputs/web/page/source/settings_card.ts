@@ -3,31 +3,41 @@
  * nothing is written that was not shown before, and what the gateway does not allow cannot be entered.
  */
 
-import type { ActionFacts, CommandOutcome, Meter, MeterControls, PlannedChange, Settings, Value } from "api-types";
-import { GatewayError, act, getSettings, getWritten, now, planChanges, reasonOf, timeOf, writeSettings } from "./api.ts";
+import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, PlannedChange, SettingFacts, Settings, Value } from "api-types";
+import { GatewayError, getSettings, getWritten, now, planChanges, reasonOf, timeOf, write } from "./api.ts";
 import { element, fill, showFacts } from "./dom.ts";
 import { moment } from "./format.ts";
-import { labelOf, settingOf, settings as allSettings } from "./quantities.ts";
-import { type Field, type Known, field, item, line, sayChange } from "./setting_fields.ts";
-import { TEXT } from "./strings.ts";
+import { isKnown, quantityOf, settingOf, settings as allSettings } from "./quantities.ts";
+
+/** Where one enters a value, and what was entered. */
+type Field = Readonly<{ control: HTMLElement | null; read: () => Value }>;
+
+/** What is known of something that can be written. */
+type Known = Readonly<{ label: string; unit: string; input: Limits | null }>;
+
+/** What becomes what. */
+type Change = Pick<PlannedChange, "key" | "old" | "new">;
+
+const OUTCOMES = {
+  obeyed: "done, the meter says so",
+  refused: "not done, the meter kept its own value",
+  unknown: "not known, the meter did not say",
+} as const;
+const WORDS: Record<string, string> = { obeyed: "done", refused: "refused", unknown: "not known" };
 
 type Write = (confirmed: readonly string[]) => Promise<readonly CommandOutcome[]>;
 
 export class SettingsCard {
-  readonly element: HTMLElement;
   private readonly panel = element("div", { class: "panel", tabindex: "-1" });
   private readonly written = element("div");
-  private readonly log = element("details", { hidden: true, toggle: () => void this.showLog() }, element("summary", {}, TEXT.control.log), this.written);
+  private readonly log = element("details", { hidden: true, toggle: () => void this.showLog() }, element("summary", {}, "Log of changes"), this.written);
+  readonly element = element("div", { class: "card settings", id: "settings" }, element("h3", {}, "Settings"), this.panel, this.log);
   private readonly known = new Map<string, Known>();
   private meter = "";
   private token = "";
   private shown = "";
   private isBusy = false;
   private last: Settings | null = null;
-
-  constructor() {
-    this.element = element("div", { class: "card settings", id: "settings" }, element("h3", {}, TEXT.settings), this.panel, this.log);
-  }
 
   /** `token` is what this session writes with; null where it may not, undefined before that is known. */
   show(meter: Meter, token: string | null | undefined): void {
@@ -45,15 +55,15 @@ export class SettingsCard {
   /** Shows how it is set; with a button to change it where this session may. */
   private async read(focus = false): Promise<void> {
     this.isBusy = false;
-    const facts = this.last === null ? element("p", { class: "quiet" }, TEXT.noSettings) : showFacts(element("dl", { class: "facts" }), rowsOf(this.last));
-    this.put([element("p", { class: "quiet" }, this.token ? TEXT.control.note : TEXT.settingsNote), facts], focus);
+    const facts = this.last === null ? element("p", { class: "quiet" }, "The meter has not told its settings yet.") : showFacts(element("dl", { class: "facts" }), rowsOf(this.last));
+    this.put([element("p", { class: "quiet" }, this.token ? "As the meter is set." : "As the meter is set. They can only be read here."), facts], focus);
     if (!this.token) return;
     const meter = this.meter;
     const controls = await getSettings(meter).catch(() => null);
     if (!controls?.writable || meter !== this.meter || this.isBusy) return;
     for (const setting of controls.settings) this.known.set(setting.key, { ...setting, input: setting });
     for (const { key, label, argument } of controls.actions) this.known.set(key, { label, unit: argument?.unit ?? "", input: argument });
-    this.panel.append(button(TEXT.control.change, () => this.edit(controls), "primary"));
+    this.panel.append(button("Change…", () => this.edit(controls), "primary"));
   }
 
   private edit(controls: MeterControls): void {
@@ -65,18 +75,18 @@ export class SettingsCard {
       const entered = allowed.map(({ key, value }, index) => ({ key, value, set: (fields[index] as Field).read() }));
       const values = Object.fromEntries(entered.filter(({ value, set }) => set !== value).map(({ key, set }) => [key, set]));
       const changes = Object.keys(values).length === 0 ? [] : await planChanges(this.meter, { values }, this.token);
-      if (changes.length === 0) throw new GatewayError(0, TEXT.control.nothing);
-      return () => this.confirm(changes, (confirmed) => writeSettings(this.meter, values, confirmed, this.token), back);
+      if (changes.length === 0) throw new GatewayError(0, "Nothing is changed yet.");
+      return () => this.confirm(changes, (confirmed) => write(this.meter, "settings", { values }, confirmed, this.token), back);
     };
     const form = element(
       "form",
       { novalidate: true, submit: (event: Event) => (event.preventDefault(), void this.attempt(trouble, review)) },
       ...allowed.map((setting, index) => line(setting, (fields[index] as Field).control)),
       trouble,
-      buttons(element("button", { type: "submit", class: "primary" }, TEXT.control.review), button(TEXT.control.cancel, () => void this.read(true))),
+      buttons(element("button", { type: "submit", class: "primary" }, "Review changes"), button("Cancel", () => void this.read(true))),
     );
     const actions = controls.actions.filter((action) => action.allowed).map((action) => this.action(action, () => back()));
-    const parts = actions.length === 0 ? [form] : [form, element("h4", {}, TEXT.control.actions), ...actions];
+    const parts = actions.length === 0 ? [form] : [form, element("h4", {}, "Actions"), ...actions];
     const back = (): void => this.put(parts, true);
     back();
   }
@@ -89,9 +99,9 @@ export class SettingsCard {
     const prepare = async (): Promise<() => void> => {
       const value = read();
       const changes = await planChanges(this.meter, { action: { [key]: value } }, this.token);
-      return () => this.confirm(changes, (confirmed) => act(this.meter, key, value, confirmed, this.token), back);
+      return () => this.confirm(changes, (confirmed) => write(this.meter, `actions/${encodeURIComponent(key)}`, { value }, confirmed, this.token), back);
     };
-    const go = button(TEXT.control.prepare, () => void this.attempt(trouble, prepare), "secondary", `${TEXT.control.prepare} ${label}`);
+    const go = button("Do it…", () => void this.attempt(trouble, prepare), "secondary", `Do it… ${label}`);
     return line(action, element("span", { class: "entry" }, control, go, trouble));
   }
 
@@ -107,25 +117,25 @@ export class SettingsCard {
       const outcomes = await write([...typed.keys()]);
       return () => this.tell(outcomes);
     };
-    const go = button(TEXT.control.write, () => void this.attempt(trouble, writeAll), "primary");
+    const go = button("Write to the meter", () => void this.attempt(trouble, writeAll), "primary");
     const check = (): void => void (go.disabled = [...typed].some(([key, input]) => input.value.trim() !== key));
     check();
     const items = changes.map((change) => {
       const input = typed.get(change.key);
-      const confirm = input ? element("label", { class: "confirm", for: input.id }, TEXT.control.type(change.key), input) : null;
+      const confirm = input ? element("label", { class: "confirm", for: input.id }, `Dangerous: type ${change.key} to confirm`, input) : null;
       return item(change.label, { "data-risk": change.risk }, [this.said(change)], change.warning, confirm);
     });
-    this.put([element("h4", {}, TEXT.control.plan), list(items), trouble, buttons(go, button(TEXT.control.back, back))], true);
+    this.put([element("h4", {}, "This will be written to the meter"), list(items), trouble, buttons(go, button("Back", back))], true);
   }
 
   private tell(outcomes: readonly CommandOutcome[]): void {
-    const items = outcomes.map((one) => item(one.label, { "data-outcome": one.outcome }, [this.said(one), TEXT.control.outcomes[one.outcome]], one.detail));
-    const done = button(TEXT.control.done, () => void this.read(true), "primary");
-    this.put([element("h4", {}, TEXT.control.result), element("div", { role: "status" }, list(items)), buttons(done)], true);
+    const items = outcomes.map((one) => item(one.label, { "data-outcome": one.outcome }, [this.said(one), OUTCOMES[one.outcome]], one.detail));
+    const done = button("Done", () => void this.read(true), "primary");
+    this.put([element("h4", {}, "What became of it"), element("div", { role: "status" }, list(items)), buttons(done)], true);
     void this.showLog();
   }
 
-  private said(change: { key: string; old: Value; new: Value }): string {
+  private said(change: Change): string {
     return sayChange(change, this.known.get(change.key) ?? { unit: "", input: null });
   }
 
@@ -139,7 +149,7 @@ export class SettingsCard {
       const show = await work();
       if (meter === this.meter) show();
     } catch (error) {
-      trouble.textContent = reasonOf(error, TEXT.control.failed);
+      trouble.textContent = reasonOf(error, "The gateway did not answer; whether anything was written, the log tells.");
     }
     this.panel.removeAttribute("aria-busy");
   }
@@ -148,11 +158,11 @@ export class SettingsCard {
     if (!this.log.open) return;
     const written = await getWritten(this.meter).catch(() => []);
     const items = written.map((one) => {
-      const by = TEXT.control.by(moment(timeOf(one.time) ?? 0, now()), one.who);
-      const label = this.known.get(one.key)?.label ?? labelOf(one.key);
-      return item(label, { "data-outcome": one.outcome }, [this.said(one), TEXT.control.words[one.outcome] ?? one.outcome], by);
+      const by = `${moment(timeOf(one.time) ?? 0, now())}, by ${one.who}`;
+      const label = this.known.get(one.key)?.label ?? quantityOf(one.key).label;
+      return item(label, { "data-outcome": one.outcome }, [this.said(one), WORDS[one.outcome] ?? one.outcome], by);
     });
-    fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, TEXT.control.logEmpty) : list(items));
+    fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, "Nothing has been changed yet.") : list(items));
   }
 
   private put(parts: readonly Node[], focus: boolean): void {
@@ -175,3 +185,60 @@ function button(label: string, click: () => void, kind = "secondary", name = "")
 const buttons = (...all: HTMLElement[]): HTMLElement => element("p", { class: "buttons" }, ...all);
 const list = (items: HTMLElement[]): HTMLElement => element("ul", { class: "changes" }, ...items);
 const makeTrouble = (): HTMLElement => element("p", { class: "trouble", role: "alert" });
+
+/** One of the choices, a number, or nothing for what is switched off. */
+function field(key: string, { unit, minimum, maximum, step, choices }: Limits, value: Value, canBeOff = false): Field {
+  const id = `entry-${key}`;
+  if (choices !== null) {
+    const options = choices.map((choice) => element("option", { selected: choice.value === value }, choice.label));
+    const select = element("select", { id }, ...options);
+    return { control: element("span", { class: "entry" }, select), read: () => choices[select.selectedIndex]?.value ?? null };
+  }
+  const isNumber = typeof value !== "string";
+  const limits = minimum === null || maximum === null ? unit : `${String(minimum)} to ${String(maximum)} ${unit}`;
+  const input = element("input", {
+    id, type: isNumber ? "number" : "text", min: minimum, max: maximum, step: step ?? "any", placeholder: canBeOff && "off", value: value === null ? "" : String(value),
+  });
+  const read = (): Value => {
+    // What is no number reads as empty, and empty is switched off.
+    if (input.validity.badInput) throw new GatewayError(0, "That is not a number.");
+    return input.value === "" ? null : isNumber ? Number(input.value) : input.value;
+  };
+  return { control: element("span", { class: "entry" }, input, element("span", { class: "quiet" }, limits)), read };
+}
+
+/** One setting in its line: what it is, what it does, and where it is entered. */
+function line({ key, label, help, risk }: SettingFacts | ActionFacts, control: HTMLElement | null): HTMLElement {
+  const tag = control?.querySelector("input, select") ? "label" : "span";
+  const name = risk === "dangerous" ? `${label} (dangerous)` : label;
+  const note = help !== "" && element("small", { class: "quiet" }, sentence(help));
+  return element("div", { class: "entry-line", "data-risk": risk }, element(tag, { for: `entry-${key}`, class: "entry-name" }, name, note), control);
+}
+
+/** One change in a list of them: what, from what to what and with what outcome, and what else is to be said. */
+function item(label: string, properties: Record<string, string>, said: readonly string[], note: string, more: Node | null = null): HTMLElement {
+  return element(
+    "li",
+    properties,
+    element("strong", {}, label),
+    element("p", {}, said.filter(Boolean).join(": ")),
+    element("p", { class: "quiet" }, sentence(note)),
+    more,
+  );
+}
+
+/** From what to what; nothing where there is nothing to be said, as of a meter that is to forget its totals. */
+function sayChange({ key, old, new: set }: Change, { unit, input }: Pick<Known, "unit" | "input">): string {
+  const say = (value: Value): string => {
+    const choice = input?.choices?.find((one) => one.value === value);
+    if (choice) return choice.label;
+    return typeof value === "number" && !isKnown(key) ? `${value} ${unit}`.trim() : settingOf(key, value);
+  };
+  if (old === null && set === null) return "";
+  return old === null && !isKnown(key) ? say(set) : `${say(old)} → ${say(set)}`;
+}
+
+/** A few words as a sentence of their own. */
+function sentence(words: string): string {
+  return words === "" ? "" : words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+}

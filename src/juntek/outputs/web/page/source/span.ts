@@ -5,8 +5,8 @@ export interface Span {
   readonly to: number;
 }
 
-export const RANGES = ["hour", "day", "week", "month", "year", "all"] as const;
-export type Range = (typeof RANGES)[number];
+export const RANGES = { hour: "Hour", day: "Day", week: "Week", month: "Month", year: "Year", all: "All" } as const;
+export type Range = keyof typeof RANGES;
 
 const LENGTHS: Record<Exclude<Range, "all">, number> = {
   hour: 3600,
@@ -32,9 +32,12 @@ export function spanOf(range: Range, limits: Span): Span {
 export function rangeOf(span: Span, limits: Span): Range | null {
   if (!endsNow(span, limits)) return null;
   const length = span.to - span.from;
-  const all = spanOf("all", limits);
-  if (Math.abs(length - (all.to - all.from)) < length * 0.005 && !isUsual(length)) return "all";
-  return RANGES.find((range) => range !== "all" && Math.abs(length - LENGTHS[range]) < length * 0.005) ?? null;
+  const away = (range: Range): number => {
+    const { from, to } = spanOf(range, limits);
+    return Math.abs(to - from - length);
+  };
+  const nearest = (Object.keys(RANGES) as Range[]).reduce((one, other) => (away(other) < away(one) ? other : one));
+  return away(nearest) < length * 0.005 ? nearest : null;
 }
 
 /** Returns whether the stretch goes on with the clock. */
@@ -60,9 +63,7 @@ export function isWidest(span: Span, limits: Span): boolean {
   return span.to - span.from >= longest(limits) * 0.999;
 }
 
-function longest(limits: Span): number {
-  return Math.max(limits.to - limits.from, LENGTHS.year);
-}
+const longest = (limits: Span): number => Math.max(limits.to - limits.from, LENGTHS.year);
 
 /** A stretch never passes now, and keeps a part of what there is in view. */
 function keepIn(span: Span, limits: Span): Span {
@@ -71,6 +72,38 @@ function keepIn(span: Span, limits: Span): Span {
   return { from: to - length, to };
 }
 
-function isUsual(length: number): boolean {
-  return Object.values(LENGTHS).some((usual) => Math.abs(length - usual) < 1);
+/** What is looked at: a range that ends now, or else a stretch. */
+export interface Seen {
+  readonly range: Range | null;
+  readonly span?: Span;
+}
+
+/** What the address remembers, so that a link to it shows the same again. */
+interface Place extends Seen {
+  readonly meter: string | null;
+}
+
+export function readPlace(hash: string): Place {
+  const query = new URLSearchParams(hash.replace(/^#/, ""));
+  const meter = query.get("meter");
+  const range = (Object.keys(RANGES) as Range[]).find((name) => name === query.get("range")) ?? null;
+  const from = Date.parse(query.get("from") ?? "") / 1000;
+  const to = Date.parse(query.get("to") ?? "") / 1000;
+  if (Number.isFinite(from) && Number.isFinite(to) && to - from >= 1) return { meter, range: null, span: { from, to } };
+  return { meter, range };
+}
+
+export function writePlace(place: Place): string {
+  const query = new URLSearchParams();
+  if (place.meter !== null) query.set("meter", place.meter);
+  if (place.range) query.set("range", place.range);
+  else if (place.span) {
+    query.set("from", iso(place.span.from));
+    query.set("to", iso(place.span.to));
+  }
+  return `#${query.toString().replace(/%3A/g, ":")}`;
+}
+
+function iso(time: number): string {
+  return new Date(Math.round(time) * 1000).toISOString().replace(".000", "");
 }

@@ -2,28 +2,21 @@
 
 import uPlot from "uplot";
 import { element, say } from "./dom.ts";
-import { clock, clockSeconds, dayMonth, isSameDay, isoDate, measure, month, number, year, zoneName } from "./format.ts";
-import type { Points } from "./points.ts";
+import { type Ticks, clock, clockSeconds, dayMonth, isSameDay, isoDate, linesOf, month, number, ticksOf, year, zoneName } from "./format.ts";
+import { type Points, toldAt } from "./points.ts";
 import type { Charted } from "./quantities.ts";
 import type { Span } from "./span.ts";
-import { TEXT } from "./strings.ts";
-import type { Palette } from "./theme.ts";
-import { type Ticks, linesOf, ticksOf } from "./ticks.ts";
+import { colors } from "./theme.ts";
 
 /** Pixels left of every chart for its numbers, so that all share one axis of time. */
 export const AXIS = 56;
 const RIGHT = 10;
 
 /** Pixels of the axis of time in an area so wide. */
-export function plotWidth(width: number): number {
-  return Math.max(1, width - AXIS - RIGHT);
-}
+export const plotWidth = (width: number): number => Math.max(1, width - AXIS - RIGHT);
 
 /** Something that happened, with a word for it. */
-interface Mark {
-  readonly time: number;
-  readonly label: string;
-}
+type Mark = Readonly<{ time: number; label: string }>;
 
 /** Pixels that a letter of a label takes at most, most of them digits. */
 const LETTER = 7.5;
@@ -49,7 +42,6 @@ export class Strip {
   constructor(
     readonly quantity: Charted,
     private span: Span,
-    private colors: Palette,
   ) {
     this.element = element(
       "div",
@@ -73,17 +65,13 @@ export class Strip {
     this.plot.setSize({ width, height: height + this.timeHeight });
   }
 
-  setSpan(span: Span): void {
+  show(span: Span, points: Points): void {
     this.span = span;
-    this.plot.setScale("x", { min: span.from, max: span.to });
-  }
-
-  setPoints(points: Points): void {
     this.points = points;
     const line = points.lines[this.quantity.key];
     const data = line ? [points.time, line.average, line.minimum, line.maximum] : [[], [], [], []];
     this.plot.setData(data as uPlot.AlignedData, false);
-    this.plot.setScale("x", { min: this.span.from, max: this.span.to });
+    this.plot.setScale("x", { min: span.from, max: span.to });
   }
 
   setMarks(marks: readonly Mark[]): void {
@@ -92,8 +80,8 @@ export class Strip {
     this.plot.redraw(false);
   }
 
-  setColors(colors: Palette): void {
-    this.colors = colors;
+  /** Draws it anew in other colours. */
+  redraw(): void {
     this.plot.redraw(false, true);
   }
 
@@ -103,7 +91,9 @@ export class Strip {
     const left = time === undefined ? -10 : this.plot.valToPos(time, "x");
     const isInside = time !== undefined && left >= 0 && left <= this.plot.over.clientWidth;
     this.plot.setCursor({ left: isInside ? left : -10, top: isInside ? 1 : -10 }, false);
-    this.tell(isInside ? index : -1);
+    const [value, between] = isInside ? toldAt(this.points, this.quantity, index) : ["", ""];
+    say(this.value, value);
+    say(this.between, between);
   }
 
   /** Whether any point has a value; a meter without a probe has no chart of its temperature. */
@@ -111,19 +101,9 @@ export class Strip {
     return this.points.lines[this.quantity.key]?.average.some((value) => value !== null) ?? false;
   }
 
-  private tell(index: number): void {
-    const line = this.points.lines[this.quantity.key];
-    const { digits, unit } = this.quantity;
-    const value = index < 0 ? null : (line?.average[index] ?? null);
-    say(this.value, index < 0 ? "" : value === null ? TEXT.noReading : measure(value, digits, unit));
-    const low = index < 0 ? null : (line?.minimum[index] ?? null);
-    const high = index < 0 ? null : (line?.maximum[index] ?? null);
-    const differs = low !== null && high !== null && number(low, digits) !== number(high, digits);
-    say(this.between, differs ? TEXT.between(number(low, digits), measure(high, digits, unit)) : "");
-  }
-
   private options(): uPlot.Options {
     const none = (): null => null;
+    const axis: uPlot.Axis = { font: FONT, stroke: () => colors["ink-quiet"], grid: { stroke: () => colors.grid, width: 1 }, ticks: { show: false }, gap: 8 };
     return {
       width: 300,
       height: 120,
@@ -136,8 +116,8 @@ export class Strip {
         points: {
           size: (_plot, series) => (series === 1 ? 9 : 0),
           width: (_plot, series) => (series === 1 ? 2 : 0),
-          stroke: () => this.colors.surface,
-          fill: () => this.colors.ink,
+          stroke: () => colors.surface,
+          fill: () => colors.ink,
         },
         // The charts share one cursor, which the gestures move.
         bind: { mousedown: none, mouseup: none, click: none, dblclick: none, mousemove: none, mouseleave: none, mouseenter: none },
@@ -148,23 +128,15 @@ export class Strip {
       },
       axes: [
         {
-          font: FONT,
-          stroke: () => this.colors.quiet,
-          grid: { stroke: () => this.colors.grid, width: 1 },
-          ticks: { show: false },
+          ...axis,
           space: (_plot, _axis, _from, _to, length) => Math.min(76, length / 4),
           size: () => this.timeHeight,
-          gap: 8,
           values: (plot, splits, _axis, _space, increment) =>
             this.timeHeight > 0 ? this.whole(labels(splits, increment), splits, plot.width) : splits.map(() => null),
         },
         {
-          font: FONT,
-          stroke: () => this.colors.quiet,
-          grid: { stroke: () => this.colors.grid, width: 1 },
-          ticks: { show: false },
+          ...axis,
           size: AXIS,
-          gap: 8,
           splits: () => linesOf(this.ticks),
           values: (_plot, splits) => splits.map((value) => number(value, this.ticks.digits)),
         },
@@ -175,7 +147,7 @@ export class Strip {
           stroke: (plot) => this.stroke(plot),
           width: 1.5,
           ...(this.quantity.chart.signed ? { fill: (plot: uPlot) => this.stroke(plot, "26"), fillTo: 0 } : {}),
-          ...(this.quantity.chart.ends ? { fill: () => this.colors.level + "1f", fillTo: 0 } : {}),
+          ...(this.quantity.chart.ends ? { fill: () => colors.level + "1f", fillTo: 0 } : {}),
           points: { show: false },
         },
         { points: { show: false } },
@@ -192,7 +164,7 @@ export class Strip {
     ctx.save();
     ctx.font = FONT.replace("12px", `${11 * devicePixelRatio}px`);
     ctx.textAlign = "left";
-    ctx.fillStyle = this.colors.quiet;
+    ctx.fillStyle = colors["ink-quiet"];
     let free = -Infinity;
     for (const { time, label } of this.marks) {
       if (time < from || time > to) continue;
@@ -208,16 +180,16 @@ export class Strip {
 
   /** The colour of charging above zero and of discharging below it, where the quantity has two sides. */
   private stroke(plot: uPlot, alpha = ""): CanvasGradient | string {
-    if (!this.quantity.chart.signed) return this.colors.level + alpha;
+    if (!this.quantity.chart.signed) return colors.level + alpha;
     const { top, height } = plot.bbox;
     const zero = plot.valToPos(0, "y", true);
     const place = Math.min(Math.max((zero - top) / height, 0), 1);
-    if (!Number.isFinite(place) || height <= 0) return this.colors.charge + alpha;
+    if (!Number.isFinite(place) || height <= 0) return colors.charge + alpha;
     const gradient = plot.ctx.createLinearGradient(0, top, 0, top + height);
-    gradient.addColorStop(0, this.colors.charge + alpha);
-    gradient.addColorStop(place, this.colors.charge + alpha);
-    gradient.addColorStop(place, this.colors.discharge + alpha);
-    gradient.addColorStop(1, this.colors.discharge + alpha);
+    gradient.addColorStop(0, colors.charge + alpha);
+    gradient.addColorStop(place, colors.charge + alpha);
+    gradient.addColorStop(place, colors.discharge + alpha);
+    gradient.addColorStop(1, colors.discharge + alpha);
     return gradient;
   }
 

@@ -1,30 +1,24 @@
 /** Light or dark, as the system says until one chooses; rule: colours live in the style sheet, and are only read here. */
 
-import { element, fill } from "./dom.ts";
-import { icon } from "./icons.ts";
-import { TEXT } from "./strings.ts";
+import { element, fill, icon } from "./dom.ts";
 
-const COLORS = { ink: "--ink", quiet: "--ink-quiet", grid: "--grid", charge: "--charge", discharge: "--discharge", level: "--level", surface: "--surface", ground: "--ground" };
-export type Palette = Readonly<Record<keyof typeof COLORS, string>>;
+/** The colours as they are now, for what is drawn on a canvas. */
+export const colors = { ink: "", "ink-quiet": "", grid: "", charge: "", discharge: "", level: "", surface: "", ground: "" };
 
 const STORED = "juntek.theme";
 const root = document.documentElement;
-
-/** Returns the colours as they are now, for what is drawn on a canvas. */
-export function palette(): Palette {
-  const style = getComputedStyle(root);
-  return Object.fromEntries(Object.entries(COLORS).map(([name, variable]) => [name, style.getPropertyValue(variable).trim()])) as Palette;
-}
 
 /** Returns the switch; `changed` is called after every change, also when the system changes its mind. */
 export function themeSwitch(changed: () => void): HTMLElement {
   const isDark = (): boolean => root.dataset["theme"] === "dark";
   const button = element("button", { type: "button", class: "round", click: () => choose(!isDark(), true) });
   const show = (): void => {
-    button.title = isDark() ? TEXT.theme.toLight : TEXT.theme.toDark;
+    button.title = isDark() ? "Switch to light colours" : "Switch to dark colours";
     button.setAttribute("aria-label", button.title);
     fill(button, icon(isDark() ? "sun" : "moon"));
-    document.querySelector('meta[name="theme-color"]')?.setAttribute("content", palette().ground);
+    const style = getComputedStyle(root);
+    for (const name of Object.keys(colors) as (keyof typeof colors)[]) colors[name] = style.getPropertyValue(`--${name}`).trim();
+    document.querySelector('meta[name="theme-color"]')?.setAttribute("content", colors.ground);
   };
   const choose = (dark: boolean, keep: boolean): void => {
     root.dataset["theme"] = dark ? "dark" : "light";

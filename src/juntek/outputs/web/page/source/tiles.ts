@@ -6,10 +6,8 @@
 import type { History } from "api-types";
 import type { Span } from "./span.ts";
 
-export interface Tile extends Span {
-  readonly level: number;
-  readonly index: number;
-}
+type Place = Readonly<{ level: number; index: number }>;
+export interface Tile extends Span, Place {}
 
 export interface Loaded extends Tile {
   readonly series: History;
@@ -76,21 +74,20 @@ export class Tiles {
 
   /** Returns what is known of a stretch, in the order of time: finest wanted tiles, else the nearest coarser ones. */
   pieces(span: Span): Loaded[] {
-    const level = levelOf(span);
-    return tilesOf(span, level).flatMap((tile) => this.piecesOf(tile));
+    return tilesOf(span).flatMap((tile) => this.piecesOf(tile));
   }
 
   private piecesOf(tile: Tile): Loaded[] {
     const own = this.get(tile);
     if (own) return [own];
     for (let level = tile.level + 1; level < 34; level++) {
-      const found = this.get(tilesOf(middleOf(tile), level)[0] as Tile);
+      const found = this.get({ level, index: Math.floor(tile.index / 2 ** (level - tile.level)) });
       if (found) return [{ ...found, from: Math.max(found.from, tile.from), to: Math.min(found.to, tile.to) }];
     }
     return tilesOf(tile, tile.level - 1).flatMap((half) => this.get(half) ?? []);
   }
 
-  private get(tile: Tile): Loaded | undefined {
+  private get(tile: Place): Loaded | undefined {
     const key = keyOf(tile);
     const found = this.loaded.get(key);
     if (found) {
@@ -129,11 +126,4 @@ export class Tiles {
   }
 }
 
-function keyOf(tile: Tile): string {
-  return `${tile.level}:${tile.index}`;
-}
-
-function middleOf(span: Span): Span {
-  const middle = (span.from + span.to) / 2;
-  return { from: middle, to: middle + 1e-6 };
-}
+const keyOf = ({ level, index }: Place): string => `${level}:${index}`;

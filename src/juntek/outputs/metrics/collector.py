@@ -76,16 +76,8 @@ class Meters(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics, in the order of the tables in `metric`."""
-        families: dict[Metric, Family] = {}
-        for metric in (
-            METER_INFO_METRIC,
-            *READING_METRICS,
-            *SETTING_METRICS,
-            *LINK_METRICS,
-            GATEWAY_INFO_METRIC,
-            *SINK_METRICS,
-        ):
-            families[metric] = _family(metric)
+        of_meters = (METER_INFO_METRIC, *READING_METRICS, *SETTING_METRICS, *LINK_METRICS)
+        families = {metric: _family(metric) for metric in (*of_meters, GATEWAY_INFO_METRIC, *SINK_METRICS)}
         for metric, labels, value in self._samples():
             if metric not in families:  # of a battery that is watched
                 families[metric] = _family(metric)

@@ -1,6 +1,6 @@
-"""The page: made when somebody asks, in a thread; rule: whoever asks, and however often, the gateway goes on reading.
+"""The endpoint: metrics are written when asked for; rule: whoever asks, and however often, the gateway goes on reading.
 
-A page of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, by one
+The text of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, by one
 thread, for all who ask meanwhile; and no more often than leaves most of the time to others.
 """
 
@@ -25,14 +25,14 @@ from juntek.listening.http_server import serve as listen
 from juntek.listening.visitors import Limits
 from juntek.outputs import Context
 from juntek.outputs.metrics import MetricsOptions
-from juntek.outputs.metrics.present import Meters
+from juntek.outputs.metrics.collector import Meters
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
 
 PATH: Final = "/metrics"
 REST: Final = 4
-"""A page is shown again for that many times the time it took to write it."""
+"""They are shown again for that many times the time it took to write them."""
 _TEXT: Final = "text/plain; charset=utf-8"
 PIECE: Final = 64 * 1024
 """Bytes that are handed to a connection at once: of a slow one no more than that waits in memory twice."""
@@ -57,7 +57,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Form(NamedTuple):
-    """How a page is written."""
+    """How metrics are written."""
 
     open_metrics: bool
     packed: bool
@@ -68,7 +68,7 @@ class Form(NamedTuple):
         return openmetrics.CONTENT_TYPE_LATEST if self.open_metrics else CONTENT_TYPE_PLAIN_0_0_4
 
 
-class Page:
+class Endpoint:
     """Writes the metrics of a registry, and answers with them."""
 
     def __init__(self, registry: CollectorRegistry, site: str, hosts: HostCheck) -> None:
@@ -84,7 +84,7 @@ class Page:
         if len(hosts) != 1 or not await self._hosts.knows(hosts[0]):
             await _answer(send, 421, _TEXT, _OTHER_NAME)
         elif scope["method"] not in ("GET", "HEAD"):
-            await _answer(send, 405, _TEXT, b"This page can be read only.\n", {"allow": "GET, HEAD"})
+            await _answer(send, 405, _TEXT, b"Metrics can be read only.\n", {"allow": "GET, HEAD"})
         elif scope["path"] == "/":
             await _answer(send, 200, "text/html; charset=utf-8", self._welcome)
         elif scope["path"] != PATH:
@@ -94,14 +94,14 @@ class Page:
             await self._show(send, _choose_form(scope["headers"]))
 
     async def close(self) -> None:
-        """Wait for the page that is being written, and end the thread."""
+        """Wait for what is being written, and end the thread."""
         await asyncio.to_thread(self._writer.shutdown, cancel_futures=True)
 
     async def _show(self, send: Send, form: Form) -> None:
         try:
             body = await self._get(form)
         except Exception:
-            log.exception("metrics: the page could not be written; please report this.")
+            log.exception("metrics: writing them failed; please report this.")
             await _answer(send, 500, _TEXT, b"Something unexpected happened; the gateway's log says what.\n")
             return
         coding = {"content-encoding": "gzip"} if form.packed else {}
@@ -115,7 +115,7 @@ class Page:
         return (await asyncio.shield(written))[0]
 
     def _write(self, form: Form) -> tuple[bytes, float]:
-        """Return a page, and until when it may be shown again."""
+        """Return the metrics, and until when they may be shown again."""
         begun = time.monotonic()
         write = openmetrics.generate_latest if form.open_metrics else generate_latest
         body: bytes = write(self._registry)
@@ -163,15 +163,15 @@ async def serve(
     registry = CollectorRegistry()
     registry.register(meters)
     ProcessCollector(registry=registry)
-    page = Page(registry, context.site, HostCheck(context.gateway, options.allowed_hosts))
+    endpoint = Endpoint(registry, context.site, HostCheck(context.gateway, options.allowed_hosts))
     address = options.address
 
     async def handle(update: Update) -> None:
         meters.take(update)
 
     try:
-        async with listen(page, address, "metrics.listen", headers=HEADERS, limits=limits):
-            log.info("metrics: the page is at http://%s%s", address.seen_from(context.gateway), PATH)
+        async with listen(endpoint, address, "metrics.listen", headers=HEADERS, limits=limits):
+            log.info("metrics: served at http://%s%s", address.seen_from(context.gateway), PATH)
             yield handle
     finally:
-        await page.close()
+        await endpoint.close()

@@ -1,19 +1,14 @@
-/** The point that all charts mark, and what is said of it; rule: one for all of them, for pointers and for keys. */
+/** What the charts say in words: of the one point that all of them mark, and of all points in a table. */
 
-import { element, say } from "./dom.ts";
-import { measure, point } from "./format.ts";
-import { type Points, firstIn, lastIn } from "./points.ts";
+import { element, fill, say, table } from "./dom.ts";
+import { point, span as spanText } from "./format.ts";
+import { type Points, firstIn, lastIn, toldAt } from "./points.ts";
+import type { Charted } from "./quantities.ts";
 import type { Span } from "./span.ts";
-import { TEXT } from "./strings.ts";
 import { AXIS, type Strip, plotWidth } from "./strip.ts";
 
-interface Shown {
-  readonly strips: readonly Strip[];
-  readonly points: Points;
-  readonly span: Span;
-  /** Pixels from the left of the numbers to the right end. */
-  readonly width: number;
-}
+/** Of the width in pixels a part at the left is for numbers. */
+type Shown = Readonly<{ strips: readonly Strip[]; points: Points; span: Span; width: number }>;
 
 export class ChartCursor {
   readonly label = element("span", { class: "charts__cursor" });
@@ -66,12 +61,28 @@ export class ChartCursor {
     this.show();
     const time = points.time[index];
     if (time === undefined) return;
-    const values = strips
-      .filter((strip) => !strip.element.hidden)
-      .map(({ quantity }) => {
-        const value = points.lines[quantity.key]?.average[index] ?? null;
-        return `${quantity.label} ${value === null ? TEXT.noReading : measure(value, quantity.digits, quantity.unit)}`;
-      });
+    const shown = strips.filter((strip) => !strip.element.hidden);
+    const values = shown.map(({ quantity }) => `${quantity.label} ${toldAt(points, quantity, index)[0]}`);
     say(this.spoken, `${point(time, points.resolution)}: ${values.join(", ")}`);
   }
+}
+
+/** Rows of the table at most, evenly over what is shown. */
+const MOST = 48;
+
+/** Shows the charts as a table, for whoever cannot see them. */
+export function drawTable(place: HTMLElement, quantities: readonly Charted[], points: Points, span: Span): void {
+  const [first, last] = [firstIn(points, span), lastIn(points, span)];
+  const step = Math.ceil((last - first + 1) / MOST);
+  const rows: [string, ...HTMLElement[]][] = [];
+  for (let index = first; index <= last && index < points.time.length; index += step) {
+    const cells = quantities.map((quantity) => {
+      const [value, between] = toldAt(points, quantity, index, "");
+      return element("td", {}, value, between !== "" && element("small", {}, between));
+    });
+    rows.push([point(points.time[index] as number, points.resolution), ...cells]);
+  }
+  const caption = `The charts as numbers, ${spanText(span.from, span.to)}`;
+  place.setAttribute("aria-label", caption);
+  fill(place, table(element("caption", {}, caption), ["Time", ...quantities.map(({ label }) => label)], rows));
 }

@@ -1,0 +1,71 @@
+"""What flowed since the last anchor, by the meter's count and its current; rule: plain numbers, and no judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+
+from juntek.battery.estimate.belief import Look
+
+STILL = 0.005
+"""Ah that a meter has to count in a minute, unless it stands at its end."""
+
+UNSEEN = 0.6
+"""Part (one standard deviation) of what a meter may not have counted at its end in a gap."""
+
+AROUND = 10.0
+"""h in which a whole capacity may flow: in a shorter gap a meter has hardly been at an end far away."""
+
+GAP_ERROR = 0.002
+"""Part of the capacity by which a count over a gap is off."""
+
+LARGEST = 1e6
+"""Of A, Ah, h and V: more is of no battery."""
+
+
+@dataclass(slots=True)
+class Count:
+    """The last reading, and what flowed since the last anchor."""
+
+    voltage: float = 0.0
+    current: float = 0.0
+    remaining: float = 0.0
+    net: float = 0.0
+    charged: float = 0.0
+    """Ah that were counted, and Ah of them that flowed in."""
+    hours: float = 0.0
+    idle: float = 0.0
+    """s in which a small current did not change."""
+    lag: float = 0.0
+    """A, smoothed as the inside of the electrodes follows."""
+    average: float = 0.0
+    """A, smoothed for the times to empty and full."""
+    time: float | None = None
+    typed: float | None = None
+    """Ah that the meter is set to."""
+
+    def over_gap(self, now: float, top: float, hours: float, look: Look, capacity: float) -> tuple[float, float]:
+        """Return the Ah that flowed in a gap, after which the meter says so many, and their standard deviation.
+
+        A meter that stands at its end, 0 or `top`, counts no further, but the battery goes on to its own.
+        """
+        before, highest = self.remaining, max(top, now)
+        above, below = look.deficit - highest + before, capacity - look.deficit - before
+        unseen = max(above, 0.0) / 2 if max(before, now) >= top else 0.0
+        unsure, reach = look.error * capacity, hours * capacity / AROUND
+        missed = UNSEEN * hypot(
+            max(above + unsure, 0.0) * min(reach / max(2 * highest - before - now, STILL), 1.0) ** 2,
+            max(below + unsure, 0.0) * min(reach / max(before + now, STILL), 1.0) ** 2,
+        )
+        return now - before + unseen, hypot(missed, GAP_ERROR * capacity)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there can be such a count: what is saved may have been changed by hand."""
+        sizes = (self.voltage, self.current, self.remaining, self.net, self.hours, self.idle, self.lag, self.average)
+        return (
+            max(map(abs, sizes)) < LARGEST
+            and 0 <= self.charged < LARGEST
+            and self.hours >= 0
+            and 0 < (self.typed or 1) < LARGEST
+        )

@@ -1,0 +1,181 @@
+"""Tables whose first line names their columns; rule: a column that no name explains is left out, and told.
+
+A table has a row for each reading (voltage and current are columns), a row for each value (its name is in a column), or
+frames beside several times, of which only one is theirs.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+
+from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, quantity_of
+from juntek.capture.forms import FRAME_START
+from juntek.capture.series import Series, named
+from juntek.capture.times import LineTimes
+from juntek.exchange import Chunk
+from juntek.quantity import QUANTITIES
+
+_OF_INFLUXDB = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
+"""In a table drawn by InfluxDB 3 times are UTC."""
+_APART = 60.0
+"""s between the parts of one reading in rows that have each a part."""
+_BLANKS = " "
+_DELIMITERS = ("\t", ";", ",", "|", _BLANKS)
+_WHICH = ("entity_id", "_field", "metric", "item", "topic", "sensor", "statistic_id", "series", "name", "item_name")
+_WHAT = ("state", "_value", "value", "payload", "mean", "avg")
+_UNITS = ("unit", "unit_of_measurement")
+_BEGINS = (
+    "start",
+    "start_ts",
+    "start_time",
+    "last_updated",
+    "last_updated_ts",
+    "last_changed_ts",
+    "state_time",
+    "_time",
+)
+_PERIOD = ("_start", "_stop", "start", "stop", "end", "created", "from", "to")
+
+
+class Table:
+    """A table: what its rows say."""
+
+    def __init__(self, names: Sequence[str], delimiter: str, times: LineTimes) -> None:
+        self._delimiter = delimiter
+        self._times = times
+        self._series = Series()
+        self._parts: dict[str, tuple[float, Value]] | None = {}
+        """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
+        self._is_told = False
+        self._take_names(names)
+
+    def _take_names(self, names: Sequence[str]) -> None:
+        self._names = list(names)
+        plain = [name.lower().partition(":")[0] for name in names]
+        self._which = next((plain.index(name) for name in _WHICH if name in plain), None)
+        self._what = next((plain.index(name) for name in _WHAT if name in plain), None)
+        self._unit = next((plain.index(name) for name in _UNITS if name in plain), None)
+        self._columns = [quantity_of(name) for name in names]
+        self._places: dict[str, int] = {}
+        for place, (key, _) in enumerate(self._columns):
+            if key is not None:
+                self._places.setdefault(key, place)
+        for name in _BEGINS:
+            if "time" not in self._places and name in plain:
+                self._places["time"] = plain.index(name)
+        if not self._has_readings():
+            self._find_owned()
+        self._has_frames = self._delimiter == "|" or any(name in _PERIOD for name in plain)
+
+    @classmethod
+    def of(cls, line: str, times: LineTimes) -> Table | None:
+        """Return the table that a line begins; None where its columns have no name of a reading, a value or a frame."""
+        delimiter = next((mark for mark in _DELIMITERS if mark in line.strip()), None)
+        if delimiter is None:
+            return None
+        table = cls(_cells(line, delimiter), delimiter, times)
+        has_time, has_what = "time" in table._places, table._what is not None
+        has_values = has_time and table._which is not None and has_what
+        has_frames = has_time and table._has_frames and ("raw" in table._places or has_what)
+        if delimiter == _BLANKS:
+            return table if has_time and (table._has_readings() or has_values or has_frames) else None
+        return table if table._has_readings() or has_values or has_frames else None
+
+    def _has_readings(self) -> bool:
+        return all(key in self._places for key in NEEDED)
+
+    def _find_owned(self) -> None:
+        """Take the columns of the first meter, where names begin with whose they are."""
+        owned = [owned_quantity(name) for name in self._names]
+        owners = [{key for key, _, whose in owned if whose == owner} for _, _, owner in owned]
+        owner = next((owned[n][2] for n, keys in enumerate(owners) if keys.issuperset(NEEDED)), None)
+        for place, (key, unit, whose) in enumerate(owned):
+            if key is not None and owner is not None and whose == owner and key not in ("time", "raw"):
+                self._places.setdefault(key, place)
+                self._columns[place] = key, unit
+
+    def frames_of(self, line: str) -> str:
+        """Return a row with frames in it as the one time that is theirs, and them."""
+        cells = _cells(line, self._delimiter)
+        place = self._places.get("raw", self._what)
+        time = self._places.get("time")
+        if not self._has_frames or place is None or time is None or max(place, time) >= len(cells):
+            return line
+        has_frame = FRAME_START.search(cells[place].encode("utf-8", "replace")) and "," in cells[place]
+        return f"{self._when(cells[time])} {cells[place]}" if has_frame else line
+
+    def read(self, line: str) -> list[Chunk]:
+        """Return the readings that a row completes."""
+        cells = _cells(line, self._delimiter)
+        if self._which is not None and self._what is not None and not self._has_readings():
+            return self._read_value(cells, self._which, self._what)
+        values: dict[str, Value] = {
+            key: (cells[place], self._columns[place][1])
+            for key, place in self._places.items()
+            if place < len(cells) and cells[place]
+        }
+        time = self._time_of(values)
+        reading = make_reading(values, time)
+        if reading is not None:
+            self._parts = None
+        elif self._parts is not None and time is not None:
+            self._parts |= {key: (time, value) for key, value in values.items()}
+            reading = make_reading({k: part for k, (at, part) in self._parts.items() if abs(time - at) <= _APART}, time)
+        if reading is None:
+            return []
+        self._tell(self._describe())
+        return [Chunk(reading.time, b"", reading)]
+
+    def finish(self) -> list[Chunk]:
+        """Return the readings in values that came one by one."""
+        chunks = self._series.finish()
+        if chunks:
+            self._tell(self._series.describe())
+        return chunks
+
+    def _read_value(self, cells: list[str], which: int, what: int) -> list[Chunk]:
+        if max(which, what) >= len(cells):
+            return []
+        name, value = cells[which], cells[what]
+        if name == self._names[which]:  # the names again, perhaps in another order
+            self._take_names(cells)
+        unit = cells[self._unit] if self._unit is not None and self._unit < len(cells) else ""
+        one = named(name, f"{value} {unit}".strip())
+        place = self._places["time"]
+        if one is None or place >= len(cells):
+            return []
+        return self._series.hold(one, self._time_of({"time": (cells[place], self._columns[place][1])}))
+
+    def _time_of(self, values: dict[str, Value]) -> float | None:
+        when = " ".join(values[key][0] for key in ("date", "time") if key in values)
+        when = self._when(when, is_utc="time" in values and values["time"][1] == "utc")
+        number = float(when) if re.fullmatch(r"\d{10,19}(\.\d+)?", when) else when
+        return self._times.read_value(number) if when else None
+
+    def _when(self, text: str, *, is_utc: bool = False) -> str:
+        is_utc = is_utc or (self._delimiter == "|" and _OF_INFLUXDB.fullmatch(text) is not None)
+        return f"{text} UTC" if is_utc else text
+
+    def _tell(self, remark: str) -> None:
+        if not self._is_told:
+            self._is_told = True
+            self._times.remarks.append(remark)
+
+    def _describe(self) -> str:
+        """Return what each column was taken for, as sentences for the owner."""
+        taken = []
+        for key, place in self._places.items():
+            row = QUANTITIES.get(key)
+            meaning = "" if self._names[place] == key else f" as {row.label.lower() if row else key}"
+            taken.append(f"{self._names[place]}{meaning}{f' in {row.unit}' if row and row.unit else ''}")
+        other = [name for place, name in enumerate(self._names) if name and place not in self._places.values()]
+        left = f" Not used: {', '.join(other)}." if other else ""
+        return f"A table of decoded values was read: {', '.join(taken)}. Current above 0 is charging.{left}"
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    if delimiter == _BLANKS:
+        return line.split()
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
