@@ -91,7 +91,10 @@ class Rules:
         least, most = (way(before[self._current], after[self._current]) / 360 * gap for way in (min, max))
         if self.signed(before) * self.signed(after) < 0:
             return True
-        moved = [float(after[self._stock] - before[self._stock]), *self._moved(before, after)]
+        stock, moved = after[self._stock] - before[self._stock], self._moved(before, after)
+        if abs(stock) > 100 and self._counters and len(moved) == 1:
+            return False  # what is left went alone
+        moved.append(float(stock))
         return all(least / 10 <= abs(change) <= 10 * (most + gap / 10) for change in moved)
 
     def signed(self, numbers: Numbers) -> int:
