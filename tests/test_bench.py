@@ -17,6 +17,7 @@ from benchmarks.figures import Figure, markdown
 from benchmarks.page import weigh
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.timeout(600)  # as each measures for a while
 
 
 def run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ from juntek.config.example import write_example
 from juntek.simulator import Options as Simulated
 from juntek.simulator import history
 from servers.mosquitto import Mosquitto
+from servers.process import PIPES, free_port, started
 
 pytestmark = pytest.mark.timeout(300)
 SHELL = [block for document in GUIDE for block in blocks(document, "sh")]
@@ -91,7 +92,7 @@ def test_the_readme_is_two_pages() -> None:
 
 def test_the_demo_ends_by_itself_and_tells_how_to_go_on() -> None:
     result = subprocess.run(
-        [ROOT / "scripts" / "demo", "--duration", "5", "--port", "8140", "--no-open"],
+        [ROOT / "scripts" / "demo", "--duration", "5", "--port", str(free_port()), "--no-open"],
         capture_output=True, text=True, timeout=180, check=False, env=environment(),
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -114,9 +115,7 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_the_python_of_the_readme_runs(block: Block, url: str) -> None:
     code = re.sub(r'"(/dev/ttyUSB0|socket://[^"]+)"', f'"{url}"', block.text)
-    with subprocess.Popen(
-        [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started(sys.executable, "-u", "-c", code, **PIPES) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.terminate()

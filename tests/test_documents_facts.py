@@ -17,7 +17,7 @@ from types import ModuleType
 
 import pytest
 
-from cli.program import environment, simulator
+from cli.program import environment, simulator, started_juntek
 from documents import CONFIGURATION, DOCUMENTS, JUNTEK_KG, MQTT, OTHER_PROGRAMS, README, ROOT, TROUBLES, table, words
 from juntek.cli.stopping import STATUSES
 from juntek.links import find_kinds, kind_of
@@ -218,7 +218,7 @@ def test_the_command_of_the_service_tells_when_it_is_ready_and_that_it_is_alive(
         variables = environment(
             NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000", STATE_DIRECTORY=str(tmp_path)
         )
-        with subprocess.Popen([sys.executable, "-m", "juntek", *arguments], env=variables) as process:
+        with started_juntek(*arguments, env=variables) as process:
             assert [manager.recv(100) for _ in range(2)] == [b"READY=1", b"WATCHDOG=1"]
             process.terminate()
             assert process.wait(60) == 0

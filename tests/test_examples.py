@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.program import PATIENCE, environment, simulator
+from cli.program import PATIENCE, environment, simulator, started_juntek
 from juntek.quantity import QUANTITIES, READING_KEYS
 from servers.mosquitto import Mosquitto
+from servers.process import PIPES, started
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 pytestmark = pytest.mark.timeout(120)
@@ -31,19 +32,14 @@ def url() -> Iterator[str]:
 
 
 @contextmanager
-def started(*command: object) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs until it is interrupted, as with Ctrl-C; that has to be a good end."""
-    with subprocess.Popen(
-        [sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment(PYTHONUNBUFFERED="1"),
-    ) as process:  # fmt: skip
-        try:
-            yield process
-            process.send_signal(signal.SIGINT)
-            _, talk = process.communicate(timeout=PATIENCE)
-            assert (process.returncode, talk) == (0, "")
-        finally:
-            process.kill()
+def example(name: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """An example that runs until it is interrupted, as with Ctrl-C; that has to be a good end."""
+    command = (sys.executable, EXAMPLES / name, *arguments)
+    with started(*command, env=environment(PYTHONUNBUFFERED="1"), **PIPES) as process:
+        yield process
+        process.send_signal(signal.SIGINT)
+        _, talk = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, talk) == (0, "")
 
 
 def lines(process: subprocess.Popen[str], count: int) -> list[str]:
@@ -58,7 +54,7 @@ def test_every_example_is_tested() -> None:
 
 
 def test_print_all_prints_every_quantity_with_its_unit(url: str) -> None:
-    with started(EXAMPLES / "print_all.py", url) as process:
+    with example("print_all.py", url) as process:
         head, *block = lines(process, 1 + len(READING_KEYS))
     assert head == "address 1, KG-F"
     for key, line in zip(READING_KEYS, block, strict=True):
@@ -69,7 +65,7 @@ def test_print_all_prints_every_quantity_with_its_unit(url: str) -> None:
 def test_the_csv_log_is_gone_on_with_and_has_one_head(url: str, tmp_path: Path) -> None:
     path = tmp_path / "battery.csv"
     for enough in (2, 4):
-        with started(EXAMPLES / "log_to_csv.py", url, path, 0):
+        with example("log_to_csv.py", url, path, 0):
             wait_for(path, enough)
     text = path.read_text()
     rows = list(csv.DictReader(text.splitlines()))
@@ -79,14 +75,16 @@ def test_the_csv_log_is_gone_on_with_and_has_one_head(url: str, tmp_path: Path) 
 
 
 def wait_for(path: Path, rows: int) -> None:
+    end = time.monotonic() + PATIENCE
     while not path.exists() or path.read_bytes().count(b"\n") <= rows:
+        assert time.monotonic() < end, "it writes nothing"
         time.sleep(0.05)
 
 
 def test_two_meters_are_read_at_the_same_time_and_added_up(url: str) -> None:
     with (
         simulator("--display", "--model", "KH140F", "--seed", 5) as other,
-        started(EXAMPLES / "async_two_meters.py", url, other.url) as process,
+        example("async_two_meters.py", url, other.url) as process,
     ):
         while "all 2" not in (line := lines(process, 1)[0]):
             assert "all 1" in line
@@ -96,17 +94,14 @@ def test_two_meters_are_read_at_the_same_time_and_added_up(url: str) -> None:
 
 def test_the_subscriber_shows_what_the_gateway_publishes(url: str, mosquitto: Mosquitto, tmp_path: Path) -> None:
     port = str(mosquitto.port)
-    gateway = [sys.executable, "-m", "juntek", "run", "--link", url, "--host", "127.0.0.1", "--port", port]
+    flags = ("--link", url, "--host", "127.0.0.1", "--port", port, "--database", tmp_path / "juntek.db")
     with (
-        started(EXAMPLES / "subscribe.py", "127.0.0.1", port, "juntek") as process,
-        subprocess.Popen([*gateway, "--database", tmp_path / "juntek.db"], stderr=subprocess.DEVNULL) as running,
+        example("subscribe.py", "127.0.0.1", port, "juntek") as process,
+        started_juntek("run", *flags, stderr=subprocess.DEVNULL),
     ):
-        try:
-            seen: list[str] = []
-            while not any(" V " in line and " % " in line for line in seen):
-                seen += lines(process, 1)
-        finally:
-            running.terminate()
+        seen: list[str] = []
+        while not any(" V " in line and " % " in line for line in seen):
+            seen += lines(process, 1)
     assert any(line.split() == ["gateway", "is", "online"] for line in seen)
     assert seen[-1].split()[0] == "battery"
 

@@ -8,16 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from typer.testing import CliRunner
 
 from juntek.cli import main
+from servers.process import started
 
-PATIENCE = 60
+PATIENCE = 120
 """s after which a program that should have ended is a failure; nothing is measured by it."""
 
 
@@ -77,6 +79,15 @@ class Ended:
         self.status, self.output, self.talk = status, output, talk
 
 
+def started_juntek(
+    *arguments: object,
+    home: Path | None = None,
+    **options: Any,  # noqa: ANN401 - those of Popen
+) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Run the program as a process of its own until the test is left."""
+    return started(sys.executable, "-m", "juntek", *arguments, **{"env": environment(home), **options})
+
+
 class Running:
     """A program that runs until it is stopped."""
 
@@ -87,11 +98,7 @@ class Running:
         """Ask it to end and return its status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        try:
-            return self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()  # else who leaves it waits for ever
-            raise
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -100,15 +107,8 @@ def simulator(*arguments: object) -> Iterator[Running]:
     options = (
         arguments if "--pty" in arguments or "--listen" in arguments else ("--listen", "tcp://127.0.0.1:0", *arguments)
     )
-    with subprocess.Popen(
-        [sys.executable, "-m", "juntek", "simulate", *map(str, options)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
+    with started_juntek("simulate", *options, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         running = Running(process, process.stdout.readline().strip())
-        try:
-            yield running
-        finally:
-            running.stop()
+        yield running
+        running.stop()

@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cli.program import PATIENCE, environment, run
+from cli.program import PATIENCE, run, started_juntek
 from juntek.capture import HEADER, format_chunk
 from juntek.cli.formats import CSV_COLUMNS
 from juntek.quantity import READING_KEYS
+from servers.process import PIPES
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "rs485.jsonl"
 START = 1795334400.0
@@ -128,17 +127,12 @@ def test_every_recorded_frame_comes_out_once_in_its_order(tmp_path: Path, option
 
 def test_a_pipe_that_closes_early_is_a_quiet_end(tmp_path: Path) -> None:
     (tmp_path / "long").write_bytes(LINE * 2000)
-    with subprocess.Popen(
-        [sys.executable, "-m", "juntek", "decode", tmp_path / "long"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    ) as process:
+    with started_juntek("decode", tmp_path / "long", **PIPES) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert process.stderr.read() == ""
         assert process.wait(PATIENCE) == 0
 
 

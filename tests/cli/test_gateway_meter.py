@@ -5,20 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 import juntek
-from cli.program import Ended, environment, run, simulator
+from cli.program import PATIENCE, Ended, run, simulator, started_juntek
 from cli.test_watch import on_a_terminal
 from juntek.cli.gateway_meter import read_events, update_of
 from juntek.outputs.web.passwords import hash_password
 from juntek.reading import Reading, Settings
-from servers.process import free_port
+from servers.process import PIPES, free_port
 
 
 @contextmanager
@@ -31,22 +30,20 @@ def gateway(folder: Path, web: str = "") -> Iterator[str]:
     (folder / "juntek.toml").write_text(
         f'[[meters]]\nname = "house"\nlink = "{port}"\ninterval = 0.2\n[history]\npath = "juntek.db"\n{section}\n'
     )
-    command = [sys.executable, "-m", "juntek", "run", "--config", str(folder / "juntek.toml")]
+    command = ("run", "--config", folder / "juntek.toml")
     with (
         simulator("--pty", port, "--model", "KG140F"),
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(folder)) as process,
+        started_juntek(*command, home=folder, stderr=subprocess.PIPE) as process,
     ):
         assert process.stderr is not None
-        try:
-            said = ""
-            while "firmware" not in said:
-                line = process.stderr.readline()
-                assert line, said
-                said += line
-            yield str(port)
-        finally:
-            process.terminate()
-            process.communicate()
+        said = ""
+        while "firmware" not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        yield str(port)
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
 
 
 def beside(folder: Path, *arguments: object) -> Ended:
@@ -130,14 +127,14 @@ def test_a_gateway_without_a_page_is_named_with_what_to_do(tmp_path: Path) -> No
 
 
 def test_a_gateway_that_ends_is_told(tmp_path: Path) -> None:
-    with gateway(tmp_path) as port:
-        command = [sys.executable, "-m", "juntek", "read", port, "--timeout", "0.5"]
-        command += ["--config", str(tmp_path / "juntek.toml")]
-        reader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path))
-        assert reader.stdout is not None
-        assert reader.stdout.readline()
-    _, talk = reader.communicate(timeout=60)
-    assert (reader.returncode, b"Traceback" in talk) == (4, False)
+    options = ("--timeout", 0.5, "--config", tmp_path / "juntek.toml")
+    with ExitStack() as reading:
+        with gateway(tmp_path) as port:
+            reader = reading.enter_context(started_juntek("read", port, *options, home=tmp_path, **PIPES))
+            assert reader.stdout is not None
+            assert reader.stdout.readline()
+        _, talk = reader.communicate(timeout=PATIENCE)
+        assert (reader.returncode, "Traceback" in talk) == (4, False)
 
 
 def test_what_the_api_says_becomes_the_reading_that_it_was() -> None:

@@ -7,15 +7,15 @@ import io
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cli.program import PATIENCE, Running, environment, run, simulator
+from cli.program import PATIENCE, Running, run, simulator, started_juntek
 from juntek.capture import HEADER
 from juntek.cli.formats import CSV_COLUMNS
+from servers.process import PIPES
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +94,7 @@ def test_what_a_display_asks_is_read_without_asking() -> None:
 
 
 def test_reading_without_end_is_stopped_well(meter: Running) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "juntek", "read", meter.url, "--mode", "poll"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
+    with started_juntek("read", meter.url, "--mode", "poll", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["kind"] == "reading"
         process.send_signal(signal.SIGINT)
@@ -139,13 +134,8 @@ def test_an_address_that_cannot_be_is_wrong_use(meter: Running) -> None:
 
 def test_the_gateway_reads_a_meter_given_by_flags_and_is_stopped_well(meter: Running, tmp_path: Path) -> None:
     database = tmp_path / "totals.db"
-    with subprocess.Popen(
-        [sys.executable, "-m", "juntek", "run", "--link", meter.url, "--database", database],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(tmp_path),
-        cwd=tmp_path,
-    ) as process:
+    flags = ("--link", meter.url, "--database", database)
+    with started_juntek("run", *flags, home=tmp_path, cwd=tmp_path, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         talk = ""
         while "polling" not in talk:
@@ -179,13 +169,7 @@ def test_a_capture_can_be_decoded_and_replayed(meter: Running, tmp_path: Path) -
 
 def test_stopping_a_capture_keeps_what_came(meter: Running, tmp_path: Path) -> None:
     path = tmp_path / "bus.log"
-    with subprocess.Popen(
-        [sys.executable, "-m", "juntek", "capture", meter.url, "-o", "-", "--mode", "poll"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
+    with started_juntek("capture", meter.url, "-o", "-", "--mode", "poll", **PIPES) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(5)]  # header, remark, who, how, reading
         process.send_signal(signal.SIGINT)

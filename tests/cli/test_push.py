@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +21,7 @@ from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
 from servers.engines import InfluxDB, VictoriaMetrics
-from servers.process import free_port
+from servers.process import free_port, started
 
 COUNT = 6_000
 WEEK = 7 * 86_400
@@ -86,12 +84,11 @@ def test_a_new_engine_gets_all_there_is(database: Path, engine: VictoriaMetrics)
 
 def test_a_push_that_is_killed_is_run_again_and_nothing_is_doubled(database: Path, engine: VictoriaMetrics) -> None:
     url = f"{engine.url}/write"
-    command = [sys.executable, "-m", "juntek", "history", "push", url, "--rate", "300", "--database", str(database)]
-    with subprocess.Popen(command, env=environment()) as process:
+    command = [sys.executable, "-m", "juntek", "history", "push", url, "--rate", "100", "--database", str(database)]
+    with started(*command, env=environment()):
         end = time.monotonic() + PATIENCE
         while not in_victoria_metrics(engine):
             assert time.monotonic() < end
-        process.send_signal(signal.SIGKILL)
     assert 0 < len(in_victoria_metrics(engine)) < len(expected(database))
     push(database, url)
     check_all(lambda: in_victoria_metrics(engine), database)

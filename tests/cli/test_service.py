@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.program import run
-from juntek.cli.service_unit import find_owner, join_group, leave_groups, write_unit
+from juntek.cli.service import find_owner, join_group, leave_groups, write_unit
 from juntek.errors import RequestError
 
 
@@ -44,8 +44,8 @@ def test_only_users_whom_an_installation_let_open_serial_ports_are_taken_out_aga
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[list[str]] = []
-    monkeypatch.setattr("juntek.cli.service_unit.JOINED", tmp_path / "etc" / "joined")
-    monkeypatch.setattr("juntek.cli.service_unit.subprocess.run", lambda command, **_: ran.append(command))
+    monkeypatch.setattr("juntek.cli.service.JOINED", tmp_path / "etc" / "joined")
+    monkeypatch.setattr("juntek.cli.service.subprocess.run", lambda command, **_: ran.append(command))
     leave_groups()
     assert ran == [], "nobody was let in"
     join_group("pi", "dialout")

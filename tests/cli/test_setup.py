@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import select
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from juntek.config import load
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
+from servers.process import started
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("in_haste")]
 
@@ -204,7 +204,7 @@ def converse(arguments: list[str], answers: dict[str, str], home: Path) -> int:
     """Answer each question by the word in it; return how many were asked."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "juntek", *arguments]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home)) as process:
+    with started(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home)) as process:
         os.close(theirs)
         text, asked = "", 0
         while process.poll() is None and select.select([ours], [], [], 60)[0]:

@@ -11,13 +11,13 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 import juntek
-from cli.program import PATIENCE, environment, run, simulator
-from juntek.cli.watch.trend import Trend, draw_bars
+from cli.program import PATIENCE, environment, run, simulator, started_juntek
+from juntek.cli.watch.drawing import Trend, draw_bars
 from juntek.cli.watch.view import Watched, draw
 from juntek.reading import Reading
 from juntek.update import Health, Update
@@ -164,7 +164,7 @@ def test_the_curve_takes_longer_steps_when_time_goes_on() -> None:
 class Screen:
     """A terminal with a program in it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
+    def __init__(self, process: subprocess.Popen[str], terminal: int) -> None:
         self.process, self._terminal = process, terminal
         self._seen = ""
 
@@ -197,21 +197,14 @@ def on_a_terminal(*arguments: str) -> Iterator[Screen]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     variables = {name: value for name, value in environment().items() if name != "COLUMNS"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "juntek", "watch", *arguments],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-        env={**variables, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
-    ) as process:
-        os.close(slave)
-        try:
+    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
+    variables |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    try:
+        with started_juntek("watch", *arguments, start_new_session=True, env=variables, **streams) as process:
+            os.close(slave)
             yield Screen(process, master)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            os.close(master)
+    finally:
+        os.close(master)
 
 
 def test_the_view_follows_the_meter_and_its_link_and_ends_with_q() -> None:

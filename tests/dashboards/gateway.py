@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cli.program import Running, environment, simulator
+from cli.program import simulator, started_juntek
 from dashboards.filled import Filled
 from juntek.rs485.command import set_value
 from juntek.rs485.family import model_of_family
@@ -58,18 +57,14 @@ def fill_by_gateway(directory: Path, engine: VictoriaMetrics) -> Iterator[Filled
         path = directory / "juntek.toml"
         text = _CONFIGURATION.format(link=meters.url, directory=directory, port=free_port(), engine=engine.url)
         path.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "juntek", "run", "--config", str(path)]
         with (
             (directory / "log").open("w") as log,
-            subprocess.Popen(
-                command, env=environment(directory), stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True
+            started_juntek(
+                "run", "--config", path, home=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             ) as process,
         ):
-            try:
-                _wait(engine, process, directory / "log")
-                yield Filled(engine, datetime.now(UTC))
-            finally:
-                Running(process, "").stop()
+            _wait(engine, process, directory / "log")
+            yield Filled(engine, datetime.now(UTC))
 
 
 def _set_limits(url: str) -> None:

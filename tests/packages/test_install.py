@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -98,9 +99,13 @@ def test_every_protection_of_the_unit_works_here(installed: Machine) -> None:
     assert installed.show("TimeoutStartUSec") == "5min"
 
 
-def test_it_is_small_and_has_the_page(installed: Machine) -> None:
-    kilobytes = int(installed.ask("du", "-sk", "/opt/juntek").split()[0])
-    assert kilobytes <= MOST_MEGABYTES * 1024
+def test_it_is_small_and_has_the_page(installed: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    installed.wait_for("readings", lambda: "V, " in installed.show("StatusText"))
+    disk = int(installed.ask("du", "-sk", "/opt/juntek").split()[0]) / 1024
+    memory = int(installed.ask("ps", "-o", "rss=", "-p", installed.show("MainPID"))) / 1000
+    with capsys.disabled():
+        sys.stdout.write(f"\nInstalled: {disk:.1f} MB on the disk, {memory:.1f} MB resident.\n")
+    assert disk <= MOST_MEGABYTES
     assert not installed.exists("/opt/juntek/bin/pip")
     page = installed.ask(
         "python3", "-c", "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8140').status)"

@@ -10,11 +10,13 @@ import random
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _PORTS: Final = range(12_000, 32_000)
@@ -49,6 +51,25 @@ def _share_ports() -> Iterator[int]:
 
 
 _OWN_PORTS: Final = _share_ports()
+
+
+PIPES: Final[dict[str, Any]] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+@contextmanager
+def started(*command: object, **options: Any) -> Iterator[subprocess.Popen[str]]:  # noqa: ANN401 - those of Popen
+    """Run a program while a test does something with it; a test that fails or hangs on the way ends it, too.
+
+    `subprocess.Popen` itself would wait for ever for one that nobody has told to end.
+    """
+    process = subprocess.Popen([*map(str, command)], text=True, **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            pipe.close()
 
 
 class ServerProcess:

@@ -78,7 +78,7 @@ class Stack:
         """All that a service said."""
         return self._processes[name].log_text()
 
-    def start(self, name: str, timeout: float = 30) -> None:
+    def start(self, name: str, timeout: float = 150) -> None:
         """Start a service as Compose would, and wait until its own health check says that it is healthy."""
         service = self.services[name]
         self._mount(name, service)
@@ -107,7 +107,7 @@ class Stack:
             return _answers(command[4])
         command[0] = sys.executable if command[0] == "python" else str(find_program(command[0]))
         environment = {key: self._here(name, text) for key, text in service.get("environment", {}).items()}
-        done = subprocess.run(command, env=os.environ | environment, capture_output=True, check=False, timeout=20)
+        done = subprocess.run(command, env=os.environ | environment, capture_output=True, check=False, timeout=60)
         return done.returncode == 0
 
     def _command(self, name: str, service: Mapping[str, Any]) -> list[str]:
@@ -125,7 +125,7 @@ class Stack:
 
     def _known(self, program: str, flags: Sequence[str]) -> list[str]:
         """Replace what the program here is too old for, and remember that."""
-        told = subprocess.run([program, "-help"], capture_output=True, text=True, check=False)
+        told = subprocess.run([program, "-help"], capture_output=True, text=True, check=False, timeout=60)
         known = set(re.findall(r"^  -([\w.]+)", told.stdout + told.stderr, re.MULTILINE))
         replaced = {flag: OLDER[flag] for flag in flags if flag.lstrip("-").partition("=")[0] not in known}
         self.left_out |= replaced
@@ -184,7 +184,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def wait_for(what: str, is_so: Any, timeout: float = 30) -> None:  # noqa: ANN401 - anything that can be called
+def wait_for(what: str, is_so: Any, timeout: float = 150) -> None:  # noqa: ANN401 - anything that can be called
     """Return once `is_so` says so; AssertionError when it does not in `timeout` s."""
     end = time.monotonic() + timeout
     while not is_so():

@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from juntek.cli.service import read_arguments, serve
+from juntek.cli.run import read_arguments, serve
 from juntek.cli.stopping import status_of
 from juntek.errors import JuntekError
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import juntek
-from juntek.cli import configuration, history, service_unit, settings, web
+from juntek.cli import configuration, history, service, settings, web
+from juntek.cli.arguments import ConfigFile, address_number
 from juntek.cli.capture import capture
 from juntek.cli.decode import decode
 from juntek.cli.estimate import estimate
 from juntek.cli.find import find
 from juntek.cli.push import push
 from juntek.cli.read import read
-from juntek.cli.run import run
+from juntek.cli.run import serve
 from juntek.cli.setup import setup
 from juntek.cli.simulate import demo, simulate
 from juntek.cli.stopping import list_statuses
@@ -56,13 +58,43 @@ def juntek_command(
     """Read Juntek coulomb counters and bring them to Home Assistant, MQTT, Grafana, the terminal and files."""
 
 
+def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    config: ConfigFile = None,
+    link: Annotated[str | None, typer.Option(metavar="URL", help="Read this one meter, not those of the file.")] = None,
+    address: Annotated[int, typer.Option(parser=address_number, metavar="N", help="Address at --link.")] = 1,
+    host: Annotated[str | None, typer.Option(metavar="NAME", help="The MQTT broker: mqtt.host.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Its port: mqtt.port.")] = None,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="The user there: mqtt.username.")] = None,
+    database: Annotated[Path | None, typer.Option(metavar="FILE", help="Where totals are kept: history.path.")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="WORD", help="debug, info, warning or error: log_level.")
+    ] = None,
+) -> None:
+    """Run the gateway until it is stopped.
+
+    It reads all meters and hands the readings on. Flags take precedence over the environment
+    (JUNTEK_MQTT__HOST), and that over the file.
+    """
+    given = {
+        "--config": config,
+        "--link": link,
+        "--address": address,
+        "--host": host,
+        "--port": port,
+        "--username": username,
+        "--database": database,
+        "--log-level": log_level,
+    }
+    serve({name: str(value) for name, value in given.items() if value is not None})
+
+
 app.command(epilog="Example: juntek find")(find)
 app.command(epilog="Example: juntek setup")(setup)
 app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
 app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
 app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)
 app.add_typer(configuration.app, name="config")
-app.add_typer(service_unit.app, name="service")
+app.add_typer(service.app, name="service")
 history.app.command(epilog="Example: juntek history push http://127.0.0.1:8428/write")(push)
 app.add_typer(history.app, name="history")
 app.add_typer(web.app, name="web")

@@ -81,17 +81,17 @@ async def _look_at(port: str, configuration: Configuration | None) -> Survey:
     def tell(doing: str) -> None:
         sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
 
-    held = await asyncio.to_thread(ask_gateway, configuration, port) if configuration is not None else None
+    held = await asyncio.to_thread(ask_gateway, configuration, port)
     return held or await survey(port, Patience(), tell)
 
 
-def ask_gateway(configuration: Configuration, port: str) -> Survey | None:
+def ask_gateway(configuration: Configuration | None, port: str) -> Survey | None:
     """Return what the gateway says of a port that it reads, or None."""
-    from juntek.cli.gateway_client import is_running, meters_on, open_gateway  # noqa: PLC0415
+    from juntek.cli.gateway_client import meters_held, open_gateway  # noqa: PLC0415
     from juntek.cli.gateway_meter import update_of  # noqa: PLC0415
 
-    meters = [meter.options for meter in meters_on(configuration, port)]
-    if not meters or not is_running(configuration.database):
+    meters = meters_held(configuration, port)
+    if configuration is None or not meters:
         return None
     found = Survey(hide_secrets(port), "gateway")
     try:
@@ -130,16 +130,10 @@ def describe(found: Survey) -> Iterator[str]:
 
 def _describe_meter(meter: Station) -> str:
     facts = meter.as_dict()
-    parts = [facts["model"] or f"a {facts['family']}"]
-    if facts["firmware"]:
-        parts.append(f"firmware {facts['firmware']}")
-    if facts["serial_number"]:
-        parts.append(f"serial number {facts['serial_number']}")
-    if facts["voltage"] is not None:
-        parts.append(f"{facts['voltage']:.2f} V")
-    if facts["state_of_charge"] is not None:
-        parts.append(f"{facts['state_of_charge']:.0f} %")
-    return ", ".join(parts)
+    said = {"firmware": "firmware {}", "serial_number": "serial number {}", "voltage": "{:.2f} V",
+            "state_of_charge": "{:.0f} %"}  # fmt: skip
+    known = [form.format(facts[key]) for key, form in said.items() if facts[key] is not None]
+    return ", ".join([facts["model"] or f"a {facts['family']}", *known])
 
 
 def _join(addresses: Sequence[int] | set[int]) -> str:

@@ -18,7 +18,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from juntek.config import Configuration, MeterConfiguration
+from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
 from juntek.lock import hold, lock_of
 from juntek.meter import MeterOptions
@@ -103,32 +103,36 @@ def is_running(database: Path) -> bool:
         return not free
 
 
-def meters_on(configuration: Configuration, link: str) -> list[MeterConfiguration]:
+def meters_on(configuration: Configuration | None, link: str) -> list[MeterOptions]:
     """Return the meters that are configured on this link, however it is written."""
-    return [meter for meter in configuration.meters if _is_same(meter.link, link)]
+    meters = configuration.meters if configuration is not None else ()
+    return [meter.options for meter in meters if _is_same(meter.link, link)]
+
+
+def meters_held(configuration: Configuration | None, link: str) -> list[MeterOptions]:
+    """Return the meters that a running gateway reads on this link."""
+    meters = meters_on(configuration, link)
+    return meters if configuration is not None and meters and is_running(configuration.database) else []
 
 
 def refuse_port_of_gateway(configuration: Configuration | None, link: str) -> None:
     """Raise LinkError, with what to do, where a gateway runs that reads this link."""
-    meters = meters_on(configuration, link) if configuration is not None else []
-    if configuration is not None and meters and is_running(configuration.database):
+    if meters := meters_held(configuration, link):
         raise LinkError(
-            f"The gateway reads {meters[0].options.name} at this port, and only one program can; stop it while you "
+            f"The gateway reads {meters[0].name} at this port, and only one program can; stop it while you "
             "record: sudo systemctl stop juntek"
         )
 
 
-def find_gateway(configuration: Configuration | None, link: str, address: int) -> GatewayClient | str | None:
-    """Return the way by a gateway that runs and reads this meter; else the name that the meter has, if any.
+def find_gateway(configuration: Configuration | None, link: str, address: int) -> GatewayClient | None:
+    """Return the way by a gateway that runs and reads this meter.
 
     Raises ConfigurationError where the gateway reads it and cannot be asked, with what to do.
     """
-    meters = meters_on(configuration, link) if configuration is not None else []
+    meters = meters_held(configuration, link)
     if configuration is None or not meters:
         return None
-    options = next((meter.options for meter in meters if meter.options.address == address), None)
-    if not is_running(configuration.database):
-        return options.name if options is not None else None
+    options = next((meter for meter in meters if meter.address == address), None)
     if options is None:
         raise RequestError(
             f"The gateway reads {hide_secrets(link)}, and knows no meter with the address {address} there; add it "

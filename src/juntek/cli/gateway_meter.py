@@ -7,7 +7,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Self
@@ -27,34 +27,28 @@ _SETTINGS = frozenset(field.name for field in fields(Settings))
 Find = Callable[[], GatewayClient]
 
 
-@asynccontextmanager
-async def follow_gateway(find: Find, overdue: float | None) -> AsyncIterator[GatewayMeter]:
-    """Follow the meter of a gateway, which is found anew after each time that it went away."""
-    meter = GatewayMeter(overdue)
-    meter.start(find)
-    try:
-        yield meter
-    finally:
-        meter.ended.set()
-
-
 class GatewayMeter(AsyncIterator[Reading]):
-    """A meter by way of its gateway; one that goes away is asked again until it is back.
+    """A meter by way of its gateway, as long as the context lasts; one that goes away is found anew when it is back.
 
     A reading may be `overdue` seconds after the one before (None: for ever).
     """
 
-    def __init__(self, overdue: float | None) -> None:
-        self.ended = threading.Event()
+    def __init__(self, find: Find, overdue: float | None) -> None:
+        self._find = find
         self._overdue = overdue
-        self._loop = asyncio.get_running_loop()
+        self._ended = threading.Event()
         self._waiting: asyncio.Queue[Update | JuntekError] = asyncio.Queue()
         self._health = Health()
         self._said: Facts | None = None
 
-    def start(self, find: Find) -> None:
-        """Follow in a thread, as the standard library's client waits; the thread goes with the program."""
-        threading.Thread(target=self._follow, args=(find,), name="gateway", daemon=True).start()
+    async def __aenter__(self) -> Self:
+        # In a thread, as the standard library's client waits; it goes with the program.
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._follow, args=(loop,), name="gateway", daemon=True).start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ended.set()
 
     async def updates(self) -> AsyncIterator[Update]:
         """Iterate over everything that changes. Raises what the gateway says where it cannot be asked at all."""
@@ -82,23 +76,27 @@ class GatewayMeter(AsyncIterator[Reading]):
         self._health = update.health
         return update
 
-    def _follow(self, find: Find) -> None:
+    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
+        def put(update: Update | JuntekError) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and the program with it
+                loop.call_soon_threadsafe(self._waiting.put_nowait, update)
+
         is_known, reconnects = False, 0
-        while not self.ended.is_set():
+        while not self._ended.is_set():
             try:
-                client = find()
+                client = self._find()
                 with client.open("live", timeout=SILENCE) as stream:
                     for facts in read_events(stream):
                         if facts.get("meter") == client.meter:
                             is_known = True
-                            self._put(self._update(facts))
+                            put(self._update(facts))
                 raise LinkLostError("The gateway has ended; waiting until it is back.")
             except JuntekError as error:
                 reconnects += 1
                 lost = Health(mode="poll", error=str(error), reconnects=reconnects)
-                self._put(Update("meter", available=False, reading=None, identity=None, settings=None, health=lost)
-                          if is_known else error)  # fmt: skip
-            self.ended.wait(COME_BACK)
+                gone = Update("meter", available=False, reading=None, identity=None, settings=None, health=lost)
+                put(gone if is_known else error)
+            self._ended.wait(COME_BACK)
 
     def _update(self, facts: Facts) -> Update:
         """Return an update with a reading only where that is new, and of a meter that answers."""
@@ -108,25 +106,16 @@ class GatewayMeter(AsyncIterator[Reading]):
         update = update_of(facts)
         return update if is_new else update._replace(reading=None)
 
-    def _put(self, update: Update | JuntekError) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._waiting.put_nowait, update)
-
 
 def read_events(lines: Iterable[bytes]) -> Iterator[Facts]:
     """Yield the `update` events of a stream of server-sent events."""
-    event, data = b"", b""
-    for line in lines:
+    event = b""
+    for line in lines:  # our own server writes an event in one line of data
         name, _, value = line.rstrip(b"\r\n").partition(b": ")
-        match name:
-            case b"event":
-                event = value
-            case b"data":
-                data += value
-            case b"":
-                if event == b"update":
-                    yield json.loads(data)
-                event, data = b"", b""
+        if name == b"event":
+            event = value
+        elif name == b"data" and event == b"update":
+            yield json.loads(value)
 
 
 def update_of(facts: Facts) -> Update:

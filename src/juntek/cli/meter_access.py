@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from juntek.cli.arguments import configuration_if_any, database_of
-from juntek.cli.gateway_client import Action, Facts, GatewayClient, find_gateway, user_name
-from juntek.cli.gateway_meter import follow_gateway
+from juntek.cli.gateway_client import Action, Facts, GatewayClient, find_gateway, meters_on, user_name
+from juntek.cli.gateway_meter import GatewayMeter
 from juntek.control import (
     ALL,
     Change,
@@ -64,17 +64,17 @@ def follow(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     configuration = None if link.startswith("replay:") else configuration_if_any(config)
     known = find_gateway(configuration, link, address)
-    if not isinstance(known, GatewayClient):
+    if known is None:
         return open_meter(link, address, mode=mode, interval=interval, timeout=timeout)
     sys.stderr.write(f"The gateway reads {known.meter}, so it is asked, and shown as often as it reads.\n")
 
     def find() -> GatewayClient:
         found = find_gateway(configuration, link, address)
-        if not isinstance(found, GatewayClient):
+        if found is None:
             raise LinkLostError("The gateway was stopped; start it again, or run this again to read the meter itself.")
         return found
 
-    return follow_gateway(find, None if timeout is None else timeout + known.interval)
+    return GatewayMeter(find, None if timeout is None else timeout + known.interval)
 
 
 @contextmanager
@@ -85,12 +85,13 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | Gat
     """
     configuration = configuration_if_any(config)
     known = find_gateway(configuration, link, address)
-    if isinstance(known, GatewayClient):
+    if known is not None:
         yield known
         return
     from juntek.gateway.commands import Commands  # noqa: PLC0415 - only whoever writes needs it
 
-    name = known or f"{link.partition('?')[0]} address {address}"
+    names = [meter.name for meter in meters_on(configuration, link) if meter.address == address]
+    name = names[0] if names else f"{link.partition('?')[0]} address {address}"
     with loop_in_thread() as run:
         opening = open_meter(link, address, interval=0.5)
         meter = run(opening.__aenter__())

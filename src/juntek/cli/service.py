@@ -1,74 +1,194 @@
-"""The gateway as a service: its arguments, its log, its end; rule: it loads no library of the command line.
+"""`juntek service`: the gateway as a service of systemd; rule: what it does is what `systemctl` would be told by hand.
 
-What is no plain list of known flags with values is left to `juntek.cli.run`, which explains it.
+Which user it runs as follows from where the program lies. One that everybody may start gets a user of its own; one in
+somebody's home, as pipx and uv put it there, runs as that user, since nobody else may look in there.
 """
 
 from __future__ import annotations
 
-import logging
+import grp
 import os
+import pwd
+import re
+import shutil
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from juntek.cli.stopping import run_until_stopped
-from juntek.config import Configuration, Flag, load
+import typer
 
-LINK_NAME = "battery"
-"""Name of the meter that --link makes."""
+from juntek.cli.configuration import init
+from juntek.config import SYSTEM_FILE, SYSTEM_STATE
+from juntek.errors import ConfigurationError, RequestError
 
-KEYS: Final = {
-    "--host": ("mqtt", "host"),
-    "--port": ("mqtt", "port"),
-    "--username": ("mqtt", "username"),
-    "--database": ("history", "path"),
-    "--log-level": ("log_level",),
-}
-"""The flags that stand for keys of the configuration."""
-NUMBERS: Final = {"--port": range(2**31), "--address": range(1, 100)}
-FLAGS: Final = ("--config", "--link", "--address", *KEYS)
+NAME: Final = "juntek"
+TEMPLATE: Final = Path(__file__).with_name("juntek.service")
+UNIT: Final = Path("/etc/systemd/system/juntek.service")
+PACKAGED_UNIT: Final = Path("/usr/lib/systemd/system/juntek.service")
+"""That of the Debian package."""
+JOINED: Final = SYSTEM_FILE.with_name("joined")
+"""Users whom we have let open serial ports, a user and a group a line; the Debian package reads it, too."""
+SERIAL_GROUPS: Final = ("dialout", "uucp")
+"""Whom serial ports belong to: on Debian and most others, and on Arch."""
 
-Flags = Mapping[str, object]
-"""What was given, by the name of the flag."""
-
-
-def read_arguments(arguments: Sequence[str]) -> Flags | None:
-    """Return the flags of `juntek run`; None where they are not plain, as --help is not."""
-    flags: dict[str, object] = {}
-    rest = list(arguments)
-    while rest:
-        name, equals, value = rest.pop(0).partition("=")
-        if not equals:
-            value = rest.pop(0) if rest else ""
-        if name not in FLAGS or not value or value.startswith("-"):
-            return None
-        if name in NUMBERS and not (value.isdecimal() and len(value) < 20 and int(value) in NUMBERS[name]):
-            return None
-        flags[name] = value
-    return flags
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Run the gateway as a service of this computer.",
+    epilog="Example: juntek service install",
+)
 
 
-def serve(flags: Flags) -> None:
-    """Run the gateway until it is stopped."""
-    configuration = _configure(flags)
-    logging.basicConfig(level=configuration.log_level.upper(), format=_log_format(), stream=sys.stderr)
-    from juntek.gateway import run_gateway  # noqa: PLC0415 - only where it runs
-    from juntek.gateway.process import tune_process  # noqa: PLC0415
+@app.command(epilog="Example: juntek service install")
+def install() -> None:
+    """Start the gateway now and at every boot.
 
-    tune_process(len({meter.link for meter in configuration.meters}), len(configuration.meters))
-    run_until_stopped(run_gateway(configuration))
-
-
-def _configure(flags: Flags) -> Configuration:
-    keys = [Flag(KEYS[name], name, value) for name, value in flags.items() if name in KEYS]
-    if "--link" in flags:
-        meter = {"name": LINK_NAME, "link": flags["--link"], "address": flags.get("--address", 1)}
-        keys.append(Flag(("meters",), "--link", [meter]))
-    path = flags.get("--config")
-    return load(Path(str(path)) if path is not None else None, os.environ, tuple(keys))
+    Writes a configuration to start with where there is none, and asks for root's password where it needs it.
+    """
+    _become_root("install")
+    _need_systemd()
+    if not SYSTEM_FILE.exists():
+        init(SYSTEM_FILE)
+    install_service(find_program())
+    typer.echo(f"The gateway runs; it reads {SYSTEM_FILE}. What it says: journalctl --unit {NAME} --follow")
 
 
-def _log_format() -> str:
-    """A service's journal writes the time itself."""
-    return "%(message)s" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s %(message)s"
+@app.command(epilog="Example: juntek service uninstall")
+def uninstall(
+    purge: Annotated[bool, typer.Option("--purge", help="Remove configuration and data, too.")] = False,  # noqa: FBT002
+) -> None:
+    """Stop the gateway, and start it no more.
+
+    Configuration and data stay where they are.
+    """
+    _become_root("uninstall", *(["--purge"] if purge else []))
+    _need_systemd()
+    uninstall_service(purge=purge)
+
+
+def can_be_service(configuration: Path) -> bool:
+    """Whether a service would read this file, and can be installed by this user on this system."""
+    return configuration == SYSTEM_FILE and os.geteuid() == 0 and _has_systemd()
+
+
+def install_service(program: Path) -> None:
+    """Write the unit for a program, let whoever called sudo open serial ports, and start or restart the service."""
+    group = find_serial_group()
+    if not _is_packaged(program):
+        UNIT.write_text(write_unit(program, find_owner(program), group), encoding="utf-8")
+        UNIT.chmod(0o644)
+    if (user := os.environ.get("SUDO_USER")) and group and user not in grp.getgrnam(group).gr_mem:
+        join_group(user, group)
+        typer.echo(f"{user} may open serial ports from the next login on.", err=True)
+    _tell_systemd("daemon-reload")
+    _tell_systemd("enable", "--quiet", NAME)
+    _tell_systemd("restart", NAME)
+
+
+def uninstall_service(*, purge: bool) -> None:
+    """Stop the service and remove its unit; with `purge` its configuration and data, too."""
+    subprocess.run(["systemctl", "--quiet", "disable", "--now", NAME], check=False, stderr=subprocess.DEVNULL)  # noqa: S603, S607
+    UNIT.unlink(missing_ok=True)
+    leave_groups()
+    _tell_systemd("daemon-reload")
+    if purge:
+        # With a user of its own the folder is a link to one in /var/lib/private.
+        for folder in (SYSTEM_FILE.parent, SYSTEM_STATE.parent / "private" / SYSTEM_STATE.name):
+            shutil.rmtree(folder, ignore_errors=True)
+        if SYSTEM_STATE.is_symlink():
+            SYSTEM_STATE.unlink()
+        shutil.rmtree(SYSTEM_STATE, ignore_errors=True)
+
+
+def join_group(user: str, group: str) -> None:
+    """Let a user open serial ports, and remember that it was us who did that."""
+    subprocess.run(["usermod", "--append", "--groups", group, user], check=True)  # noqa: S603, S607 - of this system
+    JOINED.parent.mkdir(parents=True, exist_ok=True)
+    with JOINED.open("a", encoding="utf-8") as file:
+        file.write(f"{user} {group}\n")
+
+
+def leave_groups() -> None:
+    """Take users out of the groups into which an installation brought them."""
+    with suppress(OSError):
+        for line in JOINED.read_text(encoding="utf-8").splitlines():
+            user, _, group = line.partition(" ")
+            subprocess.run(["gpasswd", "--delete", user, group], check=False, capture_output=True)  # noqa: S603, S607
+        JOINED.unlink()
+
+
+def write_unit(program: Path, owner: str | None, group: str | None) -> str:
+    """Return the unit for a program; `owner`: whom it has to run as, None for a user of its own."""
+    text = re.sub(r"^ExecStart=\S+", f"ExecStart={program}", TEMPLATE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    if owner is not None:
+        text = text.replace("DynamicUser=yes", f"User={owner}").replace("ProtectHome=yes", "ProtectHome=read-only")
+    groups = f"SupplementaryGroups={group}" if group else "# No group has the serial ports here."
+    return re.sub(r"^SupplementaryGroups=.*$", groups, text, flags=re.MULTILINE)
+
+
+def find_program() -> Path:
+    """Return the `juntek` that runs, or that of its environment where it was started as a module."""
+    called = Path(sys.argv[0])
+    if called.name != NAME:
+        called = Path(sys.executable).with_name(NAME)
+    return called.absolute()
+
+
+def find_owner(program: Path) -> str | None:
+    """Return whom a program has to run as; None where everybody may start it. Raises RequestError for root's own."""
+    folders = [*program.resolve().parents, *program.parents]
+    if all(folder.stat().st_mode & 0o001 for folder in folders) and not program.is_relative_to("/home"):
+        return None
+    owner = program.stat().st_uid
+    if owner == 0:
+        raise RequestError(
+            f"{program} lies where only root may look, and the gateway shall not run as root; "
+            "install it as another user, or with scripts/install."
+        )
+    return pwd.getpwuid(owner).pw_name
+
+
+def find_serial_group() -> str | None:
+    """Return the group that serial ports belong to on this system."""
+    names = {group.gr_name for group in grp.getgrall()}
+    return next((name for name in SERIAL_GROUPS if name in names), None)
+
+
+def _is_packaged(program: Path) -> bool:
+    return PACKAGED_UNIT.exists() and str(program) in PACKAGED_UNIT.read_text(encoding="utf-8")
+
+
+def _become_root(*arguments: str) -> None:
+    """Go on as root, by sudo where there is one. Raises RequestError where there is none."""
+    if os.geteuid() == 0:
+        return
+    command = [str(find_program()), "service", *arguments]
+    if shutil.which("sudo") is None:
+        raise RequestError(f"This needs root; run as root: {' '.join(command)}")
+    os.execvp("sudo", ["sudo", *command])  # noqa: S606, S607 - the user's own sudo
+
+
+def _has_systemd() -> bool:
+    return Path("/run/systemd/system").is_dir()
+
+
+def _need_systemd() -> None:
+    if not _has_systemd():
+        raise RequestError("There is no systemd here; let your own service manager start: juntek run")
+
+
+def _tell_systemd(*arguments: str) -> None:
+    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if done.returncode:
+        raise ConfigurationError(_explain(done.stderr))
+
+
+def _explain(talk: str) -> str:
+    """Return why the service does not start, as it said it itself, else as systemd does."""
+    done = subprocess.run(  # noqa: S603
+        ["journalctl", f"--unit={NAME}", f"--identifier={NAME}", "--output=cat", "--lines=1"],  # noqa: S607
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return f"The gateway does not start: {done.stdout.strip() or ' '.join(talk.split())}"

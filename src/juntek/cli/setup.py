@@ -21,6 +21,7 @@ from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.arguments import address_number
 from juntek.cli.find import ask_gateway, look_at, next_step
 from juntek.cli.find import describe as describe_port
+from juntek.cli.service import can_be_service, find_program, install_service
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, split_host, write
 from juntek.cli.trying import log_in, try_meters
 from juntek.config import SYSTEM_FILE, Configuration, load, search_paths
@@ -112,7 +113,9 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     write(path, document, answers)
     typer.echo(f"Written: {path}", err=True)
     configuration = load(path, os.environ, for_service=True)
-    runs = service and start_service(path)
+    runs = service and can_be_service(path)
+    if runs:
+        install_service(find_program())
     typer.echo("\n".join(say_end(configuration, path, runs=runs)))
 
 
@@ -242,16 +245,6 @@ def _listens(host: str, port: int) -> bool:
 
 
 # The end ------------------------------------------------------------------------------------------------------
-
-
-def start_service(path: Path) -> bool:
-    """Install and start the service where that can be; return whether it runs."""
-    if path != SYSTEM_FILE or os.geteuid() != 0 or not Path("/run/systemd/system").is_dir():
-        return False
-    from juntek.cli.service_unit import find_program, install_service  # noqa: PLC0415 - for systems with systemd
-
-    install_service(find_program())
-    return True
 
 
 def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator[str]:

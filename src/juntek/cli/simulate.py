@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from juntek.cli.arguments import address_number
 from juntek.cli.stopping import run_until_stopped
 
 PORT = 8140
-
-if TYPE_CHECKING:
-    from juntek.simulator import Options
 
 
 def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -40,7 +37,13 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     It is served on a TCP port or a pseudo-terminal. Prints the link URL as its first line and runs until it is stopped.
     """
-    from juntek.simulator import Options  # noqa: PLC0415 - only this command simulates
+    from juntek.simulator import Options, Simulation  # noqa: PLC0415 - only this command simulates
+
+    async def serve() -> None:
+        async with Simulation(options) as simulation:
+            for url in simulation.urls:
+                print(url, flush=True)  # noqa: T201 - it is data: scripts read it
+            await simulation.run()
 
     models = tuple(model or ("KG140F",))
     addresses = tuple(address or range(1, len(models) + 1))
@@ -55,16 +58,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         noise=noise,
         load=load,
     )
-    run_until_stopped(_serve(options))
-
-
-async def _serve(options: Options) -> None:
-    from juntek.simulator import Simulation  # noqa: PLC0415
-
-    async with Simulation(options) as simulation:
-        for url in simulation.urls:
-            print(url, flush=True)  # noqa: T201 - it is data: scripts read it
-        await simulation.run()
+    run_until_stopped(serve())
 
 
 def demo(

@@ -61,8 +61,7 @@ async def _supervise(work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
-            loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, task.cancel)
     with suppress(asyncio.CancelledError):
         await task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,15 +33,16 @@ class Trial:
 
 async def try_all(configuration: Configuration) -> list[Trial]:
     """Try everything at once. Where a gateway runs with this database it has the meters, and they are left to it."""
-    works: list[Awaitable[Sequence[Trial]]] = [_try_database(configuration.database)]
+    works: list[Awaitable[list[Trial]]] = [asyncio.to_thread(_try_database, configuration.database)]
     options = configuration.sinks.get("mqtt")
     if isinstance(options, MqttOptions):
         works.append(_try_broker(options))
-    if is_running(configuration.database):
-        works.append(_leave_meters())
-    else:
+    runs = is_running(configuration.database)
+    if not runs:
         works += [try_meters(link, meters) for link, meters in configuration.links().items()]
-    return [trial for trials in await asyncio.gather(*works) for trial in trials]
+    trials = [trial for trials in await asyncio.gather(*works) for trial in trials]
+    left = Trial("meters: the gateway runs and reads them; what it says: journalctl --unit juntek")
+    return [*trials, left] if runs else trials
 
 
 async def log_in(options: MqttOptions) -> None:
@@ -95,24 +96,16 @@ async def _try_broker(options: MqttOptions) -> list[Trial]:
     return [Trial(f"mqtt: the broker at {options.host}:{options.port} lets us in")]
 
 
-async def _leave_meters() -> list[Trial]:
-    return [Trial("meters: the gateway runs and reads them; what it says: journalctl --unit juntek")]
-
-
-async def _try_database(path: Path) -> list[Trial]:
-    return [await asyncio.to_thread(_look_at_database, path)]
-
-
-def _look_at_database(path: Path) -> Trial:
+def _try_database(path: Path) -> list[Trial]:
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if path.is_relative_to(SYSTEM_STATE) and not os.access(SYSTEM_STATE.parent, os.W_OK):
-        return Trial(f"database: {path} is that of the service; sudo juntek config check tries it, too")
+        return [Trial(f"database: {path} is that of the service; sudo juntek config check tries it, too")]
     if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
         error = f"database: {path} cannot be made by this user; give a path in a folder of yours: history.path."
-        return Trial(error, DatabaseError(error))
+        return [Trial(error, DatabaseError(error))]
     try:
         if path.exists():
             Database(path, check=False).close()
     except (ConfigurationError, DatabaseError) as problem:
-        return Trial(f"database: {problem}", problem)
-    return Trial(f"database: {path} can be written")
+        return [Trial(f"database: {problem}", problem)]
+    return [Trial(f"database: {path} can be written")]

@@ -19,7 +19,7 @@ from juntek.option import find_close
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity
 from juntek.rs485.command import limits_of
-from juntek.rs485.family import Action, Field, Model, model_of_family
+from juntek.rs485.family import Action, Field, model_of_family
 from juntek.update import Update
 
 Value = float | int | str | None
@@ -130,7 +130,7 @@ def controls_of(update: Update) -> dict[str, Control]:
     model = model_of_family(known.family) if known is not None else None
     if model is None:
         raise RequestError(f"{update.meter} has not said yet who it is; try again when it answers.")
-    controls = _controls(model, _ranges(update.identity))
+    controls = _make(model.family, _ranges(update.identity))
     settings = update.settings
     if settings is None:
         return dict(controls)
@@ -171,10 +171,6 @@ def _make(family: str, ranges: tuple[int, int] | None) -> Mapping[str, Control]:
         _setting(row, ranges) for row in model.settings.rows if row.key in QUANTITIES and not QUANTITIES[row.key].secret
     )
     return {control.key: control for control in (*settings, *map(_action, model.actions))}
-
-
-def _controls(model: Model, ranges: tuple[int, int] | None) -> Mapping[str, Control]:
-    return _make(model.family, ranges)
 
 
 def _setting(row: Field, ranges: tuple[int, int] | None) -> Control:

@@ -5,8 +5,9 @@ The days long ago are sampled more coarsely: enough for their charts, and made i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
+from itertools import chain, islice
 from pathlib import Path
 
 from juntek.capture import Chunk
@@ -32,15 +33,18 @@ def fill_past(
 
     `tell` hears how many of how many readings are made.
     """
-    of = len(meters) * sum(count for _, _, count in _stretches(now))
+    stretches = _stretches(now)
+    of = len(meters) * sum((end - start) // timedelta(seconds=step) for start, end, step in stretches)
     done = 0
     sites = []
     with Database(path) as database:
         for name, options in meters:
-            site = make_site(options, now - STRETCHES[0][0])
-            address = options.addresses[0]
-            job = LogImport(database, name, zone, address=address)
-            for chunks in _pieces(options, site, now):
+            site = make_site(options, stretches[0][0])
+            job = LogImport(database, name, zone, address=options.addresses[0])
+            replies = chain.from_iterable(
+                history(options, *stretch, settings_every=SETTINGS_EVERY, site=site) for stretch in stretches
+            )
+            while chunks := [Chunk(time, data) for time, data in islice(replies, _PIECE)]:
                 job.add(chunks)
                 done += len(chunks)
                 tell(min(done, of), of)
@@ -49,22 +53,8 @@ def fill_past(
     return sites
 
 
-def _stretches(now: datetime) -> list[tuple[datetime, float, int]]:
-    ends = [*(now - ago for ago, _ in STRETCHES[1:]), now]
-    return [
-        (end, step, int((end - (now - ago)).total_seconds() / step))
-        for (ago, step), end in zip(STRETCHES, ends, strict=True)
-    ]
-
-
-def _pieces(options: Options, site: Site, now: datetime) -> Iterator[list[Chunk]]:
-    start = now - STRETCHES[0][0]
-    for end, step, _ in _stretches(now):
-        chunks: list[Chunk] = []
-        for time, data in history(options, start, end, step, settings_every=SETTINGS_EVERY, site=site):
-            chunks.append(Chunk(time, data))
-            if len(chunks) >= _PIECE:
-                yield chunks
-                chunks = []
-        yield chunks
-        start = end
+def _stretches(now: datetime) -> list[tuple[datetime, datetime, float]]:
+    """Return start and end of each stretch, and the s between its readings."""
+    starts = [now - ago for ago, _ in STRETCHES]
+    steps = [step for _, step in STRETCHES]
+    return list(zip(starts, [*starts[1:], now], steps, strict=True))

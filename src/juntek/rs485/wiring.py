@@ -29,8 +29,6 @@ _FRAMES = (
 )
 _OTHERS = bytes(range(32, 127)) + bytes(byte * 37 % 256 for byte in range(256))
 _SAMPLES = 16
-LONGEST_MODBUS = 64
-"""Bytes of a frame that are looked at."""
 _NMEA = re.compile(rb"\$[A-Z]{4,6},[^*\r\n]*\*[0-9A-F]{2}")
 _VE_DIRECT = re.compile(rb"\r\n(?:PID|V|I|VPV|SOC|Checksum)\t")
 
@@ -88,24 +86,29 @@ def _modbus_share(data: bytes) -> float:
     """Return which part of the bytes stands in frames with a right CRC of Modbus RTU."""
     at = covered = 0
     while at + 4 <= len(data):
-        length = _modbus_length(data[at : at + LONGEST_MODBUS])
-        covered += length
-        at += length or 1
+        sizes = [size for size in _modbus_sizes(data[at:]) if _has_modbus_crc(data[at : at + size], size)]
+        covered += sizes[0] if sizes else 0
+        at += sizes[0] if sizes else 1
     return covered / len(data) if data else 0.0
 
 
-def _modbus_length(part: bytes) -> int:
-    """Return how long the frame is that begins here, or 0: address and function, then anything, then the CRC of it."""
-    if not 1 <= part[1] & 0x7F <= 0x2B:
-        return 0
+def _modbus_sizes(part: bytes) -> tuple[int, ...]:
+    """Return how long a frame that begins here may be, as a request and as a response; its function says that."""
+    function = part[1]
+    if 1 <= function <= 4:
+        return 8, 5 + part[2]
+    if function in (15, 16):
+        return (8, 9 + part[6]) if len(part) > 6 else ()
+    return (8,) if function in (5, 6) else (5,) if 0x81 <= function <= 0x90 else ()
+
+
+def _has_modbus_crc(frame: bytes, size: int) -> bool:
     crc = 0xFFFF
-    for size, byte in enumerate(part[:-2], 1):
+    for byte in frame[:-2]:
         crc ^= byte
         for _ in range(8):
             crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
-        if size >= 2 and part[size : size + 2] == crc.to_bytes(2, "little"):
-            return size + 2
-    return 0
+    return len(frame) == size and frame[-2:] == crc.to_bytes(2, "little")
 
 
 # Bits --------------------------------------------------------------------------------------------------------

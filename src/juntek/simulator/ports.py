@@ -58,8 +58,7 @@ class TcpPort:
             self._server.close()
             for client in tuple(self._clients):
                 client.cut()
-            await self._server.wait_closed()
-            self._server = None
+            self._server = None  # nobody waits until it is closed: Python 3.12 would wait for a client on its way
 
     def _make_client(self) -> _Client:
         return _Client(self._line, self._clients)
@@ -71,7 +70,6 @@ class _Client(asyncio.Protocol):
     def __init__(self, line: Line, clients: set[_Client]) -> None:
         self._line = line
         self._clients = clients
-        self._hear: Hear = self.hear
         self._transport: asyncio.Transport | None = None
         self._write: Hear | None = None
 
@@ -87,7 +85,7 @@ class _Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._clients.add(self)
-        self._write = self._line.join(self._hear)
+        self._write = self._line.join(self.hear)
 
     def data_received(self, data: bytes) -> None:
         if self._write is not None:
@@ -95,7 +93,7 @@ class _Client(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
-        self._line.leave(self._hear)
+        self._line.leave(self.hear)
         self._clients.discard(self)
 
 
@@ -107,7 +105,6 @@ class PtyPort:
         self._path = path
         self._master = -1
         self._device = ""
-        self._hear: Hear = self.hear
         self._write: Hear | None = None
         self._look: asyncio.TimerHandle | None = None
         self._watched = False
@@ -136,14 +133,14 @@ class PtyPort:
             raise LinkError(
                 f"Cannot make the link {self._path} ({error.strerror}); choose a path that is free and writable."
             ) from error
-        self._write = self._line.join(self._hear)
+        self._write = self._line.join(self.hear)
         self._watch()
 
     async def close(self) -> None:
         """Pull the adapter out: the link is gone and a client reads an error or the end."""
         if self._master < 0:
             return
-        self._line.leave(self._hear)
+        self._line.leave(self.hear)
         if self._look is not None:
             self._look.cancel()
         self._unwatch()

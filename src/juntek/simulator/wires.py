@@ -35,7 +35,7 @@ class Line:
                 return
             arrived = self.noise.pass_through(data)
             for ear in tuple(self._ears):
-                if ear is not hear and arrived:
+                if ear != hear and arrived:
                     ear(arrived)
 
         return write
@@ -60,8 +60,7 @@ class Answerer:
         self._framer = Framer()
         self._pending: set[asyncio.TimerHandle] = set()
         self._line = line
-        self._hear = self.hear  # one bound method, so that leaving finds it
-        self._write = line.join(self._hear)
+        self._write = line.join(self.hear)
 
     def hear(self, data: bytes) -> None:
         """Take bytes from the line."""
@@ -71,7 +70,7 @@ class Answerer:
 
     def leave(self) -> None:
         """Go off the line and forget the replies that were under way."""
-        self._line.leave(self._hear)
+        self._line.leave(self.hear)
         for handle in self._pending:
             handle.cancel()
         self._pending.clear()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import termios
 import time
+import tty
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from juntek.errors import RequestError
 from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from juntek.cli.watch.view import Watched
 
 REFRESH = 0.25
@@ -40,17 +44,17 @@ def watch(
         raise RequestError("A live view needs a terminal; for a file or a pipe use: juntek read")
     shown = hide_secrets(link)
     sys.stderr.write(f"Opening {shown}…\n")
-    run_until_stopped(_watch(shown, address, follow(link, address, config, mode, interval, None)))
+    run_until_stopped(_watch(console, shown, address, follow(link, address, config, mode, interval, None)))
 
 
-async def _watch(link: str, address: int, following: AbstractAsyncContextManager[Followed]) -> None:
+async def _watch(console: Console, link: str, address: int, following: AbstractAsyncContextManager[Followed]) -> None:
     from juntek.cli.gateway_meter import GatewayMeter  # noqa: PLC0415
     from juntek.cli.watch.view import Watched  # noqa: PLC0415
 
     async with following as meter:
         watched = Watched(link, address, time.monotonic(), by_gateway=isinstance(meter, GatewayMeter))
         updating = asyncio.create_task(_follow(meter, watched))
-        showing = asyncio.create_task(_show(watched))
+        showing = asyncio.create_task(_show(console, watched))
         try:
             with _quit_keys():
                 await asyncio.wait([updating, showing], return_when=asyncio.FIRST_EXCEPTION)
@@ -72,13 +76,11 @@ async def _follow(meter: Followed, watched: Watched) -> None:
             watched.trend.add(update.reading, watched.heard if update.reading.time is None else update.reading.time)
 
 
-async def _show(watched: Watched) -> None:
-    from rich.console import Console  # noqa: PLC0415
+async def _show(console: Console, watched: Watched) -> None:
     from rich.live import Live  # noqa: PLC0415
 
     from juntek.cli.watch.view import draw  # noqa: PLC0415
 
-    console = Console()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             width, height = console.size
@@ -89,12 +91,6 @@ async def _show(watched: Watched) -> None:
 @contextmanager
 def _quit_keys() -> Iterator[None]:
     """Let q end the program, and keep what is typed off the screen; nothing where there is no keyboard."""
-    try:
-        import termios  # noqa: PLC0415 - Windows has none
-        import tty  # noqa: PLC0415
-    except ImportError:
-        yield
-        return
     if not sys.stdin.isatty():
         yield
         return

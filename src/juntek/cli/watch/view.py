@@ -6,8 +6,17 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from juntek.cli.watch.text import HEIGHT, amount, draw_number, duration, short, spread, wrap
-from juntek.cli.watch.trend import Trend, draw_bars
+from juntek.cli.watch.drawing import (
+    HEIGHT,
+    Trend,
+    amount,
+    draw_bars,
+    draw_number,
+    duration,
+    short,
+    spread,
+    wrap,
+)
 from juntek.errors import counted
 from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
