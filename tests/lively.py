@@ -88,6 +88,8 @@ class Lively:
     seed: int = 1
     lags: bool = False
     """Whether the voltage is measured a second before the current."""
+    resistance: float | None = None
+    """ohm that the battery gives way by; None is that of a usual one."""
     remaining: float = 0.6 * NOMINAL
     discharged: float = 3.0
     charged: float = 40_000.0
@@ -98,6 +100,7 @@ class Lively:
         """Yield the settings, then a frame each second."""
         dice = random.Random(f"{self.profile} {self.way} {self.seed}")
         volts, resistance = (12.7, 0.0092) if self.profile == "starter" else (52.0, 0.012)
+        resistance = resistance if self.resistance is None else self.resistance
         yield encode("r51", 1, [0, 0, 0, 0, 0, 100, 5, 3, round(NOMINAL * 10), 100, 100, 100, 0, 0, 1])
         current = 0.0
         for second in range(count):

@@ -63,3 +63,20 @@ def test_a_meter_that_measures_its_voltage_before_its_current_is_heard_on_a_nois
     outcomes = [run_share(Lively(profile, "exact", 1, lags=True).frames(2000), 1, 0.1) for profile in PROFILES]
     assert sum(outcome.arrived for outcome in outcomes) >= 0.99 * sum(outcome.clean for outcome in outcomes)
     assert [outcome.wrong for outcome in outcomes if outcome.wrong] == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_stiff_battery_is_heard_although_its_voltage_bears_nothing_out(way: str) -> None:
+    frames = [Lively(profile, way, 7, resistance=0.0015).frames(1000) for profile in PROFILES]
+    outcomes = [run_share(stream, seed, 0.75) for seed, stream in enumerate(frames)]
+    assert sum(outcome.arrived for outcome in outcomes) >= 0.97 * sum(outcome.clean for outcome in outcomes)
+    assert [outcome.wrong for outcome in outcomes if outcome.wrong] == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_last_reading_of_a_hardly_damaged_recording_is_told(profile: str) -> None:
+    settings, *frames = Lively(profile, "exact").frames(COUNT)
+    for end in range(COUNT - 100, COUNT, 7):
+        bus = Bus()
+        told = bus.feed(settings + b":r50=1,9,9,9,9,\r\n" + b"".join(frames[end - 600 : end])) + bus.finish()
+        assert [event.raw + b"\r\n" for event in told[-1:] if isinstance(event, Reading)] == [frames[end - 1]]

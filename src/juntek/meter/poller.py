@@ -7,10 +7,10 @@ requests of this side, or right behind a reply to somebody else's; so does a met
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from juntek.errors import LinkLostError
 from juntek.exchange import Heard, Query
@@ -52,7 +52,7 @@ class Poller:
         language: Language[Any],
         decoder: Decoder[Any],
         mode: str,
-        tell: Tell,
+        tell: Callable[[Activity], None],
         timing: Timing,
         caution: float = 1.0,
     ) -> None:
@@ -235,10 +235,3 @@ class Poller:
                 await self._reply
         self._awaited = self._echo = None
         return self._answer
-
-
-class Tell(Protocol):
-    """Is told what the poller does now."""
-
-    def __call__(self, activity: Activity, /) -> None:
-        """Take note of it."""

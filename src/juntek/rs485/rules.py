@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from operator import sub
 
 from juntek.rs485.family import Field, Layout
@@ -17,6 +18,9 @@ SHORT_GAP = 30.0
 LONGEST_GAP = 3600.0
 """s of silence that widen what may have changed; more than that does not widen it further."""
 
+LONGEST_TOLD = 60_000
+"""Minutes up to which a time left fits into 16 bits for certain."""
+
 ANY = 2**40
 
 
@@ -24,8 +28,8 @@ class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_current", "_direction", "_fitting", "_least", "_limits", "_needed", "_resistance", "_rows",
-        "_run_time", "_stock", "_voltage", "current_row", "highs", "lows", "pace",
+        "_counters", "_current", "_direction", "_echo", "_fitting", "_least", "_levels", "_limits", "_needed",
+        "_resistance", "_rows", "_run_time", "_stock", "_voltage", "current_row", "highs", "lows", "nominal", "pace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
@@ -35,6 +39,11 @@ class Rules:
         self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
         clocks = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale == 1]
         self._run_time = clocks[0] if clocks else None
+        self._echo = next((place for place, row in enumerate(layout.rows) if row.kind == "echo"), None)
+        self._levels: deque[int] = deque(maxlen=8)
+        """Currents of late, without sign, one for each switched load."""
+        self.nominal = 0.0
+        """0.001 Ah that the battery holds, 0 where unknown."""
         self.current_row = layout.rows[self._current]
         self.highs = [ANY if row.kind in ("free", "echo") else row.step for row in layout.rows]
         forward = ("counter", "clock")
@@ -82,7 +91,10 @@ class Rules:
         least, most = (way(before[self._current], after[self._current]) / 360 * gap for way in (min, max))
         if self.signed(before) * self.signed(after) < 0:
             return True
-        moved = [float(after[self._stock] - before[self._stock]), *self._moved(before, after)]
+        stock, moved = after[self._stock] - before[self._stock], self._moved(before, after)
+        if abs(stock) > 100 and self._counters and len(moved) == 1:
+            return False  # what is left went alone
+        moved.append(float(stock))
         return all(least / 10 <= abs(change) <= 10 * (most + gap / 10) for change in moved)
 
     def signed(self, numbers: Numbers) -> int:
@@ -148,11 +160,11 @@ class Rules:
         return any(change >= MODULUS and change % MODULUS <= 6 for change in changes)
 
     def bears_out(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
-        """Whether something speaks for a load that was switched in `first`.
-
-        The time left is no witness: many a meter makes it from another current.
-        """
-        return self._has_given_way(last, first) or self._has_moved(last, first, after, gaps)
+        """Whether something speaks for a load that was switched in `first`."""
+        if self._has_given_way(last, first):
+            return True
+        moved = self._has_moved(last, first, after, gaps)
+        return self.is_whole(last, first) if moved is None else moved
 
     def contradicts(self, last: Numbers, first: Numbers) -> bool:
         """Whether the voltage speaks against a load: it does not give way as it always does at this battery.
@@ -167,6 +179,7 @@ class Rules:
     def learn(self, before: Numbers, after: Numbers) -> None:
         """Remember from a believed step how the voltage gives way."""
         push, rise = self.signed(after) - self.signed(before), after[self._voltage] - before[self._voltage]
+        self._levels.append(after[self._current])
         if abs(push) < 200:
             return
         resistance, known = rise / push, self._resistance
@@ -179,16 +192,35 @@ class Rules:
         push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
         return abs(rise) >= 2 and 0 < rise * push <= push * push / 10
 
-    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
-        """Whether what has moved is what flows with `first`, and not what flows without it, 0.001 Ah."""
+    def is_whole(self, last: Numbers, first: Numbers) -> bool:
+        """Whether the time left was not hit along with a current, which the checksum would not see either.
+
+        It tells a current between those of lately then: many a meter is late, or tells an average.
+        """
+        if self._echo is None:
+            return False
+        minutes, changed = first[self._echo], first[self._echo] - last[self._echo]
+        if changed and (first[self._current] - last[self._current] + changed + 3) % MODULUS <= 6:
+            return False
+        rest = self.nominal - first[self._stock] if first[self._direction] else first[self._stock]
+        currents = [*self._levels, last[self._current], first[self._current]]
+        if rest <= 0 or rest * 6 > LONGEST_TOLD * min(currents):
+            return True  # it cannot be told, or does not fit into the number
+        return minutes > 0 and 0.95 * min(currents) - 10 <= rest * 6 / minutes <= 1.05 * max(currents) + 10
+
+    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool | None:
+        """Whether what has moved is what flows with `first`, and not what flows without it; None if it is too little.
+
+        A frame of the same moment as the one before has no other current.
+        """
         if not gaps[0]:
             return False
         currents = [self.signed(numbers) / 360 for numbers in (last, first, after)]
         without = (currents[0] + currents[2]) / 2 * sum(gaps)
         with_it = (currents[0] + currents[1]) / 2 * gaps[0] + (currents[1] + currents[2]) / 2 * gaps[1]
         expected = with_it - without
-        if abs(expected) < 2.5:
-            return False
+        if abs(expected) < 2.5:  # 0.001 Ah
+            return None
         return any(0.4 <= (moved - without) / expected <= 2.6 for moved in self._moved(last, after))
 
     def _moved(self, last: Numbers, after: Numbers) -> list[float]:

@@ -117,6 +117,7 @@ class Station:
         self.settings = new
         if self._options.nominal_capacity is None:
             self.nominal_capacity = new.nominal_capacity
+        self._limit()
         return new
 
     def take_identity(self, frame: Frame, time: float | None, *, check: bool) -> Identity | Garbage:
@@ -150,7 +151,10 @@ class Station:
         return int(self.identity.raw.split(b",")[2][:1]) if self.identity else None
 
     def _limit(self) -> None:
-        if self._validator is not None and self.identity is not None:
+        if self._validator is None:
+            return
+        self._validator.expect_capacity(self.nominal_capacity)
+        if self.identity is not None:
             self._validator.limit(max_voltage=self.identity.max_voltage, max_current=self.identity.max_current)
 
     def _choose_model(self, frame: Frame, *, check: bool) -> bool:

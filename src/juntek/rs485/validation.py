@@ -5,8 +5,9 @@ line is damaged. Where nothing was rejected, a frame with a right checksum is ri
 does not follow from the frame before waits for the next one, and that bears it out or not:
 
 - A load or a charger was switched: only current, voltage and what follows from them moved. The charge that has moved
-  since, or the voltage that gave way, bear it out. A change by a multiple of 255 in one number alone looks like
-  damage, since that is what the checksum cannot see.
+  since, or the voltage that gave way, bear it out; where it is too little to show in either, a time left that is
+  whole, since damage that the checksum misses has hit two numbers. A change by a multiple of 255 in one number alone
+  looks like damage: that the checksum cannot see.
 - Anything else jumped (a counter was cleared, a capacity set): believed when the next frame follows from it.
 """
 
@@ -28,7 +29,10 @@ MEMORY = 20_000
 """Frames over which the noise of a line is counted: a rejected one in a thousand has to show."""
 
 NOISY = 0.2
-"""Share of rejected frames from which on a switched load needs something that speaks for it."""
+"""Share of rejected frames from which on a jump has to be told three times, and what flowed speaks against a load."""
+
+CAREFUL = 0.03
+"""Share from which on a switched load needs something that speaks for it."""
 
 FIRST = 10
 """Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
@@ -108,6 +112,10 @@ class Validator:
         """Narrow the ranges to what this model can measure (V, A), with room for what it shows beyond."""
         self._rules.limit(round(max_voltage * 105), round(max_current * 125))
 
+    def expect_capacity(self, nominal: float | None) -> None:
+        """Say what the battery holds (Ah), None where that is unknown."""
+        self._rules.nominal = 1000 * (nominal or 0.0)
+
     def follows(self, numbers: Numbers, time: float | None) -> bool:
         """Take a frame with a right checksum that follows from the last one without any surprise, if it does."""
         last = self._last
@@ -146,11 +154,20 @@ class Validator:
         while self.held:
             held = self.held.pop(0)
             verdict: Verdict = "rejected"
-            if self._last is None and not self.held and held.verified:
+            if held.verified and not self.held and self._is_likely(held):
                 verdict = "believed"
                 self._last, self._last_time = held.numbers, held.time
             decided.append((held, verdict))
         return decided
+
+    def _is_likely(self, held: Held) -> bool:
+        """Whether a frame is more likely right than damaged, with nothing behind it that could tell."""
+        last, rules, numbers = self._last, self._rules, held.numbers
+        if last is None:
+            return True
+        if self._noise.share >= DOUBTFUL or rules.contradicts(last, numbers):
+            return False
+        return rules.jump(last, numbers, rules.gap(last, numbers, self._last_time, held.time)) is None
 
     def waits_too_long(self, time: float) -> bool:
         """Whether the first of the frames that wait has had its time, as of `time`."""
@@ -218,7 +235,12 @@ class Validator:
         suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
         if rules.contradicts(last, first.numbers):
             return "rejected"
-        if share >= (DOUBTFUL if suspect else NOISY) and not rules.bears_out(last, first.numbers, after.numbers, gaps):
+        limit = DOUBTFUL if suspect or not gaps[0] else CAREFUL
+        if (
+            share >= limit
+            and not rules.bears_out(last, first.numbers, after.numbers, gaps)
+            and not (share < NOISY and limit == CAREFUL and rules.is_whole(last, first.numbers))
+        ):
             return "rejected"
         rules.learn(last, first.numbers)
         return "believed"
