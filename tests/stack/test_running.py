@@ -141,7 +141,7 @@ def show(stack: Stack, board: str) -> dict[str, int]:
 MAY_BE_EMPTY = {
     "juntek-battery/Time left/A": "it is B while the battery is discharged",
     "juntek-battery/Time left/B": "it is A while the battery is charged",
-    "juntek-bus-health/Garbage/A": "there is none on a simulated line",
+    "juntek-bus-health/Rejected frames/A": "there is none on a simulated line",
     "juntek-fleet/Sites that have gone/A": "none has",
     **{f"juntek-battery/Settings of the meters/{ref}": "simulated meters have no protection set" for ref in "BCDEFGH"},
 }
