@@ -175,6 +175,9 @@ def test_a_file_is_changed_in_whichever_form_it_is_or_what_is_wrong_is_said(
         (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "network", "--yes"), 2),
         (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "everybody", "--yes"), 2),
         (("--link", "{meter}", "--address", "3", "--password-file", "/nowhere", "--yes"), 3),
+        (("--link", "{meter}", "--address", "3", "--broker", "none", "--name", "a/b", "--yes"), 2),
+        (("--link", "{meter}", "--address", "3", "--broker", "none", "--name", "gateway", "--yes"), 2),
+        (("--link", "socket://", "--address", "3", "--broker", "none", "--yes"), 3),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(
@@ -184,6 +187,14 @@ def test_what_cannot_be_is_said_and_nothing_is_written(
     result = run("setup", "--config", file, *given, home=tmp_path)
     assert (result.status, result.output) == (status, "")
     assert not file.exists()
+
+
+def test_an_answer_that_makes_no_configuration_leaves_the_one_that_was_there(file: Path, tmp_path: Path) -> None:
+    file.parent.mkdir()
+    file.write_text(before := '[[meters]]\nname = "boat"\nlink = "replay:none"\n')
+    given = ("--link", "socket://", "--address", 3, "--broker", "none", "--yes")
+    assert run("setup", "--config", file, *given, home=tmp_path).status == 3
+    assert file.read_text() == before
 
 
 def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 
+from cli.program import run
 from juntek.cli import app, main
 
 Complain = Callable[[list[str]], str]
@@ -107,9 +108,16 @@ def test_wrong_use_is_told_in_a_sentence_of_ours(path: str, complain: Complain) 
         if option.is_flag:
             assert "no value" in complain([*words, f"{name}=3"])
             continue
-        assert "needs a value" in complain([*words, *needed(command), name])
+        said = complain([*words, *needed(command), name])
+        assert "needs a value" in said
+        assert f"see {path} --help" in said
         for value in impossible(path, option):
             complain([*words, *needed(command), name, value])
+
+
+def test_a_configuration_that_is_named_has_to_be_there_to_find_meters(tmp_path: Path) -> None:
+    ended = run("find", "--config", tmp_path / "none.toml", home=tmp_path)
+    assert (ended.status, ended.output) == (3, "")
 
 
 @pytest.mark.parametrize("path", [path for path in GROUPS if path != "juntek settings"])

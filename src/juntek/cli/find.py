@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -53,15 +52,16 @@ def find(
     """
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
+    configuration = configuration_if_any(config)
     ports = links or list_ports()
     if not ports:
         raise NoReplyError("This computer has no serial port; plug the adapter in and look with: ls /dev/serial/by-id")
     with quiet_pipe():
-        run_until_stopped(_find(ports, form, config))
+        run_until_stopped(_find(ports, form, configuration))
 
 
-async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
-    surveys = await look_at(ports, config)
+async def _find(ports: Sequence[str], form: Form, configuration: Configuration | None) -> None:
+    surveys = await look_at(ports, configuration)
     if form == "json":
         typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
     else:
@@ -71,9 +71,8 @@ async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
         raise NoReplyError("No meter was found.")
 
 
-async def look_at(ports: Sequence[str], config: Path | None = None) -> list[Survey]:
+async def look_at(ports: Sequence[str], configuration: Configuration | None) -> list[Survey]:
     """Look at all ports at once, where the gateway reads one by asking it; says on stderr what it does."""
-    configuration = configuration_if_any(config)
     return list(await asyncio.gather(*(_look_at(port, configuration) for port in ports)))
 
 

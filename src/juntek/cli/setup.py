@@ -18,13 +18,14 @@ from typing import Annotated, Final
 import typer
 
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.arguments import address_number
+from juntek.cli.arguments import address_number, configuration_if_any
 from juntek.cli.find import ask_gateway, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, split_host, write
 from juntek.cli.trying import log_in, try_meters
-from juntek.config import SYSTEM_FILE, Configuration, load, search_paths
+from juntek.config import SYSTEM_FILE, Configuration, search_paths
+from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import refuse_orders_of_others
 from juntek.finding import Survey
@@ -99,20 +100,22 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     asker = Asker(yes or not sys.stdin.isatty())
     path = (config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1])).expanduser()
     refuse_orders_of_others(path)
+    _check_words(name, chemistry, page)
+    password, page_password = _first_line(password_file), _first_line(page_password_file)
     document, before = read(path)
     answers = asyncio.run(_find_meter(asker, before, link, address))
     answers.name = name or asker.text("What is the battery called?", answers.name)
+    _check_words(answers.name)
     _ask_battery(asker, document, answers, chemistry)
     answers.capacity = capacity
     sinks = before.sinks if before is not None else {}
     known = sinks.get("mqtt")
     given = known if isinstance(known, MqttOptions) else MqttOptions()
-    given = replace(given, username=username or given.username, password=_first_line(password_file) or given.password)
+    given = replace(given, username=username or given.username, password=password or given.password)
     _ask_broker(asker, answers, broker, given, is_known=isinstance(known, MqttOptions))
-    _ask_page(asker, sinks.get("web"), answers, page, _first_line(page_password_file))
-    write(path, document, answers)
+    _ask_page(asker, sinks.get("web"), answers, page, page_password)
+    configuration = write(path, document, answers)
     typer.echo(f"Written: {path}", err=True)
-    configuration = load(path, os.environ, for_service=True)
     runs = service and can_be_service(path)
     if runs:
         install_service(find_program())
@@ -120,6 +123,16 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
 
 
 # Questions ---------------------------------------------------------------------------------------------------
+
+
+def _check_words(name: str | None, chemistry: str | None = None, page: str | None = None) -> None:
+    """Raise RequestError for an answer that cannot be, before anybody waits for a meter."""
+    if name and (problem := name_problem(name)):
+        raise RequestError(f"--name {problem}")
+    if chemistry not in (*CHEMISTRIES, NONE, None):
+        raise RequestError(f"A battery is one of {', '.join(CHEMISTRIES)}, or none, not {chemistry}.")
+    if page not in ("network", "local", NONE, None):
+        raise RequestError(f"The page is for network, local or none, not {page}.")
 
 
 async def _find_meter(asker: Asker, before: Configuration | None, link: str | None, address: int | None) -> Answers:
@@ -134,7 +147,7 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
     ports = [link] if link is not None else list_ports()
-    surveys = await look_at(ports)
+    surveys = await look_at(ports, configuration_if_any())
     for found in surveys:
         typer.echo("\n".join(describe_port(found)), err=True)
     meters = [(found, one) for found in surveys for one in sorted(found.meters) if address in (None, one)]
@@ -184,8 +197,7 @@ def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: 
     chosen = chemistry or asker.text(
         f"What is the battery made of ({words}; none: keep the meter's percentage)?", known
     )
-    if chosen not in (*CHEMISTRIES, NONE):
-        raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
+    _check_words(None, chosen)
     answers.chemistry = chosen
 
 
@@ -218,8 +230,6 @@ def _ask_page(asker: Asker, known: object, answers: Answers, page: str | None, p
     if page is None and not asker.silent:
         wanted = asker.yes("May others in this network open the page, with a password?", default=before == "network")
         page = "network" if wanted else "local"
-    if page not in ("network", "local", NONE, None):
-        raise RequestError(f"The page is for network, local or none, not {page}.")
     if page == "network":
         if password is None and before != "network":
             password = asker.secret("A password for the page (8 characters or more)?")

@@ -63,19 +63,29 @@ def first_meter(document: Document) -> Document:
     return document["meters"][0]
 
 
-def write(path: Path, document: Document, answers: Answers) -> None:
-    """Write the answers into the file; the one that was there stays beside it, with .bak behind its name.
+def write(path: Path, document: Document, answers: Answers) -> Configuration:
+    """Write the answers into the file, and return what it says; the one that was there stays beside it, as .bak.
 
-    Secrets go where only their owner, or the service, may read them. Raises ConfigurationError.
+    Secrets go where only their owner, or the service, may read them. Raises ConfigurationError; what makes no
+    configuration is taken back, so that the next run can read it.
     """
     change(document, answers)
     refuse_links_of_others(path)
     with explain_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
+        before = path.read_bytes() if path.exists() else None
+        if before is not None:
             shutil.copy2(path, path.with_name(f"{path.name}.bak"))
         _write_secrets(path, document, answers)
         path.write_text(tomlkit.dumps(document), encoding="utf-8")
+        try:
+            return load(path, os.environ, for_service=True)
+        except ConfigurationError:
+            if before is None:
+                path.unlink()
+            else:
+                path.write_bytes(before)
+            raise
 
 
 def change(document: Document, answers: Answers) -> None:
@@ -142,5 +152,6 @@ def split_host(text: str) -> tuple[str, int]:
     if not colon or text.endswith("]"):
         return text, 1883
     if not port.isdecimal():
-        raise RequestError(f"{hide_secrets(text)} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
+        shown = hide_secrets(text) if "@" in text else text
+        raise RequestError(f"{shown} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
     return host, int(port)

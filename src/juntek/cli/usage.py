@@ -24,17 +24,17 @@ def run_command(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(str(error), err=True)
             return 2
-        raise RequestError(_explain(error)) from error
+        raise RequestError(_explain(error, arguments)) from error
     except typer.Abort:
         raise RequestError(
             "Nothing was done, as nobody answered; see the options of the command for scripts."
         ) from None
 
 
-def _explain(error: Any) -> str:  # noqa: ANN401 - the library's own, which differs with its version
+def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own, which differs with its version
     """Return what is wrong and where it is written how it is right."""
     context = error.ctx
-    command = context.command_path if context is not None else "juntek"
+    command = context.command_path if context is not None else _command_of(arguments)
     kind, named = type(error).__name__, _first_quoted(error.message)
     if kind == "NoSuchOption":
         known = [name for parameter in context.command.params for name in parameter.opts] if context else []
@@ -57,6 +57,16 @@ def _explain(error: Any) -> str:  # noqa: ANN401 - the library's own, which diff
     else:
         problem = f"That is not how {command} is used"
     return f"{problem}; see {command} --help."
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """Return the command that was meant; the library does not say it with every error."""
+    command, path = typer.main.get_command(app), "juntek"
+    for word in arguments:
+        below = getattr(command, "commands", {})
+        if word in below:
+            command, path = below[word], f"{path} {word}"
+    return path
 
 
 def _describe(facts: Any) -> str:  # noqa: ANN401 - as above

@@ -44,7 +44,8 @@ def zone_problem(name: str) -> str | None:
     return None
 
 
-def _name_problem(name: str) -> str | None:
+def name_problem(name: str) -> str | None:
+    """Return what is wrong with the name of a meter, as the end of a sentence."""
     if not name.strip() or name != name.strip() or not name.isprintable():
         return "is empty, or has spaces around it or characters that nobody sees; name it like house."
     if found := _UNFIT_FOR_A_TOPIC.search(name):
@@ -91,7 +92,7 @@ class MeterKeys:
         str,
         Option(
             "becomes the topic and the name in Home Assistant; unique",
-            check=_name_problem,
+            check=name_problem,
             example="house",
             written=True,
         ),
