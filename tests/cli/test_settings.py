@@ -128,7 +128,17 @@ def test_the_meter_acts(url: str, home: Path) -> None:
     assert "output: obeyed." in run("act", url, "output=off", "--yes-dangerous", home=home).output
     assert run("act", url, "output=on", "--yes-dangerous", home=home).status == 0
     for wrong in ("charge=101", "charge", "zero-current=5", "explode", "output=2"):
-        assert run("act", url, wrong, "--yes-dangerous", home=home).status == 2
+        result = run("act", url, wrong, "--yes-dangerous", home=home)
+        assert (result.status, "None" in result.talk) == (2, False)
+
+
+@pytest.mark.parametrize(("action", "option"), [("clear-totals", "--yes"), ("output=off", "--yes-dangerous")])
+def test_where_nobody_can_be_asked_the_option_that_is_enough_is_told(
+    url: str, home: Path, action: str, option: str
+) -> None:
+    result = run("act", url, action, home=home)
+    assert result.status == 2
+    assert result.talk.split()[-1] == f"{option}."
 
 
 def test_a_link_that_is_not_there_is_one_sentence(home: Path) -> None:

@@ -131,7 +131,7 @@ def log(
             rows = [[_show(entry[heading]) for heading in headings] for entry in entries]
             typer.echo(draw_table(headings, rows))
         else:
-            typer.echo("Nothing was written to a meter yet.", err=True)
+            typer.echo(f"Nothing was written to {meter or 'a meter'} yet.", err=True)
 
 
 def act(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -237,21 +237,22 @@ def _confirm(
         if dangerous and not may_leave:
             raise RequestError(f"{dangerous[0]} is dangerous, so --yes is not enough; add --yes-dangerous.")
         return []
-    confirmed = [key for key in dangerous if _ask(f"Type {key} to write it") == key]
+    option = "--yes-dangerous" if dangerous else "--yes"
+    confirmed = [key for key in dangerous if _ask(f"Type {key} to write it", option) == key]
     if len(confirmed) < len(dangerous) and not may_leave:
         raise RequestError("Nothing was written, as the key was not typed.")
-    if len(changes) > len(dangerous) and _ask("Write this? [y/N]").lower() not in ("y", "yes"):
+    if len(changes) > len(dangerous) and _ask("Write this? [y/N]", option).lower() not in ("y", "yes"):
         raise RequestError("Nothing was written.")
     return confirmed
 
 
-def _ask(question: str) -> str:
-    """Return what was typed; nothing where nobody can type."""
+def _ask(question: str, option: str) -> str:
+    """Return what was typed; raises RequestError where nobody can type, with the option that asks nothing."""
     typer.echo(f"{question}: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not answer:
         typer.echo("", err=True)
-        raise RequestError("Nothing was written, as nobody could be asked; add --yes.")
+        raise RequestError(f"Nothing was written, as nobody could be asked; add {option}.")
     return answer.strip()
 
 

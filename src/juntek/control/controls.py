@@ -90,6 +90,8 @@ class Control:
             return word
         if self.off is not None and (word is None or word in _OFF):
             return None
+        if word is None:
+            raise RequestError(f"{self.key} needs a value, {self.limits()}: write it behind a =.")
         number = _number(word)
         if number is None:
             raise RequestError(f"{self.key} is {self.limits()}, not {_show(value)}.")
