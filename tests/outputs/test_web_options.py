@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from juntek.cli import app
 from juntek.config import load
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, RequestError
 from juntek.outputs.web import WebOptions, open_sink
 from juntek.outputs.web.passwords import hash_password, hash_token, is_hash, make_token, matches
 from outputs.served import HASH, PASSWORD, context
@@ -153,6 +153,15 @@ def test_a_token_is_shown_once_and_its_hash_is_added_to_a_file(tmp_path: Path) -
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert made[0].startswith("juntek_")
     assert make_token() != make_token()
+
+
+@pytest.mark.parametrize("words", [["password"], ["token", "grafana"]])
+def test_no_secret_is_written_into_a_file_that_has_something_else_in_it(tmp_path: Path, words: list[str]) -> None:
+    path = tmp_path / "juntek.toml"
+    path.write_text(METER)
+    result = CliRunner().invoke(app, ["web", *words, "-o", str(path)], input=f"{PASSWORD}\n")
+    assert isinstance(result.exception, RequestError)
+    assert path.read_text() == METER
 
 
 @pytest.mark.parametrize("name", ["", "two words", "#remark", "a\nb"])

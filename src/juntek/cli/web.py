@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from juntek.errors import RequestError
+from juntek.errors import ConfigurationError, RequestError
 from juntek.files import explain_unwritable, refuse_links_of_others
-from juntek.outputs.web.passwords import LONGEST_PASSWORD, WRITE, hash_password, hash_token, make_token
+from juntek.outputs.web.passwords import (
+    LONGEST_PASSWORD,
+    WRITE,
+    hash_password,
+    hash_token,
+    make_token,
+    read_password_hash,
+    read_tokens,
+)
 
 SHORTEST_PASSWORD: Final = 8
 
@@ -40,6 +49,7 @@ def password(
             "Write it into a file of its own for web.password_hash_file, or set JUNTEK_WEB__PASSWORD_HASH.", err=True
         )
         return
+    _refuse_other(output.expanduser(), read_password_hash)
     _write(output.expanduser(), f"{hashed}\n", append=False)
     typer.echo(f'Now add to [web]: password_hash_file = "{output}"', err=True)
 
@@ -64,6 +74,7 @@ def token(
         typer.echo(made)
         typer.echo(f"Add this line to the file in web.tokens_file: {line}", err=True)
         return
+    _refuse_other(output.expanduser(), read_tokens)
     _write(output.expanduser(), f"{line}\n", append=True)
     typer.echo(made)
     typer.echo(f'Its hash is in {output}; if it is not there yet, add to [web]: tokens_file = "{output}"', err=True)
@@ -77,6 +88,15 @@ def _ask() -> str:
     if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
         raise RequestError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; choose another one.")
     return text
+
+
+def _refuse_other(path: Path, read: Callable[[Path], object]) -> None:
+    """Raise RequestError for a file that has something else in it, as the configuration has."""
+    try:
+        if path.is_file() and path.stat().st_size:
+            read(path)
+    except ConfigurationError:
+        raise RequestError(f"{path} has something else in it already; give -o another name.") from None
 
 
 def _write(path: Path, text: str, *, append: bool) -> None:
