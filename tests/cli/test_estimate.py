@@ -75,7 +75,7 @@ def test_the_minutes_of_the_history_say_the_same(recording: Path, tmp_path: Path
     "arguments",
     [
         (), ("nowhere.log",), ("some.log", "--history", "boat"), ("empty.log",), ("empty.log", "--chemistry", "lead"),
-        ("untimed.log",), ("--history", "nobody"),
+        ("untimed.log",), ("untimed.log", "--address", "9"), ("--history", "nobody"),
     ],
     ids=str,
 )  # fmt: skip

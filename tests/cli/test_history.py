@@ -179,6 +179,7 @@ def test_of_several_meters_on_a_line_one_is_taken(tmp_path: Path) -> None:
     bring(log, "--meter", "boat", "--address", 7, "--database", path)
     assert len(rows_in(path, "boat")) == 450
     assert rows_in(path, "boat")[-1]["remaining_capacity"] > 200
+    assert "address 9" in run("history", "import", log, "--meter", "van", "--address", 9, "--database", path).talk
 
 
 def test_old_readings_are_kept_as_minutes_only(tmp_path: Path) -> None:

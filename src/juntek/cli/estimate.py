@@ -43,9 +43,11 @@ _SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
 
 
 def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE|-]", help="A recording with times.")] = None,
-    chemistry: Annotated[str | None, typer.Option("--chemistry", help=f"{', '.join(CHEMISTRIES)}.")] = None,
-    cells: Annotated[int | None, typer.Option("--cells", min=1, max=400, help="In series.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE|-", help="A recording with times.")] = None,
+    chemistry: Annotated[
+        str | None, typer.Option("--chemistry", metavar="WORD", help=f"{', '.join(CHEMISTRIES)}.")
+    ] = None,
+    cells: Annotated[int | None, typer.Option("--cells", min=1, max=400, metavar="N", help="In series.")] = None,
     capacity: Annotated[
         float | None, typer.Option("--nominal-capacity", min=0.001, metavar="AH", help="What the meter is set to.")
     ] = None,
@@ -75,6 +77,8 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         else:
             with open_history(database, config) as reader:
                 count = _write(estimator, _read_history(reader, history or "", capacity), chosen)
+    if count == 0 and address is not None:
+        raise RequestError(f"There is no reading of address {address} with a time in it; juntek decode shows what is.")
     if count == 0:
         raise RequestError("There is no reading with a time in it: record with juntek capture, which notes them.")
     typer.echo(_summary(estimator), err=True)
@@ -128,7 +132,8 @@ def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> 
     """Yield a reading for each minute of a history."""
     span = reader.span(meter)
     if span is None:
-        return
+        known = ", ".join(reader.meters()) or "none"
+        raise RequestError(f'There is no history of a meter "{meter}"; there is one of {known}.')
     start = span[0]
     while start <= span[1]:
         end = start + DAY

@@ -128,8 +128,8 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Read recordings with times into the history.
 
-    A capture, any text log with frames and times, or a table of decoded values, also packed by gzip, xz, bz2 or zip.
-    What is there already stays as it is, so that it can be done again.
+    A capture, any text log with frames and times, or decoded values in a table or one by one, also packed by gzip, xz,
+    bz2, zstd or zip. What is there already stays as it is, so that it can be done again.
     """
     from juntek.history import Database  # noqa: PLC0415
     from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
@@ -139,13 +139,14 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
     given = configuration.sinks.get("history") if configuration else None
     options = given if isinstance(given, HistoryOptions) else HistoryOptions()
+    address = address or (own.options.address if own else None)
     with Database(database or database_of(configuration)) as opened, progress("Reading") as tell:
         job = LogImport(
             opened,
             meter,
             zone_of_days(configuration),
             options=own.options.options if own else None,
-            address=address or (own.options.address if own else None),
+            address=address,
             keep_since=time.time() - options.keep_raw_days * 86_400,
         )
         job.times.zone = zone_of(time_zone) or job.times.zone
@@ -153,7 +154,13 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     typer.echo(_tell(result))
     if not result.kept and all(why.startswith("rejected") for why in result.skipped):
         for file in files:
-            if explanation := explain_nothing(file):
+            other = address is not None and not result.skipped
+            explanation = explain_nothing(file) or (
+                f"nothing in it is of address {address}; juntek decode shows what is: give --address."
+                if other
+                else None
+            )
+            if explanation:
                 typer.echo(f"{file}: {explanation}", err=True)
     for remark in dict.fromkeys(job.times.remarks):
         typer.echo(remark, err=True)
@@ -185,7 +192,7 @@ def backup(
 def repair(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A file that is not there yet. Default: beside the database."),
+        typer.Argument(metavar="FILE", help="A file that is not there yet. Default: beside the database."),
     ] = None,
     database: DatabaseFile = None,
     config: ConfigFile = None,

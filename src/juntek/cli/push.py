@@ -33,7 +33,7 @@ _OPTIONS = ("username", "password_file", "token_file", "ca_file", "rate")
 
 def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
     url: Annotated[
-        str | None, typer.Argument(metavar="[URL]", help="Default: every [[timeseries]] of the configuration.")
+        str | None, typer.Argument(metavar="URL", help="Default: every [[timeseries]] of the configuration.")
     ] = None,
     meters: Annotated[
         list[str] | None, typer.Option("--meter", metavar="NAME", help="Only this one; may be given several times.")

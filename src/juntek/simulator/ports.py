@@ -46,9 +46,10 @@ class TcpPort:
         try:
             self._server = await loop.create_server(self._make_client, self._host, self._port)
         except OSError as error:
+            # The library puts its own words into strerror.
+            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
             raise LinkError(
-                f"Cannot listen on {self._host} port {self._port} ({error.strerror or error}); "
-                "choose a free port, or 0 to get one."
+                f"Cannot listen on {self._host} port {self._port} ({reason}); choose a free port, or 0 to get one."
             ) from error
         self._port = self._server.sockets[0].getsockname()[1]
 
