@@ -18,7 +18,10 @@ TWO = (
 )
 
 
-async def test_a_command_reaches_the_meter_it_names_and_no_other(tmp_path: Path) -> None:
+async def test_a_command_reaches_the_meter_it_names_and_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "juntek")
     async with Simulation(Options()) as simulation:
         path = tmp_path / "juntek.toml"
         path.write_text(f'{TWO.format(simulation.url)}[history]\npath = "{tmp_path / "juntek.db"}"\n')
@@ -31,6 +34,8 @@ async def test_a_command_reaches_the_meter_it_names_and_no_other(tmp_path: Path)
             settings = latest["house"].settings
             assert settings is not None
             assert settings.nominal_capacity == 123.0
+            assert await gateway.context.send("house", "clear_totals", None) == "obeyed"
+            assert "None" not in caplog.text
             with pytest.raises(RequestError):
                 await gateway.send("house", "full_voltage", 14.4)
             with pytest.raises(RequestError):

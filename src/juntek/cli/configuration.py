@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -138,5 +139,7 @@ def _show_options(options: object) -> str:
         if key.secret and value is not None:
             shown.append(f"{name}=(set)")
         elif not key.secret and (value != key.default or name in ("host", "port")):
+            if isinstance(value, tuple):
+                value = json.dumps([str(one) for one in value])
             shown.append(f"{name}={show(value) if isinstance(value, bool) else value}")
     return " ".join(shown)

@@ -128,7 +128,10 @@ def log(
                 typer.echo(json.dumps(entry))
         elif entries:
             headings = ("time", "meter", "who", "key", "old", "new", "outcome")
-            rows = [[_show(entry[heading]) for heading in headings] for entry in entries]
+            rows = [
+                [_show(entry[key], can_be_off=key == "new" and "protection" in entry["key"]) for key in headings]
+                for entry in entries
+            ]
             typer.echo(draw_table(headings, rows))
         else:
             typer.echo(f"Nothing was written to {meter or 'a meter'} yet.", err=True)
@@ -224,12 +227,11 @@ def _confirm(
     if not changes:
         typer.echo("Nothing to change.")
         return []
-    headings = ("key", "old", "new", "risk")
     rows = []
     for change in changes:
         new = _show(change["new"], change["unit"], can_be_off=change["key"].endswith("protection"))
         rows.append((change["key"], _show(change["old"]), new, f"{change['risk']}: {change['warning']}"))
-    typer.echo(draw_table(headings, rows))
+    typer.echo(draw_table(("key", "old", "new", "risk"), rows))
     dangerous = [change["key"] for change in changes if change["risk"] == "dangerous"]
     if yes_dangerous:
         return dangerous

@@ -52,7 +52,8 @@ class Commands:
             outcome = "refused"
             raise
         finally:
-            log.info("%s: %s = %s, sent by %s, was %s", meter, key, value, who, outcome)
+            wish = "off" if value is None and key.endswith("protection") else value
+            log.info("%s: %s, sent by %s, was %s", meter, key if wish is None else f"{key} = {wish}", who, outcome)
             await asyncio.shield(self._finish(number, outcome))
         return outcome
 
