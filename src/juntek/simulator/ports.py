@@ -47,7 +47,7 @@ class TcpPort:
             self._server = await loop.create_server(self._make_client, self._host, self._port)
         except OSError as error:
             # The library puts its own words into strerror.
-            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
             raise LinkError(
                 f"Cannot listen on {self._host} port {self._port} ({reason}); choose a free port, or 0 to get one."
             ) from error
