@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any, Literal
 
 from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
-from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief, Look
+from juntek.battery.estimate.belief import BELIEF_SHAPE, FURTHEST, Belief, Look
 from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.battery.estimate.count import STILL, Count
 from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, MOST_CELLS, BatteryOptions, Pack
@@ -36,6 +36,9 @@ PROVEN = 0.01
 
 SEEN = 0.02
 """Part of the capacity from which on a correction is told."""
+
+UNKNOWN = 0.2
+"""Error, as a part of the capacity, from which on a count past full teaches nothing of the capacity."""
 
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
@@ -231,7 +234,8 @@ class Estimator:
         look = self.look()
         chemistry = self.pack.chemistry
         tells = chemistry.held is not None and count.voltage >= self._high
-        unknown = 2 * look.error if chemistry.held is not None else 0.0  # lead takes gas for charge
+        teaches = chemistry.held is not None and look.error < UNKNOWN  # lead takes gas for charge
+        unknown = 2 * look.error if teaches else 0.0
         if look.state > 1 + max(chemistry.overcharge, unknown) and not tells:
             self._settle().fill()
         self.statistics.look(count.voltage, look.deficit, self.pack.safe)
@@ -296,4 +300,4 @@ class Estimator:
         if not count.is_possible or not self.belief.is_possible:
             return False
         self._set_limits()
-        return -1 < self.look().state < 2
+        return abs(self.look().deficit) <= FURTHEST * self._capacity
