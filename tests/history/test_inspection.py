@@ -120,7 +120,9 @@ def test_hours_that_cannot_be_read_are_made_of_their_minutes(path: Path, tmp_pat
 def test_a_minute_that_knows_nothing_of_a_quantity_takes_nothing_from_its_hour(path: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM hour")
-        connection.execute("UPDATE minute SET temperature_sum = NULL, temperature_count = NULL WHERE time % 3600 = 3540")
+        connection.execute(
+            "UPDATE minute SET temperature_sum = NULL, temperature_count = NULL WHERE time % 3600 = 3540"
+        )
         known = "SELECT sum(temperature_sum), sum(temperature_count) FROM "
         before = connection.execute(f"{known} minute").fetchone()
     repair(path, tmp_path / "new.db")

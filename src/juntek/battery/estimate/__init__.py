@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any, Literal
 
 from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
-from juntek.battery.estimate.belief import BELIEF_SHAPE, FURTHEST, Belief, Look
+from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief, Look
 from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.battery.estimate.count import STILL, Count
 from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, MOST_CELLS, BatteryOptions, Pack
@@ -39,6 +39,9 @@ SEEN = 0.02
 
 UNKNOWN = 0.2
 """Error, as a part of the capacity, from which on a count past full teaches nothing of the capacity."""
+
+FURTHEST = 10.0
+"""Capacities that a count may be from full: a meter that was set wrong is, until a full or a low is seen."""
 
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
