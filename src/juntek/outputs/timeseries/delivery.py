@@ -32,6 +32,8 @@ BATCH: Final = 5_000
 """Readings in a request: two megabytes, a tenth of it compressed."""
 SMALLEST_BATCH: Final = 100
 """Readings in a request to a target that does not respond to larger ones in time."""
+GROWS_AFTER: Final = 120.0
+"""s without such a one after which a larger one is tried: too large a one costs half a minute, and a minute again."""
 WINDOW: Final = 60.0
 """s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 30."""
 STEPS: Final = 3
@@ -153,7 +155,7 @@ class Delivery:
     _limit: int = field(default=BATCH, init=False)
 
     def __post_init__(self) -> None:
-        self._ticked = self.clock()
+        self._ticked = self._limited = self.clock()
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - what it takes and returns
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
@@ -254,9 +256,11 @@ class Delivery:
         try:
             response = await self.target.write(lines)
         except TargetError as error:
-            if error.is_slow:
-                self._limit = max(len(lines) // 2, SMALLEST_BATCH)
+            if error.is_slow and len(lines) > SMALLEST_BATCH:  # with fewer it is not their number
+                self._limit, self._limited = max(len(lines) // 2, SMALLEST_BATCH), self.clock()
             raise
+        if self._limit < BATCH and self.clock() - self._limited > GROWS_AFTER:
+            self._limit, self._limited = min(2 * self._limit, BATCH), self.clock()
         if response.is_good:
             self.sent += len(lines)
             return
