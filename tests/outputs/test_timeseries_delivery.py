@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from history.made import START, readings
 from juntek.history import Database
+from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries import TimeseriesOptions
@@ -237,6 +238,20 @@ async def test_a_long_outage_leaves_a_gap_and_what_is_new_goes_first(path: Path)
             assert await delivery.send_past() is None
             assert delivery.health.behind is None
         assert set(ticks_of(server.taken)) == set(range(1, 3016))
+
+
+async def test_what_others_want_sent_again_does_not_send_the_new_ones_again(path: Path) -> None:
+    """An import moves the cursors many times a minute; new readings are not held up by it."""
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        write_history(path, 1, 600)
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+            with Cursors(path, TimeseriesOptions(url=url).label) as others:
+                others.change("house", lambda cursor: cursor.widen(int(START + 10) * 1000, int(START + 20) * 1000))
+            await send_all(delivery)
+        counts = ticks_of(server.taken)
+        assert counts == dict.fromkeys(range(1, 601), 1) | dict.fromkeys(range(10, 20), 2)
 
 
 async def test_readings_that_are_dropped_before_they_are_sent_are_counted(path: Path) -> None:

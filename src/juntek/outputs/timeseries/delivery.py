@@ -81,14 +81,16 @@ class Progress:
         self._then = deque([dict(self.settled)], maxlen=STEPS + 1)
 
     def merge(self, on_disk: Mapping[str, Cursor], newest: Mapping[str, int]) -> None:
-        """Go back to what is on disk of a new meter, and where the recorder or a push has moved a cursor.
+        """Take over what others have moved: a new meter, or a gap that the recorder or a push has widened.
 
         Where a head has gone far back, go on with what is new; what lies between is sent beside it.
         """
         for meter, cursor in on_disk.items():
-            if meter not in self.now or self.now[meter].moves != cursor.moves:
-                for cursors in (self.now, *self._then):
-                    cursors[meter] = cursor
+            if meter in self.now and self.now[meter].moves == cursor.moves:
+                continue
+            for cursors in (self.now, *self._then):  # whose heads are ours, as nobody else moves them
+                mine = cursors.get(meter, cursor).widen(cursor.past, cursor.until)
+                cursors[meter] = mine._replace(since=cursor.since, moves=cursor.moves)
         for meter, cursor in self.now.items() if self._is_back else ():
             if (last := newest.get(meter, 0)) - cursor.head > FAR_BEHIND:
                 self.now[meter] = cursor.widen(cursor.head, last)._replace(head=last)
