@@ -164,7 +164,7 @@ class Api:
         """Stream for as long as the connection is open and may look."""
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT, media_type="text/event-stream")
-        self.broadcaster.notify(GATEWAY)  # its uptime and lags change untold
+        self.broadcaster.renew(GATEWAY)  # its uptime and lags change untold
         keys = [GATEWAY, *self.state.names()]
         return self.broadcaster.join(_visitor(request), keys, lambda: self.authenticator.admits(request.headers))
 
