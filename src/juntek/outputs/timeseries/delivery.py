@@ -32,7 +32,7 @@ BATCH: Final = 5_000
 """Readings in a request: two megabytes, a tenth of it compressed."""
 SMALLEST_BATCH: Final = 100
 """Readings in a request to a target that does not respond to larger ones in time."""
-GROWS_AFTER: Final = 120.0
+GROWS_AFTER: Final = 600.0
 """s without such a one after which a larger one is tried: too large a one costs half a minute, and a minute again."""
 WINDOW: Final = 60.0
 """s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 30."""
