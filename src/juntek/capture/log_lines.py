@@ -48,8 +48,6 @@ _PLAIN = re.compile(
 """Nearly all lines of most logs."""
 _PLAIN_COMMAS = 14
 _END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
-_FORMER = re.compile(rb"changed from .*? to (?=:)")
-"""What an item of openHAB was before."""
 _TOPIC = re.compile(r"^[^\W\d]\S*/\S+$")
 _DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
@@ -187,8 +185,9 @@ class LogLines:
         if (dump := read_dump(content)) is not None:
             own = tell(content if DATED.match(content) else b"")
             return self._take(b"\0dump", dump, own or self._time_before(keep=True))
-        if b"changed from" in content:
-            content = _FORMER.sub(b"", content)
+        before, changed, after = content.partition(b"changed from ")  # what an item of openHAB was before
+        if changed and (at := after.find(b" to :")) >= 0:
+            content = before + after[at + len(" to ") :]
         text = spell_out(content) if self._waiting else with_colons(spell_out(content))
         frames = [*frames_in(text)]
         if not frames:

@@ -107,7 +107,7 @@ class LineTimes:
         self._last = 0.0
 
     def look_ahead(self, block: bytes) -> None:
-        """Learn from a part of the recording, its beginning or its end, in which order its dates have their numbers."""
+        """Learn from a part of the recording in which order its dates have their numbers."""
         self._order.learn(block, self._last_day())
 
     def tell_other_meter(self, meter: list[str], other: list[str]) -> None:
