@@ -199,6 +199,19 @@ def test_nothing_is_lost_over_a_restart() -> None:
     assert second.describe() == pytest.approx(whole.describe(), nan_ok=True)
 
 
+@pytest.mark.parametrize(("current", "left"), [(20.0, 100.0), (-20.0, 0.0)])
+def test_what_a_meter_that_was_set_wrong_leads_to_is_restored_too(current: float, left: float) -> None:
+    estimator = battery()
+    events(estimator, readings([(600.0, 13.2, current)], left=left))
+    restored = Estimator.restore(json.loads(json.dumps(estimator.snapshot())), estimator.pack.options)
+    assert restored.describe() == estimator.describe()
+
+
+def test_before_a_full_was_seen_what_is_counted_beyond_it_is_nothing() -> None:
+    given = readings([(240.0, 13.2, 20.0), (120.0, 13.1, -20.0)], left=100.0)
+    assert state_after(given) == pytest.approx(60, abs=4)
+
+
 def test_what_a_newer_version_has_learnt_is_refused_and_so_is_rubbish() -> None:
     snapshot = Estimator().snapshot()
     all_wrong: list[Any] = [snapshot | {"version": 99}, {"version": 1}, {}, [], None, "x", 7]

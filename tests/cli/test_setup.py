@@ -53,6 +53,16 @@ def test_a_meter_becomes_a_configuration_that_works_without_a_question(
     assert run("config", "check", "--config", file, home=tmp_path).status == 0
 
 
+@pytest.mark.parametrize("wrong", ["/no/such", os.devnull])
+def test_a_wrong_configuration_elsewhere_hinders_nobody_who_writes_one(
+    meter: Running, file: Path, tmp_path: Path, wrong: str
+) -> None:
+    given = ("--config", file, "--link", meter.url, "--broker", "none", "--yes")
+    result = run("setup", *given, home=tmp_path, JUNTEK_CONFIG=wrong)
+    assert result.status == 0, result.talk
+    assert keys(file)["meters"][0]["address"] == 3
+
+
 def test_a_second_run_changes_what_it_is_asked_to_and_keeps_all_else(
     meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path
 ) -> None:

@@ -77,3 +77,20 @@ def test_a_file_that_is_being_copied_over_it_is_waited_for(tmp_path: Path, monke
             )
             assert database.follow()
         assert database.load_ledgers() == {"house": {"last": 1}}
+
+
+def test_a_file_that_cannot_be_looked_at_for_a_moment_is_still_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(kept: database_file.Kept) -> tuple[int, int] | None:
+        return answers.pop() if answers else real(kept)
+
+    monkeypatch.setattr(database_file, "set_apart", lambda _: pytest.fail("it is ours"))
+    monkeypatch.setattr("juntek.history.database_file.time.sleep", lambda _: None)
+    real, answers = database_file.Kept._look, list[None]()
+    with Database(tmp_path / "juntek.db") as database:
+        database.save_ledgers({"house": {"last": 1}}, 1.0)
+        monkeypatch.setattr(database_file.Kept, "_look", look)
+        monkeypatch.setattr(database_file.Kept, "_read", lambda _: None)
+        answers.append(None)
+        assert not database.follow()

@@ -117,6 +117,26 @@ def test_hours_that_cannot_be_read_are_made_of_their_minutes(path: Path, tmp_pat
     assert days_of(tmp_path / "new.db") == days
 
 
+def test_a_minute_that_knows_nothing_of_a_quantity_takes_nothing_from_its_hour(path: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM hour")
+        connection.execute(
+            "UPDATE minute SET temperature_sum = NULL, temperature_count = NULL WHERE time % 3600 = 3540"
+        )
+        known = "SELECT sum(temperature_sum), sum(temperature_count) FROM "
+        before = connection.execute(f"{known} minute").fetchone()
+    repair(path, tmp_path / "new.db")
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        assert connection.execute(f"{known} hour").fetchone() == before
+
+
+def test_a_meter_of_no_number_is_left_out_where_no_meters_can_be_read(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE minute SET meter = 'x' || meter WHERE time % 3600 = 0")
+    damage(path, pages_of(path, "meter")[0])
+    assert "meter" in (find_damage(path) or "")
+
+
 def test_a_repair_writes_over_nothing(path: Path, tmp_path: Path) -> None:
     (tmp_path / "new.db").write_text("kept")
     with pytest.raises(ConfigurationError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,8 @@ async def test_a_cancellation_that_a_library_loses_while_it_opens_a_link_ends_th
 
         monkeypatch.setattr("juntek.meter.line.open_link", open_late)
         before, tasks = open_files(), len(asyncio.all_tasks())
-        task = asyncio.create_task(Line(simulation.url, meters(), Told(), timing=IMPATIENT).run())
+        slow = replace(IMPATIENT, shortest_wait=10 * ENOUGH, longest_wait=10 * ENOUGH)
+        task = asyncio.create_task(Line(simulation.url, meters(), Told(), timing=slow).run())
         await asyncio.sleep(0)
         await stopped(task)
         await settled(before, tasks)

@@ -1,1 +1,1 @@
-"""What follows from readings: plausibility, totals, physics; rule: pure folds, and time is an argument."""
+"""What follows from readings: totals, days, the state of charge; rule: pure folds, and time is an argument."""

@@ -82,7 +82,7 @@ def configuration_if_any(config: Path | None = None) -> Configuration | None:
     try:
         return find_configuration(config)
     except ConfigurationError:
-        if config is not None or os.environ.get(FILE_VARIABLE):
+        if config is not None or os.environ.get(FILE_VARIABLE, "").strip():
             raise
         return None
 

@@ -61,7 +61,7 @@ def find(
 
 
 async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
-    surveys = await look_at(ports, config)
+    surveys = await look_at(ports, configuration_if_any(config))
     if form == "json":
         typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
     else:
@@ -71,9 +71,8 @@ async def _find(ports: Sequence[str], form: Form, config: Path | None) -> None:
         raise NoReplyError("No meter was found.")
 
 
-async def look_at(ports: Sequence[str], config: Path | None = None) -> list[Survey]:
+async def look_at(ports: Sequence[str], configuration: Configuration | None) -> list[Survey]:
     """Look at all ports at once, where the gateway reads one by asking it; says on stderr what it does."""
-    configuration = configuration_if_any(config)
     return list(await asyncio.gather(*(_look_at(port, configuration) for port in ports)))
 
 

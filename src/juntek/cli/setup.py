@@ -18,7 +18,7 @@ from typing import Annotated, Final
 import typer
 
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.arguments import address_number
+from juntek.cli.arguments import address_number, find_configuration
 from juntek.cli.find import ask_gateway, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
@@ -134,7 +134,7 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
     ports = [link] if link is not None else list_ports()
-    surveys = await look_at(ports)
+    surveys = await look_at(ports, before or _other_configuration())
     for found in surveys:
         typer.echo("\n".join(describe_port(found)), err=True)
     meters = [(found, one) for found in surveys for one in sorted(found.meters) if address in (None, one)]
@@ -149,6 +149,13 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
             "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
         )
     raise NoReplyError(f"No meter was found. Next: {next_step(surveys)}")
+
+
+def _other_configuration() -> Configuration | None:
+    """Return that of a gateway that may read the ports by now; a wrong one hinders nobody who writes another."""
+    with suppress(ConfigurationError):
+        return find_configuration(None)
+    return None
 
 
 async def _answers(configuration: Configuration) -> bool:

@@ -140,7 +140,7 @@ class Kept:
 
     def is_ours(self) -> bool:
         """Return whether the file is what was written; where it is not, only when nobody writes to it any more."""
-        before = None
+        before = self._state
         for _ in range(MOST_LOOKS):
             state = self._look()
             if state == self._state:

@@ -76,7 +76,7 @@ class Walk:
         self.losses.append(Loss("meter"))
         found = [-1]
         with suppress(sqlite3.DatabaseError):
-            query = f"SELECT min(meter) FROM {table} WHERE meter > ?"  # noqa: S608 - our own names
+            query = f"SELECT min(meter) FROM {table} WHERE meter BETWEEN ? + 1 AND 1e9"  # noqa: S608 - our own names
             # What is damaged may be out of order, and lead in a circle.
             while (number := self.connection.execute(query, found[-1:]).fetchone()[0] or 0) > found[-1]:
                 found.append(number)

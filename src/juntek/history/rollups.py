@@ -76,7 +76,7 @@ def _merged(part: Part) -> str:
     old, new = f"old.{part.name}", f"excluded.{part.name}"
     either, other = f"coalesce({old}, {new})", f"coalesce({new}, {old})"
     if part.way == "sum":
-        return f"coalesce({old}, 0) + {new}"
+        return f"coalesce({old}, 0) + coalesce({new}, 0)"
     if part.way == "last":
         later = "coalesce(excluded.last_time, -1) >= coalesce(old.last_time, -1)"
         return f"CASE WHEN {later} THEN {other} ELSE {either} END"

@@ -112,6 +112,7 @@ class Line:
             await self._rest()
 
     async def _rest(self) -> None:
+        end_if_cancelled()
         # Many links that are lost together are not opened together, nor are their meters asked together then.
         await asyncio.sleep(self._backoff.wait())
 

@@ -56,8 +56,6 @@ class Bus:
         self, options: Mapping[int, Options] | None = None, *, check: bool = True, in_order: bool = True
     ) -> None:
         self.stations: dict[int, Station] = {}
-        self.ignored = 0
-        """Replies of addresses that nobody asked for."""
         self.noise = Noise()
         self._framer = Framer()
         self._options = options
@@ -154,7 +152,6 @@ class Bus:
         self.noise.frames += 1
         station = self.stations.get(frame.address) or self._add_station(frame.address)
         if station is None:
-            self.ignored += 1
             return None
         if self._check:
             doubt = self._doubt_address(station)

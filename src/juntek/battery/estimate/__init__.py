@@ -37,6 +37,12 @@ PROVEN = 0.01
 SEEN = 0.02
 """Part of the capacity from which on a correction is told."""
 
+UNKNOWN = 0.2
+"""Error, as a part of the capacity, from which on a count past full teaches nothing of the capacity."""
+
+FURTHEST = 10.0
+"""Capacities that a count may be from full: a meter that was set wrong is, until a full or a low is seen."""
+
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
 
@@ -231,7 +237,8 @@ class Estimator:
         look = self.look()
         chemistry = self.pack.chemistry
         tells = chemistry.held is not None and count.voltage >= self._high
-        unknown = 2 * look.error if chemistry.held is not None else 0.0  # lead takes gas for charge
+        teaches = chemistry.held is not None and look.error < UNKNOWN  # lead takes gas for charge
+        unknown = 2 * look.error if teaches else 0.0
         if look.state > 1 + max(chemistry.overcharge, unknown) and not tells:
             self._settle().fill()
         self.statistics.look(count.voltage, look.deficit, self.pack.safe)
@@ -296,4 +303,4 @@ class Estimator:
         if not count.is_possible or not self.belief.is_possible:
             return False
         self._set_limits()
-        return -1 < self.look().state < 2
+        return abs(self.look().deficit) <= FURTHEST * self._capacity

@@ -192,8 +192,8 @@ class Belief:
     @property
     def is_possible(self) -> bool:
         """Whether there can be such a battery: what is saved may have been changed by hand."""
-        deficit, offset, capacity, loss = self.values
-        if not 0 < capacity < LARGEST_CAPACITY or abs(deficit) > 2 * capacity or abs(loss) > 1 or abs(offset) > 100:
+        _, offset, capacity, loss = self.values
+        if not 0 < capacity < LARGEST_CAPACITY or abs(loss) > 1 or abs(offset) > 100:
             return False
         deviations = [sqrt(max(row[place], 0.0)) for place, row in enumerate(self.errors)]
         return max(deviations) < LARGEST_CAPACITY and all(

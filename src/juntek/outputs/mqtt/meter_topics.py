@@ -7,44 +7,21 @@ retained, so that whoever comes later finds it; nothing is taken over from the c
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from juntek.control import Control, Permission, controls_of
+from juntek.control import Control, controls_of
 from juntek.outputs.mqtt import topic_layouts
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, Topics, discovery, entity_discovery, link, topics_of
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, discovery, entity_discovery, link
+from juntek.outputs.mqtt.publisher import encode
 from juntek.reading import average
 
 if TYPE_CHECKING:
-    from juntek.outputs import Context
-    from juntek.outputs.mqtt import MqttOptions, Timing
-    from juntek.outputs.mqtt.mqtt_session import Publisher
+    from juntek.outputs.mqtt.publisher import Connection
     from juntek.reading import Reading
     from juntek.update import Update
 
 SMALLEST_STEP, SMALLEST_PART = 20.0, 0.2
 """W, and part of what it was: a change of power by more is told at once."""
-
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """What all meters share."""
-
-    publisher: Publisher
-    options: MqttOptions
-    context: Context
-    timing: Timing
-    permission: Permission
-    places: dict[str, str] = field(default_factory=dict)
-    """Which meter has each place of the older layout, by its device."""
-
-    def topics(self, meter: str) -> Topics:
-        """Return the topics of a meter, by the name that it has in the configuration or there."""
-        options = self.options
-        return topics_of(meter, base_topic=options.base_topic, discovery_prefix=options.discovery_prefix)
 
 
 class MeterTopics:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from juntek.control import NotAllowedError, carry_out, controls_of, find_control, plan, plan_action
 from juntek.errors import JuntekError
 from juntek.names import slug
-from juntek.outputs.mqtt.meter_topics import encode
+from juntek.outputs.mqtt.publisher import encode
 from juntek.reading import iso_time
 
 if TYPE_CHECKING:
-    from juntek.outputs.mqtt.meter_topics import Connection
+    from juntek.outputs.mqtt.publisher import Connection
     from juntek.update import Update
 
 log = logging.getLogger(__name__)
