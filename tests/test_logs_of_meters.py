@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from juntek.capture import series
 from juntek.capture.series import values_in_line
+from juntek.capture.times import LineTimes
 from juntek.reading import Reading
 from owners_logs import check, events, utc, written
 
@@ -144,3 +146,15 @@ def test_the_power_of_the_grid_is_not_that_of_the_battery() -> None:
 )
 def test_no_line_is_too_long(line: str) -> None:
     assert not any(isinstance(event, Reading) for event in events(f"{line}\n".encode(), cut=1_000_000))
+
+
+def test_values_beyond_the_most_are_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "_MOST_VALUES", 3)
+    rows = "entity_id,state,last_changed\n" + "".join(
+        f"sensor.kg_{k},{v},2024-05-13T06:00:0{n}Z\n" for k, n, v in
+        (("voltage", 0, 13), ("current", 0, 1), ("voltage", 5, 14), ("current", 1, 2))
+    )  # fmt: skip
+    times = LineTimes()
+    readings = [event for event in events(rows.encode(), times) if isinstance(event, Reading)]
+    assert [(one.voltage, one.current) for one in readings] == [(13, 1), (14, 1)]
+    assert any("3 values" in remark for remark in times.remarks)

@@ -125,10 +125,12 @@ class Series:
         self._new: set[str] = set()
         self._time: float | None = None
         self._held: list[tuple[float | None, Named]] = []
+        self._is_full = False
 
     def hold(self, one: Named, time: float | None) -> list[Chunk]:
         """Take a value that may be older than those before: it waits for the end."""
-        if len(self._held) < _MOST_VALUES:
+        self._is_full = len(self._held) >= _MOST_VALUES  # what is older than what was told would get wrong times
+        if not self._is_full:
             self._held.append((time, one))
         return []
 
@@ -165,7 +167,7 @@ class Series:
         """Return what was read, as a sentence for the owner."""
         others = sorted({owner for owner, _ in self._known if owner not in self._owner_of.values()} - {""})
         left = f" Not used: what belongs to {', '.join(others[:_MOST_TOLD])}." if others else ""
-        if len(self._held) == _MOST_VALUES:
+        if self._is_full:
             left += f" Only the first {_MOST_VALUES:,} values were read; export a shorter time at once."
         return (
             f"Values were joined to readings{f' of {self._owner}' if self._owner else ''}: {', '.join(self._owner_of)}."
