@@ -158,3 +158,8 @@ def test_values_beyond_the_most_are_left_out_and_told(monkeypatch: pytest.Monkey
     readings = [event for event in events(rows.encode(), times) if isinstance(event, Reading)]
     assert [(one.voltage, one.current) for one in readings] == [(13, 1), (14, 1)]
     assert any("3 values" in remark for remark in times.remarks)
+
+
+def test_names_that_come_again_without_a_time_end_nothing() -> None:
+    rows = b"entity_id,state,last_changed\nentity_id,state\nsensor.kg_voltage,13\n"
+    assert not any(isinstance(event, Reading) for event in events(rows))

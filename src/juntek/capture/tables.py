@@ -170,8 +170,8 @@ class Table:
             self._take_names(cells)
         unit = cells[self._unit] if self._unit is not None and self._unit < len(cells) else ""
         one = named(name, f"{value} {unit}".strip())
-        place = self._places["time"]
-        if one is None or place >= len(cells):
+        place = self._places.get("time")
+        if one is None or place is None or place >= len(cells):
             return []
         one = one._replace(owner="_".join(filter(None, (*self._whose_of(cells), one.owner))))
         return self._series.hold(one, self._time_of({"time": (cells[place], self._columns[place][1])}))
