@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from itertools import product
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 from gateway.controlled import Controlled, controlled
 from juntek.history.queries import HistoryReader
+from juntek.outputs.web.control import MOST_WRITING
 from juntek.outputs.web.passwords import token_path
 from juntek.simulator import Options
+from juntek.update import Outcome
+from meter.served import until
 
 SETTINGS = "/api/meters/house/settings"
 
@@ -118,6 +122,29 @@ async def test_a_thousand_requests_that_may_not_write_write_nothing(
         assert count > 1000
         assert site.writes == 0
         assert audit(site) == []
+
+
+async def test_who_writes_faster_than_the_meter_takes_it_is_told_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, sent = asyncio.Event(), 0
+
+    async def send(*_: object, **__: object) -> Outcome:
+        nonlocal sent
+        sent += 1
+        await free.wait()
+        return "obeyed"
+
+    async with controlled(tmp_path, monkeypatch) as site, site.signed_in() as browser:
+        monkeypatch.setattr(site.gateway.commands, "send", send)
+        wished = {"values": {"nominal_capacity": 200}}
+        asked = [asyncio.create_task(browser.post(SETTINGS, json=wished)) for _ in range(MOST_WRITING)]
+        await until(lambda: sent == MOST_WRITING)
+        answer = await browser.post(SETTINGS, json=wished)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        free.set()
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+        assert (await browser.post(SETTINGS, json=wished)).status_code == 200
 
 
 async def test_without_allow_control_nobody_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +15,13 @@ from hypothesis import strategies as st
 
 from history.made import START, readings
 from juntek.history import Database
+from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
-from juntek.outputs.timeseries.delivery import SMALLEST_BATCH, STEPS, WINDOW
-from juntek.outputs.timeseries.target_responses import TargetError
+from juntek.outputs import SinkHealth
+from juntek.outputs.timeseries import TimeseriesOptions
+from juntek.outputs.timeseries.delivery import BATCH, GROWS_AFTER, SMALLEST_BATCH, STEPS, WINDOW, open_delivery
+from juntek.outputs.timeseries.target import Target
+from juntek.outputs.timeseries.target_responses import Response, TargetError
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, Reply, Request
 from outputs.moody import (
@@ -33,6 +38,23 @@ from outputs.moody import (
 
 def refuse(bad: set[int]) -> Callable[[Request], Reply]:
     return lambda request: REFUSAL if bad.intersection(ticks_of(request.lines)) else GOOD
+
+
+class SlowTarget:
+    """Takes too long over whatever it gets, until it does no more."""
+
+    def __init__(self) -> None:
+        self.is_slow = True
+        self.batches: list[int] = []
+
+    def take_new_connection(self) -> bool:
+        return False
+
+    async def write(self, lines: Sequence[bytes]) -> Response:
+        self.batches.append(len(lines))
+        if self.is_slow:
+            raise TargetError("It takes too long.", is_slow=True)
+        return Response(204)
 
 
 @settings(max_examples=15)
@@ -123,6 +145,43 @@ async def test_a_target_that_is_too_slow_for_much_gets_less_at_once(path: Path) 
         assert min(len(request.lines) for request in server.requests[:-1]) >= SMALLEST_BATCH
 
 
+async def test_a_target_that_was_slow_once_gets_much_at_once_again(path: Path) -> None:
+    now = 0.0
+    options = TimeseriesOptions(url="http://target/write")
+    target = SlowTarget()
+    introduce(path, options.url)
+    write_history(path, 1, 9000)
+    async with open_delivery(
+        options, path, cast("Target", target), "home", SinkHealth(), clock=lambda: now
+    ) as delivery:
+        for _ in range(8):
+            with pytest.raises(TargetError):
+                await send_all(delivery)
+        assert target.batches[-1] == SMALLEST_BATCH
+        target.is_slow = False
+        for first in range(9001, 30_000, 1000):
+            await send_all(delivery)
+            now += GROWS_AFTER + 1
+            write_history(path, first, 1000)
+        write_history(path, 30_001, BATCH)
+        await send_all(delivery)
+        assert max(target.batches[-2:]) == BATCH
+
+
+async def test_a_target_that_is_slow_with_little_is_not_given_less(path: Path) -> None:
+    options = TimeseriesOptions(url="http://target/write")
+    target = SlowTarget()
+    introduce(path, options.url)
+    write_history(path, 1, 3)
+    async with open_delivery(options, path, cast("Target", target), "home", SinkHealth()) as delivery:
+        with pytest.raises(TargetError):
+            await send_all(delivery)
+        target.is_slow = False
+        write_history(path, 4, BATCH)
+        await send_all(delivery)
+        assert max(target.batches) == BATCH
+
+
 async def test_what_is_cancelled_on_its_way_is_sent_again(path: Path) -> None:
     async with moody_server() as (mood, server, url):
         introduce(path, url)
@@ -179,6 +238,20 @@ async def test_a_long_outage_leaves_a_gap_and_what_is_new_goes_first(path: Path)
             assert await delivery.send_past() is None
             assert delivery.health.behind is None
         assert set(ticks_of(server.taken)) == set(range(1, 3016))
+
+
+async def test_what_others_want_sent_again_does_not_send_the_new_ones_again(path: Path) -> None:
+    """An import moves the cursors many times a minute; new readings are not held up by it."""
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        write_history(path, 1, 600)
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+            with Cursors(path, TimeseriesOptions(url=url).label) as others:
+                others.change("house", lambda cursor: cursor.widen(int(START + 10) * 1000, int(START + 20) * 1000))
+            await send_all(delivery)
+        counts = ticks_of(server.taken)
+        assert counts == dict.fromkeys(range(1, 601), 1) | dict.fromkeys(range(10, 20), 2)
 
 
 async def test_readings_that_are_dropped_before_they_are_sent_are_counted(path: Path) -> None:

@@ -83,6 +83,21 @@ async def test_a_browser_hears_when_the_history_pauses_and_goes_on() -> None:
             assert data["history"] == {"state": state, "reason": trouble.get("history")}
 
 
+async def test_a_browser_that_comes_costs_the_others_nothing() -> None:
+    async with (
+        asyncio.timeout(MOST),
+        served(limits=Limits(look_every=3600, shortest_gap=0.01)) as site,
+        site.browser() as browser,
+        browser.stream("GET", "/api/live") as first,
+    ):
+        stream = events(first)
+        assert [(await anext(stream))[0] for _ in range(3)] == ["gateway", "update", "update"]
+        async with browser.stream("GET", "/api/live") as second:
+            assert (await anext(events(second)))[0] == "gateway"
+        await site.handle(kg_update())
+        assert (await anext(stream))[0] == "update"
+
+
 async def test_a_silent_stream_has_a_heartbeat() -> None:
     async with (
         served(limits=Limits(heartbeat=0.05)) as site,

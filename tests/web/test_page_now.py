@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 
@@ -163,16 +164,21 @@ async def test_a_password_is_asked_for_and_a_wrong_one_refused() -> None:
             assert not any("meters//" in url for url in looked.asked)
 
 
-async def test_the_theme_is_the_systems_until_one_chooses_and_is_remembered() -> None:
+@pytest.mark.parametrize(("system", "chosen"), [("dark", "light"), ("light", "dark")])
+async def test_the_theme_is_the_systems_until_one_chooses_and_is_remembered(
+    system: Literal["light", "dark"], chosen: Literal["light", "dark"]
+) -> None:
+    grounds = {"light": "rgb(244, 242, 237)", "dark": "rgb(14, 18, 20)"}
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     with make_gateway() as gateway:
-        async with look(gateway.url, theme="dark") as looked:
-            dark = await looked.page.evaluate(ground)
-            await looked.page.click("button[aria-label='Switch to light colours']")
-            light = await looked.page.evaluate(ground)
-            assert light != dark
+        async with look(gateway.url, theme=system) as looked:
+            assert await looked.page.evaluate(ground) == grounds[system]
+            ink = "getComputedStyle(document.documentElement).getPropertyValue('--ink')"
+            assert "light-dark" not in await looked.page.evaluate(ink), "the build says it so that old browsers know it"
+            await looked.page.click(f"button[aria-label='Switch to {chosen} colours']")
+            assert await looked.page.evaluate(ground) == grounds[chosen]
             await looked.page.reload()
-            assert await looked.page.evaluate(ground) == light
+            assert await looked.page.evaluate(ground) == grounds[chosen]
 
 
 @pytest.mark.parametrize(("state", "level"), [("full", "good"), ("low", "empty"), ("tripped", "empty")])

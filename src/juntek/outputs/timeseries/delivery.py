@@ -32,6 +32,8 @@ BATCH: Final = 5_000
 """Readings in a request: two megabytes, a tenth of it compressed."""
 SMALLEST_BATCH: Final = 100
 """Readings in a request to a target that does not respond to larger ones in time."""
+GROWS_AFTER: Final = 600.0
+"""s without such a one after which a larger one is tried: too large a one costs half a minute, and a minute again."""
 WINDOW: Final = 60.0
 """s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 30."""
 STEPS: Final = 3
@@ -79,14 +81,16 @@ class Progress:
         self._then = deque([dict(self.settled)], maxlen=STEPS + 1)
 
     def merge(self, on_disk: Mapping[str, Cursor], newest: Mapping[str, int]) -> None:
-        """Go back to what is on disk of a new meter, and where the recorder or a push has moved a cursor.
+        """Take over what others have moved: a new meter, or a gap that the recorder or a push has widened.
 
         Where a head has gone far back, go on with what is new; what lies between is sent beside it.
         """
         for meter, cursor in on_disk.items():
-            if meter not in self.now or self.now[meter].moves != cursor.moves:
-                for cursors in (self.now, *self._then):
-                    cursors[meter] = cursor
+            if meter in self.now and self.now[meter].moves == cursor.moves:
+                continue
+            for cursors in (self.now, *self._then):  # whose heads are ours, as nobody else moves them
+                mine = cursors.get(meter, cursor).widen(cursor.past, cursor.until)
+                cursors[meter] = mine._replace(since=cursor.since, moves=cursor.moves)
         for meter, cursor in self.now.items() if self._is_back else ():
             if (last := newest.get(meter, 0)) - cursor.head > FAR_BEHIND:
                 self.now[meter] = cursor.widen(cursor.head, last)._replace(head=last)
@@ -153,7 +157,7 @@ class Delivery:
     _limit: int = field(default=BATCH, init=False)
 
     def __post_init__(self) -> None:
-        self._ticked = self.clock()
+        self._ticked = self._limited = self.clock()
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - what it takes and returns
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
@@ -254,9 +258,11 @@ class Delivery:
         try:
             response = await self.target.write(lines)
         except TargetError as error:
-            if error.is_slow:
-                self._limit = max(len(lines) // 2, SMALLEST_BATCH)
+            if error.is_slow and len(lines) > SMALLEST_BATCH:  # with fewer it is not their number
+                self._limit, self._limited = max(len(lines) // 2, SMALLEST_BATCH), self.clock()
             raise
+        if self._limit < BATCH and self.clock() - self._limited > GROWS_AFTER:
+            self._limit, self._limited = min(2 * self._limit, BATCH), self.clock()
         if response.is_good:
             self.sent += len(lines)
             return

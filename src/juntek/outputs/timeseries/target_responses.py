@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -109,14 +111,24 @@ async def read_response(response: httpx.Response, secrets: Collection[str]) -> R
             body += part
             if len(body) > LARGEST_RESPONSE:
                 break
-    seconds = headers.get("retry-after", "").strip()[:10]
     return Response(
         status=response.status_code,
         message=_shorten(find_message(bytes(body[:LARGEST_RESPONSE]), headers), secrets),
         is_page="html" in headers.get("content-type", ""),
         location=_shorten(re.sub(r"[?#].*|(?<=//)[^/]*@", "", headers.get("location", "")), secrets),
-        wait=min(float(seconds), LONGEST_WAIT) if seconds.isascii() and seconds.isdigit() else None,
+        wait=_find_wait(headers),
     )
+
+
+def _find_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the s after which to ask again, by the target's own clock where it names a date."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:10]), LONGEST_WAIT)
+    with suppress(ValueError, TypeError):  # no date, or one without a zone
+        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return min(max((parsedate_to_datetime(text) - now).total_seconds(), 0.0), LONGEST_WAIT)
+    return None
 
 
 def find_message(body: bytes, headers: Mapping[str, str]) -> str:

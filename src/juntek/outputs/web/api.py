@@ -5,7 +5,7 @@ An operation is what its handler is: what it answers is the type that the handle
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from typing import Any, Final, cast
 
@@ -53,6 +53,8 @@ class Api:
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
+    writing: list[str] = field(default_factory=list)
+    """Who is writing to a meter now."""
 
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
@@ -162,7 +164,7 @@ class Api:
         """Stream for as long as the connection is open and may look."""
         if request.method == "HEAD":
             return Response(headers=NEVER_KEPT, media_type="text/event-stream")
-        self.broadcaster.notify(GATEWAY)  # its uptime and lags change untold
+        self.broadcaster.renew(GATEWAY)  # its uptime and lags change untold
         keys = [GATEWAY, *self.state.names()]
         return self.broadcaster.join(_visitor(request), keys, lambda: self.authenticator.admits(request.headers))
 

@@ -40,6 +40,10 @@ class Broadcaster:
         for client in self._clients:
             client.put(key)
 
+    def renew(self, key: str) -> None:
+        """Let whoever comes next have the newest of a key that nobody is told of."""
+        self._texts.pop(key, None)
+
     def join(self, visitor: str = "", keys: Iterable[str] = (), may_stay: Callable[[], bool] = lambda: True) -> Client:
         """Return a new browser of a visitor, for which one of who has more may have to go.
 

@@ -1,4 +1,4 @@
-"""Settings and actions over the API; rule: only what is allowed here is written."""
+"""Settings and actions over the API; rule: only what is allowed here is written, and not too much at once."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 LARGEST_BODY: Final = 16_384
 BODY_TIME: Final = 10.0
 """s in which a request has to come."""
+MOST_WRITING: Final = 16
+"""Requests that write at the same time: their commands wait for each other, also when who asked has gone."""
 
 Value = Any
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -153,6 +155,10 @@ class Api(Protocol):
     def authenticator(self) -> Authenticator:
         """Who may write, and what."""
 
+    @property
+    def writing(self) -> list[str]:
+        """Who is writing now."""
+
 
 async def show_settings(api: Api, request: Request) -> MeterControls:
     """Return what there is, whoever may write it."""
@@ -224,7 +230,13 @@ async def _carry_out(api: Api, request: Request, changes: list[Change], body: Ma
     if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
         raise HTTPException(400, "confirm is a list of keys.")
     require_confirmed(changes, confirmed)
-    results = await carry_out(api.context.send, lambda: _look(api, request), changes, who=who)
+    if len(api.writing) >= MOST_WRITING:
+        raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
+    api.writing.append(who)
+    try:
+        results = await carry_out(api.context.send, lambda: _look(api, request), changes, who=who)
+    finally:
+        api.writing.remove(who)
     return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
 
 
