@@ -45,3 +45,7 @@ def check(data: bytes, *, timed: bool = True, cut: int = 4096) -> None:
     readings = [event for event in found if isinstance(event, Reading)]
     assert [(one.voltage, one.current, one.remaining_capacity) for one in readings] == VALUES
     assert [one.time for one in readings] == ([at.timestamp() for at in LOCAL] if timed else [None] * 3)
+
+
+def utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

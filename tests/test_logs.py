@@ -276,6 +276,11 @@ def test_without_a_library_for_zstd_the_mend_is_told(monkeypatch: pytest.MonkeyP
         read(packed)
 
 
+def test_noise_that_begins_as_a_packed_file_is_noise() -> None:
+    noise = b"]\0\0" + bytes(range(100, 200))
+    assert b"".join(data for _, data in read(noise)) == noise
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, compress_zstd])
 def test_a_packed_file_that_ends_too_early_is_told(pack: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DamagedError):

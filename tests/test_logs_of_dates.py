@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from juntek.capture.times import TWO_DAYS, LineTimes
+from juntek.importing import read_log
+from owners_logs import FRAMES
 
 DAY = datetime(2025, 3, 1, 12, 0, 5, tzinfo=UTC)
 ALONE = [
@@ -40,3 +43,15 @@ def test_the_order_of_a_date_is_judged_once_for_the_file(form: str, days: tuple[
     times = LineTimes(UTC, (right[-1] + timedelta(closed)).timestamp())
     times.look_ahead("\n".join(lines).encode())
     assert [times.read(line.encode()) for line in lines] == [day.timestamp() for day in right]
+
+
+def test_days_in_the_middle_of_a_long_file_tell_the_order_of_all(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    lines = []
+    for number in range(32):  # 3 May to 3 June
+        day = f"{datetime(2024, 5, 3, tzinfo=UTC) + timedelta(number):%m/%d/%Y} 08:00"
+        chatter = [f"{day}:30 {'nothing was heard ' * 20}\n"] * (800 if number in (0, 31) else 80)
+        lines += [f"{day}:00 {FRAMES[0].strip()}\n", *chatter]
+    log.write_text("".join(lines), encoding="utf-8")
+    times = [chunk.time for chunks in read_log(log, times=LineTimes(UTC)) for chunk in chunks]
+    assert times == [(datetime(2024, 5, 3, 8, tzinfo=UTC) + timedelta(number)).timestamp() for number in range(32)]

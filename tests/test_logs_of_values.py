@@ -12,7 +12,7 @@ from juntek.capture.decoded import owned_quantity, quantity_of
 from juntek.capture.series import values_in_line
 from juntek.capture.times import LineTimes
 from juntek.reading import Reading
-from owners_logs import LOCAL, VALUES, check, events, written
+from owners_logs import LOCAL, VALUES, check, events, utc, written
 
 TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = {
     "our names": ("time,voltage,current,remaining_capacity", lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q}"),
@@ -84,10 +84,6 @@ def one_by_one(write: One) -> str:
         for at, values in zip(LOCAL, VALUES, strict=True)
         for name, value in zip(NAMES, values, strict=True)
     )
-
-
-def utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 ANNOTATED = (

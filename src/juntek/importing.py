@@ -7,7 +7,6 @@ history is how much they grow.
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from juntek.capture.recording import Recording, first_time, listen
 from juntek.capture.times import LineTimes
 from juntek.clock import CLOCK_END, Clock
 from juntek.errors import RequestError
+from juntek.files import pieces_all_over
 from juntek.history import Database
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
@@ -34,8 +34,6 @@ from juntek.rs485.framing import Garbage
 
 NOTHING_LEFT = "without what is left in the battery, in Ah (nominal_capacity of the meter tells it from a percentage)"
 BLOCK = 256 * 1024
-END = 64 * 1024
-"""Bytes at the end of a file that tell in which order its dates have their numbers."""
 BATCH = 20_000
 """Readings in one commit."""
 TOTALS_INTERVAL = 10.0
@@ -236,7 +234,8 @@ def read_log(
         with path.open("rb") as file:
             status = path.stat()
             times.until = status.st_mtime
-            times.look_ahead(os.pread(file.fileno(), END, max(0, status.st_size - END)))
+            for piece in pieces_all_over(file.fileno(), status.st_size):
+                times.look_ahead(piece)
             while block := file.read(BLOCK):
                 yield recording.feed(block)
                 tell(file.tell(), status.st_size)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from math import copysign, isfinite
 from typing import Any
 
 from juntek.capture.records import records_in
@@ -47,16 +48,29 @@ _ENDING = re.compile(
 """A unit, or what says nothing, at the end of a name."""
 _TYPE = re.compile(r":(?:time|string|float|int|uint|bool)$")
 """Of a column, as InfluxDB writes it."""
-_SERIES = re.compile(r"^(\w+)\s*\{.*\}$|^\{.*?__name__=\"?(\w+).*\}$")
-"""A name with its labels, as Grafana writes it."""
+_SERIES = re.compile(r"^(\w+)\s*(\{.*\})$|^(\{.*?)__name__=\"?(\w+)(.*\})$")
+"""A name with its labels, which tell whose it is, as Prometheus and Grafana write it."""
+_LONGEST_NAME = 200
 _ANOTHER = frozenset(
     ("max", "min", "maximum", "minimum", "cell", "limit", "charge", "discharge", "charging", "discharging", "set",
      "over", "under", "alarm", "full", "low", "high", "total", "today", "last", "lowest", "highest", "nominal", "rated")
 )  # fmt: skip
 """Words before a name that make another quantity of it."""
 _UNIT = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
-_SCALES = {"mv": 1e-3, "ma": 1e-3, "kw": 1e3, "mah": 1e-3, "kwh": 1e3, "mohm": 1, "min": 60, "h": 3600}
-_NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?")
+_UNITS = {
+    unit: (of, scale)
+    for of, scale, units in (
+        ("V", 1, "v volts"), ("V", 1e-3, "mv"), ("A", 1, "a amperes"), ("A", 1e-3, "ma"),
+        ("W", 1, "w watts"), ("W", 1e-3, "mw"), ("W", 1e3, "kw"), ("Wh", 1, "wh"), ("Wh", 1e3, "kwh"),
+        ("Ah", 1, "ah ampere_hours"), ("Ah", 1e-3, "mah"), ("%", 1, "% percent pct"), ("mΩ", 1, "mω mohm"),
+        ("mΩ", 1e3, "ω ohm"), ("s", 60, "min"), ("s", 3600, "h"), ("°C", 1, "°c c celsius"),
+        ("°F", 1, "°f f fahrenheit"),
+        ("K", 1, "k"), ("Hz", 1, "hz"),
+    )
+    for unit in units.split()
+}  # fmt: skip
+"""Of what each unit is one, and its scale; a quantity in a unit of another is none."""
+_NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*((?:[^\W\d_]|[%°]).*)?")
 _WORDS = {
     "charging": "charging", "charge": "charging", "in": "charging", "1": "charging", "laden": "charging",
     "discharging": "discharging", "discharge": "discharging", "out": "discharging", "0": "discharging",
@@ -78,13 +92,17 @@ def quantity_of(name: str) -> tuple[str | None, str]:
 @lru_cache(1024)
 def owned_quantity(name: str) -> tuple[str | None, str, str]:
     """Return what a value is by the end of its name, None for what is not known, its unit, and whose it is."""
+    if len(name) > _LONGEST_NAME:
+        return None, "", ""
+    labels = _SERIES.match(name)
+    whose = _plain_words(f"{labels[2] or ''}{labels[3] or ''}{labels[5] or ''}") if labels else ""
     unit, words = _UNIT.search(name), _plain(name).split("_")
     number = words.pop() if len(words) > 1 and words[-1].isdecimal() else ""
     for at in range(len(words)):
         plain = "_".join(words[at:])
         ending = _ENDING.search(plain)
         said = (unit[1] if unit else ending[1] if ending else "").lower()
-        owner = "_".join([*words[:at], *number.split()])
+        owner = "_".join([*words[:at], *number.split(), *whose.split()])
         if plain in ("charged", "discharged"):
             return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said, owner
         for candidate in (plain, _ENDING.sub("", plain)):
@@ -96,8 +114,12 @@ def owned_quantity(name: str) -> tuple[str | None, str, str]:
 
 def _plain(name: str) -> str:
     """Return a name in small letters with one line between its words."""
-    name = _SERIES.sub(lambda found: found[1] or found[2] or "", _TYPE.sub("", name))
-    return re.sub(r"[^\w°]+", "_", _UNIT.sub("", name).strip().lower().replace("%", "_percent")).strip("_")
+    name = _SERIES.sub(lambda found: found[1] or found[4] or "", _TYPE.sub("", name))
+    return _plain_words(_UNIT.sub("", name).replace("%", "_percent"))
+
+
+def _plain_words(text: str) -> str:
+    return re.sub(r"[^\w°]+", "_", text.lower()).strip("_")
 
 
 def is_decoded(record: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -125,7 +147,7 @@ def _values_of(record: Any, depth: int = 0) -> dict[str, Value] | None:  # noqa:
             key, unit = quantity_of(str(name))
             if key is not None:
                 values.setdefault(key, (str(value), unit))
-    if all(key in values and _number(values[key]) is not None for key in NEEDED):
+    if all(key in values and _number(key, values[key]) is not None for key in NEEDED):
         return values
     inside = (_values_of(nested, depth + 1) for value in record.values() for nested in records_in(value))
     return next((found for found in inside if found is not None), None)
@@ -137,24 +159,29 @@ def unit_of(value: str) -> str:
     return (found[2] or "").strip().lower() if found else ""
 
 
-def _number(value: Value | None) -> float | None:
-    """Return a number on the scale of its quantity."""
-    found = _NUMBER.fullmatch(value[0]) if value is not None else None
-    if found is None or value is None:
+def _number(key: str, value: Value) -> float | None:
+    """Return a number on the scale of its quantity; None for what is none, or has a unit of another quantity."""
+    found = _NUMBER.fullmatch(value[0].replace("\u2212", "-"))
+    if found is None or not isfinite(number := float(found[1].replace(",", "."))):
         return None
-    unit = (found[2] or value[1]).strip().lower()
-    return round(float(found[1].replace(",", ".")) * _SCALES.get(unit, 1), 6)
+    own = QUANTITIES[key].unit if key in QUANTITIES else ""
+    unit, scale = _UNITS.get((found[2] or value[1]).strip().lower(), (own, 1))
+    if unit == "°F" and own == "°C":
+        return round((number - 32) / 1.8, 2)
+    return round(number * scale, 6) if unit == own or not own else None
 
 
 def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | None:
     """Return the reading of values by their quantities; None without a voltage and a current."""
-    numbers = {key: _number(value) for key, value in values.items()}
+    numbers = {key: _number(key, value) for key, value in values.items()}
+    if "remaining_capacity" in values and numbers["remaining_capacity"] is None:  # some call a percentage so
+        numbers.setdefault("state_of_charge", _number("state_of_charge", values["remaining_capacity"]))
     voltage, current = numbers.get("voltage"), numbers.get("current")
     if voltage is None or current is None:
         return None
     told = _WORDS.get(values["direction"][0].strip().lower()) if "direction" in values else None
-    if told == "discharging":
-        current = -abs(current)
+    if told in ("charging", "discharging"):
+        current = abs(current) if told == "charging" else -abs(current)
     direction = DIRECTIONS[0 if current > 0 else 1 if current < 0 else 2]
     left, nominal, percent = (numbers.get(k) for k in ("remaining_capacity", "nominal_capacity", "state_of_charge"))
     if left is None and nominal and percent is not None:
@@ -175,16 +202,16 @@ def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | N
 
 
 def _signed(power: float, current: float) -> float:
-    return -abs(power) if current < 0 else power
+    return copysign(power, current) if current else power
 
 
 def _short(number: float | None) -> float | None:
     return int(number) if number is not None and number.is_integer() else number
 
 
-def _output(text: str) -> tuple[str, int]:
-    """Return the output's state and its code, which may be told as either."""
-    if text.isdecimal():
+def _output(text: str) -> tuple[str | None, int | None]:
+    """Return the output's state and its code, which may be told as either; None where they are not known."""
+    if text.isdecimal() and len(text) < len("1000"):
         return OUTPUT_STATE_OF_CODE.get(int(text), "unknown"), int(text)
-    code = next((code for code, state in OUTPUT_STATE_OF_CODE.items() if state == text), 0)
-    return OUTPUT_STATE_OF_CODE[code], code
+    code = next((code for code, state in OUTPUT_STATE_OF_CODE.items() if state == text.lower()), None)
+    return (None, None) if code is None else (OUTPUT_STATE_OF_CODE[code], code)

@@ -27,9 +27,10 @@ from juntek.capture.forms import (
 from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
 from juntek.capture.marks import DATED, MAY_SAY, record_after
 from juntek.capture.records import Record, RecordLines, rows_of, texts_of, time_of
-from juntek.capture.series import Series, value_in_record, values_in_line
+from juntek.capture.series import METER_KEYS, Series, value_in_record, values_in_line
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
+from juntek.reading import Reading
 
 PIECE_LIMIT = 1024
 """Bytes of a frame that waits for its rest."""
@@ -47,8 +48,7 @@ _PLAIN = re.compile(
 """Nearly all lines of most logs."""
 _PLAIN_COMMAS = 14
 _END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
-_FORMER = re.compile(rb"changed from .*? to (?=:)")
-"""What an item of openHAB was before."""
+_TOPIC = re.compile(r"^[^\W\d]\S*/\S+$")
 _DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _BEGINS_WITH_TIME = re.compile(
@@ -89,6 +89,8 @@ class LogLines:
         self._dump = b""
         """The label of the last line of a dump."""
         self._packet = b""
+        self._whose: list[str] | None = None
+        """Of which meter the first reading in JSON was."""
 
     def read(self, content: bytes) -> list[Chunk]:
         """Return what a line completes."""
@@ -100,10 +102,10 @@ class LogLines:
             self._series = None
             return [Chunk(self._times.read_iso(plain[1]), plain[2] + b"\r\n")]
         records = self._records.take(content)
-        if records is None:
-            chunks = self._read_line(content)
-        else:
-            chunks = [chunk for record in records for chunk in self._read_record(record)]
+        parts = [self._read_line(content)] if records is None else map(self._read_record, records)
+        chunks = [chunk for part in parts for chunk in part]
+        if self._series is not None and any(FRAME_START.search(chunk.data) for chunk in chunks):
+            self._series = None
         return self._give_up() + chunks if self._waiting else chunks
 
     def finish(self) -> list[Chunk]:
@@ -131,12 +133,22 @@ class LogLines:
         texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*texts_of(record)]
         said = next((text for text in texts if FRAME_START.search(text)), None)
         if said is None and (reading := reading_of(record, time_of(record, self._times))):
-            return [Chunk(reading.time, b"", reading)]
+            return self._read_reading(reading, record)
         if said is None and self._series is not None and (one := value_in_record(record)):
             return (self._series.add if alone else self._series.hold)(one, time_of(record, self._times))
         if said is None:
             said = next((text for text in texts if b"," in text or read_run(text, 8)), b"")
         return self._read_text(said, lambda text: time_of(record, self._times) or self._times.read(text))
+
+    def _read_reading(self, reading: Reading, record: Record) -> list[Chunk]:
+        """Take a reading of the meter of which the first was, as the names beside them tell."""
+        names = [str(record[key]) for key in METER_KEYS if isinstance(record.get(key), str | int)]
+        whose = [*names, *_TOPIC.findall(str(record.get("topic", "")))]
+        self._whose = whose if self._whose is None else self._whose
+        if whose == self._whose:
+            return [Chunk(reading.time, b"", reading)]
+        self._times.tell_other_meter(self._whose, whose)
+        return []
 
     def _read_line(self, content: bytes) -> list[Chunk]:
         tell = self._times.read
@@ -162,7 +174,7 @@ class LogLines:
             label, record = labelled
             time = time_of(record, self._times) or self._times.read(label)
             if reading := reading_of(record, time):
-                return [Chunk(reading.time, b"", reading)]
+                return self._read_reading(reading, record)
             one = value_in_record(record)
             values = [one] if one is not None else []
         if self._series is None or not values:
@@ -173,8 +185,9 @@ class LogLines:
         if (dump := read_dump(content)) is not None:
             own = tell(content if DATED.match(content) else b"")
             return self._take(b"\0dump", dump, own or self._time_before(keep=True))
-        if b"changed from" in content:
-            content = _FORMER.sub(b"", content)
+        before, changed, after = content.partition(b"changed from ")  # what an item of openHAB was before
+        if changed and (at := after.find(b" to :")) >= 0:
+            content = before + after[at + len(" to ") :]
         text = spell_out(content) if self._waiting else with_colons(spell_out(content))
         frames = [*frames_in(text)]
         if not frames:

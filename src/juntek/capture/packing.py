@@ -21,6 +21,8 @@ _NEXT = 10
 """Bytes that tell whether another packed piece follows."""
 _GZIP, _XZ, _LZMA, _BZ2, _ZSTD = b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x5d\0\0", b"BZh", b"\x28\xb5\x2f\xfd"
 _MAGICS = (_GZIP, _XZ, _LZMA, _BZ2, _ZSTD)
+_LZMA_HEADER = re.compile(rb"\x5d\0\0..(?:\xff{8}|.{5}\0{3})", re.DOTALL)
+"""The usual properties, the size of the dictionary, and that of the data where it is known."""
 _BZ2_BLOCK = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _WIDE_TEXT = (
     ("utf-32", re.compile(rb"\xff\xfe\0\0(?:[\t\r\n -~]\0\0\0){2}|\0\0\xfe\xff(?:\0\0\0[\t\r\n -~]){2}")),
@@ -50,7 +52,7 @@ def _opener(start: bytes) -> Callable[[], _Unpacker] | None:
         import zlib  # noqa: PLC0415 - few recordings are packed
 
         return lambda: zlib.decompressobj(31)
-    if start.startswith((_XZ, _LZMA)):
+    if start.startswith(_XZ) or _LZMA_HEADER.match(start):
         import lzma  # noqa: PLC0415
 
         return lzma.LZMADecompressor

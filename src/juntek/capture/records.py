@@ -176,6 +176,8 @@ def time_of(record: Record, times: LineTimes, depth: int = 0) -> float | None:
     for key, value in others:
         number = int(value) if isinstance(value, str) and value.isdecimal() and 10 <= len(value) < 20 else value
         may_be = isinstance(number, int | float) or (isinstance(value, str) and _TIME_KEY.search(key) is not None)
+        if isinstance(number, str) and key.endswith("utc") and number[-1:].isdigit():
+            number += " UTC"
         if may_be and (time := times.read_value(number)) is not None:
             return time
     if depth < _NESTING:

@@ -43,10 +43,18 @@ _LINES = tuple(
 )
 """One value on a line, with its name."""
 _PAIR = re.compile(
-    rb"((?:[A-Za-z\x80-\xff]+[ _])?[A-Za-z\x80-\xff][\w\x80-\xff]*) ?[=:] ?\"?"
+    rb"(?<![A-Za-z0-9_\x80-\xff])((?:[A-Za-z\x80-\xff]+[ _])?[A-Za-z\x80-\xff][\w\x80-\xff]*) ?[=:] ?\"?"
     rb"(" + _NUMBER + rb"(?: ?[A-Za-z%\xb0-\xff]{1,3}(?![\w=:]))?)"
 )
 """Of several values on a line, each with its name."""
+_SAYS_NOTHING = re.compile(
+    r"^(?:(?:and|und|et|y|e|info|debug|warn(?:ing)?|error"
+    r"|[ap]m|utc|gmt|cet|cest|mez|mesz|[ecmp][sd]t)_)+"
+)
+"""What may stand before a name on a line."""
+METER_KEYS = ("meter", "device", "device_id", "device_name", "battery_id")
+"""Names beside values of what they belong to."""
+_METER_IN_LINE = re.compile(rf"\b(?:{'|'.join(METER_KEYS)})[=:] ?\"?([\w.-]+)".encode())
 _VALUE_KEYS = ("payload", "state", "_value", "value")
 
 
@@ -73,16 +81,26 @@ def values_in_line(content: bytes) -> tuple[list[Named], bytes]:
         found = form.search(content)
         if found and (one := named(_text(found["name"]), _text(found["value"]))):
             return [one], content[: found.start("name")] + b" " + content[found.end("value") :]
-    values, rest = [], content
+    return _values_in_pairs(content)
+
+
+def _values_in_pairs(content: bytes) -> tuple[list[Named], bytes]:
+    """Return the values of a line with a voltage and a current of one owner, and the line without them."""
+    values, rest, end = [], b"", 0
     for pair in _PAIR.finditer(content):
         one = named(_text(pair[1]), _text(pair[2]))
-        if one is not None and one.key in QUANTITIES:
-            values.append(one)
-            rest = rest.replace(pair[0], b" ", 1)
-    owners = {one.key: {other.owner for other in values if other.key == one.key} for one in values}
-    if not all(len(owners.get(key, ())) == 1 for key in NEEDED):
-        return [], content
-    return [one._replace(owner="") for one in values if len(owners[one.key]) == 1], rest
+        if one is None or one.key not in QUANTITIES or (len(pair[1]) == 1 and pair[1].islower() and not one.value[1]):
+            continue
+        values.append(one._replace(owner=_SAYS_NOTHING.sub("", f"{one.owner}_").strip("_")))
+        rest += content[end : pair.start(2)]  # the word before may be the zone of the time
+        end = pair.end()
+    whose = [one.owner for one in values if one.key in NEEDED]
+    ours = [one for one in values if one.owner in ("", *whose[:1])]
+    if {one.key for one in ours}.issuperset(NEEDED) and len(whose) == len(NEEDED):
+        meter = _METER_IN_LINE.search(content)
+        owner = _text(meter[1]) if meter else whose[0]
+        return [one._replace(owner=owner) for one in ours], rest + content[end:]
+    return [], content
 
 
 def value_in_record(record: Mapping[str, Any]) -> Named | None:
@@ -107,11 +125,14 @@ class Series:
         self._new: set[str] = set()
         self._time: float | None = None
         self._held: list[tuple[float | None, Named]] = []
+        self._is_full = False
 
     def hold(self, one: Named, time: float | None) -> list[Chunk]:
         """Take a value that may be older than those before: it waits for the end."""
-        self._held.append((time, one))
-        return self.finish() if len(self._held) > _MOST_VALUES else []
+        self._is_full = len(self._held) >= _MOST_VALUES  # what is older than what was told would get wrong times
+        if not self._is_full:
+            self._held.append((time, one))
+        return []
 
     def add(self, one: Named, time: float | None) -> list[Chunk]:
         """Take the next value; return the reading of the moment that it ends, where it ends one."""
@@ -137,7 +158,8 @@ class Series:
         if not self._new or self._owner is None:
             return []
         self._new.clear()
-        values = {key: self._known[owner, key] for key, owner in self._owner_of.items()}
+        owners = ((k, o) for k, o in self._owner_of.items() if o == self._owner or not self._is_meter(o))
+        values = {key: self._known[owner, key] for key, owner in owners if (owner, key) in self._known}
         reading = make_reading(values, time)
         return [] if reading is None else [Chunk(time, b"", reading)]
 
@@ -145,6 +167,8 @@ class Series:
         """Return what was read, as a sentence for the owner."""
         others = sorted({owner for owner, _ in self._known if owner not in self._owner_of.values()} - {""})
         left = f" Not used: what belongs to {', '.join(others[:_MOST_TOLD])}." if others else ""
+        if self._is_full:
+            left += f" Only the first {_MOST_VALUES:,} values were read; export a shorter time at once."
         return (
             f"Values were joined to readings{f' of {self._owner}' if self._owner else ''}: {', '.join(self._owner_of)}."
             f" Current above 0 is charging.{left}"
@@ -154,12 +178,14 @@ class Series:
         self._owner = owner
         self._owner_of = dict.fromkeys(NEEDED, owner)
         for other, key in self._known:
-            if self._is_related(other, key):
-                self._owner_of.setdefault(key, other)
+            if self._is_related(other, key) and (other == owner or (owner, key) not in self._known):
+                self._owner_of[key] = other
         self._new = set(self._owner_of)
 
     def _is_of_meter(self, one: Named) -> bool:
         if self._owner is not None and self._is_related(one.owner, one.key):
+            if one.owner == self._owner:
+                self._owner_of[one.key] = one.owner
             self._owner_of.setdefault(one.key, one.owner)
         return self._owner_of.get(one.key) == one.owner
 
@@ -168,4 +194,12 @@ class Series:
         if self._owner is None or owner == self._owner:
             return owner == self._owner
         shorter, longer = sorted((owner, self._owner), key=len)
-        return key in _ONLY_OF_BATTERIES and shorter != "" and longer.startswith(f"{shorter}_")
+        return (
+            not self._is_meter(owner)
+            and key in _ONLY_OF_BATTERIES
+            and shorter != ""
+            and longer.startswith(f"{shorter}_")
+        )
+
+    def _is_meter(self, owner: str) -> bool:
+        return any((owner, key) in self._known for key in NEEDED)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, quantity_of
 from juntek.capture.forms import FRAME_START
-from juntek.capture.series import Series, named
+from juntek.capture.series import METER_KEYS, Series, named
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 from juntek.quantity import QUANTITIES
@@ -39,6 +39,12 @@ _BEGINS = (
 _PERIOD = ("_start", "_stop", "start", "stop", "end", "created", "from", "to")
 
 
+def _is_tag(name: str) -> bool:
+    """Whether a column of InfluxDB tells whose a value is."""
+    is_other = name in (*_WHICH, *_WHAT, *_UNITS, *_BEGINS, *_PERIOD, "", "result", "table", "time")
+    return name == "_measurement" or not (name.startswith("_") or is_other)
+
+
 class Table:
     """A table: what its rows say."""
 
@@ -48,7 +54,9 @@ class Table:
         self._series = Series()
         self._parts: dict[str, tuple[float, Value]] | None = {}
         """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
-        self._is_told = False
+        self._is_told = self._has_given_frames = False
+        self._meter: list[str] | None = None
+        """Of which meter the first row was, as its columns tell."""
         self._take_names(names)
 
     def _take_names(self, names: Sequence[str]) -> None:
@@ -58,6 +66,10 @@ class Table:
         self._what = next((plain.index(name) for name in _WHAT if name in plain), None)
         self._unit = next((plain.index(name) for name in _UNITS if name in plain), None)
         self._columns = [quantity_of(name) for name in names]
+        of_influxdb = self._which is not None and plain[self._which] == "_field"
+        self._whose = [
+            place for place, name in enumerate(plain) if name in METER_KEYS or (of_influxdb and _is_tag(name))
+        ]
         self._places: dict[str, int] = {}
         for place, (key, _) in enumerate(self._columns):
             if key is not None:
@@ -65,6 +77,7 @@ class Table:
         for name in _BEGINS:
             if "time" not in self._places and name in plain:
                 self._places["time"] = plain.index(name)
+        self._is_utc = "time" in self._places and re.search(r"utc\W*$", plain[self._places["time"]]) is not None
         if not self._has_readings():
             self._find_owned()
         self._has_frames = self._delimiter == "|" or any(name in _PERIOD for name in plain)
@@ -89,8 +102,10 @@ class Table:
     def _find_owned(self) -> None:
         """Take the columns of the first meter, where names begin with whose they are."""
         owned = [owned_quantity(name) for name in self._names]
-        owners = [{key for key, _, whose in owned if whose == owner} for _, _, owner in owned]
-        owner = next((owned[n][2] for n, keys in enumerate(owners) if keys.issuperset(NEEDED)), None)
+        keys_of: dict[str, set[str | None]] = {}
+        for key, _, whose in owned:
+            keys_of.setdefault(whose, set()).add(key)
+        owner = next((whose for whose, keys in keys_of.items() if keys.issuperset(NEEDED)), None)
         for place, (key, unit, whose) in enumerate(owned):
             if key is not None and owner is not None and whose == owner and key not in ("time", "raw"):
                 self._places.setdefault(key, place)
@@ -98,6 +113,7 @@ class Table:
 
     def frames_of(self, line: str) -> str:
         """Return a row with frames in it as the one time that is theirs, and them."""
+        self._has_given_frames = True
         cells = _cells(line, self._delimiter)
         place = self._places.get("raw", self._what)
         time = self._places.get("time")
@@ -118,19 +134,30 @@ class Table:
         }
         time = self._time_of(values)
         reading = make_reading(values, time)
+        whose = self._whose_of(cells)
+        if self._meter is None and reading is not None:
+            self._meter = whose
+        if whose != (self._meter or whose):
+            self._times.tell_other_meter(self._meter or [], whose)
+            return []
         if reading is not None:
             self._parts = None
         elif self._parts is not None and time is not None:
             self._parts |= {key: (time, value) for key, value in values.items()}
             reading = make_reading({k: part for k, (at, part) in self._parts.items() if abs(time - at) <= _APART}, time)
+            for key in NEEDED if reading is not None else ():
+                del self._parts[key]  # each is of one reading only
         if reading is None:
             return []
         self._tell(self._describe())
         return [Chunk(reading.time, b"", reading)]
 
+    def _whose_of(self, cells: list[str]) -> list[str]:
+        return [cells[place] for place in self._whose if place < len(cells)]
+
     def finish(self) -> list[Chunk]:
         """Return the readings in values that came one by one."""
-        chunks = self._series.finish()
+        chunks = self._series.finish() if not self._has_given_frames else []
         if chunks:
             self._tell(self._series.describe())
         return chunks
@@ -143,20 +170,21 @@ class Table:
             self._take_names(cells)
         unit = cells[self._unit] if self._unit is not None and self._unit < len(cells) else ""
         one = named(name, f"{value} {unit}".strip())
-        place = self._places["time"]
-        if one is None or place >= len(cells):
+        place = self._places.get("time")
+        if one is None or place is None or place >= len(cells):
             return []
+        one = one._replace(owner="_".join(filter(None, (*self._whose_of(cells), one.owner))))
         return self._series.hold(one, self._time_of({"time": (cells[place], self._columns[place][1])}))
 
     def _time_of(self, values: dict[str, Value]) -> float | None:
         when = " ".join(values[key][0] for key in ("date", "time") if key in values)
-        when = self._when(when, is_utc="time" in values and values["time"][1] == "utc")
+        when = self._when(when, is_utc=self._is_utc and "time" in values)
         number = float(when) if re.fullmatch(r"\d{10,19}(\.\d+)?", when) else when
         return self._times.read_value(number) if when else None
 
     def _when(self, text: str, *, is_utc: bool = False) -> str:
         is_utc = is_utc or (self._delimiter == "|" and _OF_INFLUXDB.fullmatch(text) is not None)
-        return f"{text} UTC" if is_utc else text
+        return f"{text} UTC" if is_utc and text[-1:].isdigit() else text
 
     def _tell(self, remark: str) -> None:
         if not self._is_told:
@@ -178,4 +206,7 @@ class Table:
 def _cells(line: str, delimiter: str) -> list[str]:
     if delimiter == _BLANKS:
         return line.split()
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:  # longer than any cell
+        return []

@@ -25,6 +25,7 @@ NOT_BELIEVED = "with a time before 1970 or after 2099"
 
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _OLDEST_EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+_MOST_REMARKS = 16
 _DAY = timedelta(days=1)
 _PLAIN_ISO = re.compile(
     rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
@@ -106,8 +107,15 @@ class LineTimes:
         self._last = 0.0
 
     def look_ahead(self, block: bytes) -> None:
-        """Learn from a part of the recording, its beginning or its end, in which order its dates have their numbers."""
+        """Learn from a part of the recording in which order its dates have their numbers."""
         self._order.learn(block, self._last_day())
+
+    def tell_other_meter(self, meter: list[str], other: list[str]) -> None:
+        """Note for the owner that readings of another meter were left out."""
+        ours, others = " ".join(meter) or "the first meter", " ".join(other) or "another"
+        remark = f"Readings of {ours} were read, not those of {others}."
+        if len(self.remarks) < _MOST_REMARKS and remark not in self.remarks:
+            self.remarks.append(remark)
 
     def read(self, content: bytes) -> float | None:
         """Return s since 1970 of a line whose frames were taken out; None where it does not tell."""

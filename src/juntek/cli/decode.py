@@ -21,7 +21,7 @@ from juntek.cli.arguments import ZoneName, configuration_if_any, zone_of
 from juntek.cli.formats import Format, Writer
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError
-from juntek.files import explain_unreadable
+from juntek.files import explain_unreadable, pieces_all_over
 from juntek.rs485.bus import Bus
 
 BLOCK = 64 * 1024
@@ -50,8 +50,8 @@ def decode(
         status = os.fstat(source.fileno())
         times.until = status.st_mtime
         recording = Recording(times, ends=(is_file := stat.S_ISREG(status.st_mode)))
-        if is_file:  # its end tells with its beginning in which order its dates have their numbers
-            times.look_ahead(os.pread(source.fileno(), BLOCK, max(0, status.st_size - BLOCK)))
+        for piece in pieces_all_over(source.fileno(), status.st_size) if is_file else ():
+            times.look_ahead(piece)
         for block in _read_blocks(file, source.fileno()):
             for chunk, events in listen(bus, _read_chunks(file, block, recording)):
                 writer.add(events, chunk.time)
