@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from juntek.capture import series
-from juntek.capture.series import values_in_line
+from juntek.capture import named_values
+from juntek.capture.named_values import values_in_line
 from juntek.capture.times import LineTimes
 from juntek.reading import Reading
 from owners_logs import check, events, utc, written
@@ -149,7 +149,7 @@ def test_no_line_is_too_long(line: str) -> None:
 
 
 def test_values_beyond_the_most_are_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(series, "_MOST_VALUES", 3)
+    monkeypatch.setattr(named_values, "_MOST_VALUES", 3)
     rows = "entity_id,state,last_changed\n" + "".join(
         f"sensor.kg_{k},{v},2024-05-13T06:00:0{n}Z\n" for k, n, v in
         (("voltage", 0, 13), ("current", 0, 1), ("voltage", 5, 14), ("current", 1, 2))

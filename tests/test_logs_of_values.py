@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from juntek.capture.decoded import owned_quantity, quantity_of
-from juntek.capture.series import values_in_line
+from juntek.capture.named_values import values_in_line
 from juntek.capture.times import LineTimes
 from juntek.reading import Reading
 from owners_logs import LOCAL, VALUES, check, events, utc, written

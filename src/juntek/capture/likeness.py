@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from juntek.capture.named_values import values_in_line
 from juntek.capture.records import read_records
-from juntek.capture.series import values_in_line
 from juntek.rs485.wiring import look_at
 
 _START = 64 * 1024

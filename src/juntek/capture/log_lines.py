@@ -26,8 +26,8 @@ from juntek.capture.forms import (
 )
 from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
 from juntek.capture.marks import DATED, MAY_SAY, record_after
+from juntek.capture.named_values import METER_KEYS, Series, value_in_record, values_in_line
 from juntek.capture.records import Record, RecordLines, rows_of, texts_of, time_of
-from juntek.capture.series import METER_KEYS, Series, value_in_record, values_in_line
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 from juntek.reading import Reading

@@ -7,8 +7,8 @@ import re
 from juntek.capture.decoded import is_decoded
 from juntek.capture.forms import FRAME_START, read_byte, read_dump, read_run, spell_out, with_colons
 from juntek.capture.frames import Found, frames_in, without
+from juntek.capture.named_values import value_in_record, values_in_line
 from juntek.capture.records import Record, read_records, rows_of, texts_of
-from juntek.capture.series import value_in_record, values_in_line
 from juntek.capture.times import has_time
 
 MAY_SAY = re.compile(rb"[0-9\"'`{}\[\]]|un(?:available|known)$")

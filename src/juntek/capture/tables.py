@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, quantity_of
 from juntek.capture.forms import FRAME_START
-from juntek.capture.series import METER_KEYS, Series, named
+from juntek.capture.named_values import METER_KEYS, Series, named
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 from juntek.quantity import QUANTITIES

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from juntek.capture.dates import DateOrder
+from juntek.capture.date_order import DateOrder
 
 NO_TIME = "without a time and its offset from UTC"
 NO_DATE = "with a time of day but without a date"
