@@ -159,12 +159,19 @@ class Rules:
         changes = (abs(after[place] - before[place]) + 3 for place in (self._current, self._voltage))
         return any(change >= MODULUS and change % MODULUS <= 6 for change in changes)
 
-    def bears_out(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
-        """Whether something speaks for a load that was switched in `first`."""
+    def bears_out(
+        self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float], *, strictly: bool
+    ) -> bool:
+        """Whether something speaks for a load that was switched in `first`.
+
+        Taken `strictly`, what flowed without it speaks against it, whatever the time left says.
+        """
         if self._has_given_way(last, first):
             return True
         moved = self._has_moved(last, first, after, gaps)
-        return self.is_whole(last, first) if moved is None else moved
+        if moved is None or not (moved or strictly):
+            return self._is_whole(last, first)
+        return moved
 
     def contradicts(self, last: Numbers, first: Numbers) -> bool:
         """Whether the voltage speaks against a load: it does not give way as it always does at this battery.
@@ -192,7 +199,7 @@ class Rules:
         push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
         return abs(rise) >= 2 and 0 < rise * push <= push * push / 10
 
-    def is_whole(self, last: Numbers, first: Numbers) -> bool:
+    def _is_whole(self, last: Numbers, first: Numbers) -> bool:
         """Whether the time left was not hit along with a current, which the checksum would not see either.
 
         It tells a current between those of lately then: many a meter is late, or tells an average.

@@ -232,14 +232,12 @@ class Validator:
             rules.seconds(last, first.numbers, self._last_time, first.time),
             rules.seconds(first.numbers, after.numbers, first.time, after.time),
         )
-        suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
         if rules.contradicts(last, first.numbers):
             return "rejected"
-        limit = DOUBTFUL if suspect or not gaps[0] else CAREFUL
-        if (
-            share >= limit
-            and not rules.bears_out(last, first.numbers, after.numbers, gaps)
-            and not (share < NOISY and limit == CAREFUL and rules.is_whole(last, first.numbers))
+        suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
+        suspect = suspect or not gaps[0]
+        if share >= (DOUBTFUL if suspect else CAREFUL) and not rules.bears_out(
+            last, first.numbers, after.numbers, gaps, strictly=suspect or share >= NOISY
         ):
             return "rejected"
         rules.learn(last, first.numbers)
