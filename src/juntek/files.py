@@ -41,8 +41,7 @@ def explain_unwritable(path: Path, kind: type[JuntekError] = ConfigurationError)
 
 def pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
     """Yield pieces of a file, of all over it and of its end, each from the beginning of a line on."""
-    for number in range(1, _PIECES + 1):
-        start = max(0, size * number // _PIECES - _PIECE)
+    for start in sorted({max(0, size * number // _PIECES - _PIECE) for number in range(1, _PIECES + 1)}):
         yield os.pread(descriptor, _PIECE, start).partition(b"\n")[2 if start else 0]
 
 

@@ -47,8 +47,11 @@ _MONTHS = {
     "Oct": "oct okt ott out", "Nov": "nov", "Dec": "dec dez déc dic des",
 }  # fmt: skip
 """How months begin in the languages of Western Europe."""
-_MONTH_OF = {word: month for month, words in _MONTHS.items() for word in words.split()}
-_MONTH = rf"(?:(?i:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})[a-zäûéç]*\.?)"
+_MONTH_OF = dict(
+    sorted(((word, month) for month, words in _MONTHS.items() for word in words.split()), key=lambda one: -len(one[0]))
+)
+"""By its beginning, the longest first."""
+_MONTH = rf"(?:(?i:{'|'.join(_MONTH_OF)})[a-zäûéç]*\.?)"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?:\s?(?:GMT|UTC)?[+-]\d\d:?\d\d\b|\s[A-Z]{3,4}\b)"
 _IN_WORDS = re.compile(
@@ -285,9 +288,7 @@ def _for_dateutil(text: str) -> str:
 
 def _english_month(found: re.Match[str]) -> str:
     word = found[0].lower()
-    return next(
-        month for start, month in sorted(_MONTH_OF.items(), key=lambda pair: -len(pair[0])) if word.startswith(start)
-    )
+    return next(month for start, month in _MONTH_OF.items() if word.startswith(start))
 
 
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], datetime]], ...] = (
