@@ -50,6 +50,7 @@ _VERSION = 1
 _SHAPE = {
     "chemistry": tuple(CHEMISTRIES),
     "unsure": bool,
+    "counted": bool,
     "cells": int,
     "belief": (NoneType, BELIEF_SHAPE),
     "steps": list,
@@ -78,7 +79,7 @@ class Estimator:
         self._anchors = Anchors()
         self._capacity = AVERAGE_CAPACITY
 
-    def add(self, reading: Reading) -> Event | None:  # noqa: C901 - all that is done at every reading, in one place
+    def add(self, reading: Reading) -> Event | None:  # noqa: C901, PLR0912 - all that is done at every reading, in one place
         """Take a reading; return what it was found to be. One without a time is left out."""
         time, count = reading.time, self.count
         last = count.time
@@ -92,18 +93,20 @@ class Estimator:
             return self._bridge(reading, seconds) if seconds else None
         change, half = current - count.current, seconds * _HALF
         flow = (current + count.current) * half
-        counted = remaining - count.remaining
-        # What the meter counted itself is finer, but for where it stands at its ends or was set: what flowed is what
-        # flows at one of both currents, at something between them, or nearly so.
-        margin = seconds * self._per_second + abs(change) * half
-        if (
-            -margin < counted - flow < margin
-            and (remaining < self._top or flow < 0)
-            and (remaining > 0 or flow > 0)
-        ):  # fmt: skip
-            flow = counted
         if -self._threshold < current < self._threshold:
             flow = 0.0
+        elif (remaining >= self._top and flow > 0) or (remaining <= 0 and flow < 0):
+            pass  # the meter stands at its end
+        elif remaining != count.remaining:
+            # What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
+            # currents, at something between them, or nearly so.
+            counted = remaining - count.remaining - count.waiting
+            margin = seconds * self._per_second + abs(change) * half
+            if -margin < counted - flow < margin:
+                flow = counted
+            count.waiting = 0.0
+        else:
+            count.waiting += flow
         count.net += flow
         if flow > 0:
             count.charged += flow
@@ -194,7 +197,7 @@ class Estimator:
         else:
             measured = self.steps.resistance
             resistance = measured * capacity if measured is not None else pack.chemistry.resistance * pack.cells
-            anchor = self._anchors.look_low(pack, at, resistance)
+            anchor = self._anchors.look_low(pack, at, resistance, self.look)
         return None if anchor is None else self._take(anchor, time)
 
     def _take(self, anchor: Anchor, time: float) -> Event | None:
@@ -211,6 +214,8 @@ class Estimator:
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
         self._set_limits()
+        if anchor.kind == "nearly":
+            return None
         if anchor.kind != "held":
             return anchor.kind
         moved = abs(self.look().state - look.state)
@@ -218,6 +223,7 @@ class Estimator:
 
     def _tick(self, time: float) -> None:
         """Look at what is deepest and highest, and where the meter stops counting up."""
+        hours = min(abs(time + TICK - self._tick_at), LONGEST_INTERVAL) / _HOUR
         self._tick_at = time + TICK
         count = self.count
         remaining = count.remaining
@@ -229,10 +235,8 @@ class Estimator:
         if self.pack.is_unsure and count.average < -IDLE:
             self.pack.guess(count.voltage, count.average)
             self._set_limits()
-        elif self.pack.is_lithium_after_all(count.voltage, count.lag / self._capacity):
-            belief = self._settle()
-            self.pack.correct(count.voltage)
-            belief.set_loss(*self.pack.loss)
+        if self.pack.review(count.voltage, count.lag / self._capacity, hours):
+            self._settle().set_loss(*self.pack.loss)
             self._set_limits()
         look = self.look()
         chemistry = self.pack.chemistry
@@ -264,6 +268,7 @@ class Estimator:
             "version": _VERSION,
             "chemistry": self.pack.chemistry.name,
             "unsure": self.pack.is_unsure,
+            "counted": self.pack.is_counted,
             "cells": self.pack.cells,
             "belief": None if self.belief is None else self.belief.snapshot(),
             "steps": [list(step) for step in self.steps.steps],
@@ -290,7 +295,7 @@ class Estimator:
             fits(step, STEP_SHAPE) and step[0] > 0 < step[1] for step in steps
         ):
             return False
-        self.pack.restore(snapshot["chemistry"], cells, is_unsure=snapshot["unsure"])
+        self.pack.restore(snapshot["chemistry"], cells, is_unsure=snapshot["unsure"], is_counted=snapshot["counted"])
         self.steps = LoadSteps(steps)
         self.statistics = made_of(Statistics, snapshot["statistics"])
         self._anchors = made_of(Anchors, snapshot["anchors"])

@@ -7,10 +7,12 @@ with what a small load takes off the voltage given back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import hypot
 from typing import Literal, NamedTuple
 
+from juntek.battery.estimate.belief import Look
 from juntek.battery.estimate.chemistry import Chemistry, read_curve
 from juntek.battery.estimate.pack import Limits, Pack
 
@@ -50,15 +52,24 @@ HELD_CURRENT = 0.015
 LARGEST_LOAD, LARGEST_LAG = 0.12, 0.03
 """Part of the capacity an hour, and part of the capacity, up to which a voltage under load is honest."""
 
-EMPTY = 0.035
+EMPTY = 0.06
 """State of charge at and below which a battery is empty."""
 
 BETTER = 0.8
-"""Part of its error to which a low point has to get better to be told again."""
+"""Part of its error to which what was told has to get better to be told again."""
+
+CONTRADICTED = 3.0
+"""Times its error by which a low point is away from what is believed, so that it is news although told before."""
+
+PUSHED_TIME = 30.0
+"""s at the charged voltage after which a charge that goes on is nearly over."""
+
+PUSHED = 0.15
+"""h: part of the capacity by which a full at its voltage may be missed, for each part an hour that still flows in."""
 
 
-Kind = Literal["full", "empty", "synchronised", "held"]
-"""What is held, up or down, is told only where it was not known."""
+Kind = Literal["full", "nearly", "empty", "synchronised", "held"]
+"""What is nearly full is not told, as a full is to come; what is held, up or down, only where it was not known."""
 
 
 class Anchor(NamedTuple):
@@ -88,6 +99,24 @@ class Moment(NamedTuple):
 
 
 @dataclass(slots=True)
+class Told:
+    """How sure the voltage has told the charge: the curve is wrong as it was before, so only what is new counts."""
+
+    error: float = 0.0
+    at: float = 0.0
+
+    def new(self, error: float, time: float, *, anyhow: bool = False) -> float | None:
+        """Return the error of what is new, None where that is too little; `anyhow` it is at least half as sure."""
+        told = self.error
+        if told and error > BETTER * told and not anyhow:
+            return None
+        self.at, self.error = time, min(error, told or error)
+        gain = 1 / error**2 - (1 / told**2 if told else 0.0)
+        least = 0.25 / error**2 if anyhow else 1.0
+        return max(gain, least) ** -0.5
+
+
+@dataclass(slots=True)
 class FullDetection:
     """Finds the end of a charge: `seconds` at the tail current while the voltage stays up."""
 
@@ -95,11 +124,26 @@ class FullDetection:
     largest: float = 0.0
     seconds: float = 0.0
     found: bool = False
+    above: float = 0.0
+    """s at the charged voltage at any current that flows in."""
+    told: Told = field(default_factory=Told)
 
     def leave(self) -> None:
         """The voltage is not high any more."""
-        self.highest = self.largest = self.seconds = 0.0
+        self.highest = self.largest = self.seconds = self.above = 0.0
         self.found = False
+
+    def look_nearly(self, chemistry: Chemistry, limits: Limits, at: Moment) -> float | None:
+        """Return how far from full a charge may be that goes on at its voltage, where that is news."""
+        if chemistry.held is None or at.rate < -limits.tail / 2:  # of lead nobody knows
+            return None
+        self.above += at.seconds
+        if self.above < PUSHED_TIME:
+            return None
+        rate = max(at.rate, 0.0)
+        if not 0 <= at.time - self.told.at < HOLD_AGAIN:
+            self.told = Told()
+        return self.told.new(hypot(chemistry.full_error, PUSHED * rate), at.time)
 
     def look(self, chemistry: Chemistry, limits: Limits, at: Moment) -> bool:
         """Return whether a full was found now."""
@@ -176,18 +220,17 @@ def _is_rounded(current: float) -> bool:
 class LowDetection:
     """Finds low points, and tells one again only as far as it has become surer."""
 
-    error: float = 0.0
-    told_at: float = 0.0
+    told: Told = field(default_factory=Told)
     was_empty: bool = False
     is_again: bool = False
 
     def leave(self) -> None:
         """The voltage is not low any more."""
-        self.error = self.told_at = 0.0
+        self.told = Told()
         self.was_empty = self.is_again = False
 
-    def look(self, chemistry: Chemistry, voltage: float, at: Moment) -> Anchor | None:
-        """Return an anchor for a cell's voltage with the load given back."""
+    def look(self, chemistry: Chemistry, voltage: float, at: Moment, believed: float) -> Anchor | None:
+        """Return an anchor for a cell's voltage with the load given back; what contradicts what is believed is news."""
         rate, lag = at.rate, at.lag
         ahead = -lag * chemistry.lag
         if abs(rate) > LARGEST_LOAD or abs(ahead) > LARGEST_LAG or rate > 0.01:
@@ -195,23 +238,15 @@ class LowDetection:
         state, error = read_curve(chemistry.low, voltage)
         error = (error * error + (0.5 * ahead) ** 2 + (0.03 * rate) ** 2) ** 0.5
         state = max(state + ahead, -0.02)
-        told = self.error
-        if told and at.time - self.told_at > LOW_AGAIN:
-            told, error, self.is_again = 0.0, SHARED * error, True
+        if self.told.error and at.time - self.told.at > LOW_AGAIN:
+            self.told, error, self.is_again = Told(), SHARED * error, True
         is_empty = state <= EMPTY and not self.was_empty
-        if told and error > BETTER * told and not is_empty:
+        new = self.told.new(error, at.time, anyhow=is_empty or abs(state - believed) > CONTRADICTED * error)
+        if new is None:
             return None
         self.was_empty |= is_empty
         kind: Kind = "empty" if is_empty else "held" if self.is_again else "synchronised"
-        self.told_at = at.time
-        if told:
-            # The part that is new: the curve is wrong in the same way both times.
-            gain = 1 / error**2 - 1 / told**2
-            self.error = min(error, told)
-            error = gain**-0.5 if gain > 1.0 else 1.0
-        else:
-            self.error = error
-        return Anchor(kind, max(state, 0.0), error, self.is_again and not is_empty)
+        return Anchor(kind, max(state, 0.0), new, self.is_again and not is_empty)
 
 
 @dataclass(slots=True)
@@ -233,11 +268,14 @@ class Anchors:
     def look_high(self, pack: Pack, at: Moment) -> Anchor | None:
         """Return what a high voltage tells, None where it tells nothing now."""
         chemistry, limits = pack.chemistry, pack.limits
-        if self.low.told_at:
+        if self.low.told.error:
             self.low.leave()
-        if at.voltage >= limits.charged and self.full.look(chemistry, limits, at):
-            self.look_at = at.time + HOLD_AGAIN / 6
-            return Anchor("full", 1.0 - max(at.rate, 0.0) * chemistry.tail_time, chemistry.full_error)
+        if at.voltage >= limits.charged:
+            if self.full.look(chemistry, limits, at):
+                self.look_at = at.time + HOLD_AGAIN / 6
+                return Anchor("full", self._top(pack, at), chemistry.full_error)
+            if not self.full.found and (error := self.full.look_nearly(chemistry, limits, at)):
+                return Anchor("nearly", self._top(pack, at), error)
         if at.voltage < pack.held:
             return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
@@ -248,12 +286,20 @@ class Anchors:
             return None
         return Anchor("held", *read_curve(chemistry.high, at.voltage / pack.cells))
 
-    def look_low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
+    @staticmethod
+    def _top(pack: Pack, at: Moment) -> float:
+        """Return the state of charge at a charger's voltage; where the owner says which is full, it is."""
+        high = pack.chemistry.high
+        told = not high or pack.options.charged_voltage is not None
+        state = 1.0 if told else read_curve(high, at.voltage / pack.cells)[0]
+        return state - max(at.rate, 0.0) * pack.chemistry.tail_time
+
+    def look_low(self, pack: Pack, at: Moment, resistance: float, look: Callable[[], Look]) -> Anchor | None:
         """Return what a low voltage tells, None where it tells nothing now; `resistance` is in V at a rate of 1."""
         if self._is_too_early(at.time, LOOK_AGAIN):
             return None
         cell, chemistry = (at.voltage - at.rate * resistance) / pack.cells, pack.chemistry
-        return self.low.look(chemistry, cell, at) if cell <= chemistry.low[-1][0] else None
+        return self.low.look(chemistry, cell, at, look().state) if cell <= chemistry.low[-1][0] else None
 
     def _is_too_early(self, time: float, again: float) -> bool:
         if self.look_at - HOLD_AGAIN < time < self.look_at:

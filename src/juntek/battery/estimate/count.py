@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, isnan
 
 from juntek.battery.estimate.belief import Look
 
@@ -30,6 +30,9 @@ class Count:
     voltage: float = 0.0
     current: float = 0.0
     remaining: float = 0.0
+    """Ah; nan where the meter does not tell what is left."""
+    waiting: float = 0.0
+    """Ah that flowed since the meter's own count last moved, which some tell in large steps."""
     net: float = 0.0
     charged: float = 0.0
     """Ah that were counted, and Ah of them that flowed in."""
@@ -47,9 +50,12 @@ class Count:
     def over_gap(self, now: float, top: float, hours: float, look: Look, capacity: float) -> tuple[float, float]:
         """Return the Ah that flowed in a gap, after which the meter says so many, and their standard deviation.
 
-        A meter that stands at its end, 0 or `top`, counts no further, but the battery goes on to its own.
+        Where it does not say so, anything may have flowed. A meter that stands at its end, 0 or `top`, counts no
+        further, but the battery goes on to its own.
         """
         before, highest = self.remaining, max(top, now)
+        if isnan(now - before):
+            return 0.0, capacity * min(hours / AROUND, 1.0)
         above, below = look.deficit - highest + before, capacity - look.deficit - before
         unseen = max(above, 0.0) / 2 if max(before, now) >= top else 0.0
         unsure, reach = look.error * capacity, hours * capacity / AROUND
@@ -62,7 +68,10 @@ class Count:
     @property
     def is_possible(self) -> bool:
         """Whether there can be such a count: what is saved may have been changed by hand."""
-        sizes = (self.voltage, self.current, self.remaining, self.net, self.hours, self.idle, self.lag, self.average)
+        sizes = (
+            self.voltage, self.current, self.remaining, self.waiting, self.net, self.hours, self.idle, self.lag,
+            self.average,
+        )  # fmt: skip
         return (
             max(map(abs, sizes)) < LARGEST
             and 0 <= self.charged < LARGEST
