@@ -123,8 +123,8 @@ class Estimator:
         if not self._tick_at - TICK < time < self._tick_at:
             self._tick(time)
         if self._low < voltage < self._high:
-            self._anchors.leave_high()
-            return None
+            anchor = self._anchors.leave_high(time)
+            return None if anchor is None else self._take(anchor, time)
         return self._look(voltage, current, seconds, time, flow)
 
     def hear(self, settings: Settings) -> None:
@@ -214,8 +214,6 @@ class Estimator:
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
         self._set_limits()
-        if anchor.kind == "nearly":
-            return None
         if anchor.kind != "held":
             return anchor.kind
         moved = abs(self.look().state - look.state)

@@ -68,8 +68,8 @@ PUSHED = 0.15
 """h: part of the capacity by which a full at its voltage may be missed, for each part an hour that still flows in."""
 
 
-Kind = Literal["full", "nearly", "empty", "synchronised", "held"]
-"""What is nearly full is not told, as a full is to come; what is held, up or down, only where it was not known."""
+Kind = Literal["full", "empty", "synchronised", "held"]
+"""What is held, up or down, is told only where it was not known."""
 
 
 class Anchor(NamedTuple):
@@ -126,24 +126,31 @@ class FullDetection:
     found: bool = False
     above: float = 0.0
     """s at the charged voltage at any current that flows in."""
+    state: float = 0.0
+    error: float = 0.0
+    """Of the charge until now, 0 where that is not known."""
     told: Told = field(default_factory=Told)
 
     def leave(self) -> None:
         """The voltage is not high any more."""
-        self.highest = self.largest = self.seconds = self.above = 0.0
+        self.highest = self.largest = self.seconds = self.above = self.error = 0.0
         self.found = False
 
-    def look_nearly(self, chemistry: Chemistry, limits: Limits, at: Moment) -> float | None:
-        """Return how far from full a charge may be that goes on at its voltage, where that is news."""
-        if chemistry.held is None or at.rate < -limits.tail / 2:  # of lead nobody knows
-            return None
+    def go_on(self, chemistry: Chemistry, state: float, at: Moment) -> None:
+        """Remember how nearly full a charge is that goes on."""
         self.above += at.seconds
-        if self.above < PUSHED_TIME:
+        if self.above >= PUSHED_TIME:
+            self.state, self.error = state, hypot(chemistry.full_error, PUSHED * at.rate)
+
+    def end(self, time: float) -> Anchor | None:
+        """Return how nearly full a battery is whose charge has ended before its tail, where that is news."""
+        error, self.above, self.error = self.error, 0.0, 0.0
+        if not error:
             return None
-        rate = max(at.rate, 0.0)
-        if not 0 <= at.time - self.told.at < HOLD_AGAIN:
+        if not 0 <= time - self.told.at < HOLD_AGAIN:
             self.told = Told()
-        return self.told.new(hypot(chemistry.full_error, PUSHED * rate), at.time)
+        new = self.told.new(error, time)
+        return None if new is None else Anchor("held", self.state, new)
 
     def look(self, chemistry: Chemistry, limits: Limits, at: Moment) -> bool:
         """Return whether a full was found now."""
@@ -260,22 +267,28 @@ class Anchors:
     """s for which a high voltage was held."""
     look_at: float = 0.0
 
-    def leave_high(self) -> None:
-        """The voltage is not high any more."""
-        if self.full.highest:
-            self.full.leave()
+    def leave_high(self, time: float) -> Anchor | None:
+        """The voltage is not high any more; return what that tells."""
+        if not self.full.highest:
+            return None
+        anchor = self.full.end(time)
+        self.full.leave()
+        return anchor
 
     def look_high(self, pack: Pack, at: Moment) -> Anchor | None:
         """Return what a high voltage tells, None where it tells nothing now."""
-        chemistry, limits = pack.chemistry, pack.limits
+        chemistry, limits, full = pack.chemistry, pack.limits, self.full
         if self.low.told.error:
             self.low.leave()
         if at.voltage >= limits.charged:
-            if self.full.look(chemistry, limits, at):
-                self.look_at = at.time + HOLD_AGAIN / 6
-                return Anchor("full", self._top(pack, at), chemistry.full_error)
-            if not self.full.found and (error := self.full.look_nearly(chemistry, limits, at)):
-                return Anchor("nearly", self._top(pack, at), error)
+            state = self._top(pack, at)
+            if full.look(chemistry, limits, at):
+                self.look_at, full.error = at.time + HOLD_AGAIN / 6, 0.0
+                return Anchor("full", state, chemistry.full_error)
+            if at.rate > 0 and not full.found and chemistry.held is not None:  # of lead nobody knows
+                full.go_on(chemistry, state, at)
+        if full.error and (at.rate <= 0 or at.voltage < limits.charged) and (anchor := full.end(at.time)):
+            return anchor
         if at.voltage < pack.held:
             return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
