@@ -39,6 +39,9 @@ KEYS = (
 
 DAY, MINUTES = 86_400.0, 1440
 
+MOST_VOLTS, MOST_AMPERES = 1000.0, 10_000.0
+"""Of a battery; what somebody has decoded may be anything."""
+
 _SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
 
 
@@ -49,7 +52,8 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = None,
     cells: Annotated[int | None, typer.Option("--cells", min=1, max=400, metavar="N", help="In series.")] = None,
     capacity: Annotated[
-        float | None, typer.Option("--nominal-capacity", min=0.001, metavar="AH", help="What the meter is set to.")
+        float | None,
+        typer.Option("--nominal-capacity", min=0.1, max=100_000, metavar="AH", help="What the meter is set to."),
     ] = None,
     address: Annotated[
         int | None,
@@ -95,11 +99,13 @@ def _read_file(
     for event in chain(chain.from_iterable(heard), _last_of(bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
-        if not isinstance(event, Reading) or event.time is None:
+        if not isinstance(event, Reading):
+            continue
+        seen = True
+        if event.time is None or not (0 < event.voltage < MOST_VOLTS and abs(event.current) < MOST_AMPERES):
             continue
         address = event.address if address is None else address
         if event.address == address:
-            seen = True
             reading = event if says_what_is_left(event) else event._replace(remaining_capacity=nan)
             yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
     if not seen and str(file) != "-" and (nothing := explain_nothing(file)):
@@ -114,8 +120,9 @@ def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> 
     """Yield a reading for each minute of a history."""
     span = reader.span(meter)
     if span is None:
-        known = ", ".join(reader.meters()) or "none"
-        raise RequestError(f'There is no history of a meter "{meter}"; there is one of {known}.')
+        known = ", ".join(reader.meters())
+        there = f"there is one of {known}" if known else "the database has no readings yet"
+        raise RequestError(f'There is no history of a meter "{meter}"; {there}.')
     start = span[0]
     while start <= span[1]:
         end = start + DAY

@@ -56,7 +56,7 @@ _SHAPE = {
     "steps": list,
     "statistics": shape_of(Statistics),
     "anchors": shape_of(Anchors),
-    "last": {f"_{name}": shape for name, shape in shape_of(Count).items()},
+    "count": shape_of(Count),
 }
 """Of a snapshot. What a hand has written there must neither stop the gateway nor be told as a percentage."""
 _HOUR = 3600.0
@@ -209,8 +209,6 @@ class Estimator:
             self.statistics.add_full(time)
         elif anchor.kind == "empty":
             self.statistics.full_discharges += 1
-        elif anchor.is_again and look.error < anchor.error:
-            return None  # the curve is wrong as it was before, and the count is not
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
         self._set_limits()
@@ -272,7 +270,7 @@ class Estimator:
             "steps": [list(step) for step in self.steps.steps],
             "statistics": asdict(self.statistics),
             "anchors": asdict(self._anchors),
-            "last": {f"_{name}": value for name, value in asdict(self.count).items()},
+            "count": asdict(self.count),
         }
 
     @classmethod
@@ -297,7 +295,7 @@ class Estimator:
         self.steps = LoadSteps(steps)
         self.statistics = made_of(Statistics, snapshot["statistics"])
         self._anchors = made_of(Anchors, snapshot["anchors"])
-        count = self.count = made_of(Count, {name[1:]: value for name, value in snapshot["last"].items()})
+        count = self.count = made_of(Count, snapshot["count"])
         if not self.statistics.is_possible or known == (count.time is None):
             return False
         if not known:

@@ -19,12 +19,6 @@ from juntek.battery.estimate.pack import Limits, Pack
 LOOK_AGAIN = 600.0
 """s between two looks at a low voltage."""
 
-LOW_AGAIN = 12 * 3600.0
-"""s after which the count may have drifted away from a low point that was told, so that it is told again."""
-
-SHARED = 1.5
-"""Times as unsure is it then: the curve is wrong as it was before."""
-
 HOLD_AGAIN = 6 * 3600.0
 """s between two looks at a voltage that is held at the top."""
 
@@ -58,6 +52,9 @@ EMPTY = 0.06
 BETTER = 0.8
 """Part of its error to which what was told has to get better to be told again."""
 
+HONEST = 0.7
+"""Part of the voltage of an empty cell below which a wire has come off."""
+
 CONTRADICTED = 3.0
 """Times its error by which a low point is away from what is believed, so that it is news although told before."""
 
@@ -68,18 +65,12 @@ PUSHED = 0.15
 """h: part of the capacity by which a full at its voltage may be missed, for each part an hour that still flows in."""
 
 
-Kind = Literal["full", "empty", "synchronised", "held"]
-"""What is held, up or down, is told only where it was not known."""
-
-
 class Anchor(NamedTuple):
-    """A state of charge (0 to 1) that the voltage tells, and its error."""
+    """A state of charge (0 to 1) that the voltage tells, and its error; what is neither full nor empty is held."""
 
-    kind: Kind
+    kind: Literal["full", "empty", "held"]
     state: float
     error: float
-    is_again: bool = False
-    """Whether the same was told before, so that it says something only where the count is less sure."""
 
 
 class Moment(NamedTuple):
@@ -229,12 +220,10 @@ class LowDetection:
 
     told: Told = field(default_factory=Told)
     was_empty: bool = False
-    is_again: bool = False
 
     def leave(self) -> None:
         """The voltage is not low any more."""
-        self.told = Told()
-        self.was_empty = self.is_again = False
+        self.told, self.was_empty = Told(), False
 
     def look(self, chemistry: Chemistry, voltage: float, at: Moment, believed: float) -> Anchor | None:
         """Return an anchor for a cell's voltage with the load given back; what contradicts what is believed is news."""
@@ -245,15 +234,12 @@ class LowDetection:
         state, error = read_curve(chemistry.low, voltage)
         error = (error * error + (0.5 * ahead) ** 2 + (0.03 * rate) ** 2) ** 0.5
         state = max(state + ahead, -0.02)
-        if self.told.error and at.time - self.told.at > LOW_AGAIN:
-            self.told, error, self.is_again = Told(), SHARED * error, True
         is_empty = state <= EMPTY and not self.was_empty
         new = self.told.new(error, at.time, anyhow=is_empty or abs(state - believed) > CONTRADICTED * error)
         if new is None:
             return None
         self.was_empty |= is_empty
-        kind: Kind = "empty" if is_empty else "held" if self.is_again else "synchronised"
-        return Anchor(kind, max(state, 0.0), new, self.is_again and not is_empty)
+        return Anchor("empty" if is_empty else "held", max(state, 0.0), new)
 
 
 @dataclass(slots=True)
@@ -312,7 +298,10 @@ class Anchors:
         if self._is_too_early(at.time, LOOK_AGAIN):
             return None
         cell, chemistry = (at.voltage - at.rate * resistance) / pack.cells, pack.chemistry
-        return self.low.look(chemistry, cell, at, look().state) if cell <= chemistry.low[-1][0] else None
+        low = chemistry.low
+        if not HONEST * low[0][0] < cell <= low[-1][0]:
+            return None
+        return self.low.look(chemistry, cell, at, look().state)
 
     def _is_too_early(self, time: float, again: float) -> bool:
         if self.look_at - HOLD_AGAIN < time < self.look_at:

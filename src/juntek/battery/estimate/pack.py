@@ -100,8 +100,8 @@ class Pack:
     """Cells in series of one chemistry; voltages are those of all of them."""
 
     __slots__ = (
-        "_drawn", "_told", "cells", "chemistry", "held", "high", "is_counted", "is_unsure", "limits", "low", "options",
-        "safe",
+        "_drawn", "_over", "_told", "cells", "chemistry", "held", "high", "is_counted", "is_unsure", "limits", "low",
+        "options", "safe",
     )  # fmt: skip
 
     def __init__(self, options: BatteryOptions) -> None:
@@ -112,7 +112,7 @@ class Pack:
         """Whether the chemistry was guessed while the battery was charged, which tells little."""
         self.is_counted = options.cells is not None
         """Whether the cells were told, or guessed from a voltage that tells them."""
-        self._drawn = 0.0
+        self._drawn, self._over = 0.0, False
         self._told: Settings | None = None
         self.set_limits()
 
@@ -150,7 +150,8 @@ class Pack:
         """
         self._drawn = self._drawn - rate * hours if rate < 0 else 0.0
         cells, chemistry = self.cells, self.chemistry
-        if self.options.cells is None and voltage > chemistry.safe[1] * cells:
+        was_over, self._over = self._over, voltage > chemistry.safe[1] * cells
+        if self.options.cells is None and was_over and self._over:
             self.is_counted = False
             self.cells = guess_cells(chemistry, voltage)
         elif self._drawn > DRAWN and (not self.is_counted or voltage > chemistry.above * cells):
