@@ -13,7 +13,7 @@ from typing import Any, Literal
 from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
 from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief, Look
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.battery.estimate.count import STILL, Count
+from juntek.battery.estimate.count import LARGEST, Count
 from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, MOST_CELLS, BatteryOptions, Pack
 from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
 from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, STEP_SHAPE, LoadSteps
@@ -75,7 +75,7 @@ class Estimator:
         self.count = Count()
         self._averaging = 60 * self.pack.options.averaging
         self._threshold = self.pack.options.current_threshold
-        self._tick_at = self._ticked = 0.0
+        self._tick_at = 0.0
         self._anchors = Anchors()
         self._capacity = AVERAGE_CAPACITY
 
@@ -95,7 +95,7 @@ class Estimator:
         flow = (current + count.current) * half
         if -self._threshold < current < self._threshold:
             flow = 0.0
-        elif (remaining >= self._top and flow > 0) or (remaining <= 0 and flow < 0):
+        elif (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
             pass  # the meter stands at its end
         elif remaining != count.remaining:
             # What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
@@ -138,6 +138,7 @@ class Estimator:
             self.pack.guess(reading.voltage, reading.current)
         count = self.count
         count.typed = reading.nominal_capacity
+        count.top = count.typed or LARGEST
         if self.belief is None:
             self.belief = self.pack.begin(reading)
         self._set_limits()
@@ -149,7 +150,6 @@ class Estimator:
         """Keep at hand what is compared at each reading."""
         capacity = self._capacity = self.belief.capacity if self.belief is not None else AVERAGE_CAPACITY
         self._high, self._low = self.pack.high, self.pack.low
-        self._top = self.count.typed or 1e9
         self._tail = QUIET * capacity
         self._per_second = 0.5 * capacity / _HOUR
 
@@ -162,7 +162,7 @@ class Estimator:
         if abs(counted) > min(hours * capacity + 0.01, 1.1 * capacity):
             belief.doubt()
         elif seconds > 0:
-            counted, missed = count.over_gap(reading.remaining_capacity, self._top, hours, self.look(), capacity)
+            counted, missed = count.over_gap(reading.remaining_capacity, hours, self.look(), capacity)
             count.net, count.charged, count.hours = counted, max(counted, 0.0), hours
             belief = self._settle()
             lost = self.pack.loss[0] * capacity * hours / 48  # of half a capacity a day
@@ -222,12 +222,7 @@ class Estimator:
         hours = min(abs(time + TICK - self._tick_at), LONGEST_INTERVAL) / _HOUR
         self._tick_at = time + TICK
         count = self.count
-        remaining = count.remaining
-        if remaining > self._top:
-            self._top = max(count.typed or 0.0, remaining + STILL)
-        elif remaining == self._ticked and count.average * TICK / _HOUR > STILL:
-            self._top = remaining
-        self._ticked = remaining
+        count.find_top(hours)
         if self.pack.is_unsure and count.average < -IDLE:
             self.pack.guess(count.voltage, count.average)
             self._set_limits()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, isnan
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from juntek.battery.estimate.belief import CAPACITY_ERROR, Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName, guess_cells, guess_chemistry, read_curve
@@ -94,6 +94,22 @@ class Limits:
     tail: float
     time: float
     """s."""
+
+
+class Moment(NamedTuple):
+    """A reading; rates are parts of the capacity (Ah) an hour."""
+
+    voltage: float
+    current: float
+    capacity: float
+    rate: float
+    lag: float
+    """Rate, smoothed as the inside of the electrodes follows."""
+    time: float
+    seconds: float
+    """Since the last reading."""
+    flow: float
+    """Ah that were counted since."""
 
 
 class Pack:
