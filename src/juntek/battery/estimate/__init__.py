@@ -91,8 +91,8 @@ class Estimator:
         current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
         if not 0 < seconds <= LONGEST_INTERVAL:
             return self._bridge(reading, seconds) if seconds else None
-        change, half = current - count.current, seconds * _HALF
-        flow = (current + count.current) * half
+        before, half = count.current, seconds * _HALF
+        change, flow = current - before, (current + before) * half
         if -self._threshold < current < self._threshold:
             flow = 0.0
         elif (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
@@ -114,18 +114,24 @@ class Estimator:
         count.lag += (current - count.lag) * seconds / (seconds + LAG_TIME)
         count.average += (current - count.average) * seconds / (seconds + self._averaging)
         count.time, count.remaining, count.current = time, remaining, current
-        if not change and -IDLE <= current <= IDLE:
-            count.idle += seconds
-        if change > self._tail or change < -self._tail or self.steps.is_open:
+        if not change:
+            if -IDLE <= current <= IDLE:
+                count.idle += seconds
+            is_step = self.steps.is_open
+        else:
+            is_step = not -self._tail <= change <= self._tail or self.steps.is_open
+        if is_step:
             is_plain = max(voltage, count.voltage) < self._high and self.look().state > LOWEST_FOR_STEPS
             self.steps.follow(change, voltage - count.voltage, reading, self._tail, is_plain=is_plain)
         count.voltage = voltage
         if not self._tick_at - TICK < time < self._tick_at:
             self._tick(time)
-        if self._low < voltage < self._high:
-            anchor = self._anchors.leave_high(time)
-            return None if anchor is None else self._take(anchor, time)
-        return self._look(voltage, current, seconds, time, flow)
+        if not self._low < voltage < self._high:
+            return self._look(voltage, current, seconds, time, flow)
+        anchors = self._anchors
+        if anchors.full.highest and (anchor := anchors.leave_high(time)):
+            return self._take(anchor, time)
+        return None
 
     def hear(self, settings: Settings) -> None:
         """Take how the meter is set."""

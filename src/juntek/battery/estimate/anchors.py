@@ -172,8 +172,6 @@ class Anchors:
 
     def leave_high(self, time: float) -> Anchor | None:
         """The voltage is not high any more; return what that tells."""
-        if not self.full.highest:
-            return None
         anchor = self.full.end(time)
         self.full.leave()
         return anchor
@@ -184,12 +182,11 @@ class Anchors:
         if self.low.told.error:
             self.low.leave()
         if at.voltage >= limits.charged:
-            state = self._top(pack, at)
             if full.look(chemistry, limits, at):
                 self.look_at, full.error = at.time + HOLD_AGAIN / 6, 0.0
-                return Anchor("full", state, chemistry.full_error)
-            if at.rate > 0 and not full.found and chemistry.held is not None:  # of lead nobody knows
-                full.go_on(chemistry, state, at)
+                return Anchor("full", self._top(pack, at), chemistry.full_error)
+            if not full.found and at.rate > 0 and chemistry.held is not None:  # of lead nobody knows
+                full.go_on(chemistry, self._top(pack, at), at)
         if full.error and (at.rate <= 0 or at.voltage < limits.charged) and (anchor := full.end(at.time)):
             return anchor
         if at.voltage < pack.held:

@@ -50,7 +50,7 @@ class ZeroDetection:
     def look(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
         """Return the zero and its error (A) where it is seen now."""
         voltage, current, time = at.voltage, at.current, at.time
-        if abs(voltage - self.voltage) > RESOLUTION or abs(current - self.current) > STEADY:
+        if not (-RESOLUTION < voltage - self.voltage < RESOLUTION and -STEADY < current - self.current < STEADY):
             self._begin(at)
             return None
         self.counted += at.flow
