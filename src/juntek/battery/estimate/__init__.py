@@ -37,6 +37,9 @@ PROVEN = 0.01
 SEEN = 0.02
 """Part of the capacity from which on a correction is told."""
 
+FAR = 0.4
+"""State of charge by which a low voltage contradicts a count since a full, so that a guess of lithium was wrong."""
+
 UNKNOWN = 0.2
 """Error, as a part of the capacity, from which on a count past full teaches nothing of the capacity."""
 
@@ -209,6 +212,10 @@ class Estimator:
     def _take(self, anchor: Anchor, time: float) -> Event | None:
         """Take an anchor; a full is none where the count says so and the voltage alone does not prove it."""
         look = self.look()
+        if self.statistics.fulls and look.state - anchor.state > FAR > 3 * look.error and self.pack.be_lead():
+            self._settle().set_loss(*self.pack.loss)
+            self._set_limits()
+            return None
         if anchor.kind == "full":
             if self.pack.chemistry.full_error > PROVEN and self.statistics.fulls and look.state + 4 * look.error < 0.9:
                 return None

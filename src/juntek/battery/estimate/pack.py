@@ -42,6 +42,9 @@ OTHER_STATE = 0.15
 SMALL = 0.05
 """Part of the capacity an hour that is hardly a current."""
 
+HALF_STEP = 0.005
+"""V by which what a meter shows is rounded."""
+
 KNEE = 0.02
 """V of a cell above its steep end at which a low voltage is looked at: a load takes it off."""
 
@@ -179,6 +182,16 @@ class Pack:
         self.set_limits()
         return True
 
+    def be_lead(self) -> bool:
+        """Give up a guess of lithium, whose voltage would be higher; return False where it was none."""
+        if not self.is_guessed or self.chemistry.held is None or self.options.cells is not None:
+            return False
+        volts = self.cells * self.chemistry.nominal
+        self.chemistry = CHEMISTRIES["agm"]
+        self.cells = guess_cells(self.chemistry, volts)
+        self.set_limits()
+        return True
+
     def restore(self, chemistry: str, cells: int, *, is_unsure: bool, is_counted: bool) -> None:
         """Take a guess up again; where the owner names another chemistry or number of cells, that holds."""
         if self.is_guessed:
@@ -202,6 +215,7 @@ class Pack:
             told = None
         charged = options.charged_voltage or (told and told.full_voltage) or usual
         self.held = inf if chemistry.held is None else chemistry.held * self.cells
+        charged -= HALF_STEP
         self.high = min(self.held, charged)
         self.safe = chemistry.safe[0] * self.cells, chemistry.safe[1] * self.cells
         self.low = (chemistry.low[-1][0] + KNEE) * self.cells
