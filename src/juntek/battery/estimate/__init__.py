@@ -6,19 +6,15 @@ offset of the meter and the usable capacity from it. What costs time is done at 
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from types import NoneType
 from typing import Any, Literal
 
-from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
-from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief, Look
-from juntek.battery.estimate.chemistry import CHEMISTRIES
+from juntek.battery.estimate.anchors import Anchor, Anchors
+from juntek.battery.estimate.belief import Belief, Look
 from juntek.battery.estimate.count import LARGEST, Count
-from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, MOST_CELLS, BatteryOptions, Pack
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, BatteryOptions, Moment, Pack
 from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
-from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, STEP_SHAPE, LoadSteps
-from juntek.battery.shape import fits, made_of, shape_of
-from juntek.errors import DatabaseError
+from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
+from juntek.battery.estimate.saved import load, snapshot_of
 from juntek.reading import Reading, Settings
 
 __all__ = ["BatteryOptions", "Estimate", "Estimator", "Event"]
@@ -43,25 +39,9 @@ FAR = 0.4
 UNKNOWN = 0.2
 """Error, as a part of the capacity, from which on a count past full teaches nothing of the capacity."""
 
-FURTHEST = 10.0
-"""Capacities that a count may be from full: a meter that was set wrong is, until a full or a low is seen."""
-
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
 
-_VERSION = 1
-_SHAPE = {
-    "chemistry": tuple(CHEMISTRIES),
-    "unsure": bool,
-    "counted": bool,
-    "cells": int,
-    "belief": (NoneType, BELIEF_SHAPE),
-    "steps": list,
-    "statistics": shape_of(Statistics),
-    "anchors": shape_of(Anchors),
-    "count": shape_of(Count),
-}
-"""Of a snapshot. What a hand has written there must neither stop the gateway nor be told as a percentage."""
 _HOUR = 3600.0
 _HALF = 0.5 / _HOUR
 
@@ -79,7 +59,7 @@ class Estimator:
         self._averaging = 60 * self.pack.options.averaging
         self._threshold = self.pack.options.current_threshold
         self._tick_at = 0.0
-        self._anchors = Anchors()
+        self.anchors = Anchors()
         self._capacity = AVERAGE_CAPACITY
 
     def add(self, reading: Reading) -> Event | None:  # noqa: C901, PLR0912 - all that is done at every reading, in one place
@@ -131,7 +111,7 @@ class Estimator:
             self._tick(time)
         if not self._low < voltage < self._high:
             return self._look(voltage, current, seconds, time, flow)
-        anchors = self._anchors
+        anchors = self.anchors
         if anchors.full.highest and (anchor := anchors.leave_high(time)):
             return self._take(anchor, time)
         return None
@@ -200,21 +180,20 @@ class Estimator:
             self.statistics.look(voltage, 0.0, pack.safe)
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
         if voltage >= self._high:
-            if voltage >= pack.held and (zero := self._anchors.zero.look(pack, at)):
+            if voltage >= pack.held and (zero := self.anchors.zero.look(pack, at)):
                 self._settle().see_zero(*zero)
-            anchor = self._anchors.look_high(pack, at)
+            anchor = self.anchors.look_high(pack, at)
         else:
             measured = self.steps.resistance
             resistance = measured * capacity if measured is not None else pack.chemistry.resistance * pack.cells
-            anchor = self._anchors.look_low(pack, at, resistance, self.look)
+            anchor = self.anchors.look_low(pack, at, resistance, self.look)
         return None if anchor is None else self._take(anchor, time)
 
     def _take(self, anchor: Anchor, time: float) -> Event | None:
         """Take an anchor; a full is none where the count says so and the voltage alone does not prove it."""
         look = self.look()
         if self.statistics.fulls and look.state - anchor.state > FAR > 3 * look.error and self.pack.be_lead():
-            self._settle().set_loss(*self.pack.loss)
-            self._set_limits()
+            self._mend()
             return None
         if anchor.kind == "full":
             if self.pack.chemistry.full_error > PROVEN and self.statistics.fulls and look.state + 4 * look.error < 0.9:
@@ -230,6 +209,11 @@ class Estimator:
         moved = abs(self.look().state - look.state)
         return "synchronised" if moved > SEEN else None
 
+    def _mend(self) -> None:
+        """Begin anew with what is guessed now: what was believed was of another battery."""
+        self._settle().set_loss(*self.pack.loss)
+        self._set_limits()
+
     def _tick(self, time: float) -> None:
         """Look at what is deepest and highest, and where the meter stops counting up."""
         hours = min(abs(time + TICK - self._tick_at), LONGEST_INTERVAL) / _HOUR
@@ -240,14 +224,12 @@ class Estimator:
             self.pack.guess(count.voltage, count.average)
             self._set_limits()
         if self.pack.review(count.voltage, count.lag / self._capacity, hours):
-            self._settle().set_loss(*self.pack.loss)
-            self._set_limits()
-        look = self.look()
-        chemistry = self.pack.chemistry
-        tells = chemistry.held is not None and count.voltage >= self._high
-        teaches = chemistry.held is not None and look.error < UNKNOWN  # lead takes gas for charge
-        unknown = 2 * look.error if teaches else 0.0
-        if look.state > 1 + max(chemistry.overcharge, unknown) and not tells:
+            self._mend()
+        look, chemistry = self.look(), self.pack.chemistry
+        most = 1 + chemistry.overcharge
+        if chemistry.held is not None:  # lead takes gas for charge
+            most = LARGEST if count.voltage >= self._high else max(most, 1 + 2 * look.error * (look.error < UNKNOWN))
+        if look.state > most:
             self._settle().fill()
         self.statistics.look(count.voltage, look.deficit, self.pack.safe)
 
@@ -268,48 +250,13 @@ class Estimator:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        return {
-            "version": _VERSION,
-            "chemistry": self.pack.chemistry.name,
-            "unsure": self.pack.is_unsure,
-            "counted": self.pack.is_counted,
-            "cells": self.pack.cells,
-            "belief": None if self.belief is None else self.belief.snapshot(),
-            "steps": [list(step) for step in self.steps.steps],
-            "statistics": asdict(self.statistics),
-            "anchors": asdict(self._anchors),
-            "count": asdict(self.count),
-        }
+        return snapshot_of(self)
 
     @classmethod
     def restore(cls, snapshot: Any, options: BatteryOptions | None = None) -> Estimator:  # noqa: ANN401 - from a file
         """Return the estimator of a snapshot; raises DatabaseError when it is not one of this version."""
-        if fits(snapshot, {"version": int}) and snapshot["version"] > _VERSION:
-            raise DatabaseError("what was learnt of the battery was written by a newer version, so it is learnt anew.")
         estimator = cls(options)
-        if not (fits(snapshot, _SHAPE | {"version": _VERSION}) and estimator._load(snapshot)):
-            raise DatabaseError("what was learnt of the battery cannot be read, so it is learnt anew.")
+        load(estimator, snapshot)
+        if estimator.belief is not None:
+            estimator._set_limits()
         return estimator
-
-    def _load(self, snapshot: dict[str, Any]) -> bool:
-        """Take everything of a snapshot that has its shape; return whether a battery can be like that."""
-        belief, steps, cells = snapshot["belief"], snapshot["steps"], snapshot["cells"]
-        known = belief is not None
-        if not known <= cells <= MOST_CELLS or not all(
-            fits(step, STEP_SHAPE) and step[0] > 0 < step[1] for step in steps
-        ):
-            return False
-        self.pack.restore(snapshot["chemistry"], cells, is_unsure=snapshot["unsure"], is_counted=snapshot["counted"])
-        self.steps = LoadSteps(steps)
-        self.statistics = made_of(Statistics, snapshot["statistics"])
-        self._anchors = made_of(Anchors, snapshot["anchors"])
-        count = self.count = made_of(Count, snapshot["count"])
-        if not self.statistics.is_possible or known == (count.time is None):
-            return False
-        if not known:
-            return True
-        self.belief = Belief.restore(belief, self.pack.loss[1])
-        if not count.is_possible or not self.belief.is_possible:
-            return False
-        self._set_limits()
-        return abs(self.look().deficit) <= FURTHEST * self._capacity

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import hypot
+from math import hypot, sqrt
 from typing import Literal, NamedTuple
 
 from juntek.battery.estimate.belief import Look
@@ -74,7 +74,7 @@ class Told:
         self.at, self.error = time, min(error, told or error)
         gain = 1 / error**2 - (1 / told**2 if told else 0.0)
         least = 0.25 / error**2 if anyhow else 1.0
-        return max(gain, least) ** -0.5
+        return 1 / sqrt(max(gain, least))
 
 
 @dataclass(slots=True)

@@ -119,7 +119,7 @@ class Pack:
     """Cells in series of one chemistry; voltages are those of all of them."""
 
     __slots__ = (
-        "_drawn", "_over", "_told", "cells", "chemistry", "held", "high", "is_counted", "is_unsure", "limits", "low",
+        "_drawn", "_told", "cells", "chemistry", "held", "high", "is_counted", "is_unsure", "limits", "low",
         "options", "safe",
     )  # fmt: skip
 
@@ -131,7 +131,7 @@ class Pack:
         """Whether the chemistry was guessed while the battery was charged, which tells little."""
         self.is_counted = options.cells is not None
         """Whether the cells were told, or guessed from a voltage that tells them."""
-        self._drawn, self._over = 0.0, False
+        self._drawn = 0.0
         self._told: Settings | None = None
         self.set_limits()
 
@@ -169,11 +169,7 @@ class Pack:
         """
         self._drawn = self._drawn - rate * hours if rate < 0 else 0.0
         cells, chemistry = self.cells, self.chemistry
-        was_over, self._over = self._over, voltage > chemistry.safe[1] * cells
-        if self.options.cells is None and was_over and self._over:
-            self.is_counted = False
-            self.cells = guess_cells(chemistry, voltage)
-        elif self._drawn > DRAWN and (not self.is_counted or voltage > chemistry.above * cells):
+        if self._drawn > DRAWN and (not self.is_counted or voltage > chemistry.above * cells):
             if self.is_guessed and voltage > chemistry.above * cells:
                 self.chemistry = CHEMISTRIES["lifepo4"]
             self.cells, self.is_counted = self.options.cells or guess_cells(self.chemistry, voltage), True
