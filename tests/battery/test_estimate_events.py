@@ -180,6 +180,13 @@ def test_a_meter_that_tells_its_count_in_large_steps_is_followed(step: float, se
     assert state_after(coarse) == pytest.approx(state_after(coarse[:1]) - len(given) * seconds / 360, abs=step + 0.2)
 
 
+def test_a_small_load_on_a_battery_that_was_just_taken_off_its_charger_is_no_zero_offset() -> None:
+    estimator = battery()
+    charge = [(60.0, 14.0, 20.0), (5.0, 14.2, 20.0), (5.0, 14.2, 1.0), (3.0, 13.9, -0.3), (40.0, 13.89, -0.3)]
+    events(estimator, readings(charge, left=80.0))
+    assert estimator.describe()["zero_offset"] == pytest.approx(0.03, abs=0.03)
+
+
 def test_over_a_gap_in_a_log_that_does_not_say_what_is_left_anything_may_have_flowed() -> None:
     charge = [(10.0, 14.2, 20.0), (10.0, 14.2, 1.0), (600.0, 13.2, -1.0), (5.0, 13.2, -1.0)]
     given = [reading._replace(remaining_capacity=math.nan) for reading in readings(charge)]

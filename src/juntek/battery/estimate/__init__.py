@@ -180,9 +180,10 @@ class Estimator:
             self.statistics.look(voltage, 0.0, pack.safe)
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
         if voltage >= self._high:
-            if voltage >= pack.held and (zero := self.anchors.zero.look(pack, at)):
+            anchors = self.anchors
+            if voltage >= pack.steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
                 self._settle().see_zero(*zero)
-            anchor = self.anchors.look_high(pack, at)
+            anchor = anchors.look_high(pack, at)
         else:
             measured = self.steps.resistance
             resistance = measured * capacity if measured is not None else pack.chemistry.resistance * pack.cells

@@ -42,6 +42,9 @@ OTHER_STATE = 0.15
 SMALL = 0.05
 """Part of the capacity an hour that is hardly a current."""
 
+STEEP = 0.015
+"""V of a cell above where it is held full from which on no current flows unseen: it would move the voltage."""
+
 HALF_STEP = 0.005
 """V by which what a meter shows is rounded."""
 
@@ -120,7 +123,7 @@ class Pack:
 
     __slots__ = (
         "_drawn", "_told", "cells", "chemistry", "held", "high", "is_counted", "is_unsure", "limits", "low",
-        "options", "safe",
+        "options", "safe", "steep",
     )  # fmt: skip
 
     def __init__(self, options: BatteryOptions) -> None:
@@ -211,6 +214,7 @@ class Pack:
             told = None
         charged = options.charged_voltage or (told and told.full_voltage) or usual
         self.held = inf if chemistry.held is None else chemistry.held * self.cells
+        self.steep = self.held + STEEP * self.cells
         charged -= HALF_STEP
         self.high = min(self.held, charged)
         self.safe = chemistry.safe[0] * self.cells, chemistry.safe[1] * self.cells

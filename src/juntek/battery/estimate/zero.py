@@ -11,6 +11,9 @@ from juntek.battery.estimate.pack import Moment, Pack
 RESOLUTION, STEADY = 0.0101, 0.11
 """V and A by which what is held may move: a step of what a meter shows."""
 
+WAVERS = 0.0003
+"""Part of the voltage by which a charger wavers; what is further below its voltage is left alone, or loaded."""
+
 ZERO_TIME = 300.0
 """s after which what is held is first looked at; what flows into a full battery has faded away by then."""
 
@@ -47,10 +50,12 @@ class ZeroDetection:
         self.counted = self.shown = 0.0
         self.first, self.is_rounded = None, _is_rounded(at.current)
 
-    def look(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
-        """Return the zero and its error (A) where it is seen now."""
+    def look(self, pack: Pack, at: Moment, highest: float) -> tuple[float, float] | None:
+        """Return the zero and its error (A) where it is seen now; `highest` (V) is what the charger went up to."""
         voltage, current, time = at.voltage, at.current, at.time
-        if not (-RESOLUTION < voltage - self.voltage < RESOLUTION and -STEADY < current - self.current < STEADY):
+        is_steady = abs(voltage - self.voltage) < RESOLUTION and abs(current - self.current) < STEADY
+        is_left = pack.limits.charged <= voltage < highest - RESOLUTION - WAVERS * highest
+        if is_left or not is_steady:
             self._begin(at)
             return None
         self.counted += at.flow
