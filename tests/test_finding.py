@@ -236,7 +236,7 @@ def test_the_command_ends_with_what_to_do_next(tmp_path: Path, monkeypatch: pyte
 
 def test_what_was_found_is_there_for_scripts(tmp_path: Path) -> None:
     result = run("find", "socket://127.0.0.1:1", "--format", "json", home=tmp_path)
-    assert result.status == 5
+    assert result.status == 4
     (port,) = json.loads(result.output)["ports"]
     assert (port["cause"], port["meters"]) == ("unreachable", [])
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import juntek
 from cli.program import run
 from juntek.cli import app, main
-from juntek.cli.stopping import STATUSES, status_of
+from juntek.cli.running import STATUSES, status_of
 from juntek.errors import (
     ConfigurationError,
     DatabaseError,
@@ -104,7 +104,7 @@ def test_an_error_becomes_its_sentence_and_status(
         del arguments
         raise error
 
-    monkeypatch.setattr("juntek.cli.usage.run_command", fail)
+    monkeypatch.setattr("juntek.cli.application.run_command", fail)
     monkeypatch.setattr("sys.argv", ["juntek", "read"])
     with pytest.raises(SystemExit) as ended:
         main()

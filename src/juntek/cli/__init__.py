@@ -9,8 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from juntek.cli.run import read_arguments, serve
-from juntek.cli.stopping import status_of
+from juntek.cli.running import read_arguments, serve, status_of
 from juntek.errors import JuntekError
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def main() -> None:
         if flags is not None:
             serve(flags)
         else:
-            from juntek.cli.usage import run_command  # noqa: PLC0415 - see above
+            from juntek.cli.application import run_command  # noqa: PLC0415 - see above
 
             sys.exit(run_command(arguments))
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence and a status

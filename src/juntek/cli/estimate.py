@@ -21,7 +21,7 @@ from juntek.capture.recording import listen
 from juntek.capture.times import LineTimes
 from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_history
 from juntek.cli.formats import Format
-from juntek.cli.stopping import quiet_pipe
+from juntek.cli.running import quiet_pipe
 from juntek.errors import RequestError, counted
 from juntek.importing import explain_nothing, read_log
 from juntek.option import list_choices
@@ -42,7 +42,7 @@ DAY, MINUTES = 86_400.0, 1440
 _SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
 
 
-def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def estimate(
     file: Annotated[Path | None, typer.Argument(metavar="FILE|-", help="A recording with times.")] = None,
     chemistry: Annotated[
         str | None, typer.Option("--chemistry", metavar="WORD", help=f"{', '.join(CHEMISTRIES)}.")

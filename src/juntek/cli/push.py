@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 import typer
 
 import juntek
-from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration
-from juntek.cli.dates import moment_of
-from juntek.cli.history import progress
+from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration, moment_of
+from juntek.cli.history_commands import progress
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
 from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
@@ -31,7 +30,7 @@ _OPTIONS = ("username", "password_file", "token_file", "ca_file", "rate")
 """The keys of a configuration that are options here."""
 
 
-def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def push(
     url: Annotated[
         str | None, typer.Argument(metavar="URL", help="Default: every [[timeseries]] of the configuration.")
     ] = None,

@@ -19,11 +19,11 @@ import typer
 
 from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.arguments import address_number, find_configuration
-from juntek.cli.find import ask_gateway, look_at, next_step
+from juntek.cli.configuration import log_in, try_meters
+from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, split_host, write
-from juntek.cli.trying import log_in, try_meters
 from juntek.config import SYSTEM_FILE, Configuration, search_paths
 from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
@@ -60,7 +60,7 @@ class Asker:
         return default if self.silent else bool(typer.confirm(question, default=default, err=True))
 
 
-def setup(  # noqa: PLR0913, PLR0917 - each is a question
+def setup(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Default: /etc/juntek/juntek.toml for root.")
     ] = None,
@@ -90,8 +90,8 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     page_password_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With the page's password as its first line.")
     ] = None,
-    service: Annotated[bool, typer.Option(help="Install and start the service, where root runs this.")] = True,  # noqa: FBT002
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,  # noqa: FBT002
+    service: Annotated[bool, typer.Option(help="Install and start the service, where root runs this.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,
 ) -> None:
     """Set everything up: find the meter, write the configuration, try it, and start the gateway.
 
@@ -161,7 +161,7 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
         raise NoReplyError(
             "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
         )
-    raise NoReplyError(f"No meter was found. Next: {next_step(surveys)}")
+    raise explain_none(surveys, f"No meter was found. Next: {next_step(surveys)}")
 
 
 def _other_configuration() -> Configuration | None:

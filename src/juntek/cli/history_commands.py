@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, tzinfo
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from juntek.cli.arguments import (
+    App,
     ConfigFile,
     DatabaseFile,
     Form,
@@ -25,12 +26,13 @@ from juntek.cli.arguments import (
     address_number,
     database_of,
     find_configuration,
+    moment_of,
     open_history,
     zone_of,
     zone_of_days,
 )
-from juntek.cli.dates import dates_between, draw_days, heading_of, minute_of, moment_of
-from juntek.cli.stopping import quiet_pipe
+from juntek.cli.formats import draw_days, minute_of
+from juntek.cli.running import quiet_pipe
 from juntek.errors import DatabaseError, RequestError, counted
 from juntek.files import explain_unwritable, refuse_links_of_others
 from juntek.history.days import By
@@ -45,16 +47,11 @@ FileForm = Literal["csv", "parquet"]
 DATABASE_MARK = b"SQLite format 3\0"
 """How every SQLite file begins (its file format, section 1.3)."""
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Show, export, send, import, back up and repair the history.",
-    epilog="Example: juntek history summary --by month",
-)
+app = App("Show, export, send, import, back up and repair the history.", "history summary --by month")
 
 
-@app.command(epilog="Example: juntek history summary --by day --from 2026-05-01")
-def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("history summary --by day --from 2026-05-01")
+def summary(
     meter: MeterName = None,
     by: Annotated[By, typer.Option("--by", help="What a line stands for.")] = "month",
     start: From = None,
@@ -73,17 +70,19 @@ def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
             if span is None:
                 typer.echo(f"There are no readings of {name} yet.", err=True)
                 continue
-            first, last = dates_between(start, end, span, reader.time_zone)
+            first, last = _dates_between(start, end, span, reader.time_zone)
             days = reader.days(name, first, last, by)
             if chosen == "json":
                 for day in days:
                     typer.echo(json.dumps({"meter": name, **day.as_dict()}))
             else:
-                typer.echo(heading_of(reader, name, span) + "\n" + draw_days(days, by))
+                begin, last_time = (minute_of(moment, reader.time_zone) for moment in span)
+                typer.echo(f"{name}: {counted(reader.count(name), 'reading')} from {begin} to {last_time}")
+                typer.echo(draw_days(days, by))
 
 
-@app.command(epilog="Example: juntek history export house.parquet --meter house --from 2026-05-01")
-def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("history export house.parquet --meter house --from 2026-05-01")
+def export(
     file: Annotated[Path, typer.Argument(metavar="FILE|-", help="- is standard output.")],
     chosen: Annotated[FileForm | None, typer.Option("--format", help="Default: as the name ends, or csv.")] = None,
     start: From = None,
@@ -115,8 +114,8 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
     typer.echo(f"{counted(next(counter), 'reading')} of {name}.", err=True)
 
 
-@app.command("import", epilog="Example: juntek history import 2024.log 2025.log --meter house")
-def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("history import 2024.log 2025.log --meter house", "import")
+def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, in any order.")],
     meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
     address: Annotated[
@@ -171,7 +170,7 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
         typer.echo("Of what is older than history.keep_raw_days, minutes, hours and days are kept.", err=True)
 
 
-@app.command(epilog="Example: juntek history backup /media/usb/juntek.db")
+@app.example("history backup /media/usb/juntek.db")
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
     database: DatabaseFile = None,
@@ -188,7 +187,7 @@ def backup(
     typer.echo(file)
 
 
-@app.command(epilog="Example: juntek history repair /media/usb/juntek.db")
+@app.example("history repair /media/usb/juntek.db")
 def repair(
     file: Annotated[
         Path | None,
@@ -250,6 +249,13 @@ def _only_meter(reader: HistoryReader) -> str:
         found = f"these meters: {', '.join(meters)}; choose one with --meter" if meters else "nothing yet"
         raise RequestError(f"The history has {found}.")
     return meters[0]
+
+
+def _dates_between(start: str | None, end: str | None, span: tuple[float, float], zone: tzinfo) -> tuple[date, date]:
+    """Return the local dates of two texts, or of the ends of the span where there is none."""
+    first = moment_of(start, zone) if start else span[0]
+    last = moment_of(end, zone) if end else span[1]
+    return datetime.fromtimestamp(first, zone).date(), datetime.fromtimestamp(last, zone).date()
 
 
 # What is said -----------------------------------------------------------------------------------------------
