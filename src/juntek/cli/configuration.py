@@ -21,8 +21,7 @@ from juntek.cli.arguments import App, ConfigFile
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import is_running
 from juntek.config import SYSTEM_STATE, Configuration, load, search_paths
-from juntek.config.example import write_example
-from juntek.config.keys import header_of
+from juntek.config.keys import header_of, write_example
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
 from juntek.files import explain_unwritable, refuse_links_of_others
