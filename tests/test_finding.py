@@ -22,7 +22,7 @@ from juntek.finding import Patience, Survey, survey
 from juntek.rs485.wiring import look_at
 from juntek.simulator import Options, Simulation
 
-HASTE = Patience(listen=0.4, answer=0.02, straggler=0.5)
+HASTE = Patience(listen=0.3, answer=0.003, straggler=0.5)
 FRAMES = (
     b":R50=1,2,1,\r\n:r50=1,69,5222,10280,123456,892611,1231,99441,121,0,0,1,51,36000,\r\n"
     b":R51=1,2,1,\r\n:r51=1,177,5200,4400,0,0,0,100,0,0,2800,100,100,100,0,0,1,\r\n"
