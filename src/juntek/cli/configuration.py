@@ -29,11 +29,10 @@ from juntek.gateway import describe
 from juntek.history import Database
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
-from juntek.names import slug
-from juntek.option import keys_of, show
+from juntek.names import hide_secrets, show, slug
+from juntek.option import keys_of
 from juntek.outputs import find_outputs
 from juntek.outputs.mqtt import TIMING, MqttOptions
-from juntek.secret import hide_secrets
 from juntek.update import Update
 
 app = App("Write or check the configuration.", "config check")

@@ -24,7 +24,7 @@ from juntek.cli.formats import Format
 from juntek.cli.running import quiet_pipe
 from juntek.errors import RequestError, counted
 from juntek.importing import explain_nothing, read_log
-from juntek.option import list_choices
+from juntek.names import list_choices
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
 from juntek.rs485.decode import Options

@@ -14,7 +14,7 @@ from juntek.cli.arguments import ConfigFile, configuration_if_any
 from juntek.cli.running import quiet_pipe, run_until_stopped
 from juntek.errors import JuntekError, LinkError, NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets
 
 if TYPE_CHECKING:
     from juntek.config import Configuration

@@ -22,13 +22,13 @@ from typing import Any
 
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
-from juntek.lock import hold, lock_of
+from juntek.files import hold, lock_of
 from juntek.meter import MeterOptions
+from juntek.names import hide_secrets
 from juntek.outputs.web import WebOptions
 from juntek.outputs.web.passwords import WHO, token_path
 from juntek.quantity import READING_KEYS
 from juntek.reading import Identity, Reading, Settings
-from juntek.secret import hide_secrets
 from juntek.update import Health, Update
 
 _SETTINGS = frozenset(field.name for field in fields(Settings))

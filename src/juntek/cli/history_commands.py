@@ -34,9 +34,8 @@ from juntek.cli.arguments import (
 from juntek.cli.formats import draw_days, minute_of
 from juntek.cli.running import quiet_pipe
 from juntek.errors import DatabaseError, RequestError, counted
-from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others
 from juntek.history.days import By
-from juntek.lock import hold, lock_of
 
 if TYPE_CHECKING:
     from juntek.history.queries import HistoryReader

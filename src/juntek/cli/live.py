@@ -24,7 +24,7 @@ from juntek.cli.meter_access import Followed, GatewayMeter, follow
 from juntek.cli.running import quiet_pipe, run_until_stopped
 from juntek.errors import RequestError
 from juntek.meter import ANSWER_TIMEOUT
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -29,9 +29,9 @@ from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import refuse_orders_of_others
 from juntek.finding import Survey
+from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
-from juntek.secret import hide_secrets
 
 NEAR: Final = 0.5
 """s to see whether a broker listens on this computer."""

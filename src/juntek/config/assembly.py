@@ -18,11 +18,10 @@ from juntek.config.values import Values, read_values
 from juntek.errors import ConfigurationError
 from juntek.files import explain_unreadable, is_open_to_all
 from juntek.meter.line import MeterOptions
-from juntek.names import slug
+from juntek.names import hide_secrets, slug
 from juntek.option import keys_of
 from juntek.outputs import Output, find_outputs
 from juntek.rs485.decode import Options as DecodeOptions
-from juntek.secret import hide_secrets
 
 T = TypeVar("T")
 

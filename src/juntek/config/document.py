@@ -17,7 +17,7 @@ from typing import Any
 
 from juntek.errors import ConfigurationError
 from juntek.files import explain_unreadable
-from juntek.option import find_close
+from juntek.names import find_close
 
 Place = tuple[str | int, ...]
 """A key's way from the top, such as `("meters", 0, "link")`."""

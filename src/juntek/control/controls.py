@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from juntek.errors import RequestError
 from juntek.exchange import Risk
-from juntek.option import find_close
+from juntek.names import find_close
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity
 from juntek.rs485.command import limits_of
