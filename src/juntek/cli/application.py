@@ -18,7 +18,7 @@ from juntek.cli import configuration, history_commands, service, settings_comman
 from juntek.cli.arguments import App, ConfigFile, address_number
 from juntek.cli.estimate import estimate
 from juntek.cli.find import find
-from juntek.cli.live import read, watch
+from juntek.cli.meter_commands import read, watch
 from juntek.cli.push import push
 from juntek.cli.recordings import capture, decode
 from juntek.cli.running import list_statuses, serve

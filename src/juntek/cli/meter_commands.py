@@ -29,7 +29,7 @@ from juntek.names import hide_secrets
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from juntek.cli.live_view import Watched
+    from juntek.cli.watch_view import Watched
 
 REFRESH = 0.25
 """s between two pictures."""
@@ -88,7 +88,7 @@ def watch(
 
 
 async def _watch(console: Console, link: str, address: int, following: AbstractAsyncContextManager[Followed]) -> None:
-    from juntek.cli.live_view import Watched  # noqa: PLC0415
+    from juntek.cli.watch_view import Watched  # noqa: PLC0415
 
     async with following as meter:
         watched = Watched(link, address, time.monotonic(), by_gateway=isinstance(meter, GatewayMeter))
@@ -118,7 +118,7 @@ async def _follow(meter: Followed, watched: Watched) -> None:
 async def _show(console: Console, watched: Watched) -> None:
     from rich.live import Live  # noqa: PLC0415
 
-    from juntek.cli.live_view import draw  # noqa: PLC0415
+    from juntek.cli.watch_view import draw  # noqa: PLC0415
 
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
