@@ -6,11 +6,10 @@ import re
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from typer.testing import CliRunner
 
 import juntek
 from cli.program import run
-from juntek.cli import app, main
+from juntek.cli import main
 from juntek.cli.running import STATUSES, status_of
 from juntek.errors import (
     ConfigurationError,
@@ -33,8 +32,8 @@ COMMANDS = (
 
 
 def show_help(*words: str) -> str:
-    result = CliRunner(env={"COLUMNS": "80", "TERM": "dumb"}).invoke(app, [*words, "--help"])
-    assert result.exit_code == 0
+    result = run(*words, "--help")
+    assert result.status == 0
     return result.output
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -117,7 +118,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def run_command(arguments: Sequence[str]) -> int:
     """Run a command and return its status; raises RequestError for what no command understands."""
     try:
-        return app(list(arguments), prog_name="juntek", standalone_mode=False) or 0
+        return _command()(list(arguments), prog_name="juntek", standalone_mode=False) or 0
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(str(error), err=True)
@@ -127,6 +128,12 @@ def run_command(arguments: Sequence[str]) -> int:
         raise RequestError(
             "Nothing was done, as nobody answered; see the options of the command for scripts."
         ) from None
+
+
+@cache
+def _command() -> Any:  # noqa: ANN401 - the library's own
+    """Return all commands as the library has them, which takes it a while."""
+    return typer.main.get_command(app)
 
 
 def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own, which differs with its version
@@ -159,7 +166,7 @@ def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the
 
 def _command_of(arguments: Sequence[str]) -> str:
     """Return the command that was meant; the library does not say it with every error."""
-    command, path = typer.main.get_command(app), "juntek"
+    command, path = _command(), "juntek"
     for word in arguments:
         below = getattr(command, "commands", {})
         if word in below:

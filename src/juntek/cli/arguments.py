@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, time, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from juntek.files import system_zone
 from juntek.meter import Mode
 
 if TYPE_CHECKING:
+    from juntek.capture.times import LineTimes
     from juntek.history.queries import HistoryReader
 
 Body = TypeVar("Body", bound=Callable[..., None])
@@ -86,6 +87,10 @@ ZoneName = Annotated[
     str | None,
     typer.Option("--time-zone", metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."),
 ]
+Capacity = Annotated[
+    float | None,
+    typer.Option(min=0.001, max=100_000, metavar="AH", help="Of the battery; default: as the meter is set."),
+]
 Form = Literal["table", "json"]
 """How what is for people or for programs is written."""
 
@@ -135,9 +140,24 @@ def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise RequestError(f'"{text}" is no time; write it like 2026-05-01 or 2026-05-01T08:00.') from None
-    if after and len(text) == len("2026-05-01"):
-        moment += timedelta(days=1)
+    if after and len(text) <= len("2026-05-01"):
+        moment = datetime.combine(moment, time.max)
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+
+
+def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:
+    """Raise RequestError for a meter of which there is no history."""
+    known = reader.meters()
+    for name in sorted(set(names).difference(known)):
+        raise RequestError(f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.')
+
+
+def tell_times(times: LineTimes, whose: str) -> None:
+    """Say how the times of a recording were read, in the zone of `whose`."""
+    for remark in dict.fromkeys(times.remarks):
+        typer.echo(remark, err=True)
+    if times.used_zone:
+        typer.echo(f"Times without an offset from UTC were read as {times.zone}{whose}.", err=True)
 
 
 @contextmanager

@@ -28,11 +28,13 @@ from juntek.cli.arguments import (
     find_configuration,
     moment_of,
     open_history,
+    tell_times,
     zone_of,
     zone_of_days,
 )
 from juntek.cli.formats import draw_days, minute_of
 from juntek.cli.running import quiet_pipe
+from juntek.config.keys import name_problem
 from juntek.errors import DatabaseError, RequestError, counted
 from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others
 from juntek.history.days import By
@@ -133,6 +135,8 @@ def import_(
     from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
     from juntek.outputs.history import HistoryOptions  # noqa: PLC0415
 
+    if problem := name_problem(meter):
+        raise RequestError(f"--meter {problem}")
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
     given = configuration.sinks.get("history") if configuration else None
@@ -160,11 +164,7 @@ def import_(
             )
             if explanation:
                 typer.echo(f"{file}: {explanation}", err=True)
-    for remark in dict.fromkeys(job.times.remarks):
-        typer.echo(remark, err=True)
-    if job.times.used_zone:
-        whose = "" if time_zone else ", the zone of the days; --time-zone tells another"
-        typer.echo(f"Times without an offset from UTC were read as {job.times.zone}{whose}.", err=True)
+    tell_times(job.times, "" if time_zone else ", the zone of the days; --time-zone tells another")
     if result.first is not None and result.first < job.keep_since:
         typer.echo("Of what is older than history.keep_raw_days, minutes, hours and days are kept.", err=True)
 

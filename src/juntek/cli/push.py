@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 import typer
 
 import juntek
-from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration, moment_of
+from juntek.cli.arguments import (
+    ConfigFile,
+    DatabaseFile,
+    From,
+    To,
+    database_of,
+    find_configuration,
+    moment_of,
+    refuse_unknown,
+)
 from juntek.cli.history_commands import progress
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
 from juntek.extras import install_line
@@ -120,10 +129,8 @@ def _find_targets(
 
 
 def _choose_meters(reader: HistoryReader, meters: list[str] | None) -> list[str]:
-    known = reader.meters()
-    for name in sorted(set(meters or ()).difference(known)):
-        raise RequestError(f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.')
-    return meters or known
+    refuse_unknown(reader, meters or ())
+    return meters or reader.meters()
 
 
 def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int, int] | None:

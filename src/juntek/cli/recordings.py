@@ -30,6 +30,7 @@ from juntek.cli.arguments import (
     ModeOption,
     ZoneName,
     configuration_if_any,
+    tell_times,
     zone_of,
 )
 from juntek.cli.formats import Format, Writer
@@ -194,13 +195,9 @@ def decode(
         writer.add(bus.finish())
     if not recording.has_frames and not writer.kinds.keys() - {"garbage"}:
         typer.echo(explain_no_frames(recording.start), err=True)
-    for remark in times.remarks:
-        typer.echo(remark, err=True)
     if times.lack == NO_ZONE:
         typer.echo("Times without an offset from UTC were left out; --time-zone tells it.", err=True)
-    if times.used_zone:
-        whose = f", the time zone of {configuration.file}" if configuration and configuration.file else ""
-        typer.echo(f"Times without an offset from UTC were read as {times.zone}{whose}.", err=True)
+    tell_times(times, f", the time zone of {configuration.file}" if configuration and configuration.file else "")
     if chosen is not Format.JSON:
         typer.echo(writer.summary(), err=True)
 
