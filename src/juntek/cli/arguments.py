@@ -8,22 +8,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
 from typer.core import TyperCommand
 
+from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
 from juntek.config.keys import zone_problem
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import system_zone
+from juntek.history.queries import HistoryReader
 from juntek.meter import Mode
-
-if TYPE_CHECKING:
-    from juntek.capture.times import LineTimes
-    from juntek.history.queries import HistoryReader
 
 Body = TypeVar("Body", bound=Callable[..., None])
 
@@ -163,8 +161,6 @@ def tell_times(times: LineTimes, whose: str) -> None:
 @contextmanager
 def open_history(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
     """Yield the history of a database, or of the configuration. Raises JuntekError."""
-    from juntek.history.queries import HistoryReader  # noqa: PLC0415 - only for whom there is one
-
     configuration = find_configuration(config)
     zone = configuration.time_zone if configuration else None
     with HistoryReader(database or database_of(configuration), time_zone=zone) as reader:

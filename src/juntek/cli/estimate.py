@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,13 +23,11 @@ from juntek.cli.arguments import Capacity, ConfigFile, DatabaseFile, address_num
 from juntek.cli.formats import Format
 from juntek.cli.running import quiet_pipe
 from juntek.errors import RequestError, counted
+from juntek.history.queries import HistoryReader
 from juntek.importing import explain_nothing, read_log
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
 from juntek.rs485.decode import Options
-
-if TYPE_CHECKING:
-    from juntek.history.queries import HistoryReader
 
 KEYS = (
     "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",

@@ -6,18 +6,17 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from juntek.cli.arguments import ConfigFile, configuration_if_any
+from juntek.cli.gateway_client import meters_held, open_gateway, update_of
 from juntek.cli.running import quiet_pipe, run_until_stopped
+from juntek.config import Configuration
 from juntek.errors import JuntekError, LinkError, NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
 from juntek.names import hide_secrets
-
-if TYPE_CHECKING:
-    from juntek.config import Configuration
 
 Form = Literal["text", "json"]
 
@@ -92,8 +91,6 @@ async def _look_at(port: str, configuration: Configuration | None) -> Survey:
 
 def ask_gateway(configuration: Configuration | None, port: str) -> Survey | None:
     """Return what the gateway says of a port that it reads, or None."""
-    from juntek.cli.gateway_client import meters_held, open_gateway, update_of  # noqa: PLC0415
-
     meters = meters_held(configuration, port)
     if configuration is None or not meters:
         return None

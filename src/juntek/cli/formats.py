@@ -10,20 +10,20 @@ import csv
 import io
 import json
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from juntek.errors import counted
+from juntek.history.days import By, Day
 from juntek.quantity import QUANTITIES, READING_KEYS
 from juntek.reading import Identity, Reading, Settings, iso_time
 from juntek.rs485.bus import Event
 from juntek.rs485.framing import Frame, Garbage
-
-if TYPE_CHECKING:
-    from juntek.history.days import By, Day
 
 
 class Format(StrEnum):
@@ -221,3 +221,17 @@ def draw_days(days: list[Day], by: By) -> str:
         for day in days
     ]
     return draw_table(headings, rows)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how far a file is."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

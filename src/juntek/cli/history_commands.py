@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, tzinfo
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,16 +31,17 @@ from juntek.cli.arguments import (
     zone_of,
     zone_of_days,
 )
-from juntek.cli.formats import draw_days, minute_of
+from juntek.cli.formats import draw_days, minute_of, progress
 from juntek.cli.running import quiet_pipe
 from juntek.config.keys import name_problem
 from juntek.errors import DatabaseError, RequestError, counted
 from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others
+from juntek.history import Database, inspection
 from juntek.history.days import By
-
-if TYPE_CHECKING:
-    from juntek.history.queries import HistoryReader
-    from juntek.importing import Imported
+from juntek.history.exporting import csv_pieces, parquet_pieces
+from juntek.history.queries import HistoryReader
+from juntek.importing import Imported, LogImport, explain_nothing, import_logs
+from juntek.outputs.history import HistoryOptions
 
 FileForm = Literal["csv", "parquet"]
 
@@ -96,8 +96,6 @@ def export(
 
     Times are in UTC.
     """
-    from juntek.history.exporting import csv_pieces, parquet_pieces  # noqa: PLC0415
-
     chosen = chosen or ("parquet" if file.suffix == ".parquet" else "csv")
     with open_history(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
@@ -131,10 +129,6 @@ def import_(
     A capture, any text log with frames and times, or decoded values in a table or one by one, also packed by gzip, xz,
     bz2, zstd or zip. What is there already stays as it is, so that it can be done again.
     """
-    from juntek.history import Database  # noqa: PLC0415
-    from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
-    from juntek.outputs.history import HistoryOptions  # noqa: PLC0415
-
     if problem := name_problem(meter):
         raise RequestError(f"--meter {problem}")
     configuration = find_configuration(config)
@@ -154,15 +148,11 @@ def import_(
         job.times.zone = zone_of(time_zone) or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
-    if not result.kept and all(why.startswith("rejected") for why in result.skipped):
+    if not result.kept and all(reason.startswith("rejected") for reason in result.skipped):
+        other = f"nothing in it is of address {address}; juntek decode shows what is: give --address."
+        mend = other if address is not None and not result.skipped else None
         for file in files:
-            other = address is not None and not result.skipped
-            explanation = explain_nothing(file) or (
-                f"nothing in it is of address {address}; juntek decode shows what is: give --address."
-                if other
-                else None
-            )
-            if explanation:
+            if explanation := explain_nothing(file) or mend:
                 typer.echo(f"{file}: {explanation}", err=True)
     tell_times(job.times, "" if time_zone else ", the zone of the days; --time-zone tells another")
     if result.first is not None and result.first < job.keep_since:
@@ -179,8 +169,6 @@ def backup(
 
     The gateway may run meanwhile. To go back, stop it and put the copy in the place of its database.
     """
-    from juntek.history import Database  # noqa: PLC0415
-
     with Database(_existing(database or database_of(find_configuration(config))), check=False) as opened:
         opened.back_up(file)
     typer.echo(file)
@@ -199,13 +187,11 @@ def repair(
 
     Stop the gateway first. The damaged file stays as it is.
     """
-    from juntek.history.inspection import repair as save  # noqa: PLC0415
-
     configuration = find_configuration(config)
     path = _existing(database or database_of(configuration))
     target = file or path.with_name(f"{path.stem}-repaired{path.suffix}")
     with hold(lock_of(path)) as is_alone:
-        saved = save(path, target)
+        saved = inspection.repair(path, target)
     typer.echo("Saved: " + ", ".join(f"{saved.rows.get(table, 0)} {what}" for table, what in _SAVED.items()) + ".")
     zone = zone_of_days(configuration)
     for loss in saved.losses:
@@ -268,20 +254,6 @@ def _tell(result: Imported) -> str:
         kept = f"{counted(result.kept, 'reading')} of {result.meter} kept, from {first} to {last}."
     skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
     return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how far a file is."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _of: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def _is_database(file: Path) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 from juntek.cli.arguments import configuration_if_any, database_of
 from juntek.cli.gateway_client import (
@@ -38,12 +38,10 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
+from juntek.gateway.commands import Commands
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, loop_in_thread, open_meter
 from juntek.reading import Reading
 from juntek.update import Health, Update
-
-if TYPE_CHECKING:
-    from juntek.gateway.commands import Commands
 
 DESCRIBING = 2.0
 """s in which a meter that says its readings has to say who it is; beside a display it never may."""
@@ -105,8 +103,6 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | Gat
     if known is not None:
         yield known
         return
-    from juntek.gateway.commands import Commands  # noqa: PLC0415 - only whoever writes needs it
-
     names = [meter.name for meter in meters_on(configuration, link) if meter.address == address]
     name = names[0] if names else f"{link.partition('?')[0]} address {address}"
     with loop_in_thread() as run:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
 import typer
@@ -23,17 +25,12 @@ from juntek.cli.arguments import (
     moment_of,
     refuse_unknown,
 )
-from juntek.cli.history_commands import progress
+from juntek.cli.formats import progress
+from juntek.config import Configuration
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
 from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import tzinfo
-
-    from juntek.config import Configuration
 
 _OPTIONS = ("username", "password_file", "token_file", "ca_file", "rate")
 """The keys of a configuration that are options here."""

@@ -6,7 +6,6 @@ Rule: what will be written is shown before it is asked for, and what became of i
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -248,12 +247,10 @@ def _confirm(
 
 def _ask(question: str, option: str) -> str:
     """Return what was typed; raises RequestError where nobody can type, with the option that asks nothing."""
-    typer.echo(f"{question}: ", nl=False, err=True)
-    answer = sys.stdin.readline()
-    if not answer:
-        typer.echo("", err=True)
-        raise RequestError(f"Nothing was written, as nobody could be asked; add {option}.")
-    return answer.strip()
+    try:
+        return str(typer.prompt(question, default="", show_default=False, err=True)).strip()
+    except typer.Abort:
+        raise RequestError(f"Nothing was written, as nobody answered; for scripts there is {option}.") from None
 
 
 def _tell(outcomes: Sequence[Mapping[str, Any]]) -> None:

@@ -24,6 +24,9 @@ from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import Progress
+
 from juntek import Bus
 from juntek.capture import Chunk
 from juntek.config import Configuration, Flag
@@ -136,9 +139,6 @@ def _configure(
 
 async def _fill(meters: tuple[DemoMeter, ...], path: Path) -> list[Site]:
     """Give the meters a past, with a bar that shows how far it is."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
     stopped = False
     with Progress(console=Console(stderr=True), transient=sys.stderr.isatty()) as progress:
         task = progress.add_task("Making a month of history…")

@@ -14,6 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
 from juntek.errors import counted
 from juntek.outputs.mqtt import MqttOptions
 from juntek.reading import Identity, Reading, Settings
@@ -21,8 +28,6 @@ from juntek.rs485.bus import Event
 from juntek.rs485.framing import Frame, Garbage
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from juntek.demo import DemoMeter
 
 REFRESH = 0.25
@@ -112,9 +117,6 @@ async def show(screen: Screen) -> None:
     if not sys.stdout.isatty():
         await _print_lines(screen)
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
-
     console = Console()
     with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
@@ -168,12 +170,6 @@ def _rows(screen: Screen, width: int, height: int) -> int:
 
 
 def _picture(screen: Screen, width: int, height: int) -> RenderableType:
-    from rich.console import Group  # noqa: PLC0415
-    from rich.panel import Panel  # noqa: PLC0415
-    from rich.progress_bar import ProgressBar  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
     rows = _rows(screen, width, height)
     batteries = Table.grid(padding=(0, 2), expand=True)
     for column in ("meter", "bar", "summary"):
