@@ -17,7 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.program import run, simulator
-from juntek.cli.find import describe, next_step
+from juntek.cli.find import describe, explain_none, next_step
+from juntek.errors import LinkError, NoReplyError
 from juntek.finding import Patience, Survey, survey
 from juntek.rs485.wiring import look_at
 from juntek.simulator import Options, Simulation
@@ -276,6 +277,12 @@ def test_a_port_that_this_user_may_not_open_is_told_with_the_group(tmp_path: Pat
     os.close(slave)
     assert "'cause': 'no_permission'" in result.stdout, result.stderr
     assert "dialout" in result.stdout
+
+
+def test_no_meter_is_a_matter_of_the_link_only_where_none_could_be_used() -> None:
+    closed = [Survey("/dev/a", "no_permission"), Survey("/dev/b", "in_use"), Survey("/dev/c", "unreachable")]
+    assert isinstance(explain_none(closed), LinkError)
+    assert isinstance(explain_none([*closed, Survey("/dev/d", "silent")]), NoReplyError)
 
 
 def test_the_likeliest_mend_comes_first() -> None:

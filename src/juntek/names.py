@@ -71,6 +71,12 @@ def find_close(word: str, known: Sequence[str], least: float = 0.7) -> str | Non
     return next(iter(get_close_matches(word, known, n=1, cutoff=least)), None)
 
 
+def plain(text: str, most: int | None = None) -> str:
+    """Return text of at most so many characters, and without what a terminal or a log would take for a command."""
+    shown = "".join(character if character.isprintable() else "?" for character in text[: most and most + 1])
+    return shown if most is None or len(shown) <= most else f"{shown[: most - 3]}…"
+
+
 def show(value: object, *, secret: bool = False) -> str:
     """Return a value as it is written in TOML, shortened; nothing of a secret."""
     if secret:
@@ -81,5 +87,4 @@ def show(value: object, *, secret: bool = False) -> str:
         return "a table" if isinstance(value, dict) else "a list"
     # Python refuses to write out thousands of digits.
     text = str(value) if not isinstance(value, int) or value.bit_length() < 4096 else "a number without end"
-    text = text if len(text) <= 40 else f"{text[:37]}…"
-    return f'"{text}"' if isinstance(value, str) else text
+    return f'"{plain(text, 40)}"' if isinstance(value, str) else plain(text, 40)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from juntek.cli.running import list_statuses, serve
 from juntek.cli.setup import setup
 from juntek.cli.simulate import demo, simulate
 from juntek.errors import RequestError
+from juntek.names import find_close, plain
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _EXAMPLE = f"read /dev/ttyUSB0 --format table\n\n\b\nExit statuses:\n{list_statuses()}"
@@ -143,10 +143,10 @@ def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the
     kind, named = type(error).__name__, _first_quoted(error.message)
     if kind == "NoSuchOption":
         known = [name for parameter in context.command.params for name in parameter.opts] if context else []
-        problem = f"There is no option {_plain(error.option_name)}{_suggest(error.option_name, known)}"
+        problem = f"There is no option {plain(error.option_name, 60)}{_suggest(error.option_name, known)}"
     elif kind == "BadOptionUsage":
         takes = "takes no value" if "not take" in error.message else "needs a value after it"
-        problem = f"{_plain(error.option_name)} {takes}"
+        problem = f"{plain(error.option_name, 60)} {takes}"
     elif kind == "MissingParameter":
         problem = f"{_name_of(error.param)} is missing"
     elif kind == "BadParameter":
@@ -193,15 +193,10 @@ def _name_of(parameter: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _suggest(wrong: str, known: Sequence[str]) -> str:
-    close = get_close_matches(wrong, known, 1)
-    return f", did you mean {close[0]}?" if close else ""
+    close = find_close(wrong, known, 0.6)
+    return f", did you mean {close}?" if close else ""
 
 
 def _first_quoted(message: str) -> str:
     found = re.search(r"'(.*?)'|\((?!s\))(.*)\)", message, re.DOTALL)
-    return _plain((found[1] or found[2] or "") if found else "")
-
-
-def _plain(text: str) -> str:
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown if len(shown) <= 60 else f"{shown[:60]}…"
+    return plain((found[1] or found[2] or "") if found else "", 60)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from juntek.cli.arguments import configuration_if_any, database_of
 from juntek.cli.gateway_client import (
@@ -53,16 +53,6 @@ COME_BACK = 3.0
 """s before the gateway is asked again."""
 
 Find = Callable[[], GatewayClient]
-
-
-class Followed(Protocol):
-    """A meter that is being read, by whichever way."""
-
-    def __aiter__(self) -> AsyncIterator[Reading]:
-        """Iterate over its readings."""
-
-    def updates(self) -> AsyncIterator[Update]:
-        """Iterate over everything that changes."""
 
 
 def follow(
@@ -233,6 +223,10 @@ class GatewayMeter(AsyncIterator[Reading]):
         self._said = latest
         update = update_of(facts)
         return update if is_new else update._replace(reading=None)
+
+
+Followed = LiveMeter | GatewayMeter
+"""A meter that is being read, by whichever way."""
 
 
 async def _hear(meter: LiveMeter) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from juntek.errors import RequestError
 from juntek.exchange import Risk
-from juntek.names import find_close
+from juntek.names import find_close, plain
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity
 from juntek.rs485.command import limits_of
@@ -228,8 +228,7 @@ def _number(value: object) -> float | None:
 
 
 def _show(value: object) -> str:
-    text = "".join(character if character.isprintable() else "?" for character in str(value))
-    return f'"{text if len(text) <= 40 else text[:37] + "…"}"'
+    return f'"{plain(str(value), 40)}"'
 
 
 # Permission --------------------------------------------------------------------------------------------------
