@@ -21,7 +21,7 @@ from juntek.cli.find import find
 from juntek.cli.meter_commands import read, watch
 from juntek.cli.push import push
 from juntek.cli.recordings import capture, decode
-from juntek.cli.running import list_statuses, serve
+from juntek.cli.running import FLAGS, list_statuses, serve
 from juntek.cli.setup import setup
 from juntek.cli.simulate import demo, simulate
 from juntek.errors import RequestError
@@ -53,10 +53,7 @@ _Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came 
 
 
 @app.callback()
-def juntek_command(
-    version: _Version = False,
-    debug: _Debug = False,
-) -> None:
+def juntek_command(version: _Version = False, debug: _Debug = False) -> None:
     """Take the options that go before every command."""
 
 
@@ -77,17 +74,8 @@ def run(
     It reads all meters and hands the readings on. Flags take precedence over the environment
     (JUNTEK_MQTT__HOST), and that over the file.
     """
-    given = {
-        "--config": config,
-        "--link": link,
-        "--address": address,
-        "--host": host,
-        "--port": port,
-        "--username": username,
-        "--database": database,
-        "--log-level": log_level,
-    }
-    serve({name: str(value) for name, value in given.items() if value is not None})
+    given = (config, link, address, host, port, username, database, log_level)
+    serve({name: str(value) for name, value in zip(FLAGS, given, strict=True) if value is not None})
 
 
 app.example("find")(find)
