@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from juntek.errors import JuntekError
-from juntek.lock import hold, lock_of
+from juntek.files import hold, lock_of
 from juntek.outputs import timeseries
 from juntek.outputs.timeseries.session import COUNTS_LOGGED_EVERY, Tally
 from juntek.update import Health, Update

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff
 from juntek.errors import ConfigurationError, JuntekError
+from juntek.files import hold, lock_of
 from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import times_of
-from juntek.lock import hold, lock_of
 from juntek.outputs import SinkHealth, run_beside
 from juntek.outputs.timeseries.delivery import BATCH, open_delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
