@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from juntek.errors import JuntekError
+from juntek.outputs import FarEndError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -60,15 +60,11 @@ _MEANINGS: Final = (
 long enough not to be met in a line that is repeated."""
 
 
-class TargetError(JuntekError):
-    """The target cannot be reached, or takes nothing at present.
+class TargetError(FarEndError):
+    """The target cannot be reached, or takes nothing at present; `is_slow` where it took too long over it."""
 
-    `wait`: s that it asks to be left alone. `is_slow`: whether it took too long over what it was sent.
-    """
-
-    def __init__(self, sentence: str, *, wait: float | None = None, is_slow: bool = False) -> None:
-        super().__init__(sentence)
-        self.wait = wait
+    def __init__(self, sentence: str, *, wait: float = 0.0, is_slow: bool = False) -> None:
+        super().__init__(sentence, wait=wait)
         self.is_slow = is_slow
 
 
@@ -81,8 +77,8 @@ class Response(NamedTuple):
     """Whether it is meant for a browser."""
     location: str = ""
     """Where else to ask, without what may be secret."""
-    wait: float | None = None
-    """s after which to ask again, where it says so."""
+    wait: float = 0.0
+    """s after which it wants to be asked again."""
 
     @property
     def is_good(self) -> bool:
@@ -120,7 +116,7 @@ async def read_response(response: httpx.Response, secrets: Collection[str]) -> R
     )
 
 
-def _find_wait(headers: Mapping[str, str]) -> float | None:
+def _find_wait(headers: Mapping[str, str]) -> float:
     """Return the s after which to ask again, by the target's own clock where it names a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
@@ -128,7 +124,7 @@ def _find_wait(headers: Mapping[str, str]) -> float | None:
     with suppress(ValueError, TypeError):  # no date, or one without a zone
         now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
         return min(max((parsedate_to_datetime(text) - now).total_seconds(), 0.0), LONGEST_WAIT)
-    return None
+    return 0.0
 
 
 def find_message(body: bytes, headers: Mapping[str, str]) -> str:
