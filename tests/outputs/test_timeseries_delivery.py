@@ -231,7 +231,7 @@ async def test_what_others_want_sent_again_does_not_send_the_new_ones_again(path
         async with delivering(path, url) as delivery:
             await send_all(delivery)
             with Cursors(path, TimeseriesOptions(url=url).label) as others:
-                others.change("house", lambda cursor: cursor.widen(int(START + 10) * 1000, int(START + 20) * 1000))
+                others.send_again("house", (int(START + 10) * 1000 + 1, int(START + 20) * 1000))
             await send_all(delivery)
         counts = ticks_of(server.taken)
         assert counts == dict.fromkeys(range(1, 601), 1) | dict.fromkeys(range(10, 20), 2)

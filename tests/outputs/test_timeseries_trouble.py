@@ -160,13 +160,12 @@ async def test_answer_that_is_cut_short_is_told() -> None:
     assert "broke" in str(said)
 
 
-@pytest.mark.parametrize(("limit", "fault"), [("response_time", "mute"), ("request_time", "slow")])
-async def test_target_that_never_ends_its_answer_is_given_up(limit: str, fault: Any) -> None:  # noqa: ANN401
-    limits: dict[str, Any] = {limit: 0.3}
+@pytest.mark.parametrize("fault", ["mute", "slow"])
+async def test_target_that_never_ends_its_answer_is_given_up(fault: Any) -> None:  # noqa: ANN401
     async with (
         asyncio.timeout(15),
         serve_lines(lambda _: Reply(fault=fault)) as server,
-        open_target(TimeseriesOptions(url=f"{server.url}/write"), "1", **limits) as target,
+        open_target(TimeseriesOptions(url=f"{server.url}/write"), "1", response_time=0.3) as target,
     ):
         with pytest.raises(TargetError, match="takes too long to answer; look at its log and its load") as said:
             await target.write(LINES)

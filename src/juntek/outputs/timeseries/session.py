@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from juntek.errors import ConfigurationError, JuntekError
-from juntek.history.cursors import Cursor, Cursors
-from juntek.history.fields import times_of
+from juntek.history.cursors import Cursors
 from juntek.lock import hold, lock_of
 from juntek.outputs import SinkHealth, run_beside
 from juntek.outputs.timeseries.delivery import BATCH, open_delivery
@@ -183,16 +181,9 @@ def _set_back(database: Path, label: str, meters: Sequence[str], again: tuple[in
     """Set the cursors back; return about how many readings there are to send then."""
     with Cursors(database, label) as history:
         for meter in meters:
-            for oldest in times_of(history.read_after(meter, -1, 1)):
-                history.change(meter, partial(_widen, oldest, again))
+            history.send_again(meter, again)
         gaps = {meter: cursor for meter, (cursor, _) in history.look().items() if cursor.has_gap}
         return sum(history.count_between(meter, cursor.past, cursor.until) for meter, cursor in gaps.items())
-
-
-def _widen(oldest: int, again: tuple[int, int] | None, cursor: Cursor) -> Cursor:
-    if again is not None:
-        return cursor.widen(again[0] - 1, again[1])
-    return cursor.widen(oldest - 1, cursor.since)._replace(since=0)
 
 
 async def _send_all(delivery: Delivery, rate: float, total: int, tell: Callable[[int, int], None]) -> None:
