@@ -123,7 +123,7 @@ class Supervisor:
             self._context.errors.pop(self.name, None)
             # It knows only what it has heard since it was entered, so the latest of every meter is handed over again.
             waiting = {update.meter for update in self._queue}
-            for meter, update in list(self._context.latest.items()):
+            for meter, update in list(self._context.latest.items()) if self._output.has_queue else ():
                 if meter not in waiting and self._quarantined.get(meter) is not update:
                     await self._hand_over(handle, update)
             while True:

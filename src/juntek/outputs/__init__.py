@@ -62,7 +62,7 @@ class Output(Generic[O]):
     ready: str = "connected"
     """What is logged once it is entered."""
     has_queue: bool = True
-    """Whether updates wait for it while it is away; one that reads the history misses none."""
+    """Whether updates are handed to it, and wait while it is away; not where it looks by itself at what is known."""
     max_latency: Callable[[O], float] = lambda _: 0.0
     """Seconds that a reading may come late."""
     page: Callable[[O, str], str | None] = lambda _options, _machine: None
@@ -157,6 +157,10 @@ class Context:
         if reason := self.errors.get("history"):
             return "paused", reason
         return ("damaged" if damage else "ok"), damage
+
+
+async def take_nothing(_: Update) -> None:
+    """Handle what is not needed, for an output that looks at `Context.latest` or the history by itself."""
 
 
 @asynccontextmanager

@@ -123,7 +123,7 @@ def _url_problems(text: str) -> Iterator[str]:
 
 
 def open_sink(options: TimeseriesOptions, context: Context) -> AbstractAsyncContextManager[Handle]:
-    """Return what yields `handle(update)`, which does nothing: readings come out of the history.
+    """Return what sends while it is entered.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, TargetError for a target
     that is away or refuses, and ModuleNotFoundError where the library is missing.
@@ -141,7 +141,7 @@ OUTPUT = Output(
     requires=("httpx",),
     extra="timeseries",
     depends_on=("history",),  # what a target has not got is sent from there
-    has_queue=False,
+    has_queue=False,  # readings come by way of the history, and all else is in `Context.latest`
     max_latency=lambda options: options.interval / 10,
     label=lambda options: options.label,
 )

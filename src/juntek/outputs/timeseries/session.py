@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.history.cursors import Cursors
 from juntek.lock import hold, lock_of
-from juntek.outputs import SinkHealth, run_beside
+from juntek.outputs import SinkHealth, run_beside, take_nothing
 from juntek.outputs.timeseries.delivery import BATCH, open_delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from juntek.outputs.timeseries import TimeseriesOptions
     from juntek.outputs.timeseries.delivery import Delivery
     from juntek.samples import Sample
-    from juntek.update import Update
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +57,10 @@ async def serve(
             try:
                 wait = await session.send()  # one that takes nothing is not entered
                 async with run_beside(session.run(wait)):
-                    yield _leave_to_history
+                    yield take_nothing
             except TargetError as error:
                 context.carry_over[name] = delivery.limit
                 raise TargetError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
-
-
-async def _leave_to_history(_: Update) -> None:
-    """Take an update; its reading comes by way of the history, and all else is in `context.latest`."""
 
 
 class Session:
