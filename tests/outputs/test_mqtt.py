@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
 from juntek.errors import ConfigurationError
-from juntek.outputs.mqtt.mqtt_connection import write_when_ready
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_reading, kh_update, listening
 from servers.recorder import record
@@ -417,15 +413,3 @@ async def test_second_meter_of_a_model_does_not_mix_with_the_first(mosquitto: Mo
         await recorder.wait_for(lambda message: message.text == "13.1")
         assert await next_on(recorder, "juntek/kg140f_juntek_boat/voltage/state") == "26.0"
     assert {message.text for message in recorder.on("juntek/kg140f/voltage/state")} == {"13.0", "13.1"}
-
-
-async def test_a_socket_that_is_closed_before_it_is_written_to_leaves_nothing_in_the_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    client = Client(CallbackAPIVersion.VERSION2)
-    ours, theirs = socket.socketpair()
-    write_when_ready(asyncio.get_running_loop())(client, None, ours)
-    ours.close()
-    theirs.close()
-    await asyncio.sleep(0.01)
-    assert not caplog.records

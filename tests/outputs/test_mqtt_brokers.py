@@ -7,20 +7,15 @@ import gc
 import signal
 import socket
 import sys
-import tomllib
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import aiomqtt
 import iotcore
 import pytest
-from packaging.requirements import Requirement
-from paho.mqtt.client import Client as PahoClient
 
 from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
-from juntek.outputs.mqtt.mqtt_connection import BrokerError, paho_of
+from juntek.outputs.mqtt.broker_login import BrokerError
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import kg_reading, kg_update
 from servers.certificates import CertificateAuthority, ServerCertificate
@@ -194,22 +189,6 @@ async def test_gateway_that_is_stopped_while_it_logs_in_leaves() -> None:
 def _read_to_the_end(connection: socket.socket) -> None:
     while connection.recv(1024):
         pass
-
-
-def test_version_of_the_library_is_bounded_while_a_private_name_is_used() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    (needed,) = (Requirement(line) for line in project["optional-dependencies"]["mqtt"] if line.startswith("aiomqtt"))
-    assert needed.specifier.contains(version("aiomqtt"))
-    assert not needed.specifier.contains("3.0", prereleases=True)
-
-
-async def test_private_name_of_the_library_is_there() -> None:
-    paho = paho_of(aiomqtt.Client("nowhere.invalid"))
-    assert isinstance(paho, PahoClient)
-    assert callable(paho.on_disconnect)
-    assert callable(paho.on_socket_open)
-    assert callable(paho.on_socket_register_write)
-    assert callable(paho.on_publish)
 
 
 # --- Brokers and gateways that go away -----------------------------------------------------------------------------

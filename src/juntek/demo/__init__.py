@@ -175,19 +175,20 @@ async def _watch_wire(name: str, url: str, screen: Screen) -> None:
 
 async def _watch_broker(broker: BrokerPlace, screen: Screen) -> None:
     """Subscribe as any other program would, and show what comes."""
-    from aiomqtt import Client, MqttError  # noqa: PLC0415 - an extra
+    from juntek.outputs.mqtt import TIMING, MqttOptions  # noqa: PLC0415 - an extra
+    from juntek.outputs.mqtt.broker_login import BrokerError  # noqa: PLC0415
+    from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415
 
+    options = MqttOptions(
+        host=broker.host, port=broker.port, username=broker.username, password=broker.password, tls=broker.tls,
+        client_id="juntek_demo_screen",
+    )  # fmt: skip
     while True:
-        with suppress(MqttError):
-            async with Client(
-                broker.host,
-                broker.port,
-                username=broker.username,
-                password=broker.password,
-                tls_context=broker.tls_context(),
-            ) as client:
-                await client.subscribe(f"{BASE_TOPIC}/#")
-                await client.subscribe("homeassistant/device/+/config")
-                async for message in client.messages:
-                    screen.receive(str(message.topic), bytes(message.payload))
+        with suppress(BrokerError):
+            async with connect(options, TIMING) as connection:
+                await connection.subscribe(f"{BASE_TOPIC}/#")
+                await connection.subscribe("homeassistant/device/+/config")
+                while True:
+                    topic, payload, _ = await connection.messages.get()
+                    screen.receive(topic, payload)
         await asyncio.sleep(1.0)

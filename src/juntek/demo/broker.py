@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import ssl
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -26,10 +25,6 @@ class BrokerPlace:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: bool = False
-
-    def tls_context(self) -> ssl.SSLContext | None:
-        """Return what a client needs for TLS, with the system's certificates."""
-        return ssl.create_default_context() if self.tls else None
 
 
 @contextmanager
