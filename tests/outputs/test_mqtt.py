@@ -344,6 +344,42 @@ async def test_each_entity_has_its_own_message_where_that_is_asked_for(mosquitto
     assert voltage["availability"] == device["availability"]
 
 
+async def test_the_older_form_goes_where_it_is_asked_for_no_more(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/sensor/juntek_house/voltage/config"
+    async with sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update())
+    async with record(mosquitto) as recorder:
+        await recorder.publish("homeassistant/sensor/other/voltage/config", "{}", retain=True)
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await next_on(recorder, CONFIG)
+            await next_on(recorder, topic, "")
+    topics = [message.topic for message in recorder.messages]
+    assert len(topics) - 1 - topics[::-1].index(topic) < topics.index(CONFIG), "it goes before the other comes"
+    async with record(mosquitto) as late:
+        await next_on(late, CONFIG)
+        await next_on(late, "homeassistant/sensor/other/voltage/config")
+        assert not [one for one in late.messages if one.topic.startswith("homeassistant/sensor/juntek_house/")]
+
+
+async def test_an_entity_that_is_no_more_is_removed_once_the_settings_are_known(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/number/juntek_house/set_nominal_capacity/config"
+    async with (
+        record(mosquitto) as recorder,
+        sink(mosquitto, discovery="entity", allow_control=("settings",)) as handle,
+    ):
+        await handle(kg_update())
+        await next_on(recorder, topic)
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update(settings=None))
+        await next_on(recorder, AVAILABILITY, "online")
+        await handle(kg_update())
+        await next_on(recorder, topic, "")
+    removed = {message.topic for message in recorder.messages if message.topic.endswith("/config") and not message.text}
+    assert removed
+    assert all("/set_" in name for name in removed)
+
+
 async def test_entities_are_announced_again_after_a_birth(mosquitto: Mosquitto) -> None:
     topic = "homeassistant/sensor/juntek_house/voltage/config"
     async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:

@@ -150,9 +150,26 @@ async def test_broker_that_is_not_there_is_told() -> None:
     with pytest.raises(BrokerError, match="is not there; start it, or check"):
         async with open_sink(MqttOptions(port=free_port()), context()):
             pass
-    with pytest.raises(BrokerError, match=r'name "nowhere.invalid" is not known; check mqtt\.host'):
-        async with open_sink(MqttOptions(host="nowhere.invalid"), context()):
-            pass
+    for host in ("nowhere.invalid", "no..where", f"{'n' * 64}.invalid"):
+        with pytest.raises(BrokerError, match=rf'name "{host}" is not known; check mqtt\.host'):
+            async with open_sink(MqttOptions(host=host), context()):
+                pass
+
+
+async def test_what_the_broker_does_not_let_us_do_is_told_and_all_else_goes_on(
+    start_mosquitto: Callable[..., Mosquitto], caplog: pytest.LogCaptureFixture
+) -> None:
+    where = context()
+    broker = start_mosquitto(rights="topic readwrite juntek/#\n")
+    async with record(broker) as recorder, sink(broker, where) as handle:
+        for number in range(50):
+            await handle(kg_update(kg_reading(message_count=number)))
+        await next_on(recorder, STATE)
+        async with asyncio.timeout(20):
+            while not where.errors:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.05)
+    assert "take what we say at homeassistant/device/juntek_house/config" in where.errors["mqtt"]
+    assert len(caplog.records) == 1
 
 
 async def test_port_where_nobody_answers_is_told_and_left() -> None:

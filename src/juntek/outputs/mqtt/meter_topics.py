@@ -60,6 +60,7 @@ class MeterTopics:
     def __init__(self, name: str, setup: Setup) -> None:
         self._name, self._setup = name, setup
         self._topics, self._options = setup.topics(name), setup.options
+        self.device = self._topics.device
         self._publish, self._send = setup.connection.publish, setup.connection.send
         self._loop = asyncio.get_running_loop()
         self._latest: Update | None = None
@@ -69,7 +70,7 @@ class MeterTopics:
         self._discovery_time = self._link_time = 0.0
         self._sent: dict[str, str] = {}
         """The messages that are on the broker, by topic."""
-        self._configs: set[str] = set()
+        self.configs: set[str] = set()
         """The topics of discovery among them."""
         self._pending: list[Reading] = []
         self._shown: Reading | None = None
@@ -156,9 +157,14 @@ class MeterTopics:
         else:
             entities = entity_discovery(message, self._options.discovery_prefix)
             messages = {topic: encode(entity) for topic, entity in entities.items()}
-        self._configs |= messages.keys()
+        self.configs |= messages.keys()
         for topic, text in messages.items():
             await self._publish_new(topic, text)
+
+    @property
+    def is_described(self) -> bool:
+        """Whether `configs` are all that there will be, as it is known how the meter is set."""
+        return bool(self.configs) and self._latest is not None and self._latest.settings is not None
 
     def _allowed_controls(self) -> tuple[Control, ...]:
         """Return what may be written from there, once it is known how the meter is set."""
@@ -183,9 +189,9 @@ class MeterTopics:
 
     async def repeat(self, *, config: bool) -> None:
         """Publish again the discovery of a meter that has had one, or all its other messages."""
-        if self._configs:
+        if self.configs:
             for topic, message in list(self._sent.items()):
-                if (topic in self._configs) is config:
+                if (topic in self.configs) is config:
                     await self._publish(topic, message)
 
     async def _publish_new(self, topic: str, message: str) -> None:
@@ -208,6 +214,6 @@ class MeterTopics:
         """Of two meters of one model the second has its name added, so that their values do not mix."""
         identity = self._latest.identity if self._latest else None
         place = topic_layouts.place_of(self._options.base_topic, reading, identity)
-        if self._setup.places.setdefault(place, self._topics.device) != self._topics.device:
-            return f"{place}_{self._topics.device}"
+        if self._setup.places.setdefault(place, self.device) != self.device:
+            return f"{place}_{self.device}"
         return place

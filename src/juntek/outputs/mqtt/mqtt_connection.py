@@ -170,35 +170,39 @@ class Connection:
 
     async def publish(self, topic: str, payload: str | bytes, *, retain: bool = True) -> None:
         """Send a message with QoS 1, which is confirmed later. Raises BrokerError."""
-        while len(self._unconfirmed) >= MOST_UNCONFIRMED:
-            await self._wait()
-        self._check()
-        number = self._paho.publish(topic, payload, 1, retain).mid
-        self._unconfirmed[number] = self._loop.time(), topic
-        self._write()
+        await self._wait_for_room()
+        self._note(self._paho.publish(topic, payload, 1, retain).mid, topic)
 
     async def subscribe(self, topic: str, *, commands: bool = False) -> None:
-        """Subscribe with QoS 1, and wait until that is confirmed. Raises BrokerError.
+        """Subscribe with QoS 1, which is confirmed later. Raises BrokerError.
 
-        Of `commands` nothing comes twice or was retained before; with MQTT 5 what is about to be is told.
+        What we say ourselves does not come, with MQTT 5. Of `commands` nothing comes twice or was retained before; with
+        MQTT 5 what is about to be is told.
         """
-        self._check()
-        only_new = SubscribeOptions(qos=0, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-        _, number = self._paho.subscribe(topic, 0 if commands else 1, only_new if commands else None)
-        self._unconfirmed[number or 0] = self._loop.time(), topic
-        self._write()
-        while number in self._unconfirmed:
-            await self._wait()
+        options = SubscribeOptions(qos=1, noLocal=True)
+        if commands:
+            options = SubscribeOptions(retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        await self._wait_for_room()
+        if self._paho.protocol is MQTTProtocolVersion.MQTTv5:
+            _, number = self._paho.subscribe(topic, options=options)
+        else:
+            _, number = self._paho.subscribe(topic, 0 if commands else 1)
+        self._note(number, topic)
 
     async def flush(self) -> None:
         """Wait until all that was sent is confirmed. Raises BrokerError."""
-        while self._unconfirmed:
-            await self._wait()
+        await self._wait_for_room(of=1)
 
-    async def _wait(self) -> None:
+    async def _wait_for_room(self, of: int = MOST_UNCONFIRMED) -> None:
         self._check()
-        self._confirmed.clear()
-        await self._confirmed.wait()
+        while len(self._unconfirmed) >= of:
+            self._confirmed.clear()
+            await self._confirmed.wait()
+            self._check()
+
+    def _note(self, number: int | None, topic: str) -> None:
+        self._unconfirmed[number or 0] = self._loop.time(), topic
+        self._write()
 
     def _check(self) -> None:
         if self._lost.is_set():

@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import re
+from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -57,33 +58,37 @@ class Session:
         self.commands = Commands(setup)
         self._setup, self._context, self._options = setup, setup.context, setup.options
         self._connection, self._publish = setup.connection, setup.connection.publish
-        self._status = f"{self._options.discovery_prefix}/status"
+        self._status, self._devices = (f"{self._options.discovery_prefix}/{end}" for end in ("status", "device"))
         self._gateway = setup.topics("").gateway
         self._sets = re.compile(rf"{re.escape(self._options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
         self._meters: dict[str, MeterTopics] = {}
-        self._other_form: set[str] = set()
+        self._leftovers: defaultdict[str, set[str]] = defaultdict(set)
+        """Topics of single entities that an earlier run has left, by the device."""
         self._answer_due: float | None = None
         """When a birth of Home Assistant is answered, by the loop's clock."""
 
     async def open(self) -> None:
         """Publish who we are, and subscribe.
 
-        A meter is offline until it is heard: what an earlier run left there says nothing about now.
+        A meter is offline until it is heard: what an earlier run left there says nothing about now. Home Assistant
+        takes an entity from one form of discovery only, so the other form goes before ours comes.
         """
         subscribe, options = self._connection.subscribe, self._options
-        if options.discovery == "entity":
-            self._other_form = {self._setup.topics(meter).config for meter in self._context.meters}
-        for meter in self._context.meters:
-            await self._publish(self._setup.topics(meter).availability, OFFLINE)
-        await self._publish(self._gateway, ONLINE)
-        await subscribe(f"{options.base_topic}/+/link")
+        topics = [self._setup.topics(meter) for meter in self._context.meters]
         if options.discovery != "off":
             await subscribe(self._status)
-        if options.discovery == "entity":
-            # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
-            await subscribe(f"{options.discovery_prefix}/device/+/config")
+        for meter in topics if options.discovery != "off" else ():
+            await subscribe(f"{options.discovery_prefix}/+/{meter.device}/+/config")
+            if options.discovery == "entity":
+                await subscribe(meter.config)
+        for meter in topics:
+            await self._publish(meter.availability, OFFLINE)
+        await self._publish(self._gateway, ONLINE)
+        await subscribe(f"{options.base_topic}/+/link")
         if self._setup.permission:
             await subscribe(f"{options.base_topic}/+/set/+", commands=True)
+        await self._connection.flush()
+        await self._connection.messages.join()
 
     async def close(self) -> None:
         """Publish what is still held and that the gateway is offline, unless the connection broke."""
@@ -113,6 +118,8 @@ class Session:
             for meter in list(self._meters.values()):
                 await meter.publish_discovery()
                 await meter.publish_link(older_than=timing.link if history == before else 0.0)
+                for topic in self._leftovers.pop(meter.device, set()) - meter.configs if meter.is_described else ():
+                    await self._publish(topic, "")
             if self._connection.refusal:
                 self._context.errors["mqtt"] = self._connection.refusal
             if self._answer_due is not None and loop.time() >= self._answer_due:
@@ -130,11 +137,14 @@ class Session:
                 if payload == ONLINE.encode() and not is_retained and self._answer_due is None:
                     wait = random.uniform(*self._setup.timing.birth)  # noqa: S311 - no secret
                     self._answer_due = asyncio.get_running_loop().time() + wait
-            elif topic in self._other_form:
-                if payload:
+            elif is_retained and payload and topic.endswith("/config"):
+                if self._options.discovery == "entity" and not topic.startswith(f"{self._devices}/"):
+                    self._leftovers[topic.split("/")[-3]].add(topic)
+                else:
                     await self._publish(topic, "")
             elif is_retained and topic.endswith("/link"):
                 await self._correct_retained(topic.split("/")[-2], payload)
+            self._connection.messages.task_done()
 
     async def _publish_again(self) -> None:
         meters = list(self._meters.values())
