@@ -15,6 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from juntek.history.cursors import Cursors
@@ -105,11 +106,14 @@ class Delivery:
     """Readings that the target has taken."""
     reason: str = field(default="", init=False)
     """Why the last one was refused, in the target's words."""
+    was_behind: bool = field(default=False, init=False)
+    """Whether there was a gap when it last began to send."""
     _cursors: dict[str, Cursor] = field(default_factory=dict, init=False)
     _newest: dict[str, int] = field(default_factory=dict, init=False)
     """The time of the newest reading of each meter at the last look, ms since 1970."""
 
     def __post_init__(self) -> None:
+        self._past_due = self.clock()
         self._go_back()
 
     def _go_back(self) -> None:
@@ -139,6 +143,21 @@ class Delivery:
             if newest - cursor.head > FAR_BEHIND:
                 cursor = cursor.widen(cursor.head, newest)._replace(head=newest)
             self._cursors[meter], self._newest[meter] = cursor, newest
+
+    async def send(self) -> float:
+        """Send what is new and, no faster than its `rate`, what lies in gaps; return the s until there may be more.
+
+        That is for ever where the target has all that there was.
+        """
+        await self.look()
+        self.was_behind = self.has_gap
+        await self.send_new()
+        if (begun := self.clock()) >= self._past_due:
+            past = await self.send_past(min(BATCH, round(self.options.rate))) or 0
+            self._past_due = begun + past / self.options.rate
+        if self.has_new:
+            return 0.0
+        return max(self._past_due - self.clock(), 0.0) if self.has_gap else inf
 
     async def keep(self) -> None:
         """Keep where the cursors are now, in place of where they were a minute ago."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack, asynccontextmanager
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from juntek.errors import ConfigurationError, JuntekError
@@ -71,7 +72,7 @@ class Session:
         self._health = delivery.health
         self._logged = self._health.refused, self._health.lost
         self._is_behind = False
-        self._counts_due = self._situation_due = self._past_due = 0.0
+        self._counts_due = self._situation_due = 0.0
 
     async def run(self, wait: float) -> None:
         """Send for ever, first in `wait` s. Raises TargetError and DatabaseError."""
@@ -81,26 +82,19 @@ class Session:
 
     async def send(self) -> float:
         """Send what there is; return the s after which to look again."""
-        now = asyncio.get_running_loop().time
-        began, delivery, options = now(), self._delivery, self._delivery.options
+        now, delivery = asyncio.get_running_loop().time, self._delivery
+        began = now()
         self._health.behind = self._health.behind or self._context.time()  # until everything was answered
-        await delivery.look()
-        was_behind = delivery.has_gap
-        await delivery.send_new()
-        if now() >= self._past_due:
-            begun = now()
-            past = await delivery.send_past(min(BATCH, round(options.rate))) or 0
-            self._past_due = begun + past / options.rate
+        wait = await delivery.send()
         if now() >= self._situation_due:
             await self._send_situation()
             self._situation_due = now() + SITUATION_EVERY
-        if not delivery.has_new and not delivery.has_gap:
+        if wait == inf:
             self._health.behind = None
-        for is_behind in (was_behind, delivery.has_gap):
+        for is_behind in (delivery.was_behind, delivery.has_gap):
             self._log_past(is_behind=is_behind)
         self._log_counts(now())
-        next_look = began + (0.0 if delivery.has_new else options.interval)
-        return max(min(next_look, self._past_due if delivery.has_gap else next_look) - now(), 0.0)
+        return max(min(wait, began + delivery.options.interval - now()), 0.0)
 
     async def _send_situation(self) -> None:
         """Send how each meter is set and how it does, and how the gateway and its sinks do."""
@@ -168,7 +162,11 @@ async def push(  # noqa: PLR0913 - from where, what and to whom
             open_target(options, version) as target,
             open_delivery(options, database, target, site, SinkHealth(), ends=True) as delivery,
         ):
-            await _send_all(delivery, options.rate, total, tell)
+            while (wait := await delivery.send()) < inf:
+                done = delivery.sent + delivery.health.refused
+                tell(done, max(total, done))
+                await asyncio.sleep(wait)
+            await delivery.keep()
         return total, delivery
 
 
@@ -179,18 +177,3 @@ def _set_back(database: Path, label: str, meters: Sequence[str], again: tuple[in
             history.send_again(meter, again)
         gaps = {meter: cursor for meter, (cursor, _) in history.look().items() if cursor.has_gap}
         return sum(history.count_between(meter, cursor.past, cursor.until) for meter, cursor in gaps.items())
-
-
-async def _send_all(delivery: Delivery, rate: float, total: int, tell: Callable[[int, int], None]) -> None:
-    loop = asyncio.get_running_loop()
-    began, done = loop.time(), 0
-    while True:
-        await delivery.look()
-        count = await delivery.send_past(min(BATCH, round(rate)))
-        new = 0 if count else await delivery.send_new()
-        if count is None and not new:
-            break
-        done += (count or 0) + new
-        tell(done, max(total, done))
-        await asyncio.sleep(max(began + done / rate - loop.time(), 0.0))
-    await delivery.keep()

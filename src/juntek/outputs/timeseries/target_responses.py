@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,6 +30,8 @@ _PREFIX = re.compile(r"remoteAddr: .*?requestURI: \S+; ")
 """VictoriaMetrics begins with who asked."""
 _DROPPED = re.compile(r"^partial write: .* dropped=(\d{1,9})$")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_IN_JSON = [re.compile(rf'"{key}"\s*:\s*("(?:[^"\\]|\\.)+")') for key in ("error_message", "message", "error")]
+"""Where it is: InfluxDB 1 has an error, 2, QuestDB and Telegraf have a message, 3 an error and what it is about."""
 _CLASH = re.compile(r"field type conflict|already exists as type")  # InfluxDB 1 and 2
 
 _LOGIN = re.compile(r"40[13] |400 .*cannot find the provided auth token")  # the latter is vmauth 1.79
@@ -133,19 +135,10 @@ def find_message(body: bytes, headers: Mapping[str, str]) -> str:
     if text.startswith("<"):
         title = _TITLE.search(text)
         text = title[1] if title else ""
-    elif text.startswith("{"):
-        with suppress(ValueError, RecursionError):
-            text = _find_in_json(json.loads(text))
+    elif text.startswith("{") and text.endswith("}"):
+        said = next(filter(None, (pattern.search(text) for pattern in _IN_JSON)), None)
+        text = json.loads(said[1], strict=False) if said else ""
     return _PREFIX.sub("", text or headers.get("x-influxdb-error", ""))
-
-
-def _find_in_json(found: dict[str, Any]) -> str:
-    # InfluxDB 1: {"error": ...}; 2, QuestDB and Telegraf: {"message": ...}; 3: {"error": ..., "data": [{...}]}.
-    data = found.get("data")
-    first = data[0] if isinstance(data, list) and data else data
-    inner = first.get("error_message") if isinstance(first, dict) else None
-    candidates = (inner, found.get("message"), found.get("error"))
-    return next((text for text in candidates if text and isinstance(text, str)), "")
 
 
 def _shorten(text: str, secrets: Collection[str]) -> str:
