@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -14,7 +15,7 @@ from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
-from juntek.outputs.timeseries import TimeseriesOptions
+from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH, Delivery, open_delivery
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
 from outputs.delivering import wait_until
@@ -75,7 +76,7 @@ async def delivering(
     clock: Callable[[], float] = monotonic,
     limit: int = BATCH,
 ) -> AsyncIterator[Delivery]:
-    options = TimeseriesOptions(url=url)
+    options = TimeseriesOptions(url=url, rate=HIGHEST_RATE)
     async with (
         open_target(options, "1", response_time=response_time) as target,
         open_delivery(options, path, target, "home", SinkHealth(), clock=clock) as delivery,
@@ -85,6 +86,5 @@ async def delivering(
 
 
 async def send_all(delivery: Delivery) -> None:
-    await delivery.look()
-    while await delivery.send_new() or await delivery.send_past() is not None:
-        await delivery.look()
+    while await delivery.send() != inf:
+        pass

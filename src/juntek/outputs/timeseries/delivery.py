@@ -155,9 +155,10 @@ class Delivery:
         if (begun := self.clock()) >= self._past_due:
             past = await self.send_past(min(BATCH, round(self.options.rate))) or 0
             self._past_due = begun + past / self.options.rate
-        if self.has_new:
-            return 0.0
-        return max(self._past_due - self.clock(), 0.0) if self.has_gap else inf
+        if self.has_new or self.has_gap:
+            return 0.0 if self.has_new else max(self._past_due - self.clock(), 0.0)
+        self.limit = BATCH
+        return inf
 
     async def keep(self) -> None:
         """Keep where the cursors are now, in place of where they were a minute ago."""
@@ -198,8 +199,6 @@ class Delivery:
             self.sent += len(collected.lines) - refused
             self.health.refused += refused
             self.health.lost += collected.lost
-            if not self.has_new and not self.has_gap:
-                self.health.behind, self.limit = None, BATCH
         return len(collected.lines)
 
     def take_restart(self) -> bool:
