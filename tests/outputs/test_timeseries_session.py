@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from base64 import b64encode
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from juntek.lock import hold, lock_of
 from juntek.outputs import timeseries
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.update import Health, Update
 from outputs.delivering import Gateway, serving, wait_until
 from outputs.line_server import GOOD, Reply, Request
@@ -103,16 +105,29 @@ async def test_the_past_is_sent_no_faster_than_the_rate(path: Path) -> None:
             assert loop.time() - began >= 1.0
 
 
-async def test_a_target_that_asks_to_be_left_alone_is(path: Path) -> None:
-    async with moody_server() as (mood, server, url), serving(path, url) as gateway:
-        await gateway.hear(10)
-        await arrive(server, 10)
+async def test_a_target_that_asks_to_be_left_alone_ends_it_with_the_time(path: Path) -> None:
+    async with moody_server() as (mood, _, url):
         mood.judge = lambda _: Reply(429, headers={"Retry-After": "30"})
-        await gateway.hear(10)
-        await wait_until(lambda: not gateway.health.connected, "it has asked")
-        asked = len(server.requests)
-        await asyncio.sleep(1.0)
-        assert len(server.requests) == asked
+        gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url)])
+        with pytest.raises(TargetError, match="Nothing is lost") as said:
+            async with timeseries.open_sink(gateway.targets[0], gateway.context):
+                pass
+    assert said.value.wait == 30
+
+
+async def test_a_password_that_is_mended_in_its_file_is_used_without_a_restart(path: Path, tmp_path: Path) -> None:
+    file, login = tmp_path / "password", f"Basic {b64encode(b'house:right').decode()}"
+    file.write_text("wrong")
+    async with moody_server() as (mood, server, url):
+        mood.judge = lambda request: GOOD if request.headers.get("authorization") == login else Reply(401)
+        options = timeseries.TimeseriesOptions(url=url, username="house", password_file=file, interval=0.1)
+        gateway = Gateway(path, [options])
+        async with gateway.running():
+            await wait_until(lambda: bool(gateway.context.errors), "it is refused")
+            await gateway.hear(5)
+            file.write_text("right")
+            await arrive(server, *range(1, 6))
+            await wait_until(lambda: not gateway.context.errors, "all is well")
 
 
 async def test_a_reading_that_is_refused_is_counted_and_told_and_holds_up_no_other(

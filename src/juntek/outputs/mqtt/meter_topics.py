@@ -64,7 +64,7 @@ class MeterTopics:
         self._publish, self._send = setup.connection.publish, setup.connection.send
         self._loop = asyncio.get_running_loop()
         self._latest: Update | None = None
-        self._situation: tuple[object, ...] = ()  # what of the health is published at once when it changes
+        self._facts: tuple[object, ...] = ()  # what is published at once when it changes
         self._family: str | None = None
         self._described: tuple[object, ...] = (None, None)  # what the discovery message was made for
         self._discovery_time = self._link_time = 0.0
@@ -79,22 +79,13 @@ class MeterTopics:
 
     def differs(self, update: Update) -> bool:
         """Return whether anything but the reading is new. Asked for every reading, so it must be cheap."""
-        latest, health, reading = self._latest, update.health, update.reading
-        return (
-            latest is None
-            or update.available is not latest.available
-            or update.identity is not latest.identity
-            or update.settings is not latest.settings
-            or (health.mode, health.connected, health.reconnects, health.error, health.notice) != self._situation
-            or (reading is not None and reading.family != self._family)
-        )
+        return _facts_of(update) != self._facts
 
     async def on_change(self, update: Update) -> None:
         """Publish everything but the reading."""
         if not update.available:
             self.flush()
-        self._latest, health = update, update.health
-        self._situation = (health.mode, health.connected, health.reconnects, health.error, health.notice)
+        self._latest, self._facts = update, _facts_of(update)
         known = update.reading or update.identity
         self._family = known.family if known else self._family
         await self.publish_discovery()
@@ -217,3 +208,9 @@ class MeterTopics:
         if self._setup.places.setdefault(place, self.device) != self.device:
             return f"{place}_{self.device}"
         return place
+
+
+def _facts_of(update: Update) -> tuple[object, ...]:
+    health, known = update.health, update.reading or update.identity
+    situation = health.mode, health.connected, health.reconnects, health.error, health.notice
+    return update.available, update.identity, update.settings, known and known.family, *situation
