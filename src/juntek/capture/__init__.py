@@ -76,9 +76,9 @@ def format_chunk(time: float, data: bytes) -> str:
     return "".join(f"{stamp} {_escape(piece)}\n" for piece in pieces)
 
 
-def read_chunks(blocks: Iterable[bytes]) -> Iterator[Chunk]:
+def read_chunks(blocks: Iterable[bytes], times: LineTimes | None = None) -> Iterator[Chunk]:
     """Read a recording of any kind, block by block as it comes, and give its chunks in order."""
-    reader = ChunkReader()
+    reader = ChunkReader(times)
     for block in blocks:
         yield from reader.feed(block)
     yield from reader.finish()
@@ -107,19 +107,9 @@ class ChunkReader:
         self._tail = b""
         self._held = bytearray()
         self._at_start = True
-        self.start = b""
-        """The first bytes, at most `HELD_LIMIT`, for a guess at what it is when there are no frames in it."""
-
-    @property
-    def has_frames(self) -> bool:
-        """Whether there are frames among the first bytes, though they may be damaged."""
-        return FRAME_START.search(self.start) is not None
 
     def feed(self, block: bytes) -> list[Chunk]:
         """Take the next bytes of the recording and give what can be told of them so far."""
-        if len(self.start) < HELD_LIMIT:
-            self._times.look_ahead(block)
-            self.start += block[: HELD_LIMIT - len(self.start)]
         if self._is_raw():
             return [Chunk(None, block)] if block else []
         chunks: list[Chunk] = []

@@ -8,7 +8,7 @@ written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -108,6 +108,12 @@ class LineTimes:
         """Sentences for the owner on how the recording was read."""
         self._order = DateOrder()
         self._last = 0.0
+
+    def prepare(self, until: float, pieces: Iterable[bytes]) -> None:
+        """Learn when a recording was closed, and from pieces of all over it."""
+        self.until = until
+        for piece in pieces:
+            self.look_ahead(piece)
 
     def look_ahead(self, block: bytes) -> None:
         """Learn from a part of the recording in which order its dates have their numbers."""
