@@ -54,7 +54,9 @@ _AROUND = b" \t\r\n\x0b\x0c\0"
 """What stands around a line, also the zeros that a cut or rotated file has."""
 _REMARK = re.compile(rb"# ?\w+ \w+")
 """What a person has written above the bytes of a bus, which so are a log."""
-_MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]|^[\w: ]*\b_?time[: ]")
+_MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]|^[\w: ]*\b_?[Tt]ime[: ]|^\"?[A-Z]\w+/\w+ \([+-]\d\d:\d\d\)\"?,")
+_PADDED = re.compile(rb":[Rr][0-9]{2}=[0-9,]+ {3,}[\r\n]*$")
+"""With blanks to the end of a screen."""
 # Tab and escape are readable: ESPHome writes its logs in colour.
 _UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1d\x1f\x7f]")
 _WINDOWS_TEXT = re.compile(rb"(?:[ -~\t]|(?<=[A-Za-z])[\xa0-\xff]|[\xa0-\xff](?=[A-Za-z]))*")
@@ -181,7 +183,12 @@ class ChunkReader:
         is_remark = readable and _REMARK.match(content) is not None
         self._has_remarks = self._has_remarks or is_remark
         may_be_bus = not (self._has_remarks and FRAME_START.search(content))
-        if readable and not is_remark and MAY_SAY.search(content) and (is_log_line(content) or not may_be_bus):
+        if (
+            readable
+            and not is_remark
+            and MAY_SAY.search(content)
+            and (is_log_line(content) or _PADDED.search(line) or not may_be_bus)
+        ):
             self._kind = _Kind.LOG
             before, self._held = self._held.splitlines(), bytearray()
             return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one).strip(_AROUND))]
@@ -203,7 +210,7 @@ class ChunkReader:
     def _begins_table(self, content: bytes) -> bool:
         if not _MAY_NAME_COLUMNS.search(content):
             return False
-        self._table = Table.of(_text_of(content), self._times)
+        self._table = Table.of(_text_of(content), self._times, _text_of(bytes(*self._held.splitlines()[-1:])))
         if self._table is not None:
             self._kind = _Kind.TABLE
             self._held.clear()

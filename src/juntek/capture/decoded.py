@@ -22,12 +22,14 @@ _NAMES = {
     "date": r"date|day|datum|tag",
     "address": r"address|addr|adresse|slave|no",
     "raw": r"raw|frame|line|message|msg|payload|data|bytes|rohdaten",
-    "voltage": r"voltage|volts?|u|v|vbat|ubat|spannung|tensi[oóã][no]?e?|spanning",
-    "current": r"current|amps?|amperes?|i|a|ibat|strom|stroom|courant|cor?riente|corrente",
-    "power": r"power|watts?|w|p|leistung|puissance|potencia|potenza|vermogen",
-    "remaining_capacity": r"remaining(_(capacity|ah|charge))?|(capacity|ah)(_(ah|remaining|left))?|rest(kapazität)?",
-    "state_of_charge": r"state_of_charge|soc|charge|capacity_pct|percent|battery(_level)?|ladezustand|ladung|ladestand",
-    "temperature": r"temperature|temp|temperatur|température|temperatura|temperatuur|t|°c",
+    "voltage": r"volt(age|s|aje)?|u|v|vbat|ubat|spann(ung|ing)|tensi[oóã][no]?e?|spänning|napięcie|电压|電[圧壓]",
+    "current": r"current|amps?|amperes?|i|a|ibat|stroo?m|ström|courant|cor?riente|corrente|prąd|[电電]流",
+    "power": r"power|watts?|w|p|leistung|puissance|potencia|potenza|vermogen|effekt|moc|功率|電力",
+    "remaining_capacity": r"remaining(_(capacity|ah|charge))?|(capacity|ah)(_(ah|remaining|left))?|rest(kapazität)?"
+    r"|capaci(té|tà|dade?)_(restante|residua)|resterende_capaciteit|återstående_kapacitet|pozostała_pojemność|[剩残][余餘]?容量",
+    "state_of_charge": r"state_of_charge|soc|charge|capacity_pct|percent|battery(_level)?|lad(ezustand|ung|estand)"
+    r"|état_de_charge|estado_de_carga|stato_di_carica|laadtoestand|stan_naładowania|[电電]量",
+    "temperature": r"temp|temperatuu?r[ae]?|température|t|°c|温度|溫度",
     "nominal_capacity": r"(nominal|full|total|rated|preset(_battery)?)_capacity(_ah)?|nennkapazität",
     "internal_resistance": r"(battery_)?(internal_)?resistance|innenwiderstand",
     "run_time": r"run_?time(_record)?|laufzeit",
@@ -56,7 +58,7 @@ _ANOTHER = frozenset(
      "over", "under", "alarm", "full", "low", "high", "total", "today", "last", "lowest", "highest", "nominal", "rated")
 )  # fmt: skip
 """Words before a name that make another quantity of it."""
-_UNIT = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
+_UNIT = re.compile(r"[\[(\uff08]\s*([^\])\uff09]*?)\s*[\])\uff09]")
 _UNITS = {
     unit: (of, scale)
     for of, scale, units in (
@@ -64,8 +66,7 @@ _UNITS = {
         ("W", 1, "w watts"), ("W", 1e-3, "mw"), ("W", 1e3, "kw"), ("Wh", 1, "wh"), ("Wh", 1e3, "kwh"),
         ("Ah", 1, "ah ampere_hours"), ("Ah", 1e-3, "mah"), ("%", 1, "% percent pct"), ("mΩ", 1, "mω mohm"),
         ("mΩ", 1e3, "ω ohm"), ("s", 60, "min"), ("s", 3600, "h"), ("°C", 1, "°c c celsius"),
-        ("°F", 1, "°f f fahrenheit"),
-        ("K", 1, "k"), ("Hz", 1, "hz"),
+        ("°C", 1, "℃"), ("°F", 1, "°f f fahrenheit"), ("K", 1, "k"), ("Hz", 1, "hz"),
     )
     for unit in units.split()
 }  # fmt: skip
@@ -151,6 +152,11 @@ def _values_of(record: Any, depth: int = 0) -> dict[str, Value] | None:  # noqa:
         return values
     inside = (_values_of(nested, depth + 1) for value in record.values() for nested in records_in(value))
     return next((found for found in inside if found is not None), None)
+
+
+def is_unit(text: str) -> bool:
+    """Whether a text is the name of a unit and nothing else."""
+    return text.strip("[() ]").lower() in _UNITS
 
 
 def unit_of(value: str) -> str:

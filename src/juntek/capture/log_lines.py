@@ -16,7 +16,8 @@ from typing import NamedTuple
 from juntek.capture.decoded import reading_of
 from juntek.capture.forms import (
     FRAME_START,
-    packet_offset,
+    begins_packet,
+    packet_row,
     payload,
     read_byte,
     read_dump,
@@ -133,7 +134,8 @@ class LogLines:
         texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*texts_of(record)]
         said = next((text for text in texts if FRAME_START.search(text)), None)
         if said is None and (reading := reading_of(record, time_of(record, self._times))):
-            return self._read_reading(reading, record)
+            time = self._time_before() if reading.time is None and alone else reading.time
+            return self._read_reading(reading._replace(time=time), record)
         if said is None and self._series is not None and (one := value_in_record(record)):
             return (self._series.add if alone else self._series.hold)(one, time_of(record, self._times))
         if said is None:
@@ -152,15 +154,15 @@ class LogLines:
 
     def _read_line(self, content: bytes) -> list[Chunk]:
         tell = self._times.read
-        if FRAME_START.search(content) and not content.startswith(b"0x"):
-            self._series = None
-            return (self._end_packet() if self._packet else []) + self._read_text(content, tell)
-        offset = packet_offset(content)
-        if offset is not None:
+        offset, row = packet_row(content)
+        if row and (begins_packet(row) if offset == 0 else offset == len(self._packet)):
             ended = self._end_packet() if offset == 0 else []
-            self._packet += read_dump(content) or b""
+            self._packet += row
             return ended
         ended = self._end_packet() if self._packet else []
+        if FRAME_START.search(content):
+            self._series = None
+            return ended + self._read_text(content, tell)
         if (byte := read_byte(content)) is not None:
             return ended + self._take(b"\0" + byte.who, byte.data, tell(byte.time) if byte.time else None)
         values = self._read_values(content)
@@ -168,17 +170,21 @@ class LogLines:
 
     def _read_values(self, content: bytes) -> list[Chunk] | None:
         """Take a line with decoded values; None for any other."""
-        values, rest = values_in_line(content) if self._series is not None and not self._waiting else ([], content)
-        time = self._times.read(rest) if values else None
-        if (labelled := record_after(content)) and not values:
+        if labelled := record_after(content):
             label, record = labelled
             time = time_of(record, self._times) or self._times.read(label)
             if reading := reading_of(record, time):
                 return self._read_reading(reading, record)
             one = value_in_record(record)
-            values = [one] if one is not None else []
+            values, rest = [one] if one is not None else [], label
+        elif self._series is None or self._waiting:
+            return None
+        else:
+            values, rest = values_in_line(content)
+            time = self._times.read(rest) if values else None
         if self._series is None or not values:
             return None
+        time = self._time_before(keep=True) if time is None and len(values) == 1 else time
         return [chunk for one in values for chunk in self._series.add(one, time)]
 
     def _read_text(self, content: bytes, tell: _Tell) -> list[Chunk]:

@@ -28,7 +28,7 @@ _ONLY_OF_BATTERIES = ("state_of_charge", "remaining_capacity", "nominal_capacity
 _DOMAIN = re.compile(r"^(?:(?:homeassistant|sensor|stat|tele)_)+")
 """What stands before whose a value is, and says nothing."""
 
-_NUMBER = rb"[+-]?\d+(?:\.\d+)?"
+_NUMBER = rb"[+-]?\d+(?:[.,]\d+)?"
 _VALUE = rb"(?P<value>" + _NUMBER + rb"(?: ?[A-Za-z%\xb0-\xff]+)?|unavailable|unknown|NULL|UNDEF|(?:dis)?charging|idle)"
 _LINES = tuple(
     re.compile(before + _VALUE + after)
@@ -39,12 +39,13 @@ _LINES = tuple(
         (rb"(?:^|\s)(?P<name>[\w-]+(?:[/.][\w-]+)+)\s*[:=]?\s+", rb"$"),  # mosquitto_sub -v, ioBroker
         (rb"^\d{4}-\d\d-\d\d_\S+ (?P<name>\S+ [\w.-]+): ", rb"$"),  # FHEM
         (rb"^(?P<name>[A-Za-z_:][\w:]*\{[^}]*\}) ", rb"(?: \d{10,13})?$"),  # Prometheus
+        (rb"^(?:- )?(?P<name>[A-Za-z\x80-\xff][\w \x80-\xff]{0,30}?) *[:=] *", rb",?$"),  # a line for each
     )
 )
 """One value on a line, with its name."""
 _PAIR = re.compile(
     rb"(?<![A-Za-z0-9_\x80-\xff])((?:[A-Za-z\x80-\xff]+[ _])?[A-Za-z\x80-\xff][\w\x80-\xff]*) ?[=:] ?\"?"
-    rb"(" + _NUMBER + rb"(?: ?[A-Za-z%\xb0-\xff]{1,3}(?![\w=:]))?)"
+    rb"([+-]?\d+(?:\.\d+)?(?: ?[A-Za-z%\xb0-\xff]{1,3}(?![\w=:]))?)"
 )
 """Of several values on a line, each with its name."""
 _SAYS_NOTHING = re.compile(
@@ -55,6 +56,7 @@ _SAYS_NOTHING = re.compile(
 METER_KEYS = ("meter", "device", "device_id", "device_name", "battery_id")
 """Names beside values of what they belong to."""
 _METER_IN_LINE = re.compile(rf"\b(?:{'|'.join(METER_KEYS)})[=:] ?\"?([\w.-]+)".encode())
+_OF_NO_METER = ("time", "date", "address", "raw")
 _VALUE_KEYS = ("payload", "state", "_value", "value")
 
 
@@ -79,7 +81,7 @@ def values_in_line(content: bytes) -> tuple[list[Named], bytes]:
         return [], content
     for form in _LINES:
         found = form.search(content)
-        if found and (one := named(_text(found["name"]), _text(found["value"]))):
+        if found and (one := named(_text(found["name"]), _text(found["value"]))) and one.key not in _OF_NO_METER:
             return [one], content[: found.start("name")] + b" " + content[found.end("value") :]
     return _values_in_pairs(content)
 

@@ -9,16 +9,23 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, quantity_of
+from juntek.capture.decoded import NEEDED, Value, is_unit, make_reading, owned_quantity, quantity_of
 from juntek.capture.forms import FRAME_START
 from juntek.capture.named_values import METER_KEYS, Series, named
-from juntek.capture.times import LineTimes
+from juntek.capture.times import LineTimes, has_time
 from juntek.exchange import Chunk
 from juntek.quantity import QUANTITIES
 
 _OF_INFLUXDB = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 """In a table drawn by InfluxDB 3 times are UTC."""
+_ZONE = re.compile(r"([A-Z]\w+/[\w/]+) \([+-]\d\d:\d\d\)$")
+_NUMBER = re.compile(r"\s*\[\d+\]$")
+_DAY_0 = datetime(1899, 12, 30)  # noqa: DTZ001 - local, as tables have it
+_DAY_NUMBER = re.compile(r"[4-6]\d{4}[.,]\d+")
+"""Days since then, as Excel counts them."""
+_ONLY_OF_BATTERIES = {"state_of_charge", "remaining_capacity"}
 _APART = 60.0
 """s between the parts of one reading in rows that have each a part."""
 _BLANKS = " "
@@ -57,6 +64,8 @@ class Table:
         self._is_told = self._has_given_frames = False
         self._meter: list[str] | None = None
         """Of which meter the first row was, as its columns tell."""
+        self._zone = ""
+        """Of its times, as the name of their column tells."""
         self._take_names(names)
 
     def _take_names(self, names: Sequence[str]) -> None:
@@ -83,18 +92,26 @@ class Table:
         self._has_frames = self._delimiter == "|" or any(name in _PERIOD for name in plain)
 
     @classmethod
-    def of(cls, line: str, times: LineTimes) -> Table | None:
-        """Return the table that a line begins; None where its columns have no name of a reading, a value or a frame."""
+    def of(cls, line: str, times: LineTimes, above: str = "") -> Table | None:
+        """Return the table that a line begins; None where its columns have no name of a reading, a value or a frame.
+
+        In the line `above`, where the first column is named by a zone, stands of which device each column is.
+        """
         delimiter = next((mark for mark in _DELIMITERS if mark in line.strip()), None)
         if delimiter is None:
             return None
-        table = cls(_cells(line, delimiter), delimiter, times)
+        names = _cells(line, delimiter)
+        zone = _ZONE.match(names[0]) if names else None
+        if zone is not None:
+            pairs = zip(_cells(above, delimiter)[1:], names[1:], strict=False)
+            names = ["time", *(f"{_NUMBER.sub('', device)} {name}" for device, name in pairs)]
+        table = cls(names, delimiter, times)
+        table._zone = zone[1] if zone is not None else ""
         has_time, has_what = "time" in table._places, table._what is not None
         has_values = has_time and table._which is not None and has_what
         has_frames = has_time and table._has_frames and ("raw" in table._places or has_what)
-        if delimiter == _BLANKS:
-            return table if has_time and (table._has_readings() or has_values or has_frames) else None
-        return table if table._has_readings() or has_values or has_frames else None
+        is_one = table._has_readings() or has_values or has_frames
+        return table if is_one and (has_time or delimiter != _BLANKS) else None
 
     def _has_readings(self) -> bool:
         return all(key in self._places for key in NEEDED)
@@ -105,7 +122,8 @@ class Table:
         keys_of: dict[str, set[str | None]] = {}
         for key, _, whose in owned:
             keys_of.setdefault(whose, set()).add(key)
-        owner = next((whose for whose, keys in keys_of.items() if keys.issuperset(NEEDED)), None)
+        owners = [whose for whose, keys in keys_of.items() if keys.issuperset(NEEDED)]
+        owner = next((whose for whose in owners if keys_of[whose] & _ONLY_OF_BATTERIES), *owners[:1] or [None])
         for place, (key, unit, whose) in enumerate(owned):
             if key is not None and owner is not None and whose == owner and key not in ("time", "raw"):
                 self._places.setdefault(key, place)
@@ -124,7 +142,12 @@ class Table:
 
     def read(self, line: str) -> list[Chunk]:
         """Return the readings that a row completes."""
-        cells = _cells(line, self._delimiter)
+        cells = self._cells_of(line)
+        if any(cells) and all(is_unit(cell) for cell in cells if cell):
+            self._columns = [(key, cell or unit) for (key, unit), cell in zip(self._columns, cells, strict=False)]
+            return []
+        if "time" not in self._places:
+            self._find_time(cells)
         if self._which is not None and self._what is not None and not self._has_readings():
             return self._read_value(cells, self._which, self._what)
         values: dict[str, Value] = {
@@ -152,6 +175,26 @@ class Table:
         self._tell(self._describe())
         return [Chunk(reading.time, b"", reading)]
 
+    def _cells_of(self, line: str) -> list[str]:
+        """Return the cells of a row; where blanks part them a time has two."""
+        cells, place = _cells(line, self._delimiter), self._places.get("time")
+        if self._delimiter == _BLANKS and place is not None and len(cells) == len(self._names) + 1:
+            cells[place : place + 2] = [" ".join(cells[place : place + 2])]
+        return cells
+
+    def _find_time(self, cells: list[str]) -> None:
+        """Take what reads as a time for one, in a column whose name is not known, or a date and a time beside it."""
+        for place, cell in enumerate(cells[: len(self._names)]):
+            if place in self._places.values() and place != self._places.get("raw"):
+                continue
+            if ":" in cell and has_time(cell.encode()):
+                self._places["time"] = place
+                return
+            if place + 1 < len(cells) and has_time(f"{cell} {_clock(cells[place + 1])}".encode()):
+                self._places = {key: at for key, at in self._places.items() if at != place}
+                self._places |= {"date": place, "time": place + 1}
+                return
+
     def _whose_of(self, cells: list[str]) -> list[str]:
         return [cells[place] for place in self._whose if place < len(cells)]
 
@@ -177,14 +220,17 @@ class Table:
         return self._series.hold(one, self._time_of({"time": (cells[place], self._columns[place][1])}))
 
     def _time_of(self, values: dict[str, Value]) -> float | None:
-        when = " ".join(values[key][0] for key in ("date", "time") if key in values)
+        when = " ".join(_clock(values[key][0]) for key in ("date", "time") if key in values)
         when = self._when(when, is_utc=self._is_utc and "time" in values)
         number = float(when) if re.fullmatch(r"\d{10,19}(\.\d+)?", when) else when
+        if _DAY_NUMBER.fullmatch(when):
+            number = f"{_DAY_0 + timedelta(round(float(when.replace(',', '.')) * 864e5) / 864e5):%Y-%m-%d %H:%M:%S.%f}"
         return self._times.read_value(number) if when else None
 
     def _when(self, text: str, *, is_utc: bool = False) -> str:
         is_utc = is_utc or (self._delimiter == "|" and _OF_INFLUXDB.fullmatch(text) is not None)
-        return f"{text} UTC" if is_utc and text[-1:].isdigit() else text
+        zone = "UTC" if is_utc else self._zone
+        return f"{text} {zone}" if zone and text[-1:].isdigit() else text
 
     def _tell(self, remark: str) -> None:
         if not self._is_told:
@@ -201,6 +247,11 @@ class Table:
         other = [name for place, name in enumerate(self._names) if name and place not in self._places.values()]
         left = f" Not used: {', '.join(other)}." if other else ""
         return f"A table of decoded values was read: {', '.join(taken)}. Current above 0 is charging.{left}"
+
+
+def _clock(text: str) -> str:
+    """Return a time of day with its colons, for which some write dots."""
+    return text.replace(".", ":") if re.fullmatch(r"\d\d\.\d\d\.\d\d", text) else text
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

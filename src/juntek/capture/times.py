@@ -31,7 +31,7 @@ _PLAIN_ISO = re.compile(
     rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
 )
 """At the start of a line; nearly all logs have it there."""
-_FRACTION = r"(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?"
+_FRACTION = r"(?:\.(?P<dot>\d+)|:(?P<third>\d{3})(?![\d:])|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?"
 _ISO = re.compile(
     r"(?<![\d.])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
@@ -39,7 +39,7 @@ _ISO = re.compile(
     r"(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?"
     r"(?:(?P<utc>\s?(?:[Zz]|UTC|GMT)(?![\w+-]))"
     r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?=:00\b|(?![\d.:]))|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
-    r"|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
+    r"|\s\(?(?P<zone>[A-Z]{2,5}|[A-Z][a-z]+/[A-Z][\w/]+)\b\)?)?"
 )
 _MONTHS = {
     "Jan": "jan gen ene jän", "Feb": "feb fév fev", "Mar": "mar mär mrz mrt", "Apr": "apr avr abr",
@@ -250,7 +250,7 @@ def _moment_of_loose(found: re.Match[str]) -> datetime:
 
 
 def _moment_of(found: re.Match[str]) -> datetime:
-    fraction = ((found["dot"] or found["comma"] or "") + "000000")[:6]
+    fraction = ((found["dot"] or found["third"] or found["comma"] or "") + "000000")[:6]
     year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
     if found["half"]:
         hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
@@ -260,6 +260,8 @@ def _moment_of(found: re.Match[str]) -> datetime:
         hours, _, rest = offset[1:].partition(":") if ":" in offset else (offset[1:3], "", offset[3:])
         shift = timedelta(hours=int(hours), minutes=int(rest or 0))
         return moment.replace(tzinfo=timezone(-shift if offset[0] == "-" else shift))
+    if "/" in (found["zone"] or ""):
+        return moment.replace(tzinfo=ZoneInfo(found["zone"]))
     if found["utc"] or found["zone"] in _HOURS:
         return moment.replace(tzinfo=_zone_of(found["zone"] or "UTC"))
     return moment
