@@ -31,7 +31,8 @@ TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = 
                lambda at, v, i, q: f"{at:%d.%m.%Y %H:%M:%S};{v};{i};{q}"),
     "a percentage": ("time,voltage,current,soc,nominal_capacity",
                      lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q / 2.5},250"),
-    "Chinese": ("时间,电压(V),电流\uff08A\uff09,剩余容量(Ah)", lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
+    "Chinese": ("时间,电压(V),电流\uff08A\uff09,剩余容量(Ah)",
+                lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
     "Italian": ("Data;Ora;Tensione (V);Corrente (A);Capacità residua (Ah)",
                 lambda at, v, i, q: f"{at:%d/%m/%Y;%H.%M.%S};" + f"{v};{i};{q}".replace(".", ",")),
     "a column of times without a known name": (

@@ -123,7 +123,7 @@ class Table:
         for key, _, whose in owned:
             keys_of.setdefault(whose, set()).add(key)
         owners = [whose for whose, keys in keys_of.items() if keys.issuperset(NEEDED)]
-        owner = next((whose for whose in owners if keys_of[whose] & _ONLY_OF_BATTERIES), *owners[:1] or [None])
+        owner = next((w for w in owners if keys_of[w] & _ONLY_OF_BATTERIES), owners[0] if owners else None)
         for place, (key, unit, whose) in enumerate(owned):
             if key is not None and owner is not None and whose == owner and key not in ("time", "raw"):
                 self._places.setdefault(key, place)
