@@ -127,8 +127,7 @@ class ChunkReader:
         """Give what is left at the end of the recording, where the last line may lack its end."""
         rest, self._tail = self._tail, b""
         chunks = self._read_line(rest) if rest else []
-        told = self._table.finish() if self._table is not None else []
-        return chunks + told + self._lines.finish() + self._release()
+        return chunks + self._lines.finish() + self._release()
 
     def _split(self, block: bytes) -> Iterator[bytes]:
         """Give whole lines with their ends and keep the rest; a lone CR ends a line as well."""
@@ -150,12 +149,19 @@ class ChunkReader:
             return self._read_capture_line(line.rstrip(b"\r\n"))
         if self._kind is _Kind.LOG:
             return self._read_log_line(line.strip(_AROUND))
-        if self._table is None:
-            return self._judge(line)
+        return self._judge(line) if self._table is None else self._read_row(self._table, line)
+
+    def _read_row(self, table: Table, line: bytes) -> list[Chunk]:
         text = _text_of(line).strip("\r\n")
         if FRAME_START.search(line):
-            return self._lines.read(self._table.frames_of(text).strip().encode("utf-8", "replace"))
-        return self._table.read(text)
+            frame = table.frame_in(text)
+            return self._lines.read(text.strip().encode()) if frame is None else self._lines.read_record(frame)
+        record = table.row(text)
+        chunks = self._lines.read_row(record) if record is not None else []
+        if chunks and record is not None and "name" not in record and not self._has_spoken:
+            self._has_spoken = True
+            self._times.remarks.append(table.describe())
+        return chunks
 
     def _read_capture_line(self, content: bytes) -> list[Chunk]:
         if not content or content.startswith(b"#"):
@@ -210,7 +216,7 @@ class ChunkReader:
     def _begins_table(self, content: bytes) -> bool:
         if not _MAY_NAME_COLUMNS.search(content):
             return False
-        self._table = Table.of(_text_of(content), self._times, _text_of(bytes(*self._held.splitlines()[-1:])))
+        self._table = Table.of(_text_of(content), _text_of(bytes(*self._held.splitlines()[-1:])))
         if self._table is not None:
             self._kind = _Kind.TABLE
             self._held.clear()

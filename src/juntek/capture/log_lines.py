@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from juntek.capture.decoded import reading_of
+from juntek.capture.decoded import NEEDED, reading_of
 from juntek.capture.forms import (
     FRAME_START,
     begins_packet,
@@ -37,6 +37,8 @@ PIECE_LIMIT = 1024
 """Bytes of a frame that waits for its rest."""
 PATIENCE = 32
 """Lines that a frame waits for its rest, and a time for what was said then."""
+_APART = 60.0
+"""s between the parts of one reading in rows of a table that have each a part."""
 
 _REST = re.compile(rb"(?:[0-9NS,.=]+|[RrWw][0-9NS,.=]*)(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
 _REST_ALONE = re.compile(rb"[0-9,]+(?=\n|[\"'`]|$)")
@@ -83,6 +85,8 @@ class LogLines:
         self._number = 0
         self._series: Series | None = Series()
         """Of values that come one by one; None where there are frames."""
+        self._parts: dict[str, tuple[float, object]] | None = {}
+        """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
         self._said_before: tuple[float, int] | None = None
         """The time of a line that said nothing else, and its number."""
         self._times_come_first: bool | None = None
@@ -103,7 +107,7 @@ class LogLines:
             self._series = None
             return [Chunk(self._times.read_iso(plain[1]), plain[2] + b"\r\n")]
         records = self._records.take(content)
-        parts = [self._read_line(content)] if records is None else map(self._read_record, records)
+        parts = [self._read_line(content)] if records is None else map(self.read_record, records)
         chunks = [chunk for part in parts for chunk in part]
         if self._series is not None and any(FRAME_START.search(chunk.data) for chunk in chunks):
             self._series = None
@@ -125,7 +129,23 @@ class LogLines:
 
     # A line, by what it is ------------------------------------------------------------------------------------
 
-    def _read_record(self, record: Record) -> list[Chunk]:
+    def read_row(self, record: Record) -> list[Chunk]:
+        """Return what a row of a table completes."""
+        time = time_of(record, self._times)
+        if self._series is not None and (one := value_in_record(record)):
+            return self._series.hold(one, time)
+        reading = reading_of(record, time)
+        if reading is not None:
+            self._parts = None
+        elif self._parts is not None and time is not None:
+            self._parts |= {key: (time, value) for key, value in record.items()}
+            reading = reading_of({k: part for k, (at, part) in self._parts.items() if abs(time - at) <= _APART}, time)
+            for key in NEEDED if reading is not None else ():
+                del self._parts[key]  # each is of one reading only
+        return [] if reading is None else self._read_reading(reading, record)
+
+    def read_record(self, record: Record) -> list[Chunk]:
+        """Return what a record of JSON, or a frame in a table, completes."""
         rows = rows_of(record)
         return [chunk for row in rows for chunk in self._read_row(row, alone=len(rows) == 1)]
 
@@ -136,10 +156,11 @@ class LogLines:
         if said is None and (reading := reading_of(record, time_of(record, self._times))):
             time = self._time_before() if reading.time is None and alone else reading.time
             return self._read_reading(reading._replace(time=time), record)
-        if said is None and self._series is not None and (one := value_in_record(record)):
+        if said is not None:
+            self._series = None
+        elif self._series is not None and (one := value_in_record(record)):
             return (self._series.add if alone else self._series.hold)(one, time_of(record, self._times))
-        if said is None:
-            said = next((text for text in texts if b"," in text or read_run(text, 8)), b"")
+        said = said or next((text for text in texts if b"," in text or read_run(text, 8)), b"")
         return self._read_text(said, lambda text: time_of(record, self._times) or self._times.read(text))
 
     def _read_reading(self, reading: Reading, record: Record) -> list[Chunk]:

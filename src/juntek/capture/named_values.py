@@ -109,7 +109,11 @@ def value_in_record(record: Mapping[str, Any]) -> Named | None:
     """Return the one value in a record with a name and a value; None for any other record."""
     name = next((record[key] for key in NAME_KEYS if isinstance(record.get(key), str)), None)
     value = next((record[key] for key in _VALUE_KEYS if isinstance(record.get(key), str | int | float)), None)
-    return None if name is None or value is None or value is True or value is False else named(name, str(value))
+    if name is None or value is None or isinstance(value, bool):
+        return None
+    whose = [str(record[key]) for key in METER_KEYS if isinstance(record.get(key), str | int)]
+    one = named(name, str(value))
+    return one and one._replace(owner="_".join(filter(None, (*whose, one.owner))))
 
 
 def _text(content: bytes) -> str:
