@@ -78,6 +78,7 @@ _WORDS = {
     "entladen": "discharging", "idle": "idle",
 }  # fmt: skip
 NEEDED = ("voltage", "current")
+_KEPT = [key for key in Reading._fields if key in QUANTITIES]
 _NESTING = 4
 
 Value = tuple[str, str]
@@ -197,7 +198,7 @@ def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | N
     more: dict[str, Any] = {} if percent is None or nominal else {"state_of_charge": percent}
     if left is None:
         more |= {"time_to_empty": None, "time_to_full": None}
-    known: dict[str, Any] = {key: numbers.get(key) for key in Reading._fields if key in QUANTITIES}
+    known: dict[str, Any] = {key: numbers.get(key) for key in _KEPT}
     known |= {"temperature": _short(numbers.get("temperature")), "run_time": _short(numbers.get("run_time"))}
     return Reading(**dict.fromkeys(Reading._fields) | known | {
         "time": time, "address": _short(numbers.get("address")), "voltage": voltage,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from juntek.capture.decoded import NEEDED, reading_of
+from juntek.capture.decoded import NEEDED, Value, make_reading, reading_of
 from juntek.capture.forms import (
     FRAME_START,
     begins_packet,
@@ -85,7 +85,7 @@ class LogLines:
         self._number = 0
         self._series: Series | None = Series()
         """Of values that come one by one; None where there are frames."""
-        self._parts: dict[str, tuple[float, object]] | None = {}
+        self._parts: dict[str, tuple[float, Value]] | None = {}
         """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
         self._said_before: tuple[float, int] | None = None
         """The time of a line that said nothing else, and its number."""
@@ -131,15 +131,18 @@ class LogLines:
 
     def read_row(self, record: Record) -> list[Chunk]:
         """Return what a row of a table completes."""
-        time = time_of(record, self._times)
-        if self._series is not None and (one := value_in_record(record)):
-            return self._series.hold(one, time)
-        reading = reading_of(record, time)
+        time = self._times.read_value(record["time"])
+        if "name" in record:
+            one = value_in_record(record)
+            return self._series.hold(one, time) if self._series is not None and one is not None else []
+        values = {key: (value, "") for key, value in record.items() if key not in ("time", "meter")}
+        reading = make_reading(values, time)
         if reading is not None:
             self._parts = None
         elif self._parts is not None and time is not None:
-            self._parts |= {key: (time, value) for key, value in record.items()}
-            reading = reading_of({k: part for k, (at, part) in self._parts.items() if abs(time - at) <= _APART}, time)
+            self._parts |= {key: (time, value) for key, value in values.items()}
+            near = {key: value for key, (at, value) in self._parts.items() if abs(time - at) <= _APART}
+            reading = make_reading(near, time)
             for key in NEEDED if reading is not None else ():
                 del self._parts[key]  # each is of one reading only
         return [] if reading is None else self._read_reading(reading, record)
