@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
 from juntek.capture.forms import FRAME_START
@@ -35,7 +35,7 @@ from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["HEADER", "Chunk", "ChunkReader", "format_chunk", "read_chunks"]
 
@@ -86,14 +86,6 @@ def read_chunks(blocks: Iterable[bytes], times: LineTimes | None = None) -> Iter
     yield from reader.finish()
 
 
-class _Kind(Enum):
-    UNDECIDED = auto()
-    CAPTURE = auto()
-    LOG = auto()
-    TABLE = auto()
-    RAW = auto()
-
-
 class ChunkReader:
     """Turns blocks of a recording, cut anywhere, into chunks of bus bytes; it never keeps more than a little.
 
@@ -103,21 +95,22 @@ class ChunkReader:
     def __init__(self, times: LineTimes | None = None) -> None:
         self._times = times or LineTimes()
         self._lines = LogLines(self._times)
-        self._table: Table | None = None
         self._has_remarks = self._has_spoken = False
-        self._kind = _Kind.UNDECIDED
+        self._is_raw = False
+        self._read_line: Callable[[bytes], list[Chunk]] = self._judge
+        """What takes a line, by what the recording was found to be."""
         self._tail = b""
         self._held = bytearray()
         self._at_start = True
 
     def feed(self, block: bytes) -> list[Chunk]:
         """Take the next bytes of the recording and give what can be told of them so far."""
-        if self._is_raw():
+        if self._is_raw:
             return [Chunk(None, block)] if block else []
         chunks: list[Chunk] = []
         for line in self._split(block):
             chunks += self._read_line(line)
-        if self._is_raw():
+        if self._is_raw:
             chunks += self._release()
         elif len(self._tail) + len(self._held) > HELD_LIMIT:
             chunks += self._relieve()
@@ -137,19 +130,9 @@ class ChunkReader:
         for end in _LINE_END.finditer(data, searched):
             yield data[start : end.end()]
             start = end.end()
-            if self._is_raw():
+            if self._is_raw:
                 break
         self._tail = data[start:]
-
-    def _is_raw(self) -> bool:
-        return self._kind is _Kind.RAW
-
-    def _read_line(self, line: bytes) -> list[Chunk]:
-        if self._kind is _Kind.CAPTURE:
-            return self._read_capture_line(line.rstrip(b"\r\n"))
-        if self._kind is _Kind.LOG:
-            return self._read_log_line(line.strip(_AROUND))
-        return self._judge(line) if self._table is None else self._read_row(self._table, line)
 
     def _read_row(self, table: Table, line: bytes) -> list[Chunk]:
         text = _text_of(line).strip("\r\n")
@@ -163,7 +146,8 @@ class ChunkReader:
             self._times.remarks.append(table.describe())
         return chunks
 
-    def _read_capture_line(self, content: bytes) -> list[Chunk]:
+    def _read_capture_line(self, line: bytes) -> list[Chunk]:
+        content = line.rstrip(b"\r\n")
         if not content or content.startswith(b"#"):
             return []
         stamp = _STAMP.match(content)
@@ -181,7 +165,7 @@ class ChunkReader:
             content = content.removeprefix(_BYTE_ORDER_MARK)
             self._at_start = False
             if content == _HEADER_LINE:
-                self._kind = _Kind.CAPTURE
+                self._read_line = self._read_capture_line
                 return []
         readable = _is_readable(content)
         if readable and self._begins_table(content):
@@ -195,18 +179,19 @@ class ChunkReader:
             and MAY_SAY.search(content)
             and (is_log_line(content) or _PADDED.search(line) or not may_be_bus)
         ):
-            self._kind = _Kind.LOG
+            self._read_line = self._read_log_line
             before, self._held = self._held.splitlines(), bytearray()
-            return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one).strip(_AROUND))]
+            return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one))]
         self._held += line
         if FRAME_START.search(content):
-            self._kind = _Kind.RAW
+            self._is_raw = True
         elif not readable:
             # Noise is noise in either kind of recording: it need not wait and decides nothing.
             return self._release()
         return []
 
-    def _read_log_line(self, content: bytes) -> list[Chunk]:
+    def _read_log_line(self, line: bytes) -> list[Chunk]:
+        content = line.strip(_AROUND)
         if not self._has_spoken and self._begins_table(content):
             return []
         chunks = self._lines.read(content)
@@ -216,17 +201,16 @@ class ChunkReader:
     def _begins_table(self, content: bytes) -> bool:
         if not _MAY_NAME_COLUMNS.search(content):
             return False
-        self._table = Table.of(_text_of(content), _text_of(bytes(*self._held.splitlines()[-1:])))
-        if self._table is not None:
-            self._kind = _Kind.TABLE
+        table = Table.of(_text_of(content), _text_of(bytes(*self._held.splitlines()[-1:])))
+        if table is not None:
+            self._read_line = partial(self._read_row, table)
             self._held.clear()
-        return self._table is not None
+        return table is not None
 
     def _relieve(self) -> list[Chunk]:
         """Let go of a line without end, or of too many lines without a frame."""
-        if self._kind is _Kind.UNDECIDED:
-            if FRAME_START.search(self._tail):
-                self._kind = _Kind.RAW
+        if self._read_line == self._judge:
+            self._is_raw = FRAME_START.search(self._tail) is not None
             return self._release()
         is_list = self._tail.lstrip(b"[,").startswith(b"{")  # all of a long JSON list stands on one line
         cut = self._tail.rfind(b"},") + 1 if is_list else self._tail.rfind(b":", -FRAME_LIMIT)

@@ -1,9 +1,7 @@
-"""The frames in the lines of a log; rule: a frame that a program has cut over lines is joined, whole ones are not.
+"""What the lines of a log say; rule: each line is looked at once, by what it is.
 
-A log's line is a label and what the bus said: as text, in quotes, in JSON, or as a dump. What stands after the same
-label on the next lines, and begins without a colon, is the rest of a frame that was cut; so is what stands alone on
-the next line where that makes the frame whole. A line that begins with a time and says nothing is the time of what
-comes next.
+A log's line is a label and what the bus said: as text, in quotes, in JSON, or as a dump; or values that a program has
+decoded. A line that begins with a time and says nothing is the time of what comes next.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 from juntek.capture.decoded import NEEDED, Value, make_reading, reading_of
 from juntek.capture.forms import (
@@ -25,7 +22,7 @@ from juntek.capture.forms import (
     spell_out,
     with_colons,
 )
-from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
+from juntek.capture.frames import Found, Pieces, close_frame, frames_in, is_whole, without
 from juntek.capture.marks import DATED, MAY_SAY, record_after
 from juntek.capture.named_values import METER_KEYS, Series, value_in_record, values_in_line
 from juntek.capture.records import Record, RecordLines, rows_of, texts_of, time_of
@@ -33,15 +30,11 @@ from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 from juntek.reading import Reading
 
-PIECE_LIMIT = 1024
-"""Bytes of a frame that waits for its rest."""
 PATIENCE = 32
-"""Lines that a frame waits for its rest, and a time for what was said then."""
+"""Lines that a time waits for what was said then."""
 _APART = 60.0
 """s between the parts of one reading in rows of a table that have each a part."""
 
-_REST = re.compile(rb"(?:[0-9NS,.=]+|[RrWw][0-9NS,.=]*)(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
-_REST_ALONE = re.compile(rb"[0-9,]+(?=\n|[\"'`]|$)")
 _BEGUN = re.compile(rb":(?:[RrWw][0-9]{0,2})?(?=[\"'`]|$)")
 _ONLY_BEGUN = re.compile(rb"(?<=[:\s=(<])[\"'`](:(?:[RrWw][0-9]{0,2})?)[\"'`]")
 _PLAIN = re.compile(
@@ -52,24 +45,11 @@ _PLAIN = re.compile(
 _PLAIN_COMMAS = 14
 _END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
 _TOPIC = re.compile(r"^[^\W\d]\S*/\S+$")
-_DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _BEGINS_WITH_TIME = re.compile(
     rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|\w+ raw data at "
     rb"|[A-Z][a-z]{2},? |[TU] )?\d"
 )
-
-
-class _Waiting(NamedTuple):
-    """A frame, or its beginning, that waits for its rest."""
-
-    piece: bytes
-    time: float | None
-    until: int
-    """The last line for which it waits."""
-    label: re.Pattern[bytes] | None
-    """Of the lines that may bring the rest; None for those of a dump."""
-    line: int
 
 
 _Tell = Callable[[bytes], float | None]
@@ -81,7 +61,7 @@ class LogLines:
     def __init__(self, times: LineTimes) -> None:
         self._times = times
         self._records = RecordLines()
-        self._waiting: dict[bytes, _Waiting] = {}
+        self._pieces = Pieces()
         self._number = 0
         self._series: Series | None = Series()
         """Of values that come one by one; None where there are frames."""
@@ -99,10 +79,12 @@ class LogLines:
 
     def read(self, content: bytes) -> list[Chunk]:
         """Return what a line completes."""
-        if not content or not (self._waiting or MAY_SAY.search(content)):
+        waiting = self._pieces.waiting
+        if not content or not (waiting or MAY_SAY.search(content)):
             return []
         self._number += 1
-        plain = _PLAIN.fullmatch(content) if not self._waiting else None
+        self._pieces.number = self._number
+        plain = _PLAIN.fullmatch(content) if not waiting else None
         if plain is not None and plain[2].count(b",") == _PLAIN_COMMAS:
             self._series = None
             return [Chunk(self._times.read_iso(plain[1]), plain[2] + b"\r\n")]
@@ -111,7 +93,7 @@ class LogLines:
         chunks = [chunk for part in parts for chunk in part]
         if self._series is not None and any(FRAME_START.search(chunk.data) for chunk in chunks):
             self._series = None
-        return self._give_up() + chunks if self._waiting else chunks
+        return self._pieces.give_up(self._number) + chunks if waiting else chunks
 
     def finish(self) -> list[Chunk]:
         """Return what still waits for its rest."""
@@ -119,13 +101,11 @@ class LogLines:
         if self._series is not None and (joined := self._series.finish()):
             self._times.remarks.append(self._series.describe())
             chunks += joined
-        chunks += [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in self._waiting.values()]
-        self._waiting.clear()
-        return chunks
+        return chunks + self._pieces.give_up()
 
-    def _give_up(self) -> list[Chunk]:
-        late = [label for label, waiting in self._waiting.items() if waiting.until <= self._number]
-        return [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in map(self._waiting.pop, late)]
+    def _take(self, label: bytes, data: bytes, time: float | None) -> list[Chunk]:
+        self._dump = label if label.startswith(b"\0") else b""
+        return self._pieces.take(label, data, time)
 
     # A line, by what it is ------------------------------------------------------------------------------------
 
@@ -201,7 +181,7 @@ class LogLines:
                 return self._read_reading(reading, record)
             one = value_in_record(record)
             values, rest = [one] if one is not None else [], label
-        elif self._series is None or self._waiting:
+        elif self._series is None or self._pieces.waiting:
             return None
         else:
             values, rest = values_in_line(content)
@@ -218,7 +198,7 @@ class LogLines:
         before, changed, after = content.partition(b"changed from ")  # what an item of openHAB was before
         if changed and (at := after.find(b" to :")) >= 0:
             content = before + after[at + len(" to ") :]
-        text = spell_out(content) if self._waiting else with_colons(spell_out(content))
+        text = spell_out(content) if self._pieces.waiting else with_colons(spell_out(content))
         frames = [*frames_in(text)]
         if not frames:
             return self._read_rest(content, text, tell)
@@ -230,7 +210,7 @@ class LogLines:
     def _read_frames(self, content: bytes, text: bytes, frames: list[Found], time: float | None) -> list[Chunk]:
         """Take the frames of a line; the last one may go on in the next line."""
         label, rest = _END_OF_ANOTHER.sub(b"", text[: frames[0].start]), b""
-        if self._waiting and (joined := self._find_rest(text)):
+        if self._pieces.waiting and (joined := self._pieces.find_rest(text)):
             label, rest = joined
         data = rest + b"".join(close_frame(found.frame) for found in frames[:-1])
         last = frames[-1]
@@ -243,7 +223,7 @@ class LogLines:
 
     def _read_rest(self, content: bytes, text: bytes, tell: _Tell) -> list[Chunk]:
         """Take a line without the start of a frame: a dump, or the rest of a frame, or nothing but its time."""
-        if self._waiting and (joined := self._find_rest(text)):
+        if self._pieces.waiting and (joined := self._pieces.find_rest(text)):
             label, rest = joined
             begun = _BEGUN.search(text, text.find(b"\n", len(label))) if rest.endswith(b"\n") else None
             return self._take(label, rest + (begun[0] if begun else b""), tell(content[: len(label)]))
@@ -275,42 +255,6 @@ class LogLines:
             self._said_before = None
         return time
 
-    # Frames over several lines --------------------------------------------------------------------------------
-
-    def _find_rest(self, text: bytes) -> tuple[bytes, bytes] | None:
-        """Return the label and the rest of a frame that waits, where a line brings it."""
-        found = None
-        for label, waiting in reversed(self._waiting.items()):
-            start = waiting.label.match(text) if waiting.label is not None else None
-            if start is not None and (rest := _REST.match(text, start.end())):
-                found = found or (label, rest[0].replace(b"\n", b"\r\n"))
-                if is_whole(waiting.piece + rest[0].rstrip(b"\n")):
-                    return label, rest[0].replace(b"\n", b"\r\n")
-            alone = _REST_ALONE.match(text) if waiting.line == self._number - 1 else None
-            if alone is not None and is_whole(joined := trim_frame(waiting.piece + alone[0], text, alone.end())):
-                return label, joined.removeprefix(waiting.piece)
-        return found
-
-    def _take(self, label: bytes, data: bytes, time: float | None) -> list[Chunk]:
-        """Return the whole frames of what stands after a label; what is not whole waits for the next lines."""
-        chunks = []
-        self._dump = label if label.startswith(b"\0") else b""
-        if label in self._waiting:
-            before = self._waiting.pop(label)
-            if data.startswith(b":") and len(before.piece) > 4:
-                chunks.append(Chunk(before.time, close_frame(before.piece)))
-            else:
-                data, time = before.piece + data, before.time if time is None else time
-        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        last = data[end:]
-        whole = is_whole(last)
-        if not last or (whole and not may_go_on(last)) or len(last) > PIECE_LIMIT:
-            return [*chunks, Chunk(time, data + b"\r\n" if last else data)]
-        pattern = None if label.startswith(b"\0") else _pattern_of(label)
-        until = self._number + (1 if whole or is_whole(last + b",") else PATIENCE)
-        self._waiting[label] = _Waiting(last, time, until, pattern, self._number)
-        return [*chunks, Chunk(time, data[:end])] if end else chunks
-
 
 def _parts_with_times(text: bytes, frames: list[Found], tell: _Tell) -> Iterator[bytes]:
     """Yield the parts of a line in which several frames have each its time before it."""
@@ -322,7 +266,3 @@ def _parts_with_times(text: bytes, frames: list[Found], tell: _Tell) -> Iterator
     if cuts:
         for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
             yield text[start:end]
-
-
-def _pattern_of(label: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"[0-9]+".join(re.escape(part) for part in _DIGITS.split(label)))

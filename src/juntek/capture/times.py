@@ -8,6 +8,7 @@ written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once fo
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -77,7 +78,7 @@ _STRUCT = re.compile(
     r"tm_year=(?P<year>\d{4}), tm_mon=(?P<month>\d+), tm_mday=(?P<day>\d+), tm_hour=(?P<hour>\d+)"
     r", tm_min=(?P<minute>\d+), tm_sec=(?P<second>\d+)"
 )
-_AFTERNOON = ("下午", "오후", "午後")
+_AFTERNOON = ("P", "p", "下午", "오후", "午後")
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 _OF_PYTHON = re.compile(
@@ -241,30 +242,22 @@ def _seconds_of(number: float) -> float | None:
     return None
 
 
-def _moment_of_loose(found: re.Match[str]) -> datetime:
-    said = found.groupdict()
-    year, month, day, hour, minute = (int(said[part]) for part in ("year", "month", "day", "hour", "minute"))
-    if said.get("half"):
-        hour = hour % 12 + 12 * (said["half"] in _AFTERNOON)
-    return datetime(year + 2000 * (year < 100), month, day, hour, minute, int(said["second"] or 0))  # noqa: DTZ001
-
-
 def _moment_of(found: re.Match[str]) -> datetime:
-    fraction = ((found["dot"] or found["third"] or found["comma"] or "") + "000000")[:6]
-    year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
-    if found["half"]:
-        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
-    moment = datetime(year, month, day, hour, minute, int(found["second"] or 0), int(fraction))  # noqa: DTZ001
-    offset = (found["offset"] or "").strip()
+    said = defaultdict(str, {name: text for name, text in found.groupdict().items() if text})
+    fraction = f"{said['dot'] or said['third'] or said['comma']}000000"[:6]
+    year, month, day, hour, minute = (int(said[part]) for part in ("year", "month", "day", "hour", "minute"))
+    if said["half"]:
+        hour = hour % 12 + 12 * (said["half"] in _AFTERNOON)
+    year += 2000 * (year < 100)
+    moment = datetime(year, month, day, hour, minute, int(said["second"] or 0), int(fraction))  # noqa: DTZ001
+    offset = said["offset"].strip()
     if offset:
         hours, _, rest = offset[1:].partition(":") if ":" in offset else (offset[1:3], "", offset[3:])
         shift = timedelta(hours=int(hours), minutes=int(rest or 0))
         return moment.replace(tzinfo=timezone(-shift if offset[0] == "-" else shift))
-    if "/" in (found["zone"] or ""):
-        return moment.replace(tzinfo=ZoneInfo(found["zone"]))
-    if found["utc"] or found["zone"] in _HOURS:
-        return moment.replace(tzinfo=_zone_of(found["zone"] or "UTC"))
-    return moment
+    if "/" in said["zone"]:
+        return moment.replace(tzinfo=ZoneInfo(said["zone"]))
+    return moment.replace(tzinfo=_zone_of(said["zone"] or ("UTC" if said["utc"] else "")))
 
 
 def _moment_of_python(found: re.Match[str]) -> datetime:
@@ -302,8 +295,8 @@ def _english_month(found: re.Match[str]) -> str:
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], datetime]], ...] = (
     (_ISO, _moment_of),
     (_OF_PYTHON, _moment_of_python),
-    (_LOOSE, _moment_of_loose),
-    (_SHORT, _moment_of_loose),
-    (_STRUCT, _moment_of_loose),
+    (_LOOSE, _moment_of),
+    (_SHORT, _moment_of),
+    (_STRUCT, _moment_of),
 )
 """How a date in figures is written, the first that is there."""
