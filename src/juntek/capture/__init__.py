@@ -96,7 +96,7 @@ class ChunkReader:
         self._times = times or LineTimes()
         self._lines = LogLines(self._times)
         self._has_remarks = self._has_spoken = False
-        self._is_raw = False
+        self._raw = False
         self._read_line: Callable[[bytes], list[Chunk]] = self._judge
         """What takes a line, by what the recording was found to be."""
         self._tail = b""
@@ -105,12 +105,12 @@ class ChunkReader:
 
     def feed(self, block: bytes) -> list[Chunk]:
         """Take the next bytes of the recording and give what can be told of them so far."""
-        if self._is_raw:
+        if self._is_raw():
             return [Chunk(None, block)] if block else []
         chunks: list[Chunk] = []
         for line in self._split(block):
             chunks += self._read_line(line)
-        if self._is_raw:
+        if self._is_raw():
             chunks += self._release()
         elif len(self._tail) + len(self._held) > HELD_LIMIT:
             chunks += self._relieve()
@@ -130,7 +130,7 @@ class ChunkReader:
         for end in _LINE_END.finditer(data, searched):
             yield data[start : end.end()]
             start = end.end()
-            if self._is_raw:
+            if self._is_raw():
                 break
         self._tail = data[start:]
 
@@ -145,6 +145,9 @@ class ChunkReader:
             self._has_spoken = True
             self._times.remarks.append(table.describe())
         return chunks
+
+    def _is_raw(self) -> bool:
+        return self._raw
 
     def _read_capture_line(self, line: bytes) -> list[Chunk]:
         content = line.rstrip(b"\r\n")
@@ -184,7 +187,7 @@ class ChunkReader:
             return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one))]
         self._held += line
         if FRAME_START.search(content):
-            self._is_raw = True
+            self._raw = True
         elif not readable:
             # Noise is noise in either kind of recording: it need not wait and decides nothing.
             return self._release()
@@ -210,7 +213,7 @@ class ChunkReader:
     def _relieve(self) -> list[Chunk]:
         """Let go of a line without end, or of too many lines without a frame."""
         if self._read_line == self._judge:
-            self._is_raw = FRAME_START.search(self._tail) is not None
+            self._raw = FRAME_START.search(self._tail) is not None
             return self._release()
         is_list = self._tail.lstrip(b"[,").startswith(b"{")  # all of a long JSON list stands on one line
         cut = self._tail.rfind(b"},") + 1 if is_list else self._tail.rfind(b":", -FRAME_LIMIT)
