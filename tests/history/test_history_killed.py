@@ -1,7 +1,7 @@
 """A gateway that is killed while it writes, a hundred times: the history is whole, and says the same at every level.
 
-Run as a program, this file is that gateway: it goes on from the last reading that is in the database, commits every
-ten readings as fast as it can, and says so at its first commit.
+Run as a program, this file is that gateway, again and again, each a process of its own: it goes on from the last
+reading that is in the database, commits every ten readings as fast as it can, and says who it is at its first commit.
 """
 
 from __future__ import annotations
@@ -32,27 +32,38 @@ def write(path: str, seed: int) -> None:
         recorder = Recorder(database)
         last = recorder.last_times().get("house", START - 1)
         tick = int(last - START) + 1 + seed % 3 * 100
-        while True:
+        is_first, parent = True, os.getppid()
+        while os.getppid() == parent:
             recorder.record({"house": readings(tick, COMMIT_EVERY)})
             if tick % 7 == 0:
                 # What is there already may come again.
                 recorder.record({"house": readings(tick, COMMIT_EVERY)})
             tick += COMMIT_EVERY
-            sys.stdout.write(".")
-            sys.stdout.flush()
+            if is_first:
+                sys.stdout.write(f"{os.getpid()}\n")
+                sys.stdout.flush()
+            is_first = False
+
+
+def write_and_be_killed(writers: subprocess.Popen[str], seed: int, after: float) -> None:
+    assert writers.stdin is not None
+    assert writers.stdout is not None
+    writers.stdin.write(f"{seed}\n")
+    writers.stdin.flush()
+    process = int(writers.stdout.readline())
+    time.sleep(after)
+    os.kill(process, signal.SIGKILL)
+    assert writers.stdout.readline() == "ended\n"
 
 
 def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     path, dice, count = tmp_path / "history.db", random.Random(3), 0
+    writers = subprocess.Popen(
+        [sys.executable, __file__, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    )
     for seed in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, __file__, str(path), str(seed)], stdout=subprocess.PIPE, env=environment
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.read(1) == b"."
-            time.sleep(dice.uniform(0, 0.03))
-            process.send_signal(signal.SIGKILL)
+        write_and_be_killed(writers, seed, dice.uniform(0, 0.03))
         with Database(path):  # which looks through all of it
             pass
         rows = rows_in(path) if seed % 20 == 0 or seed == KILLS - 1 else None
@@ -62,6 +73,8 @@ def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Pat
             assert all(a["time"] < b["time"] for a, b in pairwise(rows)), "a reading is doubled"
             assert all(a[key] <= b[key] for a, b in pairwise(rows) for key in TOTALS), "a total steps back"
             assert_rollups_are_right(path, ZONE)
+    writers.kill()
+    writers.communicate(timeout=30)
     assert count > 10 * KILLS
     assert rows is not None
     ticks = [row["run_time"] for row in rows]
@@ -69,4 +82,9 @@ def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Pat
 
 
 if __name__ == "__main__":
-    write(sys.argv[1], int(sys.argv[2]))
+    for line in sys.stdin:
+        if not os.fork():
+            write(sys.argv[1], int(line))
+        os.wait()
+        sys.stdout.write("ended\n")
+        sys.stdout.flush()
