@@ -12,9 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from history.made import START, TOTALS, assert_rollups_are_right, reading_at, readings, rows_in
 from juntek.history import Database
@@ -45,6 +48,17 @@ def write(path: str, seed: int) -> None:
             is_first = False
 
 
+@pytest.fixture
+def writers(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The program, which forks a writer for each line that it reads."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, __file__, str(tmp_path / "history.db")]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+    yield program
+    program.kill()
+    program.communicate(timeout=30)
+
+
 def write_and_be_killed(writers: subprocess.Popen[str], seed: int, after: float) -> None:
     assert writers.stdin is not None
     assert writers.stdout is not None
@@ -56,12 +70,10 @@ def write_and_be_killed(writers: subprocess.Popen[str], seed: int, after: float)
     assert writers.stdout.readline() == "ended\n"
 
 
-def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(
+    tmp_path: Path, writers: subprocess.Popen[str]
+) -> None:
     path, dice, count = tmp_path / "history.db", random.Random(3), 0
-    writers = subprocess.Popen(
-        [sys.executable, __file__, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-    )
     for seed in range(KILLS):
         write_and_be_killed(writers, seed, dice.uniform(0, 0.03))
         with Database(path):  # which looks through all of it
@@ -73,8 +85,6 @@ def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Pat
             assert all(a["time"] < b["time"] for a, b in pairwise(rows)), "a reading is doubled"
             assert all(a[key] <= b[key] for a, b in pairwise(rows) for key in TOTALS), "a total steps back"
             assert_rollups_are_right(path, ZONE)
-    writers.kill()
-    writers.communicate(timeout=30)
     assert count > 10 * KILLS
     assert rows is not None
     ticks = [row["run_time"] for row in rows]
