@@ -132,6 +132,7 @@ TIMED: dict[str, Write] = {
         f'[pid  12] {at.timestamp():.6f} read(3, "{text}", 1) = 1\n' for text in (*f, "\\r", "\\n")
     ),
     "Wireshark": wireshark,
+    "Kibana": lambda at, f: f'"{at:%b %d, %Y} @ {at:%H:%M:%S}.000","{f}"\n',
     "ms after a colon": lambda at, f: json.dumps({"createAt": f"{at:%Y-%m-%d %H:%M:%S}:000", "payload": f}) + "\n",
     "pieces": pieces,
     "wrapped": lambda at, f: f"{at.isoformat()} pi reader: {f[:40]}\n{f[40:]}\n",

@@ -31,6 +31,12 @@ TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = 
                lambda at, v, i, q: f"{at:%d.%m.%Y %H:%M:%S};{v};{i};{q}"),
     "a percentage": ("time,voltage,current,soc,nominal_capacity",
                      lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q / 2.5},250"),
+    "words": ("Date & Time,Battery Volts,Battery Amps,Amp Hours Remaining",
+              lambda at, v, i, q: f"{at:%m/%d/%Y %I:%M:%S %p},{v},{i},{q}"),
+    "Portuguese": ("Data/Hora;Tensão (V);Corrente (A);Capacidade restante (Ah)",
+                   lambda at, v, i, q: f"{at:%d/%m/%Y %H:%M:%S};" + f"{v};{i};{q}".replace(".", ",")),
+    "a direction without its name": ("time,voltage,current,status,remaining",
+                                     lambda at, v, i, q: f"{at.isoformat()},{v},{abs(i)},Discharging,{q}"),
     "Chinese": ("时间,电压(V),电流\uff08A\uff09,剩余容量(Ah)",
                 lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
     "Italian": ("Data;Ora;Tensione (V);Corrente (A);Capacità residua (Ah)",
@@ -173,6 +179,15 @@ def test_lists_of_states_are_joined(write: Callable[[str, list[tuple[datetime, f
 LINES: dict[str, Callable[[datetime, float, float, float], str]] = {
     "words": lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S} INFO Voltage: {v} V, Current: {i} A, Remaining: {q} Ah\n",
     "logfmt": lambda at, v, i, q: f"time={at.isoformat()} level=info voltage={v} current={i} remaining_capacity={q}\n",
+    "beside what an outlet says": lambda at, v, i, q: (
+        json.dumps(
+            {"Time": at.isoformat(), "ENERGY": {"Voltage": 230, "Current": 1.2}, "KG": {"u": v, "i": i, "Remaining": q}}
+        )
+        + "\n"
+    ),
+    "a direction without its name": lambda at, v, i, q: (
+        json.dumps({"time": at.isoformat(), "volts": v, "amps": abs(i), "remaining": q, "mode": "discharging"}) + "\n"
+    ),
     "Python": lambda at, v, i, q: f"{at.isoformat()} got { {'voltage': v, 'current': i, 'remaining': q} }\n",
     "Python alone": lambda at, v, i, q: f"{ {'at': at.isoformat(), 'voltage': v, 'current': i, 'ah': q} }\n",
     "JavaScript": lambda at, v, i, q: (

@@ -54,7 +54,9 @@ _AROUND = b" \t\r\n\x0b\x0c\0"
 """What stands around a line, also the zeros that a cut or rotated file has."""
 _REMARK = re.compile(rb"# ?\w+ \w+")
 """What a person has written above the bytes of a bus, which so are a log."""
-_MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]|^[\w: ]*\b_?[Tt]ime[: ]|^\"?[A-Z]\w+/\w+ \([+-]\d\d:\d\d\)\"?,")
+_MAY_NAME_COLUMNS = re.compile(
+    rb"^[^0-9{\[<]*[,;\t|]|^[\w: ]*\b_?[Tt]ime[: ]|^\"?[A-Z]\w+(?:/\w+)* \([+-]\d\d:\d\d\)\"?,"
+)
 _PADDED = re.compile(rb":[Rr][0-9]{2}=[0-9,]+ {3,}[\r\n]*$")
 """With blanks to the end of a screen."""
 # Tab and escape are readable: ESPHome writes its logs in colour.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, unit_of
+from juntek.capture.decoded import NEEDED, ONLY_OF_BATTERIES, Value, make_reading, owned_quantity, unit_of
 from juntek.capture.records import NAME_KEYS
 from juntek.exchange import Chunk
 from juntek.quantity import QUANTITIES
@@ -24,7 +24,6 @@ _MOST_NAMES = 4096
 _MOST_VALUES = 1_000_000
 """Values that wait for the end, to be put in the order of time."""
 _MOST_TOLD = 8
-_ONLY_OF_BATTERIES = ("state_of_charge", "remaining_capacity", "nominal_capacity")
 _DOMAIN = re.compile(r"^(?:(?:homeassistant|sensor|stat|tele)_)+")
 """What stands before whose a value is, and says nothing."""
 
@@ -202,7 +201,7 @@ class Series:
         shorter, longer = sorted((owner, self._owner), key=len)
         return (
             not self._is_meter(owner)
-            and key in _ONLY_OF_BATTERIES
+            and key in ONLY_OF_BATTERIES
             and shorter != ""
             and longer.startswith(f"{shorter}_")
         )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from juntek.capture.decoded import NEEDED, is_unit, owned_quantity, quantity_of
+from juntek.capture.decoded import NEEDED, ONLY_OF_BATTERIES, is_direction, is_unit, owned_quantity, quantity_of
 from juntek.capture.forms import FRAME_START
 from juntek.capture.named_values import METER_KEYS
 from juntek.capture.records import Record
@@ -21,12 +21,11 @@ from juntek.quantity import QUANTITIES
 _OF_INFLUXDB = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 """In a table drawn by InfluxDB 3 times are UTC."""
 _EPOCH = re.compile(r"\d{10,19}(\.\d+)?")
-_ZONE = re.compile(r"([A-Z]\w+/[\w/]+) \([+-]\d\d:\d\d\)$")
+_ZONE = re.compile(r"([A-Z]\w+(?:/[\w/]+)?) \([+-]\d\d:\d\d\)$")
 _NUMBER = re.compile(r"\s*\[\d+\]$")
 _DAY_0 = datetime(1899, 12, 30)  # noqa: DTZ001 - local, as tables have it
 _DAY_NUMBER = re.compile(r"[4-6]\d{4}[.,]\d+")
 """Days since then, as Excel counts them."""
-_ONLY_OF_BATTERIES = {"state_of_charge", "remaining_capacity"}
 _BLANKS = " "
 _DELIMITERS = ("\t", ";", ",", "|", _BLANKS)
 _WHICH = ("entity_id", "_field", "metric", "item", "topic", "sensor", "statistic_id", "series", "name", "item_name")
@@ -51,6 +50,8 @@ class Table:
         self._delimiter = delimiter
         self._zone = zone
         """Of its times, as the name of their column tells."""
+        self._is_first = True
+        """Whether no row of values was read as yet."""
         self._take_names(names)
 
     def _take_names(self, names: Sequence[str]) -> None:
@@ -108,7 +109,7 @@ class Table:
         for key, _, whose in owned:
             keys_of.setdefault(whose, set()).add(key)
         owners = [whose for whose, keys in keys_of.items() if keys.issuperset(NEEDED)]
-        owner = next((w for w in owners if keys_of[w] & _ONLY_OF_BATTERIES), owners[0] if owners else None)
+        owner = next((w for w in owners if keys_of[w].intersection(ONLY_OF_BATTERIES)), owners[0] if owners else None)
         for place, (key, unit, whose) in enumerate(owned):
             if key is not None and owner is not None and whose == owner and key not in ("time", "raw"):
                 self._places.setdefault(key, place)
@@ -130,6 +131,10 @@ class Table:
             return None
         if "time" not in self._places:
             self._find_time(cells)
+        if self._is_first:
+            self._is_first = False
+            for place in (place for place, cell in enumerate(cells) if is_direction(cell)):
+                self._places.setdefault("direction", place)
         whose = " ".join(cells[place] for place in self._whose if place < len(cells))
         record: Record = {"time": self._time_in(cells)} | ({"meter": whose} if whose else {})
         if self._which is None or self._what is None or self._has_readings():

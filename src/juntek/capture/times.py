@@ -56,7 +56,7 @@ _MONTH = rf"(?:(?i:{'|'.join(_MONTH_OF)})[a-zäûéç]*\.?)"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?:\s?(?:GMT|UTC)?[+-]\d\d:?\d\d\b|\s[A-Z]{3,4}\b)"
 _IN_WORDS = re.compile(
-    rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
+    rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+(?:@ )?{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}(?P<mark>[./-])\d{{1,2}}(?P=mark)(?:\d{{4}}|\d\d)[,;T_ \t\"]+{_CLOCK}"
@@ -282,7 +282,7 @@ def _for_dateutil(text: str) -> str:
     """Return a date in words as dateutil understands it."""
     text = re.sub(r"(?<=\d)\"?[,;T_]\"?(?=\d{1,2}:)", " ", text)
     text = re.sub(r"(\d/[A-Z][a-z]{2}/\d{4}):", r"\1 ", text).replace(",", ".") if ":" in text else text
-    text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)", "", text)  # whose sign dateutil turns round, as POSIX does
+    text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)|@ ", "", text)  # whose sign dateutil turns round, as POSIX does
     text = re.sub(r"(\d)\.(?= )|(?<=[a-z])\.", r"\1", text)
     return re.sub(rf"(?<![^\W\d_]){_MONTH}", _english_month, text)
 
