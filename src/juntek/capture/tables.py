@@ -124,9 +124,11 @@ class Table:
         return {"raw": cells[place], "time": self._time_in(cells)} if has_frame else None
 
     def row(self, line: str) -> Record | None:
-        """Return what a row says; None for one that has units, or the names again."""
+        """Return what a row says; None for one that is empty, or has units or the names again."""
         cells = self._cells_of(line)
-        if any(cells) and all(is_unit(cell) for cell in cells if cell):
+        if not any(cells):
+            return None
+        if all(is_unit(cell) for cell in cells if cell):
             self._columns = [(key, cell or unit) for (key, unit), cell in zip(self._columns, cells, strict=False)]
             return None
         if "time" not in self._places:
