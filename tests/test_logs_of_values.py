@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -310,3 +311,39 @@ def test_rows_that_have_each_a_part_of_a_reading_are_joined() -> None:
     rows = "2024-05-13 08:00:00,52.65,,\n2024-05-13 08:00:00,,-3,250\n2024-05-13 08:09:00,,-4,250\n"
     readings = [event for event in events((PARTS + rows).encode()) if isinstance(event, Reading)]
     assert [(one.voltage, one.current) for one in readings] == [(52.65, -3)]
+
+
+SPICE = [
+    b"{",
+    b"}",
+    b"[",
+    b"'",
+    b'"',
+    b",",
+    b"\n",
+    b"\0",
+    b"\xff",
+    b"-" * 50,
+    b"9" * 30,
+    b"1e999",
+    b"Europe/",
+    b"\t",
+    b"{'a':" * 20,
+]
+
+
+def test_a_log_that_is_damaged_anywhere_is_read_as_far_as_it_goes() -> None:
+    dice = random.Random(5)
+    logs = [head.encode() + one_by_one(write).encode() for head, write in ONE_BY_ONE.values()]
+    for writes in (
+        [(f"{head}\n", write) for head, write in TABLES.values()],
+        [("", write) for write in LINES.values()],
+    ):
+        for head, line in writes:
+            lines = [line(at, *values) for at, values in zip(LOCAL, VALUES, strict=True)]
+            logs.append((head + "\n".join(lines)).encode())
+    for _ in range(500):
+        data, at = dice.choice(logs), dice.randrange(500)
+        for added in (dice.choice(SPICE), dice.choice(logs)[: dice.randrange(200)], b""):
+            data, at = data[:at] + added + data[at + dice.randrange(20) :], dice.randrange(500)
+        events(data, cut=dice.choice((7, 4096)))

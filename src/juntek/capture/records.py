@@ -9,8 +9,10 @@ import base64
 import binascii
 import json
 import re
+import warnings
 from ast import literal_eval
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from juntek.capture.forms import FRAME_START
@@ -35,6 +37,8 @@ _NESTING = 8
 _OBJECT_BEGINS = re.compile(rb"\[?\{\s*(?:\"|$)")
 _BASE_64 = re.compile(r"O[nl]I[wx1A-Za-z0-9+/_-]{8,}=*")
 """How `:r` and `:R` begin in it."""
+_LONGEST_PRINTED = 4096
+"""Bytes of an object as a program prints it."""
 _BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)\s*:")
 _WORD_OF_JAVASCRIPT = re.compile(r"\b(?:true|false|null|undefined|NaN)\b")
 Record = dict[str, Any]
@@ -63,7 +67,7 @@ def rows_of(record: Record, names: Record | None = None, depth: int = 0) -> list
     So answer Loki (`values`), InfluxDB (`columns` and `values`), Home Assistant and openHAB (lists of states).
     """
     if isinstance(record.get("metric"), dict) and isinstance(record.get("values"), list):
-        return _rows_of_metric(record)
+        return _rows_of_metric(record) or [record]
     names = (names or {}) | {key: record[key] for key in NAME_KEYS if isinstance(record.get(key), str)}
     columns = record.get("columns")
     numbers = sum(isinstance(value, int | float) and not isinstance(value, bool) for value in record.values())
@@ -106,11 +110,15 @@ def _load(content: bytes) -> Any:  # noqa: ANN401 - any JSON
         return json.loads(content)
     except (ValueError, RecursionError):
         pass
-    try:  # as Python or JavaScript print an object
-        text = _WORD_OF_JAVASCRIPT.sub("None", _BARE_KEY.sub(r"\1'\2':", content.decode("utf-8", "replace")))
-        return literal_eval(text) if content[:1] in b"{[" else None
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return None
+    return _load_printed(content) if content[:1] in b"{[" and len(content) <= _LONGEST_PRINTED else None
+
+
+def _load_printed(content: bytes) -> Any:  # noqa: ANN401 - any object
+    """Return an object as Python or JavaScript print it, None for anything else."""
+    text = _BARE_KEY.sub(r"\1'\2':", content.decode("utf-8", "replace"))
+    with suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is no literal
+        return literal_eval(_WORD_OF_JAVASCRIPT.sub("None", text))
 
 
 class RecordLines:

@@ -129,6 +129,7 @@ class Table:
         if not any(cells):
             return None
         if all(is_unit(cell) for cell in cells if cell):
+            cells += [""] * len(self._columns)
             self._columns = [(key, cell or unit) for (key, unit), cell in zip(self._columns, cells, strict=False)]
             return None
         if "time" not in self._places:
@@ -159,11 +160,11 @@ class Table:
         cells, place = _cells(line, self._delimiter), self._places.get("time")
         if self._delimiter == _BLANKS and place is not None and len(cells) == len(self._names) + 1:
             cells[place : place + 2] = [" ".join(cells[place : place + 2])]
-        return cells
+        return cells[: len(self._names)]
 
     def _find_time(self, cells: list[str]) -> None:
         """Take what reads as a time for one, in a column whose name is not known, or a date and a time beside it."""
-        for place, cell in enumerate(cells[: len(self._names)]):
+        for place, cell in enumerate(cells):
             if place in self._places.values() and place != self._places.get("raw"):
                 continue
             if ":" in cell and has_time(cell.encode()):

@@ -125,8 +125,8 @@ class Protection:
 
     def __init__(self) -> None:
         self.limits: Mapping[int, float] = {}
-        self.delay = self.recovery = 0.0
-        self.clear()
+        self.delay = self.recovery = self._seconds = 0.0
+        self.code = self._violation = 0
 
     def watch(self, seconds: float, voltage: float, current: float, temperature: float) -> None:
         """Take what was measured for the last `seconds`."""
