@@ -402,15 +402,15 @@ async def test_one_visitor_who_asks_without_end_keeps_nobody_from_the_history(
         gate.wait(60)
         raise DatabaseError("It was asked.")
 
-    take_turn = HistoryQueries._take_turn
+    query = HistoryQueries.query
     visitors: set[str] = set()
 
-    async def take_turn_and_tell(queries: HistoryQueries) -> None:
+    async def query_and_tell(queries: HistoryQueries, wanted: Any) -> Any:  # noqa: ANN401
         visitors.add(VISITOR.get())
-        await take_turn(queries)
+        return await query(queries, wanted)
 
     monkeypatch.setattr(HistoryReader, "series", series)
-    monkeypatch.setattr(HistoryQueries, "_take_turn", take_turn_and_tell)
+    monkeypatch.setattr(HistoryQueries, "query", query_and_tell)
     async with (
         served(context(database=database), limits=Limits(connections=500)) as site,
         site.browser(limits=httpx.Limits(max_connections=None)) as greedy,

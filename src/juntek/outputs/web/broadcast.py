@@ -7,15 +7,14 @@ text of an event is made once for all browsers, and only when somebody takes it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
 
 from juntek.listening.visitors import Limits, find_crowds
-from juntek.outputs.web.responses import NEVER_KEPT, encode
+from juntek.outputs.web.responses import encode
 
 COME_BACK: Final = 3000
 """ms after which a browser asks again when the connection broke."""
@@ -81,7 +80,7 @@ class Broadcaster:
 
 
 class Client:
-    """One browser: the keys that wait for it, in the order in which they became new, and the answer that has them."""
+    """One browser: the keys that wait for it, in the order in which they became new, and the text that has them."""
 
     def __init__(
         self, broadcaster: Broadcaster, visitor: str, keys: Iterable[str], may_stay: Callable[[], bool]
@@ -109,35 +108,18 @@ class Client:
         self.closing = True
         self._is_notified.set()
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Answer as an ASGI application does, until the browser goes, may not stay, or the broadcaster closes."""
-        watcher = asyncio.ensure_future(self._watch(receive))
-        try:
-            await self._send(send)
-        finally:
-            watcher.cancel()
-            self._broadcaster.leave(self)
-
-    async def _watch(self, receive: Receive) -> None:
-        # Whoever sends on and on instead of listening is not served either.
-        while (message := await receive())["type"] != "http.disconnect" and not message.get("more_body"):
-            pass
-        self.end()
-
-    async def _send(self, send: Send) -> None:
+    async def texts(self) -> AsyncIterator[bytes]:
+        """Yield what is to be sent, until it may not stay, or the broadcaster closes; the server ends it before."""
         limits = self._broadcaster.limits
-        headers = {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"} | NEVER_KEPT
-        encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": encoded})
         text = b"retry: %d\n\n" % COME_BACK
-        while True:
-            text += b"".join(map(self._broadcaster.text_of, self.take()))
-            await send({"type": "http.response.body", "body": text or b": still here\n\n", "more_body": True})
-            await asyncio.sleep(limits.shortest_gap)
-            text = b""
-            with suppress(TimeoutError):
-                async with asyncio.timeout(limits.heartbeat):
-                    await self._is_notified.wait()
-            if self.closing or not self._may_stay():
-                break
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            while not self.closing and self._may_stay():
+                text += b"".join(map(self._broadcaster.text_of, self.take()))
+                yield text or b": still here\n\n"
+                await asyncio.sleep(limits.shortest_gap)
+                text = b""
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(limits.heartbeat):
+                        await self._is_notified.wait()
+        finally:
+            self._broadcaster.leave(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NotRequired, Protocol, TypedDict, cast
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,9 +20,7 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import LinkError, NoReplyError, RequestError
-from juntek.outputs import Context
-from juntek.outputs.web.authentication import Authenticator
-from juntek.outputs.web.openapi import METER, Operation
+from juntek.outputs.web.operation import METER, Api, operation
 from juntek.outputs.web.parameters import plain, read_object
 from juntek.update import Outcome, Update
 
@@ -144,24 +142,12 @@ class ConfirmedAction(TypedDict):
     confirm: NotRequired[list[str]]
 
 
-class Api(Protocol):
-    """What handlers here need of the API."""
-
-    @property
-    def context(self) -> Context:
-        """The gateway."""
-
-    @property
-    def authenticator(self) -> Authenticator:
-        """Who may write, and what."""
-
-    @property
-    def writing(self) -> list[str]:
-        """Who is writing now."""
+_ERRORS: Final = (400, 403, 408, 413, 415, 422)
 
 
+@operation(f"{METER}/settings")
 async def show_settings(api: Api, request: Request) -> MeterControls:
-    """Return what there is, whoever may write it."""
+    """All settings and actions of a meter, whoever may write them."""
     update = _look(api, request)
     try:
         return cast("MeterControls", describe(update, api.authenticator.permission))
@@ -169,8 +155,9 @@ async def show_settings(api: Api, request: Request) -> MeterControls:
         raise HTTPException(404, str(error)) from None
 
 
+@operation(f"{METER}/settings/plan", "POST", body=WishedSettings, errors=_ERRORS)
 async def plan_settings(api: Api, request: Request) -> Changes:
-    """Return what would be written, and write nothing."""
+    """What would be written; nothing is."""
     permission = api.authenticator.permission
     with _explained():
         api.authenticator.find_writer(request.headers)
@@ -182,8 +169,9 @@ async def plan_settings(api: Api, request: Request) -> Changes:
         return {"changes": [cast("PlannedChange", change.as_dict()) for change in changes]}
 
 
+@operation(f"{METER}/settings", "POST", body=ConfirmedSettings, errors=_ERRORS)
 async def write_settings(api: Api, request: Request) -> Outcomes:
-    """Write, and return what the meter says afterwards."""
+    """Write settings, and return what the meter says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedSettings)
@@ -191,8 +179,9 @@ async def write_settings(api: Api, request: Request) -> Outcomes:
         return await _carry_out(api, request, changes, body, who)
 
 
+@operation(f"{METER}/actions/{{key}}", "POST", body=ConfirmedAction, errors=_ERRORS)
 async def act(api: Api, request: Request) -> Outcomes:
-    """Let the meter act, and return what it says afterwards."""
+    """Let a meter act, and return what it says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedAction)
@@ -249,21 +238,3 @@ def _table(body: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise HTTPException(400, f"{key} is an object, such as {{…: …}}.")
     return table
-
-
-_ERRORS = (400, 403, 408, 413, 415, 422)
-OPERATIONS: Final = (
-    Operation(path=f"{METER}/settings", summary="All settings and actions of a meter", handler=show_settings),
-    Operation(
-        method="POST", path=f"{METER}/settings/plan", summary="What would be written", handler=plan_settings,
-        body=WishedSettings, errors=_ERRORS,
-    ),
-    Operation(
-        method="POST", path=f"{METER}/settings", summary="Write settings", handler=write_settings,
-        body=ConfirmedSettings, errors=_ERRORS,
-    ),
-    Operation(
-        method="POST", path=f"{METER}/actions/{{key}}", summary="Let a meter act", handler=act, body=ConfirmedAction,
-        errors=_ERRORS,
-    ),
-)  # fmt: skip
