@@ -60,7 +60,7 @@ SETTINGS = {
     "protection_delay": 2,
     "voltage_calibration": 100,
     "current_calibration": 100,
-    "temperature_calibration": 100,
+    "temperature_calibration": 0,
     "relay_type": "normally_open",
     "current_ratio": None,
 }
@@ -232,7 +232,7 @@ class FakeGateway:
                 "mode": "poll" if known else "starting",
                 "connected": known,
                 "frames": unit.frames if known else 0,
-                "garbage": {"checksum": 3, "incomplete": 12} if known else {},
+                "garbage": {"checksum": 3, "cut": 12} if known else {},
                 "garbage_count": 15 if known else 0,
                 "reconnects": 1 if known else 0,
                 "last_frame": latest and latest["time"],

@@ -56,7 +56,7 @@ export class SettingsCard {
   private async read(focus = false): Promise<void> {
     this.isBusy = false;
     const facts = this.last === null ? element("p", { class: "quiet" }, "The meter has not told its settings yet.") : showFacts(element("dl", { class: "facts" }), rowsOf(this.last));
-    this.put([element("p", { class: "quiet" }, this.token ? "As the meter is set." : "As the meter is set. They can only be read here."), facts], focus);
+    this.put([element("p", { class: "quiet" }, `As the meter is set.${this.token ? "" : " To change it here, add allow_control to [web] in the configuration."}`), facts], focus);
     if (!this.token) return;
     const meter = this.meter;
     const controls = await getSettings(meter).catch(() => null);
@@ -101,7 +101,7 @@ export class SettingsCard {
       const changes = await planChanges(this.meter, { action: { [key]: value } }, this.token);
       return () => this.confirm(changes, (confirmed) => write(this.meter, `actions/${encodeURIComponent(key)}`, { value }, confirmed, this.token), back);
     };
-    const go = button("Do it…", () => void this.attempt(trouble, prepare), "secondary", `Do it… ${label}`);
+    const go = button("Review…", () => void this.attempt(trouble, prepare), "secondary", `Review… ${label}`);
     return line(action, element("span", { class: "entry" }, control, go, trouble));
   }
 
@@ -195,7 +195,7 @@ function field(key: string, { unit, minimum, maximum, step, choices }: Limits, v
     return { control: element("span", { class: "entry" }, select), read: () => choices[select.selectedIndex]?.value ?? null };
   }
   const isNumber = typeof value !== "string";
-  const limits = minimum === null || maximum === null ? unit : `${String(minimum)} to ${String(maximum)} ${unit}`;
+  const limits = minimum === null || maximum === null ? unit : `${String(minimum)} to ${String(maximum)} ${unit}${canBeOff ? ", or empty for off" : ""}`;
   const input = element("input", {
     id, type: isNumber ? "number" : "text", min: minimum, max: maximum, step: step ?? "any", placeholder: canBeOff && "off", value: value === null ? "" : String(value),
   });
