@@ -28,6 +28,7 @@ PASSWORD = "kilowatt hour"  # noqa: S105 - it is the test's
 HASH = hash_password(PASSWORD)
 NOW = 1_700_000_000.0
 ZONE = ZoneInfo("Europe/Berlin")
+SOON = Limits(look_every=0.05)
 
 
 def context(*meters: str, **changes: Any) -> Context:  # noqa: ANN401 - the fields of Context
@@ -57,7 +58,7 @@ async def served(
     **options: Any,  # noqa: ANN401
 ) -> AsyncIterator[Served]:
     port, where = free_port(), where or context()
-    async with open_sink(WebOptions(listen=f"{host}:{port}", **options), where, limits or Limits()) as handle:
+    async with open_sink(WebOptions(listen=f"{host}:{port}", **options), where, limits or SOON) as handle:
 
         async def hear(update: Update) -> None:
             where.latest.take(update)  # as the gateway does
