@@ -43,8 +43,7 @@ from juntek.outputs.web.passwords import (
     remove_token,
     write_token,
 )
-from juntek.outputs.web.responses import NEVER_KEPT, json_response, security_headers
-from juntek.outputs.web.static_files import PageFiles
+from juntek.outputs.web.responses import NEVER_KEPT, PageFiles, json_response, security_headers
 from juntek.update import Update
 
 log = logging.getLogger(__name__)

@@ -195,7 +195,7 @@ function field(key: string, { unit, minimum, maximum, step, choices }: Limits, v
     return { control: element("span", { class: "entry" }, select), read: () => choices[select.selectedIndex]?.value ?? null };
   }
   const isNumber = typeof value !== "string";
-  const limits = minimum === null || maximum === null ? unit : `${String(minimum)} to ${String(maximum)} ${unit}${canBeOff ? ", or empty for off" : ""}`;
+  const limits = minimum === null || maximum === null ? unit : `${String(minimum)} to ${String(maximum)} ${unit}${canBeOff ? "; empty: off" : ""}`;
   const input = element("input", {
     id, type: isNumber ? "number" : "text", min: minimum, max: maximum, step: step ?? "any", placeholder: canBeOff && "off", value: value === null ? "" : String(value),
   });
