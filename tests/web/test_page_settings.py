@@ -112,12 +112,12 @@ async def test_an_action_is_confirmed_too() -> None:
     with make_gateway("settings") as gateway:
         async with look(gateway.url) as looked:
             await looked.page.click(f"{CARD} button:text-is('Change…')")
-            await looked.page.fill("#entry-charge", "90")
-            await looked.page.click(f"{CARD} button[aria-label*='Set the charge']")
+            await looked.page.fill("#entry-state_of_charge", "90")
+            await looked.page.click(f"{CARD} button[aria-label*='Set state of charge']")
             assert "90" in await looked.text(f"{CARD} .changes")
             await looked.page.click(f"{CARD} >> text=Write to the meter")
             await looked.page.wait_for_selector(f"{CARD} [data-outcome=obeyed]")
-            assert control_of(gateway).commands[0]["key"] == "charge"
+            assert control_of(gateway).commands[0]["key"] == "state_of_charge"
             assert control_of(gateway).commands[0]["new"] == 90
 
 

@@ -78,6 +78,8 @@ export function averages(resolution: number): string {
   return `${Math.round(resolution / length)}-${unit}`;
 }
 
+export const capitalised = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
+
 /** A number of things, with the one or the many of them. */
 export function counted(count: number, one: string): string {
   return `${number(count, 0)} ${one}${count === 1 ? "" : "s"}`;
