@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
@@ -145,13 +145,11 @@ async def show_health(api: Api, _: Request) -> types.Health:
 @operation("/api/live", content={"text/event-stream": {"type": "string"}})
 async def watch(api: Api, request: Request) -> Response:
     """Server-sent events: `update` holds a LiveUpdate, `gateway` a Health."""
-    headers = NEVER_KEPT | {"x-accel-buffering": "no"}
     if request.method == "HEAD":
-        return Response(headers=headers, media_type="text/event-stream")
+        return Response(headers=NEVER_KEPT, media_type="text/event-stream")
     api.broadcaster.renew(GATEWAY)  # its uptime and lags change untold
     keys = [GATEWAY, *api.state.names()]
-    client = api.broadcaster.join(_visitor(request), keys, lambda: api.authenticator.admits(request.headers))
-    return StreamingResponse(client.texts(), headers=headers, media_type="text/event-stream")
+    return api.broadcaster.join(_visitor(request), keys, lambda: api.authenticator.admits(request.headers))
 
 
 @operation("/api/openapi.json", is_public=True)

@@ -12,9 +12,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from juntek.listening.visitors import Limits, find_crowds
-from juntek.outputs.web.responses import encode
+from juntek.outputs.web.responses import NEVER_KEPT, encode
 
 COME_BACK: Final = 3000
 """ms after which a browser asks again when the connection broke."""
@@ -79,8 +81,8 @@ class Broadcaster:
             client.end()
 
 
-class Client:
-    """One browser: the keys that wait for it, in the order in which they became new, and the text that has them."""
+class Client(StreamingResponse):
+    """One browser: the keys that wait for it, in the order in which they became new, and the answer that has them."""
 
     def __init__(
         self, broadcaster: Broadcaster, visitor: str, keys: Iterable[str], may_stay: Callable[[], bool]
@@ -91,6 +93,8 @@ class Client:
         self._may_stay = may_stay
         self._waiting = dict.fromkeys(keys)
         self._is_notified = asyncio.Event()
+        headers = NEVER_KEPT | {"x-accel-buffering": "no"}
+        super().__init__(self._texts(), headers=headers, media_type="text/event-stream")
 
     def put(self, key: str) -> None:
         """Let it have the newest of a key."""
@@ -108,18 +112,21 @@ class Client:
         self.closing = True
         self._is_notified.set()
 
-    async def texts(self) -> AsyncIterator[bytes]:
-        """Yield what is to be sent, until it may not stay, or the broadcaster closes; the server ends it before."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer until the browser goes, may not stay, or the broadcaster closes."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._broadcaster.leave(self)  # also when it went before the first text
+
+    async def _texts(self) -> AsyncIterator[bytes]:
         limits = self._broadcaster.limits
         text = b"retry: %d\n\n" % COME_BACK
-        try:
-            while not self.closing and self._may_stay():
-                text += b"".join(map(self._broadcaster.text_of, self.take()))
-                yield text or b": still here\n\n"
-                await asyncio.sleep(limits.shortest_gap)
-                text = b""
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(limits.heartbeat):
-                        await self._is_notified.wait()
-        finally:
-            self._broadcaster.leave(self)
+        while not self.closing and self._may_stay():
+            text += b"".join(map(self._broadcaster.text_of, self.take()))
+            yield text or b": still here\n\n"
+            await asyncio.sleep(limits.shortest_gap)
+            text = b""
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limits.heartbeat):
+                    await self._is_notified.wait()
