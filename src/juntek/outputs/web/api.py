@@ -169,15 +169,14 @@ async def show_session(api: Api, request: Request) -> Response:
     return _session(api, request, api.authenticator.page_token_for(request.headers), session, signed_in=is_in)
 
 
-@operation("/api/session", "POST", is_public=True, body=types.Password, answer=types.Session,
-           errors=(403, 408, 413, 415, 429))  # fmt: skip
+@operation("/api/session", "POST", is_public=True, body=types.Password, answer=types.Session, errors=(429,))
 async def sign_in(api: Api, request: Request) -> Response:
     """Sign in, and end the session before it."""
     refuse_foreign(request.headers)
     patience = api.broadcaster.limits.request_time
-    body = await read_object(request, types.Password.__annotations__, 8 * LONGEST_PASSWORD, patience)
-    password = body.get("password")
-    if not isinstance(password, str) or not 0 < len(password) <= LONGEST_PASSWORD:
+    body = await read_object(request, types.Password, 8 * LONGEST_PASSWORD, patience)
+    password = body.get("password", "")
+    if not 0 < len(password) <= LONGEST_PASSWORD:
         raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
     if not api.authenticator.is_needed:
         return _session(api, request, None, None, signed_in=True)

@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 _NAME: Final = Parameter("name", "Name of the meter.", str)
 _KEY: Final = Parameter("key", "Key of the action.", str)
 _ALWAYS = (400, 401, 405, 421, 500, 503)
+_WITH_BODY = (403, 408, 413, 415)
 _PLAIN: dict[Any, str] = {str: "string", float: "number", int: "integer", bool: "boolean", NoneType: "null"}
 
 
@@ -62,7 +63,7 @@ def _describe(operation: Operation, schemas: Schemas) -> Schema:
     result = operation.answer or get_type_hints(operation.handler, include_extras=True)["return"]
     content = operation.content or {"application/json": schemas.of(result)}
     error = {"application/json": schemas.of(Error)}
-    errors = sorted({*_ALWAYS, *operation.errors, *((404,) if has_name else ())})
+    errors = {*_ALWAYS, *operation.errors, *((404,) if has_name else ()), *(_WITH_BODY if operation.body else ())}
     described: Schema = {
         "operationId": operation.identity,
         "summary": operation.summary,
@@ -76,7 +77,7 @@ def _describe(operation: Operation, schemas: Schemas) -> Schema:
         ],
         "responses": {
             "200": _content(operation.summary, content),
-            **{str(status): _content(f"{HTTPStatus(status).phrase}: a sentence says why.", error) for status in errors},
+            **{str(status): _content(HTTPStatus(status).phrase, error) for status in sorted(errors)},
         },
     }
     if operation.is_public:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from math import isfinite
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -243,11 +243,13 @@ def _check_order(start: float, end: float) -> None:
 
 # A body ----------------------------------------------------------------------------------------------------------
 
+_SHAPES: Final = {str: "text", list: "a list of keys", dict: "an object, such as {…: …}"}
 
-async def read_object(request: Request, keys: Iterable[str], most: int, body_time: float) -> dict[str, Any]:
-    """Return the JSON object of a request, with no keys but these, `most` bytes long, that comes within `body_time` s.
 
-    Raises HTTPException.
+async def read_object(request: Request, kind: Any, most: int, body_time: float) -> dict[str, Any]:  # noqa: ANN401
+    """Return the JSON object of a request, `most` bytes long, that comes within `body_time` s.
+
+    It has no keys but those of `kind`, a TypedDict, and their types, but not all of them. Raises HTTPException.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
@@ -265,6 +267,10 @@ async def read_object(request: Request, keys: Iterable[str], most: int, body_tim
         raise HTTPException(400, "The request ended too early.") from None
     except (ValueError, RecursionError):
         raise HTTPException(400, "This is not JSON.") from None
-    if not isinstance(value, dict) or value.keys() - set(keys):
-        raise HTTPException(400, f"Send an object with {', '.join(sorted(keys))}.")
+    types = {key: get_origin(hint) or hint for key, hint in get_type_hints(kind).items()}
+    if not isinstance(value, dict) or value.keys() - types.keys():
+        raise HTTPException(400, f"Send an object with {', '.join(sorted(types))}.")
+    for key, one in value.items():
+        if types[key] in _SHAPES and not isinstance(one, types[key]):
+            raise HTTPException(400, f"{key} is {_SHAPES[types[key]]}.")
     return value
