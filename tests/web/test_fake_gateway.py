@@ -6,7 +6,7 @@ import time
 
 import httpx
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from juntek.outputs.web.api import description
 from web.fake_gateway import STATES, make_gateway
