@@ -1,4 +1,4 @@
-"""The history as the web asks for it; rule: it is read in a few threads, which visitors have in turns.
+"""The history as the web asks for it; rule: it is read in a thread, which visitors have in turns.
 
 The gateway's loop never waits for the disk, and who asks too much is refused and makes nobody else wait for it.
 An export is sent while it is read, a query for each piece: nothing is held open in the database while a slow browser
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-THREADS: Final = 2
 MOST_WAITING: Final = 64
 """Queries of one visitor at the same time; a page that opens makes about ten."""
 VISITOR: Final[ContextVar[str]] = ContextVar("visitor", default="")
@@ -48,10 +47,11 @@ class HistoryQueries:
         self._errors = context.errors
         path = context.database
         self._reader = HistoryReader(path, time_zone=context.time_zone, clock=context.time) if path else None
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="juntek-web")
+        # A second one is no faster, as Python runs one of them at a time, and takes 4 MB for pages of the database.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="juntek-web")
         self._asked: Counter[str] = Counter()
-        self._turns: dict[str, asyncio.Semaphore] = {}
-        """By visitor; no more of one visitor's stand in the queue of the threads than there are threads."""
+        self._turns: dict[str, asyncio.Lock] = {}
+        """By visitor; only one query of each stands in the queue of the thread."""
 
     async def query(self, query: Callable[[HistoryReader], T]) -> T:
         """Return what `query(reader)` returns, called in a thread."""
@@ -77,8 +77,8 @@ class HistoryQueries:
     async def _take_turn(self, visitor: str, query: Callable[[], T]) -> T:
         """Ask in a thread when the visitor has its next turn."""
         try:
-            async with self._turns.setdefault(visitor, asyncio.Semaphore(THREADS)):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, query)
+            async with self._turns.setdefault(visitor, asyncio.Lock()):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, query)
         finally:
             self._asked[visitor] -= 1
             if not self._asked[visitor]:
@@ -91,8 +91,8 @@ class HistoryQueries:
         return await self.query(lambda reader: {name: reader.span(name) for name in reader.meters()})
 
     async def close(self) -> None:
-        """Wait for the queries that run, and end the threads."""
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        """Wait for the query that runs, and end the thread."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         if self._reader is not None:
             self._reader.close()
 
