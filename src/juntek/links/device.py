@@ -137,7 +137,7 @@ def _find_rivals(path: str) -> list[tuple[int, str]]:
 
 
 def _is_same(entry: Path, device: os.stat_result) -> bool:
-    """Whether an open file is the device, which has another name in a container; a pseudo terminal has its own number."""
+    """Whether an open file is the device, whatever its name; a container counts its own pseudo terminals."""
     with suppress(OSError):
         if os.readlink(entry).startswith("/dev/"):  # noqa: PTH115 - a thousand of them; Path objects cost more
             found = entry.stat()
