@@ -26,12 +26,9 @@ FRAME = struct.Struct(">BBHhI")
 class Binary:
     """A language of ten bytes a reading, whose meters say nothing else."""
 
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def decoder(self, options: Mapping[int, Options]) -> Binary:
+    def __init__(self, options: Mapping[int, Options]) -> None:
         assert set(options) == {7}
-        return self
+        self._rest = b""
 
     def ask(self, query: Query, address: int) -> bytes:
         return bytes((0x5A, address, ord(query[0])))
@@ -50,9 +47,6 @@ class Binary:
 
     def hear(self, part: bytes) -> Heard | None:
         return Heard("reply", "reading", part[1], part)
-
-    def expect(self, address: int) -> None:
-        pass
 
     def wants(self, address: int) -> frozenset[Query]:  # noqa: ARG002 - the seam's
         return frozenset()
@@ -82,7 +76,7 @@ async def test_a_meter_of_another_language_is_asked_read_and_written_to() -> Non
         told = Told()
         options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
         line = Line(
-            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary(), timing=replace(IMPATIENT, reply=0.01)
+            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary, timing=replace(IMPATIENT, reply=0.01)
         )
         task = asyncio.create_task(line.run())
         reader, writer = await peer.accept()
@@ -103,7 +97,7 @@ async def test_a_command_whose_link_is_lost_in_the_middle_is_told_so() -> None:
         told = Told()
         options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
         line = Line(
-            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary(), timing=replace(IMPATIENT, reply=0.01)
+            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary, timing=replace(IMPATIENT, reply=0.01)
         )
         task = asyncio.create_task(line.run())
         reader, writer = await peer.accept()

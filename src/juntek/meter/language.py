@@ -1,13 +1,12 @@
 """What the loop asks of a language of meters; rule: no I/O behind it, and time is an argument.
 
-A language cuts bytes into parts, turns parts into events, tells what passes on a shared line, says how to ask, and
-encodes commands. RS485 is the first one (`rs485.bus`).
+RS485 is the first language: its decoder is `rs485.bus.Bus`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from juntek.exchange import Command, Heard, Query
@@ -20,7 +19,7 @@ Part = TypeVar("Part")
 
 
 class Decoder(Protocol[Part]):
-    """The state of one link: bytes in, events out."""
+    """The state of one link: bytes in, events out; it says how to ask, and encodes commands."""
 
     def cut(self, data: bytes) -> list[Part]:
         """Return the parts that bytes complete."""
@@ -34,8 +33,8 @@ class Decoder(Protocol[Part]):
     def hear(self, part: Part) -> Heard | None:
         """Return what a part is, before it is decided whether it is believed; None for noise."""
 
-    def expect(self, address: int) -> None:
-        """Say that this side asks an address now."""
+    def ask(self, query: Query, address: int) -> bytes:
+        """Return the bytes that ask a meter, which are sent now."""
 
     def wants(self, address: int) -> frozenset[Query]:
         """Return what has to be asked of an address because it is in doubt."""
@@ -50,11 +49,5 @@ class Decoder(Protocol[Part]):
         """Return the command that sets a setting or acts; raises RequestError for what the meter has not."""
 
 
-class Language(Protocol[Part]):
-    """A protocol of meters."""
-
-    def decoder(self, options: Mapping[int, Options]) -> Decoder[Part]:
-        """Return a decoder for the meters of one link, by address."""
-
-    def ask(self, query: Query, address: int) -> bytes:
-        """Return the bytes that ask a meter."""
+Language = Callable[[Mapping[int, Options]], Decoder[Any]]
+"""Makes the decoder of one link, for the meters of these addresses."""

@@ -5,7 +5,7 @@ It joins framing and stations, knows who was asked, keeps the order, and is RS48
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ from juntek.rs485.framing import Frame, Framer, Garbage, encode
 from juntek.rs485.station import Event, Station
 from juntek.rs485.validation import LONGEST_WAIT, Held, Noise
 
-__all__ = ["LONGEST_WAIT", "Bus", "Event", "Rs485", "Station"]
+__all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
 
 _NUMBERS: dict[Query, str] = {"identity": "00", "settings": "51", "reading": "50"}
 _QUERIES: dict[str, Query] = {number: query for query, number in _NUMBERS.items()}
@@ -62,8 +62,8 @@ class Bus:
         self._check = check
         self._in_order = in_order
         self._asked: int | None = None
-        self._queues: dict[int, deque[Event | Held]] = {}
-        """What is held back, by address; all at 0 where one order is kept for all. None of them is empty."""
+        self._waiting: list[tuple[int, Event | Held]] = []
+        """What is held back: a frame that is in doubt, and what came after it in the same order, with its address."""
 
     def feed(self, data: bytes, time: float | None = None) -> list[Event]:
         """Return what `data` decides, in order. `time` is when it was received, s since 1970.
@@ -98,11 +98,11 @@ class Bus:
                     continue
             else:
                 event = self._take_other(part, time)
-            if isinstance(event, Held) or self._queues:
-                self._hold_back(part, event, events)
+            if self._waiting or isinstance(event, Held):
+                self._waiting.append((self._order_of(part), event))
             else:
                 events.append(event)
-        if self._queues:
+        if self._waiting:
             self._drop_what_waits_too_long(time)
             events += self._decided()
         return events
@@ -116,36 +116,29 @@ class Bus:
             self._asked = part.address
         return part
 
-    def _hold_back(self, part: Frame | Garbage, event: Event | Held, events: list[Event]) -> None:
-        """Queue an event behind the undecided ones that it must not overtake, else add it to `events`."""
-        place = 0
-        if not self._in_order:
-            place = part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
-        if isinstance(event, Held):
-            self._queues.setdefault(place, deque()).append(event)
-        elif place in self._queues:
-            self._queues[place].append(event)
-        else:
-            events.append(event)
+    def _order_of(self, part: Frame | Garbage) -> int:
+        """Return the address whose order an event has to keep; the same for all where one order is kept for all."""
+        if self._in_order:
+            return 0
+        return part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
 
     def _decided(self) -> list[Event]:
-        """Return the events before the first undecided one."""
+        """Return the events that nothing undecided stands before."""
         events: list[Event] = []
-        for place, queue in list(self._queues.items()):
-            while queue:
-                event = queue[0].event if isinstance(queue[0], Held) else queue[0]
-                if event is None:
-                    break
+        waiting, self._waiting = self._waiting, []
+        undecided = set()
+        for order, item in waiting:
+            event = item.event if isinstance(item, Held) else item
+            if event is None or order in undecided:
+                undecided.add(order)
+                self._waiting.append((order, item))
+            else:
                 events.append(event)
-                queue.popleft()
-            if not queue:
-                del self._queues[place]
         return events
 
     def _drop_what_waits_too_long(self, time: float | None) -> None:
-        crowded = any(len(queue) > MOST_WAITING for queue in self._queues.values())
         for station in self.stations.values():
-            if crowded or (time is not None and station.waits_too_long(time)):
+            if len(self._waiting) > MOST_WAITING or (time is not None and station.waits_too_long(time)):
                 station.give_up()
 
     def _take_reply(self, frame: Frame, time: float | None) -> Event | Held | None:
@@ -219,6 +212,11 @@ class Bus:
             return Heard("acknowledgement", None, part.address, part.raw)
         return Heard("request", query, part.address, part.raw) if len(part.fields) <= _LONGEST_REQUEST else None
 
+    def ask(self, query: Query, address: int) -> bytes:
+        """Return a request, which is sent now."""
+        self.expect(address)
+        return encode(f"R{_NUMBERS[query]}", address, (1,))
+
     def wants(self, address: int) -> frozenset[Query]:
         """Return what has to be asked again."""
         station = self.stations.get(address)
@@ -247,15 +245,3 @@ class Bus:
         if key in model.settable:
             return set_value(model, address, key, value, station.identity if station is not None else None)
         return act(model, address, key, value)
-
-
-class Rs485:
-    """The language of RS485 meters."""
-
-    def decoder(self, options: Mapping[int, Options]) -> Bus:
-        """Return a decoder for the meters of one bus."""
-        return Bus(options, in_order=False)
-
-    def ask(self, query: Query, address: int) -> bytes:
-        """Return a request."""
-        return encode(f"R{_NUMBERS[query]}", address, (1,))

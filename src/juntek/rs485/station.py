@@ -9,7 +9,7 @@ from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.decode import Options, ReadingDecoder, decode_identity, decode_settings, models_for
 from juntek.rs485.family import Layout, Model
 from juntek.rs485.framing import Frame, Garbage
-from juntek.rs485.validation import NOISY, Held, Noise, Validator, Verdict
+from juntek.rs485.validation import NOISY, Held, Noise, Validator
 
 Event = Frame | Garbage | Identity | Settings | Reading
 """A Frame among the events is a request or an acknowledgement: replies have become values."""
@@ -70,25 +70,16 @@ class Station:
         if row := validator.impossible(frame.fields):
             text = f"{row.key} cannot be {frame.fields[row.index - 2]} here"
             return Garbage("implausible", frame.raw, text, time)
-        held = Held(frame, frame.fields, time, verified=bool(frame.checksum))
-        self._decide(validator.take(held))
-        return held
+        return validator.take(frame, time)
 
     def give_up(self) -> None:
         """Decide what waits: nothing more comes of this meter, or not in time."""
         if self._validator is not None:
-            self._decide(self._validator.finish())
+            self._validator.finish()
 
     def waits_too_long(self, time: float) -> bool:
         """Whether the first of the readings that wait has had its time, as of `time`."""
         return self._validator is not None and self._validator.waits_too_long(time)
-
-    def _decide(self, decided: list[tuple[Held, Verdict]]) -> None:
-        for held, verdict in decided:
-            if verdict == "believed":
-                held.event = self._read(held.frame, held.time)
-            else:
-                held.event = Garbage("implausible", held.frame.raw, held.doubt, held.time)
 
     def _read(self, frame: Frame, time: float | None) -> Reading | Garbage:
         decoder = self._decoder
@@ -117,7 +108,6 @@ class Station:
         self.settings = new
         if self._options.nominal_capacity is None:
             self.nominal_capacity = new.nominal_capacity
-        self._limit()
         return new
 
     def take_identity(self, frame: Frame, time: float | None, *, check: bool) -> Identity | Garbage:
@@ -151,10 +141,7 @@ class Station:
         return int(self.identity.raw.split(b",")[2][:1]) if self.identity else None
 
     def _limit(self) -> None:
-        if self._validator is None:
-            return
-        self._validator.expect_capacity(self.nominal_capacity)
-        if self.identity is not None:
+        if self._validator is not None and self.identity is not None:
             self._validator.limit(max_voltage=self.identity.max_voltage, max_current=self.identity.max_current)
 
     def _choose_model(self, frame: Frame, *, check: bool) -> bool:
@@ -178,7 +165,7 @@ class Station:
         self._count = len(frame.fields)
         self._decoder = ReadingDecoder(self.model, self.out_of_range)
         self._watch = OrderWatch(self.model.readings)
-        self._validator = Validator(self.model.readings, self._noise)
+        self._validator = Validator(self.model.readings, self._noise, self._read)
         self._limit()
         return True
 
