@@ -82,11 +82,13 @@ class Station:
         return self._validator is not None and self._validator.waits_too_long(time)
 
     def _read(self, frame: Frame, time: float | None) -> Reading | Garbage:
-        decoder = self._decoder
+        decoder, watch = self._decoder, self._watch
         assert decoder is not None  # noqa: S101 - chosen with the model
-        if self._watch is not None and not self._order_is_right(self._watch, frame):
+        if watch is not None and watch.contradicts(frame.fields):
             text = "voltage and current seem to stand in another order than in any table"
             return Garbage("unknown_layout", frame.raw, text, time)
+        if watch is not None and watch.is_settled:
+            self._watch = None
         reading = decoder.decode(frame, self._options, self.nominal_capacity, self.message_count + 1, time)
         self.message_count += reading.__class__ is Reading
         return reading
@@ -169,12 +171,6 @@ class Station:
         self._limit()
         return True
 
-    def _order_is_right(self, watch: OrderWatch, frame: Frame) -> bool:
-        watch.add(frame.fields)
-        if watch.settled:
-            self._watch = None
-        return not watch.contradicted
-
 
 # The order of voltage and current -----------------------------------------------------------------------------
 
@@ -189,7 +185,7 @@ ENOUGH = 5
 class OrderWatch:
     """Watches which order of voltage and current the latest readings speak for: that of the table, or the other one."""
 
-    __slots__ = ("_capacity", "_direction", "_first", "_second", "_time", "_verdicts", "speaks_for")
+    __slots__ = ("_capacity", "_direction", "_first", "_fitting", "_second", "_time", "_verdicts")
 
     def __init__(self, layout: Layout) -> None:
         self._first, self._second = layout.place("voltage"), layout.place("current")
@@ -197,32 +193,26 @@ class OrderWatch:
         self._time = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
         self._verdicts: deque[bool] = deque(maxlen=2 * ENOUGH)
         """Of the latest readings that can tell: whether they speak for the order of the table."""
-        self.speaks_for = 0
+        self._fitting = 0
 
     @property
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether the order of the table has been seen to be right, so that watching can stop."""
-        return self.speaks_for >= ENOUGH or self._time is None
+        return self._fitting >= ENOUGH or self._time is None
 
-    @property
-    def contradicted(self) -> bool:
-        """Whether the latest numbers only make sense in another order than the table's."""
-        return len(self._verdicts) >= ENOUGH and not any(self._verdicts)
+    def contradicts(self, numbers: tuple[int, ...]) -> bool:
+        """Take a reading; return whether the latest ones only make sense in another order than the table's.
 
-    def add(self, numbers: tuple[int, ...]) -> None:
-        """Count one discharging reading; charging ones need the nominal capacity and are left out.
-
-        One that makes no sense either way tells that the time left is not to be relied on here.
+        Charging ones need the nominal capacity and are left out. One that makes no sense either way tells that the time
+        left is not to be relied on here.
         """
-        if self._time is None or numbers[self._direction] != 0:
-            return
-        voltage, current = numbers[self._first], numbers[self._second]
-        capacity, minutes = numbers[self._capacity], numbers[self._time]
-        if not 10 <= minutes <= 60_000 or abs(voltage - current) < max(voltage, current) // 5:
-            return
-        fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
-        self.speaks_for += fits and not fits_other
-        self._verdicts.append(fits or not fits_other)
+        voltage, current, capacity = numbers[self._first], numbers[self._second], numbers[self._capacity]
+        minutes = numbers[self._time] if self._time is not None and not numbers[self._direction] else 0
+        if 10 <= minutes <= 60_000 and abs(voltage - current) >= max(voltage, current) // 5:
+            fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
+            self._fitting += fits and not fits_other
+            self._verdicts.append(fits or not fits_other)
+        return len(self._verdicts) >= ENOUGH and not any(self._verdicts)
 
 
 def _fits(capacity: int, current: int, minutes: int) -> bool:
