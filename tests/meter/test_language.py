@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,20 +33,17 @@ class Binary:
     def ask(self, query: Query, address: int) -> bytes:
         return bytes((0x5A, address, ord(query[0])))
 
-    def cut(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes, time: float | None, hear: Callable[[Heard], None]) -> list[Event]:
         data = self._rest + data
         count = len(data) // FRAME.size
         self._rest = data[count * FRAME.size :]
-        return [data[place * FRAME.size : (place + 1) * FRAME.size] for place in range(count)]
-
-    def take(self, parts: list[bytes], time: float | None) -> list[Event]:
+        parts = [data[place * FRAME.size : (place + 1) * FRAME.size] for place in range(count)]
+        for part in parts:
+            hear(Heard("reply", "reading", part[1], part))
         return [self._read(part, time) for part in parts]
 
     def finish(self, time: float | None) -> list[Event]:  # noqa: ARG002 - the seam's
         return []
-
-    def hear(self, part: bytes) -> Heard | None:
-        return Heard("reply", "reading", part[1], part)
 
     def wants(self, address: int) -> frozenset[Query]:  # noqa: ARG002 - the seam's
         return frozenset()

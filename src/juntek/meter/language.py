@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from juntek.exchange import Command, Heard, Query
 from juntek.rs485.decode import Options
@@ -15,23 +15,18 @@ from juntek.rs485.station import Event
 
 __all__ = ["Decoder", "Event", "Language"]
 
-Part = TypeVar("Part")
 
-
-class Decoder(Protocol[Part]):
+class Decoder(Protocol):
     """The state of one link: bytes in, events out; it says how to ask, and encodes commands."""
 
-    def cut(self, data: bytes) -> list[Part]:
-        """Return the parts that bytes complete."""
+    def feed(self, data: bytes, time: float | None, hear: Callable[[Heard], None]) -> Sequence[Event]:
+        """Return what bytes that came at `time` (s since 1970) decide.
 
-    def take(self, parts: list[Part], time: float | None) -> Sequence[Event]:
-        """Return what parts that came at `time` (s since 1970) decide."""
+        `hear` is called first with what passes on the line, before it is decided whether it is believed.
+        """
 
     def finish(self, time: float | None) -> Sequence[Event]:
         """Return what stood unfinished, or waited for more, at the end of the stream."""
-
-    def hear(self, part: Part) -> Heard | None:
-        """Return what a part is, before it is decided whether it is believed; None for noise."""
 
     def ask(self, query: Query, address: int) -> bytes:
         """Return the bytes that ask a meter, which are sent now."""
@@ -49,5 +44,5 @@ class Decoder(Protocol[Part]):
         """Return the command that sets a setting or acts; raises RequestError for what the meter has not."""
 
 
-Language = Callable[[Mapping[int, Options]], Decoder[Any]]
+Language = Callable[[Mapping[int, Options]], Decoder]
 """Makes the decoder of one link, for the meters of these addresses."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from juntek.backoff import Backoff, end_if_cancelled
 from juntek.errors import LinkError, LinkLostError, RequestError
-from juntek.exchange import Chunk
+from juntek.exchange import Chunk, Heard
 from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
@@ -134,9 +134,7 @@ class Line:
             tell("listen")
         self._poller = poller
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(self._watch(link))]
-            if poller is not None:
-                helpers.append(tasks.create_task(poller.run()))
+            helpers = [tasks.create_task(work) for work in (self._watch(link), poller and poller.run()) if work]
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
             try:
                 await self._read(link, decoder, poller)
@@ -191,8 +189,15 @@ class Line:
             )
         return poller
 
-    async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller | None) -> None:
+    async def _read(self, link: Link, decoder: Decoder, poller: Poller | None) -> None:
         time = None
+
+        def hear(heard: Heard) -> None:
+            if poller is not None:
+                poller.hear(heard)
+            if heard.kind == "request" and heard.address not in self.meters:
+                self._asked = heard.address
+
         while True:
             if self._room is not None and not link.can_write:
                 await self._room()
@@ -209,13 +214,7 @@ class Line:
                 self._ahead = time - self._last_chunk
             if self._tap is not None:
                 self._tap(chunk)
-            parts = decoder.cut(chunk.data)
-            for heard in filter(None, map(decoder.hear, parts)):
-                if poller is not None:
-                    poller.hear(heard)
-                if heard.kind == "request" and heard.address not in self.meters:
-                    self._asked = heard.address
-            self._take(decoder.take(parts, time))
+            self._take(decoder.feed(chunk.data, time, hear))
 
     def _take(self, events: Sequence[Event]) -> None:
         now = asyncio.get_running_loop().time()

@@ -52,7 +52,7 @@ class Poller:
         self,
         intervals: Mapping[int, float],
         link: Link,
-        decoder: Decoder[Any],
+        decoder: Decoder,
         mode: str,
         tell: Callable[[Activity], None],
         timing: Timing,

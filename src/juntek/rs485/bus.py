@@ -6,7 +6,7 @@ It joins framing and stations, knows who was asked, keeps the order, and is RS48
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -65,16 +65,18 @@ class Bus:
         self._waiting: list[tuple[int, Event | Held]] = []
         """What is held back: a frame that is in doubt, and what came after it in the same order, with its address."""
 
-    def feed(self, data: bytes, time: float | None = None) -> list[Event]:
+    def feed(self, data: bytes, time: float | None = None, hear: Callable[[Heard], None] | None = None) -> list[Event]:
         """Return what `data` decides, in order. `time` is when it was received, s since 1970.
 
-        A reading that waits for the next one holds back what came after it, for LONGEST_WAIT at most.
+        A reading that waits for the next one holds back what came after it, for LONGEST_WAIT at most. `hear` is called
+        with what passes on the line at once, before any of it is decided.
         """
-        return self.take(self._framer.feed(data), time)
-
-    def cut(self, data: bytes) -> list[Frame | Garbage]:
-        """Return the frames and the garbage that bytes complete, for `take`."""
-        return self._framer.feed(data)
+        parts = self._framer.feed(data)
+        if hear is not None:
+            for part in parts:
+                if (heard := _heard(part)) is not None:
+                    hear(heard)
+        return self._take(parts, time)
 
     def expect(self, address: int) -> None:
         """Say that `address` was asked by this side, whose request the line may not show."""
@@ -82,13 +84,12 @@ class Bus:
 
     def finish(self, time: float | None = None) -> list[Event]:
         """Return what stood unfinished or undecided at the end of the stream."""
-        events = self.take(self._framer.finish(), time)
+        events = self._take(self._framer.finish(), time)
         for station in self.stations.values():
             station.give_up()
         return events + self._decided()
 
-    def take(self, parts: list[Frame | Garbage], time: float | None = None) -> list[Event]:
-        """Return what is decided by frames and garbage that were cut out of the bytes; else as `feed`."""
+    def _take(self, parts: list[Frame | Garbage], time: float | None) -> list[Event]:
         events: list[Event] = []
         for part in parts:
             if isinstance(part, Frame) and part.command[0] == "r":
@@ -199,19 +200,6 @@ class Bus:
 
     # What the loop asks of a language ---------------------------------------------------------------------------
 
-    def hear(self, part: Frame | Garbage) -> Heard | None:
-        """Return what a frame is; a damaged reply is one, too."""
-        if isinstance(part, Garbage):
-            if not part.raw.startswith(b":r"):
-                return None
-            return Heard("damaged", _QUERIES.get(part.raw[2:4].decode("ascii", "replace")), None, part.raw)
-        letter, query = part.command[0], _QUERIES.get(part.command[1:])
-        if letter == "r":
-            return Heard("reply", query, part.address, part.raw)
-        if letter == "w":
-            return Heard("acknowledgement", None, part.address, part.raw)
-        return Heard("request", query, part.address, part.raw) if len(part.fields) <= _LONGEST_REQUEST else None
-
     def ask(self, query: Query, address: int) -> bytes:
         """Return a request, which is sent now."""
         self.expect(address)
@@ -245,3 +233,17 @@ class Bus:
         if key in model.settable:
             return set_value(model, address, key, value, station.identity if station is not None else None)
         return act(model, address, key, value)
+
+
+def _heard(part: Frame | Garbage) -> Heard | None:
+    """Return what a frame is, None for what tells nothing; a damaged reply is one, too."""
+    if isinstance(part, Garbage):
+        if not part.raw.startswith(b":r"):
+            return None
+        return Heard("damaged", _QUERIES.get(part.raw[2:4].decode("ascii", "replace")), None, part.raw)
+    letter, query = part.command[0], _QUERIES.get(part.command[1:])
+    if letter == "r":
+        return Heard("reply", query, part.address, part.raw)
+    if letter == "w":
+        return Heard("acknowledgement", None, part.address, part.raw)
+    return Heard("request", query, part.address, part.raw) if len(part.fields) <= _LONGEST_REQUEST else None
