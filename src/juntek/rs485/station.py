@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import replace
 
 from juntek.reading import Identity, Reading, Settings
@@ -202,14 +203,20 @@ ENOUGH = 5
 class OrderWatch:
     """Watches which order of voltage and current the latest readings speak for: that of the table, or the other one."""
 
-    __slots__ = ("_capacity", "_direction", "_first", "_second", "_time", "_verdicts", "speaks_for")
+    __slots__ = (
+        "_capacity", "_direction", "_first", "_run_time", "_second", "_time", "_verdicts", "_voltages",
+        "speaks_for",
+    )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
         self._first, self._second = layout.place("voltage"), layout.place("current")
         self._capacity, self._direction = layout.place("remaining_capacity"), layout.place("direction")
         self._time = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
-        self._verdicts: deque[bool] = deque(maxlen=2 * ENOUGH)
-        """Of the latest readings that can tell: whether they speak for the order of the table."""
+        self._run_time = next((row.index - 2 for row in layout.rows if row.kind == "counter" and row.scale == 1), None)
+        self._verdicts: deque[tuple[bool, tuple[int, ...]]] = deque(maxlen=2 * ENOUGH)
+        """Of the latest readings that can tell: whether they speak for the order of the table, and their numbers."""
+        self._voltages: deque[int] = deque(maxlen=2 * ENOUGH)
+        """What would be the voltage in the other order."""
         self.speaks_for = 0
 
     @property
@@ -219,14 +226,27 @@ class OrderWatch:
 
     @property
     def contradicted(self) -> bool:
-        """Whether the latest numbers only make sense in another order than the table's."""
-        return len(self._verdicts) >= ENOUGH and not any(self._verdicts)
+        """Whether the latest numbers only make sense in another order than the table's.
+
+        A time left that is late, averaged or stands still may fit the voltage for long, so what flowed has to, too, and
+        what would be the voltage moves as little as one.
+        """
+        if len(self._verdicts) < ENOUGH or self._run_time is None or any(right for right, _ in self._verdicts):
+            return False
+        seen = [numbers for _, numbers in self._verdicts]
+        seconds = seen[-1][self._run_time] - seen[0][self._run_time]
+        currents = [numbers[self._first] for numbers in seen]
+        if _spread(self._voltages) > max(0.1, _spread(currents)):
+            return False
+        flowed = sum(currents) / len(seen) * seconds / 360
+        return flowed >= 10 and abs(seen[0][self._capacity] - seen[-1][self._capacity] - flowed) <= 2 + flowed / 10
 
     def add(self, numbers: tuple[int, ...]) -> None:
         """Count one discharging reading; charging ones need the nominal capacity and are left out.
 
         One that makes no sense either way tells that the time left is not to be relied on here.
         """
+        self._voltages.append(numbers[self._second])
         if self._time is None or numbers[self._direction] != 0:
             return
         voltage, current = numbers[self._first], numbers[self._second]
@@ -235,7 +255,11 @@ class OrderWatch:
             return
         fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
         self.speaks_for += fits and not fits_other
-        self._verdicts.append(fits or not fits_other)
+        self._verdicts.append((fits or not fits_other, numbers))
+
+
+def _spread(numbers: Collection[int]) -> float:
+    return (max(numbers) - min(numbers)) / max(*numbers, 1)
 
 
 def _fits(capacity: int, current: int, minutes: int) -> bool:
