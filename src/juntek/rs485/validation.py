@@ -40,9 +40,6 @@ FIRST = 10
 DOUBTFUL = 0.004
 """Share from which on one that looks like damage needs something that speaks for it."""
 
-CLEAN = 10.0
-"""How many times further a number may move where no frame was rejected."""
-
 UNVERIFIED_AGREEMENTS = 3
 """Frames that must agree where their checksum field says: not verified."""
 
@@ -99,12 +96,14 @@ class Validator:
     `take` returns frames with their verdicts as soon as they are decided, in their order; the rest waits in `held`.
     """
 
-    __slots__ = ("_last", "_last_time", "_noise", "_rules", "held")
+    __slots__ = ("_before", "_last", "_last_time", "_noise", "_rules", "held")
 
     def __init__(self, layout: Layout, noise: Noise) -> None:
         self._rules = Rules(layout)
         self._noise = noise
         self._last: Numbers | None = None
+        self._before: Numbers | None = None
+        """The frame before the last one."""
         self._last_time: float | None = None
         self.held: list[Held] = []
 
@@ -127,7 +126,7 @@ class Validator:
         changes = list(map(sub, numbers, last))
         rules = self._rules
         if all(map(le, changes, rules.highs)) and all(map(le, rules.lows, changes)):
-            self._last, self._last_time = numbers, time
+            self._before, self._last, self._last_time = last, numbers, time
             return True
         return False
 
@@ -144,7 +143,7 @@ class Validator:
             if verdict == "believed":
                 if self._last is not None:
                     self._rules.pace = self._rules.gap(self._last, held.numbers, self._last_time, held.time)
-                self._last, self._last_time = held.numbers, held.time
+                self._before, self._last, self._last_time = self._last, held.numbers, held.time
             decided.append((held, verdict))
         return decided
 
@@ -156,7 +155,7 @@ class Validator:
             verdict: Verdict = "rejected"
             if held.verified and not self.held and self._is_likely(held):
                 verdict = "believed"
-                self._last, self._last_time = held.numbers, held.time
+                self._before, self._last, self._last_time = self._last, held.numbers, held.time
             decided.append((held, verdict))
         return decided
 
@@ -186,15 +185,15 @@ class Validator:
         last, rules = self._last, self._rules
         if last is None:
             return self._count_agreeing(first, others, 2) if share else "believed"
-        gap = rules.gap(last, first.numbers, self._last_time, first.time)
-        surprise = rules.jump(last, first.numbers, gap if share else CLEAN * gap)
+        gap = rules.gap(last, first.numbers, self._last_time, first.time, clean=not share)
+        surprise = rules.jump(last, first.numbers, gap, clean=not share)
         if surprise is None and (not share or rules.is_quiet(last, first.numbers, gap)):
             rules.learn(last, first.numbers)
             return "believed"
         first.doubt = _doubt(surprise or rules.current_row, last, first.numbers)
         if surprise is None:
             return self._judge_load(last, first, others, share) if others else None
-        return self._judge_jump(last, first, others, 2 if share < NOISY else 3)
+        return self._judge_jump(surprise, last, first, others, 2 if share < NOISY else 3)
 
     def _follows_last(self, held: Held) -> bool:
         return self._last is not None and self._agree(self._last, self._last_time, held)
@@ -236,6 +235,8 @@ class Validator:
             return "rejected"
         suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
         suspect = suspect or not gaps[0]
+        if share >= CAREFUL and rules.gives_way_alone(self._before or last, last, first.numbers):
+            return "rejected"
         if share >= (DOUBTFUL if suspect else CAREFUL) and not rules.bears_out(
             last, first.numbers, after.numbers, gaps, strictly=suspect or share >= NOISY
         ):
@@ -243,12 +244,18 @@ class Validator:
         rules.learn(last, first.numbers)
         return "believed"
 
-    def _judge_jump(self, last: Numbers, first: Held, others: Sequence[Held], agreements: int) -> Verdict | None:
-        """Judge a frame in which something jumped: the next ones follow from it, or from what was before it."""
+    def _judge_jump(
+        self, row: Field, last: Numbers, first: Held, others: Sequence[Held], agreements: int
+    ) -> Verdict | None:
+        """Judge a frame in which a row jumped: the next ones follow from it, or from what was before it.
+
+        They may follow from both where a strong load came and went between two frames: then it counts where it stays.
+        """
         if others:
-            after = others[-1]
+            after, place = others[-1], row.index - 2
             gap = self._rules.gap(last, after.numbers, self._last_time, after.time)
-            if self._rules.jump(last, after.numbers, gap) is None:
+            ways = [abs(after.numbers[place] - numbers[place]) for numbers in (first.numbers, last)]
+            if 2 * ways[0] >= ways[1] and self._rules.jump(last, after.numbers, gap) is None:
                 return "rejected"
         return self._count_agreeing(first, others, agreements)
 
