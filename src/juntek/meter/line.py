@@ -256,8 +256,14 @@ class Line:
         patience = max(meter.patience for meter in self.meters.values())
         is_busy = True
         while True:
+            due = loop.time() + self._timing.watch
             await asyncio.sleep(self._timing.watch)
             now = loop.time()
+            if now - due > self._timing.watch:  # this program stood still: what came meanwhile is still to be read
+                self._last_chunk += now - due
+                for meter in self.meters.values():
+                    meter.excuse(now - due)
+                continue
             longest = max(min(patience * 2**self._stalls, self._timing.longest_silence), link.least_silence, patience)
             was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and bool(self._poller.writer))
             # One command may follow the other at once.
