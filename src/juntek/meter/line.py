@@ -18,7 +18,7 @@ from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode, Timing
-from juntek.meter.writer import identify, move, write
+from juntek.meter.writer import identify, write
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Bus
 from juntek.rs485.framing import Garbage
@@ -64,8 +64,7 @@ class Line:
         self.url = url
         self._timing = timing or TIMING
         self._garbage: Counter[str] = Counter()
-        patience = self._timing.patience
-        self.meters = {options.address: Meter(options, self._garbage, patience) for options in meters}
+        self.meters = {each.address: Meter(each, self._garbage, self._timing.patience) for each in meters}
         self._mode = meters[0].mode
         self._handle = handle
         self._tap = tap
@@ -122,19 +121,20 @@ class Line:
     async def _serve(self, link: Link) -> LinkLostError | None:
         """Read, poll and watch until the link is lost; return how, None where it brought nothing and was closed."""
         decoder = self._language({address: meter.options.options for address, meter in self.meters.items()})
-        intervals = {address: meter.options.interval for address, meter in self.meters.items()}
         self._has_stalled = False
         for address, meter in self.meters.items():
             meter.health.out_of_range = decoder.out_of_range(address)
-        tell = partial(self._tell_activity, link)
-        poller = None
+        tell, poller = partial(self._tell_activity, link), None
         if link.can_write and self._mode != "listen":
+            intervals = {address: meter.options.interval for address, meter in self.meters.items()}
             poller = Poller(intervals, link, decoder, self._mode, tell, self._timing, self._caution)
         else:
             tell("listen")
         self._poller = poller
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(work) for work in (self._watch(link), poller and poller.run()) if work]
+            helpers = [tasks.create_task(self._watch(link))]
+            if poller is not None:
+                helpers.append(tasks.create_task(poller.run()))
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
             try:
                 await self._read(link, decoder, poller)
@@ -159,11 +159,7 @@ class Line:
         poller.decoder.command(address, key, value)
         await self.identify(address)
         command = poller.decoder.command(address, key, value)  # again: now the limits are those of the meter
-        if command.moves_to is None:
-            obeyed = partial(meter.has_obeyed, command)
-            answer = await poller.in_turn(lambda: write(poller, address, command, obeyed))
-        else:
-            answer = await poller.in_turn(partial(move, poller, address, command, command.moves_to))
+        answer = await poller.in_turn(partial(write, poller, address, command, partial(meter.has_obeyed, command)))
         return "unknown" if answer is None else "obeyed" if answer else "refused"
 
     async def identify(self, address: int) -> None:
@@ -184,9 +180,8 @@ class Line:
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
         if poller is None:
-            raise LinkLostError(
-                meter.health.error or f"{hide_secrets(self.url)} is a recording, which takes no commands."
-            )
+            why = meter.health.error or f"{hide_secrets(self.url)} is a recording, which takes no commands."
+            raise LinkLostError(why)
         return poller
 
     async def _read(self, link: Link, decoder: Decoder, poller: Poller | None) -> None:
@@ -243,8 +238,14 @@ class Line:
         patience = max(meter.patience for meter in self.meters.values())
         is_busy = True
         while True:
+            due = loop.time() + self._timing.watch
             await asyncio.sleep(self._timing.watch)
             now = loop.time()
+            if now - due > self._timing.watch:  # this program stood still: what came meanwhile is still to be read
+                self._last_chunk += now - due
+                for meter in self.meters.values():
+                    meter.excuse(now - due)
+                continue
             longest = max(min(patience * 2**self._stalls, self._timing.longest_silence), link.least_silence, patience)
             was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and self._poller.is_busy)
             # One command may follow the other at once.

@@ -28,6 +28,8 @@ async def write(line: Poller, address: int, command: Command, obeyed: Callable[[
 
     `obeyed` judges by what the meter has said since a moment of the loop's clock.
     """
+    if command.moves_to is not None:
+        return await _move(line, address, command, command.moves_to)
     answer: bool | None = None
     for _ in range(1 if command.once else TRIES):
         await line.exchange(None, address, command.line)
@@ -44,7 +46,7 @@ async def write(line: Poller, address: int, command: Command, obeyed: Callable[[
     return answer
 
 
-async def move(line: Poller, address: int, command: Command, free: int) -> bool | None:
+async def _move(line: Poller, address: int, command: Command, free: int) -> bool | None:
     """Give a meter the address that is `free`, as is asked before; it has obeyed when it answers there."""
     if free == address:
         return True

@@ -17,6 +17,12 @@ SHORT_GAP = 30.0
 LONGEST_GAP = 3600.0
 """s of silence that widen what may have changed; more than that does not widen it further."""
 
+CLEAN = 10.0
+"""How many times further a number may move where no frame was rejected."""
+
+RESISTANCES_OF_NOTHING = (0, 30_000)
+"""Raw internal resistances that a meter tells where it has no estimate."""
+
 ANY = 2**40
 
 
@@ -24,8 +30,8 @@ class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_current", "_direction", "_least", "_limits", "_needed", "_rows", "_run_time", "_stock",
-        "_voltage", "current_row", "highs", "lows", "pace",
+        "_counters", "_current", "_direction", "_least", "_limits", "_needed", "_output", "_rows", "_run_time",
+        "_stock", "_voltage", "current_row", "highs", "lows", "pace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
@@ -41,7 +47,8 @@ class Rules:
         self.lows = [0 if row.kind in forward else -high for row, high in zip(layout.rows, self.highs, strict=True)]
         self._limits = [row.high for row in layout.rows]
         self._least = [row.low for row in layout.rows]
-        self._needed = {self._voltage, self._current, self._stock, self._direction, layout.place("output_state")}
+        self._output = layout.place("output_state")
+        self._needed = {self._voltage, self._current, self._stock, self._direction, self._output}
         self.pace = 1.0
         """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
 
@@ -57,9 +64,16 @@ class Rules:
                 return self._rows[place]
         return None
 
-    def gap(self, before: Numbers, after: Numbers, since: float | None, time: float | None) -> float:
-        """Return the seconds in which something may have moved: 1 at least, since a meter samples once a second."""
-        return max(1.0, self.seconds(before, after, since, time))
+    def gap(
+        self, before: Numbers, after: Numbers, since: float | None, time: float | None, *, clean: bool = False
+    ) -> float:
+        """Return the seconds in which something may have moved: 1 at least, since a meter samples once a second.
+
+        On a clean line they are many more; any number where neither a time nor the run time tells them.
+        """
+        if clean and (time is None or since is None) and self._stands_still(before, after) and after[self._output]:
+            return LONGEST_GAP
+        return max(1.0, self.seconds(before, after, since, time)) * (CLEAN if clean else 1.0)
 
     def seconds(self, before: Numbers, after: Numbers, since: float | None, time: float | None) -> float:
         """Return the seconds between two frames: by the meter's own run time where it counts, else by their times.
@@ -71,9 +85,22 @@ class Rules:
         credible = max(SHORT_GAP if gap is None else 1.5 * gap + 2, 4 * self.pace)
         if ran > 0 and (ran <= credible or self._has_flowed(before, after, ran)):
             gap = float(ran)
+        elif gap is None and not self._stands_still(before, after):
+            gap = 1.0
         elif gap is None:
-            gap = 0.0 if ran == 0 and self._run_time is not None else 1.0
+            gap = self._seconds_of_charge(before, after) if after[self._output] else 0.0
         return max(0.0, min(gap, LONGEST_GAP))
+
+    def _stands_still(self, before: Numbers, after: Numbers) -> bool:
+        """Whether the run time does, as it also does while the output is off."""
+        return self._run_time is not None and after[self._run_time] == before[self._run_time]
+
+    def _seconds_of_charge(self, before: Numbers, after: Numbers) -> float:
+        """Return the seconds that a current needs for what has moved, where a counter bears it out; else 1."""
+        moved = self._moved(before, after)
+        if len(moved) < 2 or max(moved) - min(moved) > 3 + abs(moved[0]) / 5:
+            return 1.0
+        return abs(moved[0]) * 360 / max(before[self._current], after[self._current], 1)
 
     def _has_flowed(self, before: Numbers, after: Numbers, gap: float) -> bool:
         """Whether the charge that has moved can belong to a gap that only the run time tells."""
@@ -90,13 +117,13 @@ class Rules:
         """Return the current, 0.01 A, positive when charging."""
         return numbers[self._current] if numbers[self._direction] else -numbers[self._current]
 
-    def jump(self, before: Numbers, after: Numbers, gap: float) -> Field | None:
+    def jump(self, before: Numbers, after: Numbers, gap: float, *, clean: bool = False) -> Field | None:
         """Return the first row that moved by more than the battery, the flow and a switched load explain."""
         lows, highs = self.lows, self.highs
         for place, change in enumerate(map(sub, after, before)):
             if lows[place] <= change <= highs[place] or place in (self._current, self._direction):
                 continue
-            if not self._explains(place, change, before, after, gap):
+            if not self._explains(place, before, after, gap, clean=clean):
                 return self._rows[place]
         return None
 
@@ -109,8 +136,8 @@ class Rules:
             abs(rise) <= self.highs[self._voltage] * gap + (abs(push) / 10 if rise * push > 0 else 0)
         )
 
-    def _explains(self, place: int, change: int, before: Numbers, after: Numbers, gap: float) -> bool:
-        row = self._rows[place]
+    def _explains(self, place: int, before: Numbers, after: Numbers, gap: float, *, clean: bool) -> bool:
+        row, change = self._rows[place], after[place] - before[place]
         step = self.highs[place]
         match row.kind:
             case "counter":
@@ -118,7 +145,8 @@ class Rules:
             case "stock":
                 return abs(change) <= (step + self._flow(row, before, after)) * gap
             case "level":
-                return abs(change) <= step * (1 + min(gap, 600.0) / 10) + self._give(place, before, after)
+                give = self._give(place, before, after, gap, clean=clean)
+                return abs(change) <= step * (1 + min(gap, 600.0) / 10) + give
             case "clock":
                 seconds = _seconds(after[place]) - _seconds(before[place])
                 return 0 <= seconds <= 5 + 2 * gap or after[place - 1] != before[place - 1]
@@ -133,15 +161,20 @@ class Rules:
             return current / 360
         return current * max(before[self._voltage], after[self._voltage]) / 360_000 if row.scale != 1 else 0
 
-    def _give(self, place: int, before: Numbers, after: Numbers) -> float:
-        """How much further a level may go because a load was switched."""
+    def _give(self, place: int, before: Numbers, after: Numbers, gap: float, *, clean: bool) -> float:
+        """How much further a level may go because a load was switched, perhaps between the two frames."""
         smaller = min(after[place], before[place])
         push = self.signed(after) - self.signed(before)
         if place == self._voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
+            if clean:  # some measure it earlier than the current, so that it follows the one before
+                return smaller / 3 + abs(push) / 10
             return smaller / 4 + (abs(push) / 10 if push * (after[place] - before[place]) > 0 else 0)
-        if self._rows[place].key == "internal_resistance" and abs(push) > 50:
-            return 3 * smaller + 1000  # estimated anew when a load is switched
-        return 0
+        if self._rows[place].key != "internal_resistance":
+            return 0
+        if abs(push) > 50 or gap >= (2 * CLEAN if clean else 2):  # estimated anew
+            none = after[place] in RESISTANCES_OF_NOTHING or before[place] in RESISTANCES_OF_NOTHING
+            return ANY if clean or none else 3 * smaller + 1000
+        return smaller if clean else 0
 
     def looks_damaged(self, before: Numbers, after: Numbers) -> bool:
         """Whether current or voltage moved by what the checksum cannot see, as near as it can be told."""
@@ -151,6 +184,12 @@ class Rules:
     def bears_out(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
         """Whether something speaks for a load that was switched in `first`, or too little has moved to tell."""
         return self._has_given_way(last, first) or self._has_moved(last, first, after, gaps)
+
+    def gives_way_alone(self, before: Numbers, last: Numbers, first: Numbers) -> bool:
+        """Whether the voltage moved without a load: neither now nor just before, as where it is measured late."""
+        currents = [self.signed(numbers) for numbers in (before, last, first)]
+        push = max(abs(currents[2] - currents[1]), abs(currents[1] - currents[0]), abs(currents[2] - currents[0]))
+        return abs(first[self._voltage] - last[self._voltage]) > 2 * self.highs[self._voltage] + push / 10
 
     def _has_given_way(self, last: Numbers, first: Numbers) -> bool:
         """Whether the voltage went the way of the current, by no more than 0.1 ohm explains."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import replace
 
 from juntek.reading import Identity, Reading, Settings
@@ -185,14 +186,27 @@ ENOUGH = 5
 class OrderWatch:
     """Watches which order of voltage and current the latest readings speak for: that of the table, or the other one."""
 
-    __slots__ = ("_capacity", "_direction", "_first", "_fitting", "_second", "_time", "_verdicts")
+    __slots__ = (
+        "_capacity",
+        "_direction",
+        "_first",
+        "_fitting",
+        "_run_time",
+        "_second",
+        "_time",
+        "_verdicts",
+        "_voltages",
+    )
 
     def __init__(self, layout: Layout) -> None:
         self._first, self._second = layout.place("voltage"), layout.place("current")
         self._capacity, self._direction = layout.place("remaining_capacity"), layout.place("direction")
         self._time = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
-        self._verdicts: deque[bool] = deque(maxlen=2 * ENOUGH)
-        """Of the latest readings that can tell: whether they speak for the order of the table."""
+        self._run_time = next((row.index - 2 for row in layout.rows if row.kind == "counter" and row.scale == 1), None)
+        self._verdicts: deque[tuple[bool, tuple[int, ...]]] = deque(maxlen=2 * ENOUGH)
+        """Of the latest readings that can tell: whether they speak for the order of the table, and their numbers."""
+        self._voltages: deque[int] = deque(maxlen=2 * ENOUGH)
+        """What would be the voltage in the other order."""
         self._fitting = 0
 
     @property
@@ -207,12 +221,30 @@ class OrderWatch:
         left is not to be relied on here.
         """
         voltage, current, capacity = numbers[self._first], numbers[self._second], numbers[self._capacity]
+        self._voltages.append(current)
         minutes = numbers[self._time] if self._time is not None and not numbers[self._direction] else 0
         if 10 <= minutes <= 60_000 and abs(voltage - current) >= max(voltage, current) // 5:
             fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
             self._fitting += fits and not fits_other
-            self._verdicts.append(fits or not fits_other)
-        return len(self._verdicts) >= ENOUGH and not any(self._verdicts)
+            self._verdicts.append((fits or not fits_other, numbers))
+        if len(self._verdicts) < ENOUGH or self._run_time is None or any(right for right, _ in self._verdicts):
+            return False
+        return self._has_flowed([seen for _, seen in self._verdicts], self._run_time)
+
+    def _has_flowed(self, seen: list[tuple[int, ...]], run_time: int) -> bool:
+        """Whether the other order fits what flowed, and what would be the voltage in it moves as little as one.
+
+        A time left that is late, averaged or stands still may fit the voltage for long.
+        """
+        currents = [numbers[self._first] for numbers in seen]
+        if _spread(self._voltages) > max(0.1, _spread(currents)):
+            return False
+        flowed = sum(currents) / len(seen) * (seen[-1][run_time] - seen[0][run_time]) / 360
+        return flowed >= 10 and abs(seen[0][self._capacity] - seen[-1][self._capacity] - flowed) <= 2 + flowed / 10
+
+
+def _spread(numbers: Collection[int]) -> float:
+    return (max(numbers) - min(numbers)) / max(*numbers, 1)
 
 
 def _fits(capacity: int, current: int, minutes: int) -> bool:

@@ -31,11 +31,11 @@ it."""
 FIRST = 10
 """Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
 
+CAREFUL = 0.03
+"""Share from which on a voltage that moves alone is not believed."""
+
 DOUBTFUL = 0.004
 """Share from which on one that looks like damage needs something that speaks for it."""
-
-CLEAN = 10.0
-"""How many times further a number may move where no frame was rejected."""
 
 UNVERIFIED_AGREEMENTS = 3
 """Frames that must agree where their checksum field says: not verified."""
@@ -90,13 +90,15 @@ class Held:
 class Validator:
     """The memory of one meter's frames, as raw numbers of one layout; `read` makes a reading of a believed one."""
 
-    __slots__ = ("_held", "_last", "_last_time", "_noise", "_read", "_rules")
+    __slots__ = ("_before", "_held", "_last", "_last_time", "_noise", "_read", "_rules")
 
     def __init__(self, layout: Layout, noise: Noise, read: Callable[[Frame, float | None], Reading | Garbage]) -> None:
         self._rules = Rules(layout)
         self._noise = noise
         self._read = read
         self._last: Numbers | None = None
+        self._before: Numbers | None = None
+        """The frame before the last one."""
         self._last_time: float | None = None
         self._held: list[Held] = []
 
@@ -115,7 +117,7 @@ class Validator:
         changes = list(map(sub, numbers, last))
         rules = self._rules
         if all(map(le, changes, rules.highs)) and all(map(le, rules.lows, changes)):
-            self._last, self._last_time = numbers, time
+            self._before, self._last, self._last_time = last, numbers, time
             return True
         return False
 
@@ -143,7 +145,7 @@ class Validator:
             return
         if self._last is not None:
             self._rules.pace = self._rules.gap(self._last, held.numbers, self._last_time, held.time)
-        self._last, self._last_time = held.numbers, held.time
+        self._before, self._last, self._last_time = self._last, held.numbers, held.time
         held.event = self._read(held.frame, held.time)
 
     def _is_likely(self, held: Held) -> bool:
@@ -171,14 +173,14 @@ class Validator:
         last, rules = self._last, self._rules
         if last is None:
             return self._count_agreeing(first, others, 2) if share else True
-        gap = rules.gap(last, first.numbers, self._last_time, first.time)
-        surprise = rules.jump(last, first.numbers, gap if share else CLEAN * gap)
+        gap = rules.gap(last, first.numbers, self._last_time, first.time, clean=not share)
+        surprise = rules.jump(last, first.numbers, gap, clean=not share)
         if surprise is None and (not share or rules.is_quiet(last, first.numbers, gap)):
             return True
         first.doubt = _doubt(surprise or rules.current_row, last, first.numbers)
         if surprise is None:
             return self._judge_load(last, first, others, share) if others else None
-        return self._judge_jump(last, first, others, 2 if share < NOISY else 3)
+        return self._judge_jump(surprise, last, first, others, 2 if share < NOISY else 3)
 
     def _follows_last(self, held: Held) -> bool:
         return self._last is not None and self._agree(self._last, self._last_time, held)
@@ -215,16 +217,24 @@ class Validator:
             rules.seconds(last, first.numbers, self._last_time, first.time),
             rules.seconds(first.numbers, after.numbers, first.time, after.time),
         )
+        if share >= CAREFUL and rules.gives_way_alone(self._before or last, last, first.numbers):
+            return False
         looks_damaged = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
         is_suspect = share >= DOUBTFUL and (looks_damaged or not gaps[0])
         return not (is_suspect or share >= NOISY) or rules.bears_out(last, first.numbers, after.numbers, gaps)
 
-    def _judge_jump(self, last: Numbers, first: Held, others: Sequence[Held], agreements: int) -> bool | None:
-        """Judge a frame in which something jumped: the next ones follow from it, or from what was before it."""
+    def _judge_jump(
+        self, row: Field, last: Numbers, first: Held, others: Sequence[Held], agreements: int
+    ) -> bool | None:
+        """Judge a frame in which a row jumped: the next ones follow from it, or from what was before it.
+
+        They may follow from both where a strong load came and went between two frames: then it counts where it stays.
+        """
         if others:
-            after = others[-1]
+            after, place = others[-1], row.index - 2
             gap = self._rules.gap(last, after.numbers, self._last_time, after.time)
-            if self._rules.jump(last, after.numbers, gap) is None:
+            ways = [abs(after.numbers[place] - numbers[place]) for numbers in (first.numbers, last)]
+            if 2 * ways[0] >= ways[1] and self._rules.jump(last, after.numbers, gap) is None:
                 return False
         return self._count_agreeing(first, others, agreements)
 
