@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
@@ -80,7 +81,7 @@ class Told:
 
         wanted = heard() + count
         while (before := heard()) < wanted:
-            await until(lambda before=before: heard() > before)
+            await until(partial(lambda before: heard() > before, before))
 
     async def mode(self, mode: str) -> None:
         """Wait until the line is in this mode."""
