@@ -14,7 +14,6 @@ import pytest
 from juntek import LinkError, Options, Reading
 from juntek.exchange import Command, Heard, Query
 from juntek.meter import Line, MeterOptions
-from juntek.meter.language import Event
 from links.peers import tcp_peer
 from meter.served import IMPATIENT, Told, until
 
@@ -33,7 +32,7 @@ class Binary:
     def ask(self, query: Query, address: int) -> bytes:
         return bytes((0x5A, address, ord(query[0])))
 
-    def feed(self, data: bytes, time: float | None, hear: Callable[[Heard], None]) -> list[Event]:
+    def feed(self, data: bytes, time: float | None, hear: Callable[[Heard], None]) -> list[Reading]:
         data = self._rest + data
         count = len(data) // FRAME.size
         self._rest = data[count * FRAME.size :]
@@ -42,7 +41,7 @@ class Binary:
             hear(Heard("reply", "reading", part[1], part))
         return [self._read(part, time) for part in parts]
 
-    def finish(self, time: float | None) -> list[Event]:  # noqa: ARG002 - the seam's
+    def finish(self, time: float | None) -> list[Reading]:  # noqa: ARG002 - the seam's
         return []
 
     def wants(self, address: int) -> frozenset[Query]:  # noqa: ARG002 - the seam's

@@ -23,11 +23,11 @@ from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_
 from juntek.cli.formats import Format
 from juntek.cli.stopping import quiet_pipe
 from juntek.errors import RequestError, counted
+from juntek.exchange import Options
 from juntek.importing import explain_nothing, read_log
 from juntek.option import list_choices
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
 
 if TYPE_CHECKING:
     from juntek.history.queries import HistoryReader

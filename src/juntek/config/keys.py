@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 from juntek.battery.estimate import BatteryOptions
 from juntek.config.places import Place
 from juntek.errors import LinkError
+from juntek.exchange import IDLE_CURRENT
 from juntek.links import check_link
 from juntek.meter import Mode
 from juntek.names import slug
 from juntek.option import Option, check_options, find_close, keys_of
 from juntek.outputs import find_outputs
-from juntek.rs485.decode import IDLE_CURRENT
 from juntek.rs485.family import find_models
 
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -13,9 +13,8 @@ from typing import Any
 
 from juntek.backoff import Backoff, end_if_cancelled
 from juntek.errors import LinkError, LinkLostError, RequestError
-from juntek.exchange import Chunk, Heard
+from juntek.exchange import Chunk, Decoder, Heard, Language
 from juntek.links import Link, open_link
-from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode, Timing
 from juntek.meter.writer import identify, write
@@ -211,7 +210,7 @@ class Line:
                 self._tap(chunk)
             self._take(decoder.feed(chunk.data, time, hear))
 
-    def _take(self, events: Sequence[Event]) -> None:
+    def _take(self, events: Sequence[object]) -> None:
         now = asyncio.get_running_loop().time()
         for event in events:
             if isinstance(event, Reading):

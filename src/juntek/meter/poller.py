@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from juntek.errors import LinkLostError, RequestError
-from juntek.exchange import Heard, Query
+from juntek.exchange import Decoder, Heard, Query
 from juntek.links import Link
-from juntek.meter.language import Decoder
 from juntek.meter.state import Timing
 from juntek.update import Mode as Activity
 

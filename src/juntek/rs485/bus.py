@@ -11,9 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from juntek.errors import RequestError
-from juntek.exchange import Command, Heard, Query
+from juntek.exchange import Command, Heard, Options, Query
 from juntek.rs485.command import act, set_value
-from juntek.rs485.decode import Options
 from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, Garbage, encode
 from juntek.rs485.station import Event, Station

@@ -6,8 +6,9 @@ from collections import Counter, deque
 from collections.abc import Collection
 from dataclasses import replace
 
+from juntek.exchange import Options
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.decode import Options, ReadingDecoder, decode_identity, decode_settings, models_for
+from juntek.rs485.decode import ReadingDecoder, decode_identity, decode_settings, models_for
 from juntek.rs485.family import Layout, Model
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.validation import NOISY, Held, Noise, Validator
