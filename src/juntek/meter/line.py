@@ -18,10 +18,10 @@ from juntek.links import Link, open_link
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode, Timing
 from juntek.meter.writer import identify, write
+from juntek.names import hide_secrets
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Bus
 from juntek.rs485.framing import Garbage
-from juntek.secret import hide_secrets
 from juntek.update import Mode as Activity
 from juntek.update import Outcome, Update
 
