@@ -23,11 +23,11 @@ from juntek.cli.arguments import Capacity, ConfigFile, DatabaseFile, address_num
 from juntek.cli.formats import Format
 from juntek.cli.running import quiet_pipe
 from juntek.errors import RequestError, counted
+from juntek.exchange import Options
 from juntek.history.queries import HistoryReader
 from juntek.importing import explain_nothing, read_log
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
 
 KEYS = (
     "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",
