@@ -385,6 +385,43 @@ async def test_an_entity_that_is_no_more_is_removed_once_the_settings_are_known(
     assert all("/set_" in name for name in removed)
 
 
+async def test_a_component_that_is_no_more_is_told_without_anything_but_its_platform(mosquitto: Mosquitto) -> None:
+    async with sink(mosquitto, allow_control=("settings",)) as handle:
+        await handle(kg_update())
+    for expected in ({"platform": "number"}, None):
+        async with record(mosquitto) as recorder, sink(mosquitto, timing=replace(HURRY, settle=0.0)) as handle:
+            await next_on(recorder, GATEWAY, "online")
+            since = len(recorder.messages)
+            await handle(kg_update(settings=None))
+            first = (await next_on(recorder, CONFIG, since=since))["components"]
+            assert first.get("set_nominal_capacity") is None
+            await handle(kg_update())
+            if expected:
+                await count_on(recorder, CONFIG, 3)
+            await next_on(recorder, SETTINGS, since=since)
+        last = recorder.on(CONFIG)[-1].json()["components"]
+        assert last.get("set_nominal_capacity") == expected
+        assert {key for key, component in last.items() if len(component) > 1} == first.keys()
+
+
+NONSENSE = [
+    b"{",
+    b"[]",
+    b"{}",
+    b'{"components": 1}',
+    b'{"components": {"a": 1, "b": [1, 2], "c": {"platform": [], "d": 1}}}',
+]
+
+
+@pytest.mark.parametrize("message", NONSENSE)
+async def test_discovery_that_makes_no_sense_is_written_over(mosquitto: Mosquitto, message: bytes) -> None:
+    async with record(mosquitto) as recorder:
+        await recorder.publish(CONFIG, message, retain=True)
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await recorder.wait_for(lambda found: found.topic == CONFIG and b"voltage" in found.payload)
+
+
 async def test_entities_are_announced_again_after_a_birth(mosquitto: Mosquitto) -> None:
     topic = "homeassistant/sensor/juntek_house/voltage/config"
     async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
