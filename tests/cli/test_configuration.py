@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cli.program import PATIENCE, Ended, environment, run, simulator
 from juntek.cli import app
-from juntek.cli.run import FLAGS, read_arguments
+from juntek.cli.running import FLAGS, read_arguments
 from juntek.config import load
 from juntek.extras import install_line
 from servers.mosquitto import Mosquitto

@@ -13,10 +13,10 @@ import pytest
 
 from cli.program import PATIENCE, environment, run
 from history.made import START, readings
+from juntek.files import hold, lock_of
 from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
-from juntek.lock import hold, lock_of
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics

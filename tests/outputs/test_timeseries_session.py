@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from juntek.lock import hold, lock_of
+from juntek.files import hold, lock_of
 from juntek.outputs import timeseries
 from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.update import Health, Update

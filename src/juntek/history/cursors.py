@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from juntek.history import Database
-from juntek.history.connections import Connections
 from juntek.history.fields import times_of
-from juntek.history.queries import HistoryReader
+from juntek.history.queries import Connections, HistoryReader
 
 _NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
 _UPDATE = (

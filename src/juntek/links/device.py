@@ -14,7 +14,7 @@ from juntek.links import Link
 from juntek.links.bridge import describe
 from juntek.links.serial_library import DescriptorTransport, serialx
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets
 
 try:
     import grp

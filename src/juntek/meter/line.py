@@ -17,10 +17,10 @@ from juntek.links import Link, open_link
 from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode, Timing
+from juntek.names import hide_secrets
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Rs485
 from juntek.rs485.framing import Garbage
-from juntek.secret import hide_secrets
 from juntek.update import Mode as Activity
 from juntek.update import Outcome, Update
 

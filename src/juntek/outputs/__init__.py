@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from juntek.control import Send
-from juntek.discovery import find_modules
 from juntek.errors import JuntekError, RequestError
+from juntek.extras import find_modules
 from juntek.samples import nothing_of
 from juntek.update import HistoryState, LatestUpdates, Outcome, Update
 

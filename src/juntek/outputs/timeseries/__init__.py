@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from juntek.errors import ConfigurationError
+from juntek.names import hide_secrets
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from juntek.errors import ConfigurationError, JuntekError
+from juntek.files import hold, lock_of
 from juntek.history.cursors import Cursors
-from juntek.lock import hold, lock_of
 from juntek.outputs import SinkHealth, run_beside, take_nothing
 from juntek.outputs.timeseries.delivery import BATCH, open_delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
