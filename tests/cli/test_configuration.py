@@ -123,7 +123,7 @@ def test_check_names_everything_that_is_not_installed_in_one_sentence(tmp_path: 
 @pytest.mark.parametrize(
     ("section", "library"),
     [
-        ("[mqtt]", "aiomqtt"),
+        ("[mqtt]", "paho"),
         ("[metrics]", "prometheus_client"),
         ("[web]", "starlette"),
         ('[[timeseries]]\nurl = "http://127.0.0.1:9/write"', "httpx"),

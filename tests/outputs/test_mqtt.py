@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
 from juntek.errors import ConfigurationError
-from juntek.outputs.mqtt.mqtt_connection import write_when_ready
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_reading, kh_update, listening
 from servers.recorder import record
@@ -348,6 +344,42 @@ async def test_each_entity_has_its_own_message_where_that_is_asked_for(mosquitto
     assert voltage["availability"] == device["availability"]
 
 
+async def test_the_older_form_goes_where_it_is_asked_for_no_more(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/sensor/juntek_house/voltage/config"
+    async with sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update())
+    async with record(mosquitto) as recorder:
+        await recorder.publish("homeassistant/sensor/other/voltage/config", "{}", retain=True)
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await next_on(recorder, CONFIG)
+            await next_on(recorder, topic, "")
+    topics = [message.topic for message in recorder.messages]
+    assert len(topics) - 1 - topics[::-1].index(topic) < topics.index(CONFIG), "it goes before the other comes"
+    async with record(mosquitto) as late:
+        await next_on(late, CONFIG)
+        await next_on(late, "homeassistant/sensor/other/voltage/config")
+        assert not [one for one in late.messages if one.topic.startswith("homeassistant/sensor/juntek_house/")]
+
+
+async def test_an_entity_that_is_no_more_is_removed_once_the_settings_are_known(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/number/juntek_house/set_nominal_capacity/config"
+    async with (
+        record(mosquitto) as recorder,
+        sink(mosquitto, discovery="entity", allow_control=("settings",)) as handle,
+    ):
+        await handle(kg_update())
+        await next_on(recorder, topic)
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update(settings=None))
+        await next_on(recorder, AVAILABILITY, "online")
+        await handle(kg_update())
+        await next_on(recorder, topic, "")
+    removed = {message.topic for message in recorder.messages if message.topic.endswith("/config") and not message.text}
+    assert removed
+    assert all("/set_" in name for name in removed)
+
+
 async def test_entities_are_announced_again_after_a_birth(mosquitto: Mosquitto) -> None:
     topic = "homeassistant/sensor/juntek_house/voltage/config"
     async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
@@ -417,15 +449,3 @@ async def test_second_meter_of_a_model_does_not_mix_with_the_first(mosquitto: Mo
         await recorder.wait_for(lambda message: message.text == "13.1")
         assert await next_on(recorder, "juntek/kg140f_juntek_boat/voltage/state") == "26.0"
     assert {message.text for message in recorder.on("juntek/kg140f/voltage/state")} == {"13.0", "13.1"}
-
-
-async def test_a_socket_that_is_closed_before_it_is_written_to_leaves_nothing_in_the_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    client = Client(CallbackAPIVersion.VERSION2)
-    ours, theirs = socket.socketpair()
-    write_when_ready(asyncio.get_running_loop())(client, None, ours)
-    ours.close()
-    theirs.close()
-    await asyncio.sleep(0.01)
-    assert not caplog.records

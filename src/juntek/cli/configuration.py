@@ -178,12 +178,9 @@ async def try_all(configuration: Configuration) -> list[Trial]:
 
 async def log_in(options: MqttOptions) -> None:
     """Log in at the broker, beside a gateway that may run. Raises BrokerError or ConfigurationError."""
-    import aiomqtt  # noqa: PLC0415 - only where there is a broker to try
+    from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415 - only where there is a broker to try
 
-    from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415
-
-    will = aiomqtt.Will(f"{options.base_topic}/check", "")
-    async with connect(replace(options, client_id=f"juntek_check_{os.getpid()}"), will, TIMING):
+    async with connect(replace(options, client_id=f"juntek_check_{os.getpid()}"), TIMING):
         pass
 
 

@@ -184,12 +184,10 @@ def decode(
     with _open(file) as source, quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
         status = os.fstat(source.fileno())
-        times.until = status.st_mtime
         recording = Recording(times, ends=(is_file := stat.S_ISREG(status.st_mode)))
-        for piece in pieces_all_over(source.fileno(), status.st_size) if is_file else ():
-            times.look_ahead(piece)
-        for block in _read_blocks(file, source.fileno()):
-            for chunk, events in listen(bus, _read_chunks(file, block, recording)):
+        times.prepare(status.st_mtime, pieces_all_over(source.fileno(), status.st_size) if is_file else ())
+        for chunks in _read(file, source.fileno(), recording):
+            for chunk, events in listen(bus, chunks):
                 writer.add(events, chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
@@ -202,14 +200,6 @@ def decode(
         typer.echo(writer.summary(), err=True)
 
 
-def _read_chunks(file: str, block: bytes, recording: Recording) -> list[Chunk]:
-    """Return what the next bytes say; an empty block is the end."""
-    try:
-        return recording.feed(block) if block else recording.finish()
-    except DamagedError as error:
-        raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
-
-
 def _open(file: str) -> AbstractContextManager[BinaryIO]:
     if file == "-":
         return nullcontext(sys.stdin.buffer)
@@ -219,12 +209,11 @@ def _open(file: str) -> AbstractContextManager[BinaryIO]:
         raise RequestError(f"{file} {explain_unreadable(error)}") from None
 
 
-def _read_blocks(file: str, descriptor: int) -> Iterator[bytes]:
-    """Give the bytes as they come, and an empty block at the end."""
-    block = b"more"
-    while block:
-        try:
-            block = os.read(descriptor, BLOCK)
-        except OSError as error:
-            raise RequestError(f"{file} {explain_unreadable(error)}") from None
-        yield block
+def _read(file: str, descriptor: int, recording: Recording) -> Iterator[list[Chunk]]:
+    """Yield the chunks of the bytes as they come."""
+    try:
+        yield from recording.read(iter(lambda: os.read(descriptor, BLOCK), b""))
+    except DamagedError as error:
+        raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
+    except OSError as error:
+        raise RequestError(f"{file} {explain_unreadable(error)}") from None

@@ -236,18 +236,17 @@ def _answers(port: int) -> bool:
 
 async def _watch_broker(options: MqttOptions, screen: Screen) -> None:
     """Subscribe as any other program would, and show what comes."""
-    from aiomqtt import MqttError, Will  # noqa: PLC0415 - an extra
-
-    from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415 - as above
+    from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415 - an extra
 
     guest = replace(options, client_id=f"juntek_demo_{os.getpid()}")
     while True:
-        with suppress(MqttError, JuntekError):
-            async with connect(guest, Will(f"{BASE_TOPIC}/screen", ""), TIMING) as client:
-                await client.subscribe(f"{BASE_TOPIC}/#")
-                await client.subscribe(f"{options.discovery_prefix}/device/+/config")
-                async for message in client.messages:
-                    screen.receive(str(message.topic), bytes(message.payload))
+        with suppress(JuntekError):
+            async with connect(guest, TIMING) as connection:
+                await connection.subscribe(f"{BASE_TOPIC}/#")
+                await connection.subscribe(f"{options.discovery_prefix}/device/+/config")
+                while True:
+                    topic, payload, _ = await connection.messages.get()
+                    screen.receive(topic, payload)
         await asyncio.sleep(1.0)
 
 

@@ -7,6 +7,7 @@ discovery message are those of the oldest Home Assistant that we answer for: one
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _OWN_KEYS = ("key", "template", "source", "attributes", "sets")
 
