@@ -10,27 +10,24 @@ from itertools import chain
 from json import dumps
 from math import isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from juntek.battery.estimate import BatteryOptions, Estimator
-from juntek.battery.estimate.chemistry import CHEMISTRIES
+from juntek.battery.estimate.chemistry import ChemistryName
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.recording import listen
 from juntek.capture.times import LineTimes
-from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_history
+from juntek.cli.arguments import Capacity, ConfigFile, DatabaseFile, address_number, open_history, refuse_unknown
 from juntek.cli.formats import Format
-from juntek.cli.stopping import quiet_pipe
+from juntek.cli.running import quiet_pipe
 from juntek.errors import RequestError, counted
+from juntek.exchange import Options
+from juntek.history.queries import HistoryReader
 from juntek.importing import explain_nothing, read_log
-from juntek.option import list_choices
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
-
-if TYPE_CHECKING:
-    from juntek.history.queries import HistoryReader
 
 KEYS = (
     "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",
@@ -45,22 +42,16 @@ MOST_VOLTS, MOST_AMPERES = 1000.0, 10_000.0
 _SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
 
 
-def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def estimate(
     file: Annotated[Path | None, typer.Argument(metavar="FILE|-", help="A recording with times.")] = None,
-    chemistry: Annotated[
-        str | None, typer.Option("--chemistry", metavar="WORD", help=f"{', '.join(CHEMISTRIES)}.")
-    ] = None,
-    cells: Annotated[int | None, typer.Option("--cells", min=1, max=400, metavar="N", help="In series.")] = None,
-    capacity: Annotated[
-        float | None,
-        typer.Option("--nominal-capacity", min=0.1, max=100_000, metavar="AH", help="What the meter is set to."),
-    ] = None,
+    chemistry: Annotated[ChemistryName | None, typer.Option(help="Of its cells.")] = None,
+    cells: Annotated[int | None, typer.Option(min=1, max=400, metavar="N", help="In series.")] = None,
+    nominal_capacity: Capacity = None,
     address: Annotated[
-        int | None,
-        typer.Option("--address", parser=address_number, metavar="N", help="Default: the first that is heard."),
+        int | None, typer.Option(parser=address_number, metavar="N", help="Default: the first that is heard.")
     ] = None,
     history: Annotated[
-        str | None, typer.Option("--history", metavar="METER", help="Take the minutes of this meter in the history.")
+        str | None, typer.Option(metavar="METER", help="Take the minutes of this meter in the history.")
     ] = None,
     chosen: Annotated[Format, typer.Option("--format", help="json has one object a line.")] = Format.JSON,
     database: DatabaseFile = None,
@@ -70,17 +61,15 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Chemistry and cells are guessed from the voltage where they are not given.
     """
-    if chemistry is not None and chemistry not in CHEMISTRIES:
-        raise RequestError(f'There is no chemistry "{chemistry}"; there are {list_choices(list(CHEMISTRIES))}.')
     if (file is None) == (history is None):
         raise RequestError("Give either a recording or --history with the name of a meter.")
-    estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))  # type: ignore[arg-type]  # looked at above
+    estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))
     with quiet_pipe():
         if file is not None:
-            count = _write(estimator, _read_file(file, address, capacity, estimator.hear), chosen)
+            count = _write(estimator, _read_file(file, address, nominal_capacity, estimator.hear), chosen)
         else:
             with open_history(database, config) as reader:
-                count = _write(estimator, _read_history(reader, history or "", capacity), chosen)
+                count = _write(estimator, _read_history(reader, history or "", nominal_capacity), chosen)
     if count == 0 and address is not None:
         raise RequestError(f"There is no reading of address {address} with a time in it; juntek decode shows what is.")
     if count == 0:
@@ -118,13 +107,9 @@ def _last_of(bus: Bus) -> Iterator[Event]:
 
 def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:
     """Yield a reading for each minute of a history."""
-    span = reader.span(meter)
-    if span is None:
-        known = ", ".join(reader.meters())
-        there = f"there is one of {known}" if known else "the database has no readings yet"
-        raise RequestError(f'There is no history of a meter "{meter}"; {there}.')
-    start = span[0]
-    while start <= span[1]:
+    refuse_unknown(reader, [meter])
+    start, last = reader.span(meter) or (0.0, -1.0)
+    while start <= last:
         end = start + DAY
         series = reader.series(meter, _SERIES, start, end, MINUTES + 2)
         columns = [series.columns[key].last or series.columns[key].average for key in _SERIES]
