@@ -41,6 +41,7 @@ class _Job:
     command: Command
     obeyed: Callable[[float], bool | None]
     outcome: asyncio.Future[bool | None]
+    begun: bool = False
 
 
 class Writer:
@@ -62,10 +63,11 @@ class Writer:
         return await outcome
 
     def close(self) -> None:
-        """Give up what waits for its turn: the link is lost."""
+        """Give up what waits for its turn, or for what becomes of it: the link is lost."""
         for job in self._jobs:
+            when = "while the command was written" if job.begun else "before the command had its turn"
             if not job.outcome.done():
-                job.outcome.set_exception(LinkLostError("The link was lost before the command had its turn."))
+                job.outcome.set_exception(LinkLostError(f"The link was lost {when}."))
         self._jobs.clear()
 
     async def do_next(self) -> None:
@@ -74,6 +76,7 @@ class Writer:
         obeyed: bool | None = None
         refusal: RequestError | None = None
         if not job.outcome.done():
+            job.begun = True
             try:
                 obeyed = await (self._write(job) if job.command.moves_to is None else self._move(job))
             except RequestError as error:
