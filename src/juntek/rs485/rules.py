@@ -21,6 +21,9 @@ LONGEST_GAP = 3600.0
 LONGEST_TOLD = 60_000
 """Minutes up to which a time left fits into 16 bits for certain."""
 
+OFTEN = 0.6
+"""Share of the steps at which the voltage gave way as usual, from which on it is not one that is measured late."""
+
 CLEAN = 10.0
 """How many times further a number may move where no frame was rejected."""
 
@@ -207,7 +210,7 @@ class Rules:
             return self._is_whole(last, first)
         return moved
 
-    def contradicts(self, last: Numbers, first: Numbers) -> bool:
+    def contradicts(self, last: Numbers, first: Numbers, *, fitting: float = 0.9) -> bool:
         """Whether the voltage speaks against a load: it does not give way as it always does at this battery.
 
         That of a meter which measures it earlier than the current, or of a battery that hardly gives way, says nothing.
@@ -215,12 +218,14 @@ class Rules:
         push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
         low, high = sorted((0.4 * self._resistance * push, 2.5 * self._resistance * push))
         slack = self.highs[self._voltage] / 2
-        return self._fitting >= 0.9 and not low - slack <= rise <= high + slack
+        return self._fitting >= fitting and not low - slack <= rise <= high + slack
 
     def gives_way_alone(self, before: Numbers, last: Numbers, first: Numbers) -> bool:
         """Whether the voltage moved without a load: neither now nor just before, as where it is measured late."""
         currents = [self.signed(numbers) for numbers in (before, last, first)]
-        push = max(abs(currents[2] - currents[1]), abs(currents[1] - currents[0]), abs(currents[2] - currents[0]))
+        push = abs(currents[2] - currents[1])
+        if self._fitting < OFTEN:
+            push = max(push, abs(currents[1] - currents[0]), abs(currents[2] - currents[0]))
         return abs(first[self._voltage] - last[self._voltage]) > 2 * self.highs[self._voltage] + push / 10
 
     def learn(self, before: Numbers, after: Numbers) -> None:

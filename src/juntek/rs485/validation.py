@@ -21,7 +21,7 @@ from typing import Literal
 from juntek.reading import Reading
 from juntek.rs485.family import Field, Layout
 from juntek.rs485.framing import Frame, Garbage
-from juntek.rs485.rules import Numbers, Rules
+from juntek.rs485.rules import OFTEN, Numbers, Rules
 
 Verdict = Literal["believed", "rejected"]
 
@@ -231,10 +231,10 @@ class Validator:
             rules.seconds(last, first.numbers, self._last_time, first.time),
             rules.seconds(first.numbers, after.numbers, first.time, after.time),
         )
-        if rules.contradicts(last, first.numbers):
-            return "rejected"
         suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
         suspect = suspect or not gaps[0]
+        if rules.contradicts(last, first.numbers, fitting=OFTEN if suspect else 0.9):
+            return "rejected"
         if share >= CAREFUL and rules.gives_way_alone(self._before or last, last, first.numbers):
             return "rejected"
         if share >= (DOUBTFUL if suspect else CAREFUL) and not rules.bears_out(
