@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
@@ -75,12 +76,15 @@ class Told:
     async def more(self, count: int, address: int | None = None) -> None:
         """Wait for so many more readings, however slow the machine is; never long for the next one."""
 
-        def heard() -> int:
-            return len(self.of(address) if address else self.readings)
+        heard = self._count(address)
+        for number in range(heard + 1, heard + count + 1):
+            await until(partial(self._has, number, address))
 
-        wanted = heard() + count
-        while (before := heard()) < wanted:
-            await until(lambda before=before: heard() > before)
+    def _count(self, address: int | None) -> int:
+        return len(self.of(address) if address else self.readings)
+
+    def _has(self, number: int, address: int | None) -> bool:
+        return self._count(address) >= number
 
     async def mode(self, mode: str) -> None:
         """Wait until the line is in this mode."""

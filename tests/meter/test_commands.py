@@ -117,7 +117,8 @@ async def test_a_link_that_is_lost_while_a_command_is_written_is_not_told_as_one
 
         async def exchange(self, query: Query | None, address: int, line: bytes) -> Answer:
             del query, address, line
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.get_running_loop().create_future()
+            return "none"
 
     writer = Writer(Lost())
     command = Command("output", b":W10=1,2,1,", "dangerous")
