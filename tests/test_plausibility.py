@@ -72,6 +72,20 @@ def test_on_a_noisy_line_a_voltage_that_moves_without_a_current_is_not_shown(fam
     assert shown.raws == right
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_capacity_set_just_before_a_strong_load_costs_no_reading(family: str) -> None:
+    """The meter measures its voltage a second before its current, so that it moves without one."""
+    meter = Meter(family)
+    shown = settled(meter)
+    right = [meter.tick()]
+    meter.remaining *= 2
+    right.append(meter.reply())
+    meter.voltage = 40.0
+    right += [meter.tick() for _ in range(4)]
+    shown.feed_all(right)
+    assert shown.raws == right
+
+
 def test_a_charge_that_went_between_two_readings_and_stays_so_is_shown_on_a_noisy_line() -> None:
     """A thruster that ran for two seconds of three, while a display asks each three seconds."""
     meter = Meter(current=-6.0)

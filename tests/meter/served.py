@@ -75,7 +75,6 @@ class Told:
 
     async def more(self, count: int, address: int | None = None) -> None:
         """Wait for so many more readings, however slow the machine is; never long for the next one."""
-
         heard = self._count(address)
         for number in range(heard + 1, heard + count + 1):
             await until(partial(self._has, number, address))
