@@ -25,7 +25,7 @@ IMPATIENT = Timing(
 )  # fmt: skip
 """All waiting made short, in about the true proportions."""
 
-SPEAKERS = {"_Client": "program", "PtyPort": "program", "Answerer": "meter"}
+SPEAKERS = {"TcpPort": "program", "PtyPort": "program", "Answerer": "meter"}
 
 
 def open_files() -> list[str]:
@@ -112,7 +112,7 @@ class Wires:
 
     def _join_and_listen(self, hear: Callable[[bytes], None]) -> Callable[[bytes], None]:
         write = self._join(hear)
-        speaker = SPEAKERS.get(type(getattr(hear, "__self__", None)).__name__, "display")
+        speaker = SPEAKERS.get(hear.__qualname__.partition(".")[0], "display")
 
         def write_and_keep(data: bytes) -> None:
             self.said[speaker] += data

@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from juntek import LinkError, RequestError
-from juntek.exchange import Command, Query
 from juntek.meter import Line, MeterOptions, Mode
-from juntek.meter.writer import Answer, Writer
 from juntek.simulator import Display, Options
 from meter.served import IMPATIENT, Told, Wires, until
 
@@ -108,27 +106,3 @@ async def test_a_command_that_nobody_waits_for_any_more_is_not_written() -> None
         await told.more(5)
         assert await line.send(1, "protection_delay", 9) == "obeyed", "the line goes on"
     assert wires.said["program"].count(b":W") == 1
-
-
-async def test_a_link_that_is_lost_while_a_command_is_written_is_not_told_as_one_that_had_no_turn() -> None:
-    class Lost:
-        async def ask(self, query: Query, address: int) -> Answer:
-            raise NotImplementedError
-
-        async def exchange(self, query: Query | None, address: int, line: bytes) -> Answer:
-            del query, address, line
-            await asyncio.get_running_loop().create_future()
-            return "none"
-
-    writer = Writer(Lost())
-    command = Command("output", b":W10=1,2,1,", "dangerous")
-    sends = [asyncio.create_task(writer.send(1, command, lambda _: None)) for _ in range(2)]
-    await asyncio.sleep(0)
-    writing = asyncio.create_task(writer.do_next())
-    await asyncio.sleep(0)
-    writer.close()
-    first, second = await asyncio.gather(*sends, return_exceptions=True)
-    writing.cancel()
-    assert isinstance(first, LinkError)
-    assert isinstance(second, LinkError)
-    assert str(first) != str(second)

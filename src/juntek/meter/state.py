@@ -8,9 +8,8 @@ from typing import Literal
 
 from juntek.clock import Clock
 from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError, counted
-from juntek.exchange import Command, Query
+from juntek.exchange import Command, Options, Query
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.decode import Options
 from juntek.update import Health, Update
 
 Mode = Literal["auto", "listen", "poll"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from operator import sub
 
 from juntek.rs485.family import Field, Layout
@@ -18,12 +17,6 @@ SHORT_GAP = 30.0
 LONGEST_GAP = 3600.0
 """s of silence that widen what may have changed; more than that does not widen it further."""
 
-LONGEST_TOLD = 60_000
-"""Minutes up to which a time left fits into 16 bits for certain."""
-
-OFTEN = 0.6
-"""Share of the steps at which the voltage gave way as usual, from which on it is not one that is measured late."""
-
 CLEAN = 10.0
 """How many times further a number may move where no frame was rejected."""
 
@@ -37,9 +30,8 @@ class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_current", "_direction", "_echo", "_fitting", "_least", "_levels", "_limits", "_needed",
-        "_output", "_resistance", "_rows", "_run_time", "_stock", "_voltage", "current_row", "highs", "lows",
-        "nominal", "pace",
+        "_counters", "_current", "_direction", "_least", "_limits", "_needed", "_output", "_rows", "_run_time",
+        "_stock", "_voltage", "current_row", "highs", "lows", "pace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
@@ -49,11 +41,6 @@ class Rules:
         self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
         clocks = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale == 1]
         self._run_time = clocks[0] if clocks else None
-        self._echo = next((place for place, row in enumerate(layout.rows) if row.kind == "echo"), None)
-        self._levels: deque[int] = deque(maxlen=8)
-        """Currents of late, without sign, one for each switched load."""
-        self.nominal = 0.0
-        """0.001 Ah that the battery holds, 0 where unknown."""
         self.current_row = layout.rows[self._current]
         self.highs = [ANY if row.kind in ("free", "echo") else row.step for row in layout.rows]
         forward = ("counter", "clock")
@@ -62,8 +49,6 @@ class Rules:
         self._least = [row.low for row in layout.rows]
         self._output = layout.place("output_state")
         self._needed = {self._voltage, self._current, self._stock, self._direction, self._output}
-        self._resistance, self._fitting = 0.0, 0.0
-        """0.01 V per 0.01 A that the voltage gives way, and the share of the latest steps at which it did so."""
         self.pace = 1.0
         """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
 
@@ -196,72 +181,23 @@ class Rules:
         changes = (abs(after[place] - before[place]) + 3 for place in (self._current, self._voltage))
         return any(change >= MODULUS and change % MODULUS <= 6 for change in changes)
 
-    def bears_out(
-        self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float], *, strictly: bool
-    ) -> bool:
-        """Whether something speaks for a load that was switched in `first`.
-
-        Taken `strictly`, what flowed without it speaks against it, whatever the time left says.
-        """
-        if self._has_given_way(last, first):
-            return True
-        moved = self._has_moved(last, first, after, gaps)
-        if moved is None or not (moved or strictly):
-            return self._is_whole(last, first)
-        return moved
-
-    def contradicts(self, last: Numbers, first: Numbers, *, fitting: float = 0.9) -> bool:
-        """Whether the voltage speaks against a load: it does not give way as it always does at this battery.
-
-        That of a meter which measures it earlier than the current, or of a battery that hardly gives way, says nothing.
-        """
-        push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
-        low, high = sorted((0.4 * self._resistance * push, 2.5 * self._resistance * push))
-        slack = self.highs[self._voltage] / 2
-        return self._fitting >= fitting and not low - slack <= rise <= high + slack
+    def bears_out(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
+        """Whether something speaks for a load that was switched in `first`, or too little has moved to tell."""
+        return self._has_given_way(last, first) or self._has_moved(last, first, after, gaps)
 
     def gives_way_alone(self, before: Numbers, last: Numbers, first: Numbers) -> bool:
         """Whether the voltage moved without a load: neither now nor just before, as where it is measured late."""
         currents = [self.signed(numbers) for numbers in (before, last, first)]
-        push = abs(currents[2] - currents[1])
-        if self._fitting < OFTEN:
-            push = max(push, abs(currents[1] - currents[0]), abs(currents[2] - currents[0]))
+        push = max(abs(currents[2] - currents[1]), abs(currents[1] - currents[0]), abs(currents[2] - currents[0]))
         return abs(first[self._voltage] - last[self._voltage]) > 2 * self.highs[self._voltage] + push / 10
-
-    def learn(self, before: Numbers, after: Numbers) -> None:
-        """Remember from a believed step how the voltage gives way."""
-        push, rise = self.signed(after) - self.signed(before), after[self._voltage] - before[self._voltage]
-        self._levels.append(after[self._current])
-        if abs(push) < 200:
-            return
-        resistance, known = rise / push, self._resistance
-        if abs(known * push) >= 4 or abs(rise) >= 4:
-            self._fitting += ((0.5 * known <= resistance <= 2 * known) - self._fitting) / 16
-        self._resistance += (resistance - known) / 8
 
     def _has_given_way(self, last: Numbers, first: Numbers) -> bool:
         """Whether the voltage went the way of the current, by no more than 0.1 ohm explains."""
         push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
         return abs(rise) >= 2 and 0 < rise * push <= push * push / 10
 
-    def _is_whole(self, last: Numbers, first: Numbers) -> bool:
-        """Whether the time left was not hit along with a current, which the checksum would not see either.
-
-        It tells a current between those of lately then: many a meter is late, or tells an average.
-        """
-        if self._echo is None:
-            return False
-        minutes, changed = first[self._echo], first[self._echo] - last[self._echo]
-        if changed and (first[self._current] - last[self._current] + changed + 3) % MODULUS <= 6:
-            return False
-        rest = self.nominal - first[self._stock] if first[self._direction] else first[self._stock]
-        currents = [*self._levels, last[self._current], first[self._current]]
-        if rest <= 0 or rest * 6 > LONGEST_TOLD * min(currents):
-            return True  # it cannot be told, or does not fit into the number
-        return minutes > 0 and 0.95 * min(currents) - 10 <= rest * 6 / minutes <= 1.05 * max(currents) + 10
-
-    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool | None:
-        """Whether what has moved is what flows with `first`, and not what flows without it; None if it is too little.
+    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
+        """Whether what has moved is what flows with `first`, and not what flows without it, as far as that shows.
 
         A frame of the same moment as the one before has no other current.
         """
@@ -272,7 +208,7 @@ class Rules:
         with_it = (currents[0] + currents[1]) / 2 * gaps[0] + (currents[1] + currents[2]) / 2 * gaps[1]
         expected = with_it - without
         if abs(expected) < 2.5:  # 0.001 Ah
-            return None
+            return True
         return any(0.4 <= (moved - without) / expected <= 2.6 for moved in self._moved(last, after))
 
     def _moved(self, last: Numbers, after: Numbers) -> list[float]:
