@@ -49,7 +49,7 @@ def explain_no_connection(  # noqa: PLR0911 - one a cause
                 return _explain_certificate(cause, who, mend)
             case ssl.SSLError():
                 return f"{who} does not speak TLS there; {mend.tls}."
-            case socket.gaierror():
+            case socket.gaierror() | UnicodeError():
                 return f'{who} cannot be found, as the name "{host}" is not known; check {mend.host}.'
             case OSError() if _is_refused(cause):
                 return f"{who} is not there; start it, or check {mend.port}."

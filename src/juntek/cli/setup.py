@@ -13,28 +13,32 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
-from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.arguments import address_number, find_configuration
-from juntek.cli.find import ask_gateway, look_at, next_step
+from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName
+from juntek.cli.arguments import Capacity, address_number, find_configuration
+from juntek.cli.configuration import log_in, try_meters
+from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, split_host, write
-from juntek.cli.trying import log_in, try_meters
 from juntek.config import SYSTEM_FILE, Configuration, search_paths
 from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import refuse_orders_of_others
 from juntek.finding import Survey
+from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
-from juntek.secret import hide_secrets
 
 NEAR: Final = 0.5
 """s to see whether a broker listens on this computer."""
+
+
+Chemistry = Literal[ChemistryName, "none"]
+Page = Literal["network", "local", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Asker:
         return default if self.silent else bool(typer.confirm(question, default=default, err=True))
 
 
-def setup(  # noqa: PLR0913, PLR0917 - each is a question
+def setup(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Default: /etc/juntek/juntek.toml for root.")
     ] = None,
@@ -71,12 +75,8 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     address: Annotated[
         int | None, typer.Option(parser=address_number, metavar="N", help="Its address; default: found.")
     ] = None,
-    chemistry: Annotated[
-        str | None, typer.Option(metavar="WORD", help=f"{', '.join(CHEMISTRIES)}, or none; default: asked for.")
-    ] = None,
-    capacity: Annotated[
-        float | None, typer.Option(metavar="AH", min=0.001, help="Of the battery; default: as the meter is set.")
-    ] = None,
+    chemistry: Annotated[Chemistry | None, typer.Option(help="Of its cells; default: asked for.")] = None,
+    capacity: Capacity = None,
     broker: Annotated[
         str | None, typer.Option(metavar="HOST[:PORT]", help="Of MQTT, or none; default: one on this computer.")
     ] = None,
@@ -84,14 +84,12 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     password_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With the broker's password as its first line.")
     ] = None,
-    page: Annotated[
-        str | None, typer.Option(metavar="WORD", help="network, local or none: who may open the page; default: local.")
-    ] = None,
+    page: Annotated[Page | None, typer.Option(help="Who may open the page; default: local.")] = None,
     page_password_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With the page's password as its first line.")
     ] = None,
-    service: Annotated[bool, typer.Option(help="Install and start the service, where root runs this.")] = True,  # noqa: FBT002
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,  # noqa: FBT002
+    service: Annotated[bool, typer.Option(help="Install and start the service, where root runs this.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,
 ) -> None:
     """Set everything up: find the meter, write the configuration, try it, and start the gateway.
 
@@ -100,12 +98,13 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     asker = Asker(yes or not sys.stdin.isatty())
     path = (config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1])).expanduser()
     refuse_orders_of_others(path)
-    _check_words(name, chemistry, page)
+    if name:
+        _check_name(name)
     password, page_password = _first_line(password_file), _first_line(page_password_file)
     document, before = read(path)
     answers = asyncio.run(_find_meter(asker, before, link, address))
     answers.name = name or asker.text("What is the battery called?", answers.name)
-    _check_words(answers.name)
+    _check_name(answers.name)
     _ask_battery(asker, document, answers, chemistry)
     answers.capacity = capacity
     sinks = before.sinks if before is not None else {}
@@ -125,14 +124,10 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
 # Questions ---------------------------------------------------------------------------------------------------
 
 
-def _check_words(name: str | None, chemistry: str | None = None, page: str | None = None) -> None:
-    """Raise RequestError for an answer that cannot be, before anybody waits for a meter."""
-    if name and (problem := name_problem(name)):
+def _check_name(name: str) -> None:
+    """Raise RequestError for a name that cannot be, before anybody waits for a meter."""
+    if problem := name_problem(name):
         raise RequestError(f"--name {problem}")
-    if chemistry not in (*CHEMISTRIES, NONE, None):
-        raise RequestError(f"A battery is one of {', '.join(CHEMISTRIES)}, or none, not {chemistry}.")
-    if page not in ("network", "local", NONE, None):
-        raise RequestError(f"The page is for network, local or none, not {page}.")
 
 
 async def _find_meter(asker: Asker, before: Configuration | None, link: str | None, address: int | None) -> Answers:
@@ -161,7 +156,7 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
         raise NoReplyError(
             "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
         )
-    raise NoReplyError(f"No meter was found. Next: {next_step(surveys)}")
+    raise explain_none(surveys, f"No meter was found. Next: {next_step(surveys)}")
 
 
 def _other_configuration() -> Configuration | None:
@@ -204,7 +199,8 @@ def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: 
     chosen = chemistry or asker.text(
         f"What is the battery made of ({words}; none: keep the meter's percentage)?", known
     )
-    _check_words(None, chosen)
+    if chosen not in (*CHEMISTRIES, NONE):
+        raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
     answers.chemistry = chosen
 
 

@@ -12,18 +12,16 @@ from zoneinfo import ZoneInfo
 
 from juntek.battery.estimate import BatteryOptions
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
-from juntek.config.document import Document, Flag, read_document
+from juntek.config.document import Document, Flag, Place, read_document
 from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
-from juntek.config.places import Place
 from juntek.config.values import Values, read_values
 from juntek.errors import ConfigurationError
+from juntek.exchange import Options as DecodeOptions
 from juntek.files import explain_unreadable, is_open_to_all
 from juntek.meter.line import MeterOptions
-from juntek.names import slug
+from juntek.names import hide_secrets, slug
 from juntek.option import keys_of
 from juntek.outputs import Output, find_outputs
-from juntek.rs485.decode import Options as DecodeOptions
-from juntek.secret import hide_secrets
 
 T = TypeVar("T")
 

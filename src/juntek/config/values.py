@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from juntek.config.document import PREFIX, Document
+from juntek.config.document import PREFIX, Document, Place
 from juntek.config.keys import GatewayKeys, Table, find_tables, header_of, keys_at, name_of
-from juntek.config.places import Place
 from juntek.errors import ConfigurationError
-from juntek.option import Key, find_close, keys_of, list_choices, show
+from juntek.names import find_close, list_choices, show
+from juntek.option import Key, keys_of
 
 _KINDS: Mapping[Any, str] = {
     bool: "true or false",

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from juntek.history.queries import SERIES_KEYS
-from juntek.option import find_close
+from juntek.names import find_close
 from juntek.outputs.web.api_types import Date, Moment
 
 By = Literal["day", "month", "year"]
