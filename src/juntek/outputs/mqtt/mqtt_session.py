@@ -78,14 +78,14 @@ class Session:
         if options.discovery != "off":
             await subscribe(self._status)
         for meter in topics if options.discovery != "off" else ():
-            await subscribe(f"{options.discovery_prefix}/+/{meter.device}/+/config")
-            await subscribe(meter.config)
+            for topic in (f"{options.discovery_prefix}/+/{meter.device}/+/config", meter.config):
+                await subscribe(topic, qos=0)  # so that all there is comes before the broker confirms what follows
         for meter in topics:
             await self._publish(meter.availability, OFFLINE)
         await self._publish(self._gateway, ONLINE)
         await subscribe(f"{options.base_topic}/+/link")
         if self._setup.permission:
-            await subscribe(f"{options.base_topic}/+/set/+", commands=True)
+            await subscribe(f"{options.base_topic}/+/set/+", qos=0, commands=True)
         await self._connection.flush()
         await self._connection.messages.join()
 
@@ -117,7 +117,7 @@ class Session:
             for meter in list(self._meters.values()):
                 await meter.publish_discovery()
                 await meter.publish_link(older_than=timing.link if history == before else 0.0)
-                if meter.configs and meter.is_settled:
+                if meter.is_described:
                     for topic in self._leftovers.pop(meter.device, set()) - meter.configs:
                         await self._publish(topic, "")
             if self._connection.refusal:
