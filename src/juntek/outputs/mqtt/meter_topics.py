@@ -15,6 +15,7 @@ from juntek.outputs.mqtt import topic_layouts
 from juntek.outputs.mqtt.messages import (
     OFFLINE,
     ONLINE,
+    WRITES,
     Topics,
     discovery,
     encode,
@@ -147,7 +148,7 @@ class MeterTopics:
             controls=controls, page=context.page,
         )  # fmt: skip
         if self._options.discovery == "device":
-            told = {key: component["platform"] for key, component in message["components"].items()}
+            told = {key: part["platform"] for key, part in message["components"].items() if WRITES.fullmatch(key)}
             before = self._setup.platforms.setdefault(self.device, {})
             if is_settled:
                 # A component with nothing but its platform is removed; one that is only left out would stay.

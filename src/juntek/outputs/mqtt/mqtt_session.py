@@ -18,7 +18,7 @@ from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.outputs import run_beside
 from juntek.outputs.mqtt.broker_login import BrokerError
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, encode, platforms_in, topics_of
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, WRITES, encode, platforms_in, topics_of
 from juntek.outputs.mqtt.meter_topics import MeterTopics, Setup
 from juntek.outputs.mqtt.mqtt_commands import Commands
 from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, connect
@@ -63,7 +63,7 @@ class Session:
         self._sets = re.compile(rf"{re.escape(self._options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
         self._meters: dict[str, MeterTopics] = {}
         self._leftovers: defaultdict[str, set[str]] = defaultdict(set)
-        """Topics of single entities that an earlier run has left, by the device."""
+        """Topics of single entities that write, and that an earlier run has left, by the device."""
         self._answer_due: float | None = None
         """When a birth of Home Assistant is answered, by the loop's clock."""
 
@@ -143,7 +143,7 @@ class Session:
                     await self._publish(topic, "")
                 elif is_device:
                     self._setup.platforms[topic.split("/")[-2]] = platforms_in(payload)
-                else:
+                elif WRITES.fullmatch(topic.split("/")[-2]):
                     self._leftovers[topic.split("/")[-3]].add(topic)
             elif is_retained and topic.endswith("/link"):
                 await self._correct_retained(topic.split("/")[-2], payload)
