@@ -313,6 +313,14 @@ def test_rows_that_have_each_a_part_of_a_reading_are_joined() -> None:
     assert [(one.voltage, one.current) for one in readings] == [(52.65, -3)]
 
 
+def test_parts_of_two_meters_are_no_reading() -> None:
+    rows = "time,device,voltage,current\n2024-05-13 08:00:00,a,52.65,\n2024-05-13 08:00:00,b,,-3\n"
+    assert not [event for event in events(rows.encode()) if isinstance(event, Reading)]
+    (reading,) = events((rows + "2024-05-13 08:00:01,b,13.1,\n").encode())
+    assert isinstance(reading, Reading)
+    assert (reading.voltage, reading.current) == (13.1, -3)
+
+
 SPICE = [
     b"{",
     b"}",

@@ -65,8 +65,8 @@ class LogLines:
         self._number = 0
         self._series: Series | None = Series()
         """Of values that come one by one; None where there are frames."""
-        self._parts: dict[str, tuple[float, Value]] | None = {}
-        """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
+        self._parts: dict[str, dict[str, tuple[float, Value]]] | None = {}
+        """Of each meter, the last values of a table whose rows have a part of a reading, and when; None for another."""
         self._said_before: tuple[float, int] | None = None
         """The time of a line that said nothing else, and its number."""
         self._times_come_first: bool | None = None
@@ -120,11 +120,14 @@ class LogLines:
         if reading is not None:
             self._parts = None
         elif self._parts is not None and time is not None:
-            self._parts |= {key: (time, value) for key, value in values.items()}
-            near = {key: value for key, (at, value) in self._parts.items() if abs(time - at) <= _APART}
-            reading = make_reading(near, time)
+            whose = record.get("meter", "")
+            parts = {
+                key: (at, value) for key, (at, value) in self._parts.get(whose, {}).items() if abs(time - at) <= _APART
+            }
+            self._parts[whose] = parts | {key: (time, value) for key, value in values.items()}
+            reading = make_reading({key: value for key, (_, value) in self._parts[whose].items()}, time)
             for key in NEEDED if reading is not None else ():
-                del self._parts[key]  # each is of one reading only
+                del self._parts[whose][key]  # each is of one reading only
         return [] if reading is None else self._read_reading(reading, record)
 
     def read_record(self, record: Record) -> list[Chunk]:
