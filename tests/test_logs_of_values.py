@@ -38,6 +38,11 @@ TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = 
                    lambda at, v, i, q: f"{at:%d/%m/%Y %H:%M:%S};" + f"{v};{i};{q}".replace(".", ",")),
     "a direction without its name": ("time,voltage,current,status,remaining",
                                      lambda at, v, i, q: f"{at.isoformat()},{v},{abs(i)},Discharging,{q}"),
+    "thousands": ("time,voltage,current,Remaining (mAh)",
+                  lambda at, v, i, q: f'{at.isoformat()},{v},{i},"{q * 1000:,.0f}"'),
+    "thousands, German": ("Zeit;Spannung;Strom;Restkapazität [mAh]",
+                          lambda at, v, i, q: f"{at:%d.%m.%Y %H:%M:%S};" + f"{v};{i};".replace(".", ",")
+                          + f"{q * 1000:,.0f}".replace(",", ".")),
     "Chinese": ("时间,电压(V),电流\uff08A\uff09,剩余容量(Ah)",
                 lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
     "Italian": ("Data;Ora;Tensione (V);Corrente (A);Capacità residua (Ah)",
