@@ -30,6 +30,8 @@ ENOUGH = 250
 """Characters; what only says why it ends says fewer."""
 
 
+SIGNS = ("wire    house  :", "battery house", "battery boat", "juntek-demo/house/state", "juntek-demo/boat/state")
+
 Demo = Callable[..., str]
 
 
@@ -72,7 +74,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]]
     words = ("-c", BRIEF, "demo", "--duration", PATIENCE, "--port", free_port(), "--no-open")
     variables = {**os.environ, "TMPDIR": str(folder)}
     with printed.open("w") as file, started(sys.executable, *words, stdout=file, env=variables) as demo:
-        while "\n---" not in printed.read_text():
+        while not all(sign in printed.read_text() for sign in SIGNS):
             assert demo.poll() is None
             time.sleep(0.1)
         named = [line.partition(" with: ")[2] for line in printed.read_text().splitlines() if " with: " in line]
@@ -106,13 +108,7 @@ def test_the_demo_shows_both_wires_and_what_is_published(demo: tuple[str, dict[s
     shown, _ = demo
     assert "mosquitto_sub -h 127.0.0.1 -p " in shown
     assert "examples/subscribe.py" in shown
-    for sign in (
-        "wire    house  :",
-        "battery house",
-        "battery boat",
-        "juntek-demo/house/state",
-        "juntek-demo/boat/state",
-    ):
+    for sign in SIGNS:
         assert sign in shown
     assert " % " in shown
 

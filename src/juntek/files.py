@@ -47,10 +47,15 @@ def pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
         yield os.pread(descriptor, _PIECE, start).partition(b"\n")[2 if start else 0]
 
 
+def at_home(path: str | Path) -> Path:
+    """Return a path with its ~ as the folder of that user; as it is where there is no such user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib raises RuntimeError
+
+
 def read_bytes(path: Path, name: str) -> bytes:
     """Return what is in the file that a key `name` gives; raises ConfigurationError, which names both."""
     try:
-        return path.expanduser().read_bytes()
+        return at_home(path).read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{name} {path} {explain_unreadable(error)}") from None
 
@@ -73,7 +78,7 @@ def refuse_links_of_others(path: Path) -> None:
     """Raise ConfigurationError where root would follow a link that another user made."""
     if not _is_root():
         return
-    absolute = path.expanduser().absolute()
+    absolute = at_home(path).absolute()
     for part in (absolute, *absolute.parents):
         if part.is_symlink() and part.lstat().st_uid != 0:
             raise ConfigurationError(

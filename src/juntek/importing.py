@@ -24,13 +24,13 @@ from juntek.capture.recording import Recording, first_time, listen
 from juntek.capture.times import LineTimes
 from juntek.clock import CLOCK_END, Clock
 from juntek.errors import RequestError
+from juntek.exchange import Options
 from juntek.files import pieces_all_over
 from juntek.history import Database
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
 from juntek.reading import NOTHING_MORE, Identity, Reading
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
 from juntek.rs485.framing import Garbage
 
 NOTHING_LEFT = "without what is left in the battery, in Ah (nominal_capacity of the meter tells it from a percentage)"

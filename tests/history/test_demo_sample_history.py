@@ -11,10 +11,10 @@ import pytest
 from history.made import TOTALS, rows_in
 from juntek.battery.ledger import Ledger
 from juntek.demo import fill_past, make_meters
+from juntek.exchange import Options
 from juntek.history import Database
 from juntek.reading import Reading
 from juntek.rs485.bus import Bus
-from juntek.rs485.decode import Options
 from juntek.rs485.framing import encode
 
 NOW = datetime.now(UTC).replace(microsecond=0)

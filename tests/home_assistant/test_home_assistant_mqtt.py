@@ -305,3 +305,18 @@ async def test_states_come_back_after_home_assistant_was_restarted(home_assistan
             seen = await expect(client, "again", **KG_STATES)
             assert of(seen, "again") == KG_STATES
             assert await client.complaints() == []
+
+
+@pytest.mark.parametrize("form", ["device", "entity"])
+async def test_what_may_be_written_no_more_is_gone(home_assistant: HomeAssistant, form: str) -> None:
+    name = f"less_{form}"
+    number = f"juntek_{name}_set_nominal_capacity"
+    async with home_assistant.connect() as client:
+        async with sink(home_assistant, name, discovery=form, allow_control=("settings",)) as handle:
+            await handle(kg_update(meter=name))
+            await client.wait_until(lambda now: now.entity(number) is not None)
+        async with sink(home_assistant, name, discovery=form) as handle:
+            await handle(kg_update(meter=name))
+            await client.wait_until(lambda now: now.entity(number) is None)
+            await expect(client, name, voltage="13.2")
+            assert await client.complaints() == []

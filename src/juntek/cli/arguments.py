@@ -147,7 +147,8 @@ def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:
     """Raise RequestError for a meter of which there is no history."""
     known = reader.meters()
     for name in sorted(set(names).difference(known)):
-        raise RequestError(f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.')
+        there = f"there is one of {', '.join(known)}" if known else "the database has no readings yet"
+        raise RequestError(f'There is no history of a meter "{name}"; {there}.')
 
 
 def tell_times(times: LineTimes, whose: str) -> None:

@@ -24,7 +24,7 @@ from juntek.config import SYSTEM_STATE, Configuration, load, search_paths
 from juntek.config.keys import header_of, write_example
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
-from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.files import at_home, explain_unwritable, refuse_links_of_others
 from juntek.gateway import describe
 from juntek.history import Database
 from juntek.links import open_link
@@ -49,7 +49,7 @@ def init(
     """
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library is not needed to be wrong about a key
 
-    path = (file or search_paths(os.environ)[1]).expanduser()
+    path = at_home(file or search_paths(os.environ)[1])
     if path.exists() and not force:
         raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
     refuse_links_of_others(path)

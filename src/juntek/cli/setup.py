@@ -27,7 +27,7 @@ from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_mete
 from juntek.config import SYSTEM_FILE, Configuration, search_paths
 from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
-from juntek.files import refuse_orders_of_others
+from juntek.files import at_home, refuse_orders_of_others
 from juntek.finding import Survey
 from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
@@ -96,7 +96,7 @@ def setup(
     Run it again to change something; it keeps what is not asked for.
     """
     asker = Asker(yes or not sys.stdin.isatty())
-    path = (config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1])).expanduser()
+    path = at_home(config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1]))
     refuse_orders_of_others(path)
     if name:
         _check_name(name)
@@ -246,7 +246,7 @@ def _first_line(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
-        return file.expanduser().read_text(encoding="utf-8").splitlines()[0]
+        return at_home(file).read_text(encoding="utf-8").splitlines()[0]
     except (OSError, UnicodeDecodeError, IndexError):
         raise ConfigurationError(f"{file} holds no password; write it there as one line of text.") from None
 

@@ -12,7 +12,7 @@ import typer
 
 from juntek.cli.arguments import App
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.files import at_home, explain_unwritable, refuse_links_of_others
 from juntek.outputs.web.passwords import (
     LONGEST_PASSWORD,
     WRITE,
@@ -45,8 +45,8 @@ def password(
             "Write it into a file of its own for web.password_hash_file, or set JUNTEK_WEB__PASSWORD_HASH.", err=True
         )
         return
-    _refuse_other(output.expanduser(), read_password_hash)
-    _write(output.expanduser(), f"{hashed}\n", append=False)
+    _refuse_other(at_home(output), read_password_hash)
+    _write(at_home(output), f"{hashed}\n", append=False)
     typer.echo(f'Now add to [web]: password_hash_file = "{output}"', err=True)
 
 
@@ -70,8 +70,8 @@ def token(
         typer.echo(made)
         typer.echo(f"Add this line to the file in web.tokens_file: {line}", err=True)
         return
-    _refuse_other(output.expanduser(), read_tokens)
-    _write(output.expanduser(), f"{line}\n", append=True)
+    _refuse_other(at_home(output), read_tokens)
+    _write(at_home(output), f"{line}\n", append=True)
     typer.echo(made)
     typer.echo(f'Its hash is in {output}; if it is not there yet, add to [web]: tokens_file = "{output}"', err=True)
 

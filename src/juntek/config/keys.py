@@ -18,12 +18,12 @@ from typing import Annotated, Literal
 from juntek.battery.estimate import BatteryOptions
 from juntek.config.document import Place
 from juntek.errors import LinkError
+from juntek.exchange import IDLE_CURRENT
 from juntek.links import check_link
 from juntek.meter import Mode
 from juntek.names import find_close, slug
 from juntek.option import Key, Option, check_options, keys_of
 from juntek.outputs import find_outputs
-from juntek.rs485.decode import IDLE_CURRENT
 from juntek.rs485.family import find_models
 
 LogLevel = Literal["debug", "info", "warning", "error"]

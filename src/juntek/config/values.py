@@ -111,7 +111,7 @@ def _convert(key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
         truth = _read_truth(value) if key.option.truth is not None else None
         made = truth if truth is not None else value if isinstance(value, str) and value in key.choices else None
     elif kind in (str, Path):
-        made = kind(value) if isinstance(value, str) else None
+        made = kind(value) if isinstance(value, str) and (kind is str or "\0" not in value) else None
     else:
         prefixed = isinstance(value, str) and key.option.prefix
         bare = value.strip().upper().removeprefix(key.option.prefix) if prefixed else value

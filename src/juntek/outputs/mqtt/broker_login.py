@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from juntek.errors import ConfigurationError, JuntekError
-from juntek.files import read_bytes, read_secret
+from juntek.files import at_home, read_bytes, read_secret
 from juntek.network import Mend, explain_no_connection, make_tls_context
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def make_context(options: MqttOptions) -> ssl.SSLContext:
         read_bytes(key_file, "mqtt.key_file")
         try:
             # An empty password: with none at all, a key that needs one would be asked for on the terminal.
-            context.load_cert_chain(options.certificate_file.expanduser(), key_file.expanduser(), password="")
+            context.load_cert_chain(at_home(options.certificate_file), at_home(key_file), password="")
         except ssl.SSLError:
             raise ConfigurationError(
                 f"mqtt.certificate_file {options.certificate_file} and mqtt.key_file {key_file} are not a certificate "

@@ -47,6 +47,8 @@ class Setup:
     permission: Permission
     places: dict[str, str] = field(default_factory=dict)
     """Which meter has each place of the older layout, by its device."""
+    platforms: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What an earlier run has told of each device: the platforms of its components."""
 
     def topics(self, meter: str) -> Topics:
         """Return the topics of a meter, by the name that it has in the configuration or there."""
@@ -66,7 +68,7 @@ class MeterTopics:
         self._latest: Update | None = None
         self._facts: tuple[object, ...] = ()  # what is published at once when it changes
         self._family: str | None = None
-        self._described: tuple[object, ...] = (None, None)  # what the discovery message was made for
+        self._described: tuple[object, ...] = ()  # what the discovery message was made for
         self._discovery_time = self._link_time = 0.0
         self._sent: dict[str, str] = {}
         """The messages that are on the broker, by topic."""
@@ -129,7 +131,7 @@ class MeterTopics:
     async def publish_discovery(self) -> None:
         """Publish discovery when it has changed; soon after the last one it waits for the next check."""
         identity = self._latest.identity if self._latest else None
-        described = (self._family, identity, controls := self._allowed_controls())
+        described = (self._family, identity, controls := self._allowed_controls(), self.is_settled)
         if self._options.discovery == "off" or self._family is None or self._described == described:
             return
         now = self._loop.time()
@@ -144,6 +146,13 @@ class MeterTopics:
             controls=controls, page=context.page,
         )  # fmt: skip
         if self._options.discovery == "device":
+            told = {key: component["platform"] for key, component in message["components"].items()}
+            before = self._setup.platforms.setdefault(self.device, {})
+            if self.is_settled:
+                # A component with nothing but its platform is removed; one that is only left out would stay.
+                message["components"] |= {key: {"platform": before[key]} for key in before.keys() - told.keys()}
+                before.clear()
+            before |= told
             messages = {self._topics.config: encode(message)}
         else:
             entities = entity_discovery(message, self._options.discovery_prefix)
@@ -153,16 +162,14 @@ class MeterTopics:
             await self._publish_new(topic, text)
 
     @property
-    def is_described(self) -> bool:
-        """Whether `configs` are all that there will be, as it is known how the meter is set."""
-        return bool(self.configs) and self._latest is not None and self._latest.settings is not None
+    def is_settled(self) -> bool:
+        """Whether it is known how the meter is set, and with that what may be written to it."""
+        return self._latest is not None and self._latest.settings is not None
 
     def _allowed_controls(self) -> tuple[Control, ...]:
-        """Return what may be written from there, once it is known how the meter is set."""
-        permission = self._setup.permission
-        if not permission or self._latest is None or self._latest.settings is None:
+        if self._latest is None or not self._setup.permission or not self.is_settled:
             return ()
-        return tuple(filter(permission.allows, controls_of(self._latest).values()))
+        return tuple(filter(self._setup.permission.allows, controls_of(self._latest).values()))
 
     async def publish_link(self, *, older_than: float = 0.0) -> None:
         """Publish how the link does when that has changed, and the last message is so many seconds old."""

@@ -79,15 +79,11 @@ class Commands:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take a message of a set topic; what may not be is refused, and told by `run`."""
         meter, _, key = topic.rsplit("/", 3)[-3:]
-        if meter not in self._names:
-            self._count("unknown meter", topic)
-            return
+        if meter not in self._names or self._waiting.qsize() >= MOST_WAITING:
+            self._count("too many" if meter in self._names else "unknown meter", topic)
+            return  # and it is not remembered, so that it may be sent again
         wish = _read(meter, key, payload)
-        reason = self._reason(wish, retained=retained)
-        if self._waiting.qsize() >= MOST_WAITING:
-            self._count("too many", topic)
-            return
-        self._waiting.put_nowait((wish or Wish(meter, key, None, None), reason))
+        self._waiting.put_nowait((wish or Wish(meter, key, None, None), self._reason(wish, retained=retained)))
 
     async def run(self) -> None:
         """Carry out what was taken, until cancelled. Raises BrokerError."""

@@ -18,7 +18,7 @@ from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.outputs import run_beside
 from juntek.outputs.mqtt.broker_login import BrokerError
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, encode, topics_of
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, encode, platforms_in, topics_of
 from juntek.outputs.mqtt.meter_topics import MeterTopics, Setup
 from juntek.outputs.mqtt.mqtt_commands import Commands
 from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, connect
@@ -79,8 +79,7 @@ class Session:
             await subscribe(self._status)
         for meter in topics if options.discovery != "off" else ():
             await subscribe(f"{options.discovery_prefix}/+/{meter.device}/+/config")
-            if options.discovery == "entity":
-                await subscribe(meter.config)
+            await subscribe(meter.config)
         for meter in topics:
             await self._publish(meter.availability, OFFLINE)
         await self._publish(self._gateway, ONLINE)
@@ -118,8 +117,9 @@ class Session:
             for meter in list(self._meters.values()):
                 await meter.publish_discovery()
                 await meter.publish_link(older_than=timing.link if history == before else 0.0)
-                for topic in self._leftovers.pop(meter.device, set()) - meter.configs if meter.is_described else ():
-                    await self._publish(topic, "")
+                if meter.configs and meter.is_settled:
+                    for topic in self._leftovers.pop(meter.device, set()) - meter.configs:
+                        await self._publish(topic, "")
             if self._connection.refusal:
                 self._context.errors["mqtt"] = self._connection.refusal
             if self._answer_due is not None and loop.time() >= self._answer_due:
@@ -138,10 +138,13 @@ class Session:
                     wait = random.uniform(*self._setup.timing.birth)  # noqa: S311 - no secret
                     self._answer_due = asyncio.get_running_loop().time() + wait
             elif is_retained and payload and topic.endswith("/config"):
-                if self._options.discovery == "entity" and not topic.startswith(f"{self._devices}/"):
-                    self._leftovers[topic.split("/")[-3]].add(topic)
-                else:
+                is_device = topic.startswith(f"{self._devices}/")
+                if is_device is not (self._options.discovery == "device"):
                     await self._publish(topic, "")
+                elif is_device:
+                    self._setup.platforms[topic.split("/")[-2]] = platforms_in(payload)
+                else:
+                    self._leftovers[topic.split("/")[-3]].add(topic)
             elif is_retained and topic.endswith("/link"):
                 await self._correct_retained(topic.split("/")[-2], payload)
             self._connection.messages.task_done()
