@@ -15,6 +15,7 @@ from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, BatteryOptions,
 from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
 from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
 from juntek.battery.estimate.saved import load, snapshot_of
+from juntek.battery.estimate.zero import ZERO_ERROR
 from juntek.reading import Reading, Settings
 
 __all__ = ["BatteryOptions", "Estimate", "Estimator", "Event"]
@@ -141,6 +142,7 @@ class Estimator:
         self._high, self._low = self.pack.high, self.pack.low
         self._tail = QUIET * capacity
         self._per_second = 0.5 * capacity / _HOUR
+        self._seeks_zero = self.belief is None or self.belief.offset_error > ZERO_ERROR
 
     def _bridge(self, reading: Reading, seconds: float) -> Event | None:
         """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
@@ -181,8 +183,10 @@ class Estimator:
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
         if voltage >= self._high:
             anchors = self.anchors
-            if voltage >= pack.steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
+            is_steep = self._seeks_zero and voltage >= pack.steep
+            if is_steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
                 self._settle().see_zero(*zero)
+                self._set_limits()
             anchor = anchors.look_high(pack, at)
         else:
             measured = self.steps.resistance

@@ -85,6 +85,11 @@ class Belief:
         return self.values[_OFFSET]
 
     @property
+    def offset_error(self) -> float:
+        """A, one standard deviation."""
+        return sqrt(max(self.errors[_OFFSET][_OFFSET], 0.0))
+
+    @property
     def capacity(self) -> float:
         """Ah."""
         return self.values[_CAPACITY]
