@@ -149,3 +149,22 @@ def test_without_the_library_the_command_to_install_it_is_shown(is_sentence: Cal
     )
     assert "pip install 'juntek[esphome]'" in is_sentence(done.stdout.rstrip("\n"))
     assert "hush" not in done.stdout
+
+
+WITH_A_PORT_ONLY = """
+import sys
+import juntek.links.device, juntek.links.rfc2217
+assert "serialx" in sys.modules
+print([name for name in sys.modules if "esphome" in name])
+"""
+
+
+def test_a_port_of_this_computer_does_not_load_the_library_of_esphome() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_PORT_ONLY],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

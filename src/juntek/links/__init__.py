@@ -26,7 +26,7 @@ __all__ = ["Chunk", "Link", "check_link", "find_kinds", "kind_of", "open_link"]
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 _ALIASES = {"tcp": "socket"}
-_SHARED = {"stream", "bridge"}
+_SHARED = {"stream", "bridge", "serial_library"}
 _NO_DEVICE = re.compile(r"(?![/.~]).*//|//|[^/]*@|.*\?")
 """What is meant as a URL, though its scheme or the colon behind it is missing."""
 

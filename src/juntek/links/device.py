@@ -9,12 +9,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import serialx
-from serialx.descriptor_transport import DescriptorTransport
-
 from juntek.errors import LinkError
 from juntek.links import Link
 from juntek.links.bridge import describe
+from juntek.links.serial_library import DescriptorTransport, serialx
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
 from juntek.secret import hide_secrets
 

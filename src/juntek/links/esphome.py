@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from importlib.util import find_spec
 from socket import gaierror
 from urllib.parse import parse_qs, urlsplit
-
-import serialx
 
 from juntek.errors import LinkError
 from juntek.extras import install_line
 from juntek.links import Link
 from juntek.links.bridge import connection_error, describe, parse_address
+from juntek.links.serial_library import serialx
 from juntek.links.stream import BAUD_RATE, StreamLink
 from juntek.secret import hide_secrets
 
@@ -25,14 +23,17 @@ logging.getLogger("aioesphomeapi").setLevel(logging.ERROR)
 async def open_link(url: str) -> Link:
     """Connect to the device and claim its serial proxy; raises LinkError."""
     name = hide_secrets(url)
-    if find_spec("aioesphomeapi") is None:
-        raise LinkError(f"Cannot open {name}: the ESPHome library is missing; run {install_line('esphome')}.")
+    try:
+        from aioesphomeapi.core import APIConnectionError  # noqa: PLC0415 - an extra that may be missing
+        from serialx.platforms.serial_esphome import ESPHomeSerialTransport  # noqa: PLC0415 - it takes 9 MB
+    except ImportError as error:
+        raise LinkError(
+            f"Cannot open {name}: the ESPHome library is missing; run {install_line('esphome')}."
+        ) from error
     host, port = parse_address(url)
     parts = urlsplit(url)
     if not parts.path.strip("/") and not any(key.startswith("port_") for key in parse_qs(parts.query)):
         raise LinkError(f"{name} lacks the name of the serial proxy; write esphome://{host}/?port_name=NAME.")
-    from aioesphomeapi.core import APIConnectionError  # noqa: PLC0415 - an extra that may be missing
-
     link = StreamLink(
         url,
         name=name,
@@ -45,7 +46,7 @@ async def open_link(url: str) -> Link:
             lambda: link,
             url,
             baudrate=BAUD_RATE,
-            transport_cls=serialx.get_serial_classes("esphome://")[1],
+            transport_cls=ESPHomeSerialTransport,
         )
     except ValueError as error:
         raise LinkError(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import serialx
-
 from juntek.errors import LinkError
 from juntek.links import Link
 from juntek.links.bridge import connection_error, keep_alive, parse_address
+from juntek.links.serial_library import serialx
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
 from juntek.secret import hide_secrets
 
