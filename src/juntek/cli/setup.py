@@ -30,7 +30,7 @@ from juntek.errors import ConfigurationError, JuntekError, NoReplyError, Request
 from juntek.files import refuse_orders_of_others
 from juntek.finding import Survey
 from juntek.outputs.mqtt import MqttOptions
-from juntek.outputs.web import WebOptions
+from juntek.outputs.web import WebOptions, is_page_built
 from juntek.secret import hide_secrets
 
 NEAR: Final = 0.5
@@ -65,7 +65,7 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
         Path | None, typer.Option("--config", metavar="FILE", help="Default: /etc/juntek/juntek.toml for root.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What the battery is called; default: house.")
+        str | None, typer.Option("--name", metavar="NAME", help="What the battery is called; default: house.")
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Where the meter is; default: what is found.")] = None,
     address: Annotated[
@@ -266,13 +266,17 @@ def _listens(host: str, port: int) -> bool:
 
 def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator[str]:
     """Yield what an owner does now."""
-    if not runs:
+    if runs:
+        yield "The gateway runs, now and at every boot. What it says: journalctl --unit juntek"
+    else:
         yield f"Start the gateway with: juntek run --config {path}"
     web, mqtt = configuration.sinks.get("web"), configuration.sinks.get("mqtt")
     if isinstance(web, WebOptions):
         port = web.address.port
         hosts = [f"http://{socket.gethostname()}.local:{port}", *_own_addresses(port)]
         yield f"The page: {f'http://{web.address}' if web.address.is_loopback else ' or '.join(hosts)}"
+        if not is_page_built():
+            yield "But the page has not been built: install juntek once more where it reaches the internet."
     if isinstance(mqtt, MqttOptions) and mqtt.discovery != "off":
         names = " and ".join(meter.options.name for meter in configuration.meters)
         yield (
