@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from cli.program import Running, environment, run, simulator
+from juntek.cli.setup_file import split_host
 from juntek.config import load
+from juntek.errors import RequestError
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
@@ -242,3 +244,26 @@ def converse(arguments: list[str], answers: dict[str, str], home: Path) -> int:
         assert process.wait(60) == 0, text
     os.close(ours)
     return asked
+
+
+@pytest.mark.parametrize(
+    ("broker", "parts"),
+    [
+        ("192.168.1.10", ("192.168.1.10", 1883)), ("box.local:1884", ("box.local", 1884)), ("::1", ("::1", 1883)),
+        ("[fd00::5]", ("fd00::5", 1883)), ("[fd00::5]:1884", ("fd00::5", 1884)), ("a:b", None), ("a:b:c", None),
+        ("mqtt://10.0.0.1", None), ("mqtt://10.0.0.1:1883", None), ("[::1", ("::1", 1883)),
+    ],
+)  # fmt: skip
+def test_a_broker_is_given_as_owners_write_it(broker: str, parts: tuple[str, int] | None) -> None:
+    if parts is None:
+        with pytest.raises(RequestError):
+            split_host(broker)
+    else:
+        assert split_host(broker) == parts
+
+
+def test_a_meter_that_does_not_answer_where_it_was_said_to_be_is_told_and_written(file: Path, tmp_path: Path) -> None:
+    given = ("--link", "socket://127.0.0.1:1", "--address", 3, "--broker", "none")
+    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
+    assert (result.status, "127.0.0.1:1" in result.talk) == (0, True)
+    assert keys(file)["meters"][0]["link"] == "socket://127.0.0.1:1"

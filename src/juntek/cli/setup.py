@@ -29,6 +29,7 @@ from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import refuse_orders_of_others
 from juntek.finding import Survey
+from juntek.meter import MeterOptions
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions, is_page_built
 from juntek.secret import hide_secrets
@@ -139,10 +140,11 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
     """Return where the meter is: what was said, else what is configured and answers, else what is found."""
     known = before.meters[0] if before is not None else None
     name = known.options.name if known is not None else "house"
-    if link is not None and address is not None:
-        return Answers(name, link, address)
     stays = Answers(name, known.link, address or known.options.address) if known is not None else None
-    if before is not None and link is None and stays is not None and (address or await _answers(before)):
+    if address is not None and (named := Answers(name, link, address) if link is not None else stays):
+        await _tell_silence(before, named)
+        return named
+    if before is not None and link is None and stays is not None and await _answers(before):
         return stays
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
@@ -169,6 +171,14 @@ def _other_configuration() -> Configuration | None:
     with suppress(ConfigurationError):
         return find_configuration(None)
     return None
+
+
+async def _tell_silence(configuration: Configuration | None, named: Answers) -> None:
+    """Say it where nobody answers at a link and address that were named; they are taken all the same."""
+    if await asyncio.to_thread(ask_gateway, configuration, named.link) is None:
+        (trial,) = await try_meters(named.link, [MeterOptions(name=named.name, address=named.address)])
+        if trial.error is not None:
+            typer.echo(trial.said, err=True)
 
 
 async def _answers(configuration: Configuration) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -148,10 +150,18 @@ def _set_variable(file: Path, name: str, value: str) -> None:
 
 def split_host(text: str) -> tuple[str, int]:
     """Return host and port of a broker; raises RequestError for a port that is none."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        return text, 1883
-    if not port.isdecimal():
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":") or "1883"
+    else:
+        host, port = text.split(":") if text.count(":") == 1 else (text, "1883")
+    if not port.isdecimal() or (":" in host and not _is_ip(host)):
         shown = hide_secrets(text) if "@" in text else text
         raise RequestError(f"{shown} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
     return host, int(port)
+
+
+def _is_ip(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(host))
+    return False
