@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from juntek.cli.run import read_arguments, serve
 from juntek.cli.stopping import status_of
-from juntek.errors import JuntekError
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
     from juntek.cli.application import app
@@ -50,6 +51,11 @@ def _find_cause(error: Exception) -> Exception:
     while isinstance(error, ExceptionGroup):
         own = error.subgroup(JuntekError)
         error = (own or error).exceptions[0]
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return ConfigurationError(
+            f"{hide_secrets(str(error.filename))} is in a folder that this user may not look into; name another place, "
+            "or put sudo before the command."
+        )
     return error
 
 
