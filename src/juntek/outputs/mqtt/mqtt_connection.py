@@ -54,6 +54,10 @@ class BrokerError(JuntekError):
     """The broker cannot be reached, refuses us or went away."""
 
 
+class LoginRefusedError(BrokerError):
+    """The broker wants a user, or another one."""
+
+
 class ClosedUnansweredError(aiomqtt.MqttError):
     """The broker closed the connection instead of answering our CONNECT, as 3.1.1 asks for an unknown version."""
 
@@ -103,7 +107,8 @@ async def _log_in(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> a
             await _enter(client, timing.answer)
         except (aiomqtt.MqttError, TimeoutError) as error:
             if version is versions[-1] or not _asks_for_older(error):
-                raise BrokerError(explain_refusal(options, error)) from None
+                is_login = _reason(error) in (_BAD_LOGIN, _NOT_ALLOWED)
+                raise (LoginRefusedError if is_login else BrokerError)(explain_refusal(options, error)) from None
         else:
             return client
     raise AssertionError  # pragma: no cover - the last version returns or raises
