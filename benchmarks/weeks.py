@@ -128,7 +128,7 @@ class Outcome:
     microseconds: float
 
 
-CELL_RESISTANCE = 0.0865
+CELL_RESISTANCE = 0.0925
 """V that a cell of the model gives way at once, at a current of its capacity in an hour."""
 
 NOTHING = Estimate(0.0, 0.0, 0.0, 0.0)

@@ -1,10 +1,11 @@
 """Print what a gateway publishes: python examples/subscribe.py HOST [PORT] [BASE_TOPIC]; needs juntek[mqtt]."""
 
-import asyncio
 import json
 import sys
 
-from aiomqtt import Client, MqttError
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 
 def describe(meter: str, state: dict[str, float | str | None]) -> str:
@@ -14,15 +15,27 @@ def describe(meter: str, state: dict[str, float | str | None]) -> str:
     return f"{meter:12} {percent:>6} %  {state['voltage']} V  {state['current']} A  {state['direction']}"
 
 
-async def main(host: str, port: int, base_topic: str) -> None:
-    """Print until Ctrl-C: states, and whether each meter answers."""
-    async with Client(host, port) as client:
-        await client.subscribe(f"{base_topic}/+/state")
-        await client.subscribe(f"{base_topic}/+/availability")
-        async for message in client.messages:
-            *_, meter, kind = str(message.topic).split("/")
-            text = bytes(message.payload).decode()
-            print(describe(meter, json.loads(text)) if kind == "state" else f"{meter:12} is {text}", flush=True)
+def show(_client: Client, _data: object, message: MQTTMessage) -> None:
+    """Print a state, or whether a meter answers."""
+    *_, meter, kind = message.topic.split("/")
+    text = message.payload.decode()
+    print(describe(meter, json.loads(text)) if kind == "state" else f"{meter:12} is {text}", flush=True)
+
+
+def main(host: str, port: int, base_topic: str) -> None:
+    """Print until Ctrl-C."""
+    client = Client(CallbackAPIVersion.VERSION2)
+
+    def subscribe(_client: Client, _data: object, _flags: object, reason: ReasonCode, _properties: object) -> None:
+        # After each connection, as the broker forgets it with the connection.
+        if reason.is_failure:
+            sys.exit(f"The broker does not let us in ({reason}); add client.username_pw_set(user, password).")
+        client.subscribe([(f"{base_topic}/+/{kind}", 0) for kind in ("state", "availability")])
+
+    client.on_connect = subscribe
+    client.on_message = show
+    client.connect(host, port)
+    client.loop_forever()
 
 
 if __name__ == "__main__":
@@ -30,8 +43,8 @@ if __name__ == "__main__":
         sys.exit("Give the host of a broker: python examples/subscribe.py 127.0.0.1 1883 juntek")
     try:
         host, port, base_topic = (*sys.argv[1:], *("", "1883", "juntek")[len(sys.argv) - 1 :])
-        asyncio.run(main(host, int(port), base_topic))
-    except MqttError as error:
+        main(host, int(port), base_topic)
+    except OSError as error:
         sys.exit(f"The broker at {sys.argv[1]} cannot be used ({error}); check that it runs, and its port.")
     except KeyboardInterrupt:
         pass

@@ -14,7 +14,7 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
 from juntek import Bus, Identity, Reading, Settings
-from juntek.cli.watch.view import Watched, draw
+from juntek.cli.watch_view import Watched, draw
 from juntek.rs485.framing import encode
 from juntek.simulator import Options, history
 from juntek.update import Health, Update

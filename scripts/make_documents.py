@@ -17,8 +17,8 @@ import draw_watch
 import typer.main
 
 from juntek.cli import app
-from juntek.cli.stopping import STATUSES
-from juntek.config.example import write_example
+from juntek.cli.running import STATUSES
+from juntek.config.keys import write_example
 from juntek.metric import GATEWAY_INFO, INFO, LINK_METRICS, READING_METRICS, SETTING_METRICS, SINK_METRICS
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity, Reading, Settings

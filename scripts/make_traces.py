@@ -3,8 +3,8 @@
     python scripts/make_traces.py FOLDER [--seed 1] [--kind home]
 
 A trace is `KIND-SEED.csv.xz`: a comment with JSON (cells, capacity in Ah), then a line for each sample: seconds since
-the line before, current in mA (positive charges), voltage in 0.1 mV of one cell, and the state of charge in 0.001 %,
-where 100 % is after 40 minutes at 3.5 V a cell and 0 % is 2.8 V at C/20.
+the line before, current in mA (positive charges), voltage in 0.1 mV of one cell, and the state of charge in 0.001 %
+as PyBaMM says it: with 100 % the cell rests at 3.6 V, with 0 % at 2.0 V.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import pybamm
 
 pybamm.set_logging_level("ERROR")
 
-CELL = 2.155
-"""Ah of the cell of Prada2013 between full and empty as above."""
+CELL, START = 2.3035, 0.8
+"""Ah of the cell of Prada2013 between full and empty as above, and its state of charge (0 to 1) at the beginning."""
 
-ABSORPTION, FLOAT, EMPTY = 3.5, 3.375, 2.8
+ABSORPTION, FLOAT, EMPTY = 3.55, 3.375, 2.5
 
 STEP = 0.003
 """Part of the capacity an hour below which a change of the current may be a sample late."""
@@ -145,7 +145,7 @@ def simulate(kind: str, seed: int) -> tuple[np.ndarray, ...]:
         experiment=pybamm.Experiment(KINDS[kind](np.random.default_rng(seed)), period="30 seconds"),
         solver=pybamm.IDAKLUSolver(),
     )
-    solution = simulation.solve(initial_soc=0.8)
+    solution = simulation.solve(initial_soc=START)
     names = ("Time [s]", "Current [A]", "Voltage [V]", "Discharge capacity [A.h]")
     times, amperes, volts, out = (solution[name].entries for name in names)
     return times, -amperes, volts, out
@@ -161,13 +161,11 @@ def write(folder: Path, kind: str, seed: int) -> None:
     steady = np.abs(np.diff(amperes, prepend=amperes[0], append=amperes[-1])) < STEP * CELL
     keep = ~(steady[:-1] & steady[1:]) | (np.arange(len(times)) % 2 == 0)
     times, amperes, volts, out = times[keep], amperes[keep], volts[keep], out[keep]
-    # Where the charger holds the absorption voltage without a current, the battery is full.
-    full = np.median(out[(volts >= ABSORPTION - 0.001) & (np.abs(amperes) < 0.001 * CELL)])
     columns = (
         np.diff(times, prepend=times[0]),
         np.rint(amperes * capacity / CELL * 1000),
         np.rint(volts * 10_000),
-        np.rint(1e5 * (1 - (out - full) / CELL)),
+        np.rint(1e5 * (START - out / CELL)),
     )
     head = f"# {json.dumps({'cells': cells, 'capacity': capacity})}\n"
     rows = "\n".join(",".join(str(int(value)) for value in row) for row in zip(*columns, strict=True))

@@ -30,7 +30,7 @@ def events(data: bytes, times: LineTimes | None = None, cut: int = 4096) -> list
     bus, found = Bus(), []
     recording = Recording(times or LineTimes(ZONE, START.timestamp() + 9000))
     blocks = [data[at : at + cut] for at in range(0, len(data), cut)]
-    for chunks in (*map(recording.feed, blocks), recording.finish()):
+    for chunks in recording.read(blocks):
         found += [event for _, told in listen(bus, chunks) for event in told]
     return found + bus.finish()
 

@@ -6,7 +6,7 @@ import pytest
 
 import juntek
 from juntek import Bus, Frame, Garbage, Identity, Options, Reading, Settings
-from juntek.rs485.bus import LONGEST_WAIT, Event, Rs485
+from juntek.rs485.bus import LONGEST_WAIT, Event
 from juntek.rs485.framing import encode
 from replies import Meter, settled
 
@@ -216,7 +216,7 @@ def test_what_comes_while_a_reading_waits_is_told_after_it_in_the_order_of_the_w
 
 def test_without_order_a_meter_that_waits_holds_back_only_itself() -> None:
     first, second = Meter(), Meter(address=2)
-    bus = Rs485().decoder(ALL)
+    bus = Bus(ALL, in_order=False)
     for meter in (first, second) * 3:
         bus.expect(meter.address)
         assert len(readings(bus.feed(meter.tick()))) == 1

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from juntek.config import Configuration, Flag, default_database, find_file, load
-from juntek.config.example import write_example
-from juntek.config.keys import keys_at
-from juntek.config.places import find_lines
+from juntek.config.document import find_lines
+from juntek.config.keys import keys_at, write_example
 from juntek.errors import ConfigurationError
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions

@@ -22,6 +22,7 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import LinkLostError, NoReplyError
+from juntek.outputs.mqtt.entities import entity_of
 from juntek.reading import Settings
 from juntek.update import Outcome
 from outputs.updates import kg_reading, kg_update, kh_update
@@ -67,6 +68,17 @@ def test_dangerous_things_are_allowed_by_their_own_name_only(update: Any) -> Non
         assert not Permission().allows(control)
         assert SOME.allows(control) == (control.writable and control.risk != "dangerous")
         assert Permission.of((control.key,)).allows(control) == control.writable
+
+
+@pytest.mark.parametrize("update", UPDATES, ids=["KG-F", "KH-F"])
+def test_every_protection_can_be_switched_off_in_home_assistant(update: Any) -> None:  # noqa: ANN401
+    for control in controls_of(update).values():
+        if control.off is None or not control.writable:
+            continue
+        entity = entity_of(control)
+        assert entity["min"] <= control.off <= entity["max"]
+        assert control.read(str(control.off)) is None
+        assert entity["template"].endswith(f"else {control.off:g}")
 
 
 def test_a_plan_with_one_wrong_part_is_none() -> None:

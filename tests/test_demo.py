@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,12 +21,16 @@ from juntek.meter import Timing
 from servers.mosquitto import Mosquitto
 from servers.process import free_port, started
 
-pytestmark = pytest.mark.timeout(600)  # a month is made first
-PATIENCE = 500
+HOUR = ((timedelta(hours=1), 20.0),)
+"""The past of these demos; that of a month is made in tests/history."""
+BRIEF = f"import datetime, juntek.demo; juntek.demo.STRETCHES = {HOUR!r}; from juntek.cli import main; main()"
+PATIENCE = 120
 """s after which a demo that should have ended is a failure; nothing is measured by it."""
-ENOUGH = 1000
+ENOUGH = 250
 """Characters; what only says why it ends says fewer."""
 
+
+SIGNS = ("wire    house  :", "battery house", "battery boat", "juntek-demo/house/state", "juntek-demo/boat/state")
 
 Demo = Callable[..., str]
 
@@ -33,7 +38,7 @@ Demo = Callable[..., str]
 @pytest.fixture
 def brief_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Demo:
     """Runs the demo with a past of an hour until it prints something, and returns what it printed."""
-    monkeypatch.setattr("juntek.demo.sample_history.STRETCHES", ((timedelta(hours=1), 20.0),))
+    monkeypatch.setattr("juntek.demo.STRETCHES", HOUR)
     monkeypatch.setattr("juntek.demo.screen.LINE_INTERVAL", 0.5)
     monkeypatch.setattr("juntek.meter.line.TIMING", Timing(listen_first=1.2))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -66,14 +71,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]]
     """What the demo printed until it was stopped, and what the commands began to show that it names."""
     folder = tmp_path_factory.mktemp("demo")
     printed = folder / "printed"
-    words = ("-m", "juntek", "demo", "--duration", PATIENCE, "--port", free_port(), "--no-open")
+    words = ("-c", BRIEF, "demo", "--duration", PATIENCE, "--port", free_port(), "--no-open")
     variables = {**os.environ, "TMPDIR": str(folder)}
     with printed.open("w") as file, started(sys.executable, *words, stdout=file, env=variables) as demo:
-        while "\n---" not in printed.read_text():
+        while not all(sign in printed.read_text() for sign in SIGNS):
             assert demo.poll() is None
             time.sleep(0.1)
         named = [line.partition(" with: ")[2] for line in printed.read_text().splitlines() if " with: " in line]
-        shown = {command: begin(command) for command in named}
+        with ThreadPoolExecutor() as together:
+            shown = dict(zip(named, together.map(begin, named), strict=True))
         demo.send_signal(signal.SIGINT)
         assert demo.wait(PATIENCE) == 0
     text = printed.read_text()
@@ -102,13 +108,7 @@ def test_the_demo_shows_both_wires_and_what_is_published(demo: tuple[str, dict[s
     shown, _ = demo
     assert "mosquitto_sub -h 127.0.0.1 -p " in shown
     assert "examples/subscribe.py" in shown
-    for sign in (
-        "wire    house  :",
-        "battery house",
-        "battery boat",
-        "juntek-demo/house/state",
-        "juntek-demo/boat/state",
-    ):
+    for sign in SIGNS:
         assert sign in shown
     assert " % " in shown
 

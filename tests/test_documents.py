@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from cli.program import environment, run, simulator
 from documents import CONFIGURATION, DOCUMENTS, GUIDE, REPLACED, ROOT, STUBS, Block, Box, blocks
 from juntek.capture import HEADER, format_chunk
-from juntek.config.example import write_example
+from juntek.config.keys import write_example
 from juntek.simulator import Options as Simulated
 from juntek.simulator import history
 from servers.mosquitto import Mosquitto

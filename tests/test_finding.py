@@ -17,12 +17,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.program import run, simulator
-from juntek.cli.find import describe, next_step
+from juntek.cli.find import describe, explain_none, next_step
+from juntek.errors import LinkError, NoReplyError
 from juntek.finding import Patience, Survey, survey
 from juntek.rs485.wiring import look_at
 from juntek.simulator import Options, Simulation
 
-HASTE = Patience(listen=0.4, answer=0.02, straggler=0.5)
+HASTE = Patience(listen=0.3, answer=0.003, straggler=0.5)
 FRAMES = (
     b":R50=1,2,1,\r\n:r50=1,69,5222,10280,123456,892611,1231,99441,121,0,0,1,51,36000,\r\n"
     b":R51=1,2,1,\r\n:r51=1,177,5200,4400,0,0,0,100,0,0,2800,100,100,100,0,0,1,\r\n"
@@ -282,7 +283,7 @@ def test_the_command_ends_with_what_to_do_next(tmp_path: Path, monkeypatch: pyte
 
 def test_what_was_found_is_there_for_scripts(tmp_path: Path) -> None:
     result = run("find", "socket://127.0.0.1:1", "--format", "json", home=tmp_path)
-    assert result.status == 5
+    assert result.status == 4
     (port,) = json.loads(result.output)["ports"]
     assert (port["cause"], port["meters"]) == ("unreachable", [])
 
@@ -322,6 +323,12 @@ def test_a_port_that_this_user_may_not_open_is_told_with_the_group(tmp_path: Pat
     os.close(slave)
     assert "'cause': 'no_permission'" in result.stdout, result.stderr
     assert "dialout" in result.stdout
+
+
+def test_no_meter_is_a_matter_of_the_link_only_where_none_could_be_used() -> None:
+    closed = [Survey("/dev/a", "no_permission"), Survey("/dev/b", "in_use"), Survey("/dev/c", "unreachable")]
+    assert isinstance(explain_none(closed), LinkError)
+    assert isinstance(explain_none([*closed, Survey("/dev/d", "silent")]), NoReplyError)
 
 
 def test_the_likeliest_mend_comes_first() -> None:

@@ -25,8 +25,10 @@ METER = '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n'
         f"{METER}interval = {'9' * 600}",
         "#" * 5_000_000,
         f'{METER}address = "P100"',
+        f'{METER}[mqtt]\ntls = true\nca_file = "~nobody-of-this-name/ca.pem"',
+        f'{METER}[history]\npath = "\\u0000"',
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_a_file_that_nobody_means_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     file = tmp_path / "juntek.toml"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from juntek.errors import ConfigurationError
-from juntek.lock import hold
+from juntek.files import hold
 
 OBEYS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 """Makes permissions count for the superuser too."""
@@ -19,7 +19,7 @@ OBEYS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteu
 HOLD = """
 import sys
 from pathlib import Path
-from juntek.lock import hold
+from juntek.files import hold
 with hold(Path(sys.argv[1])) as free:
     print("free" if free else "taken", flush=True)
     sys.stdin.read()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import sys
+import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -16,8 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from juntek.capture import ChunkReader
-from juntek.capture.packing import DamagedError, Unpacking
+from juntek.capture import read_chunks
+from juntek.capture.packing import DamagedError, files_in_zip, unpack
 from juntek.capture.times import NO_DATE, NO_TIME, NO_YEAR, NO_ZONE, TWO_DAYS, LineTimes
 from juntek.rs485.framing import Frame, parse
 from recorded import REPLIES
@@ -32,11 +35,9 @@ CHOSEN = st.lists(st.sampled_from(FRAMES), min_size=1, max_size=5)
 
 def read(data: bytes, times: LineTimes | None = None, cut: int = 4096) -> list[tuple[float | None, bytes]]:
     """The whole frames of a recording, each with its time."""
-    reader, packing, found = ChunkReader(times), Unpacking(), []
-    blocks = [packing.feed(data[at : at + cut]) for at in range(0, len(data), cut)]
-    for chunks in (*map(reader.feed, (*blocks, packing.finish())), reader.finish()):
-        for chunk in chunks:
-            found += [(chunk.time, line) for line in chunk.data.replace(b"\r", b"\n").split(b"\n") if line]
+    found = []
+    for chunk in read_chunks(unpack(data[at : at + cut] for at in range(0, len(data), cut)), times):
+        found += [(chunk.time, line) for line in chunk.data.replace(b"\r", b"\n").split(b"\n") if line]
     return found
 
 
@@ -285,3 +286,37 @@ def test_noise_that_begins_as_a_packed_file_is_noise() -> None:
 def test_a_packed_file_that_ends_too_early_is_told(pack: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DamagedError):
         read(pack(b"a log\n" * 99)[:-9])
+
+
+def zipped(data: bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bus.log", data)
+    return whole.getvalue()
+
+
+OPENED: list[tuple[Callable[[bytes], bytes], Callable[[bytes], Iterator[bytes]]]] = [
+    *((pack, lambda packed: unpack([packed])) for pack in (gzip.compress, lzma.compress, bz2.compress, compress_zstd)),
+    (zipped, lambda packed: files_in_zip(packed)[0]),
+]
+
+
+@pytest.mark.parametrize(("pack", "opened"), OPENED)
+def test_a_small_file_that_holds_very_much_is_unpacked_a_piece_at_a_time(
+    pack: Callable[[bytes], bytes], opened: Callable[[bytes], Iterator[bytes]]
+) -> None:
+    packed = pack(bytes(2**25))
+    assert len(packed) < 2**15
+    tracemalloc.start()
+    assert sum(map(len, opened(packed))) == 2**25
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24  # the dictionary of xz has half of it
+
+
+def test_a_file_that_is_packed_again_and_again_is_refused() -> None:
+    data = b"a log\n"
+    for _ in range(4):
+        data = gzip.compress(data)
+    with pytest.raises(DamagedError):
+        list(unpack([data]))

@@ -38,13 +38,26 @@ def journal(at: datetime, message: object) -> dict[str, object]:
     return {"MESSAGE": message, "__MONOTONIC_TIMESTAMP": "1812000000", "__REALTIME_TIMESTAMP": micros, "_PID": "8"}
 
 
+HEAD = "450000701234400040060000c0a80114c0a8010522c3c8220000000100000001501800e500000000"
+"""Of IPv4 and TCP."""
+
+
 def packet(at: datetime, frame: str) -> str:
     """A segment of TCP as `tcpdump -X -tttt` shows it."""
-    head = bytes.fromhex("4500007012344000400600 00c0a80114c0a80105 22c3c8220000000100000001501800e500000000")
+    head = bytes.fromhex(HEAD)
     body = "".join(
         f"\t0x{n * 16:04x}:  {row.hex(' ', -2):39}  {shown(row)}\n" for n, row in enumerate(rows(head + crlf(frame)))
     )
     return f"{at:%Y-%m-%d %H:%M:%S} IP 10.0.0.20.8899 > 10.0.0.5.51234: Flags [P.], length 72\n{body}"
+
+
+def wireshark(at: datetime, frame: str) -> str:
+    """The same in Ethernet as Wireshark prints it."""
+    head = bytes.fromhex(f"00112233445566778899aabb0800{HEAD}")
+    body = "".join(
+        f"{n * 16:04x}  {row.hex(' '):47}   {shown(row)}\n" for n, row in enumerate(rows(head + crlf(frame)))
+    )
+    return f"  4 {at:%Y-%m-%d %H:%M:%S}.000000  10.0.0.20  10.0.0.5  TCP  126  8899 → 51234 [PSH, ACK]\n\n{body}\n"
 
 
 def pieces(at: datetime, frame: str) -> str:
@@ -118,6 +131,9 @@ TIMED: dict[str, Write] = {
     "strace": lambda at, f: "".join(
         f'[pid  12] {at.timestamp():.6f} read(3, "{text}", 1) = 1\n' for text in (*f, "\\r", "\\n")
     ),
+    "Wireshark": wireshark,
+    "Kibana": lambda at, f: f'"{at:%b %d, %Y} @ {at:%H:%M:%S}.000","{f}"\n',
+    "ms after a colon": lambda at, f: json.dumps({"createAt": f"{at:%Y-%m-%d %H:%M:%S}:000", "payload": f}) + "\n",
     "pieces": pieces,
     "wrapped": lambda at, f: f"{at.isoformat()} pi reader: {f[:40]}\n{f[40:]}\n",
     "without its colon": lambda at, f: f"{at.isoformat()} {f[1:]}\n",
@@ -138,6 +154,11 @@ UNTIMED: dict[str, Write] = {
         for n, row in enumerate(rows(crlf(f)))
     ),
     "decimal": lambda _, f: f"[21:15:39][D][uart_debug:176]: <<< {':'.join(map(str, crlf(f)))}\n",
+    "ESP-IDF, a dump": lambda _, f: "".join(
+        f"I (12345) uart: 0x3ffb1c{n * 16:02x}   {row[:8].hex(' '):23}  {row[8:].hex(' '):23}  |{shown(row)}|\n"
+        for n, row in enumerate(rows(crlf(f)))
+    ),
+    "a screen": lambda _, f: f"{f:80}\n",
     "binary": lambda _, f: f"<<< {','.join(f'0b{byte:08b} (0x{byte:02X})' for byte in crlf(f))}\n",
     "YAT, hex": lambda _, f: f"(COM3) (<<) {' '.join(f'{byte:02X}h' for byte in crlf(f))} (72)\n",
     "tcpflow": lambda _, f: f"010.000.000.020.08899-010.000.000.005.51234: {f}\n",

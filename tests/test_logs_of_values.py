@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -30,6 +32,28 @@ TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = 
                lambda at, v, i, q: f"{at:%d.%m.%Y %H:%M:%S};{v};{i};{q}"),
     "a percentage": ("time,voltage,current,soc,nominal_capacity",
                      lambda at, v, i, q: f"{at.isoformat()},{v},{i},{q / 2.5},250"),
+    "words": ("Date & Time,Battery Volts,Battery Amps,Amp Hours Remaining",
+              lambda at, v, i, q: f"{at:%m/%d/%Y %I:%M:%S %p},{v},{i},{q}"),
+    "Portuguese": ("Data/Hora;Tensão (V);Corrente (A);Capacidade restante (Ah)",
+                   lambda at, v, i, q: f"{at:%d/%m/%Y %H:%M:%S};" + f"{v};{i};{q}".replace(".", ",")),
+    "a direction without its name": ("time,voltage,current,status,remaining",
+                                     lambda at, v, i, q: f"{at.isoformat()},{v},{abs(i)},Discharging,{q}"),
+    "Chinese": ("时间,电压(V),电流\uff08A\uff09,剩余容量(Ah)",
+                lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
+    "Italian": ("Data;Ora;Tensione (V);Corrente (A);Capacità residua (Ah)",
+                lambda at, v, i, q: f"{at:%d/%m/%Y;%H.%M.%S};" + f"{v};{i};{q}".replace(".", ",")),
+    "a column of times without a known name": (
+        "Tijdstip;Spanning;Stroom;Resterende capaciteit", lambda at, v, i, q: f"{at:%d-%m-%Y %H:%M:%S};{v};{i};{q}"),
+    "units in a row of their own": ("Time\tVoltage\tCurrent\tRemaining\n\tmV\tmA\tAh",
+                                    lambda at, v, i, q: f"{at.isoformat()}\t{v * 1000:.0f}\t{i * 1000:.0f}\t{q}"),
+    "a zone above the times, and devices above the names": (
+        ("timestamp,Charger [9],Charger [9],KG [2],KG [2],KG [2]\n"
+         "Europe/Lisbon (+01:00),Voltage,Current,Voltage,Current,Remaining capacity\n,V,A,V,A,Ah"),
+        lambda at, v, i, q: f"{at.astimezone(ZoneInfo('Europe/Lisbon')):%Y-%m-%d %H:%M:%S},1,2,{v},{i},{q}"),
+    "blanks between, in the time as well": ("Time                 Voltage Current Remaining\n----   ----- ----- ----",
+                                            lambda at, v, i, q: f"{at:%d.%m.%Y %H:%M:%S}  {v}  {i}   {q}"),
+    "days as Excel counts them": ("Time,Voltage,Current,Remaining", lambda at, v, i, q:
+        f"{25569 + (at.timestamp() + 7200) / 86400:.9f},{v},{i},{q}"),
     "a drawn table": ("| time | voltage | current | remaining |\n|---|---|---|---|",
                       lambda at, v, i, q: f"| {at.isoformat()} | {v} | {i} | {q} |"),
 }  # fmt: skip
@@ -40,6 +64,7 @@ TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = 
 def test_a_table_of_decoded_values_gives_readings(
     head: str, write: Callable[[datetime, float, float, float], str], encode_text: str
 ) -> None:
+    encode_text = "utf-8" if "时" in head else encode_text
     lines = [write(at, *values) for at, values in zip(LOCAL, VALUES, strict=True)]
     check("\r\n".join([head, *lines, ""]).encode(encode_text))
     check("\r\n".join(["# of my own", head, *reversed(lines), ""]).encode(encode_text))
@@ -128,6 +153,14 @@ def test_values_one_by_one_are_joined_by_their_time(head: str, write: One) -> No
 
 
 LISTS: dict[str, Callable[[str, list[tuple[datetime, float]]], object]] = {
+    "Prometheus": lambda name, states: {"status": "success", "data": {"resultType": "matrix", "result": [{
+        "metric": {"__name__": f"juntek_{name}", "meter": "kg"},
+        "values": [[at.timestamp(), str(value)] for at, value in states],
+    }]}},
+    "VictoriaMetrics": lambda name, states: {
+        "metric": {"__name__": f"juntek_{name}", "meter": "kg"},
+        "values": [value for _, value in states], "timestamps": [int(at.timestamp() * 1000) for at, _ in states],
+    },
     "Home Assistant": lambda name, states: [[
         {"state": str(value), "last_changed": at.isoformat()} | ({} if number else {"entity_id": f"sensor.kg_{name}"})
         for number, (at, value) in enumerate(states)
@@ -147,6 +180,34 @@ def test_lists_of_states_are_joined(write: Callable[[str, list[tuple[datetime, f
 LINES: dict[str, Callable[[datetime, float, float, float], str]] = {
     "words": lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S} INFO Voltage: {v} V, Current: {i} A, Remaining: {q} Ah\n",
     "logfmt": lambda at, v, i, q: f"time={at.isoformat()} level=info voltage={v} current={i} remaining_capacity={q}\n",
+    "beside what an outlet says": lambda at, v, i, q: (
+        json.dumps(
+            {"Time": at.isoformat(), "ENERGY": {"Voltage": 230, "Current": 1.2}, "KG": {"u": v, "i": i, "Remaining": q}}
+        )
+        + "\n"
+    ),
+    "a direction without its name": lambda at, v, i, q: (
+        json.dumps({"time": at.isoformat(), "volts": v, "amps": abs(i), "remaining": q, "mode": "discharging"}) + "\n"
+    ),
+    "Python": lambda at, v, i, q: f"{at.isoformat()} got { {'voltage': v, 'current': i, 'remaining': q} }\n",
+    "Python alone": lambda at, v, i, q: f"{ {'at': at.isoformat(), 'voltage': v, 'current': i, 'ah': q} }\n",
+    "JavaScript": lambda at, v, i, q: (
+        f"{at:%d %b %H:%M:%S} - [info] [debug:kg]\n{{\n  voltage: {v},\n  current: {i},\n  is_full: false,\n"
+        f"  remaining: {q}\n}}\n"
+    ),
+    "quotes behind a topic": lambda at, v, i, q: (
+        f"[{at:%Y-%m-%d %H:%M:%S}] info: topic 'kg/state', payload '{json.dumps({'u': v, 'i': i, 'ah': q})}'\n"
+    ),
+    "a line for each": lambda at, v, i, q: (
+        f"Time: {at.isoformat()}\nVoltage: {v} V\nCurrent: {i} A\nRemaining: {q} Ah\n\n"
+    ),
+    "PowerShell": lambda at, v, i, q: (
+        f"Time      : {at:%d.%m.%Y %H:%M:%S}\r\n"
+        + f"Voltage   : {v}\r\nCurrent   : {i}\r\nRemaining : {q}\r\n\r\n".replace(".", ",")
+    ),
+    "YAML": lambda at, v, i, q: (
+        f"- time: {at.isoformat()}\n  voltage: {v}\n  current: {i}\n  remaining_capacity: {q}\n"
+    ),
     "line protocol": lambda at, v, i, q: (
         f"kg,host=a voltage={v},current={i},remaining_ah={q} {at.timestamp() * 1e9:.0f}\n"
     ),
@@ -250,3 +311,39 @@ def test_rows_that_have_each_a_part_of_a_reading_are_joined() -> None:
     rows = "2024-05-13 08:00:00,52.65,,\n2024-05-13 08:00:00,,-3,250\n2024-05-13 08:09:00,,-4,250\n"
     readings = [event for event in events((PARTS + rows).encode()) if isinstance(event, Reading)]
     assert [(one.voltage, one.current) for one in readings] == [(52.65, -3)]
+
+
+SPICE = [
+    b"{",
+    b"}",
+    b"[",
+    b"'",
+    b'"',
+    b",",
+    b"\n",
+    b"\0",
+    b"\xff",
+    b"-" * 50,
+    b"9" * 30,
+    b"1e999",
+    b"Europe/",
+    b"\t",
+    b"{'a':" * 20,
+]
+
+
+def test_a_log_that_is_damaged_anywhere_is_read_as_far_as_it_goes() -> None:
+    dice = random.Random(5)
+    logs = [head.encode() + one_by_one(write).encode() for head, write in ONE_BY_ONE.values()]
+    for writes in (
+        [(f"{head}\n", write) for head, write in TABLES.values()],
+        [("", write) for write in LINES.values()],
+    ):
+        for head, line in writes:
+            lines = [line(at, *values) for at, values in zip(LOCAL, VALUES, strict=True)]
+            logs.append((head + "\n".join(lines)).encode())
+    for _ in range(500):
+        data, at = dice.choice(logs), dice.randrange(500)
+        for added in (dice.choice(SPICE), dice.choice(logs)[: dice.randrange(200)], b""):
+            data, at = data[:at] + added + data[at + dice.randrange(20) :], dice.randrange(500)
+        events(data, cut=dice.choice((7, 4096)))

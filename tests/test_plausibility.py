@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from juntek import Bus, Reading
-from juntek.rs485.decode import Options as DecodingOptions
+from juntek.exchange import Options as DecodingOptions
 from juntek.rs485.framing import encode, parse
 from juntek.simulator import Options, history
 from replies import Meter, Shown, layout, settled

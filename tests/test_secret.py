@@ -13,8 +13,8 @@ from juntek.config import load
 from juntek.config.keys import GatewayKeys, MeterKeys, find_tables
 from juntek.errors import ConfigurationError, JuntekError, LinkError
 from juntek.links import check_link, open_link
+from juntek.names import hide_secrets
 from juntek.option import keys_of
-from juntek.secret import hide_secrets
 
 PASSWORD, KEY = "hunter2", "bGV0bWVpbg"
 LINKS = (

@@ -75,12 +75,55 @@ def test_a_meter_that_seemed_to_send_another_order_is_read_again_when_it_makes_s
     refused = []
     for _ in range(12):
         meter.tick()
+        meter.remaining -= (52 - 30) / 3600
         numbers = meter.numbers()
-        numbers[10] = round(numbers[2] * 6 / numbers[0])  # a time left that fits the voltage
+        numbers[10] = round(numbers[2] * 6 / numbers[0])  # a time left that fits the voltage, as what flowed does
         refused += bus.feed(encode("r50", 1, numbers))
     assert not isinstance(refused[-1], Reading)
     right = [event for _ in range(12) for event in bus.feed(meter.tick())]
     assert all(isinstance(event, Reading) for event in right[1:])
+
+
+def test_a_time_left_that_happens_to_fit_the_voltage_costs_no_reading() -> None:
+    """One that is averaged, or does not move, may do so for long."""
+    meter = Meter(current=-20.0, voltage=25.0)
+    bus = Bus()
+    for _ in range(60):
+        meter.tick()
+        numbers = meter.numbers()
+        numbers[10] = round(numbers[2] * 6 / numbers[0])
+        assert [type(event) for event in bus.feed(encode("r50", 1, numbers))] == [Reading]
+
+
+@pytest.mark.parametrize("resistances", [(40, 11, 300, 0), (11, 25), (300, 0)])
+@pytest.mark.parametrize("seconds", [1, 3, 18])
+def test_the_resistance_that_a_meter_guesses_anew_at_each_load_costs_no_reading(
+    resistances: tuple[int, ...], seconds: int
+) -> None:
+    meter = Meter()
+    shown = settled(meter)
+    replies = []
+    for number in range(24):
+        meter.resistance = resistances[number % len(resistances)]
+        meter.current = -30.0 if seconds > 1 else -31.0 + number % 2  # a load may go on and off in between
+        replies.append(meter.tick(seconds))
+    assert shown.feed_all(replies, seconds) == [1] * 24
+
+
+@pytest.mark.parametrize("seconds", [18, 300])
+@pytest.mark.parametrize("family", ["KG-F", "KH-F"])
+def test_a_recording_without_times_of_a_meter_whose_run_time_stands_still_is_shown(family: str, seconds: int) -> None:
+    """It does while the output is off."""
+    meter = Meter(family, output=99)
+    bus = Bus()
+    replies = []
+    for number in range(20):
+        meter.current = -30.0 if number % 3 else 12.0
+        meter.tick(seconds)
+        meter.run_time -= seconds
+        replies.append(meter.reply())
+    told = bus.feed(b"".join(replies))
+    assert [event.raw + b"\r\n" for event in told if isinstance(event, Reading)] == replies
 
 
 def test_three_frames_that_lie_18_s_apart_are_three_readings() -> None:

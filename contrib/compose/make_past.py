@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from juntek.demo.sample_history import fill_past
+from juntek.demo import fill_past
 from juntek.simulator import Options
 
 DATABASE = Path("/var/lib/juntek/juntek.db")

@@ -15,10 +15,10 @@ from juntek.errors import (
     RequestError,
     UnknownLayoutError,
 )
+from juntek.exchange import Options
 from juntek.meter import LiveMeter, open_meter, read
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
 from juntek.rs485.framing import Frame, Garbage
 
 __all__ = [

@@ -1,14 +1,35 @@
-"""Libraries that only some need: how an owner adds them; rule: by the way in which juntek itself was installed."""
+"""What can be added from elsewhere: modules of other packages, and libraries that only some need.
+
+A new family, quantity or output is a file, and nothing lists it. Each of these folders is open: a `juntek/outputs`
+(`juntek/quantity`, `juntek/rs485/families`) of another package on the path belongs to it as well, so that an owner's
+own output needs no change here.
+
+How an owner adds a library goes by the way in which juntek itself was installed.
+"""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 PACKAGED = Path("/usr/lib/juntek")
 """Where the Debian package has the program."""
+
+
+def find_modules(package: str) -> list[ModuleType]:
+    """Return the modules of a package, which has been imported, in the order of their names."""
+    parts = package.split(".")
+    for count in range(1, len(parts) + 1):
+        name = ".".join(parts[:count])
+        folder = sys.modules[name]
+        folder.__path__ = pkgutil.extend_path(folder.__path__, name)
+    names = sorted({info.name for info in pkgutil.iter_modules(sys.modules[package].__path__)})
+    return [importlib.import_module(f"{package}.{name}") for name in names]
 
 
 def install_line(extra: str, *, place: Path | None = None, program: Path | None = None) -> str:

@@ -1,6 +1,7 @@
-"""Whether a file may be used, why it cannot be read or written, and what zone is set; rule: one wording for every file.
+"""Whether a file may be used, why it cannot be read or written, who holds it, what zone is set; rule: one wording.
 
-Root obeys only what is root's: a configuration or a link that another user made could lead it to that user's ends.
+Root obeys only what is root's: a configuration or a link that another user made could lead it to that user's ends. A
+lock keeps others from doing the same at the same time, and goes with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from urllib.parse import quote
 
 from juntek.errors import ConfigurationError, JuntekError
 
@@ -45,10 +47,15 @@ def pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
         yield os.pread(descriptor, _PIECE, start).partition(b"\n")[2 if start else 0]
 
 
+def at_home(path: str | Path) -> Path:
+    """Return a path with its ~ as the folder of that user; as it is where there is no such user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib raises RuntimeError
+
+
 def read_bytes(path: Path, name: str) -> bytes:
     """Return what is in the file that a key `name` gives; raises ConfigurationError, which names both."""
     try:
-        return path.expanduser().read_bytes()
+        return at_home(path).read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{name} {path} {explain_unreadable(error)}") from None
 
@@ -71,7 +78,7 @@ def refuse_links_of_others(path: Path) -> None:
     """Raise ConfigurationError where root would follow a link that another user made."""
     if not _is_root():
         return
-    absolute = path.expanduser().absolute()
+    absolute = at_home(path).absolute()
     for part in (absolute, *absolute.parents):
         if part.is_symlink() and part.lstat().st_uid != 0:
             raise ConfigurationError(
@@ -125,3 +132,44 @@ def system_zone() -> tzinfo:
         name = os.environ.get("TZ", "").lstrip(":") or os.readlink("/etc/localtime").split("zoneinfo/")[1]  # noqa: PTH115
         return ZoneInfo(name)
     return datetime.now(UTC).astimezone().tzinfo or UTC
+
+
+# Locks -------------------------------------------------------------------------------------------------------
+
+
+def lock_of(database: Path, label: str = "") -> Path:
+    """Return the file whose lock is held by the gateway; with `label` by whoever sends to this target."""
+    return database.with_name(f"{database.name}.{quote(label, safe='')}.lock" if label else f"{database.name}.lock")
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Hold the lock of this file, made where it is not there, and yield True; False where another process has it.
+
+    Where there are no such locks, or no file can be made, nobody is kept off. Raises ConfigurationError for a link.
+    """
+    if path.is_symlink():
+        raise ConfigurationError(f"{path} is a link, which a lock is never kept in: remove it.")
+    with ExitStack() as stack:
+        free = True
+        with suppress(ImportError, OSError):
+            import fcntl  # noqa: PLC0415 - not on every system
+
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = _open_lock(path)
+            stack.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                free = False
+        yield free
+
+
+def _open_lock(path: Path) -> int:
+    """Open it for reading, as another user, such as root, may have made it; a link in its place is not followed."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    except FileExistsError:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    os.fchmod(lock, 0o644)  # every user's, whatever the mask of the one who made it
+    return lock

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from juntek.errors import LinkError, LinkLostError
 from juntek.links import Chunk, open_link
+from juntek.names import hide_secrets
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Bus, Event
 from juntek.rs485.framing import Frame, Garbage, encode
 from juntek.rs485.wiring import look_at
-from juntek.secret import hide_secrets
 
 Cause = Literal[
     "meters", "display_only", "swapped", "speed", "converter", "device", "noise", "silent", "echo",

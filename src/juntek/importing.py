@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from juntek.battery.ledger import Ledger
-from juntek.capture import Chunk
+from juntek.capture import HELD_LIMIT, Chunk
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames
 from juntek.capture.packing import DamagedError
@@ -23,13 +24,13 @@ from juntek.capture.recording import Recording, first_time, listen
 from juntek.capture.times import LineTimes
 from juntek.clock import CLOCK_END, Clock
 from juntek.errors import RequestError
+from juntek.exchange import Options
 from juntek.files import pieces_all_over
 from juntek.history import Database
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
 from juntek.reading import NOTHING_MORE, Identity, Reading
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
 from juntek.rs485.framing import Garbage
 
 NOTHING_LEFT = "without what is left in the battery, in Ah (nominal_capacity of the meter tells it from a percentage)"
@@ -222,24 +223,24 @@ class LogImport:
 
 
 def read_log(
-    path: Path, tell: Callable[[int, int], None] = lambda _done, _of: None, times: LineTimes | None = None
+    path: Path,
+    tell: Callable[[int, int], None] = lambda _done, _of: None,
+    times: LineTimes | None = None,
+    recording: Recording | None = None,
 ) -> Iterator[list[Chunk]]:
     """Yield the chunks of a recording, also a packed one; `tell` hears how many of its bytes are read.
 
     Raises RequestError where the file cannot be read.
     """
     times = times or LineTimes()
-    recording = Recording(times)
+    recording = recording or Recording(times)
     try:
         with path.open("rb") as file:
             status = path.stat()
-            times.until = status.st_mtime
-            for piece in pieces_all_over(file.fileno(), status.st_size):
-                times.look_ahead(piece)
-            while block := file.read(BLOCK):
-                yield recording.feed(block)
+            times.prepare(status.st_mtime, pieces_all_over(file.fileno(), status.st_size))
+            for chunks in recording.read(iter(partial(file.read, BLOCK), b"")):
+                yield chunks
                 tell(file.tell(), status.st_size)
-            yield recording.finish()
     except (OSError, DamagedError) as error:
         text = getattr(error, "strerror", None) or error
         raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
@@ -248,18 +249,10 @@ def read_log(
 def explain_nothing(path: Path) -> str | None:
     """Return a sentence about a recording without frames, None where there are; raises RequestError like `read_log`."""
     recording = Recording()
-    try:
-        with path.open("rb") as file:
-            recording.feed(file.read(BLOCK))
-    except (OSError, DamagedError) as error:
-        raise RequestError(f"{path} cannot be read ({error}): give the path of a recording.") from error
+    for _ in read_log(path, recording=recording):
+        if len(recording.start) == HELD_LIMIT:
+            break
     return None if recording.has_frames else explain_no_frames(recording.start)
-
-
-def _first_time(path: Path, zone: tzinfo | None) -> float:
-    """Return when a recording begins; one that does not tell comes last."""
-    found = (first_time(chunks) for chunks in read_log(path, times=LineTimes(zone)))
-    return next((time for time in found if time < math.inf), math.inf)
 
 
 def import_logs(
@@ -267,7 +260,8 @@ def import_logs(
 ) -> Imported:
     """Read recordings, sorted by when they begin, to their end."""
     several = list(paths)
-    starts = [_first_time(path, job.times.zone) if len(several) > 1 else 0.0 for path in several]
+    zone = job.times.zone
+    starts = [first_time(read_log(path, times=LineTimes(zone))) if len(several) > 1 else 0.0 for path in several]
     ordered = sorted(zip(starts, several, strict=True), key=lambda pair: pair[0])
     for (_, path), (following, _) in pairwise([*ordered, (math.inf, Path())]):
         job.begin_file(following)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from juntek.errors import ConfigurationError
-from juntek.files import read_bytes
+from juntek.files import at_home, read_bytes
 
 
 class Mend(NamedTuple):
@@ -31,7 +31,7 @@ def make_tls_context(ca_file: Path | None, key: str) -> ssl.SSLContext:
     if ca_file is not None:
         read_bytes(ca_file, key)
     try:
-        return ssl.create_default_context(cafile=ca_file and ca_file.expanduser())
+        return ssl.create_default_context(cafile=ca_file and at_home(ca_file))
     except ssl.SSLError:
         raise ConfigurationError(f"{key} {ca_file} holds no certificate in PEM form.") from None
 
@@ -49,7 +49,7 @@ def explain_no_connection(  # noqa: PLR0911 - one a cause
                 return _explain_certificate(cause, who, mend)
             case ssl.SSLError():
                 return f"{who} does not speak TLS there; {mend.tls}."
-            case socket.gaierror():
+            case socket.gaierror() | UnicodeError():
                 return f'{who} cannot be found, as the name "{host}" is not known; check {mend.host}.'
             case OSError() if _is_refused(cause):
                 return f"{who} is not there; start it, or check {mend.port}."

@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from juntek.errors import ConfigurationError
+from juntek.names import list_choices, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,33 +98,6 @@ def check_options(section: str, options: object) -> None:
         problem = key.find_problem(value) if value is not None else None
         if problem is not None:
             raise ConfigurationError(f"{section}.{key.name} {problem}" if section else f"{key.name} {problem}")
-
-
-def list_choices(choices: Sequence[str]) -> str:
-    """Return words as a sentence has them: "a", "b" or "c"."""
-    *most, last = (f'"{choice}"' for choice in choices)
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def find_close(word: str, known: Sequence[str], least: float = 0.7) -> str | None:
-    """Return the known word that was probably meant."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
-
-    return next(iter(get_close_matches(word, known, n=1, cutoff=least)), None)
-
-
-def show(value: object, *, secret: bool = False) -> str:
-    """Return a value as it is written in TOML, shortened; nothing of a secret."""
-    if secret:
-        return "this one"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict | list | tuple):
-        return "a table" if isinstance(value, dict) else "a list"
-    # Python refuses to write out thousands of digits.
-    text = str(value) if not isinstance(value, int) or value.bit_length() < 4096 else "a number without end"
-    text = text if len(text) <= 40 else f"{text[:37]}…"
-    return f'"{text}"' if isinstance(value, str) else text
 
 
 def _number(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -113,7 +114,7 @@ def test_a_low_voltage_under_a_large_load_says_nothing_and_at_rest_it_does() -> 
     assert events(estimator, readings([(30.0, 12.2, -50.0)])) == []
     assert state(estimator) == pytest.approx(25, abs=3)
     estimator = battery()
-    assert "empty" in events(estimator, readings([(60.0, 11.8, -2.0), (90.0, 11.8, 0.0)]))
+    assert "empty" in events(estimator, readings([(60.0, 11.2, -2.0), (90.0, 11.2, 0.0)]))
     assert state(estimator) < 8
 
 
@@ -121,7 +122,7 @@ def test_a_low_voltage_under_a_large_load_says_nothing_and_at_rest_it_does() -> 
 def test_a_battery_that_stays_low_for_days_is_known_to_while_the_zero_drifts(wrong: float) -> None:
     estimator = battery()
     told = events(estimator, readings([(60.0, 12.2, -5.0), (8 * 1440.0, 12.2, wrong)]))
-    assert state(estimator) == pytest.approx(7, abs=3.5)
+    assert state(estimator) == pytest.approx(12, abs=3.5)
     assert estimator.estimate().state_of_charge_uncertainty > 1.5  # type: ignore[union-attr]
     assert len(told) < 15
 
@@ -159,6 +160,53 @@ def test_over_a_gap_a_meter_at_zero_counts_what_flows_in() -> None:
     assert state(estimator) - before == pytest.approx(40, abs=3)
 
 
+def test_a_charge_that_is_cut_off_before_its_tail_tells_the_charge_and_is_no_full() -> None:
+    estimator = battery()
+    given = readings([(60.0, 14.0, 20.0), (2.0, 14.2, 20.0), (5.0, 14.2, 8.0), (30.0, 13.3, -5.0)], left=20.0)
+    assert events(estimator, given) == ["synchronised"]
+    assert state(estimator) == pytest.approx(96.5, abs=1.5)
+
+
+@pytest.mark.parametrize("step", [0.1, 1.0])
+@pytest.mark.parametrize("seconds", [1, 10])
+def test_a_meter_that_tells_its_count_in_large_steps_is_followed(step: float, seconds: int) -> None:
+    given = readings([(600.0 / seconds, 13.2, -10.0)], left=80.0)
+    coarse = [
+        reading._replace(
+            time=1.79e9 + place * seconds, remaining_capacity=step * round((80 - place * seconds / 360) / step)
+        )
+        for place, reading in enumerate(given)
+    ]
+    assert state_after(coarse) == pytest.approx(state_after(coarse[:1]) - len(given) * seconds / 360, abs=step + 0.2)
+
+
+def test_a_small_load_on_a_battery_that_was_just_taken_off_its_charger_is_no_zero_offset() -> None:
+    estimator = battery()
+    charge = [(60.0, 14.0, 20.0), (5.0, 14.2, 20.0), (5.0, 14.2, 1.0), (3.0, 13.9, -0.3), (40.0, 13.89, -0.3)]
+    events(estimator, readings(charge, left=80.0))
+    assert estimator.describe()["zero_offset"] == pytest.approx(0.03, abs=0.03)
+
+
+def test_over_a_gap_in_a_log_that_does_not_say_what_is_left_anything_may_have_flowed() -> None:
+    charge = [(10.0, 14.2, 20.0), (10.0, 14.2, 1.0), (600.0, 13.2, -1.0), (5.0, 13.2, -1.0)]
+    given = [reading._replace(remaining_capacity=math.nan) for reading in readings(charge)]
+    estimator = battery()
+    events(estimator, given[:125])
+    before = estimator.estimate()
+    events(estimator, given[-30:])
+    after = estimator.estimate()
+    assert before is not None
+    assert after is not None
+    assert before.state_of_charge_uncertainty < 5
+    assert after.state_of_charge_uncertainty > 50
+
+
+def test_a_voltage_of_nothing_is_a_wire_that_has_come_off() -> None:
+    given = readings([(30.0, 13.2, -1.0)])
+    off = [reading._replace(time=(reading.time or 0) + 1800, voltage=0.0) for reading in given]
+    assert state_after([*given, *off]) == pytest.approx(state_after(given), abs=1)
+
+
 def test_a_moment_of_a_large_current_is_counted_by_the_meter() -> None:
     given = readings([(60.0, 13.2, -1.0)], left=50.0)
     spike = given[180]._replace(current=-300.0)
@@ -168,7 +216,7 @@ def test_a_moment_of_a_large_current_is_counted_by_the_meter() -> None:
 def test_a_charge_from_empty_to_full_teaches_that_a_battery_holds_more_than_was_typed_in() -> None:
     charge = [(600.0, 13.3, 10.0), (60.0, 13.6, 6.8), (20.0, 14.2, 5.0), (10.0, 14.2, 1.0)]
     estimator = battery()
-    events(estimator, readings([(60.0, 11.8, -2.0), (90.0, 11.8, 0.0), *charge], left=5.0, voltage=11.8))
+    events(estimator, readings([(60.0, 10.4, -2.0), (90.0, 10.4, 0.0), *charge], left=5.0, voltage=10.4))
     assert estimator.describe()["usable_capacity"] == pytest.approx(108, abs=2)
 
 
@@ -273,6 +321,33 @@ def test_before_anything_was_seen_it_says_how_little_it_knows() -> None:
 def test_chemistry_and_cells_are_guessed_from_the_voltage(voltage: float, chemistry: str, cells: int) -> None:
     found = guess_chemistry(voltage)
     assert (found.name, guess_cells(found, voltage)) == (chemistry, cells)
+
+
+@pytest.mark.parametrize(("voltage", "cells"), [(39.6, 12), (48.3, 15), (49.8, 15), (51.0, 16), (53.0, 16)])
+def test_fifteen_cells_are_told_from_sixteen_on_the_flat_of_their_curve(voltage: float, cells: int) -> None:
+    assert guess_cells(CHEMISTRIES["lifepo4"], voltage) == cells
+
+
+@pytest.mark.parametrize(
+    ("first", "volts", "label"),
+    [
+        (49.4, 52.6, "LiFePO4, 16 cells, guessed from the voltage"),
+        (52.8, 49.4, "LiFePO4, 15 cells, guessed from the voltage"),
+    ],
+)
+def test_a_wrong_number_of_cells_is_found_out_when_the_battery_is_discharged(
+    first: float, volts: float, label: str
+) -> None:
+    estimator = Estimator(BatteryOptions(chemistry="lifepo4"))
+    events(estimator, readings([(60.0, first, 20.0), (5.0, volts, -20.0), (60.0, volts, -20.0)], voltage=first))
+    assert estimator.pack.label == label
+
+
+def test_lead_that_was_taken_for_lithium_is_found_out_when_it_is_low_soon_after_a_full() -> None:
+    estimator = Estimator()
+    charge = [(60.0, 14.4, 20.0), *[(30.0, 14.4, 20.0 * 0.6**step) for step in range(1, 8)]]
+    events(estimator, readings([(5.0, 13.2, 2.0), *charge, (300.0, 12.4, -3.0), (60.0, 12.3, -3.0)], left=70.0))
+    assert estimator.pack.label == "AGM, 6 cells, guessed from the voltage"
 
 
 @pytest.mark.parametrize("row", CHEMISTRIES.values(), ids=lambda row: row.name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from juntek.battery.ledger import Ledger
-from juntek.battery.sums import Day
+from juntek.battery.sums import Sums
 from juntek.clock import Clock
 from metered import MeteredBattery, reading
 
@@ -84,12 +85,13 @@ def test_a_day_lasts_from_local_midnight_to_local_midnight(
 ) -> None:
     start = at(zone, *day)
     end = start + hours * 3600
-    local = Day(zone)
-    assert local.move(start)
-    assert (local.start, local.end) == (start, end)
-    assert not local.move(end - 0.001)
-    assert local.move(end)
-    assert local.start == end
+    sums = Sums(zone)
+    turns = partial(sums.turn_day, sums.settle(), set(), gap=1.0, short=True)
+    turns(time=start)
+    assert (sums.day_start, sums.day_end) == (start, end)
+    assert not turns(time=end - 0.001)
+    assert turns(time=end)
+    assert sums.day_start == end
 
 
 @pytest.mark.parametrize(("zone", "day"), [(AMSTERDAM, (2026, 10, 25)), (NEW_YORK, (2026, 3, 8))])

@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cli.program import PATIENCE, Ended, environment, run, simulator
 from juntek.cli import app
-from juntek.cli.run import FLAGS, read_arguments
+from juntek.cli.running import FLAGS, read_arguments
 from juntek.config import load
 from juntek.extras import install_line
 from servers.mosquitto import Mosquitto
@@ -123,7 +123,7 @@ def test_check_names_everything_that_is_not_installed_in_one_sentence(tmp_path: 
 @pytest.mark.parametrize(
     ("section", "library"),
     [
-        ("[mqtt]", "aiomqtt"),
+        ("[mqtt]", "paho"),
         ("[metrics]", "prometheus_client"),
         ("[web]", "starlette"),
         ('[[timeseries]]\nurl = "http://127.0.0.1:9/write"', "httpx"),

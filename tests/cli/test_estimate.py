@@ -75,7 +75,8 @@ def test_the_minutes_of_the_history_say_the_same(recording: Path, tmp_path: Path
     "arguments",
     [
         (), ("nowhere.log",), ("some.log", "--history", "boat"), ("empty.log",), ("empty.log", "--chemistry", "lead"),
-        ("untimed.log",), ("untimed.log", "--address", "9"), ("--history", "nobody"),
+        ("untimed.log",), ("untimed.log", "--address", "9"), ("--history", "nobody"), ("some.log", "--cells", "0"),
+        ("untimed.csv",), ("some.log", "--nominal-capacity", "inf"), ("some.log", "--nominal-capacity", "1e300"),
     ],
     ids=str,
 )  # fmt: skip
@@ -83,10 +84,12 @@ def test_what_cannot_be_is_one_sentence(arguments: tuple[str, ...], tmp_path: Pa
     (tmp_path / "empty.log").touch()
     (tmp_path / "some.log").touch()
     (tmp_path / "untimed.log").write_text(":r50=1,146,5289,1350,284000,0,0,1000,125,0,0,0,99,0,\r\n" * 3)
+    (tmp_path / "untimed.csv").write_text("voltage,current\n13.2,-1\n13.1,-1\n")
     ended = run("estimate", *arguments, "--format", "csv", home=tmp_path)
     assert ended.status
     sentence = ended.talk.strip().splitlines()[-1]
     assert "unexpected" not in sentence
+    assert ("with a time" in sentence) == arguments[0].startswith("untimed") if arguments else True
 
 
 ROWS = [("2026-01-01T00:00:00Z", "13.25", "-5.1"), ("2026-01-01T00:01:00Z", "13.24", "-5.1")]
@@ -110,3 +113,12 @@ def test_values_that_somebody_has_decoded_are_taken_by_their_names(
     path.write_bytes(pack(text.encode()))
     rows = [json.loads(line) for line in run("estimate", path).output.splitlines()]
     assert [(row["voltage"], row["current"]) for row in rows] == [(13.25, -5.1), (13.24, -5.1)]
+
+
+def test_absurd_values_are_left_out_and_a_meter_that_says_no_percentage_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "values.csv"
+    times = [f"2026-01-01T00:0{minute}:00Z" for minute in range(4)]
+    values = ["13.25,-5", "1e308,-5", "-13,-5", "13.24,1e9"]
+    path.write_text("time,voltage,current\n" + "".join(f"{a},{b}\n" for a, b in zip(times, values, strict=True)))
+    rows = [json.loads(line) for line in run("estimate", path).output.splitlines()]
+    assert [(row["voltage"], row["meter_state_of_charge"]) for row in rows] == [(13.25, None)]

@@ -14,7 +14,7 @@ import pytest
 import juntek
 from cli.program import PATIENCE, Ended, run, simulator, started_juntek
 from cli.test_watch import on_a_terminal
-from juntek.cli.gateway_meter import read_events, update_of
+from juntek.cli.gateway_client import read_events, update_of
 from juntek.outputs.web.passwords import hash_password
 from juntek.reading import Reading, Settings
 from servers.process import PIPES, free_port

@@ -6,12 +6,11 @@ import re
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from typer.testing import CliRunner
 
 import juntek
 from cli.program import run
-from juntek.cli import app, main
-from juntek.cli.stopping import STATUSES, status_of
+from juntek.cli import main
+from juntek.cli.running import STATUSES, status_of
 from juntek.errors import (
     ConfigurationError,
     DatabaseError,
@@ -33,8 +32,8 @@ COMMANDS = (
 
 
 def show_help(*words: str) -> str:
-    result = CliRunner(env={"COLUMNS": "80", "TERM": "dumb"}).invoke(app, [*words, "--help"])
-    assert result.exit_code == 0
+    result = run(*words, "--help")
+    assert result.status == 0
     return result.output
 
 
@@ -93,6 +92,7 @@ def test_every_error_has_its_status(error: type[JuntekError], status: int) -> No
     ("error", "status", "talk"),
     [
         (LinkError("Plug it in."), 4, "Plug it in.\n"),
+        (LinkError("No \x1b[31m\n here."), 4, "No ?[31m? here.\n"),
         (ExceptionGroup("two", [KeyError("x"), ExceptionGroup("one", [NoReplyError("Silent.")])]), 5, "Silent.\n"),
         (
             PermissionError(13, "Permission denied", "/root/x"),
@@ -109,7 +109,7 @@ def test_an_error_becomes_its_sentence_and_status(
         del arguments
         raise error
 
-    monkeypatch.setattr("juntek.cli.usage.run_command", fail)
+    monkeypatch.setattr("juntek.cli.application.run_command", fail)
     monkeypatch.setattr("sys.argv", ["juntek", "read"])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -234,6 +234,14 @@ def test_csv_and_parquet_hold_the_same_readings(imported: Path, tmp_path: Path) 
             assert [float(text) if text else None for text in texts] == columns[key]
 
 
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y%m%d", "%G-W%V-%u", "9999-12-31"])
+def test_a_range_includes_the_day_of_its_last_date(imported: Path, form: str) -> None:
+    end = START.timestamp() + (3600 if "%" in form else 1e9)
+    count = sum(row["time"] < end for row in rows_in(imported))
+    ended = run("history", "export", "-", "--to", START.strftime(form), "--database", imported)
+    assert f"{count} readings of house." in ended.talk
+
+
 def test_an_export_takes_the_place_of_an_earlier_one_but_never_of_a_database(imported: Path, tmp_path: Path) -> None:
     before = rows_in(imported)
     refused = run("history", "export", imported, "--database", imported)
@@ -260,6 +268,7 @@ def test_a_backup_is_a_database_of_its_own(imported: Path, tmp_path: Path) -> No
         (("export", "-", "--meter", "cellar", "--database", "FILE"), 'There is no history of a meter "cellar".'),
         (("summary", "--from", "yesterday", "--database", "FILE"), '"yesterday" is no time; write it like'),
         (("import", "none.log", "--meter", "house", "--database", "FILE"), "none.log cannot be read"),
+        (("import", "none.log", "--meter", "a/b", "--database", "FILE"), "MQTT topics may not have"),
         (("backup", "copy.db", "--database", "none.db"), "There is no database none.db"),
     ],
 )

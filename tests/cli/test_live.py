@@ -17,6 +17,8 @@ from juntek.capture import HEADER
 from juntek.cli.formats import CSV_COLUMNS
 from servers.process import PIPES
 
+pytestmark = pytest.mark.usefixtures("in_haste")
+
 
 @pytest.fixture(scope="module")
 def meter() -> Iterator[Running]:
@@ -153,7 +155,7 @@ def test_the_gateway_reads_a_meter_given_by_flags_and_is_stopped_well(meter: Run
 
 def test_a_capture_can_be_decoded_and_replayed(meter: Running, tmp_path: Path) -> None:
     path = tmp_path / "bus.log"
-    result = run("capture", meter.url, "-o", path, "--mode", "poll", "--interval", 0.2, "--seconds", 3)
+    result = run("capture", meter.url, "-o", path, "--mode", "poll", "--interval", 0.2, "--seconds", 2)
     assert result.status == 0
     assert path.read_text().startswith(f"{HEADER}\n# juntek ")
     assert " readings, 0 rejected frames in " in result.talk

@@ -13,10 +13,10 @@ import pytest
 
 from cli.program import PATIENCE, environment, run
 from history.made import START, readings
+from juntek.files import hold, lock_of
 from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
-from juntek.lock import hold, lock_of
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
@@ -195,7 +195,8 @@ def test_asking_again_lets_a_running_gateway_send_nothing_again(database: Path) 
     with gateway_of(database, place):
         push(database, url)
         with Cursors(database, place) as cursors:
-            cursors.change("house", lambda cursor: cursor._replace(past=cursor.until))
+            cursor, _ = cursors.look()["house"]
+            cursors.save({"house": cursor._replace(past=cursor.until)})
         for _ in range(2):
             assert push(database, url) == (
                 f"The gateway that is running sends {place} the new ones, and it has all others.\n"

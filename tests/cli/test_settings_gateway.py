@@ -10,8 +10,8 @@ import pytest
 from cli.program import Ended
 from cli.program import run_apart as run
 from gateway.controlled import Controlled, controlled
+from juntek.files import hold, lock_of
 from juntek.history.queries import HistoryReader
-from juntek.lock import hold, lock_of
 from juntek.outputs.web.passwords import token_path
 
 

@@ -182,7 +182,7 @@ def test_a_file_is_changed_in_whichever_form_it_is_or_what_is_wrong_is_said(
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
-        (("--link", "socket://127.0.0.1:1", "--yes"), 5),
+        (("--link", "socket://127.0.0.1:1", "--yes"), 4),
         (("--link", "{meter}", "--address", "3", "--broker", "127.0.0.1:1", "--yes"), 6),
         (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "network", "--yes"), 2),
         (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "everybody", "--yes"), 2),

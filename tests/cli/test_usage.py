@@ -21,10 +21,9 @@ LIBRARY = ("Usage:", "Try '", "Error:", "Invalid value", "Value error", "Input s
 STRANGE = ("--no-such-option", "-Z", "--no-such=\x1b[31m\ud800")
 PLACES = {"LINK": "/dev/none", "KEY=VALUE…": "a=1", "ACTION": "zero-current", "NAME": "one"}
 FREE = {
-    "juntek setup": {"--chemistry": "gold", "--capacity": "-1", "--page": "wide", "--broker": "a:b:c"},
+    "juntek setup": {"--broker": "a:b:c"},
     "juntek decode": {"--time-zone": "Mars/Base"},
     "juntek simulate": {"--listen": "udp:1", "--model": "KX1", "--load": "none", "--speed": "0", "--noise": "2"},
-    "juntek estimate": {"--chemistry": "gold"},
 }
 """Values that only the command itself can judge."""
 

@@ -6,14 +6,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, NoReturn
 
 import pytest
 
 from juntek.backoff import Backoff
 from juntek.errors import DatabaseError
 from juntek.gateway.supervisor import Supervisor
-from juntek.outputs import Context, Handle, Output
+from juntek.outputs import Context, FarEndError, Handle, Output
 from juntek.update import Health, Update
 
 
@@ -183,3 +184,30 @@ async def test_an_output_that_connects_later_does_not_say_that_it_is_connected(
         served.offer(update("house"))
         await files.wait_for(1)
     assert caplog.messages == [said]
+
+
+async def test_an_output_that_looks_by_itself_is_handed_nothing_and_loses_nothing_while_it_is_away() -> None:
+    files = Files(has_queue=False)
+    async with supervised(files, "house") as (served, context):
+        for _ in range(5000):
+            served.offer(context.latest.take(update("house")))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert served.health.connected
+        assert (served.health.waiting, served.health.lost, files.handled) == (0, 0, [])
+
+
+async def test_a_far_end_that_asks_to_be_left_alone_is() -> None:
+    entered = 0
+
+    def refuse(_options: object, _context: Context) -> NoReturn:
+        nonlocal entered
+        entered += 1
+        raise FarEndError("It is busy.", wait=3600.0 if entered == 3 else 0.0)
+
+    files = Files()
+    files.output = replace(files.output, open=refuse)
+    async with supervised(files, "house") as (served, _):
+        for _turn in range(1000):
+            await asyncio.sleep(0)
+        assert (entered, served.health.failures) == (3, 3)

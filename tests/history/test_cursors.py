@@ -53,7 +53,7 @@ def test_a_meter_that_comes_after_the_target_is_sent_from_its_beginning(tmp_path
 def test_a_cursor_that_others_have_moved_is_not_written_over(path: Path) -> None:
     with Cursors(path, "engine") as ours, Cursors(path, "engine") as theirs:
         before = ours.look()["house"][0]
-        theirs.change("house", lambda cursor: cursor.widen(FIRST, LAST))
+        theirs.send_again("house", (FIRST + 1, LAST))
         ours.save({"house": before._replace(head=LAST + 1)})
         moved = ours.look()["house"][0]
         assert moved == Cursor(head=LAST, past=FIRST, until=LAST, since=LAST, moves=1)

@@ -10,26 +10,27 @@ import pytest
 
 from history.made import TOTALS, rows_in
 from juntek.battery.ledger import Ledger
-from juntek.demo import make_meters, sample_history
+from juntek.demo import fill_past, make_meters
+from juntek.exchange import Options
 from juntek.history import Database
 from juntek.reading import Reading
 from juntek.rs485.bus import Bus
-from juntek.rs485.decode import Options
 from juntek.rs485.framing import encode
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def test_the_past_of_the_demo_goes_over_into_its_present(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_history, "STRETCHES", ((timedelta(days=2), 120.0), (timedelta(hours=2), 20.0)))
+    monkeypatch.setattr("juntek.demo.STRETCHES", ((timedelta(days=2), 120.0), (timedelta(hours=2), 20.0)))
     path, told = tmp_path / "demo.db", []
-    meters = [(meter.name, meter.options) for meter in make_meters(NOW)]
-    sites = sample_history.fill_past(path, meters, NOW, UTC, lambda done, of: told.append(done / of))
+    meters = make_meters(NOW)
+    sites = fill_past(path, meters, NOW, UTC, lambda done, of: told.append(done / of))
     assert all(a < b for a, b in pairwise(told))
     assert told[-1] == 1
     with Database(path) as database:
         ledgers = database.load_ledgers()
-    for (name, options), site in zip(meters, sites, strict=True):
+    for meter, site in zip(meters, sites, strict=True):
+        name, options = meter.name, meter.options
         rows = rows_in(path, name)
         assert len(rows) == 46 * 30 + 2 * 180
         assert NOW.timestamp() - rows[-1]["time"] <= 20

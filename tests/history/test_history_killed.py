@@ -1,7 +1,7 @@
 """A gateway that is killed while it writes, a hundred times: the history is whole, and says the same at every level.
 
-Run as a program, this file is that gateway: it goes on from the last reading that is in the database, commits every
-ten readings as fast as it can, and says so at its first commit.
+Run as a program, this file is that gateway, again and again, each a process of its own: it goes on from the last
+reading that is in the database, commits every ten readings as fast as it can, and says who it is at its first commit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from history.made import START, TOTALS, assert_rollups_are_right, reading_at, readings, rows_in
 from juntek.history import Database
@@ -32,27 +35,47 @@ def write(path: str, seed: int) -> None:
         recorder = Recorder(database)
         last = recorder.last_times().get("house", START - 1)
         tick = int(last - START) + 1 + seed % 3 * 100
-        while True:
+        is_first, parent = True, os.getppid()
+        while os.getppid() == parent:
             recorder.record({"house": readings(tick, COMMIT_EVERY)})
             if tick % 7 == 0:
                 # What is there already may come again.
                 recorder.record({"house": readings(tick, COMMIT_EVERY)})
             tick += COMMIT_EVERY
-            sys.stdout.write(".")
-            sys.stdout.flush()
+            if is_first:
+                sys.stdout.write(f"{os.getpid()}\n")
+                sys.stdout.flush()
+            is_first = False
 
 
-def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Path) -> None:
+@pytest.fixture
+def writers(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The program, which forks a writer for each line that it reads."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, __file__, str(tmp_path / "history.db")]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+    yield program
+    program.kill()
+    program.communicate(timeout=30)
+
+
+def write_and_be_killed(writers: subprocess.Popen[str], seed: int, after: float) -> None:
+    assert writers.stdin is not None
+    assert writers.stdout is not None
+    writers.stdin.write(f"{seed}\n")
+    writers.stdin.flush()
+    process = int(writers.stdout.readline())
+    time.sleep(after)
+    os.kill(process, signal.SIGKILL)
+    assert writers.stdout.readline() == "ended\n"
+
+
+def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(
+    tmp_path: Path, writers: subprocess.Popen[str]
+) -> None:
     path, dice, count = tmp_path / "history.db", random.Random(3), 0
     for seed in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, __file__, str(path), str(seed)], stdout=subprocess.PIPE, env=environment
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.read(1) == b"."
-            time.sleep(dice.uniform(0, 0.03))
-            process.send_signal(signal.SIGKILL)
+        write_and_be_killed(writers, seed, dice.uniform(0, 0.03))
         with Database(path):  # which looks through all of it
             pass
         rows = rows_in(path) if seed % 20 == 0 or seed == KILLS - 1 else None
@@ -69,4 +92,9 @@ def test_a_history_whose_writer_is_killed_a_hundred_times_is_whole(tmp_path: Pat
 
 
 if __name__ == "__main__":
-    write(sys.argv[1], int(sys.argv[2]))
+    for line in sys.stdin:
+        if not os.fork():
+            write(sys.argv[1], int(line))
+        os.wait()
+        sys.stdout.write("ended\n")
+        sys.stdout.flush()

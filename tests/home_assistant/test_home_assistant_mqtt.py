@@ -108,6 +108,17 @@ async def test_the_older_form_of_discovery_gives_the_same_entities(home_assistan
         assert await client.complaints() == []
 
 
+async def test_a_meter_that_changes_the_form_of_its_discovery_has_the_same_entities_again(
+    home_assistant: HomeAssistant,
+) -> None:
+    async with home_assistant.connect() as client:
+        for number, form in enumerate(("entity", "device", "entity")):
+            async with sink(home_assistant, "turn", discovery=form) as handle:
+                await handle(kg_update(kg_reading(voltage=13.0 + number), meter="turn"))
+                seen = await expect(client, "turn", voltage=f"{13.0 + number}")
+                assert set(of(seen, "turn")) == set(KG_STATES)
+
+
 async def test_kh140f_has_the_right_entities_and_what_is_absent_is_unknown(home_assistant: HomeAssistant) -> None:
     async with home_assistant.connect() as client, sink(home_assistant, "kh") as handle:
         await handle(kh_update(meter="kh"))
@@ -293,4 +304,19 @@ async def test_states_come_back_after_home_assistant_was_restarted(home_assistan
         async with home_assistant.connect(log_from_start=True) as client:
             seen = await expect(client, "again", **KG_STATES)
             assert of(seen, "again") == KG_STATES
+            assert await client.complaints() == []
+
+
+@pytest.mark.parametrize("form", ["device", "entity"])
+async def test_what_may_be_written_no_more_is_gone(home_assistant: HomeAssistant, form: str) -> None:
+    name = f"less_{form}"
+    number = f"juntek_{name}_set_nominal_capacity"
+    async with home_assistant.connect() as client:
+        async with sink(home_assistant, name, discovery=form, allow_control=("settings",)) as handle:
+            await handle(kg_update(meter=name))
+            await client.wait_until(lambda now: now.entity(number) is not None)
+        async with sink(home_assistant, name, discovery=form) as handle:
+            await handle(kg_update(meter=name))
+            await client.wait_until(lambda now: now.entity(number) is None)
+            await expect(client, name, voltage="13.2")
             assert await client.complaints() == []

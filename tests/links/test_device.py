@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 import termios
@@ -128,6 +129,17 @@ async def test_a_port_that_another_program_has_open_without_a_lock(
     with another_program(pty.path, "pass") as number, pytest.raises(LinkError) as error:
         await open_link(pty.path)
     assert f"(process {number})" in is_sentence(error.value)
+
+
+def test_a_device_has_its_users_under_another_name_too(tmp_path: Path) -> None:
+    """A container gives the same adapter a name of its own."""
+    other_name = tmp_path / "adapter"
+    try:
+        os.mknod(other_name, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+    with another_program("/dev/zero", "pass") as number:
+        assert number in [user for user, _ in device.find_users(str(other_name))]
 
 
 def test_a_port_locked_by_a_program_that_cannot_be_seen(is_sentence: Callable[[object], str]) -> None:

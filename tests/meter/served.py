@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,7 @@ IMPATIENT = Timing(
 )  # fmt: skip
 """All waiting made short, in about the true proportions."""
 
-SPEAKERS = {"_Client": "program", "PtyPort": "program", "Answerer": "meter"}
+SPEAKERS = {"TcpPort": "program", "PtyPort": "program", "Answerer": "meter"}
 
 
 def open_files() -> list[str]:
@@ -73,9 +74,14 @@ class Told:
         return [reading for reading in self.readings if reading.address == address]
 
     async def more(self, count: int, address: int | None = None) -> None:
-        """Wait for so many more readings."""
-        start = len(self.of(address) if address else self.readings)
-        await until(lambda: len(self.of(address) if address else self.readings) >= start + count)
+        """Wait for so many more readings, however slow the machine is; never long for the next one."""
+
+        def heard() -> int:
+            return len(self.of(address) if address else self.readings)
+
+        wanted = heard() + count
+        while (before := heard()) < wanted:
+            await until(partial(lambda before: heard() > before, before))
 
     async def mode(self, mode: str) -> None:
         """Wait until the line is in this mode."""
@@ -104,7 +110,7 @@ class Wires:
 
     def _join_and_listen(self, hear: Callable[[bytes], None]) -> Callable[[bytes], None]:
         write = self._join(hear)
-        speaker = SPEAKERS.get(type(getattr(hear, "__self__", None)).__name__, "display")
+        speaker = SPEAKERS.get(hear.__qualname__.partition(".")[0], "display")
 
         def write_and_keep(data: bytes) -> None:
             self.said[speaker] += data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,6 @@ import pytest
 from juntek import LinkError, Options, Reading
 from juntek.exchange import Command, Heard, Query
 from juntek.meter import Line, MeterOptions
-from juntek.meter.language import Event
 from links.peers import tcp_peer
 from meter.served import IMPATIENT, Told, until
 
@@ -26,33 +25,24 @@ FRAME = struct.Struct(">BBHhI")
 class Binary:
     """A language of ten bytes a reading, whose meters say nothing else."""
 
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def decoder(self, options: Mapping[int, Options]) -> Binary:
+    def __init__(self, options: Mapping[int, Options]) -> None:
         assert set(options) == {7}
-        return self
+        self._rest = b""
 
     def ask(self, query: Query, address: int) -> bytes:
         return bytes((0x5A, address, ord(query[0])))
 
-    def cut(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes, time: float | None, hear: Callable[[Heard], None]) -> list[Reading]:
         data = self._rest + data
         count = len(data) // FRAME.size
         self._rest = data[count * FRAME.size :]
-        return [data[place * FRAME.size : (place + 1) * FRAME.size] for place in range(count)]
-
-    def take(self, parts: list[bytes], time: float | None) -> list[Event]:
+        parts = [data[place * FRAME.size : (place + 1) * FRAME.size] for place in range(count)]
+        for part in parts:
+            hear(Heard("reply", "reading", part[1], part))
         return [self._read(part, time) for part in parts]
 
-    def finish(self, time: float | None) -> list[Event]:  # noqa: ARG002 - the seam's
+    def finish(self, time: float | None) -> list[Reading]:  # noqa: ARG002 - the seam's
         return []
-
-    def hear(self, part: bytes) -> Heard | None:
-        return Heard("reply", "reading", part[1], part)
-
-    def expect(self, address: int) -> None:
-        pass
 
     def wants(self, address: int) -> frozenset[Query]:  # noqa: ARG002 - the seam's
         return frozenset()
@@ -82,7 +72,7 @@ async def test_a_meter_of_another_language_is_asked_read_and_written_to() -> Non
         told = Told()
         options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
         line = Line(
-            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary(), timing=replace(IMPATIENT, reply=0.01)
+            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary, timing=replace(IMPATIENT, reply=0.01)
         )
         task = asyncio.create_task(line.run())
         reader, writer = await peer.accept()
@@ -103,7 +93,7 @@ async def test_a_command_whose_link_is_lost_in_the_middle_is_told_so() -> None:
         told = Told()
         options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
         line = Line(
-            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary(), timing=replace(IMPATIENT, reply=0.01)
+            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary, timing=replace(IMPATIENT, reply=0.01)
         )
         task = asyncio.create_task(line.run())
         reader, writer = await peer.accept()

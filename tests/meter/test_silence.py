@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from juntek.capture import Chunk
 from juntek.meter import Line
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
-from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
+from meter.served import ENOUGH, IMPATIENT, Told, Wires, meters, served, serving, until
 from meter.test_lost_links import peer
 from replies import Meter
 
@@ -56,8 +57,9 @@ async def test_in_mode_listen_the_owner_is_told_that_a_display_is_missing() -> N
 
 
 async def test_readings_go_on_although_the_line_is_noisy(port: Path | None) -> None:
-    async with served(Options(pty=port, noise=0.05), interval=0.01) as (wires, told):
-        await told.more(120)
+    patient = replace(IMPATIENT, patience=ENOUGH)  # a few requests in a row may be lost
+    async with served(Options(pty=port, noise=0.05), interval=0.01, timing=patient) as (wires, told):
+        await told.more(60)
         assert wires.simulation.noise.damaged > 3
         assert told.last["meter 1"].available
         garbage = told.last["meter 1"].health.garbage
@@ -65,6 +67,16 @@ async def test_readings_go_on_although_the_line_is_noisy(port: Path | None) -> N
     assert told.errors == [None]
     assert {reading.address for reading in told.readings} == {1}
     assert all(40 < reading.voltage < 60 for reading in told.readings)
+
+
+async def test_a_meter_is_not_silent_because_this_program_stood_still() -> None:
+    hasty = replace(IMPATIENT, patience=0.2)
+    async with served(Options(), timing=hasty) as (_, told):
+        for _ in range(3):
+            await told.more(3)
+            time.sleep(0.4)  # noqa: ASYNC251 - as on a machine that is too busy
+        await told.more(3)
+    assert told.errors == [None]
 
 
 async def test_a_reading_that_has_to_wait_is_an_answer_too() -> None:

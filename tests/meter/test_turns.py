@@ -33,14 +33,21 @@ async def test_settings_come_with_a_display_that_asks_for_them() -> None:
     assert identity.model == "KG140F"
 
 
-async def test_on_a_silent_line_it_asks_who_once_how_seldom_and_what_often(port: Path | None) -> None:
-    async with served(Options(pty=port)) as (wires, told):
-        await until(lambda: wires.asked("R51=1") >= 3)
+async def test_on_a_silent_line_it_asks_who_and_how_once_and_what_often(port: Path | None) -> None:
+    async with served(Options(pty=port), timing=replace(IMPATIENT, settings=3600.0, reply=5.0)) as (wires, told):
+        await told.more(12)
         assert told.last["meter 1"].health.mode == "poll"
-    requests = [line[1:4] for line in bytes(wires.said["program"]).split(b"\r\n") if line]
-    assert requests[:3] == [b"R00", b"R51", b"R50"]
-    assert requests.count(b"R00") == 1
-    assert requests.count(b"R50") > 3 * requests.count(b"R51")
+    assert _requests(wires)[:12] == [b"R00", b"R51", *[b"R50"] * 10]
+
+
+async def test_it_asks_again_how_a_meter_is_set_when_its_time_has_come(port: Path | None) -> None:
+    async with served(Options(pty=port), timing=replace(IMPATIENT, settings=0.0, reply=5.0)) as (wires, _):
+        await until(lambda: wires.asked("R51=1") >= 4)
+    assert _requests(wires)[:7] == [b"R00", *[b"R51", b"R50"] * 3]
+
+
+def _requests(wires: Wires) -> list[bytes]:
+    return [line[1:4] for line in bytes(wires.said["program"]).split(b"\r\n") if line]
 
 
 async def test_the_first_reading_is_complete() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from history.made import START, reading_at, rows_in
 from juntek.backoff import Backoff
+from juntek.gateway.supervisor import Supervisor
 from juntek.metric import READING_METRICS
-from juntek.outputs import Context, SinkHealth, history, timeseries
+from juntek.outputs import Context, Handle, SinkHealth, history, timeseries
 from juntek.outputs.timeseries.session import serve
 from juntek.outputs.timeseries.target import RESPONSE_TIME
 from juntek.update import Health, Update
@@ -38,34 +41,40 @@ class Gateway:
         self.context = Context(
             version="1.2.3", gateway="pi", meters=("house",), database=path, time_zone=UTC,
             time=lambda: START + self.tick, sections=("history", "timeseries"),
-            sinks={f"timeseries {options.label}": SinkHealth() for options in self.targets},
         )  # fmt: skip
-        self._handles: list[Callable[[Update], object]] = []
+        self.supervisors = [self._supervise(options) for options in self.targets]
+        self._handle: Handle | None = None
+
+    def _supervise(self, options: timeseries.TimeseriesOptions) -> Supervisor:
+        output = replace(timeseries.OUTPUT, open=partial(serve, response_time=self.response_time))
+        return Supervisor(output, options, self.context, f"timeseries {options.label}", Backoff(0.1, 0.4))
 
     async def hear(self, count: int) -> None:
         for _ in range(count):
             self.tick += 1
             update = Update("house", True, reading_at(self.tick), None, None, Health())  # noqa: FBT003
             self.context.latest.take(update)
-            for handle in self._handles:
-                await handle(update)  # type: ignore[misc]
+            assert self._handle is not None
+            await self._handle(update)
+            for supervisor in self.supervisors:
+                supervisor.offer(update)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            kept = history.HistoryOptions(path=self.context.database, commit_interval=0.1, keep_raw_days=36_500)
-            self._handles = [await stack.enter_async_context(history.open_sink(kept, self.context))]
-            for options in self.targets:
-                name = f"timeseries {options.label}"
-                self.context.sinks[name].connected = True  # as the supervisor says of a sink that is entered
-                sink = serve(options, self.context, Backoff(0.1, 0.4), self.response_time)
-                self._handles.append(await stack.enter_async_context(sink))
-            yield
+        kept = history.HistoryOptions(path=self.context.database, commit_interval=0.1, keep_raw_days=36_500)
+        async with history.open_sink(kept, self.context) as self._handle:
+            tasks = [asyncio.create_task(supervisor.run()) for supervisor in self.supervisors]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def health(self) -> SinkHealth:
         """How the first target does."""
-        return self.context.sinks[f"timeseries {self.targets[0].label}"]
+        return self.supervisors[0].health
 
 
 @asynccontextmanager

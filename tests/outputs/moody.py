@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -14,8 +15,8 @@ from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
-from juntek.outputs.timeseries import TimeseriesOptions
-from juntek.outputs.timeseries.delivery import Delivery, open_delivery
+from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
+from juntek.outputs.timeseries.delivery import BATCH, Delivery, open_delivery
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
@@ -69,17 +70,21 @@ def introduce(path: Path, url: str) -> None:
 
 @asynccontextmanager
 async def delivering(
-    path: Path, url: str, response_time: float = RESPONSE_TIME, clock: Callable[[], float] = monotonic
+    path: Path,
+    url: str,
+    response_time: float = RESPONSE_TIME,
+    clock: Callable[[], float] = monotonic,
+    limit: int = BATCH,
 ) -> AsyncIterator[Delivery]:
-    options = TimeseriesOptions(url=url)
+    options = TimeseriesOptions(url=url, rate=HIGHEST_RATE)
     async with (
         open_target(options, "1", response_time=response_time) as target,
         open_delivery(options, path, target, "home", SinkHealth(), clock=clock) as delivery,
     ):
+        delivery.limit = limit
         yield delivery
 
 
 async def send_all(delivery: Delivery) -> None:
-    await delivery.look()
-    while await delivery.send_new() or await delivery.send_past() is not None:
-        await delivery.look()
+    while await delivery.send() != inf:
+        pass

@@ -148,3 +148,38 @@ async def test_any_name_survives(name: str, accept: str) -> None:
     assert info.samples[0].labels["model"] == name
     if "openmetrics" not in accept:
         assert check_page(answer.content) == ""
+
+
+async def test_all_configured_meters_are_down_at_first_and_nothing_else_is_said_of_them() -> None:
+    async with scraped() as site:
+        found = await site.page()
+    for meter in ("house", "boat"):
+        assert of_meter(found, meter) == {
+            "juntek_meter_up": 0, "juntek_link_up": 0, "juntek_frames_total": 0, "juntek_reconnects_total": 0,
+        }  # fmt: skip
+
+
+async def test_the_values_of_a_silent_meter_vanish_and_come_back() -> None:
+    async with scraped() as site:
+        await site.handle(kg_update())
+        await site.handle(kh_update())
+        before = await site.page()
+        await site.handle(kg_update(None, available=False, health=listening(error="No answer.")))
+        silent = await site.page()
+        assert set(of_meter(silent, "house")) == {
+            "juntek_meter_info", "juntek_meter_up", "juntek_link_up", "juntek_frames_total", "juntek_reconnects_total",
+            "juntek_last_frame_timestamp_seconds",
+        }  # fmt: skip
+        assert silent[f"juntek_meter_up{HOUSE}"] == 0
+        assert of_meter(silent, "boat") == of_meter(before, "boat")
+        await site.handle(kg_update())
+        assert of_meter(await site.page(), "house") == of_meter(before, "house")
+
+
+async def test_a_probe_that_is_pulled_takes_its_temperature_with_it() -> None:
+    async with scraped() as site:
+        await site.handle(kg_update())
+        await site.handle(kg_update(kg_reading(temperature=None)))
+        found = of_meter(await site.page(), "house")
+    assert "juntek_temperature_celsius" not in found
+    assert "juntek_voltage_volts" in found

@@ -20,7 +20,7 @@ from juntek.gateway.supervisor import Supervisor
 from juntek.listening.visitors import Limits
 from juntek.outputs import metrics
 from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, endpoint, open_sink
-from juntek.outputs.metrics.collector import Meters
+from juntek.outputs.metrics.endpoint import Meters
 from outputs.scraped import OPEN_METRICS, context, of_meter, parse, read, scraped
 from outputs.sockets import connect, let_go, rest_of
 from outputs.updates import kg_update, listening
@@ -258,7 +258,6 @@ print({'prometheus_client', 'uvicorn'} & set(sys.modules))
 
 async def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    for name in ("endpoint", "collector"):
-        monkeypatch.delitem(sys.modules, f"juntek.outputs.metrics.{name}", raising=False)
+    monkeypatch.delitem(sys.modules, "juntek.outputs.metrics.endpoint", raising=False)
     with pytest.raises(JuntekError, match=re.escape(f"{sys.executable} -m pip install 'juntek[metrics]'")):
         await Supervisor(metrics.OUTPUT, MetricsOptions(listen=f"127.0.0.1:{free_port()}"), context()).run()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
+from juntek.control import Permission
 from juntek.errors import ConfigurationError
-from juntek.outputs.mqtt.mqtt_connection import write_when_ready
+from juntek.outputs.mqtt import MqttOptions, Timing
+from juntek.outputs.mqtt.meter_topics import Setup
+from juntek.outputs.mqtt.mqtt_commands import MOST_WAITING, Commands
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_reading, kh_update, listening
 from servers.recorder import record
@@ -348,6 +349,79 @@ async def test_each_entity_has_its_own_message_where_that_is_asked_for(mosquitto
     assert voltage["availability"] == device["availability"]
 
 
+async def test_the_older_form_goes_where_it_is_asked_for_no_more(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/sensor/juntek_house/voltage/config"
+    async with sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update())
+    async with record(mosquitto) as recorder:
+        await recorder.publish("homeassistant/sensor/other/voltage/config", "{}", retain=True)
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await next_on(recorder, CONFIG)
+            await next_on(recorder, topic, "")
+    topics = [message.topic for message in recorder.messages]
+    assert len(topics) - 1 - topics[::-1].index(topic) < topics.index(CONFIG), "it goes before the other comes"
+    async with record(mosquitto) as late:
+        await next_on(late, CONFIG)
+        await next_on(late, "homeassistant/sensor/other/voltage/config")
+        assert not [one for one in late.messages if one.topic.startswith("homeassistant/sensor/juntek_house/")]
+
+
+async def test_an_entity_that_is_no_more_is_removed_once_the_settings_are_known(mosquitto: Mosquitto) -> None:
+    topic = "homeassistant/number/juntek_house/set_nominal_capacity/config"
+    async with (
+        record(mosquitto) as recorder,
+        sink(mosquitto, discovery="entity", allow_control=("settings",)) as handle,
+    ):
+        await handle(kg_update())
+        await next_on(recorder, topic)
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
+        await handle(kg_update(settings=None))
+        await next_on(recorder, AVAILABILITY, "online")
+        await handle(kg_update())
+        await next_on(recorder, topic, "")
+    removed = {message.topic for message in recorder.messages if message.topic.endswith("/config") and not message.text}
+    assert removed
+    assert all("/set_" in name for name in removed)
+
+
+async def test_a_component_that_is_no_more_is_told_without_anything_but_its_platform(mosquitto: Mosquitto) -> None:
+    async with sink(mosquitto, allow_control=("settings",)) as handle:
+        await handle(kg_update())
+    for expected in ({"platform": "number"}, None):
+        async with record(mosquitto) as recorder, sink(mosquitto, timing=replace(HURRY, settle=0.0)) as handle:
+            await next_on(recorder, GATEWAY, "online")
+            since = len(recorder.messages)
+            await handle(kg_update(settings=None))
+            first = (await next_on(recorder, CONFIG, since=since))["components"]
+            assert first.get("set_nominal_capacity") is None
+            await handle(kg_update())
+            if expected:
+                await count_on(recorder, CONFIG, 3)
+            await next_on(recorder, SETTINGS, since=since)
+        last = recorder.on(CONFIG)[-1].json()["components"]
+        assert last.get("set_nominal_capacity") == expected
+        assert {key for key, component in last.items() if len(component) > 1} == first.keys()
+
+
+NONSENSE = [
+    b"{",
+    b"[]",
+    b"{}",
+    b'{"components": 1}',
+    b'{"components": {"a": 1, "b": [1, 2], "c": {"platform": [], "d": 1}}}',
+]
+
+
+@pytest.mark.parametrize("message", NONSENSE)
+async def test_discovery_that_makes_no_sense_is_written_over(mosquitto: Mosquitto, message: bytes) -> None:
+    async with record(mosquitto) as recorder:
+        await recorder.publish(CONFIG, message, retain=True)
+        async with sink(mosquitto) as handle:
+            await handle(kg_update())
+            await recorder.wait_for(lambda found: found.topic == CONFIG and b"voltage" in found.payload)
+
+
 async def test_entities_are_announced_again_after_a_birth(mosquitto: Mosquitto) -> None:
     topic = "homeassistant/sensor/juntek_house/voltage/config"
     async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
@@ -419,13 +493,27 @@ async def test_second_meter_of_a_model_does_not_mix_with_the_first(mosquitto: Mo
     assert {message.text for message in recorder.on("juntek/kg140f/voltage/state")} == {"13.0", "13.1"}
 
 
-async def test_a_socket_that_is_closed_before_it_is_written_to_leaves_nothing_in_the_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    client = Client(CallbackAPIVersion.VERSION2)
-    ours, theirs = socket.socketpair()
-    write_when_ready(asyncio.get_running_loop())(client, None, ours)
-    ours.close()
-    theirs.close()
-    await asyncio.sleep(0.01)
-    assert not caplog.records
+# --- Commands ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_command_that_found_no_room_may_be_sent_again() -> None:
+    told: list[dict[str, Any]] = []
+
+    class Connection:
+        async def publish(self, _topic: str, payload: str, *, retain: bool) -> None:
+            assert not retain
+            told.append(json.loads(payload))
+
+    where, allowed = context(), ("settings",)
+    where.latest.take(kg_update())
+    setup = Setup(cast("Any", Connection()), MqttOptions(), where, Timing(), Permission.of(allowed))
+    commands = Commands(setup)
+    for _ in range(MOST_WAITING):
+        commands.take("juntek/house/set/nothing", b"1", retained=False)
+    for _ in range(2):
+        commands.take("juntek/house/set/nominal_capacity", b'{"value": 280, "id": "a"}', retained=False)
+        running = asyncio.create_task(commands.run())
+        await asyncio.sleep(0.01)
+        running.cancel()
+    assert told[-1]["id"] == "a"
+    assert told[-1]["refused"] == {"too many": 1, "impossible": MOST_WAITING}

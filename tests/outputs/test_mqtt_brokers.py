@@ -7,20 +7,15 @@ import gc
 import signal
 import socket
 import sys
-import tomllib
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import aiomqtt
 import iotcore
 import pytest
-from packaging.requirements import Requirement
-from paho.mqtt.client import Client as PahoClient
 
 from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
-from juntek.outputs.mqtt.mqtt_connection import BrokerError, paho_of
+from juntek.outputs.mqtt.broker_login import BrokerError
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import kg_reading, kg_update
 from servers.certificates import CertificateAuthority, ServerCertificate
@@ -155,9 +150,26 @@ async def test_broker_that_is_not_there_is_told() -> None:
     with pytest.raises(BrokerError, match="is not there; start it, or check"):
         async with open_sink(MqttOptions(port=free_port()), context()):
             pass
-    with pytest.raises(BrokerError, match=r'name "nowhere.invalid" is not known; check mqtt\.host'):
-        async with open_sink(MqttOptions(host="nowhere.invalid"), context()):
-            pass
+    for host in ("nowhere.invalid", "no..where", f"{'n' * 64}.invalid"):
+        with pytest.raises(BrokerError, match=rf'name "{host}" is not known; check mqtt\.host'):
+            async with open_sink(MqttOptions(host=host), context()):
+                pass
+
+
+async def test_what_the_broker_does_not_let_us_do_is_told_and_all_else_goes_on(
+    start_mosquitto: Callable[..., Mosquitto], caplog: pytest.LogCaptureFixture
+) -> None:
+    where = context()
+    broker = start_mosquitto(rights="topic readwrite juntek/#\n")
+    async with record(broker) as recorder, sink(broker, where) as handle:
+        for number in range(50):
+            await handle(kg_update(kg_reading(message_count=number)))
+        await next_on(recorder, STATE)
+        async with asyncio.timeout(20):
+            while not where.errors:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.05)
+    assert "take what we say at homeassistant/device/juntek_house/config" in where.errors["mqtt"]
+    assert len(caplog.records) == 1
 
 
 async def test_port_where_nobody_answers_is_told_and_left() -> None:
@@ -194,22 +206,6 @@ async def test_gateway_that_is_stopped_while_it_logs_in_leaves() -> None:
 def _read_to_the_end(connection: socket.socket) -> None:
     while connection.recv(1024):
         pass
-
-
-def test_version_of_the_library_is_bounded_while_a_private_name_is_used() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    (needed,) = (Requirement(line) for line in project["optional-dependencies"]["mqtt"] if line.startswith("aiomqtt"))
-    assert needed.specifier.contains(version("aiomqtt"))
-    assert not needed.specifier.contains("3.0", prereleases=True)
-
-
-async def test_private_name_of_the_library_is_there() -> None:
-    paho = paho_of(aiomqtt.Client("nowhere.invalid"))
-    assert isinstance(paho, PahoClient)
-    assert callable(paho.on_disconnect)
-    assert callable(paho.on_socket_open)
-    assert callable(paho.on_socket_register_write)
-    assert callable(paho.on_publish)
 
 
 # --- Brokers and gateways that go away -----------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
-from juntek.outputs.mqtt.mqtt_connection import BrokerError
-from juntek.outputs.mqtt.publisher import MOST_UNCONFIRMED
+from juntek.outputs.mqtt.broker_login import BrokerError
+from juntek.outputs.mqtt.mqtt_connection import MOST_UNCONFIRMED
 from outputs.opened import context, next_on
 from outputs.updates import kg_update
 from servers.recorder import record

@@ -11,7 +11,7 @@ import pytest
 
 from juntek.errors import ConfigurationError
 from juntek.outputs.mqtt import MqttOptions
-from juntek.outputs.mqtt.mqtt_connection import make_context, read_password
+from juntek.outputs.mqtt.broker_login import make_context, read_password
 
 
 def test_defaults_reach_a_broker_on_this_machine() -> None:

@@ -25,7 +25,7 @@ ASK = """
     import json
     from dataclasses import replace
     from juntek.history.fields import batch_of
-    from juntek.outputs.metrics.collector import Meters
+    from juntek.outputs.metrics.endpoint import Meters
     from juntek.outputs.timeseries.line_protocol import lines_of
     from outputs.scraped import context
     from outputs.updates import KG_SETTINGS, kg_reading, kg_update
@@ -33,8 +33,7 @@ ASK = """
     more = {"cell_spread": 3.5, "solar_energy": 100.1, "hidden": 5}
     reading = kg_reading(more=more)
     meters = Meters(where := context())
-    update = where.latest.take(kg_update(reading, settings=replace(KG_SETTINGS, more={"float_voltage": 13.5})))
-    meters.take(update)
+    where.latest.take(kg_update(reading, settings=replace(KG_SETTINGS, more={"float_voltage": 13.5})))
     page = {sample.name: sample.value for family in meters.collect() for sample in family.samples}
     line = lines_of("home", "house", batch_of([kg_reading(), reading]))[1].decode().split(" ")[1]
     print(json.dumps({"page": page, "line": dict(field.split("=") for field in line.split(","))}))

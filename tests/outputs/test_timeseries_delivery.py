@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -17,11 +16,9 @@ from history.made import START, readings
 from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
-from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries import TimeseriesOptions
-from juntek.outputs.timeseries.delivery import BATCH, GROWS_AFTER, SMALLEST_BATCH, STEPS, WINDOW, open_delivery
-from juntek.outputs.timeseries.target import Target
-from juntek.outputs.timeseries.target_responses import Response, TargetError
+from juntek.outputs.timeseries.delivery import BATCH, SMALLEST_BATCH, STEPS, WINDOW
+from juntek.outputs.timeseries.target_responses import TargetError
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, Reply, Request
 from outputs.moody import (
@@ -38,23 +35,6 @@ from outputs.moody import (
 
 def refuse(bad: set[int]) -> Callable[[Request], Reply]:
     return lambda request: REFUSAL if bad.intersection(ticks_of(request.lines)) else GOOD
-
-
-class SlowTarget:
-    """Takes too long over whatever it gets, until it does no more."""
-
-    def __init__(self) -> None:
-        self.is_slow = True
-        self.batches: list[int] = []
-
-    def take_new_connection(self) -> bool:
-        return False
-
-    async def write(self, lines: Sequence[bytes]) -> Response:
-        self.batches.append(len(lines))
-        if self.is_slow:
-            raise TargetError("It takes too long.", is_slow=True)
-        return Response(204)
 
 
 @settings(max_examples=15)
@@ -106,10 +86,32 @@ async def test_a_target_that_refuses_the_newest_too_is_wrong_and_nothing_is_left
             with pytest.raises(TargetError, match="refuses all that it is sent"):
                 await send_all(delivery)
             assert len(server.requests) <= 3
-            mood.judge = lambda _: GOOD
+            assert delivery.health.refused == 0
+        mood.judge = lambda _: GOOD
+        async with delivering(path, url) as delivery:
             await send_all(delivery)
         assert set(ticks_of(server.taken)) == set(range(1, 101))
-        assert delivery.health.refused == 0
+
+
+async def test_what_is_refused_is_counted_once_though_the_target_goes_away_meanwhile(path: Path) -> None:
+    async with moody_server() as (mood, _, url):
+        introduce(path, url)
+        write_history(path, 1, 100)
+
+        def refuse_and_go(request: Request) -> Reply:
+            if set(ticks_of(request.lines)) == {1}:
+                mood.judge = lambda _: Reply(503)
+            return refuse({1})(request)
+
+        mood.judge = refuse_and_go
+        async with delivering(path, url) as delivery:
+            with pytest.raises(TargetError):
+                await send_all(delivery)
+            assert delivery.health.refused == 0
+        mood.judge = refuse({1})
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+            assert (delivery.health.refused, delivery.sent) == (1, 99)
 
 
 async def test_what_is_too_old_for_a_target_that_counts_costs_no_search(path: Path) -> None:
@@ -134,52 +136,39 @@ async def test_what_is_too_old_for_a_target_that_counts_costs_no_search(path: Pa
 async def test_a_target_that_is_too_slow_for_much_gets_less_at_once(path: Path) -> None:
     async with moody_server() as (mood, server, url):
         introduce(path, url)
-        write_history(path, 1, 3000)
+        write_history(path, 1, 1500)
         mood.judge = lambda request: Reply(fault="mute") if len(request.lines) > 200 else GOOD
-        async with delivering(path, url, response_time=0.5) as delivery:
-            for _ in range(30):  # which are more than it needs, as a busy machine is slow too
+        limit = BATCH
+        for _ in range(30):  # which are more than it needs, as a busy machine is slow too
+            async with delivering(path, url, response_time=0.3, limit=limit) as delivery:
                 with suppress(TargetError):
                     await send_all(delivery)
                     break
-        assert set(ticks_of(server.taken)) == set(range(1, 3001))
+                limit = delivery.limit
+        assert set(ticks_of(server.taken)) == set(range(1, 1501))
         assert min(len(request.lines) for request in server.requests[:-1]) >= SMALLEST_BATCH
 
 
-async def test_a_target_that_was_slow_once_gets_much_at_once_again(path: Path) -> None:
-    now = 0.0
-    options = TimeseriesOptions(url="http://target/write")
-    target = SlowTarget()
-    introduce(path, options.url)
-    write_history(path, 1, 9000)
-    async with open_delivery(
-        options, path, cast("Target", target), "home", SinkHealth(), clock=lambda: now
-    ) as delivery:
-        for _ in range(8):
-            with pytest.raises(TargetError):
-                await send_all(delivery)
-        assert target.batches[-1] == SMALLEST_BATCH
-        target.is_slow = False
-        for first in range(9001, 30_000, 1000):
+async def test_a_target_that_was_slow_once_gets_much_at_once_again_when_it_has_all(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        write_history(path, 1, 400)
+        async with delivering(path, url, limit=SMALLEST_BATCH) as delivery:
             await send_all(delivery)
-            now += GROWS_AFTER + 1
-            write_history(path, first, 1000)
-        write_history(path, 30_001, BATCH)
-        await send_all(delivery)
-        assert max(target.batches[-2:]) == BATCH
+            write_history(path, 401, BATCH)
+            await send_all(delivery)
+        assert [len(request.lines) for request in server.requests] == [100, 100, 100, 100, BATCH]
 
 
 async def test_a_target_that_is_slow_with_little_is_not_given_less(path: Path) -> None:
-    options = TimeseriesOptions(url="http://target/write")
-    target = SlowTarget()
-    introduce(path, options.url)
-    write_history(path, 1, 3)
-    async with open_delivery(options, path, cast("Target", target), "home", SinkHealth()) as delivery:
-        with pytest.raises(TargetError):
-            await send_all(delivery)
-        target.is_slow = False
-        write_history(path, 4, BATCH)
-        await send_all(delivery)
-        assert max(target.batches) == BATCH
+    async with moody_server() as (mood, _, url):
+        introduce(path, url)
+        write_history(path, 1, 3)
+        mood.judge = lambda _: Reply(fault="mute")
+        async with delivering(path, url, response_time=0.3) as delivery:
+            with pytest.raises(TargetError):
+                await send_all(delivery)
+            assert delivery.limit == BATCH
 
 
 async def test_what_is_cancelled_on_its_way_is_sent_again(path: Path) -> None:
@@ -217,27 +206,20 @@ async def test_a_restart_sends_the_last_minute_again_and_no_more(path: Path) -> 
 
 
 async def test_a_long_outage_leaves_a_gap_and_what_is_new_goes_first(path: Path) -> None:
-    async with moody_server() as (mood, server, url):
+    async with moody_server() as (_, server, url):
         introduce(path, url)
-        write_history(path, 1, 10)
+        write_history(path, 1, 3000)
         async with delivering(path, url) as delivery:
-            await send_all(delivery)
-            mood.judge = lambda _: Reply(503)
-            write_history(path, 11, 3000)
-            with suppress(TargetError):
-                await send_all(delivery)
-            mood.judge = lambda _: GOOD
             await delivery.look()
-            write_history(path, 3011, 5)
+            write_history(path, 3001, 5)
             await delivery.look()
             assert await delivery.send_new() == 5
             assert await delivery.send_past(100) == 100
-            assert set(ticks_of(server.taken)) == {*range(1, 101), *range(3011, 3016)}
+            assert set(ticks_of(server.taken)) == {*range(1, 101), *range(3001, 3006)}
             assert delivery.health.behind == pytest.approx(START + 1, abs=1)
             await send_all(delivery)
             assert await delivery.send_past() is None
-            assert delivery.health.behind is None
-        assert set(ticks_of(server.taken)) == set(range(1, 3016))
+        assert set(ticks_of(server.taken)) == set(range(1, 3006))
 
 
 async def test_what_others_want_sent_again_does_not_send_the_new_ones_again(path: Path) -> None:
@@ -248,7 +230,7 @@ async def test_what_others_want_sent_again_does_not_send_the_new_ones_again(path
         async with delivering(path, url) as delivery:
             await send_all(delivery)
             with Cursors(path, TimeseriesOptions(url=url).label) as others:
-                others.change("house", lambda cursor: cursor.widen(int(START + 10) * 1000, int(START + 20) * 1000))
+                others.send_again("house", (int(START + 10) * 1000 + 1, int(START + 20) * 1000))
             await send_all(delivery)
         counts = ticks_of(server.taken)
         assert counts == dict.fromkeys(range(1, 601), 1) | dict.fromkeys(range(10, 20), 2)

@@ -117,9 +117,13 @@ class World:
         self.database = Database(self.path, check=False, synchronous="NORMAL")
         self.recorder = Recorder(self.database)
         self.unwritten: dict[str, list[Reading]] = {}
+        self.cursors = Cursors(self.path, OPTIONS.label)
+        self.enter()
+
+    def enter(self) -> None:
+        """Begin again with what is on disk, as after every failure."""
         self.target.connect_anew()
         played: Any = self.target
-        self.cursors = Cursors(self.path, OPTIONS.label)
         self.delivery = Delivery(
             OPTIONS, played, "home", SinkHealth(), self.cursors, AtOnce(), clock=lambda: float(self.tick)
         )
@@ -148,6 +152,7 @@ class World:
             new = await self.delivery.send_new()
             past = await self.delivery.send_past(limit=40)
         except TargetError:
+            self.enter()
             return True
         return bool(new) or past is not None
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from base64 import b64encode
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from juntek.errors import JuntekError
-from juntek.lock import hold, lock_of
+from juntek.files import hold, lock_of
 from juntek.outputs import timeseries
-from juntek.outputs.timeseries.session import COUNTS_LOGGED_EVERY, Tally
+from juntek.outputs.timeseries.target_responses import TargetError
 from juntek.update import Health, Update
 from outputs.delivering import Gateway, serving, wait_until
 from outputs.line_server import GOOD, Reply, Request
@@ -27,23 +27,24 @@ def by_lines(few: Reply) -> object:
 async def test_a_target_that_is_away_is_told_of_once_and_its_return_too(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "juntek.outputs")
+    caplog.set_level(logging.INFO, "juntek")
     async with moody_server() as (mood, server, url), serving(path, url) as gateway:
         words = count(1)
         mood.judge = lambda _: Reply(503, b"starting, try %d" % next(words))
         await gateway.hear(100)
         await wait_until(lambda: len(server.requests) > 4, "it was tried again and again")
-        assert (gateway.health.failures, gateway.health.connected) == (1, False)
+        assert not gateway.health.connected
+        assert (gateway.health.lost, gateway.health.waiting) == (0, 0), "the history has all"
         assert len(gateway.context.errors) == 1
         await wait_until(lambda: gateway.health.lag(gateway.context.time()) > 90, "the lag tells of it")
         mood.judge = lambda _: GOOD
         await arrive(server, *range(1, 101))
-        await wait_until(lambda: len(caplog.records) == 3, "all is told")
-        assert gateway.health.connected
-        assert gateway.health.lag(gateway.context.time()) == 0
+        await wait_until(lambda: gateway.health.connected, "it is back")
+        await wait_until(lambda: gateway.health.lag(gateway.context.time()) == 0, "it has all")
         assert gateway.context.errors == {}
-    away, back, done = caplog.records
-    assert [away.levelname, back.levelname, done.levelname] == ["WARNING", "INFO", "INFO"]
+    first, *_, last = caplog.records
+    assert (first.levelname, {record.levelname for record in caplog.records[1:]}) == ("WARNING", {"INFO"})
+    assert "connected" in last.message
 
 
 async def test_another_cause_of_a_failure_is_told_too(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,19 +79,19 @@ async def test_the_lag_grows_while_a_target_hangs_that_has_all_so_far(path: Path
 
 
 async def test_what_was_missed_before_a_restart_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "juntek.outputs")
+    caplog.set_level(logging.INFO, "juntek")
     async with moody_server() as (mood, server, url):
         introduce(path, url)
         write_history(path, 1, 3000)
         mood.judge = lambda _: Reply(503)
         async with serving(path, url, tick=5000) as gateway:
-            await wait_until(lambda: not gateway.health.connected, "it is away")
+            await wait_until(lambda: gateway.health.failures > 0, "it is away")
             assert gateway.health.lag(gateway.context.time()) > 4900
         mood.judge = lambda _: GOOD
         async with serving(path, url, tick=5000, rate=4000):
             await arrive(server, *range(1, 3001))
-            await wait_until(lambda: len(caplog.records) == 3, "its end is told")
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO"]
+            await wait_until(lambda: "it has all that it missed" in caplog.text, "its end is told")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO", "INFO"]
 
 
 async def test_the_past_is_sent_no_faster_than_the_rate(path: Path) -> None:
@@ -104,16 +105,29 @@ async def test_the_past_is_sent_no_faster_than_the_rate(path: Path) -> None:
             assert loop.time() - began >= 1.0
 
 
-async def test_a_target_that_asks_to_be_left_alone_is(path: Path) -> None:
-    async with moody_server() as (mood, server, url), serving(path, url) as gateway:
-        await gateway.hear(10)
-        await arrive(server, 10)
+async def test_a_target_that_asks_to_be_left_alone_ends_it_with_the_time(path: Path) -> None:
+    async with moody_server() as (mood, _, url):
         mood.judge = lambda _: Reply(429, headers={"Retry-After": "30"})
-        await gateway.hear(10)
-        await wait_until(lambda: not gateway.health.connected, "it has asked")
-        asked = len(server.requests)
-        await asyncio.sleep(1.0)
-        assert len(server.requests) == asked
+        gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url)])
+        with pytest.raises(TargetError, match="Nothing is lost") as said:
+            async with timeseries.open_sink(gateway.targets[0], gateway.context):
+                pass
+    assert said.value.wait == 30
+
+
+async def test_a_password_that_is_mended_in_its_file_is_used_without_a_restart(path: Path, tmp_path: Path) -> None:
+    file, login = tmp_path / "password", f"Basic {b64encode(b'house:right').decode()}"
+    file.write_text("wrong")
+    async with moody_server() as (mood, server, url):
+        mood.judge = lambda request: GOOD if request.headers.get("authorization") == login else Reply(401)
+        options = timeseries.TimeseriesOptions(url=url, username="house", password_file=file, interval=0.1)
+        gateway = Gateway(path, [options])
+        async with gateway.running():
+            await wait_until(lambda: bool(gateway.context.errors), "it is refused")
+            await gateway.hear(5)
+            file.write_text("right")
+            await arrive(server, *range(1, 6))
+            await wait_until(lambda: not gateway.context.errors, "all is well")
 
 
 async def test_a_reading_that_is_refused_is_counted_and_told_and_holds_up_no_other(
@@ -131,23 +145,18 @@ async def test_a_reading_that_is_refused_is_counted_and_told_and_holds_up_no_oth
     assert 7 not in ticks_of(server.taken)
 
 
-def test_what_is_counted_is_told_at_once_and_then_now_and_then() -> None:
-    tally, later = Tally(), 2 * COUNTS_LOGGED_EVERY
-    told = [tally.news(total, now) for total, now in [(0, 0.0), (3, 1.0), (9, 2.0), (9, later), (9, 2 * later)]]
-    assert told == [0, 3, 0, 6, 0]
-
-
 async def test_one_process_sends_to_a_target_at_a_time(path: Path) -> None:
     async with moody_server() as (_, _, url):
-        options = timeseries.TimeseriesOptions(url=url)
-        gateway = Gateway(path, [options])
-        with hold(lock_of(path, options.label)), pytest.raises(JuntekError, match="Another juntek"):
+        gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url)])
+        lock = lock_of(path, gateway.targets[0].label)
+        with hold(lock):
             async with gateway.running():
-                pass
+                await wait_until(lambda: gateway.health.failures > 0, "another one sends")
         async with gateway.running():
-            with hold(lock_of(path, options.label)) as is_free:
+            await wait_until(lambda: gateway.health.connected, "the other one has ended")
+            with hold(lock) as is_free:
                 assert not is_free
-        with hold(lock_of(path, options.label)) as is_free:
+        with hold(lock) as is_free:
             assert is_free
 
 

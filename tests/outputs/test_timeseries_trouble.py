@@ -82,7 +82,7 @@ async def test_refusal_is_told_with_its_mend(options: dict[str, Any], reply: Rep
     async with serve_lines(lambda _: reply) as server:
         said = await trouble(server, **options)
     assert sentence in str(said)
-    assert said.wait is None
+    assert said.wait == 0
     assert {request.path for request in server.requests} == {"/write"}
 
 
@@ -109,16 +109,16 @@ async def test_failure_of_the_target_is_told(reply: Reply, sentence: str) -> Non
         ({"Retry-After": "0"}, 0.0),
         ({"Retry-After": "86400"}, 300.0),
         ({"Retry-After": "9" * 5000}, 300.0),
-        ({"Retry-After": "soon"}, None),
-        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "soon"}, 0.0),
+        ({"Retry-After": "-1"}, 0.0),
         ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 30.0),
         ({"Retry-After": "Sun, 22 Nov 2026 11:00:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 0.0),
         ({"Retry-After": "Sun, 22 Nov 2020 11:00:00 GMT"}, 0.0),
-        ({"Retry-After": "Sun, 99 Nov 2020 11:00:00 GMT"}, None),
+        ({"Retry-After": "Sun, 99 Nov 2020 11:00:00 GMT"}, 0.0),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-async def test_target_says_how_long_to_leave_it_alone(status: int, headers: dict[str, str], wait: float | None) -> None:
+async def test_target_says_how_long_to_leave_it_alone(status: int, headers: dict[str, str], wait: float) -> None:
     async with serve_lines(lambda _: Reply(status, headers=headers)) as server:
         assert (await trouble(server)).wait == wait
 
@@ -160,13 +160,12 @@ async def test_answer_that_is_cut_short_is_told() -> None:
     assert "broke" in str(said)
 
 
-@pytest.mark.parametrize(("limit", "fault"), [("response_time", "mute"), ("request_time", "slow")])
-async def test_target_that_never_ends_its_answer_is_given_up(limit: str, fault: Any) -> None:  # noqa: ANN401
-    limits: dict[str, Any] = {limit: 0.3}
+@pytest.mark.parametrize("fault", ["mute", "slow"])
+async def test_target_that_never_ends_its_answer_is_given_up(fault: Any) -> None:  # noqa: ANN401
     async with (
         asyncio.timeout(15),
         serve_lines(lambda _: Reply(fault=fault)) as server,
-        open_target(TimeseriesOptions(url=f"{server.url}/write"), "1", **limits) as target,
+        open_target(TimeseriesOptions(url=f"{server.url}/write"), "1", response_time=0.3) as target,
     ):
         with pytest.raises(TargetError, match="takes too long to answer; look at its log and its load") as said:
             await target.write(LINES)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.web import static_files
+from juntek.outputs.web import responses
 from outputs.served import HASH, served
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "assets" / "index-3f2a.js.br").write_bytes(b"brotli")
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path / "static-secret.txt").write_text("secret")
-    monkeypatch.setattr(static_files, "FOLDER", folder)
+    monkeypatch.setattr(responses, "FOLDER", folder)
     return folder
 
 
@@ -97,7 +97,7 @@ async def test_every_answer_has_strict_headers(path: str) -> None:
 
 
 async def test_a_page_that_was_not_built_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(static_files, "FOLDER", tmp_path / "static")
+    monkeypatch.setattr(responses, "FOLDER", tmp_path / "static")
     async with served() as site, site.browser() as browser:
         answer = await browser.get("/")
         assert answer.status_code == 503

@@ -149,6 +149,16 @@ async def test_a_browser_too_many_is_told_so_and_finds_a_place_when_another_leav
         await asyncio.gather(*(stream.__aexit__(None, None, None) for stream in streams))
 
 
+async def test_browsers_that_go_before_they_heard_anything_leave_their_place() -> None:
+    async with served(limits=Limits(streams=3)) as site, site.browser() as browser:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", site.port)) as hasty:
+                hasty.sendall(b"GET /api/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        async with asyncio.timeout(MOST):
+            while (await status_of_stream(browser)) != 200:  # noqa: ASYNC110 - only asking tells
+                await asyncio.sleep(0.01)
+
+
 async def status_of_stream(browser: httpx.AsyncClient) -> int:
     async with browser.stream("GET", "/api/live") as answer:
         return answer.status_code

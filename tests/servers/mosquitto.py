@@ -47,6 +47,7 @@ class Mosquitto:
     """A broker, running from the moment it is made; a context manager that stops it.
 
     `directory` receives configuration, certificates and log. With `user` nobody else may connect; with
+    `rights` (its acl_file) nobody may do more than these; with
     `encryption` the port speaks TLS only, and `tls_context()` and `client_key_pair` are what a client needs.
     """
 
@@ -59,6 +60,7 @@ class Mosquitto:
         user: User | None = None,
         encryption: Encryption | None = None,
         persistent: bool = False,
+        rights: str = "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.user = user
@@ -67,6 +69,9 @@ class Mosquitto:
         self._authority: CertificateAuthority | None = None
         self.client_key_pair: KeyPair | None = None
         self._lines = [*_storage_lines(directory, persistent=persistent), *self._user_lines(user)]
+        if rights:
+            (directory / "rights").write_text(rights, encoding="utf-8")
+            self._lines.append(f"acl_file {directory / 'rights'}")
         self._tls_lines = self._encryption_lines(encryption)
         self._process = ServerProcess("mosquitto", directory / "mosquitto.log")
         self.start()

@@ -70,6 +70,10 @@ class Looked:
     async def resolution(self) -> float:
         return float(await self.page.get_attribute("#history", "data-resolution") or "nan")
 
+    async def back_online(self) -> None:
+        """Let the browser say that the network is back, upon which the page asks at once."""
+        await self.page.evaluate("dispatchEvent(new Event('online'))")
+
     async def shown(self) -> str:
         """What stretch of time the charts show, in the page's words."""
         return await self.text("#charts-span")

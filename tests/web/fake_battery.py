@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from juntek.outputs.web.api import facts_of
@@ -46,6 +45,6 @@ def estimate() -> dict[str, float]:
 def events(now: float) -> list[dict[str, Any]]:
     """Full two days ago, half a day ago, and empty a week ago."""
     return [
-        {"time": datetime.fromtimestamp(now - ago, UTC).isoformat(), "event": event, "state_of_charge": charge}
+        {"time": now - ago, "event": event, "state_of_charge": charge}
         for ago, event, charge in ((7 * 86_400.0, "empty", 0.0), (172_800.0, "full", 100.0), (43_200.0, "full", 100.0))
     ]

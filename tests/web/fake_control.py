@@ -44,7 +44,7 @@ def _actions() -> list[dict[str, Any]]:
     }  # fmt: skip
     rows = (
         ("zero_current", "Set the current to zero", "Do it while nothing flows.", "accounting", None),
-        ("charge", "Set the charge", "What the meter counts from now on.", "accounting", percent),
+        ("state_of_charge", "Set state of charge", "What the meter counts from now on.", "accounting", percent),
         ("output", "Switch the output", "It cuts off or connects what hangs on the relay.", "dangerous", switch),
     )
     keys = ("key", "label", "help", "risk", "argument")
@@ -64,8 +64,8 @@ class FakeControl:
     rows: list[dict[str, Any]] = field(default_factory=_settings)
     actions: list[dict[str, Any]] = field(default_factory=_actions)
     commands: list[dict[str, Any]] = field(default_factory=lambda: [
-        {"time": "2026-01-05T17:03:00+00:00", "meter": "house", "who": "mqtt", "key": "charge", "old": 88.0, "new": 100,
-         "outcome": "obeyed"},
+        {"time": "2026-01-05T17:03:00+00:00", "meter": "house", "who": "mqtt", "key": "state_of_charge", "old": 88.0,
+         "new": 100, "outcome": "obeyed"},
     ])  # fmt: skip
 
     def settings(self, meter: str) -> dict[str, Any]:
@@ -106,8 +106,8 @@ class FakeControl:
         action = next(row for row in self.actions if row["key"] == key)
         unit = (action["argument"] or {"unit": ""})["unit"]
         return {
-            "key": key, "label": action["label"], "old": 63.0 if key == "charge" else None, "new": value, "unit": unit,
-            "risk": action["risk"], "warning": action["help"],
+            "key": key, "label": action["label"], "old": 63.0 if key == "state_of_charge" else None, "new": value,
+            "unit": unit, "risk": action["risk"], "warning": action["help"],
         }  # fmt: skip
 
     def _keep(self, meter: str, change: dict[str, Any]) -> None:

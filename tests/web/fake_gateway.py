@@ -11,6 +11,7 @@ import mimetypes
 import queue
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,9 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from juntek.outputs.web.api import facts_of
-from juntek.quantity import QUANTITIES
+from juntek.quantity import QUANTITIES, READING_KEYS
+from juntek.reading import Identity, Settings, iso_time
+from juntek.update import Health
 from web.fake_battery import BATTERY, estimate, events
 from web.fake_control import TOKEN, FakeControl, RefusedError
 from web.fake_past import NOMINAL, Past
@@ -35,37 +38,16 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-IDENTITY = {
-    "address": 1,
-    "family": "KG-F",
-    "model": "KG140F",
-    "sensor": "hall",
-    "max_voltage": 100,
-    "max_current": 400,
-    "firmware": "1.10",
-    "serial_number": 1034,
-}
-SETTINGS = {
-    "address": 1,
-    "family": "KG-F",
-    "nominal_capacity": NOMINAL,
-    "over_voltage_protection": 58.4,
-    "under_voltage_protection": 44.0,
-    "over_current_protection": 200.0,
-    "negative_over_current_protection": 150.0,
-    "over_power_protection": None,
-    "over_temperature_protection": 60,
-    "low_temperature_protection": None,
-    "protection_recovery_time": 30,
-    "protection_delay": 2,
-    "voltage_calibration": 100,
-    "current_calibration": 100,
-    "temperature_calibration": 100,
-    "relay_type": "normally_open",
-    "current_ratio": None,
-}
-
-
+IDENTITY = Identity(
+    address=1, family="KG-F", model="KG140F", sensor="hall", max_voltage=100, max_current=400, firmware="1.10",
+    serial_number=1034,
+).as_dict()  # fmt: skip
+SETTINGS = Settings(
+    address=1, family="KG-F", nominal_capacity=NOMINAL, over_voltage_protection=58.4, under_voltage_protection=44.0,
+    over_current_protection=200.0, negative_over_current_protection=150.0, over_temperature_protection=60,
+    protection_recovery_time=30, protection_delay=2, voltage_calibration=100, current_calibration=100,
+    temperature_calibration=0, relay_type="normally_open",
+).as_dict(secrets=False)  # fmt: skip
 SINKS = ("mqtt", "history", "web", "timeseries workshop", "timeseries 192.168.1.7:8086", "metrics")
 REFUSED = 'The broker refuses the user "juntek"; check mqtt.username and mqtt.password_file.'
 GONE = (
@@ -198,8 +180,8 @@ class FakeGateway:
         direction = "charging" if current > 0.05 else "discharging" if current < -0.05 else "idle"
         left, room = values["remaining_capacity"], NOMINAL - values["remaining_capacity"]
         return {
-            "time": datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds"),
-            **values,
+            **dict.fromkeys(READING_KEYS), "address": 1, "family": "KG-F", "output_code": 0, "clock": None,
+            "estimated": [], "time": iso_time(moment), **values,
             "charge_power": max(values["power"], 0),
             "discharge_power": max(-values["power"], 0),
             "nominal_capacity": NOMINAL,
@@ -215,7 +197,7 @@ class FakeGateway:
             "run_time": 5_574_048,
             "message_count": unit.frames,
             **self.more,
-        }
+        }  # fmt: skip
 
     def meter(self, unit: Unit) -> dict[str, Any]:
         latest = self.latest(unit)
@@ -223,21 +205,19 @@ class FakeGateway:
         error = None
         if not unit.available:
             error = "The meter does not answer; check its power and that A and B are not swapped." if known else None
+        health = Health(mode="starting")
+        if latest is not None:
+            heard = datetime.fromisoformat(latest["time"]).timestamp()
+            rejected = Counter({"checksum": 3, "cut": 12})
+            health = Health(mode="poll", connected=True, frames=unit.frames, garbage=rejected, reconnects=1,
+                            last_frame=heard, error=error)  # fmt: skip
         return {
             "name": unit.name,
+            "configured": True,
             "available": unit.available and known,
             "identity": IDENTITY if known else None,
             "settings": SETTINGS if known else None,
-            "health": {
-                "mode": "poll" if known else "starting",
-                "connected": known,
-                "frames": unit.frames if known else 0,
-                "garbage": {"checksum": 3, "incomplete": 12} if known else {},
-                "garbage_count": 15 if known else 0,
-                "reconnects": 1 if known else 0,
-                "last_frame": latest and latest["time"],
-                "error": error,
-            },
+            "health": health.as_dict(),
             "latest": latest,
             "first": unit.past and unit.past.first,
             "last": unit.past and unit.past.last,
@@ -246,10 +226,15 @@ class FakeGateway:
     def health(self) -> dict[str, Any]:
         return {
             "version": "0.1.0",
+            "gateway": "pi",
+            "time": iso_time(time.time()),
             "uptime": 86400 * 12.3,
             "time_zone": self.time_zone,
             "exports": list(self.exports),
-            "meters": {unit.name: self.meter(unit)["health"] for unit in self.units},
+            "meters": {
+                meter["name"]: {"available": meter["available"], **meter["health"]}
+                for meter in map(self.meter, self.units)
+            },
             "history": {
                 "state": "off" if not self.keeps_history else "paused" if self.trouble else "ok",
                 "reason": self.trouble,
@@ -278,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner.asked.append(self.path)
         if parts.path == "/api/session":
             needed = self.owner.password is not None
-            session: dict[str, Any] = {"required": needed, "signed_in": not needed or self._signed_in()}
+            session: dict[str, Any] = {"required": needed, "signed_in": not needed or self._signed_in(), "user": None}
             if self.owner.control is not None:
                 session["token"] = TOKEN if self.owner.control.writable else None
             self._json(session)
@@ -405,7 +390,7 @@ def _days(unit: Unit, query: dict[str, str], share: float) -> list[dict[str, Any
         if end > unit.past.first and start < time.time():
             day = unit.past.day(start, end)
             scaled = {key: day[key] * share for key in ("charged_energy", "discharged_energy")}
-            rows.append({"date": begin.isoformat(), **day, **scaled})
+            rows.append({"date": begin.isoformat(), "count": round(end - start), **day, **scaled})
         begin = following
     return rows
 

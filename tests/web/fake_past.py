@@ -120,7 +120,7 @@ class Past:
         discharged = sum(max(-sample["power"], 0) for sample in samples) * every / 3600
         extremes = {
             key: {"minimum": min(s[key] for s in samples), "maximum": max(s[key] for s in samples)}
-            for key in ("voltage", "current", "temperature", "state_of_charge")
+            for key in ("voltage", "current", "power", "temperature", "state_of_charge")
         }
         return {
             "charged_energy": round(charged, 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -19,13 +20,17 @@ from starlette.exceptions import HTTPException
 
 from juntek.outputs.web.api import description as describe_api
 from juntek.outputs.web.parameters import (
+    CALENDAR,
+    CHART,
     CHARTED,
+    EXPORT,
     LATEST,
     MOST_DAYS,
     MOST_POINTS,
     read_calendar,
     read_chart,
     read_export,
+    read_query,
 )
 from outputs.served import HASH, NOW, PASSWORD, context, served, write_past
 from outputs.updates import kg_update, kh_update
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ZONE = ZoneInfo("Europe/Berlin")
+TODAY = datetime.fromtimestamp(NOW, ZONE)
 BOUNDED = settings(
     max_examples=40,
     derandomize=True,
@@ -191,14 +197,14 @@ def test_any_query_is_understood_or_refused_in_one_sentence(query: list[tuple[st
         assert len(refused.detail) < 300
         return None
 
-    if chart := check(lambda: read_chart(query, NOW, ZONE)):
+    if chart := check(lambda: read_chart(read_query(query, CHART, ZONE), NOW)):
         assert 0 <= chart.start < chart.end <= LATEST
         assert 2 <= chart.points <= MOST_POINTS
         assert set(chart.quantities) <= set(CHARTED)
-    if calendar := check(lambda: read_calendar(query, NOW, ZONE)):
+    if calendar := check(lambda: read_calendar(read_query(query, CALENDAR, ZONE), TODAY)):
         assert 0 <= (calendar.last - calendar.first).days <= MOST_DAYS
-    if export := check(lambda: read_export(query, ZONE)):
-        assert export.start is None or export.end is None or export.start < export.end
+    if export := check(lambda: read_export(read_query(query, EXPORT, ZONE))):
+        assert 0 <= export.start < export.end <= LATEST
 
 
 @given(start=st.floats(0, NOW + 1e6), span=st.floats(0.001, 1e9), points=st.integers(2, 500))

@@ -260,14 +260,17 @@ async def test_no_label_of_an_axis_stands_twice_and_there_are_three_at_least(sha
 
 async def test_the_table_of_days_shows_the_way_to_what_is_out_of_sight() -> None:
     with make_gateway() as gateway:
-        async with look(gateway.url, PHONE) as looked:
+        async with look(gateway.url, PHONE, motion="reduce") as looked:
             await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
             more = looked.page.locator("#energy button >> text=More columns")
+            place = "document.querySelector('#energy .scroll').scrollLeft"
             for _ in range(30):
                 if not await more.is_visible():
                     break
+                before = await looked.page.evaluate(place)
                 await more.click()
-                await looked.page.wait_for_timeout(600)
+                assert await looked.page.evaluate(place) > before, "who wants no motion waits for none"
+                await looked.page.wait_for_timeout(50)
             last = looked.page.locator("#energy thead th").last
             box = await last.bounding_box()
             assert box is not None

@@ -96,6 +96,7 @@ async def test_a_gateway_that_never_answered_is_told() -> None:
             await looked.until("() => document.querySelector('.notice[data-kind=gone]')")
             assert "Trying again" in await looked.text(NOTICES)
             await looked.page.unroute("**/api/**")
+            await looked.back_online()
             await looked.until("() => !document.querySelector('.notice')")
 
 

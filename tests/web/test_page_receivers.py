@@ -98,6 +98,7 @@ async def test_a_gateway_that_is_gone_says_nothing_of_its_receivers() -> None:
             await looked.page.wait_for_selector("#gateway", state="hidden")
             assert await looked.page.locator(".notice").count() == 1
             with gateway:
+                await looked.back_online()
                 await looked.page.wait_for_selector("#gateway")
 
 

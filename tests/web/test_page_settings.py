@@ -99,7 +99,9 @@ async def test_what_is_entered_outlasts_what_the_meter_says_meanwhile() -> None:
         async with look(gateway.url) as looked:
             await looked.page.click(f"{CARD} button:text-is('Change…')")
             await looked.page.fill("#entry-nominal_capacity", "300")
-            await looked.page.wait_for_timeout(600)
+            frames = r"document.querySelector('#meter').innerText.match(/Good frames\s+([^\n]+)/)[1].replace(/\D/g, '')"
+            seen = await looked.page.evaluate(frames)
+            await looked.until(f"seen => {frames} > seen", seen)
             assert await looked.page.input_value("#entry-nominal_capacity") == "300"
             assert await looked.page.locator("#entry-address").count() == 0  # it is not allowed
             await looked.page.click(f"{CARD} >> text=Cancel")
@@ -110,12 +112,12 @@ async def test_an_action_is_confirmed_too() -> None:
     with make_gateway("settings") as gateway:
         async with look(gateway.url) as looked:
             await looked.page.click(f"{CARD} button:text-is('Change…')")
-            await looked.page.fill("#entry-charge", "90")
-            await looked.page.click(f"{CARD} button[aria-label*='Set the charge']")
+            await looked.page.fill("#entry-state_of_charge", "90")
+            await looked.page.click(f"{CARD} button[aria-label*='Set state of charge']")
             assert "90" in await looked.text(f"{CARD} .changes")
             await looked.page.click(f"{CARD} >> text=Write to the meter")
             await looked.page.wait_for_selector(f"{CARD} [data-outcome=obeyed]")
-            assert control_of(gateway).commands[0]["key"] == "charge"
+            assert control_of(gateway).commands[0]["key"] == "state_of_charge"
             assert control_of(gateway).commands[0]["new"] == 90
 
 

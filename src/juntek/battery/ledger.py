@@ -82,14 +82,18 @@ class Ledger:
         return self._base is not None
 
     @property
+    def _has_counters(self) -> bool:
+        return self._base is not None and any(count is not None for count in self._base.counts)
+
+    @property
     def notice(self) -> Notice | None:
         """What an owner should know: the meter says the same for ever, is another one, or miscounts."""
         if self._held.is_stuck:
             return "stuck"
         if self._replaced:
             return "replaced"
-        counts = self._base is not None and any(count is not None for count in self._base.counts)
-        return "doubted" if counts and self._watch.rule == "nothing" else None
+        is_doubted = self._watch.rule == "nothing" and self._has_counters
+        return "doubted" if is_doubted else None
 
     def limit(self, max_current: float) -> None:
         """Say how much the meter can measure (A), once its identity is known."""
@@ -165,7 +169,7 @@ class Ledger:
         """Take the counters as they stand; those of the very first meter are the totals, if they are trusted."""
         self._watch = CounterWatch(now.counts)
         first, flagged = self._base is None, set[int]()
-        replaced = self._base is not None and any(count is not None for count in self._base.counts)
+        replaced = self._has_counters
         if first and self._watch.rule == "named":
             self._sums.wholes = [count or 0 for count in now.counts[:4]]
         elif not first and not gap <= self.longest_interval:
@@ -183,12 +187,12 @@ class Ledger:
 
     def _count(self, base: Moment, now: Moment, gap: float, steps: Steps) -> None:
         """Count from the base to now; a `gap` that is NaN is of unknown length."""
-        time, day = now.time, self._sums.day
+        time, sums = now.time, self._sums
         short = gap <= self.longest_interval
         still = short and now.is_still(base)
         if self._held.is_stuck and not still:
             gap, short = gap + self._held.seconds, False
-        turns = time < day.start or time >= day.end or not short
+        turns = time < sums.day_start or time >= sums.day_end or not short
         before = self._sums.settle() if turns else []
         flagged: set[int] = set()
         if still:

@@ -42,64 +42,26 @@ _TODAY = slice(Reading._fields.index("discharged_energy_today"), Reading._fields
 
 
 DAY = 86_400
-"""s."""
-
-
-class Day:
-    """The present local day: it holds from `start` up to, not including, `end` (s since 1970).
-
-    A clock that steps back by up to a day keeps the day, so that nothing starts again twice. One that steps back
-    further had been wrong before: the day is the one it tells now, and starts again. While no clock is trusted, a day
-    goes on.
-    """
-
-    __slots__ = ("_date", "_zone", "end", "start")
-
-    def __init__(self, zone: tzinfo) -> None:
-        self._zone = zone
-        self._date: date | None = None
-        self.start = self.end = 0
-
-    def move(self, time: float) -> bool:
-        """Follow the clock to `time`; return whether another day has begun, so that today's values start again."""
-        if self._date is not None and self.start - DAY <= time < self.end:
-            return False
-        self._choose(date_of(time, self._zone))
-        return True
-
-    def share(self, gap: float, time: float) -> float:
-        """Return which part, 0 to 1, of the `gap` s before `time` lies in the present day."""
-        return min(max((time - self.start) / gap, 0.0), 1.0) if gap > 0 else 0.0
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the date, ready for JSON."""
-        return {"date": self._date.isoformat() if self._date else None}
-
-    @classmethod
-    def restore(cls, snapshot: dict[str, Any], zone: tzinfo) -> Day:
-        """Return the day of a snapshot, with the midnights of `zone`."""
-        day = cls(zone)
-        if snapshot["date"] is not None:
-            day._choose(date.fromisoformat(snapshot["date"]))
-        return day
-
-    def _choose(self, told: date) -> None:
-        self._date = told
-        self.start, self.end = start_of(told, self._zone), start_of(day_after(told), self._zone)
+"""s; a clock that steps back by up to a day keeps the day, so that nothing starts again twice."""
 
 
 class Sums:
     """The sums by channel (`battery.watch.CHANNELS`), in µAh and µWh.
 
     What falls is a debt: it has to come again before a sum grows, so that nothing is counted twice.
+
+    The present local day holds from `day_start` up to, not including, `day_end` (s since 1970; 0 before the first).
+    A clock that steps back by more than a DAY had been wrong before: the day is the one it tells now, and starts again.
+    While no clock is trusted, a day goes on.
     """
 
-    __slots__ = ("day", "estimated", "fractions", "midnight", "wholes")
+    __slots__ = ("_zone", "day_end", "day_start", "estimated", "fractions", "midnight", "wholes")
 
     def __init__(self, zone: tzinfo) -> None:
         self.wholes = [0, 0, 0, 0]
         self.fractions = [0.0, 0.0, 0.0, 0.0]
-        self.day = Day(zone)
+        self._zone = zone
+        self.day_start = self.day_end = 0
         self.midnight = [0, 0]
         """The energies out and in with which the day began."""
         self.estimated: set[str] = set()
@@ -125,9 +87,12 @@ class Sums:
 
         What flowed in a gap across midnight is split in proportion to time.
         """
-        after, had_day = self.settle(), self.day.end > 0
-        begins = not isnan(time) and self.day.move(time) and had_day
-        share = self.day.share(gap, time) if begins else 1.0
+        after, begins, share = self.settle(), False, 1.0
+        if not isnan(time) and not (self.day_end and self.day_start - DAY <= time < self.day_end):
+            begins = self.day_end != 0
+            self._choose_day(date_of(time, self._zone))
+        if begins:
+            share = min(max((time - self.day_start) / gap, 0.0), 1.0) if gap > 0 else 0.0
         self.estimated.update(CHANNELS[channel] for channel in flagged)
         for way, key in enumerate(("discharged_energy_today", "charged_energy_today")):
             channel = way + 2
@@ -138,6 +103,9 @@ class Sums:
             if share > 0 and (channel in flagged or (begins and moved and not short)):
                 self.estimated.add(key)
         return begins
+
+    def _choose_day(self, day: date) -> None:
+        self.day_start, self.day_end = start_of(day, self._zone), start_of(day_after(day), self._zone)
 
     def totals(self) -> Totals:
         """Return the totals, to 0.001 Ah and 0.01 Wh."""
@@ -158,7 +126,7 @@ class Sums:
             "sums": self.settle(),
             "fractions": list(self.fractions),
             "midnight": list(self.midnight),
-            "day": self.day.snapshot(),
+            "day": {"date": date_of(self.day_start, self._zone).isoformat() if self.day_end else None},
             "estimated": sorted(self.estimated),
         }
 
@@ -171,7 +139,8 @@ class Sums:
             raise ValueError("a total is less than nothing")
         sums.fractions = [float(fraction) for fraction in snapshot["fractions"]]
         sums.midnight = [int(whole) for whole in snapshot["midnight"]]
-        sums.day = Day.restore(snapshot["day"], zone)
+        if snapshot["day"]["date"] is not None:
+            sums._choose_day(date.fromisoformat(snapshot["day"]["date"]))
         sums.estimated = set(READING_KEYS) & set(snapshot["estimated"])
         return sums
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
 from juntek.capture.forms import FRAME_START
@@ -35,7 +35,7 @@ from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["HEADER", "Chunk", "ChunkReader", "format_chunk", "read_chunks"]
 
@@ -54,7 +54,11 @@ _AROUND = b" \t\r\n\x0b\x0c\0"
 """What stands around a line, also the zeros that a cut or rotated file has."""
 _REMARK = re.compile(rb"# ?\w+ \w+")
 """What a person has written above the bytes of a bus, which so are a log."""
-_MAY_NAME_COLUMNS = re.compile(rb"^[^0-9{\[<]*[,;\t|]|^[\w: ]*\b_?time[: ]")
+_MAY_NAME_COLUMNS = re.compile(
+    rb"^[^0-9{\[<]*[,;\t|]|^[\w: ]*\b_?[Tt]ime[: ]|^\"?[A-Z]\w+(?:/\w+)* \([+-]\d\d:\d\d\)\"?,"
+)
+_PADDED = re.compile(rb":[Rr][0-9]{2}=[0-9,]+ {3,}[\r\n]*$")
+"""With blanks to the end of a screen."""
 # Tab and escape are readable: ESPHome writes its logs in colour.
 _UNREADABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1d\x1f\x7f]")
 _WINDOWS_TEXT = re.compile(rb"(?:[ -~\t]|(?<=[A-Za-z])[\xa0-\xff]|[\xa0-\xff](?=[A-Za-z]))*")
@@ -76,20 +80,12 @@ def format_chunk(time: float, data: bytes) -> str:
     return "".join(f"{stamp} {_escape(piece)}\n" for piece in pieces)
 
 
-def read_chunks(blocks: Iterable[bytes]) -> Iterator[Chunk]:
+def read_chunks(blocks: Iterable[bytes], times: LineTimes | None = None) -> Iterator[Chunk]:
     """Read a recording of any kind, block by block as it comes, and give its chunks in order."""
-    reader = ChunkReader()
+    reader = ChunkReader(times)
     for block in blocks:
         yield from reader.feed(block)
     yield from reader.finish()
-
-
-class _Kind(Enum):
-    UNDECIDED = auto()
-    CAPTURE = auto()
-    LOG = auto()
-    TABLE = auto()
-    RAW = auto()
 
 
 class ChunkReader:
@@ -101,25 +97,16 @@ class ChunkReader:
     def __init__(self, times: LineTimes | None = None) -> None:
         self._times = times or LineTimes()
         self._lines = LogLines(self._times)
-        self._table: Table | None = None
         self._has_remarks = self._has_spoken = False
-        self._kind = _Kind.UNDECIDED
+        self._raw = False
+        self._read_line: Callable[[bytes], list[Chunk]] = self._judge
+        """What takes a line, by what the recording was found to be."""
         self._tail = b""
         self._held = bytearray()
         self._at_start = True
-        self.start = b""
-        """The first bytes, at most `HELD_LIMIT`, for a guess at what it is when there are no frames in it."""
-
-    @property
-    def has_frames(self) -> bool:
-        """Whether there are frames among the first bytes, though they may be damaged."""
-        return FRAME_START.search(self.start) is not None
 
     def feed(self, block: bytes) -> list[Chunk]:
         """Take the next bytes of the recording and give what can be told of them so far."""
-        if len(self.start) < HELD_LIMIT:
-            self._times.look_ahead(block)
-            self.start += block[: HELD_LIMIT - len(self.start)]
         if self._is_raw():
             return [Chunk(None, block)] if block else []
         chunks: list[Chunk] = []
@@ -135,8 +122,7 @@ class ChunkReader:
         """Give what is left at the end of the recording, where the last line may lack its end."""
         rest, self._tail = self._tail, b""
         chunks = self._read_line(rest) if rest else []
-        told = self._table.finish() if self._table is not None else []
-        return chunks + told + self._lines.finish() + self._release()
+        return chunks + self._lines.finish() + self._release()
 
     def _split(self, block: bytes) -> Iterator[bytes]:
         """Give whole lines with their ends and keep the rest; a lone CR ends a line as well."""
@@ -150,22 +136,23 @@ class ChunkReader:
                 break
         self._tail = data[start:]
 
-    def _is_raw(self) -> bool:
-        return self._kind is _Kind.RAW
-
-    def _read_line(self, line: bytes) -> list[Chunk]:
-        if self._kind is _Kind.CAPTURE:
-            return self._read_capture_line(line.rstrip(b"\r\n"))
-        if self._kind is _Kind.LOG:
-            return self._read_log_line(line.strip(_AROUND))
-        if self._table is None:
-            return self._judge(line)
+    def _read_row(self, table: Table, line: bytes) -> list[Chunk]:
         text = _text_of(line).strip("\r\n")
         if FRAME_START.search(line):
-            return self._lines.read(self._table.frames_of(text).strip().encode("utf-8", "replace"))
-        return self._table.read(text)
+            frame = table.frame_in(text)
+            return self._lines.read(text.strip().encode()) if frame is None else self._lines.read_record(frame)
+        record = table.row(text)
+        chunks = self._lines.read_row(record) if record is not None else []
+        if chunks and record is not None and "name" not in record and not self._has_spoken:
+            self._has_spoken = True
+            self._times.remarks.append(table.describe())
+        return chunks
 
-    def _read_capture_line(self, content: bytes) -> list[Chunk]:
+    def _is_raw(self) -> bool:
+        return self._raw
+
+    def _read_capture_line(self, line: bytes) -> list[Chunk]:
+        content = line.rstrip(b"\r\n")
         if not content or content.startswith(b"#"):
             return []
         stamp = _STAMP.match(content)
@@ -183,7 +170,7 @@ class ChunkReader:
             content = content.removeprefix(_BYTE_ORDER_MARK)
             self._at_start = False
             if content == _HEADER_LINE:
-                self._kind = _Kind.CAPTURE
+                self._read_line = self._read_capture_line
                 return []
         readable = _is_readable(content)
         if readable and self._begins_table(content):
@@ -191,19 +178,25 @@ class ChunkReader:
         is_remark = readable and _REMARK.match(content) is not None
         self._has_remarks = self._has_remarks or is_remark
         may_be_bus = not (self._has_remarks and FRAME_START.search(content))
-        if readable and not is_remark and MAY_SAY.search(content) and (is_log_line(content) or not may_be_bus):
-            self._kind = _Kind.LOG
+        if (
+            readable
+            and not is_remark
+            and MAY_SAY.search(content)
+            and (is_log_line(content) or _PADDED.search(line) or not may_be_bus)
+        ):
+            self._read_line = self._read_log_line
             before, self._held = self._held.splitlines(), bytearray()
-            return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one).strip(_AROUND))]
+            return [chunk for one in (*before, content) for chunk in self._read_log_line(bytes(one))]
         self._held += line
         if FRAME_START.search(content):
-            self._kind = _Kind.RAW
+            self._raw = True
         elif not readable:
             # Noise is noise in either kind of recording: it need not wait and decides nothing.
             return self._release()
         return []
 
-    def _read_log_line(self, content: bytes) -> list[Chunk]:
+    def _read_log_line(self, line: bytes) -> list[Chunk]:
+        content = line.strip(_AROUND)
         if not self._has_spoken and self._begins_table(content):
             return []
         chunks = self._lines.read(content)
@@ -213,17 +206,16 @@ class ChunkReader:
     def _begins_table(self, content: bytes) -> bool:
         if not _MAY_NAME_COLUMNS.search(content):
             return False
-        self._table = Table.of(_text_of(content), self._times)
-        if self._table is not None:
-            self._kind = _Kind.TABLE
+        table = Table.of(_text_of(content), _text_of(bytes(*self._held.splitlines()[-1:])))
+        if table is not None:
+            self._read_line = partial(self._read_row, table)
             self._held.clear()
-        return self._table is not None
+        return table is not None
 
     def _relieve(self) -> list[Chunk]:
         """Let go of a line without end, or of too many lines without a frame."""
-        if self._kind is _Kind.UNDECIDED:
-            if FRAME_START.search(self._tail):
-                self._kind = _Kind.RAW
+        if self._read_line == self._judge:
+            self._raw = FRAME_START.search(self._tail) is not None
             return self._release()
         is_list = self._tail.lstrip(b"[,").startswith(b"{")  # all of a long JSON list stands on one line
         cut = self._tail.rfind(b"},") + 1 if is_list else self._tail.rfind(b":", -FRAME_LIMIT)

@@ -22,12 +22,14 @@ _NAMES = {
     "date": r"date|day|datum|tag",
     "address": r"address|addr|adresse|slave|no",
     "raw": r"raw|frame|line|message|msg|payload|data|bytes|rohdaten",
-    "voltage": r"voltage|volts?|u|v|vbat|ubat|spannung|tensi[oóã][no]?e?|spanning",
-    "current": r"current|amps?|amperes?|i|a|ibat|strom|stroom|courant|cor?riente|corrente",
-    "power": r"power|watts?|w|p|leistung|puissance|potencia|potenza|vermogen",
-    "remaining_capacity": r"remaining(_(capacity|ah|charge))?|(capacity|ah)(_(ah|remaining|left))?|rest(kapazität)?",
-    "state_of_charge": r"state_of_charge|soc|charge|capacity_pct|percent|battery(_level)?|ladezustand|ladung|ladestand",
-    "temperature": r"temperature|temp|temperatur|température|temperatura|temperatuur|t|°c",
+    "voltage": r"volt(age|s|aje)?|u|v|vbat|ubat|spann(ung|ing)|tensi[oó]ne?|tensão|spänning|napięcie|电压|電[圧壓]",
+    "current": r"current|amps?|amperes?|i|a|ibat|stroo?m|ström|courant|cor?riente|corrente|prąd|[电電]流",
+    "power": r"power|watts?|w|p|leistung|puissance|potencia|potenza|vermogen|effekt|moc|功率|電力",
+    "remaining_capacity": r"remaining(_(capacity|ah|charge))?|(capacity|ah|amp_hours)(_(ah|remaining|left))?"
+    r"|rest(kapazität)?|capaci(té|tà|dade?)_(restante|residua)|resterende_capaciteit|återstående_kapacitet|pozostała_pojemność|[剩残][余餘]?容量",
+    "state_of_charge": r"state_of_charge|soc|charge|capacity_pct|percent|battery(_level)?|lad(ezustand|ung|estand)"
+    r"|état_de_charge|estado_de_carga|stato_di_carica|laadtoestand|stan_naładowania|[电電]量",
+    "temperature": r"temp|temperatuu?r[ae]?|température|t|°c|温度|溫度",
     "nominal_capacity": r"(nominal|full|total|rated|preset(_battery)?)_capacity(_ah)?|nennkapazität",
     "internal_resistance": r"(battery_)?(internal_)?resistance|innenwiderstand",
     "run_time": r"run_?time(_record)?|laufzeit",
@@ -56,7 +58,7 @@ _ANOTHER = frozenset(
      "over", "under", "alarm", "full", "low", "high", "total", "today", "last", "lowest", "highest", "nominal", "rated")
 )  # fmt: skip
 """Words before a name that make another quantity of it."""
-_UNIT = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]")
+_UNIT = re.compile(r"[\[(\uff08]\s*([^\])\uff09]*?)\s*[\])\uff09]")
 _UNITS = {
     unit: (of, scale)
     for of, scale, units in (
@@ -64,8 +66,7 @@ _UNITS = {
         ("W", 1, "w watts"), ("W", 1e-3, "mw"), ("W", 1e3, "kw"), ("Wh", 1, "wh"), ("Wh", 1e3, "kwh"),
         ("Ah", 1, "ah ampere_hours"), ("Ah", 1e-3, "mah"), ("%", 1, "% percent pct"), ("mΩ", 1, "mω mohm"),
         ("mΩ", 1e3, "ω ohm"), ("s", 60, "min"), ("s", 3600, "h"), ("°C", 1, "°c c celsius"),
-        ("°F", 1, "°f f fahrenheit"),
-        ("K", 1, "k"), ("Hz", 1, "hz"),
+        ("°C", 1, "℃"), ("°F", 1, "°f f fahrenheit"), ("K", 1, "k"), ("Hz", 1, "hz"),
     )
     for unit in units.split()
 }  # fmt: skip
@@ -77,6 +78,8 @@ _WORDS = {
     "entladen": "discharging", "idle": "idle",
 }  # fmt: skip
 NEEDED = ("voltage", "current")
+ONLY_OF_BATTERIES = ("state_of_charge", "remaining_capacity", "nominal_capacity")
+_KEPT = [key for key in Reading._fields if key in QUANTITIES]
 _NESTING = 4
 
 Value = tuple[str, str]
@@ -107,9 +110,15 @@ def owned_quantity(name: str) -> tuple[str | None, str, str]:
             return f"{plain}_{'energy' if 'wh' in said else 'capacity'}", said, owner
         for candidate in (plain, _ENDING.sub("", plain)):
             key = next((key for key, pattern in _PATTERNS.items() if pattern.fullmatch(candidate)), None)
-            if key is not None and not (at and words[at - 1] in _ANOTHER):
+            if key is not None and not (at and words[at - 1] in _ANOTHER) and _may_have(key, said):
                 return key, said, owner
     return None, "", ""
+
+
+def _may_have(key: str, unit: str) -> bool:
+    """Whether a unit is none of another quantity, as that of `battery_volts` is."""
+    of, own = _UNITS.get(unit, ("", 1))[0], QUANTITIES[key].unit if key in QUANTITIES else ""
+    return not of or not own or key == "remaining_capacity" or {of, own} <= {"°C", "°F", "K"} or of == own
 
 
 def _plain(name: str) -> str:
@@ -145,12 +154,24 @@ def _values_of(record: Any, depth: int = 0) -> dict[str, Value] | None:  # noqa:
     for name, value in record.items():
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             key, unit = quantity_of(str(name))
+            key = "direction" if key is None and is_direction(str(value)) else key
             if key is not None:
                 values.setdefault(key, (str(value), unit))
     if all(key in values and _number(key, values[key]) is not None for key in NEEDED):
         return values
     inside = (_values_of(nested, depth + 1) for value in record.values() for nested in records_in(value))
-    return next((found for found in inside if found is not None), None)
+    found = [values for values in inside if values is not None]
+    return next((values for values in found if values.keys() & ONLY_OF_BATTERIES), found[0] if found else None)
+
+
+def is_unit(text: str) -> bool:
+    """Whether a text is the name of a unit and nothing else."""
+    return text.strip("[() ]").lower() in _UNITS
+
+
+def is_direction(text: str) -> bool:
+    """Whether a text says nothing but whether a battery is charged or discharged, whatever its name is."""
+    return len(text) > len("in") and text.strip().lower() in _WORDS
 
 
 def unit_of(value: str) -> str:
@@ -191,7 +212,7 @@ def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | N
     more: dict[str, Any] = {} if percent is None or nominal else {"state_of_charge": percent}
     if left is None:
         more |= {"time_to_empty": None, "time_to_full": None}
-    known: dict[str, Any] = {key: numbers.get(key) for key in Reading._fields if key in QUANTITIES}
+    known: dict[str, Any] = {key: numbers.get(key) for key in _KEPT}
     known |= {"temperature": _short(numbers.get("temperature")), "run_time": _short(numbers.get("run_time"))}
     return Reading(**dict.fromkeys(Reading._fields) | known | {
         "time": time, "address": _short(numbers.get("address")), "voltage": voltage,

@@ -91,8 +91,8 @@ def _runs(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 # Dumps --------------------------------------------------------------------------------------------------------
 
-_QUOTE = re.compile(rb"^[>+]+ ?")
-"""Of a mail, a forum or a diff."""
+_QUOTE = re.compile(rb"^(?:[>+]+ ?|[EWIDV] \([\d:.]+\) [^:]+: (?=0x))")
+"""Of a mail, a forum or a diff, and what ESP-IDF writes before an address."""
 _DUMP_STARTS = b" \t0123456789abcdefABCDEF"
 _OFFSET = re.compile(rb"\s*(?:0x)?[0-9A-Fa-f]{4,16}(:?)[ \t]+(?=[0-9A-Fa-f]{2})")
 _COLUMN = re.compile(rb"\s+(?:\|.*\||>.*<)\s*$")
@@ -157,19 +157,28 @@ def _is_of_a_bus(data: bytes, share: float) -> bool:
 
 # Packets ------------------------------------------------------------------------------------------------------
 
-_PACKET_ROW = re.compile(rb"\s*0x([0-9a-f]{4}):\s")
-_IP_4, _TCP, _UDP = 0x45, 6, 17
+_PACKET_ROW = re.compile(rb"\s*(?:0x)?([0-9a-f]{4}):?\s+(?=[0-9a-f]{2})")
+_TCP, _UDP = 6, 17
+_IP_BEGINS = re.compile(rb"(?:(?=[E`])|.{12}(?:.{2}){0,2}?(?:\x08\0(?=E)|\x86\xdd))", re.DOTALL)
+"""Of IPv4 or IPv6, perhaps behind what Ethernet, or Linux in its place, has."""
 
 
-def packet_offset(content: bytes) -> int | None:
-    """Return at which byte of a packet a line of tcpdump begins; None for any other line."""
+def packet_row(content: bytes) -> tuple[int, bytes]:
+    """Return at which byte of a packet a line of tcpdump or Wireshark begins, and its bytes, none of any other line."""
     row = _PACKET_ROW.match(content)
-    return int(row[1], 16) if row else None
+    return (int(row[1], 16), read_dump(content) or b"") if row else (0, b"")
+
+
+def begins_packet(row: bytes) -> bool:
+    """Whether bytes are the beginning of a packet."""
+    return _IP_BEGINS.match(row) is not None
 
 
 def payload(packet: bytes) -> bytes:
     """Return what a packet carries; what is no TCP or UDP over IPv4 is all of it."""
-    if len(packet) < 28 or packet[0] != _IP_4 or packet[9] not in (_TCP, _UDP):
+    begin = _IP_BEGINS.match(packet)
+    packet = packet[begin.end() :] if begin else packet
+    if len(packet) < 28 or packet[0] != 0x45 or packet[9] not in (_TCP, _UDP):
         return packet
     return packet[20 + 4 * (packet[32] >> 4) :] if packet[9] == _TCP and len(packet) > 32 else packet[28:]
 

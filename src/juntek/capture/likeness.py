@@ -26,8 +26,7 @@ _MAGICS = (
     (b"SQLite format 3\x00", "a database; give a recording, or read a history with: juntek history export"),
     (b"PAR1", "a Parquet file of decoded values; give the recording that they came from"),
     (b"\x7fELF", "a program; give a recording"),
-    (b"<!", "a web page; save what the meter sent as text"),
-    (b"<html", "a web page; save what the meter sent as text"),
+    (b"<", "a web page or XML; save what the meter sent as text"),
 )
 _HIDDEN = b"B blob data]"
 _DECODED = re.compile(rb"\b(?:voltage|current|power|soc|state_of_charge|remaining)\b", re.IGNORECASE)

@@ -1,9 +1,7 @@
-"""The frames in the lines of a log; rule: a frame that a program has cut over lines is joined, whole ones are not.
+"""What the lines of a log say; rule: each line is looked at once, by what it is.
 
-A log's line is a label and what the bus said: as text, in quotes, in JSON, or as a dump. What stands after the same
-label on the next lines, and begins without a colon, is the rest of a frame that was cut; so is what stands alone on
-the next line where that makes the frame whole. A line that begins with a time and says nothing is the time of what
-comes next.
+A log's line is a label and what the bus said: as text, in quotes, in JSON, or as a dump; or values that a program has
+decoded. A line that begins with a time and says nothing is the time of what comes next.
 """
 
 from __future__ import annotations
@@ -11,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
-from juntek.capture.decoded import reading_of
+from juntek.capture.decoded import NEEDED, Value, make_reading, reading_of
 from juntek.capture.forms import (
     FRAME_START,
-    packet_offset,
+    begins_packet,
+    packet_row,
     payload,
     read_byte,
     read_dump,
@@ -24,7 +22,7 @@ from juntek.capture.forms import (
     spell_out,
     with_colons,
 )
-from juntek.capture.frames import Found, close_frame, frames_in, is_whole, may_go_on, trim_frame, without
+from juntek.capture.frames import Found, Pieces, close_frame, frames_in, is_whole, without
 from juntek.capture.marks import DATED, MAY_SAY, record_after
 from juntek.capture.named_values import METER_KEYS, Series, value_in_record, values_in_line
 from juntek.capture.records import Record, RecordLines, rows_of, texts_of, time_of
@@ -32,13 +30,11 @@ from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk
 from juntek.reading import Reading
 
-PIECE_LIMIT = 1024
-"""Bytes of a frame that waits for its rest."""
 PATIENCE = 32
-"""Lines that a frame waits for its rest, and a time for what was said then."""
+"""Lines that a time waits for what was said then."""
+_APART = 60.0
+"""s between the parts of one reading in rows of a table that have each a part."""
 
-_REST = re.compile(rb"(?:[0-9NS,.=]+|[RrWw][0-9NS,.=]*)(?:\n|(?=[:\"'`\s;|>)}\]])|$)|\n")
-_REST_ALONE = re.compile(rb"[0-9,]+(?=\n|[\"'`]|$)")
 _BEGUN = re.compile(rb":(?:[RrWw][0-9]{0,2})?(?=[\"'`]|$)")
 _ONLY_BEGUN = re.compile(rb"(?<=[:\s=(<])[\"'`](:(?:[RrWw][0-9]{0,2})?)[\"'`]")
 _PLAIN = re.compile(
@@ -49,24 +45,11 @@ _PLAIN = re.compile(
 _PLAIN_COMMAS = 14
 _END_OF_ANOTHER = re.compile(rb"[0-9,.]*\n$")
 _TOPIC = re.compile(r"^[^\W\d]\S*/\S+$")
-_DIGITS = re.compile(rb"[0-9]+")
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 _BEGINS_WITH_TIME = re.compile(
     rb"[^A-Za-z0-9]{0,6}(?:(?!\w*(?:MONOTONIC|mono))\w*(?:[Tt]ime|TIME)\w*[\"']?\s*[:=]\s*[\"']?|\w+ raw data at "
     rb"|[A-Z][a-z]{2},? |[TU] )?\d"
 )
-
-
-class _Waiting(NamedTuple):
-    """A frame, or its beginning, that waits for its rest."""
-
-    piece: bytes
-    time: float | None
-    until: int
-    """The last line for which it waits."""
-    label: re.Pattern[bytes] | None
-    """Of the lines that may bring the rest; None for those of a dump."""
-    line: int
 
 
 _Tell = Callable[[bytes], float | None]
@@ -78,10 +61,12 @@ class LogLines:
     def __init__(self, times: LineTimes) -> None:
         self._times = times
         self._records = RecordLines()
-        self._waiting: dict[bytes, _Waiting] = {}
+        self._pieces = Pieces()
         self._number = 0
         self._series: Series | None = Series()
         """Of values that come one by one; None where there are frames."""
+        self._parts: dict[str, tuple[float, Value]] | None = {}
+        """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
         self._said_before: tuple[float, int] | None = None
         """The time of a line that said nothing else, and its number."""
         self._times_come_first: bool | None = None
@@ -94,19 +79,21 @@ class LogLines:
 
     def read(self, content: bytes) -> list[Chunk]:
         """Return what a line completes."""
-        if not content or not (self._waiting or MAY_SAY.search(content)):
+        waiting = self._pieces.waiting
+        if not content or not (waiting or MAY_SAY.search(content)):
             return []
         self._number += 1
-        plain = _PLAIN.fullmatch(content) if not self._waiting else None
+        self._pieces.number = self._number
+        plain = _PLAIN.fullmatch(content) if not waiting else None
         if plain is not None and plain[2].count(b",") == _PLAIN_COMMAS:
             self._series = None
             return [Chunk(self._times.read_iso(plain[1]), plain[2] + b"\r\n")]
         records = self._records.take(content)
-        parts = [self._read_line(content)] if records is None else map(self._read_record, records)
+        parts = [self._read_line(content)] if records is None else map(self.read_record, records)
         chunks = [chunk for part in parts for chunk in part]
         if self._series is not None and any(FRAME_START.search(chunk.data) for chunk in chunks):
             self._series = None
-        return self._give_up() + chunks if self._waiting else chunks
+        return self._pieces.give_up(self._number) + chunks if waiting else chunks
 
     def finish(self) -> list[Chunk]:
         """Return what still waits for its rest."""
@@ -114,17 +101,34 @@ class LogLines:
         if self._series is not None and (joined := self._series.finish()):
             self._times.remarks.append(self._series.describe())
             chunks += joined
-        chunks += [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in self._waiting.values()]
-        self._waiting.clear()
-        return chunks
+        return chunks + self._pieces.give_up()
 
-    def _give_up(self) -> list[Chunk]:
-        late = [label for label, waiting in self._waiting.items() if waiting.until <= self._number]
-        return [Chunk(waiting.time, close_frame(waiting.piece)) for waiting in map(self._waiting.pop, late)]
+    def _take(self, label: bytes, data: bytes, time: float | None) -> list[Chunk]:
+        self._dump = label if label.startswith(b"\0") else b""
+        return self._pieces.take(label, data, time)
 
     # A line, by what it is ------------------------------------------------------------------------------------
 
-    def _read_record(self, record: Record) -> list[Chunk]:
+    def read_row(self, record: Record) -> list[Chunk]:
+        """Return what a row of a table completes."""
+        time = self._times.read_value(record["time"])
+        if "name" in record:
+            one = value_in_record(record)
+            return self._series.hold(one, time) if self._series is not None and one is not None else []
+        values = {key: (value, "") for key, value in record.items() if key not in ("time", "meter")}
+        reading = make_reading(values, time)
+        if reading is not None:
+            self._parts = None
+        elif self._parts is not None and time is not None:
+            self._parts |= {key: (time, value) for key, value in values.items()}
+            near = {key: value for key, (at, value) in self._parts.items() if abs(time - at) <= _APART}
+            reading = make_reading(near, time)
+            for key in NEEDED if reading is not None else ():
+                del self._parts[key]  # each is of one reading only
+        return [] if reading is None else self._read_reading(reading, record)
+
+    def read_record(self, record: Record) -> list[Chunk]:
+        """Return what a record of JSON, or a frame in a table, completes."""
         rows = rows_of(record)
         return [chunk for row in rows for chunk in self._read_row(row, alone=len(rows) == 1)]
 
@@ -133,11 +137,13 @@ class LogLines:
         texts = [raw.encode("latin-1", "replace")] if isinstance(raw, str) else [*texts_of(record)]
         said = next((text for text in texts if FRAME_START.search(text)), None)
         if said is None and (reading := reading_of(record, time_of(record, self._times))):
-            return self._read_reading(reading, record)
-        if said is None and self._series is not None and (one := value_in_record(record)):
+            time = self._time_before() if reading.time is None and alone else reading.time
+            return self._read_reading(reading._replace(time=time), record)
+        if said is not None:
+            self._series = None
+        elif self._series is not None and (one := value_in_record(record)):
             return (self._series.add if alone else self._series.hold)(one, time_of(record, self._times))
-        if said is None:
-            said = next((text for text in texts if b"," in text or read_run(text, 8)), b"")
+        said = said or next((text for text in texts if b"," in text or read_run(text, 8)), b"")
         return self._read_text(said, lambda text: time_of(record, self._times) or self._times.read(text))
 
     def _read_reading(self, reading: Reading, record: Record) -> list[Chunk]:
@@ -152,15 +158,15 @@ class LogLines:
 
     def _read_line(self, content: bytes) -> list[Chunk]:
         tell = self._times.read
-        if FRAME_START.search(content) and not content.startswith(b"0x"):
-            self._series = None
-            return (self._end_packet() if self._packet else []) + self._read_text(content, tell)
-        offset = packet_offset(content)
-        if offset is not None:
+        offset, row = packet_row(content)
+        if row and (begins_packet(row) if offset == 0 else offset == len(self._packet)):
             ended = self._end_packet() if offset == 0 else []
-            self._packet += read_dump(content) or b""
+            self._packet += row
             return ended
         ended = self._end_packet() if self._packet else []
+        if FRAME_START.search(content):
+            self._series = None
+            return ended + self._read_text(content, tell)
         if (byte := read_byte(content)) is not None:
             return ended + self._take(b"\0" + byte.who, byte.data, tell(byte.time) if byte.time else None)
         values = self._read_values(content)
@@ -168,17 +174,21 @@ class LogLines:
 
     def _read_values(self, content: bytes) -> list[Chunk] | None:
         """Take a line with decoded values; None for any other."""
-        values, rest = values_in_line(content) if self._series is not None and not self._waiting else ([], content)
-        time = self._times.read(rest) if values else None
-        if (labelled := record_after(content)) and not values:
+        if labelled := record_after(content):
             label, record = labelled
             time = time_of(record, self._times) or self._times.read(label)
             if reading := reading_of(record, time):
                 return self._read_reading(reading, record)
             one = value_in_record(record)
-            values = [one] if one is not None else []
+            values, rest = [one] if one is not None else [], label
+        elif self._series is None or self._pieces.waiting:
+            return None
+        else:
+            values, rest = values_in_line(content)
+            time = self._times.read(rest) if values else None
         if self._series is None or not values:
             return None
+        time = self._time_before(keep=True) if time is None and len(values) == 1 else time
         return [chunk for one in values for chunk in self._series.add(one, time)]
 
     def _read_text(self, content: bytes, tell: _Tell) -> list[Chunk]:
@@ -188,7 +198,7 @@ class LogLines:
         before, changed, after = content.partition(b"changed from ")  # what an item of openHAB was before
         if changed and (at := after.find(b" to :")) >= 0:
             content = before + after[at + len(" to ") :]
-        text = spell_out(content) if self._waiting else with_colons(spell_out(content))
+        text = spell_out(content) if self._pieces.waiting else with_colons(spell_out(content))
         frames = [*frames_in(text)]
         if not frames:
             return self._read_rest(content, text, tell)
@@ -200,7 +210,7 @@ class LogLines:
     def _read_frames(self, content: bytes, text: bytes, frames: list[Found], time: float | None) -> list[Chunk]:
         """Take the frames of a line; the last one may go on in the next line."""
         label, rest = _END_OF_ANOTHER.sub(b"", text[: frames[0].start]), b""
-        if self._waiting and (joined := self._find_rest(text)):
+        if self._pieces.waiting and (joined := self._pieces.find_rest(text)):
             label, rest = joined
         data = rest + b"".join(close_frame(found.frame) for found in frames[:-1])
         last = frames[-1]
@@ -213,7 +223,7 @@ class LogLines:
 
     def _read_rest(self, content: bytes, text: bytes, tell: _Tell) -> list[Chunk]:
         """Take a line without the start of a frame: a dump, or the rest of a frame, or nothing but its time."""
-        if self._waiting and (joined := self._find_rest(text)):
+        if self._pieces.waiting and (joined := self._pieces.find_rest(text)):
             label, rest = joined
             begun = _BEGUN.search(text, text.find(b"\n", len(label))) if rest.endswith(b"\n") else None
             return self._take(label, rest + (begun[0] if begun else b""), tell(content[: len(label)]))
@@ -245,42 +255,6 @@ class LogLines:
             self._said_before = None
         return time
 
-    # Frames over several lines --------------------------------------------------------------------------------
-
-    def _find_rest(self, text: bytes) -> tuple[bytes, bytes] | None:
-        """Return the label and the rest of a frame that waits, where a line brings it."""
-        found = None
-        for label, waiting in reversed(self._waiting.items()):
-            start = waiting.label.match(text) if waiting.label is not None else None
-            if start is not None and (rest := _REST.match(text, start.end())):
-                found = found or (label, rest[0].replace(b"\n", b"\r\n"))
-                if is_whole(waiting.piece + rest[0].rstrip(b"\n")):
-                    return label, rest[0].replace(b"\n", b"\r\n")
-            alone = _REST_ALONE.match(text) if waiting.line == self._number - 1 else None
-            if alone is not None and is_whole(joined := trim_frame(waiting.piece + alone[0], text, alone.end())):
-                return label, joined.removeprefix(waiting.piece)
-        return found
-
-    def _take(self, label: bytes, data: bytes, time: float | None) -> list[Chunk]:
-        """Return the whole frames of what stands after a label; what is not whole waits for the next lines."""
-        chunks = []
-        self._dump = label if label.startswith(b"\0") else b""
-        if label in self._waiting:
-            before = self._waiting.pop(label)
-            if data.startswith(b":") and len(before.piece) > 4:
-                chunks.append(Chunk(before.time, close_frame(before.piece)))
-            else:
-                data, time = before.piece + data, before.time if time is None else time
-        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        last = data[end:]
-        whole = is_whole(last)
-        if not last or (whole and not may_go_on(last)) or len(last) > PIECE_LIMIT:
-            return [*chunks, Chunk(time, data + b"\r\n" if last else data)]
-        pattern = None if label.startswith(b"\0") else _pattern_of(label)
-        until = self._number + (1 if whole or is_whole(last + b",") else PATIENCE)
-        self._waiting[label] = _Waiting(last, time, until, pattern, self._number)
-        return [*chunks, Chunk(time, data[:end])] if end else chunks
-
 
 def _parts_with_times(text: bytes, frames: list[Found], tell: _Tell) -> Iterator[bytes]:
     """Yield the parts of a line in which several frames have each its time before it."""
@@ -292,7 +266,3 @@ def _parts_with_times(text: bytes, frames: list[Found], tell: _Tell) -> Iterator
     if cuts:
         for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
             yield text[start:end]
-
-
-def _pattern_of(label: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"[0-9]+".join(re.escape(part) for part in _DIGITS.split(label)))

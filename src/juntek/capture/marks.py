@@ -21,7 +21,7 @@ _NUMBERED = re.compile(rb"(?:[^\s:=,]+:)+|[+-]|\[[\d.:+\s]+\]\s*")
 DATED = re.compile(rb"[^A-Za-z0-9]{0,4}(?:[A-Z][a-z]{2} |[TU] )?(?:19|20)\d\d[-/.]\d\d[-/.]\d\d[T ,_]\d\d:\d\d")
 _PROGRAMS = re.compile(
     rb"SerialReceived\"|\[uart_debug:|[~=] PuTTY log |^__REALTIME_TIMESTAMP=|^Script started on |^\S+@\S+:\S* ?[$#] "
-    rb"|^\[?\{$|^--- Miniterm on |^picocom v[0-9]|^Node [01]: \S+:\d+$|\b(?:read|write)\(\d+, \""
+    rb"|^\[?\{$|^--- Miniterm on |^picocom v[0-9]|^Node [01]: \S+:\d+$|\b(?:read|write)\(\d+, \"| IP6? \S+ > \S+: "
 )
 
 
@@ -51,6 +51,7 @@ def is_log_line(content: bytes) -> bool:
 
 def record_after(content: bytes) -> tuple[bytes, Record] | None:
     """Return the label of a line and the decoded values in JSON behind it; None for any other line."""
+    content = content.rstrip(b"'\"`")
     if not content.endswith(b"}") or b"{" not in content:
         return None
     label, _, rest = content.partition(b"{")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from juntek.capture.decoded import NEEDED, Value, make_reading, owned_quantity, unit_of
+from juntek.capture.decoded import NEEDED, ONLY_OF_BATTERIES, Value, make_reading, owned_quantity, unit_of
 from juntek.capture.records import NAME_KEYS
 from juntek.exchange import Chunk
 from juntek.quantity import QUANTITIES
@@ -24,11 +24,10 @@ _MOST_NAMES = 4096
 _MOST_VALUES = 1_000_000
 """Values that wait for the end, to be put in the order of time."""
 _MOST_TOLD = 8
-_ONLY_OF_BATTERIES = ("state_of_charge", "remaining_capacity", "nominal_capacity")
 _DOMAIN = re.compile(r"^(?:(?:homeassistant|sensor|stat|tele)_)+")
 """What stands before whose a value is, and says nothing."""
 
-_NUMBER = rb"[+-]?\d+(?:\.\d+)?"
+_NUMBER = rb"[+-]?\d+(?:[.,]\d+)?"
 _VALUE = rb"(?P<value>" + _NUMBER + rb"(?: ?[A-Za-z%\xb0-\xff]+)?|unavailable|unknown|NULL|UNDEF|(?:dis)?charging|idle)"
 _LINES = tuple(
     re.compile(before + _VALUE + after)
@@ -39,12 +38,13 @@ _LINES = tuple(
         (rb"(?:^|\s)(?P<name>[\w-]+(?:[/.][\w-]+)+)\s*[:=]?\s+", rb"$"),  # mosquitto_sub -v, ioBroker
         (rb"^\d{4}-\d\d-\d\d_\S+ (?P<name>\S+ [\w.-]+): ", rb"$"),  # FHEM
         (rb"^(?P<name>[A-Za-z_:][\w:]*\{[^}]*\}) ", rb"(?: \d{10,13})?$"),  # Prometheus
+        (rb"^(?:- )?(?P<name>[A-Za-z\x80-\xff][\w \x80-\xff]{0,30}?) *[:=] *", rb",?$"),  # a line for each
     )
 )
 """One value on a line, with its name."""
 _PAIR = re.compile(
     rb"(?<![A-Za-z0-9_\x80-\xff])((?:[A-Za-z\x80-\xff]+[ _])?[A-Za-z\x80-\xff][\w\x80-\xff]*) ?[=:] ?\"?"
-    rb"(" + _NUMBER + rb"(?: ?[A-Za-z%\xb0-\xff]{1,3}(?![\w=:]))?)"
+    rb"([+-]?\d+(?:\.\d+)?(?: ?[A-Za-z%\xb0-\xff]{1,3}(?![\w=:]))?)"
 )
 """Of several values on a line, each with its name."""
 _SAYS_NOTHING = re.compile(
@@ -55,6 +55,7 @@ _SAYS_NOTHING = re.compile(
 METER_KEYS = ("meter", "device", "device_id", "device_name", "battery_id")
 """Names beside values of what they belong to."""
 _METER_IN_LINE = re.compile(rf"\b(?:{'|'.join(METER_KEYS)})[=:] ?\"?([\w.-]+)".encode())
+_OF_NO_METER = ("time", "date", "address", "raw")
 _VALUE_KEYS = ("payload", "state", "_value", "value")
 
 
@@ -79,7 +80,7 @@ def values_in_line(content: bytes) -> tuple[list[Named], bytes]:
         return [], content
     for form in _LINES:
         found = form.search(content)
-        if found and (one := named(_text(found["name"]), _text(found["value"]))):
+        if found and (one := named(_text(found["name"]), _text(found["value"]))) and one.key not in _OF_NO_METER:
             return [one], content[: found.start("name")] + b" " + content[found.end("value") :]
     return _values_in_pairs(content)
 
@@ -107,7 +108,11 @@ def value_in_record(record: Mapping[str, Any]) -> Named | None:
     """Return the one value in a record with a name and a value; None for any other record."""
     name = next((record[key] for key in NAME_KEYS if isinstance(record.get(key), str)), None)
     value = next((record[key] for key in _VALUE_KEYS if isinstance(record.get(key), str | int | float)), None)
-    return None if name is None or value is None or value is True or value is False else named(name, str(value))
+    if name is None or value is None or isinstance(value, bool):
+        return None
+    whose = [str(record[key]) for key in METER_KEYS if isinstance(record.get(key), str | int)]
+    one = named(name, str(value))
+    return one and one._replace(owner="_".join(filter(None, (*whose, one.owner))))
 
 
 def _text(content: bytes) -> str:
@@ -196,7 +201,7 @@ class Series:
         shorter, longer = sorted((owner, self._owner), key=len)
         return (
             not self._is_meter(owner)
-            and key in _ONLY_OF_BATTERIES
+            and key in ONLY_OF_BATTERIES
             and shorter != ""
             and longer.startswith(f"{shorter}_")
         )

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import itemgetter
 
-from juntek.capture import Chunk, ChunkReader
-from juntek.capture.packing import ZIP, DamagedError, Unpacking, files_in_zip
+from juntek.capture import HELD_LIMIT, Chunk, ChunkReader
+from juntek.capture.forms import FRAME_START
+from juntek.capture.packing import ZIP, DamagedError, files_in_zip, unpack
 from juntek.capture.times import LineTimes
 from juntek.rs485.bus import Bus, Event
 
@@ -28,102 +31,72 @@ class Recording:
 
     def __init__(self, times: LineTimes | None = None, *, ends: bool = True) -> None:
         self._times = times or LineTimes()
-        self._unpacking = Unpacking()
-        self._reader = ChunkReader(self._times)
-        self._order = _Order() if ends else None
-        self._archive: bytearray | None = None
+        self._ends = ends
         self._files: list[Recording] = []
-        self._is_damaged = False
-
-    @property
-    def start(self) -> bytes:
+        self.start = b""
         """The first bytes, unpacked, for a guess at what it is when there are no frames in it."""
-        return bytes(self._archive[:64]) if self._archive is not None else self._reader.start
 
     @property
     def has_frames(self) -> bool:
         """Whether there are frames among the first bytes, though they may be damaged."""
-        return self._reader.has_frames or any(file.has_frames for file in self._files)
+        return FRAME_START.search(self.start) is not None or any(file.has_frames for file in self._files)
 
-    def feed(self, block: bytes) -> list[Chunk]:
-        """Take the next bytes and give what can be told of them so far; raises DamagedError."""
-        if self._archive is not None:
-            self._archive += block
-            return []
-        if not self._reader.start and block.startswith(ZIP):
-            self._archive = bytearray(block)
-            return []
-        return self._ordered(self._reader.feed(self._unpack(block)))
+    def read(self, blocks: Iterable[bytes]) -> Iterator[list[Chunk]]:
+        """Yield the chunks of what comes, from a pipe at once; raises DamagedError."""
+        pieces = unpack(blocks)
+        first = next(pieces, b"")
+        if first.startswith(ZIP):
+            self.start = ZIP
+            return self._read_archive(first + b"".join(pieces))
+        parts = self._read(chain((first,), pieces))
+        return _in_order(parts) if self._ends else parts
 
-    def finish(self) -> list[Chunk]:
-        """Give what is left at the end; raises DamagedError."""
-        if self._archive is not None:
-            return self._read_archive(bytes(self._archive))
-        chunks = self._ordered(self._reader.feed(self._unpack(None)) + self._reader.finish())
-        return chunks + self._order.finish() if self._order is not None else chunks
-
-    def _unpack(self, block: bytes | None) -> bytes:
-        """Return what is in a block, None for the end; of what is damaged, what came before."""
-        if self._is_damaged:
-            return b""
+    def _read(self, pieces: Iterable[bytes]) -> Iterator[list[Chunk]]:
+        reader = ChunkReader(self._times)
         try:
-            return self._unpacking.finish() if block is None else self._unpacking.feed(block)
+            for piece in pieces:
+                if len(self.start) < HELD_LIMIT:
+                    self._times.look_ahead(piece)
+                    self.start += piece[: HELD_LIMIT - len(self.start)]
+                yield reader.feed(piece)
         except DamagedError as error:
-            if not self._reader.start:
+            if not self.start:
                 raise
-            self._is_damaged = True
             self._times.remarks.append(f"What came before the damage was read: {error}.")
-            return b""
+        yield reader.finish()
 
-    def _ordered(self, chunks: list[Chunk]) -> list[Chunk]:
-        return chunks if self._order is None else self._order.take(chunks)
-
-    def _read_archive(self, archive: bytes) -> list[Chunk]:
-        parts = []
-        for data in files_in_zip(archive):
-            file = Recording(self._times)
-            self._files.append(file)
-            parts.append(file.feed(data) + file.finish())
-        parts.sort(key=first_time)
-        return [chunk for part in parts for chunk in part]
+    def _read_archive(self, archive: bytes) -> Iterator[list[Chunk]]:
+        """Yield the chunks of the files in a ZIP archive, in the order in which they begin."""
+        zone, until = self._times.zone, self._times.until
+        begins = [first_time(Recording(LineTimes(zone, until)).read(file)) for file in files_in_zip(archive)]
+        files = zip(begins, files_in_zip(archive), strict=True)
+        for _, file in sorted(files, key=itemgetter(0)):
+            self._files.append(Recording(self._times))
+            yield from self._files[-1].read(file)
 
 
-class _Order:
-    """Turns a recording round in which the times fall."""
-
-    def __init__(self) -> None:
-        self._held: list[Chunk] | None = []
-        self._last = math.nan
-        self._rises = self._falls = self._size = 0
-
-    def take(self, chunks: list[Chunk]) -> list[Chunk]:
-        if self._held is None:
-            return chunks
-        self._held += chunks
-        if self._rises + self._falls < _STEPS:
-            self._count(chunks)
-            self._size += sum(len(chunk.data) for chunk in chunks)
-        is_long = len(self._held) > _MOST_CHUNKS or self._size > _MOST_BYTES
-        is_known = self._rises + self._falls >= _STEPS or is_long
-        return self._release() if is_known and self._falls <= self._rises else []
-
-    def finish(self) -> list[Chunk]:
-        return self._release()
-
-    def _count(self, chunks: list[Chunk]) -> None:
-        for time in (chunk.time for chunk in chunks if chunk.time is not None):
-            self._rises += time > self._last
-            self._falls += time < self._last
-            self._last = time
-
-    def _release(self) -> list[Chunk]:
-        held, self._held = self._held or [], None
-        return held[::-1] if self._falls > self._rises else held
+def _in_order(parts: Iterator[list[Chunk]]) -> Iterator[list[Chunk]]:
+    """Yield the chunks of a recording, turned round where the times fall."""
+    held: list[Chunk] = []
+    rises = falls = size = 0
+    last = math.nan
+    for chunks in parts:
+        held += chunks
+        for chunk in chunks if rises + falls < _STEPS else ():
+            size += len(chunk.data)
+            if chunk.time is not None:
+                rises, falls, last = rises + (chunk.time > last), falls + (chunk.time < last), chunk.time
+        is_known = rises + falls >= _STEPS or len(held) > _MOST_CHUNKS or size > _MOST_BYTES
+        if is_known and falls <= rises:
+            yield held
+            yield from parts
+            return
+    yield held[::-1] if falls > rises else held
 
 
-def first_time(chunks: list[Chunk]) -> float:
-    """Return when chunks begin, s since 1970; those that do not tell come last."""
-    return next((chunk.time for chunk in chunks if chunk.time is not None), math.inf)
+def first_time(parts: Iterable[list[Chunk]]) -> float:
+    """Return when a recording begins, s since 1970; one that does not tell comes last."""
+    return next((chunk.time for chunks in parts for chunk in chunks if chunk.time is not None), math.inf)
 
 
 def listen(bus: Bus, chunks: list[Chunk]) -> Iterator[tuple[Chunk, list[Event]]]:

@@ -9,7 +9,10 @@ import base64
 import binascii
 import json
 import re
+import warnings
+from ast import literal_eval
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from juntek.capture.forms import FRAME_START
@@ -22,7 +25,7 @@ _TIME_KEYS = (
     "__realtime_timestamp", "tst", "time", "timestamp", "@timestamp", "ts", "datetime", "date", "_time", "t",
     "_source_realtime_timestamp", "when", "received", "received_at", "last_changed", "created_at", "epoch",
 )  # fmt: skip
-_TIME_KEY = re.compile(r"time|date|stamp|epoch|(?:^|_|d)at$|^@t$")
+_TIME_KEY = re.compile(r"time|date|stamp|epoch|(?:^|_|d|^create)at$|^@t$")
 _NO_TIME_KEYS = re.compile(r"monotonic|uptime|cursor|boot|pid|seq|offset|size|serial|run_?time", re.IGNORECASE)
 NAME_KEYS = ("topic", "entity_id", "item", "_field", "metric", "statistic_id", "name")
 """Of what a value is, where a record has one value."""
@@ -34,6 +37,10 @@ _NESTING = 8
 _OBJECT_BEGINS = re.compile(rb"\[?\{\s*(?:\"|$)")
 _BASE_64 = re.compile(r"O[nl]I[wx1A-Za-z0-9+/_-]{8,}=*")
 """How `:r` and `:R` begin in it."""
+_LONGEST_PRINTED = 4096
+"""Bytes of an object as a program prints it."""
+_BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)\s*:")
+_WORD_OF_JAVASCRIPT = re.compile(r"\b(?:true|false|null|undefined|NaN)\b")
 Record = dict[str, Any]
 
 
@@ -59,6 +66,8 @@ def rows_of(record: Record, names: Record | None = None, depth: int = 0) -> list
 
     So answer Loki (`values`), InfluxDB (`columns` and `values`), Home Assistant and openHAB (lists of states).
     """
+    if isinstance(record.get("metric"), dict) and isinstance(record.get("values"), list):
+        return _rows_of_metric(record) or [record]
     names = (names or {}) | {key: record[key] for key in NAME_KEYS if isinstance(record.get(key), str)}
     columns = record.get("columns")
     numbers = sum(isinstance(value, int | float) and not isinstance(value, bool) for value in record.values())
@@ -77,6 +86,17 @@ def rows_of(record: Record, names: Record | None = None, depth: int = 0) -> list
     return rows or [names | record]
 
 
+def _rows_of_metric(record: Record) -> list[Record]:
+    """Return the rows of a metric with its labels and all its values, as Prometheus and VictoriaMetrics write it."""
+    labels = {key: value for key, value in record["metric"].items() if key != "__name__"}
+    name = f"{record['metric'].get('__name__', '')}{{{','.join(f'{key}={value}' for key, value in labels.items())}}}"
+    values = record["values"]
+    if isinstance(record.get("timestamps"), list):
+        values = list(zip(record["timestamps"], values, strict=False))
+    pairs = [pair for pair in values if isinstance(pair, list | tuple) and len(pair) == 2]
+    return [{"name": name, "time": time, "value": value} for time, value in pairs]
+
+
 def _record_of(item: Any) -> Record:  # noqa: ANN401 - any JSON
     if isinstance(item, list) and item and all(isinstance(one, dict) for one in item):
         return {"rows": item}
@@ -89,7 +109,16 @@ def _load(content: bytes) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        return None
+        pass
+    return _load_printed(content) if content[:1] in b"{[" and len(content) <= _LONGEST_PRINTED else None
+
+
+def _load_printed(content: bytes) -> Any:  # noqa: ANN401 - any object
+    """Return an object as Python or JavaScript print it, None for anything else."""
+    text = _BARE_KEY.sub(r"\1'\2':", content.decode("utf-8", "replace"))
+    with suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is no literal
+        return literal_eval(_WORD_OF_JAVASCRIPT.sub("None", text))
 
 
 class RecordLines:

@@ -8,7 +8,8 @@ written. In which order 05/01/2024 or 25-03-01 has its numbers is judged once fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -31,7 +32,7 @@ _PLAIN_ISO = re.compile(
     rb"[\[\"'(]?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?))(?=[\s,;|\"'\])]|$)"
 )
 """At the start of a line; nearly all logs have it there."""
-_FRACTION = r"(?:\.(?P<dot>\d+)|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?"
+_FRACTION = r"(?:\.(?P<dot>\d+)|:(?P<third>\d{3})(?![\d:])|,(?P<comma>\d{3}(?:\d{3}){0,2})(?!\d|[.,]\d))?"
 _ISO = re.compile(
     r"(?<![\d.])(?P<year>(?:19|20|99)\d\d)(?P<mark>[-/.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt_ -]|[\"']?[,;\t][\"']?|\s+|(?<=\d\d\d\d\d\d\d\d))"
@@ -39,7 +40,7 @@ _ISO = re.compile(
     r"(?:\s?(?P<half>[AaPp])\.?[Mm]\b\.?)?"
     r"(?:(?P<utc>\s?(?:[Zz]|UTC|GMT)(?![\w+-]))"
     r"|(?:Z|\s?(?:GMT|UTC))?(?P<offset>\s?[+-]\d\d:?\d\d(?=:00\b|(?![\d.:]))|[+-]\d\d?(?![\d.:])|\s[+-]\d\d(?![\d.,:]))"
-    r"|\s\(?(?P<zone>[A-Z]{2,5})\b\)?)?"
+    r"|\s\(?(?P<zone>[A-Z]{2,5}|[A-Z][a-z]+/[A-Z][\w/]+)\b\)?)?"
 )
 _MONTHS = {
     "Jan": "jan gen ene jän", "Feb": "feb fév fev", "Mar": "mar mär mrz mrt", "Apr": "apr avr abr",
@@ -55,7 +56,7 @@ _MONTH = rf"(?:(?i:{'|'.join(_MONTH_OF)})[a-zäûéç]*\.?)"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+|,\d{3}(?!\d))?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?:\s?(?:GMT|UTC)?[+-]\d\d:?\d\d\b|\s[A-Z]{3,4}\b)"
 _IN_WORDS = re.compile(
-    rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
+    rf"(?<![\w.])(?:{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?,?\s+(?:@ )?{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}\.?[ /-]{_MONTH}[ /-]\d{{2,4}}[:,T ]+{_CLOCK}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s{_CLOCK}(?:\s[A-Z]{{3,4}}\b)?(?:\s\d{{4}}\b)?"
     rf"|\d{{1,2}}(?P<mark>[./-])\d{{1,2}}(?P=mark)(?:\d{{4}}|\d\d)[,;T_ \t\"]+{_CLOCK}"
@@ -77,7 +78,7 @@ _STRUCT = re.compile(
     r"tm_year=(?P<year>\d{4}), tm_mon=(?P<month>\d+), tm_mday=(?P<day>\d+), tm_hour=(?P<hour>\d+)"
     r", tm_min=(?P<minute>\d+), tm_sec=(?P<second>\d+)"
 )
-_AFTERNOON = ("下午", "오후", "午後")
+_AFTERNOON = ("P", "p", "下午", "오후", "午後")
 _EPOCH = re.compile(r"(?<![\w.+-])(\d{10}|\d{13}|\d{16}|\d{19})(\.\d+)?(?![\w.])")
 _TIME_OF_DAY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 _OF_PYTHON = re.compile(
@@ -108,6 +109,12 @@ class LineTimes:
         """Sentences for the owner on how the recording was read."""
         self._order = DateOrder()
         self._last = 0.0
+
+    def prepare(self, until: float, pieces: Iterable[bytes]) -> None:
+        """Learn when a recording was closed, and from pieces of all over it."""
+        self.until = until
+        for piece in pieces:
+            self.look_ahead(piece)
 
     def look_ahead(self, block: bytes) -> None:
         """Learn from a part of the recording in which order its dates have their numbers."""
@@ -235,28 +242,22 @@ def _seconds_of(number: float) -> float | None:
     return None
 
 
-def _moment_of_loose(found: re.Match[str]) -> datetime:
-    said = found.groupdict()
-    year, month, day, hour, minute = (int(said[part]) for part in ("year", "month", "day", "hour", "minute"))
-    if said.get("half"):
-        hour = hour % 12 + 12 * (said["half"] in _AFTERNOON)
-    return datetime(year + 2000 * (year < 100), month, day, hour, minute, int(said["second"] or 0))  # noqa: DTZ001
-
-
 def _moment_of(found: re.Match[str]) -> datetime:
-    fraction = ((found["dot"] or found["comma"] or "") + "000000")[:6]
-    year, month, day, hour, minute = (int(found[part]) for part in ("year", "month", "day", "hour", "minute"))
-    if found["half"]:
-        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
-    moment = datetime(year, month, day, hour, minute, int(found["second"] or 0), int(fraction))  # noqa: DTZ001
-    offset = (found["offset"] or "").strip()
+    said = defaultdict(str, {name: text for name, text in found.groupdict().items() if text})
+    fraction = f"{said['dot'] or said['third'] or said['comma']}000000"[:6]
+    year, month, day, hour, minute = (int(said[part]) for part in ("year", "month", "day", "hour", "minute"))
+    if said["half"]:
+        hour = hour % 12 + 12 * (said["half"] in _AFTERNOON)
+    year += 2000 * (year < 100)
+    moment = datetime(year, month, day, hour, minute, int(said["second"] or 0), int(fraction))  # noqa: DTZ001
+    offset = said["offset"].strip()
     if offset:
         hours, _, rest = offset[1:].partition(":") if ":" in offset else (offset[1:3], "", offset[3:])
         shift = timedelta(hours=int(hours), minutes=int(rest or 0))
         return moment.replace(tzinfo=timezone(-shift if offset[0] == "-" else shift))
-    if found["utc"] or found["zone"] in _HOURS:
-        return moment.replace(tzinfo=_zone_of(found["zone"] or "UTC"))
-    return moment
+    if "/" in said["zone"]:
+        return moment.replace(tzinfo=ZoneInfo(said["zone"]))
+    return moment.replace(tzinfo=_zone_of(said["zone"] or ("UTC" if said["utc"] else "")))
 
 
 def _moment_of_python(found: re.Match[str]) -> datetime:
@@ -281,7 +282,7 @@ def _for_dateutil(text: str) -> str:
     """Return a date in words as dateutil understands it."""
     text = re.sub(r"(?<=\d)\"?[,;T_]\"?(?=\d{1,2}:)", " ", text)
     text = re.sub(r"(\d/[A-Z][a-z]{2}/\d{4}):", r"\1 ", text).replace(",", ".") if ":" in text else text
-    text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)", "", text)  # whose sign dateutil turns round, as POSIX does
+    text = re.sub(r"(?:GMT|UTC)(?=[+-]\d)|@ ", "", text)  # whose sign dateutil turns round, as POSIX does
     text = re.sub(r"(\d)\.(?= )|(?<=[a-z])\.", r"\1", text)
     return re.sub(rf"(?<![^\W\d_]){_MONTH}", _english_month, text)
 
@@ -294,8 +295,8 @@ def _english_month(found: re.Match[str]) -> str:
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], datetime]], ...] = (
     (_ISO, _moment_of),
     (_OF_PYTHON, _moment_of_python),
-    (_LOOSE, _moment_of_loose),
-    (_SHORT, _moment_of_loose),
-    (_STRUCT, _moment_of_loose),
+    (_LOOSE, _moment_of),
+    (_SHORT, _moment_of),
+    (_STRUCT, _moment_of),
 )
 """How a date in figures is written, the first that is there."""

@@ -9,10 +9,9 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from juntek.cli.run import read_arguments, serve
-from juntek.cli.stopping import status_of
+from juntek.cli.running import read_arguments, serve, status_of
 from juntek.errors import ConfigurationError, JuntekError
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets, plain
 
 if TYPE_CHECKING:
     from juntek.cli.application import app
@@ -37,7 +36,7 @@ def main() -> None:
         if flags is not None:
             serve(flags)
         else:
-            from juntek.cli.usage import run_command  # noqa: PLC0415 - see above
+            from juntek.cli.application import run_command  # noqa: PLC0415 - see above
 
             sys.exit(run_command(arguments))
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence and a status
@@ -62,7 +61,7 @@ def _find_cause(error: Exception) -> Exception:
 def _report(error: Exception) -> int:
     """Say what went wrong and return the exit status."""
     if isinstance(error, JuntekError):
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{plain(str(error))}\n")
         return status_of(error)
     text = " ".join(f"{type(error).__name__}: {error}".split())
     sys.stderr.write(f"Something unexpected happened ({text}); run it again with --debug and report what it shows.\n")

@@ -1,40 +1,42 @@
-"""All commands in one; rule: one module a command, and a library that only one of them needs is loaded when it runs."""
+"""All commands in one, and their wrong use in sentences of ours.
+
+Rule: a library that only one command needs is loaded when it runs; typer says what is wrong, never how it is said.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import juntek
-from juntek.cli import configuration, history, service, settings, web
-from juntek.cli.arguments import ConfigFile, address_number
-from juntek.cli.capture import capture
-from juntek.cli.decode import decode
+from juntek.cli import configuration, history_commands, service, settings_commands, web
+from juntek.cli.arguments import App, ConfigFile, address_number
 from juntek.cli.estimate import estimate
 from juntek.cli.find import find
+from juntek.cli.meter_commands import read, watch
 from juntek.cli.push import push
-from juntek.cli.read import read
-from juntek.cli.run import serve
+from juntek.cli.recordings import capture, decode
+from juntek.cli.running import FLAGS, list_statuses, serve
 from juntek.cli.setup import setup
 from juntek.cli.simulate import demo, simulate
-from juntek.cli.stopping import list_statuses
-from juntek.cli.watch import watch
-
-__all__ = ["app"]
+from juntek.errors import RequestError
+from juntek.names import find_close, plain
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_EPILOG = f"Example: juntek read /dev/ttyUSB0 --format table\n\n\b\nExit statuses:\n{list_statuses()}"
+_EXAMPLE = f"read /dev/ttyUSB0 --format table\n\n\b\nExit statuses:\n{list_statuses()}"
 
-app = typer.Typer(
+app = App(
+    "Read Juntek coulomb counters and bring them to Home Assistant, MQTT, Grafana, the terminal and files.",
+    _EXAMPLE,
     name="juntek",
-    rich_markup_mode=None,  # plain help, which every terminal and every pipe can show
     pretty_exceptions_enable=False,
     add_completion=False,
-    no_args_is_help=True,
     context_settings=_HELP,
-    epilog=_EPILOG,
 )
 
 
@@ -51,14 +53,11 @@ _Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came 
 
 
 @app.callback()
-def juntek_command(
-    version: _Version = False,  # noqa: FBT002 - its callback does all
-    debug: _Debug = False,  # noqa: FBT002 - main takes it
-) -> None:
-    """Read Juntek coulomb counters and bring them to Home Assistant, MQTT, Grafana, the terminal and files."""
+def juntek_command(version: _Version = False, debug: _Debug = False) -> None:
+    """Take the options that go before every command."""
 
 
-def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def run(
     config: ConfigFile = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Read this one meter, not those of the file.")] = None,
     address: Annotated[int, typer.Option(parser=address_number, metavar="N", help="Address at --link.")] = 1,
@@ -75,33 +74,126 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     It reads all meters and hands the readings on. Flags take precedence over the environment
     (JUNTEK_MQTT__HOST), and that over the file.
     """
-    given = {
-        "--config": config,
-        "--link": link,
-        "--address": address,
-        "--host": host,
-        "--port": port,
-        "--username": username,
-        "--database": database,
-        "--log-level": log_level,
-    }
-    serve({name: str(value) for name, value in given.items() if value is not None})
+    given = (config, link, address, host, port, username, database, log_level)
+    serve({name: str(value) for name, value in zip(FLAGS, given, strict=True) if value is not None})
 
 
-app.command(epilog="Example: juntek find")(find)
-app.command(epilog="Example: juntek setup")(setup)
-app.command(epilog="Example: juntek read /dev/ttyUSB0 --format table")(read)
-app.command(epilog="Example: juntek watch socket://192.168.1.20:4001")(watch)
-app.command(epilog="Example: juntek run --config /etc/juntek/juntek.toml")(run)
+app.example("find")(find)
+app.example("setup")(setup)
+app.example("read /dev/ttyUSB0 --format table")(read)
+app.example("watch socket://192.168.1.20:4001")(watch)
+app.example("run --config /etc/juntek/juntek.toml")(run)
 app.add_typer(configuration.app, name="config")
 app.add_typer(service.app, name="service")
-history.app.command(epilog="Example: juntek history push http://127.0.0.1:8428/write")(push)
-app.add_typer(history.app, name="history")
+history_commands.app.example("history push http://127.0.0.1:8428/write")(push)
+app.add_typer(history_commands.app, name="history")
 app.add_typer(web.app, name="web")
-app.add_typer(settings.app, name="settings")
-app.command(epilog="Example: juntek act /dev/ttyUSB0 charge=100")(settings.act)
-app.command(epilog="Example: juntek decode bus.log --format table")(decode)
-app.command(epilog="Example: juntek estimate weeks.log --chemistry lifepo4 --format csv")(estimate)
-app.command(epilog="Example: juntek capture /dev/ttyUSB0 -o bus.log --seconds 60")(capture)
-app.command(epilog="Example: juntek simulate --pty /tmp/meter --model KH140F --speed 60")(simulate)
-app.command(epilog="Example: juntek demo --duration 60 --no-open")(demo)
+app.add_typer(settings_commands.app, name="settings")
+app.example("act /dev/ttyUSB0 charge=100")(settings_commands.act)
+app.example("decode bus.log --format table")(decode)
+app.example("estimate weeks.log --chemistry lifepo4 --format csv")(estimate)
+app.example("capture /dev/ttyUSB0 -o bus.log --seconds 60")(capture)
+app.example("simulate --pty /tmp/meter --model KH140F --speed 60")(simulate)
+app.example("demo --duration 60 --no-open")(demo)
+
+
+# Wrong use ----------------------------------------------------------------------------------------------------
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What the library raises for all wrong use; it has no public name of its own."""
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run a command and return its status; raises RequestError for what no command understands."""
+    try:
+        return _command()(list(arguments), prog_name="juntek", standalone_mode=False) or 0
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(str(error), err=True)
+            return 2
+        raise RequestError(_explain(error, arguments)) from error
+    except typer.Abort:
+        raise RequestError(
+            "Nothing was done, as nobody answered; see the options of the command for scripts."
+        ) from None
+
+
+@cache
+def _command() -> Any:  # noqa: ANN401 - the library's own
+    """Return all commands as the library has them, which takes it a while."""
+    return typer.main.get_command(app)
+
+
+def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own, which differs with its version
+    """Return what is wrong and where it is written how it is right."""
+    context = error.ctx
+    command = context.command_path if context is not None else _command_of(arguments)
+    kind, named = type(error).__name__, _first_quoted(error.message)
+    if kind == "NoSuchOption":
+        known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+        problem = f"There is no option {plain(error.option_name, 60)}{_suggest(error.option_name, known)}"
+    elif kind == "BadOptionUsage":
+        takes = "takes no value" if "not take" in error.message else "needs a value after it"
+        problem = f"{plain(error.option_name, 60)} {takes}"
+    elif kind == "MissingParameter":
+        problem = f"{_name_of(error.param)} is missing"
+    elif kind == "BadParameter":
+        takes = _describe(error.param)
+        if not takes:
+            return f"{_name_of(error.param)}: {error.message}"  # a parser of ours says it in a sentence
+        problem = f"{_name_of(error.param)} is {takes}"
+    elif hasattr(getattr(context, "command", None), "commands"):
+        known = list(context.command.commands)
+        problem = f"There is no command {command} {named}{_suggest(named, known)}"
+    elif kind == "UsageError" and "argument" in error.message:
+        problem = f"{named} is too much for {command}"
+    else:
+        problem = f"That is not how {command} is used"
+    return f"{problem}; see {command} --help."
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """Return the command that was meant; the library does not say it with every error."""
+    command, path = _command(), "juntek"
+    for word in arguments:
+        below = getattr(command, "commands", {})
+        if word in below:
+            command, path = below[word], f"{path} {word}"
+    return path
+
+
+def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above
+    """Return what an option takes; empty where that is a parser's business."""
+    facts = getattr(parameter, "type_descriptor", None)
+    if facts is not None:
+        limits, is_whole, is_parsed = facts.parameter_info, facts.annotation is int, facts.parameter_info.parser
+    else:  # typer before 0.28, which packages have, since the later ones bring pydantic
+        facts = limits = getattr(parameter, "type", None)
+        is_whole = str(getattr(facts, "name", "")).startswith("int")
+        is_parsed = type(facts).__name__ == "FuncParamType"
+    if facts is None or is_parsed:
+        return ""
+    if choices := getattr(facts, "choices", None):
+        return f"one of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}"
+    kind = "a whole number" if is_whole else "a number"
+    least, most = getattr(limits, "min", None), getattr(limits, "max", None)
+    if least is None:
+        return kind
+    return f"{kind} of at least {least:g}" if most is None else f"{kind} from {least:g} to {most:g}"
+
+
+def _name_of(parameter: Any) -> str:  # noqa: ANN401 - as above
+    """Return the name of an option or argument as the help shows it."""
+    if parameter is None:
+        return "A value"
+    return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name)
+
+
+def _suggest(wrong: str, known: Sequence[str]) -> str:
+    close = find_close(wrong, known, 0.6)
+    return f", did you mean {close}?" if close else ""
+
+
+def _first_quoted(message: str) -> str:
+    found = re.search(r"'(.*?)'|\((?!s\))(.*)\)", message, re.DOTALL)
+    return plain((found[1] or found[2] or "") if found else "", 60)

@@ -1,27 +1,55 @@
-"""Options that several commands share, and what follows from them; rule: an error is one sentence."""
+"""What commands share: how they are declared, options, and what follows from them; rule: each is declared once."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import tzinfo
+from datetime import datetime, time, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
+from typer.core import TyperCommand
 
+from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
 from juntek.config.keys import zone_problem
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import system_zone
+from juntek.history.queries import HistoryReader
 from juntek.meter import Mode
 
-if TYPE_CHECKING:
-    from juntek.history.queries import HistoryReader
+Body = TypeVar("Body", bound=Callable[..., None])
+
+
+class _Command(TyperCommand):
+    """Shows its arguments by their names alone: the library would add a type and braces."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - the library's own
+        super().__init__(*args, **options)
+        for argument in self.params:
+            if argument.param_type_name == "argument":
+                vars(argument)["display_type_rich"] = lambda **_: None
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as above
+        """Return the words behind the command."""
+        return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
+
+class App(typer.Typer):
+    """Commands whose help is plain text, which every terminal and every pipe can show, with an example at its end."""
+
+    def __init__(self, about: str, example: str, **options: Any) -> None:  # noqa: ANN401 - those of typer
+        epilog = f"Example: juntek {example}"
+        super().__init__(help=about, epilog=epilog, rich_markup_mode=None, no_args_is_help=True, **options)
+
+    def example(self, text: str, name: str | None = None) -> Callable[[Body], Body]:
+        """Return a decorator for the body of a command; `text` is what follows `juntek` in its example."""
+        return self.command(name, cls=_Command, epilog=f"Example: juntek {text}")
 
 
 def address_number(text: str | int) -> int:
@@ -56,6 +84,10 @@ To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from;
 ZoneName = Annotated[
     str | None,
     typer.Option("--time-zone", metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."),
+]
+Capacity = Annotated[
+    float | None,
+    typer.Option(min=0.001, max=100_000, metavar="AH", help="Of the battery; default: as the meter is set."),
 ]
 Form = Literal["table", "json"]
 """How what is for people or for programs is written."""
@@ -100,11 +132,36 @@ def zone_of_days(configuration: Configuration | None) -> tzinfo:
     return (configuration.time_zone if configuration else None) or system_zone()
 
 
+def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
+    """Return the moment that a text means, with `after` the end of a date; raises RequestError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise RequestError(f'"{text}" is no time; write it like 2026-05-01 or 2026-05-01T08:00.') from None
+    if after and len(text) <= len("2026-05-01"):
+        moment = datetime.combine(moment, time.max)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+
+
+def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:
+    """Raise RequestError for a meter of which there is no history."""
+    known = reader.meters()
+    for name in sorted(set(names).difference(known)):
+        there = f"there is one of {', '.join(known)}" if known else "the database has no readings yet"
+        raise RequestError(f'There is no history of a meter "{name}"; {there}.')
+
+
+def tell_times(times: LineTimes, whose: str) -> None:
+    """Say how the times of a recording were read, in the zone of `whose`."""
+    for remark in dict.fromkeys(times.remarks):
+        typer.echo(remark, err=True)
+    if times.used_zone:
+        typer.echo(f"Times without an offset from UTC were read as {times.zone}{whose}.", err=True)
+
+
 @contextmanager
 def open_history(database: Path | None, config: Path | None) -> Iterator[HistoryReader]:
     """Yield the history of a database, or of the configuration. Raises JuntekError."""
-    from juntek.history.queries import HistoryReader  # noqa: PLC0415 - only for whom there is one
-
     configuration = find_configuration(config)
     zone = configuration.time_zone if configuration else None
     with HistoryReader(database or database_of(configuration), time_zone=zone) as reader:

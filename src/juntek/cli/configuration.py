@@ -1,42 +1,47 @@
-"""`juntek config init` and `juntek config check`; rule: no secret is ever printed."""
+"""`juntek config init` and `juntek config check`: what is written, and tried at the real meters, broker and database.
+
+Rule: no secret is ever printed, and a try changes nothing where it is made.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from juntek.cli.arguments import ConfigFile
+from juntek.cli.arguments import App, ConfigFile
 from juntek.cli.formats import draw_table
-from juntek.config import Configuration, load, search_paths
-from juntek.config.example import write_example
-from juntek.config.keys import header_of
-from juntek.errors import ConfigurationError, JuntekError
+from juntek.cli.gateway_client import is_running
+from juntek.config import SYSTEM_STATE, Configuration, load, search_paths
+from juntek.config.keys import header_of, write_example
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
-from juntek.files import explain_unwritable, refuse_links_of_others
-from juntek.names import slug
-from juntek.option import keys_of, show
+from juntek.files import at_home, explain_unwritable, refuse_links_of_others
+from juntek.gateway import describe
+from juntek.history import Database
+from juntek.links import open_link
+from juntek.meter import Line, MeterOptions
+from juntek.names import hide_secrets, show, slug
+from juntek.option import keys_of
 from juntek.outputs import find_outputs
-from juntek.secret import hide_secrets
+from juntek.outputs.mqtt import TIMING, MqttOptions
+from juntek.update import Update
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Write or check the configuration.",
-    epilog="Example: juntek config check",
-)
+app = App("Write or check the configuration.", "config check")
 
 
-@app.command(epilog="Example: juntek config init")
+@app.example("config init")
 def init(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Default: ~/.config/juntek/juntek.toml")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,  # noqa: FBT002
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write a configuration to start with.
 
@@ -44,7 +49,7 @@ def init(
     """
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library is not needed to be wrong about a key
 
-    path = (file or search_paths(os.environ)[1]).expanduser()
+    path = at_home(file or search_paths(os.environ)[1])
     if path.exists() and not force:
         raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
     refuse_links_of_others(path)
@@ -59,10 +64,10 @@ def init(
         typer.echo("No serial port was found: put your link into it, then: juntek config check", err=True)
 
 
-@app.command(epilog="Example: juntek config check --config /etc/juntek/juntek.toml")
+@app.example("config check --config /etc/juntek/juntek.toml")
 def check(
     config: ConfigFile = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not try meters, broker and database.")] = False,  # noqa: FBT002
+    offline: Annotated[bool, typer.Option("--offline", help="Do not try meters, broker and database.")] = False,
 ) -> None:
     """Check the configuration, and try what it says.
 
@@ -74,8 +79,6 @@ def check(
     _look_for_libraries(configuration.sinks)
     if offline:
         return
-    from juntek.cli.trying import try_all  # noqa: PLC0415 - what it tries takes libraries
-
     trials = asyncio.run(try_all(configuration))
     typer.echo("\n" + "\n".join(trial.said for trial in trials if trial.error is None))
     errors = [type(trial.error)(trial.said) for trial in trials if trial.error is not None]
@@ -143,3 +146,94 @@ def _show_options(options: object) -> str:
                 value = json.dumps([str(one) for one in value])
             shown.append(f"{name}={show(value) if isinstance(value, bool) else value}")
     return " ".join(shown)
+
+
+# Tries -------------------------------------------------------------------------------------------------------
+
+PATIENCE = 8.0
+"""s for the meters of a link: they are listened for first, then asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a try: a line for the owner, and the error where it failed."""
+
+    said: str
+    error: JuntekError | None = None
+
+
+async def try_all(configuration: Configuration) -> list[Trial]:
+    """Try everything at once. Where a gateway runs with this database it has the meters, and they are left to it."""
+    works: list[Awaitable[list[Trial]]] = [asyncio.to_thread(_try_database, configuration.database)]
+    options = configuration.sinks.get("mqtt")
+    if isinstance(options, MqttOptions):
+        works.append(_try_broker(options))
+    runs = is_running(configuration.database)
+    if not runs:
+        works += [try_meters(link, meters) for link, meters in configuration.links().items()]
+    trials = [trial for trials in await asyncio.gather(*works) for trial in trials]
+    left = Trial("meters: the gateway runs and reads them; what it says: journalctl --unit juntek")
+    return [*trials, left] if runs else trials
+
+
+async def log_in(options: MqttOptions) -> None:
+    """Log in at the broker, beside a gateway that may run. Raises BrokerError or ConfigurationError."""
+    from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415 - only where there is a broker to try
+
+    async with connect(replace(options, client_id=f"juntek_check_{os.getpid()}"), TIMING):
+        pass
+
+
+async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
+    """Read every meter of a link once."""
+    heard: dict[str, Update] = {}
+    complete = asyncio.Event()
+
+    def take(update: Update) -> None:
+        if update.reading is not None:
+            heard[update.meter] = update
+        if len(heard) == len(meters):
+            complete.set()
+
+    try:
+        async with await open_link(link) as opened:
+            line = Line(link, meters, take)
+            running = asyncio.create_task(line.run(opened))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await complete.wait()
+            silent = {meter.options.name: meter.explain_silence(opened.name, line_is_good=bool(heard)) for meter in
+                      line.meters.values()}  # fmt: skip
+            running.cancel()
+            await asyncio.wait([running])
+    except LinkError as error:
+        return [Trial(f"{meter.name}: {error}", error) for meter in meters]
+    return [
+        Trial(f"{name}: {describe(heard[name].identity, reading)}")
+        if name in heard and (reading := heard[name].reading) is not None
+        else Trial(f"{name}: {error}", error)
+        for name, error in silent.items()
+    ]
+
+
+async def _try_broker(options: MqttOptions) -> list[Trial]:
+    try:
+        await log_in(options)
+    except JuntekError as error:
+        return [Trial(f"mqtt: {error}", error)]
+    return [Trial(f"mqtt: the broker at {options.host}:{options.port} lets us in")]
+
+
+def _try_database(path: Path) -> list[Trial]:
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_relative_to(SYSTEM_STATE) and not os.access(SYSTEM_STATE.parent, os.W_OK):
+        return [Trial(f"database: {path} is that of the service; sudo juntek config check tries it, too")]
+    if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
+        error = f"database: {path} cannot be made by this user; give a path in a folder of yours: history.path."
+        return [Trial(error, DatabaseError(error))]
+    try:
+        if path.exists():
+            Database(path, check=False).close()
+    except (ConfigurationError, DatabaseError) as problem:
+        return [Trial(f"database: {problem}", problem)]
+    return [Trial(f"database: {path} can be written")]

@@ -8,29 +8,26 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from json import dumps
+from math import isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from juntek.battery.estimate import LONGEST_INTERVAL, BatteryOptions, Estimator
-from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.battery.estimate.pack import AVERAGE_CAPACITY
+from juntek.battery.estimate import BatteryOptions, Estimator
+from juntek.battery.estimate.chemistry import ChemistryName
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.recording import listen
 from juntek.capture.times import LineTimes
-from juntek.cli.arguments import ConfigFile, DatabaseFile, address_number, open_history
+from juntek.cli.arguments import Capacity, ConfigFile, DatabaseFile, address_number, open_history, refuse_unknown
 from juntek.cli.formats import Format
-from juntek.cli.stopping import quiet_pipe
+from juntek.cli.running import quiet_pipe
 from juntek.errors import RequestError, counted
+from juntek.exchange import Options
+from juntek.history.queries import HistoryReader
 from juntek.importing import explain_nothing, read_log
-from juntek.option import list_choices
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.decode import Options
-
-if TYPE_CHECKING:
-    from juntek.history.queries import HistoryReader
 
 KEYS = (
     "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",
@@ -39,24 +36,22 @@ KEYS = (
 
 DAY, MINUTES = 86_400.0, 1440
 
+MOST_VOLTS, MOST_AMPERES = 1000.0, 10_000.0
+"""Of a battery; what somebody has decoded may be anything."""
+
 _SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
 
 
-def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def estimate(
     file: Annotated[Path | None, typer.Argument(metavar="FILE|-", help="A recording with times.")] = None,
-    chemistry: Annotated[
-        str | None, typer.Option("--chemistry", metavar="WORD", help=f"{', '.join(CHEMISTRIES)}.")
-    ] = None,
-    cells: Annotated[int | None, typer.Option("--cells", min=1, max=400, metavar="N", help="In series.")] = None,
-    capacity: Annotated[
-        float | None, typer.Option("--nominal-capacity", min=0.001, metavar="AH", help="What the meter is set to.")
-    ] = None,
+    chemistry: Annotated[ChemistryName | None, typer.Option(help="Of its cells.")] = None,
+    cells: Annotated[int | None, typer.Option(min=1, max=400, metavar="N", help="In series.")] = None,
+    nominal_capacity: Capacity = None,
     address: Annotated[
-        int | None,
-        typer.Option("--address", parser=address_number, metavar="N", help="Default: the first that is heard."),
+        int | None, typer.Option(parser=address_number, metavar="N", help="Default: the first that is heard.")
     ] = None,
     history: Annotated[
-        str | None, typer.Option("--history", metavar="METER", help="Take the minutes of this meter in the history.")
+        str | None, typer.Option(metavar="METER", help="Take the minutes of this meter in the history.")
     ] = None,
     chosen: Annotated[Format, typer.Option("--format", help="json has one object a line.")] = Format.JSON,
     database: DatabaseFile = None,
@@ -66,17 +61,15 @@ def estimate(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Chemistry and cells are guessed from the voltage where they are not given.
     """
-    if chemistry is not None and chemistry not in CHEMISTRIES:
-        raise RequestError(f'There is no chemistry "{chemistry}"; there are {list_choices(list(CHEMISTRIES))}.')
     if (file is None) == (history is None):
         raise RequestError("Give either a recording or --history with the name of a meter.")
-    estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))  # type: ignore[arg-type]  # looked at above
+    estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))
     with quiet_pipe():
         if file is not None:
-            count = _write(estimator, _read_file(file, address, capacity, estimator.hear), chosen)
+            count = _write(estimator, _read_file(file, address, nominal_capacity, estimator.hear), chosen)
         else:
             with open_history(database, config) as reader:
-                count = _write(estimator, _read_history(reader, history or "", capacity), chosen)
+                count = _write(estimator, _read_history(reader, history or "", nominal_capacity), chosen)
     if count == 0 and address is not None:
         raise RequestError(f"There is no reading of address {address} with a time in it; juntek decode shows what is.")
     if count == 0:
@@ -88,40 +81,24 @@ def _read_file(
     file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
 ) -> Iterator[Reading]:
     """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
-    bus, count, seen = Bus({address: Options()} if address is not None else None), _Count(), False
+    bus, seen = Bus({address: Options()} if address is not None else None), False
     path = Path("/dev/stdin") if str(file) == "-" else file
     # Only the time between readings matters, so that a time without a zone is one of UTC.
     heard = (events for block in read_log(path, times=LineTimes(UTC)) for _, events in listen(bus, block))
     for event in chain(chain.from_iterable(heard), _last_of(bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
-        if not isinstance(event, Reading) or event.time is None:
+        if not isinstance(event, Reading):
+            continue
+        seen = True
+        if event.time is None or not (0 < event.voltage < MOST_VOLTS and abs(event.current) < MOST_AMPERES):
             continue
         address = event.address if address is None else address
         if event.address == address:
-            seen = True
-            yield count.add(event if capacity is None else event._replace(nominal_capacity=capacity))
+            reading = event if says_what_is_left(event) else event._replace(remaining_capacity=nan)
+            yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
     if not seen and str(file) != "-" and (nothing := explain_nothing(file)):
         raise RequestError(nothing)
-
-
-class _Count:
-    """What is left where decoded values do not tell it: a count that begins at half of what the meter is set to."""
-
-    def __init__(self) -> None:
-        self._last: Reading | None = None
-
-    def add(self, reading: Reading) -> Reading:
-        """Return a reading that says what is left."""
-        last, time = self._last, reading.time
-        if not says_what_is_left(reading):
-            left = 0.5 * (reading.nominal_capacity or AVERAGE_CAPACITY)
-            if last is not None and last.time is not None and time is not None:
-                seconds = min(max(time - last.time, 0.0), LONGEST_INTERVAL)
-                left = last.remaining_capacity + seconds * (reading.current + last.current) / 7200
-            reading = reading._replace(remaining_capacity=left)
-        self._last = reading
-        return reading
 
 
 def _last_of(bus: Bus) -> Iterator[Event]:
@@ -130,12 +107,9 @@ def _last_of(bus: Bus) -> Iterator[Event]:
 
 def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:
     """Yield a reading for each minute of a history."""
-    span = reader.span(meter)
-    if span is None:
-        known = ", ".join(reader.meters()) or "none"
-        raise RequestError(f'There is no history of a meter "{meter}"; there is one of {known}.')
-    start = span[0]
-    while start <= span[1]:
+    refuse_unknown(reader, [meter])
+    start, last = reader.span(meter) or (0.0, -1.0)
+    while start <= last:
         end = start + DAY
         series = reader.series(meter, _SERIES, start, end, MINUTES + 2)
         columns = [series.columns[key].last or series.columns[key].average for key in _SERIES]
@@ -171,7 +145,7 @@ def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) ->
             continue
         count += 1
         values = (
-            iso_time(reading.time), reading.voltage, reading.current, reading.state_of_charge,
+            iso_time(reading.time), reading.voltage, reading.current, _percent(reading),
             round(now.state_of_charge, 2), round(now.state_of_charge_uncertainty, 2), round(now.usable_capacity, 2),
             round(now.zero_offset, 4), event,
         )  # fmt: skip
@@ -182,6 +156,12 @@ def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) ->
         else:
             out.write(_line(reading.time or 0.0, values))
     return count
+
+
+def _percent(reading: Reading) -> float | None:
+    """Return what the meter itself says, None where it does not."""
+    told = reading.state_of_charge
+    return None if told is None or isnan(told) else told
 
 
 _HEADING = (
@@ -201,11 +181,10 @@ def _line(time: float, values: tuple[Any, ...]) -> str:
 
 def _summary(estimator: Estimator) -> str:
     """Return what was learnt, as a sentence or two."""
-    guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
-    pack, values, steps = estimator.pack, estimator.describe(), estimator.steps
+    values, steps = estimator.describe(), estimator.steps
     fulls = counted(int(values["synchronisations"] or 0), "time")
     learnt = [f"full {fulls}", f"holds {values['usable_capacity']:g} Ah", f"zero offset {values['zero_offset']:g} A"]
     if steps.resistance is not None and steps.error is not None:
         warmth = "" if steps.temperature is None else f" at {steps.temperature:.0f} °C"
         learnt.append(f"{values['measured_resistance']:g} ± {1000 * steps.error:.2g} mΩ{warmth}")
-    return f"{pack.chemistry.label}, {pack.cells} cells{guessed}: {', '.join(learnt)}."
+    return f"{estimator.pack.label}: {', '.join(learnt)}."

@@ -6,18 +6,17 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from juntek.cli.arguments import ConfigFile, configuration_if_any
-from juntek.cli.stopping import quiet_pipe, run_until_stopped
-from juntek.errors import JuntekError, NoReplyError
+from juntek.cli.gateway_client import meters_held, open_gateway, update_of
+from juntek.cli.running import quiet_pipe, run_until_stopped
+from juntek.config import Configuration
+from juntek.errors import JuntekError, LinkError, NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
-from juntek.secret import hide_secrets
-
-if TYPE_CHECKING:
-    from juntek.config import Configuration
+from juntek.names import hide_secrets
 
 Form = Literal["text", "json"]
 
@@ -71,7 +70,13 @@ async def _find(ports: Sequence[str], form: Form, configuration: Configuration |
         typer.echo("\n".join(line for found in surveys for line in describe(found)))
         typer.echo(f"\nNext: {next_step(surveys)}")
     if not any(found.meters for found in surveys):
-        raise NoReplyError("No meter was found.")
+        raise explain_none(surveys)
+
+
+def explain_none(surveys: Sequence[Survey], text: str = "No meter was found.") -> JuntekError:
+    """Return the error where there is no meter: that of the link where not one could be used."""
+    is_used = any(found.cause not in ("no_permission", "in_use", "unreachable") for found in surveys)
+    return NoReplyError(text) if is_used else LinkError(text)
 
 
 async def look_at(ports: Sequence[str], configuration: Configuration | None) -> list[Survey]:
@@ -89,9 +94,6 @@ async def _look_at(port: str, configuration: Configuration | None) -> Survey:
 
 def ask_gateway(configuration: Configuration | None, port: str) -> Survey | None:
     """Return what the gateway says of a port that it reads, or None."""
-    from juntek.cli.gateway_client import meters_held, open_gateway  # noqa: PLC0415
-    from juntek.cli.gateway_meter import update_of  # noqa: PLC0415
-
     meters = meters_held(configuration, port)
     if configuration is None or not meters:
         return None

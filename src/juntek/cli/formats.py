@@ -10,13 +10,16 @@ import csv
 import io
 import json
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
 from juntek.errors import counted
+from juntek.history.days import By, Day
 from juntek.quantity import QUANTITIES, READING_KEYS
 from juntek.reading import Identity, Reading, Settings, iso_time
 from juntek.rs485.bus import Event
@@ -191,3 +194,44 @@ def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def minute_of(moment: float, zone: tzinfo) -> str:
+    """Return a moment as it is shown."""
+    return f"{datetime.fromtimestamp(moment, zone):%Y-%m-%d %H:%M}"
+
+
+def draw_days(days: list[Day], by: By) -> str:
+    """Return a table with a line for each day, month or year."""
+    headings = (by, "in kWh", "out kWh", "in Ah", "out Ah", "efficiency", "V", "A", "charge %", "°C")
+    length = {"day": 10, "month": 7, "year": 4}[by]
+    rows = [
+        (
+            day.date.isoformat()[:length],
+            f"{day.charged_energy / 1000:.2f}",
+            f"{day.discharged_energy / 1000:.2f}",
+            f"{day.charged_capacity:.1f}",
+            f"{day.discharged_capacity:.1f}",
+            "-" if day.efficiency is None else f"{100 * day.efficiency:.1f} %",
+            *(
+                "-" if part.minimum is None or part.maximum is None else f"{part.minimum:g}…{part.maximum:g}"
+                for part in (day.voltage, day.current, day.state_of_charge, day.temperature)
+            ),
+        )
+        for day in days
+    ]
+    return draw_table(headings, rows)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how far a file is."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

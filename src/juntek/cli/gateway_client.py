@@ -11,20 +11,27 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
-from juntek.lock import hold, lock_of
+from juntek.files import hold, lock_of
 from juntek.meter import MeterOptions
+from juntek.names import hide_secrets
 from juntek.outputs.web import WebOptions
 from juntek.outputs.web.passwords import WHO, token_path
-from juntek.secret import hide_secrets
+from juntek.quantity import READING_KEYS
+from juntek.reading import Identity, Reading, Settings
+from juntek.update import Health, Update
+
+_SETTINGS = frozenset(field.name for field in fields(Settings))
 
 TIMEOUT = 120.0
 """s for an answer: on a busy line a few commands take a while."""
@@ -197,3 +204,54 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name
         return "unknown"
+
+
+# What it says ------------------------------------------------------------------------------------------------
+
+
+def read_events(lines: Iterable[bytes]) -> Iterator[Facts]:
+    """Yield the `update` events of a stream of server-sent events."""
+    event = b""
+    for line in lines:  # our own server writes an event in one line of data
+        name, _, value = line.rstrip(b"\r\n").partition(b": ")
+        if name == b"event":
+            event = value
+        elif name == b"data" and event == b"update":
+            yield json.loads(value)
+
+
+def update_of(facts: Facts) -> Update:
+    """Return what the API says of a meter as the value that it was in the gateway."""
+    identity, settings, latest = facts["identity"], facts["settings"], facts["latest"]
+    return Update(
+        facts.get("meter") or facts["name"],
+        available=facts["available"],
+        reading=_reading(latest) if latest is not None else None,
+        identity=Identity(**identity) if identity is not None else None,
+        settings=_settings(settings) if settings is not None else None,
+        health=_health(facts["health"]),
+    )
+
+
+def _reading(facts: Facts) -> Reading:
+    values: dict[str, Any] = dict.fromkeys(Reading._fields) | Reading._field_defaults
+    values |= {key: facts[key] for key in facts if key in values}
+    more = {key: facts[key] for key in READING_KEYS if key not in values and key in facts}
+    return Reading(**values | {
+        "time": _moment(facts["time"]), "raw": b"", "estimated": tuple(facts["estimated"]), "more": more,
+    })  # fmt: skip
+
+
+def _settings(facts: Facts) -> Settings:
+    more = {key: value for key, value in facts.items() if key not in _SETTINGS}
+    return Settings(**{key: value for key, value in facts.items() if key in _SETTINGS}, more=more)
+
+
+def _health(facts: Facts) -> Health:
+    values = {field.name: facts[field.name] for field in fields(Health)}
+    counts: Facts = {key: Counter(facts[key]) for key in ("garbage", "out_of_range")}
+    return Health(**values | counts | {"last_frame": _moment(facts["last_frame"])})
+
+
+def _moment(text: str | None) -> float | None:
+    return None if text is None else datetime.fromisoformat(text).timestamp()

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Self
 
 from juntek.cli.arguments import configuration_if_any, database_of
-from juntek.cli.gateway_client import Action, Facts, GatewayClient, find_gateway, meters_on, user_name
-from juntek.cli.gateway_meter import GatewayMeter
+from juntek.cli.gateway_client import (
+    Action,
+    Facts,
+    GatewayClient,
+    find_gateway,
+    meters_on,
+    read_events,
+    update_of,
+    user_name,
+)
 from juntek.control import (
     ALL,
     Change,
@@ -28,29 +37,25 @@ from juntek.control import (
     plan_action,
     require_confirmed,
 )
-from juntek.errors import LinkLostError, NoReplyError
+from juntek.errors import JuntekError, LinkLostError, NoReplyError
+from juntek.gateway.commands import Commands
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, loop_in_thread, open_meter
 from juntek.reading import Reading
-from juntek.update import Update
-
-if TYPE_CHECKING:
-    from juntek.gateway.commands import Commands
+from juntek.update import Health, Update
 
 DESCRIBING = 2.0
 """s in which a meter that says its readings has to say who it is; beside a display it never may."""
 
 
-class Followed(Protocol):
-    """A meter that is being read, by whichever way."""
+SILENCE = 45.0
+"""s without a word after which the gateway is gone; it says every 15 s that it is there."""
+COME_BACK = 3.0
+"""s before the gateway is asked again."""
 
-    def __aiter__(self) -> AsyncIterator[Reading]:
-        """Iterate over its readings."""
-
-    def updates(self) -> AsyncIterator[Update]:
-        """Iterate over everything that changes."""
+Find = Callable[[], GatewayClient]
 
 
-def follow(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def follow(
     link: str,
     address: int,
     config: Path | None,
@@ -88,8 +93,6 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | Gat
     if known is not None:
         yield known
         return
-    from juntek.gateway.commands import Commands  # noqa: PLC0415 - only whoever writes needs it
-
     names = [meter.name for meter in meters_on(configuration, link) if meter.address == address]
     name = names[0] if names else f"{link.partition('?')[0]} address {address}"
     with loop_in_thread() as run:
@@ -140,6 +143,90 @@ class Direct:
 
     def _look(self) -> Update:
         return self.meter.latest._replace(meter=self.name)
+
+
+class GatewayMeter(AsyncIterator[Reading]):
+    """A meter by way of its gateway, as long as the context lasts; one that goes away is found anew when it is back.
+
+    A reading may be `overdue` seconds after the one before (None: for ever).
+    """
+
+    def __init__(self, find: Find, overdue: float | None) -> None:
+        self._find = find
+        self._overdue = overdue
+        self._ended = threading.Event()
+        self._waiting: asyncio.Queue[Update | JuntekError] = asyncio.Queue()
+        self._health = Health()
+        self._said: Facts | None = None
+
+    async def __aenter__(self) -> Self:
+        # In a thread, as the standard library's client waits; it goes with the program.
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._follow, args=(loop,), name="gateway", daemon=True).start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ended.set()
+
+    async def updates(self) -> AsyncIterator[Update]:
+        """Iterate over everything that changes. Raises what the gateway says where it cannot be asked at all."""
+        while True:
+            yield await self._take()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Reading:
+        """Return the next reading; raises NoReplyError where it is overdue, LinkLostError where the link is down."""
+        try:
+            async with asyncio.timeout(self._overdue):
+                while (update := await self._take()).reading is None:
+                    pass
+                return update.reading
+        except TimeoutError:
+            sentence = self._health.error or "The gateway has no reading of this meter; look at its log."
+            raise (NoReplyError if self._health.connected else LinkLostError)(sentence) from None
+
+    async def _take(self) -> Update:
+        update = await self._waiting.get()
+        if isinstance(update, JuntekError):
+            raise update
+        self._health = update.health
+        return update
+
+    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
+        def put(update: Update | JuntekError) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and the program with it
+                loop.call_soon_threadsafe(self._waiting.put_nowait, update)
+
+        is_known, reconnects = False, 0
+        while not self._ended.is_set():
+            try:
+                client = self._find()
+                with client.open("live", timeout=SILENCE) as stream:
+                    for facts in read_events(stream):
+                        if facts.get("meter") == client.meter:
+                            is_known = True
+                            put(self._update(facts))
+                raise LinkLostError("The gateway has ended; waiting until it is back.")
+            except JuntekError as error:
+                reconnects += 1
+                lost = Health(mode="poll", error=str(error), reconnects=reconnects)
+                gone = Update("meter", available=False, reading=None, identity=None, settings=None, health=lost)
+                put(gone if is_known else error)
+            self._ended.wait(COME_BACK)
+
+    def _update(self, facts: Facts) -> Update:
+        """Return an update with a reading only where that is new, and of a meter that answers."""
+        latest = facts["latest"]
+        is_new = facts["available"] and latest != self._said
+        self._said = latest
+        update = update_of(facts)
+        return update if is_new else update._replace(reading=None)
+
+
+Followed = LiveMeter | GatewayMeter
+"""A meter that is being read, by whichever way."""
 
 
 async def _hear(meter: LiveMeter) -> None:

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
 import typer
 
 import juntek
-from juntek.cli.arguments import ConfigFile, DatabaseFile, From, To, database_of, find_configuration
-from juntek.cli.dates import moment_of
-from juntek.cli.history import progress
+from juntek.cli.arguments import (
+    ConfigFile,
+    DatabaseFile,
+    From,
+    To,
+    database_of,
+    find_configuration,
+    moment_of,
+    refuse_unknown,
+)
+from juntek.cli.formats import progress
+from juntek.config import Configuration
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
 from juntek.extras import install_line
 from juntek.history.queries import HistoryReader
 from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import tzinfo
-
-    from juntek.config import Configuration
-
 _OPTIONS = ("username", "password_file", "token_file", "ca_file", "rate")
 """The keys of a configuration that are options here."""
 
 
-def push(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def push(
     url: Annotated[
         str | None, typer.Argument(metavar="URL", help="Default: every [[timeseries]] of the configuration.")
     ] = None,
@@ -121,10 +126,8 @@ def _find_targets(
 
 
 def _choose_meters(reader: HistoryReader, meters: list[str] | None) -> list[str]:
-    known = reader.meters()
-    for name in sorted(set(meters or ()).difference(known)):
-        raise RequestError(f'There is no history of a meter "{name}"; there is one of {", ".join(known) or "none"}.')
-    return meters or known
+    refuse_unknown(reader, meters or ())
+    return meters or reader.meters()
 
 
 def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int, int] | None:

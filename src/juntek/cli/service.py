@@ -19,6 +19,7 @@ from typing import Annotated, Final
 
 import typer
 
+from juntek.cli.arguments import App
 from juntek.cli.configuration import init
 from juntek.config import SYSTEM_FILE, SYSTEM_STATE
 from juntek.errors import ConfigurationError, RequestError
@@ -33,15 +34,10 @@ JOINED: Final = SYSTEM_FILE.with_name("joined")
 SERIAL_GROUPS: Final = ("dialout", "uucp")
 """Whom serial ports belong to: on Debian and most others, and on Arch."""
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Run the gateway as a service of this computer.",
-    epilog="Example: juntek service install",
-)
+app = App("Run the gateway as a service of this computer.", "service install")
 
 
-@app.command(epilog="Example: juntek service install")
+@app.example("service install")
 def install() -> None:
     """Start the gateway now and at every boot.
 
@@ -55,9 +51,9 @@ def install() -> None:
     typer.echo(f"The gateway runs; it reads {SYSTEM_FILE}. What it says: journalctl --unit {NAME} --follow")
 
 
-@app.command(epilog="Example: juntek service uninstall")
+@app.example("service uninstall")
 def uninstall(
-    purge: Annotated[bool, typer.Option("--purge", help="Remove configuration and data, too.")] = False,  # noqa: FBT002
+    purge: Annotated[bool, typer.Option("--purge", help="Remove configuration and data, too.")] = False,
 ) -> None:
     """Stop the gateway, and start it no more.
 

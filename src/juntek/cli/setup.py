@@ -13,29 +13,34 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
-from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.arguments import address_number, find_configuration
-from juntek.cli.find import ask_gateway, look_at, next_step
+from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName
+from juntek.cli.arguments import Capacity, address_number, find_configuration
+from juntek.cli.configuration import log_in, try_meters
+from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
 from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, say_end, split_host, write
-from juntek.cli.trying import log_in, try_meters
 from juntek.config import SYSTEM_FILE, Configuration, search_paths
 from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
-from juntek.files import refuse_orders_of_others
+from juntek.files import at_home, refuse_orders_of_others
 from juntek.finding import Survey
 from juntek.meter import MeterOptions
+from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
+from juntek.outputs.mqtt.broker_login import LoginRefusedError
 from juntek.outputs.web import WebOptions
-from juntek.secret import hide_secrets
 
 NEAR: Final = 0.5
 """s to see whether a broker listens on this computer."""
+
+
+Chemistry = Literal[ChemistryName, "none"]
+Page = Literal["network", "local", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Asker:
         return default if self.silent else bool(typer.confirm(question, default=default, err=True))
 
 
-def setup(  # noqa: PLR0913, PLR0917 - each is a question
+def setup(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Default: /etc/juntek/juntek.toml for root.")
     ] = None,
@@ -81,12 +86,8 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     address: Annotated[
         int | None, typer.Option(parser=address_number, metavar="N", help="Its address; default: found.")
     ] = None,
-    chemistry: Annotated[
-        str | None, typer.Option(metavar="WORD", help=f"{', '.join(CHEMISTRIES)}, or none; default: asked for.")
-    ] = None,
-    capacity: Annotated[
-        float | None, typer.Option(metavar="AH", min=0.001, help="Of the battery; default: as the meter is set.")
-    ] = None,
+    chemistry: Annotated[Chemistry | None, typer.Option(help="Of its cells; default: asked for.")] = None,
+    capacity: Capacity = None,
     broker: Annotated[
         str | None, typer.Option(metavar="HOST[:PORT]", help="Of MQTT, or none; default: one on this computer.")
     ] = None,
@@ -94,27 +95,28 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
     password_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With the broker's password as its first line.")
     ] = None,
-    page: Annotated[
-        str | None, typer.Option(metavar="WORD", help="network, local or none: who may open the page; default: local.")
-    ] = None,
+    page: Annotated[Page | None, typer.Option(help="Who may open the page; default: local.")] = None,
     page_password_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With the page's password as its first line.")
     ] = None,
-    service: Annotated[bool, typer.Option(help="Install and start the service, where root runs this.")] = True,  # noqa: FBT002
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,  # noqa: FBT002
+    service: Annotated[bool, typer.Option(help="Install and start the service, where root runs this.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,
 ) -> None:
     """Set everything up: find the meter, write the configuration, try it, and start the gateway.
 
     Run it again to change something; it keeps what is not asked for.
     """
     asker = Asker(yes or not sys.stdin.isatty())
-    path = (config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1])).expanduser()
+    path = at_home(config or (SYSTEM_FILE if os.geteuid() == 0 else search_paths(os.environ)[1]))
     refuse_orders_of_others(path)
-    _check_words(name, chemistry, page)
+    if name:
+        _check_name(name)
+    if broker:
+        split_host(broker)
     password, page_password = _first_line(password_file), _first_line(page_password_file)
     document, before = read(path)
     answers = asyncio.run(_find_meter(asker, before, link, address))
-    answers.name = name or asker.text("What is the battery called?", answers.name, _check_words)
+    answers.name = name or asker.text("What is the battery called?", answers.name, _check_name)
     _ask_battery(asker, document, answers, chemistry)
     answers.capacity = capacity
     sinks = before.sinks if before is not None else {}
@@ -134,14 +136,10 @@ def setup(  # noqa: PLR0913, PLR0917 - each is a question
 # Questions ---------------------------------------------------------------------------------------------------
 
 
-def _check_words(name: str | None, chemistry: str | None = None, page: str | None = None) -> None:
-    """Raise RequestError for an answer that cannot be, before anybody waits for a meter."""
-    if name and (problem := name_problem(name)):
+def _check_name(name: str) -> None:
+    """Raise RequestError for a name that cannot be, before anybody waits for a meter."""
+    if problem := name_problem(name):
         raise RequestError(f"--name {problem}")
-    if chemistry not in (*CHEMISTRIES, NONE, None):
-        raise RequestError(f"A battery is one of {', '.join(CHEMISTRIES)}, or none, not {chemistry}.")
-    if page not in ("network", "local", NONE, None):
-        raise RequestError(f"The page is for network, local or none, not {page}.")
 
 
 async def _find_meter(asker: Asker, before: Configuration | None, link: str | None, address: int | None) -> Answers:
@@ -171,7 +169,7 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
         raise NoReplyError(
             "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
         )
-    raise NoReplyError(f"No meter was found. Next: {next_step(surveys)}")
+    raise explain_none(surveys, f"No meter was found. Next: {next_step(surveys)}")
 
 
 def _other_configuration() -> Configuration | None:
@@ -221,8 +219,13 @@ def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: 
         return
     words = ", ".join(CHEMISTRIES)
     known = str((battery or {}).get("chemistry", NONE))
+
+    def check(chosen: str) -> None:
+        if chosen not in (*CHEMISTRIES, NONE):
+            raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
+
     question = f"What is the battery made of ({words}; none: keep the meter's percentage)?"
-    answers.chemistry = chemistry or asker.text(question, known, lambda word: _check_words(None, word))
+    answers.chemistry = chemistry or asker.text(question, known, check)
 
 
 def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttOptions, *, is_known: bool) -> None:
@@ -239,8 +242,6 @@ def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttO
         except JuntekError as error:
             if asker.silent:
                 raise
-            from juntek.outputs.mqtt.mqtt_connection import LoginRefusedError  # noqa: PLC0415 - as in log_in
-
             typer.echo(error, err=True)
             if isinstance(error, LoginRefusedError):
                 username = asker.text("The user at the broker?", given.username or "juntek")
@@ -283,7 +284,7 @@ def _first_line(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
-        return file.expanduser().read_text(encoding="utf-8").splitlines()[0]
+        return at_home(file).read_text(encoding="utf-8").splitlines()[0]
     except (OSError, UnicodeDecodeError, IndexError):
         raise ConfigurationError(f"{file} holds no password; write it there as one line of text.") from None
 

@@ -15,13 +15,13 @@ from typing import Any, Final
 import tomlkit
 
 from juntek.config import SYSTEM_FILE, Configuration, load
-from juntek.config.example import write_example
+from juntek.config.keys import write_example
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import explain_unreadable, explain_unwritable, refuse_links_of_others, write_private
+from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions, is_page_built
 from juntek.outputs.web.passwords import hash_password
-from juntek.secret import hide_secrets
 
 PAGE_PORT: Final = 8140
 NONE: Final = "none"

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from juntek.cli.arguments import address_number
-from juntek.cli.stopping import run_until_stopped
+from juntek.cli.running import run_until_stopped
 
 PORT = 8140
 
 
-def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def simulate(
     listen: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:PORT", help="Serve on a TCP port; 0 takes a free one.")
     ] = None,
@@ -25,7 +25,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     address: Annotated[
         list[int] | None, typer.Option(parser=address_number, metavar="N", help="Address, once for each meter.")
     ] = None,
-    display: Annotated[bool, typer.Option("--display", help="Let a display poll the first meter.")] = False,  # noqa: FBT002
+    display: Annotated[bool, typer.Option("--display", help="Let a display poll the first meter.")] = False,
     speed: Annotated[float, typer.Option(metavar="X", help="Simulated seconds in one second.")] = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="The same number gives the same day.")] = 1,
     noise: Annotated[float, typer.Option(metavar="P", help="Probability, 0 to 1, that a frame is damaged.")] = 0.0,
@@ -68,7 +68,7 @@ def demo(
     port: Annotated[
         int, typer.Option(min=1, max=65535, metavar="N", help="Port of the page, on this computer only.")
     ] = PORT,
-    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,  # noqa: FBT002
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,
 ) -> None:
     """Show it all with two simulated meters."""
     from juntek.demo import run_demo  # noqa: PLC0415 - it needs all there is

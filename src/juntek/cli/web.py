@@ -10,8 +10,9 @@ from typing import Annotated, Final
 
 import typer
 
+from juntek.cli.arguments import App
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.files import at_home, explain_unwritable, refuse_links_of_others
 from juntek.outputs.web.passwords import (
     LONGEST_PASSWORD,
     WRITE,
@@ -24,15 +25,10 @@ from juntek.outputs.web.passwords import (
 
 SHORTEST_PASSWORD: Final = 8
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Make a password or a token for the page.",
-    epilog="Example: juntek web password -o web-password",
-)
+app = App("Make a password or a token for the page.", "web password -o web-password")
 
 
-@app.command(epilog="Example: juntek web password -o web-password")
+@app.example("web password -o web-password")
 def password(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there, for web.password_hash_file.")
@@ -49,18 +45,18 @@ def password(
             "Write it into a file of its own for web.password_hash_file, or set JUNTEK_WEB__PASSWORD_HASH.", err=True
         )
         return
-    _refuse_other(output.expanduser(), read_password_hash)
-    _write(output.expanduser(), f"{hashed}\n", append=False)
+    _refuse_other(at_home(output), read_password_hash)
+    _write(at_home(output), f"{hashed}\n", append=False)
     typer.echo(f'Now add to [web]: password_hash_file = "{output}"', err=True)
 
 
-@app.command(epilog="Example: juntek web token grafana -o web-tokens")
+@app.example("web token grafana -o web-tokens")
 def token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, one word.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Add its hash there, for web.tokens_file.")
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="It may write what web.allow_control allows.")] = False,  # noqa: FBT002
+    write: Annotated[bool, typer.Option("--write", help="It may write what web.allow_control allows.")] = False,
 ) -> None:
     """Make a token with which a script may read the API.
 
@@ -74,8 +70,8 @@ def token(
         typer.echo(made)
         typer.echo(f"Add this line to the file in web.tokens_file: {line}", err=True)
         return
-    _refuse_other(output.expanduser(), read_tokens)
-    _write(output.expanduser(), f"{line}\n", append=True)
+    _refuse_other(at_home(output), read_tokens)
+    _write(at_home(output), f"{line}\n", append=True)
     typer.echo(made)
     typer.echo(f'Its hash is in {output}; if it is not there yet, add to [web]: tokens_file = "{output}"', err=True)
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from juntek.battery.estimate import BatteryOptions
 from juntek.config.document import FILE_VARIABLE, Flag
 from juntek.errors import ConfigurationError
-from juntek.files import refuse_orders_of_others
+from juntek.files import at_home, refuse_orders_of_others
 from juntek.meter.line import MeterOptions
 
 __all__ = ["Configuration", "Flag", "MeterConfiguration", "default_database", "find_file", "load", "search_paths"]
@@ -87,7 +87,7 @@ def find_file(environment: Mapping[str, str]) -> Path | None:
     """Return the file to read, or None; raises ConfigurationError where one was named that is not there."""
     named = environment.get(FILE_VARIABLE, "").strip()
     if named:
-        path = Path(named).expanduser()
+        path = at_home(named)
         if not path.exists():
             raise ConfigurationError(
                 f"{FILE_VARIABLE}: there is no file {path}; write it with: juntek config init {path}"

@@ -12,18 +12,16 @@ from zoneinfo import ZoneInfo
 
 from juntek.battery.estimate import BatteryOptions
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
-from juntek.config.document import Document, Flag, read_document
+from juntek.config.document import Document, Flag, Place, read_document
 from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
-from juntek.config.places import Place
 from juntek.config.values import Values, read_values
 from juntek.errors import ConfigurationError
-from juntek.files import explain_unreadable, is_open_to_all
+from juntek.exchange import Options as DecodeOptions
+from juntek.files import at_home, explain_unreadable, is_open_to_all
 from juntek.meter.line import MeterOptions
-from juntek.names import slug
+from juntek.names import hide_secrets, slug
 from juntek.option import keys_of
 from juntek.outputs import Output, find_outputs
-from juntek.rs485.decode import Options as DecodeOptions
-from juntek.secret import hide_secrets
 
 T = TypeVar("T")
 
@@ -208,7 +206,12 @@ def _resolve(document: Document, place: Place, value: Any) -> Any:  # noqa: ANN4
     """Let a path in the file count from the folder of the file; other values stay."""
     if not isinstance(value, Path):
         return value
-    path = value.expanduser()
+    path = at_home(value)
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        raise ConfigurationError(
+            f"{document.origin(place)}: {name_of(place)} {path} is in the folder of a user who is not here; give the "
+            "whole path."
+        )
     if document.file is not None and document.is_from_file(place):
         return document.file.parent / path
     return path

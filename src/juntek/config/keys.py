@@ -1,23 +1,29 @@
-"""Which tables and keys there are; rule: an output's keys are its own, read off its options."""
+"""Which tables and keys there are, and the file that `juntek config init` writes of them all with their defaults.
+
+Rule: an output's keys are its own, read off its options.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import textwrap
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Literal
 
 from juntek.battery.estimate import BatteryOptions
-from juntek.config.places import Place
+from juntek.config.document import Place
 from juntek.errors import LinkError
+from juntek.exchange import IDLE_CURRENT
 from juntek.links import check_link
 from juntek.meter import Mode
-from juntek.names import slug
-from juntek.option import Option, check_options, find_close, keys_of
+from juntek.names import find_close, slug
+from juntek.option import Key, Option, check_options, keys_of
 from juntek.outputs import find_outputs
-from juntek.rs485.decode import IDLE_CURRENT
 from juntek.rs485.family import find_models
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -166,3 +172,68 @@ def header_of(place: Place) -> str:
     name = name_of(place)
     table = find_tables().get(name)
     return f"[[{name}]]" if table is not None and table.repeated else f"[{name}]"
+
+
+# The file ----------------------------------------------------------------------------------------------------
+
+COLUMN = 34
+"""Where the comments begin."""
+WIDTH = 120
+
+_HEAD = """\
+# Configuration of juntek. Check it with: juntek config check
+#
+# A line that begins with # is a comment; the keys in comments show their defaults.
+# Every key is also an environment variable, which takes precedence over this file:
+# mqtt.host is JUNTEK_MQTT__HOST, the link of the first meter JUNTEK_METERS__0__LINK.
+# Paths count from the folder of this file.
+"""
+
+
+def write_example(ports: Sequence[str]) -> str:
+    """Return the text, with the ports that were found, best first."""
+    lines = [*_write_keys(GatewayKeys, commented=True)]
+    tables = find_tables()
+    # What is switched on stands first.
+    for name in sorted(tables, key=lambda name: not _is_written(tables[name].options)):
+        table = tables[name]
+        is_written = _is_written(table.options)
+        about = textwrap.wrap(table.about, WIDTH, initial_indent="# ", subsequent_indent="# ")
+        lines += ["", *about, f"{'' if is_written else '# '}{header_of((name,))}"]
+        found = ports if table.options is MeterKeys else ()
+        lines += _write_keys(table.options, found, commented=not is_written)
+        for part, options in table.parts.items():
+            lines += ["", f"# {header_of((name, part))}", *_write_keys(options, commented=True)]
+    return _HEAD + "\n" + "\n".join(lines) + "\n"
+
+
+def _is_written(options: type) -> bool:
+    return any(key.option.written for key in keys_of(options).values())
+
+
+def _write_keys(options: type, ports: Sequence[str] = (), *, commented: bool) -> Iterator[str]:
+    for key in keys_of(options).values():
+        if key.secret:
+            continue  # a file may not hold it
+        values = list(ports) if ports and key.name == "link" else [_shown_value(key)]
+        for number, value in enumerate(values):
+            is_written = key.option.written and not commented and number == 0
+            text = f"{'' if is_written else '# '}{key.name} = {_in_toml(value)}"
+            comment = _comment(key) if number == 0 else ""
+            yield f"{text:<{COLUMN - 2}}  # {comment}" if comment else text
+
+
+def _shown_value(key: Key) -> object:
+    return key.default if key.option.example is None else key.option.example
+
+
+def _comment(key: Key) -> str:
+    """Return what follows a key: its unit, and what it means, or the words that it may be."""
+    return ", ".join(part for part in (key.option.unit, key.option.help or ", ".join(key.choices)) if part)
+
+
+def _in_toml(value: object) -> str:
+    """Return a value as TOML has it, which is as JSON has it for all that a key may be."""
+    if isinstance(value, tuple | Path):
+        value = str(value) if isinstance(value, Path) else list(value)
+    return json.dumps(value, ensure_ascii=False)

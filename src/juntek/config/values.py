@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from juntek.config.document import PREFIX, Document
+from juntek.config.document import PREFIX, Document, Place
 from juntek.config.keys import GatewayKeys, Table, find_tables, header_of, keys_at, name_of
-from juntek.config.places import Place
 from juntek.errors import ConfigurationError
-from juntek.option import Key, find_close, keys_of, list_choices, show
+from juntek.names import find_close, list_choices, show
+from juntek.option import Key, keys_of
 
 _KINDS: Mapping[Any, str] = {
     bool: "true or false",
@@ -111,7 +111,7 @@ def _convert(key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
         truth = _read_truth(value) if key.option.truth is not None else None
         made = truth if truth is not None else value if isinstance(value, str) and value in key.choices else None
     elif kind in (str, Path):
-        made = kind(value) if isinstance(value, str) else None
+        made = kind(value) if isinstance(value, str) and (kind is str or "\0" not in value) else None
     else:
         prefixed = isinstance(value, str) and key.option.prefix
         bare = value.strip().upper().removeprefix(key.option.prefix) if prefixed else value

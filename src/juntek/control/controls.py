@@ -1,4 +1,4 @@
-"""The settings and actions of a meter as things that can be written; rule: made of the rows of its family.
+"""The settings and actions of a meter as things that can be written, and who may; rule: made of the rows of its family.
 
 A value is a number, a word, or None for a protection that is off. What is read from elsewhere, as text or JSON, is
 brought to that form here, or refused.
@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from juntek.errors import RequestError
 from juntek.exchange import Risk
-from juntek.option import find_close
+from juntek.names import find_close, plain
 from juntek.quantity import QUANTITIES
 from juntek.reading import Identity
 from juntek.rs485.command import limits_of
-from juntek.rs485.family import Action, Field, model_of_family
+from juntek.rs485.family import Action, Field, find_models, model_of_family
 from juntek.update import Update
 
 Value = float | int | str | None
@@ -146,13 +146,18 @@ def controls_of(update: Update) -> dict[str, Control]:
 
 def find_control(controls: Mapping[str, Control], word: str) -> Control:
     """Return a setting or action by its key, with - or _, or by a shorter name. Raises RequestError."""
-    key = word.strip().lower().replace("-", "_")
-    key = ALIASES.get(key, key)
+    key = plain_key(word)
     if key in controls:
         return controls[key]
     close = find_close(key, tuple(controls), 0.6)
     mend = f'did you mean "{close}"?' if close else f"there are {', '.join(controls)}."
     raise RequestError(f"This meter has no setting or action {_show(word)}; {mend}")
+
+
+def plain_key(word: str) -> str:
+    """Return the key that an owner's word means."""
+    key = word.strip().lower().replace("-", "_")
+    return ALIASES.get(key, key)
 
 
 def parse_pair(text: str) -> tuple[str, str | None]:
@@ -223,5 +228,57 @@ def _number(value: object) -> float | None:
 
 
 def _show(value: object) -> str:
-    text = "".join(character if character.isprintable() else "?" for character in str(value))
-    return f'"{text if len(text) <= 40 else text[:37] + "…"}"'
+    return f'"{plain(str(value), 40)}"'
+
+
+# Permission --------------------------------------------------------------------------------------------------
+
+SETTINGS: Final = "settings"
+"""The word for all that is harmless or accounting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What may be written; nothing by default."""
+
+    words: frozenset[str] = frozenset()
+    everything: bool = False
+
+    @classmethod
+    def of(cls, words: tuple[str, ...]) -> Permission:
+        """Return the permission that a key of the configuration gives."""
+        return cls(frozenset(map(plain_key, words)))
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self.words)
+
+    def allows(self, control: Control) -> bool:
+        """Return whether this may be written."""
+        if not control.writable:
+            return False
+        if self.everything or control.key in self.words:
+            return True
+        return SETTINGS in self.words and control.risk != "dangerous"
+
+
+ALL = Permission(everything=True)
+"""That of an owner at the command line."""
+
+
+def check_words(words: tuple[str, ...]) -> str | None:
+    """Return what is wrong with an `allow_control`, as the end of a sentence that begins with the key."""
+    known = _known()
+    wrong = next((word for word in words if plain_key(word) not in known), None)
+    if wrong is None:
+        return None
+    close = find_close(plain_key(wrong), known, 0.6)
+    mend = f'did you mean "{close}"?' if close else f"write {', '.join(known)}."
+    return f'has "{wrong}", which is no setting and no action; {mend}'
+
+
+@cache
+def _known() -> tuple[str, ...]:
+    models = find_models()
+    settings = dict.fromkeys(key for model in models for key in model.settable)
+    actions = dict.fromkeys(action.key for model in models for action in model.actions)
+    return SETTINGS, *settings, *actions

@@ -9,38 +9,52 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
 import webbrowser
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
 from importlib.util import find_spec
+from itertools import chain, islice
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import Progress
+
 from juntek import Bus
-from juntek.config import Configuration, MeterConfiguration
-from juntek.demo.broker import BrokerPlace, find_broker
-from juntek.demo.sample_history import fill_past
+from juntek.capture import Chunk
+from juntek.config import Configuration, Flag
+from juntek.config.assembly import assemble
 from juntek.demo.screen import Screen, show
 from juntek.errors import JuntekError
 from juntek.files import system_zone
 from juntek.gateway import run_gateway
+from juntek.history import Database
+from juntek.importing import LogImport
 from juntek.links import open_link
-from juntek.meter.line import MeterOptions
-from juntek.outputs import history, mqtt, web
-from juntek.simulator import Options, Simulation
+from juntek.outputs.mqtt import TIMING, MqttOptions
+from juntek.simulator import Options, Simulation, history, make_site
 from juntek.simulator.site import Site
 
 BASE_TOPIC = "juntek-demo"
 """Not the one of a real gateway, which may be on the same broker."""
-
+BROKER_VARIABLES = "JUNTEK_MQTT__"
 DATABASE = "juntek.db"
-
 SPEED = 5.0
 """Simulated seconds in one second, so that something can be seen to happen."""
+PATIENCE = 5.0
+"""s that a broker may take to start."""
+STRETCHES = ((timedelta(days=30), 60.0), (timedelta(days=2), 20.0), (timedelta(hours=3), 2.0))
+"""How long ago each stretch of the past begins, and the s between its readings: coarser the longer ago, which is enough
+for charts and made in seconds."""
+SETTINGS_EVERY = 3600.0
+_PIECE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +92,18 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
             for meter, site in zip(meters, sites, strict=True)
         ]
         screen.say("Looking for a broker…")
-        broker = await asyncio.to_thread(stack.enter_context, find_broker(os.environ, folder))
-        urls = [simulation.url for simulation in simulations]
+        what, variables = await asyncio.to_thread(stack.enter_context, find_broker(os.environ, folder))
+        links = {meter: simulation.url for meter, simulation in zip(meters, simulations, strict=True)}
         trouble = _page_trouble(port)
         page = f"http://127.0.0.1:{port}/" if trouble is None else None
-        screen.introduce(meters, urls, broker, BASE_TOPIC, trouble or f"The page: {page}")
-        configuration = _configure(meters, urls, broker, folder, port if page else None)
+        configuration = _configure(links, variables, folder, port if page else None)
+        broker = configuration.sinks.get("mqtt")
+        screen.broker = broker if isinstance(broker, MqttOptions) else None
+        screen.introduce(links, trouble or f"The page: {page}", what)
         work = [run_gateway(configuration), *(s.run() for s in simulations)]
-        work += [_watch_wire(meter.name, url, screen) for meter, url in zip(meters, urls, strict=True)]
-        if broker is not None:
-            work.append(_watch_broker(broker, screen))
+        work += [_watch_wire(meter.name, url, screen) for meter, url in links.items()]
+        if screen.broker is not None:
+            work.append(_watch_broker(screen.broker, screen))
         if page is not None and open_page:
             work.append(_open(page))
         work.append(show(screen))
@@ -99,38 +115,30 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
 
 
 def _configure(
-    meters: tuple[DemoMeter, ...], urls: list[str], broker: BrokerPlace | None, folder: Path, port: int | None
+    links: Mapping[DemoMeter, str], variables: Mapping[str, str], folder: Path, port: int | None
 ) -> Configuration:
-    sinks: dict[str, object] = {"history": history.HistoryOptions(commit_interval=1.0)}
+    """Return what a file and flags of this content would say, beside the variables."""
+    tables = [
+        {"name": meter.name, "link": url, "address": meter.options.addresses[0], "interval": 1.0}
+        for meter, url in links.items()
+    ]
+    keys: dict[tuple[str, ...], object] = {
+        ("meters",): tables,
+        ("history", "path"): str(folder / DATABASE),
+        ("history", "commit_interval"): 1.0,
+    }
     if port is not None:
-        sinks["web"] = web.WebOptions(listen=f"127.0.0.1:{port}")
-    if broker is not None:
-        sinks["mqtt"] = mqtt.MqttOptions(
-            host=broker.host,
-            port=broker.port,
-            username=broker.username,
-            password=broker.password,
-            tls=broker.tls,
-            base_topic=BASE_TOPIC,
-        )
-    return Configuration(
-        meters=tuple(
-            MeterConfiguration(
-                link=url, options=MeterOptions(name=meter.name, address=meter.options.addresses[0], interval=1.0)
-            )
-            for meter, url in zip(meters, urls, strict=True)
-        ),
-        sinks=sinks,
-        database=folder / DATABASE,
-    )
+        keys["web", "listen"] = f"127.0.0.1:{port}"
+    if variables:
+        keys["mqtt", "base_topic"] = BASE_TOPIC
+    return assemble(None, variables, tuple(Flag(place, "juntek demo", value) for place, value in keys.items()))
+
+
+# The past ---------------------------------------------------------------------------------------------------
 
 
 async def _fill(meters: tuple[DemoMeter, ...], path: Path) -> list[Site]:
     """Give the meters a past, with a bar that shows how far it is."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    named = [(meter.name, meter.options) for meter in meters]
     stopped = False
     with Progress(console=Console(stderr=True), transient=sys.stderr.isatty()) as progress:
         task = progress.add_task("Making a month of history…")
@@ -141,10 +149,108 @@ async def _fill(meters: tuple[DemoMeter, ...], path: Path) -> list[Site]:
             progress.update(task, completed=done, total=of)
 
         try:
-            return await asyncio.to_thread(fill_past, path, named, meters[0].options.start, system_zone(), tell)
+            return await asyncio.to_thread(fill_past, path, meters, meters[0].options.start, system_zone(), tell)
         except asyncio.CancelledError:
             stopped = True
             raise
+
+
+def fill_past(
+    path: Path, meters: Sequence[DemoMeter], now: datetime, zone: tzinfo, tell: Callable[[int, int], None]
+) -> list[Site]:
+    """Write the past of the meters into a database; return the meters as they are now.
+
+    It is made by the same simulation that then goes on live. `tell` hears how many of how many readings are made.
+    """
+    starts = [now - ago for ago, _ in STRETCHES]
+    stretches = list(zip(starts, [*starts[1:], now], [step for _, step in STRETCHES], strict=True))
+    of = len(meters) * sum((end - start) // timedelta(seconds=step) for start, end, step in stretches)
+    done, sites = 0, []
+    with Database(path) as database:
+        for meter in meters:
+            options, site = meter.options, make_site(meter.options, starts[0])
+            job = LogImport(database, meter.name, zone, address=options.addresses[0])
+            replies = chain.from_iterable(
+                history(options, *stretch, settings_every=SETTINGS_EVERY, site=site) for stretch in stretches
+            )
+            while chunks := [Chunk(time, data) for time, data in islice(replies, _PIECE)]:
+                job.add(chunks)
+                done += len(chunks)
+                tell(min(done, of), of)
+            job.finish()
+            sites.append(site)
+    return sites
+
+
+# The broker -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def find_broker(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield what the broker is called on the screen, and the variables of the configuration that lead to it.
+
+    It is the owner's where one is named, else iotcore, or Mosquitto with a configuration in `folder`; else there are
+    no variables.
+    """
+    named = {name: value for name, value in environment.items() if name.startswith(BROKER_VARIABLES)}
+    if named.get(f"{BROKER_VARIABLES}HOST"):
+        yield "your broker", named
+        return
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    ours = {f"{BROKER_VARIABLES}HOST": "127.0.0.1", f"{BROKER_VARIABLES}PORT": str(port)}
+    try:
+        from iotcore import Broker  # noqa: PLC0415 - has no wheel for every machine
+    except ImportError:
+        with _run_mosquitto(port, folder) as started:
+            yield "Mosquitto, started for the demo", ours if started else {}
+        return
+    with Broker(port=port, listen="127.0.0.1", max_payload_size=1_000_000):
+        yield "a broker inside the demo (iotcore)", ours
+
+
+@contextmanager
+def _run_mosquitto(port: int, folder: Path) -> Iterator[bool]:
+    program = shutil.which("mosquitto", path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
+    if program is None:
+        yield False
+        return
+    settings = folder / "mosquitto.conf"
+    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n")
+    command = [program, "-c", str(settings)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:  # noqa: S603 - our own
+        try:
+            yield _answers(port)
+        finally:
+            child.terminate()
+
+
+def _answers(port: int) -> bool:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+async def _watch_broker(options: MqttOptions, screen: Screen) -> None:
+    """Subscribe as any other program would, and show what comes."""
+    from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415 - an extra
+
+    guest = replace(options, client_id=f"juntek_demo_{os.getpid()}")
+    while True:
+        with suppress(JuntekError):
+            async with connect(guest, TIMING) as connection:
+                await connection.subscribe(f"{BASE_TOPIC}/#")
+                await connection.subscribe(f"{options.discovery_prefix}/device/+/config")
+                while True:
+                    topic, payload, _ = await connection.messages.get()
+                    screen.receive(topic, payload)
+        await asyncio.sleep(1.0)
+
+
+# What is shown ----------------------------------------------------------------------------------------------
 
 
 def _page_trouble(port: int) -> str | None:
@@ -171,23 +277,3 @@ async def _watch_wire(name: str, url: str, screen: Screen) -> None:
             chunk = await link.read()
             for event in bus.feed(chunk.data, chunk.time):
                 screen.hear(name, event)
-
-
-async def _watch_broker(broker: BrokerPlace, screen: Screen) -> None:
-    """Subscribe as any other program would, and show what comes."""
-    from aiomqtt import Client, MqttError  # noqa: PLC0415 - an extra
-
-    while True:
-        with suppress(MqttError):
-            async with Client(
-                broker.host,
-                broker.port,
-                username=broker.username,
-                password=broker.password,
-                tls_context=broker.tls_context(),
-            ) as client:
-                await client.subscribe(f"{BASE_TOPIC}/#")
-                await client.subscribe("homeassistant/device/+/config")
-                async for message in client.messages:
-                    screen.receive(str(message.topic), bytes(message.payload))
-        await asyncio.sleep(1.0)

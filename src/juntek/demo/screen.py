@@ -9,20 +9,25 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from juntek.demo.broker import BrokerPlace
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
 from juntek.errors import counted
+from juntek.outputs.mqtt import MqttOptions
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Event
 from juntek.rs485.framing import Frame, Garbage
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from juntek.demo import DemoMeter
 
 REFRESH = 0.25
@@ -42,35 +47,27 @@ class Screen:
     published: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=8))
     messages: int = 0
     frames: int = 0
-    broker: BrokerPlace | None = None
+    broker: MqttOptions | None = None
 
     def say(self, text: str) -> None:
         """Tell what is being done: talk, not data."""
         sys.stderr.write(f"{text}\n")
 
-    def introduce(
-        self,
-        meters: tuple[DemoMeter, ...],
-        urls: list[str],
-        broker: BrokerPlace | None,
-        topic: str,
-        page: str,
-    ) -> None:
-        """Say what is running, and how to look at it from outside."""
-        self.broker = broker
+    def introduce(self, links: Mapping[DemoMeter, str], page: str, what: str) -> None:
+        """Say what is running, and how to look at it from outside; `what` is the broker."""
         self.introduction.append(page)
-        for meter, url in zip(meters, urls, strict=True):
+        for meter, url in links.items():
             address = meter.options.addresses[0]
             at = f" --address {address}" if address != 1 else ""
             self.introduction.append(f"{meter.name}: {meter.what}. Look at it with: {_program()} watch {url}{at}")
-        if broker is None:
+        if self.broker is None:
             self.introduction.append(
                 "No broker: iotcore has no package for this machine and Mosquitto is not installed, so the demo shows "
                 "everything but MQTT. Install it with: sudo apt-get install mosquitto"
             )
         else:
-            self.introduction.append(f"MQTT: {broker.what}.")
-            self.introduction += [f"Subscribe with: {command}" for command in _subscribers(broker, topic)]
+            self.introduction.append(f"MQTT: {what}.")
+            self.introduction += [f"Subscribe with: {command}" for command in _subscribers(self.broker)]
 
     def hear(self, meter: str, event: Event) -> None:
         """Take something from a wire."""
@@ -98,15 +95,15 @@ def _program() -> str:
     return _show_path(own) if own.exists() else f"{_show_path(Path(sys.executable))} -m juntek"
 
 
-def _subscribers(broker: BrokerPlace, topic: str) -> Iterator[str]:
+def _subscribers(broker: MqttOptions) -> Iterator[str]:
     """Yield the commands that show what is published, of those that can be run here."""
     if shutil.which("mosquitto_sub"):
         login = " -u USER -P PASSWORD" if broker.username else ""
-        yield f"mosquitto_sub -h {broker.host} -p {broker.port}{login} -t '{topic}/#' -v"
+        yield f"mosquitto_sub -h {broker.host} -p {broker.port}{login} -t '{broker.base_topic}/#' -v"
     example = Path(__file__).parents[3] / "examples" / "subscribe.py"
     if example.exists() and not broker.username:
         python = _show_path(Path(sys.executable))
-        yield f"{python} {_show_path(example)} {broker.host} {broker.port} {topic}"
+        yield f"{python} {_show_path(example)} {broker.host} {broker.port} {broker.base_topic}"
 
 
 def _show_path(path: Path) -> str:
@@ -120,9 +117,6 @@ async def show(screen: Screen) -> None:
     if not sys.stdout.isatty():
         await _print_lines(screen)
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
-
     console = Console()
     with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
@@ -176,12 +170,6 @@ def _rows(screen: Screen, width: int, height: int) -> int:
 
 
 def _picture(screen: Screen, width: int, height: int) -> RenderableType:
-    from rich.console import Group  # noqa: PLC0415
-    from rich.panel import Panel  # noqa: PLC0415
-    from rich.progress_bar import ProgressBar  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
     rows = _rows(screen, width, height)
     batteries = Table.grid(padding=(0, 2), expand=True)
     for column in ("meter", "bar", "summary"):

@@ -14,7 +14,7 @@ from juntek import __version__
 from juntek.clock import Clock
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError
-from juntek.files import system_zone
+from juntek.files import hold, lock_of, system_zone
 from juntek.gateway.batteries import Batteries
 from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status
@@ -22,7 +22,6 @@ from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
 from juntek.history.inspection import Inspection
-from juntek.lock import hold, lock_of
 from juntek.meter.line import Line
 from juntek.outputs import DATABASE, Context, find_outputs
 from juntek.reading import Identity, Reading

@@ -75,8 +75,7 @@ class Batteries:
         state = values["state_of_charge"] or 0.0
         if not self._told.get(meter):
             self._told[meter] = True
-            guessed = ", guessed from the voltage" if estimator.pack.is_guessed else ""
-            log.info("%s: %s, %d cells%s", meter, estimator.pack.chemistry.label, estimator.pack.cells, guessed)
+            log.info("%s: %s", meter, estimator.pack.label)
         if event is not None and reading.time is not None:
             self.events.append(BatteryEvent(meter, reading.time, event, state))
         if self._is_to_be_told(meter, estimator, reading, is_full=event == "full"):

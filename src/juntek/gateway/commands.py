@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from juntek.control.changes import value_before
+from juntek.control import value_before
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
 from juntek.history.audit import Entry, begin, finish
 from juntek.meter.line import Line

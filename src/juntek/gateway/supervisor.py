@@ -13,7 +13,7 @@ from typing import Any
 from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff, end_if_cancelled, is_cancelled
 from juntek.errors import JuntekError
 from juntek.extras import install_line
-from juntek.outputs import Context, Handle, Output, SinkHealth
+from juntek.outputs import Context, FarEndError, Handle, Output, SinkHealth
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ class Supervisor:
 
     def offer(self, update: Update) -> None:
         """Queue an update; never waits."""
+        if not self._output.has_queue:
+            return
         if len(self._queue) >= self._most_waiting:
             self._queue.popleft()
             self.health.lost += 1
@@ -65,7 +67,7 @@ class Supervisor:
     async def run(self) -> None:
         """Serve the output for ever. Raises JuntekError when its library is missing: no waiting mends that."""
         while True:
-            entered = asyncio.get_running_loop().time()
+            entered, least = asyncio.get_running_loop().time(), 0.0
             try:
                 await self._serve()
             except ModuleNotFoundError as error:
@@ -74,6 +76,7 @@ class Supervisor:
                     f"{install_line(self._output.extra)}"
                 ) from error
             except Exception as error:  # whatever it is, it must not cost another output a reading
+                least = error.wait if isinstance(error, FarEndError) else 0.0  # s
                 if is_cancelled():
                     # It failed while it was stopped, such as at its last commit: nobody would stop it once more.
                     log.warning("%s: %s", self.name, error)
@@ -82,7 +85,7 @@ class Supervisor:
                     self._backoff.reset()
                     self._last_logged = ""
                 self._take_failure(error)
-            await asyncio.sleep(self._backoff.wait())
+            await asyncio.sleep(max(self._backoff.wait(), least))
 
     def _take_failure(self, error: Exception) -> None:
         """Say once what failed, to the log and to whoever looks."""
@@ -93,10 +96,11 @@ class Supervisor:
         self.health.connected = False
         self.health.failures += 1
         self._context.errors[self.name] = sentence
-        if sentence != self._last_logged:
+        cause = sentence.partition("(")[0]  # what the far end says of it may differ each time
+        if cause != self._last_logged:
             log.warning("%s: %s Trying again.", self.name, sentence)
             log.debug("%s: where it came from:", self.name, exc_info=error)
-            self._last_logged = sentence
+            self._last_logged = cause
 
     def _suspect(self, update: Update | None) -> None:
         """Hand an update over no more that comes with one unforeseen failure after the other: it would block all."""
@@ -119,7 +123,7 @@ class Supervisor:
             self._context.errors.pop(self.name, None)
             # It knows only what it has heard since it was entered, so the latest of every meter is handed over again.
             waiting = {update.meter for update in self._queue}
-            for meter, update in list(self._context.latest.items()):
+            for meter, update in list(self._context.latest.items()) if self._output.has_queue else ():
                 if meter not in waiting and self._quarantined.get(meter) is not update:
                     await self._hand_over(handle, update)
             while True:

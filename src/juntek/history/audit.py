@@ -6,11 +6,11 @@ So a kill in the middle leaves it with the outcome "unknown". No secret can be w
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from juntek.history import Database
-from juntek.history.connections import Connections
 from juntek.reading import iso_time
 
 MOST_ROWS = 10_000
@@ -52,14 +52,13 @@ def finish(path: Path, number: int, outcome: str) -> None:
         connection.execute("UPDATE command SET outcome = ? WHERE id = ?", (outcome, number))
 
 
-def read_audit(connections: Connections, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
-    """Return the newest commands first, of one meter or of all. Raises DatabaseError."""
-    with connections.reading() as connection:
-        rows = connection.execute(
-            "SELECT time, meter, who, key, old, new, outcome FROM command"
-            " WHERE ?1 IS NULL OR meter = ?1 ORDER BY id DESC LIMIT ?2",
-            (meter, limit),
-        ).fetchall()
+def read_audit(connection: sqlite3.Connection, meter: str | None, limit: int) -> list[Entry]:
+    """Return the newest commands first, of one meter or of all."""
+    rows = connection.execute(
+        "SELECT time, meter, who, key, old, new, outcome FROM command"
+        " WHERE ?1 IS NULL OR meter = ?1 ORDER BY id DESC LIMIT ?2",
+        (meter, limit),
+    ).fetchall()
     return [
         Entry(time / 1000, name, who, key, json.loads(old), json.loads(new), outcome)
         for time, name, who, key, old, new, outcome in rows

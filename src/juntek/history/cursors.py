@@ -7,13 +7,13 @@ what the target may have lost.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from juntek.history import Database
-from juntek.history.connections import Connections
-from juntek.history.queries import HistoryReader
+from juntek.history.fields import times_of
+from juntek.history.queries import Connections, HistoryReader
 
 _NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
 _UPDATE = (
@@ -110,14 +110,16 @@ class Cursors(HistoryReader):
                 )
             self._saved |= changed
 
-    def change(self, meter: str, change: Callable[[Cursor], Cursor]) -> None:
-        """Put what `change` returns in place of the cursor of a meter, so that whoever sends takes it over."""
-        count = 0
-        while not count:  # another may move it in between
-            cursor, _ = self.look()[meter]
-            moved = change(cursor)._replace(moves=cursor.moves + 1)
-            with self._database.transaction() as connection:
-                count = connection.execute(_UPDATE, (*moved, self._target, meter, cursor.moves)).rowcount
+    def send_again(self, meter: str, span: tuple[int, int] | None = None) -> None:
+        """Have what is in a span (ms) sent, its end too, or else all that was never meant for the target."""
+        self.look()  # there is a cursor now
+        for oldest in times_of(self.read_after(meter, -1, 1)):
+            with self._database.transaction() as connection:  # meanwhile nobody moves it
+                cursor, _ = self.look()[meter]
+                first, last = span or (oldest, cursor.since)
+                moved = cursor.widen(first - 1, last)._replace(moves=cursor.moves + 1)
+                moved = moved if span else moved._replace(since=0)
+                connection.execute(_UPDATE, (*moved, self._target, meter, cursor.moves))
 
     def count_between(self, meter: str, past: int, until: int) -> int:
         """Return about how many readings there ever were after `past`, up to `until`."""

@@ -20,9 +20,8 @@ from juntek.history.fields import (
     SCALES,
     Batch,
     Column,
-    charge_of,
     estimated_keys,
-    percent_of,
+    states_of_charge,
 )  # fmt: skip
 from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES
 from juntek.reading import iso_time
@@ -45,13 +44,9 @@ _WORDS = ("direction", "output_state", "estimated")
 def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a batch."""
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", CHARGE, *_PLAIN_KEYS, *_BATTERY_KEYS)
+        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
-    metered = [
-        percent_of(left, nominal)
-        for left, nominal in zip(columns["remaining_capacity"], columns["nominal_capacity"], strict=True)
-    ]
-    columns[CHARGE] = charge_of(CHARGE, columns[CHARGE], metered)
+    columns[CHARGE] = states_of_charge(CHARGE, batch)
     columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]]]
     columns["output_state"] = [OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]]]
     columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch[PLACES["estimated"]]]

@@ -174,3 +174,14 @@ def percent_of(left: float | None, nominal: float | None, *, scale: int = 1, dig
     if left is None or not nominal:
         return None
     return round(min(max(100 * scale * left / nominal, 0.0), 100.0), digits)
+
+
+def states_of_charge(key: str, batch: Batch) -> list[float | None]:
+    """Return CHARGE or METERED of each reading, 0 to 100: what was believed, or what the meter says is left."""
+    believed, left, nominal = (batch[PLACES[name]] for name in (CHARGE, "remaining_capacity", "nominal_capacity"))
+    if key == METERED and believed.count(None) == len(believed):
+        return [None] * len(believed)  # no battery is watched
+    scale, of = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
+    pairs = list(zip(left, nominal, strict=True))
+    percents = {pair: percent_of(pair[0] and pair[0] / scale, pair[1] and pair[1] / of) for pair in set(pairs)}
+    return charge_of(key, [number and number / SCALES[CHARGE] for number in believed], [percents[one] for one in pairs])

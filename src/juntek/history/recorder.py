@@ -21,7 +21,7 @@ from juntek.history import Database
 from juntek.history.blocks import keep_readings
 from juntek.history.cursors import lower_cursors
 from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, read_columns, times_of
-from juntek.history.rollups import LEVELS, Rollup, choose_new, fold, minutes_of, row_of, upsert
+from juntek.history.rollups import LEVELS, Rollup, choose_new, fold, roll_up, row_of, upsert
 from juntek.reading import Reading
 
 SHORTEST_GAP, LONGEST_GAP = 300_000, 400 * 86_400_000
@@ -149,7 +149,7 @@ class Recorder:
 
 
 def _roll_up(connection: sqlite3.Connection, meter: int, batch: Batch, growth: list[list[int]]) -> None:
-    minutes = minutes_of(batch, growth)
+    minutes = roll_up(batch, growth)
     hours: defaultdict[int, list[Rollup]] = defaultdict(list)
     for time, rollup in minutes.items():
         hours[time - time % 3600].append(rollup)

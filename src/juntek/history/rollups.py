@@ -13,9 +13,20 @@ import json
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from juntek.history.fields import FIELDS, INSTANTS, PLACES, SETTINGS, TIME, TOTALS, Batch, read_columns, times_of
+from juntek.history.fields import (
+    FIELDS,
+    INSTANTS,
+    PLACES,
+    SETTINGS,
+    TIME,
+    TOTALS,
+    Batch,
+    Column,
+    read_columns,
+    times_of,
+)
 
 OPTIONAL = tuple(key for key in INSTANTS if key not in ("voltage", "current", "power", "remaining_capacity"))
 """Instants that a reading may lack; they are counted by themselves."""
@@ -92,18 +103,19 @@ def row_of(meter: int, time: int, rollup: Rollup) -> list[int | None]:
     return [meter, time, rollup[COUNT], first - time * 1000, last - time * 1000, *rollup[3:]]
 
 
-def minutes_of(batch: Batch, growth: Sequence[Sequence[int]]) -> dict[int, Rollup]:
-    """Return the rollups of a batch in the order of time, by the start of the minute (s since 1970).
+def roll_up(batch: Batch, growth: Sequence[Sequence[int]], width: int = 60) -> dict[int, Rollup]:
+    """Return the rollups of a batch for each `width` s with readings, by its start (s since 1970), in their order.
 
-    `growth` has for each total how much it had grown, at each reading, since before the batch.
+    `growth` has for each total how much it had grown, at each reading, since before the batch. Of empty columns there
+    is nothing.
     """
     times = times_of(batch)
     rollups: dict[int, Rollup] = {}
     start, count = 0, len(times)
     while start < count:
-        minute = times[start] // 60_000
-        end = bisect_left(times, (minute + 1) * 60_000, start)
-        rollups[minute * 60] = _roll_up(batch, growth, start, end)
+        bucket = times[start] // (width * 1000) * width
+        end = bisect_left(times, (bucket + width) * 1000, start)
+        rollups[bucket] = _roll_up(batch, growth, start, end)
         start = end
     return rollups
 
@@ -112,18 +124,20 @@ def _roll_up(batch: Batch, growth: Sequence[Sequence[int]], start: int, end: int
     times = batch[TIME]
     rollup: Rollup = [end - start, times[start], times[end - 1]]
     for key in INSTANTS:
-        values = batch[PLACES[key]][start:end]
+        values: Sequence[Any] = batch[PLACES[key]][start:end]
         if key in OPTIONAL:
             values = [value for value in values if value is not None]
             rollup.append(len(values))
-            if not values:
-                rollup += (None, None, 0, None)
-                continue
-        rollup += (min(values), max(values), sum(values), values[-1])  # type: ignore[type-var,arg-type]
+        rollup += (min(values), max(values), sum(values), values[-1]) if values else (None, None, 0, None)
     for key, grown in zip(TOTALS, growth, strict=True):
-        rollup += (batch[PLACES[key]][end - 1], grown[end - 1] - (grown[start - 1] if start else 0))
-    rollup += (batch[PLACES[key]][end - 1] for key in SETTINGS)
+        rollup.append(_at(batch[PLACES[key]], end - 1))
+        rollup.append(grown[end - 1] - (grown[start - 1] if start else 0) if grown else None)
+    rollup += (_at(batch[PLACES[key]], end - 1) for key in SETTINGS)
     return rollup
+
+
+def _at(column: Column, place: int) -> int | None:
+    return column[place] if column else None
 
 
 def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:

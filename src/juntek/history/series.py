@@ -8,13 +8,12 @@ are made of, first there are the parts of a rollup, a list of each, and then the
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from itertools import groupby, pairwise, repeat
 from math import ceil
-from operator import itemgetter, mul
+from operator import mul
 from typing import Any
 
 from juntek.history.blocks import read_blocks
@@ -32,7 +31,7 @@ from juntek.history.fields import (
     percent_of,
     times_of,
 )  # fmt: skip
-from juntek.history.rollups import OPTIONAL, PART_NAMED, fold, read_rollups
+from juntek.history.rollups import OPTIONAL, PART_NAMED, PARTS, Part, Rollup, fold, read_rollups, roll_up
 
 _CHARGES = (CHARGE, METERED)
 SERIES_KEYS = (*dict.fromkeys(("voltage", "current", "power", CHARGE, *INSTANTS, *TOTALS)), METERED)
@@ -47,9 +46,6 @@ MOST_READINGS = 36_000
 """Readings that are unpacked for one answer; more of them are answered by minutes."""
 
 _DAY = 86_400
-_PARTS_OF_PIECES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
-    "minimum": min, "maximum": max, "sum": sum, "count": len, "last": itemgetter(-1),
-}  # fmt: skip
 _FINER = {**SCALES, "power": SCALES["voltage"] * SCALES["current"]}
 """Scales of readings that are unpacked: their power has more digits, which takes a third of the time."""
 
@@ -107,14 +103,18 @@ class Chart:
             batch = self._read_batch()
             if len(batch[TIME]) <= points:
                 return _with_gaps(_points_of_readings(batch, self.quantities), points)
-            times, parts, scales = *_buckets_of(batch, self._names(), width), _FINER
+            growth = [_grown(batch[PLACES[key]]) for key in TOTALS]
+            rollups, rolled, scales = roll_up(batch, growth, width), PARTS, _FINER
         else:
             if width < 3600 and not self._are_kept("minute", 1):
                 width = 3600
             width = max(width, 60)
-            times, parts, scales = *self._rollups(width), SCALES
+            rolled, scales = tuple(PART_NAMED[name] for name in dict.fromkeys(("count", *self._names()))), SCALES
+            rollups = self._rollups(width, rolled)
+        values: Iterable[Sequence[Any]] = zip(*rollups.values(), strict=True) if rollups else repeat(())
+        parts = dict(zip((part.name for part in rolled), values, strict=False))
         columns = {key: _column(key, parts, scales) for key in self.quantities}
-        return _with_gaps(Series(float(width), times, columns), points)
+        return _with_gaps(Series(float(width), [float(time) for time in rollups], columns), points)
 
     def _count(self) -> int:
         level, width = ("minute", 60) if self.end - self.start < 2 * _DAY else ("hour", 3600)
@@ -144,7 +144,7 @@ class Chart:
 
     def _read_batch(self) -> Batch:
         """Return the readings with the fields that are needed; all other columns are empty."""
-        wanted = {PLACES[_key_of(name)] for name in self._names()} | {TIME}
+        wanted = {PLACES[name.rpartition("_")[0] or "time"] for name in self._names()} | {TIME}
         power, *factors = (PLACES[key] for key in ("power", "voltage", "current"))
         if power in wanted:
             wanted = wanted - {power} | set(factors)
@@ -156,21 +156,16 @@ class Chart:
             whole[power] = list(map(mul, *(whole[place] for place in factors)))
         return whole
 
-    def _rollups(self, width: int) -> tuple[list[float], Parts]:
+    def _rollups(self, width: int, parts: Sequence[Part]) -> dict[int, Rollup]:
         """Return points of one or more minutes, hours or local days."""
-        parts = [PART_NAMED[name] for name in dict.fromkeys(("count", *self._names()))]
         if width >= _DAY:
             days = read_day_rollups(self.connection, parts, self.meter, self.start - _DAY, self.end, self.zone)
             # A local day begins within half a day of that of UTC.
             groups = groupby((day for day in days if day[1][0]), lambda day: (day[0] + _DAY // 2) // width)
             points = [list(group) for _, group in groups]
-            rollups = {point[0][0]: fold([rollup for _, rollup in point], parts) for point in points}
-        else:
-            borders = [*range(int(self.start // width) * width, ceil(self.end), width), ceil(self.end)]
-            level = "hour" if width >= 3600 else "minute"
-            rollups = read_rollups(self.connection, level, parts, self.meter, borders)
-        columns: Iterable[Sequence[Any]] = zip(*rollups.values(), strict=True) if rollups else repeat(())
-        return [float(time) for time in rollups], dict(zip((part.name for part in parts), columns, strict=False))
+            return {point[0][0]: fold([rollup for _, rollup in point], parts) for point in points}
+        borders = [*range(int(self.start // width) * width, ceil(self.end), width), ceil(self.end)]
+        return read_rollups(self.connection, "hour" if width >= 3600 else "minute", parts, self.meter, borders)
 
 
 def _names(key: str) -> list[str]:
@@ -184,11 +179,6 @@ def _names(key: str) -> list[str]:
 
 def _count_of(key: str) -> str:
     return f"{key}_count" if key in OPTIONAL else "count"
-
-
-def _key_of(name: str) -> str:
-    """Return the field of a reading that a part is made of; each has a time."""
-    return name.rpartition("_")[0] or "time"
 
 
 # Made of readings -------------------------------------------------------------------------------------------
@@ -208,37 +198,14 @@ def _points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
     return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
 
 
-def _buckets_of(batch: Batch, names: Sequence[str], width: int) -> tuple[list[float], Parts]:
-    """Return a point for each `width` seconds that have readings."""
-    times = times_of(batch)
-    starts: list[float] = []
-    places = [0]
-    while places[-1] < len(times):
-        bucket = times[places[-1]] // (width * 1000) * width
-        starts.append(float(bucket))
-        places.append(bisect_left(times, (bucket + width) * 1000, places[-1]))
-    spans = list(pairwise(places))
-    pieces = {key: _pieces_of(batch[PLACES[key]], spans) for key in set(map(_key_of, names))}
-    return starts, {name: _part_of(name.rpartition("_")[2], pieces[_key_of(name)]) for name in names}
-
-
-def _pieces_of(numbers: Sequence[Any], spans: Sequence[tuple[int, int]]) -> list[Sequence[Any]]:
-    pieces = [numbers[start:end] for start, end in spans]
-    return [[number for number in piece if number is not None] for piece in pieces] if None in numbers else pieces
-
-
-def _part_of(part: str, pieces: Sequence[Sequence[Any]]) -> Sequence[Any]:
-    if part == "increase":
-        return _grown(pieces)
-    return [_PARTS_OF_PIECES[part](piece) if piece or part in ("count", "sum") else None for piece in pieces]
-
-
-def _grown(pieces: Sequence[Sequence[Any]]) -> list[int | None]:
-    grown: list[int | None] = []
-    before = None
-    for piece in pieces:
-        grown.append(max(piece[-1] - (piece[0] if before is None else before), 0) if piece else None)
-        before = piece[-1] if piece else before
+def _grown(totals: Sequence[int | None]) -> list[int]:
+    """Return how much a total has grown at each reading since the first; one that begins anew grows from there."""
+    grown, known, whole = [], None, 0
+    for total in totals:
+        if total is not None:
+            whole += max(total - known, 0) if known is not None else 0
+            known = total
+        grown.append(whole)
     return grown
 
 

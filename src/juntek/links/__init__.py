@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self, cast
 from juntek.errors import LinkError
 from juntek.exchange import Chunk
 from juntek.links.bridge import parse_address
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets
 
 if TYPE_CHECKING:
     from types import TracebackType

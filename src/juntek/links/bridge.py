@@ -7,8 +7,8 @@ import socket
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError
+from juntek.names import hide_secrets
 from juntek.network import Mend, explain_no_connection
-from juntek.secret import hide_secrets
 
 # Seconds of silence before the kernel asks the other end, seconds between questions, questions without answer,
 # and milliseconds that sent bytes may stay unconfirmed: a bridge without power is noticed within 40 s.

@@ -14,7 +14,7 @@ from juntek.links import Link
 from juntek.links.bridge import describe
 from juntek.links.serial_library import DescriptorTransport, serialx
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets
 
 try:
     import grp
@@ -26,6 +26,8 @@ except ImportError:  # Windows has neither
 DEVICES = Path("/dev")
 # Names of serial adapters and of a Raspberry Pi's own port.
 _PORT_NAMES = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial[0-9]*")
+PSEUDO_TERMINALS = range(136, 144)
+"""Linux's numbers for them; each container counts its own from 0."""
 TERMINALS = Path("/sys/class/tty")
 """Where Linux lists them by name, ports and consoles; a pseudo terminal of a program is not among them."""
 
@@ -114,11 +116,14 @@ def list_ports() -> list[str]:
 
 def find_users(path: str) -> list[tuple[int, str]]:
     """Process number and command of every program that holds the device, as far as this user may see them."""
-    device = os.path.realpath(path)
-    users = []
+    users: list[tuple[int, str]] = []
+    try:
+        device = Path(path).stat()
+    except OSError:
+        return users
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(_points_to(entry, device) for entry in (process / "fd").iterdir()):
+            if any(_is_same(entry, device) for entry in (process / "fd").iterdir()):
                 words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 users.append((int(process.name), " ".join(words[:2]).strip()))
     return users
@@ -131,9 +136,13 @@ def _find_rivals(path: str) -> list[tuple[int, str]]:
     return find_users(path) if is_port else []
 
 
-def _points_to(entry: Path, device: str) -> bool:
+def _is_same(entry: Path, device: os.stat_result) -> bool:
+    """Whether an open file is the device, whatever its name; a container counts its own pseudo terminals."""
     with suppress(OSError):
-        return os.readlink(entry) == device  # noqa: PTH115 - a thousand of them; Path objects cost more
+        if os.readlink(entry).startswith("/dev/"):  # noqa: PTH115 - a thousand of them; Path objects cost more
+            found = entry.stat()
+            is_pseudo = os.major(device.st_rdev) in PSEUDO_TERMINALS
+            return found.st_rdev == device.st_rdev and (found.st_dev == device.st_dev or not is_pseudo)
     return False
 
 

@@ -14,7 +14,7 @@ from juntek.links import Link
 from juntek.links.bridge import connection_error, describe, parse_address
 from juntek.links.serial_library import serialx
 from juntek.links.stream import BAUD_RATE, StreamLink
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets
 
 # What it warns of is in the LinkError already, and would stand in the log twice at every attempt.
 logging.getLogger("aioesphomeapi").setLevel(logging.ERROR)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from juntek.capture import Chunk, ChunkReader
 from juntek.errors import LinkError, LinkLostError, RequestError, counted
+from juntek.files import at_home
 from juntek.links import Link
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def parse_url(url: str) -> tuple[Path, float]:
         speed = math.nan
     if not name or "?" in name or math.isnan(speed) or speed < 0:
         raise LinkError(f"'{url}' is not a replay; write replay:FILE, or replay:FILE?speed=10 with 0 for no waiting.")
-    return Path(name).expanduser(), speed or math.inf
+    return at_home(name), speed or math.inf
 
 
 def _open_file(url: str, path: Path) -> BinaryIO:

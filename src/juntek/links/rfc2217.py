@@ -9,7 +9,7 @@ from juntek.links import Link
 from juntek.links.bridge import connection_error, keep_alive, parse_address
 from juntek.links.serial_library import serialx
 from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
-from juntek.secret import hide_secrets
+from juntek.names import hide_secrets
 
 CONNECT_TIMEOUT = 5.0
 """Seconds until a server that does not agree on the settings is given up."""

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+from juntek.exchange import Options
 from juntek.links import open_link
 from juntek.meter.line import Line
 from juntek.meter.live import LiveMeter
 from juntek.meter.state import Meter, MeterOptions, Mode, Timing
 from juntek.reading import Reading
-from juntek.rs485.decode import Options
 
 __all__ = ["Line", "LiveMeter", "Meter", "MeterOptions", "Mode", "Timing", "loop_in_thread", "open_meter", "read"]
 

@@ -8,25 +8,28 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from juntek.backoff import Backoff, end_if_cancelled
 from juntek.errors import LinkError, LinkLostError, RequestError
-from juntek.exchange import Chunk, Command
+from juntek.exchange import Chunk, Decoder, Heard, Language
 from juntek.links import Link, open_link
-from juntek.meter.language import Decoder, Event, Language
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode, Timing
+from juntek.meter.writer import identify, write
+from juntek.names import hide_secrets
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.bus import Rs485
+from juntek.rs485.bus import Bus
 from juntek.rs485.framing import Garbage
-from juntek.secret import hide_secrets
 from juntek.update import Mode as Activity
 from juntek.update import Outcome, Update
 
 __all__ = ["TIMING", "Line", "Meter", "MeterOptions", "Mode", "Timing"]
 
 TIMING = Timing()
+
+RS485: Language = partial(Bus, in_order=False)
 
 LEAST_CAUTION = 0.125
 """The share of the usual listening that is left when a link is always lost before anything was read."""
@@ -37,8 +40,8 @@ class Line:
 
     `handle` is called with every update, `tap` with every chunk of bytes. `room` is awaited before each chunk of a
     recording, which can wait for a slow reader; a wire cannot. `gather` is the seconds for which the bytes of a line
-    that is listened to may be gathered; readings and their times are late by up to that. `language` is RS485, and
-    `timing` is TIMING, unless another one is given.
+    that is listened to may be gathered; readings and their times are late by up to that. `timing` is TIMING, unless
+    another one is given.
     """
 
     def __init__(  # noqa: PLR0913 - two doors and two manners, all by name
@@ -50,7 +53,7 @@ class Line:
         tap: Callable[[Chunk], None] | None = None,
         room: Callable[[], Awaitable[None]] | None = None,
         gather: float = 0.0,
-        language: Language[Any] | None = None,
+        language: Language = RS485,
         timing: Timing | None = None,
     ) -> None:
         if len({options.address for options in meters}) < len(meters):
@@ -60,8 +63,7 @@ class Line:
         self.url = url
         self._timing = timing or TIMING
         self._garbage: Counter[str] = Counter()
-        patience = self._timing.patience
-        self.meters = {options.address: Meter(options, self._garbage, patience) for options in meters}
+        self.meters = {each.address: Meter(each, self._garbage, self._timing.patience) for each in meters}
         self._mode = meters[0].mode
         self._handle = handle
         self._tap = tap
@@ -69,8 +71,7 @@ class Line:
         self._gather = gather
         self._ahead: float | None = None
         """s by which the computer's clock is ahead of the loop's, which nobody sets; None for a recording."""
-        self._language: Language[Any] = language if language is not None else Rs485()
-        self._decoder: Decoder[Any] | None = None
+        self._language = language
         self._poller: Poller | None = None
         self._opened_before = False
         self._asked: int | None = None
@@ -85,7 +86,7 @@ class Line:
 
     async def run(self, link: Link | None = None) -> None:
         """Serve the link until cancelled, or until the end of a replay. A `link` that is open already is used first."""
-        reopen: Callable[[], Awaitable[Link]] = lambda: open_link(self.url)  # noqa: E731
+        reopen: Callable[[], Awaitable[Link]] = partial(open_link, self.url)
         while True:
             end_if_cancelled()
             try:
@@ -118,25 +119,17 @@ class Line:
 
     async def _serve(self, link: Link) -> LinkLostError | None:
         """Read, poll and watch until the link is lost; return how, None where it brought nothing and was closed."""
-        decoder = self._language.decoder({address: meter.options.options for address, meter in self.meters.items()})
-        intervals = {address: meter.options.interval for address, meter in self.meters.items()}
-
-        def tell(activity: Activity) -> None:
-            # Whoever asks waits for the answer; a line that others keep busy is looked at now and then.
-            link.gather = self._gather if activity == "listen" else 0.0
-            if activity == "listen":
-                self._caution = 1.0
-            self._tell_activity(activity)
-
+        decoder = self._language({address: meter.options.options for address, meter in self.meters.items()})
         self._has_stalled = False
         for address, meter in self.meters.items():
             meter.health.out_of_range = decoder.out_of_range(address)
-        poller = None
+        tell, poller = partial(self._tell_activity, link), None
         if link.can_write and self._mode != "listen":
-            poller = Poller(intervals, link, self._language, decoder, self._mode, tell, self._timing, self._caution)
+            intervals = {address: meter.options.interval for address, meter in self.meters.items()}
+            poller = Poller(intervals, link, decoder, self._mode, tell, self._timing, self._caution)
         else:
             tell("listen")
-        self._decoder, self._poller = decoder, poller
+        self._poller = poller
         async with asyncio.TaskGroup() as tasks:
             helpers = [tasks.create_task(self._watch(link))]
             if poller is not None:
@@ -148,9 +141,9 @@ class Line:
                 failure = error
             for helper in helpers:
                 helper.cancel()
-        self._decoder = self._poller = None
+        self._poller = None
         if poller is not None:
-            poller.writer.close()
+            poller.close()
         if not isinstance(failure, LinkLostError):
             raise failure
         return None if self._has_stalled else failure
@@ -161,12 +154,12 @@ class Line:
         Raises RequestError for what the meter has not or cannot take, and where nothing may be written, and LinkError
         when the link is down or is lost.
         """
-        meter = self.meters[address]
-        self._prepare(address, key, value)
+        poller, meter = self._writable(address), self.meters[address]
+        poller.decoder.command(address, key, value)
         await self.identify(address)
-        command, poller = self._prepare(address, key, value)  # again: now the limits are those of the meter
-        obeyed = await poller.writer.send(address, command, lambda since: meter.has_obeyed(command, since))
-        return "unknown" if obeyed is None else "obeyed" if obeyed else "refused"
+        command = poller.decoder.command(address, key, value)  # again: now the limits are those of the meter
+        answer = await poller.in_turn(partial(write, poller, address, command, partial(meter.has_obeyed, command)))
+        return "unknown" if answer is None else "obeyed" if answer else "refused"
 
     async def identify(self, address: int) -> None:
         """Ask a meter who it is where it has not said so: many a display never asks that.
@@ -175,30 +168,30 @@ class Line:
         """
         poller, meter = self._writable(address), self.meters[address]
         if meter.identity is None:
-            question = Command("identity", b"", "harmless", "identity")
-            await poller.writer.send(address, question, lambda _: meter.identity is not None)
+            await poller.in_turn(partial(identify, poller, address, lambda: meter.identity is not None))
 
     def check(self, address: int, key: str, value: Any) -> None:  # noqa: ANN401 - what the key takes
         """Raise what `send` would raise before anything is written."""
-        self._prepare(address, key, value)
-
-    def _prepare(self, address: int, key: str, value: Any) -> tuple[Command, Poller]:  # noqa: ANN401
-        poller, decoder = self._writable(address), self._decoder
-        assert decoder is not None  # noqa: S101 - both or none
-        return decoder.command(address, key, value), poller
+        self._writable(address).decoder.command(address, key, value)
 
     def _writable(self, address: int) -> Poller:
         meter, poller = self.meters[address], self._poller
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
         if poller is None:
-            raise LinkLostError(
-                meter.health.error or f"{hide_secrets(self.url)} is a recording, which takes no commands."
-            )
+            why = meter.health.error or f"{hide_secrets(self.url)} is a recording, which takes no commands."
+            raise LinkLostError(why)
         return poller
 
-    async def _read(self, link: Link, decoder: Decoder[Any], poller: Poller | None) -> None:
+    async def _read(self, link: Link, decoder: Decoder, poller: Poller | None) -> None:
         time = None
+
+        def hear(heard: Heard) -> None:
+            if poller is not None:
+                poller.hear(heard)
+            if heard.kind == "request" and heard.address not in self.meters:
+                self._asked = heard.address
+
         while True:
             if self._room is not None and not link.can_write:
                 await self._room()
@@ -215,36 +208,24 @@ class Line:
                 self._ahead = time - self._last_chunk
             if self._tap is not None:
                 self._tap(chunk)
-            parts = decoder.cut(chunk.data)
-            for heard in filter(None, map(decoder.hear, parts)):
-                if poller is not None:
-                    poller.hear(heard)
-                if heard.kind == "request" and heard.address not in self.meters:
-                    self._asked = heard.address
-            self._take(decoder.take(parts, time))
+            self._take(decoder.feed(chunk.data, time, hear))
 
-    def _take(self, events: Sequence[Event]) -> None:
+    def _take(self, events: Sequence[object]) -> None:
+        now = asyncio.get_running_loop().time()
         for event in events:
             if isinstance(event, Reading):
-                self._take_reading(event)
+                meter = self.meters[event.address]
+                self._handle(meter.update(meter.hear(event, self._moment(event.time, now), now)))
             elif isinstance(event, Garbage):
                 self._garbage[event.reason] += 1
             elif isinstance(event, Identity | Settings):
-                self._take_description(event)
-
-    def _take_reading(self, reading: Reading) -> None:
-        meter = self.meters[reading.address]
-        now = asyncio.get_running_loop().time()
-        self._handle(meter.update(meter.hear(reading, self._moment(reading.time, now), now)))
+                meter = self.meters[event.address]
+                if meter.learn(event, self._moment(event.time, now)):
+                    self._handle(meter.update())
 
     def _moment(self, time: float | None, now: float) -> float | None:
         """Return when what is told by `now` came, by the loop's clock: the other may have been set in between."""
         return None if time is None or self._ahead is None else min(time - self._ahead, now)
-
-    def _take_description(self, event: Identity | Settings) -> None:
-        meter = self.meters[event.address]
-        if meter.learn(event, self._moment(event.time, asyncio.get_running_loop().time())):
-            self._handle(meter.update())
 
     async def _watch(self, link: Link) -> None:
         """Notice meters that have fallen silent, until the link has brought nothing for too long, and close it then."""
@@ -256,10 +237,16 @@ class Line:
         patience = max(meter.patience for meter in self.meters.values())
         is_busy = True
         while True:
+            due = loop.time() + self._timing.watch
             await asyncio.sleep(self._timing.watch)
             now = loop.time()
+            if now - due > self._timing.watch:  # this program stood still: what came meanwhile is still to be read
+                self._last_chunk += now - due
+                for meter in self.meters.values():
+                    meter.excuse(now - due)
+                continue
             longest = max(min(patience * 2**self._stalls, self._timing.longest_silence), link.least_silence, patience)
-            was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and bool(self._poller.writer))
+            was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and self._poller.is_busy)
             # One command may follow the other at once.
             is_stalled = now - self._last_chunk >= longest and not (is_busy or was_busy)
             self._stalls += is_stalled
@@ -282,7 +269,11 @@ class Line:
             meter.health.error = reason
             self._handle(meter.update())
 
-    def _tell_activity(self, activity: Activity) -> None:
+    def _tell_activity(self, link: Link, activity: Activity) -> None:
+        # Whoever asks waits for the answer; a line that others keep busy is looked at now and then.
+        link.gather = self._gather if activity == "listen" else 0.0
+        if activity == "listen":
+            self._caution = 1.0
         for meter in self.meters.values():
             if meter.health.mode != activity:
                 meter.health.mode = activity

@@ -7,18 +7,20 @@ requests of this side, or right behind a reply to somebody else's; so does a met
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-from juntek.errors import LinkLostError
-from juntek.exchange import Heard, Query
+from juntek.errors import LinkLostError, RequestError
+from juntek.exchange import Decoder, Heard, Query
 from juntek.links import Link
-from juntek.meter.language import Decoder, Language
 from juntek.meter.state import Timing
-from juntek.meter.writer import Answer, Writer
 from juntek.update import Mode as Activity
+
+Answer = Literal["whole", "damaged", "none"]
+Result = TypeVar("Result")
 
 FEW_MISSES = 3
 """Requests without an answer after which a meter is asked more seldom."""
@@ -49,8 +51,7 @@ class Poller:
         self,
         intervals: Mapping[int, float],
         link: Link,
-        language: Language[Any],
-        decoder: Decoder[Any],
+        decoder: Decoder,
         mode: str,
         tell: Callable[[Activity], None],
         timing: Timing,
@@ -60,8 +61,7 @@ class Poller:
         self._heard = self._loop.time()
         self._turns = {address: _Turn(interval, self._heard) for address, interval in intervals.items()}
         self._link = link
-        self._language = language
-        self._decoder = decoder
+        self.decoder = decoder
         self._mode = mode
         self._tell = tell
         self._activity: Activity = "starting"
@@ -72,7 +72,9 @@ class Poller:
         self._answer: Answer = "none"
         self._awaited: tuple[Query | None, int] | None = None
         self._reply: asyncio.Future[None] | None = None
-        self.writer = Writer(self)
+        self._errands: deque[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = deque()
+        self._wanted = asyncio.Event()
+        """There is a new errand."""
         self._gap = asyncio.Event()
         """Somebody else's request has just been answered, so that the line is free for a moment."""
 
@@ -89,6 +91,46 @@ class Poller:
                 for turn in self._turns.values():
                     turn.others = self._loop.time()
                 await self._wait_for_silence(self._timing.silence)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether errands wait for their turn, or have it."""
+        return bool(self._errands)
+
+    async def in_turn(self, errand: Callable[[], Awaitable[Result]]) -> Result:
+        """Do an errand when the line is free, first come first served; return what it returns.
+
+        Raises LinkLostError when the link is lost before it is done.
+        """
+        outcome: asyncio.Future[Result] = self._loop.create_future()
+        self._errands.append((errand, outcome))
+        self._wanted.set()
+        return await outcome
+
+    def close(self) -> None:
+        """Give up what waits for its turn: the link is lost."""
+        for _, outcome in self._errands:
+            if not outcome.done():
+                outcome.set_exception(LinkLostError("The link was lost before the command had its turn."))
+        self._errands.clear()
+
+    async def _do_next(self) -> None:
+        """Do an errand; whoever has gone wants nothing done any more."""
+        errand, outcome = self._errands[0]
+        result: Any = None
+        refusal: RequestError | None = None
+        if not outcome.done():
+            try:
+                result = await errand()
+            except RequestError as error:
+                refusal = error
+        self._errands.popleft()  # only now: one whose link is lost meanwhile is given up by `close`
+        if outcome.done():
+            return
+        if refusal is not None:
+            outcome.set_exception(refusal)
+        else:
+            outcome.set_result(result)
 
     def hear(self, heard: Heard) -> None:
         """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
@@ -155,11 +197,11 @@ class Poller:
                 return
             neglected = self._find_neglected()
             self._gap.clear()  # one that lasts for a while is soon over
-            if not self.writer and neglected is None:
+            if not self._errands and neglected is None:
                 await self._rest(min(rest, 0.5))
             elif await self._has_gap(min(rest, 0.5)):
-                if self.writer:
-                    await self.writer.do_next()
+                if self._errands:
+                    await self._do_next()
                 elif neglected is not None:
                     await self._take_turn(neglected)
 
@@ -172,10 +214,10 @@ class Poller:
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until there is a command to write."""
-        self.writer.wanted.clear()
+        self._wanted.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.writer.wanted.wait()
+                await self._wanted.wait()
 
     async def _has_gap(self, patience: float) -> bool:
         """Wait until the line is free for a moment: at once where nobody else asks."""
@@ -189,8 +231,8 @@ class Poller:
     async def _poll(self) -> None:
         """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
         while self._mode == "poll" or len(self._foreign) < 2:
-            if self.writer:
-                await self.writer.do_next()
+            if self._errands:
+                await self._do_next()
                 continue
             address = min(self._turns, key=lambda address: self._turns[address].reading)
             wait = self._turns[address].reading - self._loop.time()
@@ -204,9 +246,9 @@ class Poller:
         interval = turn.interval if turn.misses < FEW_MISSES else max(turn.interval, self._timing.rest)
         # Keep the beat; after a pause begin a new one.
         turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
-        wants = self._decoder.wants(address)
+        wants = self.decoder.wants(address)
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
-        if not turn.misses and ("identity" in wants or (not self._decoder.knows(address) and now >= turn.identity)):
+        if not turn.misses and ("identity" in wants or (not self.decoder.knows(address) and now >= turn.identity)):
             answer = await self.ask("identity", address)
             turn.identity = now + (self._timing.retry if answer == "damaged" else self._timing.identity)
         if not turn.misses and ("settings" in wants or now >= turn.settings):
@@ -219,8 +261,7 @@ class Poller:
         await self._has_gap(self._timing.silence)
         if address in self._turns:
             self._turns[address].misses += 1  # until the reply comes
-        self._decoder.expect(address)
-        return await self.exchange(query, address, self._language.ask(query, address))
+        return await self.exchange(query, address, self.decoder.ask(query, address))
 
     async def exchange(self, query: Query | None, address: int, line: bytes) -> Answer:
         """Write a request, or a command, now, and wait; return how the reply came."""

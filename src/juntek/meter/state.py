@@ -8,9 +8,8 @@ from typing import Literal
 
 from juntek.clock import Clock
 from juntek.errors import JuntekError, NoReplyError, RequestError, UnknownLayoutError, counted
-from juntek.exchange import Command, Query
+from juntek.exchange import Command, Options, Query
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.decode import Options
 from juntek.update import Health, Update
 
 Mode = Literal["auto", "listen", "poll"]
@@ -98,6 +97,11 @@ class Meter:
         """Begin to be patient: the link was opened at `now`, by the loop's clock."""
         self._heard = self._looked = now
         self._before = self.health.garbage.copy()
+
+    def excuse(self, seconds: float) -> None:
+        """Take so much off the time for which nothing was heard."""
+        self._heard += seconds
+        self._looked += seconds
 
     def hear(self, reading: Reading, came: float | None, now: float) -> Reading:
         """Keep a reading that is believed at `now` and `came` then or earlier; return it with its time judged."""

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from juntek.control import Send
-from juntek.discovery import find_modules
-from juntek.errors import RequestError
+from juntek.errors import JuntekError, RequestError
+from juntek.extras import find_modules
 from juntek.samples import nothing_of
 from juntek.update import HistoryState, LatestUpdates, Outcome, Update
 
@@ -29,14 +29,23 @@ DATABASE = "database"
 Handle = Callable[[Update], Awaitable[None]]
 
 
+class FarEndError(JuntekError):
+    """The far end is away, or asks to be left alone for `wait` s."""
+
+    def __init__(self, sentence: str, *, wait: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.wait = wait
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(Generic[O]):
     """One kind of output.
 
     `section`: its part of the configuration. `options`: its keys (see `juntek.option`), checked by themselves.
     `open`: an asynchronous context manager that yields `handle(update)`. When its far end goes away it raises a
-    JuntekError, also out of a body that is only waiting; whoever runs it enters again later and hands over the latest
-    update of each meter once more. It raises ModuleNotFoundError where a library is missing.
+    JuntekError, also out of a body that is only waiting, a FarEndError where it asks for time; whoever runs it enters
+    again later and hands over the latest update of each meter once more. It raises ModuleNotFoundError where a library
+    is missing.
     `about`: what it is for, in one or two lines, above its section in the file of `juntek config init`.
     """
 
@@ -52,6 +61,8 @@ class Output(Generic[O]):
     """Sections that it cannot do without: where the configuration has none they are there with their defaults."""
     ready: str = "connected"
     """What is logged once it is entered."""
+    has_queue: bool = True
+    """Whether updates are handed to it, and wait while it is away; not where it looks by itself at what is known."""
     max_latency: Callable[[O], float] = lambda _: 0.0
     """Seconds that a reading may come late."""
     page: Callable[[O, str], str | None] = lambda _options, _machine: None
@@ -146,6 +157,10 @@ class Context:
         if reason := self.errors.get("history"):
             return "paused", reason
         return ("damaged" if damage else "ok"), damage
+
+
+async def take_nothing(_: Update) -> None:
+    """Handle what is not needed, for an output that looks at `Context.latest` or the history by itself."""
 
 
 @asynccontextmanager

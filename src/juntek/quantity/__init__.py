@@ -7,7 +7,7 @@ package.
 
 from __future__ import annotations
 
-from juntek.discovery import find_modules
+from juntek.extras import find_modules
 from juntek.quantity.readings import DIRECTIONS, OUTPUT_STATES
 from juntek.quantity.row import Accumulation, Chart, Quantity
 from juntek.quantity.settings import SENSORS

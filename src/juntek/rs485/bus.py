@@ -5,21 +5,20 @@ It joins framing and stations, knows who was asked, keeps the order, and is RS48
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from juntek.errors import RequestError
-from juntek.exchange import Command, Heard, Query
+from juntek.exchange import Command, Heard, Options, Query
 from juntek.rs485.command import act, set_value
-from juntek.rs485.decode import Options
 from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, Garbage, encode
 from juntek.rs485.station import Event, Station
 from juntek.rs485.validation import LONGEST_WAIT, Held, Noise
 
-__all__ = ["LONGEST_WAIT", "Bus", "Event", "Rs485", "Station"]
+__all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
 
 _NUMBERS: dict[Query, str] = {"identity": "00", "settings": "51", "reading": "50"}
 _QUERIES: dict[str, Query] = {number: query for query, number in _NUMBERS.items()}
@@ -62,19 +61,21 @@ class Bus:
         self._check = check
         self._in_order = in_order
         self._asked: int | None = None
-        self._queues: dict[int, deque[Event | Held]] = {}
-        """What is held back, by address; all at 0 where one order is kept for all. None of them is empty."""
+        self._waiting: list[tuple[int, Event | Held]] = []
+        """What is held back: a frame that is in doubt, and what came after it in the same order, with its address."""
 
-    def feed(self, data: bytes, time: float | None = None) -> list[Event]:
+    def feed(self, data: bytes, time: float | None = None, hear: Callable[[Heard], None] | None = None) -> list[Event]:
         """Return what `data` decides, in order. `time` is when it was received, s since 1970.
 
-        A reading that waits for the next one holds back what came after it, for LONGEST_WAIT at most.
+        A reading that waits for the next one holds back what came after it, for LONGEST_WAIT at most. `hear` is called
+        with what passes on the line at once, before any of it is decided.
         """
-        return self.take(self._framer.feed(data), time)
-
-    def cut(self, data: bytes) -> list[Frame | Garbage]:
-        """Return the frames and the garbage that bytes complete, for `take`."""
-        return self._framer.feed(data)
+        parts = self._framer.feed(data)
+        if hear is not None:
+            for part in parts:
+                if (heard := _heard(part)) is not None:
+                    hear(heard)
+        return self._take(parts, time)
 
     def expect(self, address: int) -> None:
         """Say that `address` was asked by this side, whose request the line may not show."""
@@ -82,13 +83,12 @@ class Bus:
 
     def finish(self, time: float | None = None) -> list[Event]:
         """Return what stood unfinished or undecided at the end of the stream."""
-        events = self.take(self._framer.finish(), time)
+        events = self._take(self._framer.finish(), time)
         for station in self.stations.values():
             station.give_up()
         return events + self._decided()
 
-    def take(self, parts: list[Frame | Garbage], time: float | None = None) -> list[Event]:
-        """Return what is decided by frames and garbage that were cut out of the bytes; else as `feed`."""
+    def _take(self, parts: list[Frame | Garbage], time: float | None) -> list[Event]:
         events: list[Event] = []
         for part in parts:
             if isinstance(part, Frame) and part.command[0] == "r":
@@ -98,11 +98,11 @@ class Bus:
                     continue
             else:
                 event = self._take_other(part, time)
-            if isinstance(event, Held) or self._queues:
-                self._hold_back(part, event, events)
+            if self._waiting or isinstance(event, Held):
+                self._waiting.append((self._order_of(part), event))
             else:
                 events.append(event)
-        if self._queues:
+        if self._waiting:
             self._drop_what_waits_too_long(time)
             events += self._decided()
         return events
@@ -116,36 +116,29 @@ class Bus:
             self._asked = part.address
         return part
 
-    def _hold_back(self, part: Frame | Garbage, event: Event | Held, events: list[Event]) -> None:
-        """Queue an event behind the undecided ones that it must not overtake, else add it to `events`."""
-        place = 0
-        if not self._in_order:
-            place = part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
-        if isinstance(event, Held):
-            self._queues.setdefault(place, deque()).append(event)
-        elif place in self._queues:
-            self._queues[place].append(event)
-        else:
-            events.append(event)
+    def _order_of(self, part: Frame | Garbage) -> int:
+        """Return the address whose order an event has to keep; the same for all where one order is kept for all."""
+        if self._in_order:
+            return 0
+        return part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
 
     def _decided(self) -> list[Event]:
-        """Return the events before the first undecided one."""
+        """Return the events that nothing undecided stands before."""
         events: list[Event] = []
-        for place, queue in list(self._queues.items()):
-            while queue:
-                event = queue[0].event if isinstance(queue[0], Held) else queue[0]
-                if event is None:
-                    break
+        waiting, self._waiting = self._waiting, []
+        undecided = set()
+        for order, item in waiting:
+            event = item.event if isinstance(item, Held) else item
+            if event is None or order in undecided:
+                undecided.add(order)
+                self._waiting.append((order, item))
+            else:
                 events.append(event)
-                queue.popleft()
-            if not queue:
-                del self._queues[place]
         return events
 
     def _drop_what_waits_too_long(self, time: float | None) -> None:
-        crowded = any(len(queue) > MOST_WAITING for queue in self._queues.values())
         for station in self.stations.values():
-            if crowded or (time is not None and station.waits_too_long(time)):
+            if len(self._waiting) > MOST_WAITING or (time is not None and station.waits_too_long(time)):
                 station.give_up()
 
     def _take_reply(self, frame: Frame, time: float | None) -> Event | Held | None:
@@ -206,18 +199,10 @@ class Bus:
 
     # What the loop asks of a language ---------------------------------------------------------------------------
 
-    def hear(self, part: Frame | Garbage) -> Heard | None:
-        """Return what a frame is; a damaged reply is one, too."""
-        if isinstance(part, Garbage):
-            if not part.raw.startswith(b":r"):
-                return None
-            return Heard("damaged", _QUERIES.get(part.raw[2:4].decode("ascii", "replace")), None, part.raw)
-        letter, query = part.command[0], _QUERIES.get(part.command[1:])
-        if letter == "r":
-            return Heard("reply", query, part.address, part.raw)
-        if letter == "w":
-            return Heard("acknowledgement", None, part.address, part.raw)
-        return Heard("request", query, part.address, part.raw) if len(part.fields) <= _LONGEST_REQUEST else None
+    def ask(self, query: Query, address: int) -> bytes:
+        """Return a request, which is sent now."""
+        self.expect(address)
+        return encode(f"R{_NUMBERS[query]}", address, (1,))
 
     def wants(self, address: int) -> frozenset[Query]:
         """Return what has to be asked again."""
@@ -249,13 +234,15 @@ class Bus:
         return act(model, address, key, value)
 
 
-class Rs485:
-    """The language of RS485 meters."""
-
-    def decoder(self, options: Mapping[int, Options]) -> Bus:
-        """Return a decoder for the meters of one bus."""
-        return Bus(options, in_order=False)
-
-    def ask(self, query: Query, address: int) -> bytes:
-        """Return a request."""
-        return encode(f"R{_NUMBERS[query]}", address, (1,))
+def _heard(part: Frame | Garbage) -> Heard | None:
+    """Return what a frame is, None for what tells nothing; a damaged reply is one, too."""
+    if isinstance(part, Garbage):
+        if not part.raw.startswith(b":r"):
+            return None
+        return Heard("damaged", _QUERIES.get(part.raw[2:4].decode("ascii", "replace")), None, part.raw)
+    letter, query = part.command[0], _QUERIES.get(part.command[1:])
+    if letter == "r":
+        return Heard("reply", query, part.address, part.raw)
+    if letter == "w":
+        return Heard("acknowledgement", None, part.address, part.raw)
+    return Heard("request", query, part.address, part.raw) if len(part.fields) <= _LONGEST_REQUEST else None

@@ -7,35 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter, truediv
 from typing import Any
 
+from juntek.exchange import Options
 from juntek.quantity import READING_KEYS
 from juntek.reading import NOTHING_MORE, Identity, Reading, Settings
 from juntek.rs485.family import Field, Layout, Model, find_models
 from juntek.rs485.framing import Frame, Garbage
-
-IDLE_CURRENT = 0.05
-"""A; below it a battery is idle. Half a step of the meters that show 0.1 A."""
 
 LARGEST_RESISTANCE = 655.35
 """mΩ; what 16 bits can say."""
 
 CLOCK_NEVER_SET = 101
 """Date of a KH-F whose clock was never set: 2000-01-01 without its leading zeros (SL, SC)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the owner says about one meter; everything has a default that asks the meter."""
-
-    family: str | None = None
-    invert_current: bool = False
-    nominal_capacity: float | None = None
-    idle_current: float = IDLE_CURRENT
 
 
 def models_for(frame: Frame, *, family: str | None = None, series: int | None = None) -> list[Model]:
@@ -53,7 +41,7 @@ def _layout(model: Model, command: str) -> Layout:
     return model.readings if command == "r50" else model.settings
 
 
-def decode_identity(frame: Frame, options: Options = Options(), *, time: float | None = None) -> Identity | Garbage:
+def decode_identity(frame: Frame, options: Options, *, time: float | None = None) -> Identity | Garbage:
     """Return who the meter is. `r00` is the same for all families: model code `SVAA`, firmware x/100, serial."""
     if len(frame.fields) != 3:
         return Garbage("unknown_layout", frame.raw, f"r00 has 3 numbers, not {len(frame.fields)}", time)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from juntek.discovery import find_modules
+from juntek.extras import find_modules
 
 Kind = Literal["level", "stock", "counter", "flag", "echo", "date", "clock", "free"]
 Risk = Literal["harmless", "accounting", "dangerous"]

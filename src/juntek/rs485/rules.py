@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from operator import sub
 
 from juntek.rs485.family import Field, Layout
@@ -18,8 +17,11 @@ SHORT_GAP = 30.0
 LONGEST_GAP = 3600.0
 """s of silence that widen what may have changed; more than that does not widen it further."""
 
-LONGEST_TOLD = 60_000
-"""Minutes up to which a time left fits into 16 bits for certain."""
+CLEAN = 10.0
+"""How many times further a number may move where no frame was rejected."""
+
+RESISTANCES_OF_NOTHING = (0, 30_000)
+"""Raw internal resistances that a meter tells where it has no estimate."""
 
 ANY = 2**40
 
@@ -28,8 +30,8 @@ class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_current", "_direction", "_echo", "_fitting", "_least", "_levels", "_limits", "_needed",
-        "_resistance", "_rows", "_run_time", "_stock", "_voltage", "current_row", "highs", "lows", "nominal", "pace",
+        "_counters", "_current", "_direction", "_least", "_limits", "_needed", "_output", "_rows", "_run_time",
+        "_stock", "_voltage", "current_row", "highs", "lows", "pace",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
@@ -39,20 +41,14 @@ class Rules:
         self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
         clocks = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale == 1]
         self._run_time = clocks[0] if clocks else None
-        self._echo = next((place for place, row in enumerate(layout.rows) if row.kind == "echo"), None)
-        self._levels: deque[int] = deque(maxlen=8)
-        """Currents of late, without sign, one for each switched load."""
-        self.nominal = 0.0
-        """0.001 Ah that the battery holds, 0 where unknown."""
         self.current_row = layout.rows[self._current]
         self.highs = [ANY if row.kind in ("free", "echo") else row.step for row in layout.rows]
         forward = ("counter", "clock")
         self.lows = [0 if row.kind in forward else -high for row, high in zip(layout.rows, self.highs, strict=True)]
         self._limits = [row.high for row in layout.rows]
         self._least = [row.low for row in layout.rows]
-        self._needed = {self._voltage, self._current, self._stock, self._direction, layout.place("output_state")}
-        self._resistance, self._fitting = 0.0, 0.0
-        """0.01 V per 0.01 A that the voltage gives way, and the share of the latest steps at which it did so."""
+        self._output = layout.place("output_state")
+        self._needed = {self._voltage, self._current, self._stock, self._direction, self._output}
         self.pace = 1.0
         """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
 
@@ -68,9 +64,16 @@ class Rules:
                 return self._rows[place]
         return None
 
-    def gap(self, before: Numbers, after: Numbers, since: float | None, time: float | None) -> float:
-        """Return the seconds in which something may have moved: 1 at least, since a meter samples once a second."""
-        return max(1.0, self.seconds(before, after, since, time))
+    def gap(
+        self, before: Numbers, after: Numbers, since: float | None, time: float | None, *, clean: bool = False
+    ) -> float:
+        """Return the seconds in which something may have moved: 1 at least, since a meter samples once a second.
+
+        On a clean line they are many more; any number where neither a time nor the run time tells them.
+        """
+        if clean and (time is None or since is None) and self._stands_still(before, after) and after[self._output]:
+            return LONGEST_GAP
+        return max(1.0, self.seconds(before, after, since, time)) * (CLEAN if clean else 1.0)
 
     def seconds(self, before: Numbers, after: Numbers, since: float | None, time: float | None) -> float:
         """Return the seconds between two frames: by the meter's own run time where it counts, else by their times.
@@ -82,9 +85,22 @@ class Rules:
         credible = max(SHORT_GAP if gap is None else 1.5 * gap + 2, 4 * self.pace)
         if ran > 0 and (ran <= credible or self._has_flowed(before, after, ran)):
             gap = float(ran)
+        elif gap is None and not self._stands_still(before, after):
+            gap = 1.0
         elif gap is None:
-            gap = 0.0 if ran == 0 and self._run_time is not None else 1.0
+            gap = self._seconds_of_charge(before, after) if after[self._output] else 0.0
         return max(0.0, min(gap, LONGEST_GAP))
+
+    def _stands_still(self, before: Numbers, after: Numbers) -> bool:
+        """Whether the run time does, as it also does while the output is off."""
+        return self._run_time is not None and after[self._run_time] == before[self._run_time]
+
+    def _seconds_of_charge(self, before: Numbers, after: Numbers) -> float:
+        """Return the seconds that a current needs for what has moved, where a counter bears it out; else 1."""
+        moved = self._moved(before, after)
+        if len(moved) < 2 or max(moved) - min(moved) > 3 + abs(moved[0]) / 5:
+            return 1.0
+        return abs(moved[0]) * 360 / max(before[self._current], after[self._current], 1)
 
     def _has_flowed(self, before: Numbers, after: Numbers, gap: float) -> bool:
         """Whether the charge that has moved can belong to a gap that only the run time tells."""
@@ -101,13 +117,13 @@ class Rules:
         """Return the current, 0.01 A, positive when charging."""
         return numbers[self._current] if numbers[self._direction] else -numbers[self._current]
 
-    def jump(self, before: Numbers, after: Numbers, gap: float) -> Field | None:
+    def jump(self, before: Numbers, after: Numbers, gap: float, *, clean: bool = False) -> Field | None:
         """Return the first row that moved by more than the battery, the flow and a switched load explain."""
         lows, highs = self.lows, self.highs
         for place, change in enumerate(map(sub, after, before)):
             if lows[place] <= change <= highs[place] or place in (self._current, self._direction):
                 continue
-            if not self._explains(place, change, before, after, gap):
+            if not self._explains(place, before, after, gap, clean=clean):
                 return self._rows[place]
         return None
 
@@ -120,8 +136,8 @@ class Rules:
             abs(rise) <= self.highs[self._voltage] * gap + (abs(push) / 10 if rise * push > 0 else 0)
         )
 
-    def _explains(self, place: int, change: int, before: Numbers, after: Numbers, gap: float) -> bool:
-        row = self._rows[place]
+    def _explains(self, place: int, before: Numbers, after: Numbers, gap: float, *, clean: bool) -> bool:
+        row, change = self._rows[place], after[place] - before[place]
         step = self.highs[place]
         match row.kind:
             case "counter":
@@ -129,7 +145,8 @@ class Rules:
             case "stock":
                 return abs(change) <= (step + self._flow(row, before, after)) * gap
             case "level":
-                return abs(change) <= step * (1 + min(gap, 600.0) / 10) + self._give(place, before, after)
+                give = self._give(place, before, after, gap, clean=clean)
+                return abs(change) <= step * (1 + min(gap, 600.0) / 10) + give
             case "clock":
                 seconds = _seconds(after[place]) - _seconds(before[place])
                 return 0 <= seconds <= 5 + 2 * gap or after[place - 1] != before[place - 1]
@@ -144,79 +161,43 @@ class Rules:
             return current / 360
         return current * max(before[self._voltage], after[self._voltage]) / 360_000 if row.scale != 1 else 0
 
-    def _give(self, place: int, before: Numbers, after: Numbers) -> float:
-        """How much further a level may go because a load was switched."""
+    def _give(self, place: int, before: Numbers, after: Numbers, gap: float, *, clean: bool) -> float:
+        """How much further a level may go because a load was switched, perhaps between the two frames."""
         smaller = min(after[place], before[place])
         push = self.signed(after) - self.signed(before)
         if place == self._voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
+            if clean:  # some measure it earlier than the current, so that it follows the one before
+                return smaller / 3 + abs(push) / 10
             return smaller / 4 + (abs(push) / 10 if push * (after[place] - before[place]) > 0 else 0)
-        if self._rows[place].key == "internal_resistance" and abs(push) > 50:
-            return 3 * smaller + 1000  # estimated anew when a load is switched
-        return 0
+        if self._rows[place].key != "internal_resistance":
+            return 0
+        if abs(push) > 50 or gap >= (2 * CLEAN if clean else 2):  # estimated anew
+            none = after[place] in RESISTANCES_OF_NOTHING or before[place] in RESISTANCES_OF_NOTHING
+            return ANY if clean or none else 3 * smaller + 1000
+        return smaller if clean else 0
 
     def looks_damaged(self, before: Numbers, after: Numbers) -> bool:
         """Whether current or voltage moved by what the checksum cannot see, as near as it can be told."""
         changes = (abs(after[place] - before[place]) + 3 for place in (self._current, self._voltage))
         return any(change >= MODULUS and change % MODULUS <= 6 for change in changes)
 
-    def bears_out(
-        self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float], *, strictly: bool
-    ) -> bool:
-        """Whether something speaks for a load that was switched in `first`.
+    def bears_out(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
+        """Whether something speaks for a load that was switched in `first`, or too little has moved to tell."""
+        return self._has_given_way(last, first) or self._has_moved(last, first, after, gaps)
 
-        Taken `strictly`, what flowed without it speaks against it, whatever the time left says.
-        """
-        if self._has_given_way(last, first):
-            return True
-        moved = self._has_moved(last, first, after, gaps)
-        if moved is None or not (moved or strictly):
-            return self._is_whole(last, first)
-        return moved
-
-    def contradicts(self, last: Numbers, first: Numbers) -> bool:
-        """Whether the voltage speaks against a load: it does not give way as it always does at this battery.
-
-        That of a meter which measures it earlier than the current, or of a battery that hardly gives way, says nothing.
-        """
-        push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
-        low, high = sorted((0.4 * self._resistance * push, 2.5 * self._resistance * push))
-        slack = self.highs[self._voltage] / 2
-        return self._fitting >= 0.9 and not low - slack <= rise <= high + slack
-
-    def learn(self, before: Numbers, after: Numbers) -> None:
-        """Remember from a believed step how the voltage gives way."""
-        push, rise = self.signed(after) - self.signed(before), after[self._voltage] - before[self._voltage]
-        self._levels.append(after[self._current])
-        if abs(push) < 200:
-            return
-        resistance, known = rise / push, self._resistance
-        if abs(known * push) >= 4 or abs(rise) >= 4:
-            self._fitting += ((0.5 * known <= resistance <= 2 * known) - self._fitting) / 16
-        self._resistance += (resistance - known) / 8
+    def gives_way_alone(self, before: Numbers, last: Numbers, first: Numbers) -> bool:
+        """Whether the voltage moved without a load: neither now nor just before, as where it is measured late."""
+        currents = [self.signed(numbers) for numbers in (before, last, first)]
+        push = max(abs(currents[2] - currents[1]), abs(currents[1] - currents[0]), abs(currents[2] - currents[0]))
+        return abs(first[self._voltage] - last[self._voltage]) > 2 * self.highs[self._voltage] + push / 10
 
     def _has_given_way(self, last: Numbers, first: Numbers) -> bool:
         """Whether the voltage went the way of the current, by no more than 0.1 ohm explains."""
         push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
         return abs(rise) >= 2 and 0 < rise * push <= push * push / 10
 
-    def _is_whole(self, last: Numbers, first: Numbers) -> bool:
-        """Whether the time left was not hit along with a current, which the checksum would not see either.
-
-        It tells a current between those of lately then: many a meter is late, or tells an average.
-        """
-        if self._echo is None:
-            return False
-        minutes, changed = first[self._echo], first[self._echo] - last[self._echo]
-        if changed and (first[self._current] - last[self._current] + changed + 3) % MODULUS <= 6:
-            return False
-        rest = self.nominal - first[self._stock] if first[self._direction] else first[self._stock]
-        currents = [*self._levels, last[self._current], first[self._current]]
-        if rest <= 0 or rest * 6 > LONGEST_TOLD * min(currents):
-            return True  # it cannot be told, or does not fit into the number
-        return minutes > 0 and 0.95 * min(currents) - 10 <= rest * 6 / minutes <= 1.05 * max(currents) + 10
-
-    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool | None:
-        """Whether what has moved is what flows with `first`, and not what flows without it; None if it is too little.
+    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
+        """Whether what has moved is what flows with `first`, and not what flows without it, as far as that shows.
 
         A frame of the same moment as the one before has no other current.
         """
@@ -227,7 +208,7 @@ class Rules:
         with_it = (currents[0] + currents[1]) / 2 * gaps[0] + (currents[1] + currents[2]) / 2 * gaps[1]
         expected = with_it - without
         if abs(expected) < 2.5:  # 0.001 Ah
-            return None
+            return True
         return any(0.4 <= (moved - without) / expected <= 2.6 for moved in self._moved(last, after))
 
     def _moved(self, last: Numbers, after: Numbers) -> list[float]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import replace
 
+from juntek.exchange import Options
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.decode import Options, ReadingDecoder, decode_identity, decode_settings, models_for
+from juntek.rs485.decode import ReadingDecoder, decode_identity, decode_settings, models_for
 from juntek.rs485.family import Layout, Model
 from juntek.rs485.framing import Frame, Garbage
-from juntek.rs485.validation import NOISY, Held, Noise, Validator, Verdict
+from juntek.rs485.validation import NOISY, Held, Noise, Validator
 
 Event = Frame | Garbage | Identity | Settings | Reading
 """A Frame among the events is a request or an acknowledgement: replies have become values."""
@@ -70,32 +72,25 @@ class Station:
         if row := validator.impossible(frame.fields):
             text = f"{row.key} cannot be {frame.fields[row.index - 2]} here"
             return Garbage("implausible", frame.raw, text, time)
-        held = Held(frame, frame.fields, time, verified=bool(frame.checksum))
-        self._decide(validator.take(held))
-        return held
+        return validator.take(frame, time)
 
     def give_up(self) -> None:
         """Decide what waits: nothing more comes of this meter, or not in time."""
         if self._validator is not None:
-            self._decide(self._validator.finish())
+            self._validator.finish()
 
     def waits_too_long(self, time: float) -> bool:
         """Whether the first of the readings that wait has had its time, as of `time`."""
         return self._validator is not None and self._validator.waits_too_long(time)
 
-    def _decide(self, decided: list[tuple[Held, Verdict]]) -> None:
-        for held, verdict in decided:
-            if verdict == "believed":
-                held.event = self._read(held.frame, held.time)
-            else:
-                held.event = Garbage("implausible", held.frame.raw, held.doubt, held.time)
-
     def _read(self, frame: Frame, time: float | None) -> Reading | Garbage:
-        decoder = self._decoder
+        decoder, watch = self._decoder, self._watch
         assert decoder is not None  # noqa: S101 - chosen with the model
-        if self._watch is not None and not self._order_is_right(self._watch, frame):
+        if watch is not None and watch.contradicts(frame.fields):
             text = "voltage and current seem to stand in another order than in any table"
             return Garbage("unknown_layout", frame.raw, text, time)
+        if watch is not None and watch.is_settled:
+            self._watch = None
         reading = decoder.decode(frame, self._options, self.nominal_capacity, self.message_count + 1, time)
         self.message_count += reading.__class__ is Reading
         return reading
@@ -117,7 +112,6 @@ class Station:
         self.settings = new
         if self._options.nominal_capacity is None:
             self.nominal_capacity = new.nominal_capacity
-        self._limit()
         return new
 
     def take_identity(self, frame: Frame, time: float | None, *, check: bool) -> Identity | Garbage:
@@ -151,10 +145,7 @@ class Station:
         return int(self.identity.raw.split(b",")[2][:1]) if self.identity else None
 
     def _limit(self) -> None:
-        if self._validator is None:
-            return
-        self._validator.expect_capacity(self.nominal_capacity)
-        if self.identity is not None:
+        if self._validator is not None and self.identity is not None:
             self._validator.limit(max_voltage=self.identity.max_voltage, max_current=self.identity.max_current)
 
     def _choose_model(self, frame: Frame, *, check: bool) -> bool:
@@ -178,15 +169,9 @@ class Station:
         self._count = len(frame.fields)
         self._decoder = ReadingDecoder(self.model, self.out_of_range)
         self._watch = OrderWatch(self.model.readings)
-        self._validator = Validator(self.model.readings, self._noise)
+        self._validator = Validator(self.model.readings, self._noise, self._read)
         self._limit()
         return True
-
-    def _order_is_right(self, watch: OrderWatch, frame: Frame) -> bool:
-        watch.add(frame.fields)
-        if watch.settled:
-            self._watch = None
-        return not watch.contradicted
 
 
 # The order of voltage and current -----------------------------------------------------------------------------
@@ -202,40 +187,65 @@ ENOUGH = 5
 class OrderWatch:
     """Watches which order of voltage and current the latest readings speak for: that of the table, or the other one."""
 
-    __slots__ = ("_capacity", "_direction", "_first", "_second", "_time", "_verdicts", "speaks_for")
+    __slots__ = (
+        "_capacity",
+        "_direction",
+        "_first",
+        "_fitting",
+        "_run_time",
+        "_second",
+        "_time",
+        "_verdicts",
+        "_voltages",
+    )
 
     def __init__(self, layout: Layout) -> None:
         self._first, self._second = layout.place("voltage"), layout.place("current")
         self._capacity, self._direction = layout.place("remaining_capacity"), layout.place("direction")
         self._time = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
-        self._verdicts: deque[bool] = deque(maxlen=2 * ENOUGH)
-        """Of the latest readings that can tell: whether they speak for the order of the table."""
-        self.speaks_for = 0
+        self._run_time = next((row.index - 2 for row in layout.rows if row.kind == "counter" and row.scale == 1), None)
+        self._verdicts: deque[tuple[bool, tuple[int, ...]]] = deque(maxlen=2 * ENOUGH)
+        """Of the latest readings that can tell: whether they speak for the order of the table, and their numbers."""
+        self._voltages: deque[int] = deque(maxlen=2 * ENOUGH)
+        """What would be the voltage in the other order."""
+        self._fitting = 0
 
     @property
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether the order of the table has been seen to be right, so that watching can stop."""
-        return self.speaks_for >= ENOUGH or self._time is None
+        return self._fitting >= ENOUGH or self._time is None
 
-    @property
-    def contradicted(self) -> bool:
-        """Whether the latest numbers only make sense in another order than the table's."""
-        return len(self._verdicts) >= ENOUGH and not any(self._verdicts)
+    def contradicts(self, numbers: tuple[int, ...]) -> bool:
+        """Take a reading; return whether the latest ones only make sense in another order than the table's.
 
-    def add(self, numbers: tuple[int, ...]) -> None:
-        """Count one discharging reading; charging ones need the nominal capacity and are left out.
-
-        One that makes no sense either way tells that the time left is not to be relied on here.
+        Charging ones need the nominal capacity and are left out. One that makes no sense either way tells that the time
+        left is not to be relied on here.
         """
-        if self._time is None or numbers[self._direction] != 0:
-            return
-        voltage, current = numbers[self._first], numbers[self._second]
-        capacity, minutes = numbers[self._capacity], numbers[self._time]
-        if not 10 <= minutes <= 60_000 or abs(voltage - current) < max(voltage, current) // 5:
-            return
-        fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
-        self.speaks_for += fits and not fits_other
-        self._verdicts.append(fits or not fits_other)
+        voltage, current, capacity = numbers[self._first], numbers[self._second], numbers[self._capacity]
+        self._voltages.append(current)
+        minutes = numbers[self._time] if self._time is not None and not numbers[self._direction] else 0
+        if 10 <= minutes <= 60_000 and abs(voltage - current) >= max(voltage, current) // 5:
+            fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
+            self._fitting += fits and not fits_other
+            self._verdicts.append((fits or not fits_other, numbers))
+        if len(self._verdicts) < ENOUGH or self._run_time is None or any(right for right, _ in self._verdicts):
+            return False
+        return self._has_flowed([seen for _, seen in self._verdicts], self._run_time)
+
+    def _has_flowed(self, seen: list[tuple[int, ...]], run_time: int) -> bool:
+        """Whether the other order fits what flowed, and what would be the voltage in it moves as little as one.
+
+        A time left that is late, averaged or stands still may fit the voltage for long.
+        """
+        currents = [numbers[self._first] for numbers in seen]
+        if _spread(self._voltages) > max(0.1, _spread(currents)):
+            return False
+        flowed = sum(currents) / len(seen) * (seen[-1][run_time] - seen[0][run_time]) / 360
+        return flowed >= 10 and abs(seen[0][self._capacity] - seen[-1][self._capacity] - flowed) <= 2 + flowed / 10
+
+
+def _spread(numbers: Collection[int]) -> float:
+    return (max(numbers) - min(numbers)) / max(*numbers, 1)
 
 
 def _fits(capacity: int, current: int, minutes: int) -> bool:

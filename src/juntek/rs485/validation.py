@@ -5,43 +5,37 @@ line is damaged. Where nothing was rejected, a frame with a right checksum is ri
 does not follow from the frame before waits for the next one, and that bears it out or not:
 
 - A load or a charger was switched: only current, voltage and what follows from them moved. The charge that has moved
-  since, or the voltage that gave way, bear it out; where it is too little to show in either, a time left that is
-  whole, since damage that the checksum misses has hit two numbers. A change by a multiple of 255 in one number alone
-  looks like damage: that the checksum cannot see.
+  since, or the voltage that gave way, bear it out; on a line that is hardly damaged nothing has to. A change by a
+  multiple of 255 in one number alone looks like damage: that the checksum cannot see.
 - Anything else jumped (a counter was cleared, a capacity set): believed when the next frame follows from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import exp
 from operator import le, sub
-from typing import Literal
 
 from juntek.reading import Reading
 from juntek.rs485.family import Field, Layout
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.rules import Numbers, Rules
 
-Verdict = Literal["believed", "rejected"]
-
 MEMORY = 20_000
 """Frames over which the noise of a line is counted: a rejected one in a thousand has to show."""
 
 NOISY = 0.2
-"""Share of rejected frames from which on a jump has to be told three times, and what flowed speaks against a load."""
-
-CAREFUL = 0.03
-"""Share from which on a switched load needs something that speaks for it."""
+"""Share of rejected frames from which on a jump has to be told three times, and a load needs something that speaks for
+it."""
 
 FIRST = 10
 """Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
 
+CAREFUL = 0.03
+"""Share from which on a voltage that moves alone is not believed."""
+
 DOUBTFUL = 0.004
 """Share from which on one that looks like damage needs something that speaks for it."""
-
-CLEAN = 10.0
-"""How many times further a number may move where no frame was rejected."""
 
 UNVERIFIED_AGREEMENTS = 3
 """Frames that must agree where their checksum field says: not verified."""
@@ -84,42 +78,38 @@ class Held:
 
     __slots__ = ("doubt", "event", "frame", "numbers", "time", "verified")
 
-    def __init__(self, frame: Frame, numbers: Numbers, time: float | None, *, verified: bool) -> None:
+    def __init__(self, frame: Frame, time: float | None) -> None:
         self.frame = frame
-        self.numbers = numbers
+        self.numbers = frame.fields
         self.time = time
-        self.verified = verified
+        self.verified = bool(frame.checksum)
         self.doubt = ""
         self.event: Reading | Garbage | None = None
 
 
 class Validator:
-    """The memory of one meter's frames, as raw numbers of one layout.
+    """The memory of one meter's frames, as raw numbers of one layout; `read` makes a reading of a believed one."""
 
-    `take` returns frames with their verdicts as soon as they are decided, in their order; the rest waits in `held`.
-    """
+    __slots__ = ("_before", "_held", "_last", "_last_time", "_noise", "_read", "_rules")
 
-    __slots__ = ("_last", "_last_time", "_noise", "_rules", "held")
-
-    def __init__(self, layout: Layout, noise: Noise) -> None:
+    def __init__(self, layout: Layout, noise: Noise, read: Callable[[Frame, float | None], Reading | Garbage]) -> None:
         self._rules = Rules(layout)
         self._noise = noise
+        self._read = read
         self._last: Numbers | None = None
+        self._before: Numbers | None = None
+        """The frame before the last one."""
         self._last_time: float | None = None
-        self.held: list[Held] = []
+        self._held: list[Held] = []
 
     def limit(self, *, max_voltage: float, max_current: float) -> None:
         """Narrow the ranges to what this model can measure (V, A), with room for what it shows beyond."""
         self._rules.limit(round(max_voltage * 105), round(max_current * 125))
 
-    def expect_capacity(self, nominal: float | None) -> None:
-        """Say what the battery holds (Ah), None where that is unknown."""
-        self._rules.nominal = 1000 * (nominal or 0.0)
-
     def follows(self, numbers: Numbers, time: float | None) -> bool:
         """Take a frame with a right checksum that follows from the last one without any surprise, if it does."""
         last = self._last
-        if last is None or self.held:
+        if last is None or self._held:
             return False
         if numbers == last:  # a display asks more often than a meter measures
             self._last_time = time
@@ -127,7 +117,7 @@ class Validator:
         changes = list(map(sub, numbers, last))
         rules = self._rules
         if all(map(le, changes, rules.highs)) and all(map(le, rules.lows, changes)):
-            self._last, self._last_time = numbers, time
+            self._before, self._last, self._last_time = last, numbers, time
             return True
         return False
 
@@ -135,66 +125,62 @@ class Validator:
         """Return the row of a number without which there is no reading, and that no meter can send."""
         return self._rules.impossible(numbers)
 
-    def take(self, new: Held) -> list[tuple[Held, Verdict]]:
-        """Return what is decided now that a frame has come: earlier ones, and the new one unless it waits."""
-        decided: list[tuple[Held, Verdict]] = []
-        self.held.append(new)
-        while self.held and (verdict := self._judge_first()) is not None:
-            held = self.held.pop(0)
-            if verdict == "believed":
-                if self._last is not None:
-                    self._rules.pace = self._rules.gap(self._last, held.numbers, self._last_time, held.time)
-                self._last, self._last_time = held.numbers, held.time
-            decided.append((held, verdict))
-        return decided
+    def take(self, frame: Frame, time: float | None) -> Held:
+        """Take a frame, and decide on those that wait as far as it tells; return its place."""
+        new = Held(frame, time)
+        self._held.append(new)
+        while self._held and (is_believed := self._judge_first()) is not None:
+            self._decide(self._held.pop(0), is_believed=is_believed)
+        return new
 
-    def finish(self) -> list[tuple[Held, Verdict]]:
+    def finish(self) -> None:
         """Decide what waits with what is known: nothing more comes of this meter, or not in time."""
-        decided: list[tuple[Held, Verdict]] = []
-        while self.held:
-            held = self.held.pop(0)
-            verdict: Verdict = "rejected"
-            if held.verified and not self.held and self._is_likely(held):
-                verdict = "believed"
-                self._last, self._last_time = held.numbers, held.time
-            decided.append((held, verdict))
-        return decided
+        while self._held:
+            held = self._held.pop(0)
+            self._decide(held, is_believed=held.verified and not self._held and self._is_likely(held))
+
+    def _decide(self, held: Held, *, is_believed: bool) -> None:
+        if not is_believed:
+            held.event = Garbage("implausible", held.frame.raw, held.doubt, held.time)
+            return
+        if self._last is not None:
+            self._rules.pace = self._rules.gap(self._last, held.numbers, self._last_time, held.time)
+        self._before, self._last, self._last_time = self._last, held.numbers, held.time
+        held.event = self._read(held.frame, held.time)
 
     def _is_likely(self, held: Held) -> bool:
         """Whether a frame is more likely right than damaged, with nothing behind it that could tell."""
         last, rules, numbers = self._last, self._rules, held.numbers
         if last is None:
             return True
-        if self._noise.share >= DOUBTFUL or rules.contradicts(last, numbers):
-            return False
-        return rules.jump(last, numbers, rules.gap(last, numbers, self._last_time, held.time)) is None
+        gap = rules.gap(last, numbers, self._last_time, held.time)
+        return self._noise.share < DOUBTFUL and rules.jump(last, numbers, gap) is None
 
     def waits_too_long(self, time: float) -> bool:
         """Whether the first of the frames that wait has had its time, as of `time`."""
-        since = self.held[0].time if self.held else None
+        since = self._held[0].time if self._held else None
         if since is None:
             return False
         pace = since - self._last_time if self._last_time is not None else 0.0
         return time - since > max(LONGEST_WAIT, 3 * pace)
 
-    def _judge_first(self) -> Verdict | None:
-        """Return what is thought of the first frame that waits; None where the next one has to tell."""
-        first, *others = self.held
+    def _judge_first(self) -> bool | None:
+        """Whether the first frame that waits is believed; None where the next one has to tell."""
+        first, *others = self._held
         if not first.verified and not self._follows_last(first):
             return self._judge_unverified(first, others)
         share = self._noise.share
         last, rules = self._last, self._rules
         if last is None:
-            return self._count_agreeing(first, others, 2) if share else "believed"
-        gap = rules.gap(last, first.numbers, self._last_time, first.time)
-        surprise = rules.jump(last, first.numbers, gap if share else CLEAN * gap)
+            return self._count_agreeing(first, others, 2) if share else True
+        gap = rules.gap(last, first.numbers, self._last_time, first.time, clean=not share)
+        surprise = rules.jump(last, first.numbers, gap, clean=not share)
         if surprise is None and (not share or rules.is_quiet(last, first.numbers, gap)):
-            rules.learn(last, first.numbers)
-            return "believed"
+            return True
         first.doubt = _doubt(surprise or rules.current_row, last, first.numbers)
         if surprise is None:
             return self._judge_load(last, first, others, share) if others else None
-        return self._judge_jump(last, first, others, 2 if share < NOISY else 3)
+        return self._judge_jump(surprise, last, first, others, 2 if share < NOISY else 3)
 
     def _follows_last(self, held: Held) -> bool:
         return self._last is not None and self._agree(self._last, self._last_time, held)
@@ -204,19 +190,19 @@ class Validator:
         gap = self._rules.gap(numbers, held.numbers, time, held.time)
         return self._rules.jump(numbers, held.numbers, gap) is None and self._rules.is_quiet(numbers, held.numbers, gap)
 
-    def _judge_unverified(self, first: Held, others: Sequence[Held]) -> Verdict | None:
+    def _judge_unverified(self, first: Held, others: Sequence[Held]) -> bool | None:
         """Judge a frame whose checksum says nothing by the next one whose checksum is right, or by several like it."""
         first.doubt = "its checksum says: not verified"
         for other in others:
             if other.verified:
-                return "believed" if self._agree(first.numbers, first.time, other) else "rejected"
-        verdict = self._count_agreeing(first, others, UNVERIFIED_AGREEMENTS)
-        if verdict == "believed":
+                return self._agree(first.numbers, first.time, other)
+        is_believed = self._count_agreeing(first, others, UNVERIFIED_AGREEMENTS)
+        if is_believed:
             for other in others:
                 other.verified = True
-        return verdict
+        return is_believed
 
-    def _judge_load(self, last: Numbers, first: Held, others: Sequence[Held], share: float) -> Verdict | None:
+    def _judge_load(self, last: Numbers, first: Held, others: Sequence[Held], share: float) -> bool | None:
         """Judge a frame in which only a load or a charger was switched, by the frame after it."""
         rules = self._rules
         for after in others:
@@ -224,35 +210,35 @@ class Validator:
             if rules.jump(first.numbers, after.numbers, gap) is None:
                 break
         else:
-            return "rejected" if len(others) > MOST_OTHERS else None
+            return False if len(others) > MOST_OTHERS else None
         if rules.is_quiet(first.numbers, after.numbers, gap):
-            rules.learn(last, first.numbers)
-            return "believed"
+            return True
         gaps = (
             rules.seconds(last, first.numbers, self._last_time, first.time),
             rules.seconds(first.numbers, after.numbers, first.time, after.time),
         )
-        if rules.contradicts(last, first.numbers):
-            return "rejected"
-        suspect = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
-        suspect = suspect or not gaps[0]
-        if share >= (DOUBTFUL if suspect else CAREFUL) and not rules.bears_out(
-            last, first.numbers, after.numbers, gaps, strictly=suspect or share >= NOISY
-        ):
-            return "rejected"
-        rules.learn(last, first.numbers)
-        return "believed"
+        if share >= CAREFUL and rules.gives_way_alone(self._before or last, last, first.numbers):
+            return False
+        looks_damaged = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
+        is_suspect = share >= DOUBTFUL and (looks_damaged or not gaps[0])
+        return not (is_suspect or share >= NOISY) or rules.bears_out(last, first.numbers, after.numbers, gaps)
 
-    def _judge_jump(self, last: Numbers, first: Held, others: Sequence[Held], agreements: int) -> Verdict | None:
-        """Judge a frame in which something jumped: the next ones follow from it, or from what was before it."""
+    def _judge_jump(
+        self, row: Field, last: Numbers, first: Held, others: Sequence[Held], agreements: int
+    ) -> bool | None:
+        """Judge a frame in which a row jumped: the next ones follow from it, or from what was before it.
+
+        They may follow from both where a strong load came and went between two frames: then it counts where it stays.
+        """
         if others:
-            after = others[-1]
+            after, place = others[-1], row.index - 2
             gap = self._rules.gap(last, after.numbers, self._last_time, after.time)
-            if self._rules.jump(last, after.numbers, gap) is None:
-                return "rejected"
+            ways = [abs(after.numbers[place] - numbers[place]) for numbers in (first.numbers, last)]
+            if 2 * ways[0] >= ways[1] and self._rules.jump(last, after.numbers, gap) is None:
+                return False
         return self._count_agreeing(first, others, agreements)
 
-    def _count_agreeing(self, first: Held, others: Sequence[Held], needed: int) -> Verdict | None:
+    def _count_agreeing(self, first: Held, others: Sequence[Held], needed: int) -> bool | None:
         """Believe a frame that `needed` - 1 later ones follow from; what keeps too many waiting is rejected."""
         rules, agreeing, before = self._rules, 1, first
         for other in others:
@@ -260,8 +246,8 @@ class Validator:
             if rules.jump(before.numbers, other.numbers, gap) is None:
                 agreeing, before = agreeing + 1, other
         if agreeing >= needed:
-            return "believed"
-        return "rejected" if len(others) > needed else None
+            return True
+        return False if len(others) > needed else None
 
 
 def _doubt(row: Field, before: Numbers, after: Numbers) -> str:

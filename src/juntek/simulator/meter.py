@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import inf
 from typing import NamedTuple
 
 from juntek.rs485.framing import Frame, encode
 from juntek.simulator.meter_settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
-from juntek.simulator.registers import Counters, Estimate, Protection, TimeLeft, Writes
+from juntek.simulator.registers import PROTECTIONS, Counters, Estimate, Protection, TimeLeft, Writes
 
 OFF = 99
 _NONE = 100  # what an unnamed adjustment has when there is none, as far as its row allows
@@ -64,12 +64,12 @@ class Meter:
         self._unnamed = {kind: [row.index for row in rows if not row.key and row.kind == kind] for kind in _UNNAMED}
         self._calibrate()
         self._actions: dict[str, Callable[[int], None]] = {
-            "set_address": self._set_address,
+            "set_address": partial(setattr, self, "address"),
             "output": self._switch,
             "factory_reset": self._reset,
             "state_of_charge": self._set_percent,
             "zero_current": self._set_zero,
-            "clear_totals": self._clear,
+            "clear_totals": lambda _: self.counters.clear(),
         }
 
     @property
@@ -96,9 +96,7 @@ class Meter:
         if self.status == 0:
             self.counters.run_time += seconds
         if self.output:
-            limits = self.settings.limits
-            violation = limits.find_violation(voltage, current, 0.0 if temperature is None else temperature)
-            self._protection.watch(limits, seconds, violation)
+            self._protection.watch(seconds, voltage, current, temperature or 0.0)
         self._synchronise(seconds, voltage, current)
         shown = round(current / self._resolution) * self._resolution
         self._estimate.watch(seconds, current, shown, self.counters.remaining)
@@ -194,10 +192,11 @@ class Meter:
         self._full_voltage = value("full_voltage") or inf  # only a KH-F can be asked for it
         self._full_current = (value("full_current") or 0) / 100 * self._nominal_capacity
         self._full_time = (value("full_detection_time") or 0) * 60
+        protection = self._protection
+        protection.limits = {code: limit for code, key in PROTECTIONS.items() if (limit := value(key)) is not None}
+        protection.delay = value("protection_delay") or 0
+        protection.recovery = value("protection_recovery_time") or 0
         self.counters.remaining = min(self.counters.remaining, self._nominal_capacity)
-
-    def _set_address(self, address: int) -> None:
-        self.address = address
 
     def _switch(self, output: int) -> None:
         self.output = bool(output)
@@ -215,9 +214,6 @@ class Meter:
     def _set_zero(self, _: int) -> None:
         """Take the present current for zero: with a current flowing this spoils all counting, as on the real one."""
         self._zero += self._sample.current / self._current_factor
-
-    def _clear(self, _: int) -> None:
-        self.counters.clear()
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,6 @@ from functools import partial
 from juntek.errors import RequestError
 from juntek.rs485.decode import raw_of, value_of
 from juntek.rs485.family import Field, Layout, Model, find_models
-from juntek.simulator.registers import PROTECTIONS, Limits
 
 Value = float | str | None
 Encoder = Callable[[Mapping[str | int, Value]], list[int]]
@@ -83,13 +82,12 @@ def _encode(rows: tuple[tuple[str | int, Field], ...], values: Mapping[str | int
 class MeterSettings:
     """The settings of one meter for a pack of `cells` with `capacity` Ah."""
 
-    __slots__ = ("_cells", "_numbers", "limits", "variant")
+    __slots__ = ("_cells", "_numbers", "variant")
 
     def __init__(self, variant: Variant, *, capacity: float, cells: int) -> None:
         self.variant = variant
         self._cells = cells
         self._numbers: dict[int, int] = {}
-        self.limits = Limits({})
         self.reset(capacity)
 
     def reset(self, capacity: float = RESET_CAPACITY) -> None:
@@ -109,7 +107,6 @@ class MeterSettings:
         off: dict[str | int, Value] = {row.key: None for row in rows if row.off is not None}
         numbers = make_encoder(self.variant.model.settings)(values | off)
         self._numbers = dict(zip((row.index for row in rows), numbers, strict=True))
-        self._refresh()
 
     def numbers(self) -> list[int]:
         """Return the numbers after the checksum of `r51`."""
@@ -128,10 +125,5 @@ class MeterSettings:
         for row in self.variant.model.settable.values():
             if row.write == number and row.low <= raw <= row.high:
                 self._numbers[row.index] = raw
-                self._refresh()
                 return True
         return False
-
-    def _refresh(self) -> None:
-        limits = {code: limit for code, key in PROTECTIONS.items() if (limit := self.value(key)) is not None}
-        self.limits = Limits(limits, self.value("protection_delay") or 0, self.value("protection_recovery_time") or 0)

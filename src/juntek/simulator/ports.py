@@ -6,8 +6,8 @@ import asyncio
 import os
 import select
 import tty
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError, RequestError
@@ -32,7 +32,7 @@ class TcpPort:
         self._port = port
         self._line = line
         self._server: asyncio.Server | None = None
-        self._clients: set[_Client] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -42,9 +42,8 @@ class TcpPort:
 
     async def open(self) -> None:
         """Begin to listen; a free port that was chosen once is kept. Raises LinkError where it cannot."""
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._make_client, self._host, self._port)
+            self._server = await asyncio.start_server(self._serve, self._host, self._port)
         except OSError as error:
             # The library puts its own words into strerror.
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
@@ -57,45 +56,25 @@ class TcpPort:
         """Stop listening and cut all clients off."""
         if self._server is not None:
             self._server.close()
-            for client in tuple(self._clients):
-                client.cut()
+            for client in self._clients:
+                client.transport.abort()
             self._server = None  # nobody waits until it is closed: Python 3.12 would wait for a client on its way
 
-    def _make_client(self) -> _Client:
-        return _Client(self._line, self._clients)
+    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        """Keep one connection on the line for as long as it lasts."""
 
+        def hear(data: bytes) -> None:
+            if client.transport.get_write_buffer_size() < _MOST_UNREAD:
+                client.write(data)
 
-class _Client(asyncio.Protocol):
-    """One connection; it is on the line for as long as it lasts."""
-
-    def __init__(self, line: Line, clients: set[_Client]) -> None:
-        self._line = line
-        self._clients = clients
-        self._transport: asyncio.Transport | None = None
-        self._write: Hear | None = None
-
-    def hear(self, data: bytes) -> None:
-        transport = self._transport
-        if transport is not None and transport.get_write_buffer_size() < _MOST_UNREAD:
-            transport.write(data)
-
-    def cut(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._clients.add(self)
-        self._write = self._line.join(self.hear)
-
-    def data_received(self, data: bytes) -> None:
-        if self._write is not None:
-            self._write(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._line.leave(self.hear)
-        self._clients.discard(self)
+        write = self._line.join(hear)
+        self._clients.add(client)
+        with suppress(OSError):
+            while data := await reader.read(4096):
+                write(data)
+        self._line.leave(hear)
+        self._clients.discard(client)
+        client.close()
 
 
 class PtyPort:

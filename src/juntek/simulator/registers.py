@@ -114,19 +114,46 @@ class Estimate:
         return int(amount * 60 / abs(self._current) * self._factor) & 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits in V, A, W and °C by their codes, without those switched off; `delay` and `recovery` in seconds.
+class Protection:
+    """Trips after `delay` s beyond one of `limits`, in V, A, W and °C by their codes, without those switched off.
 
-    A recovery of 0 means that a trip stays until the output is switched on again.
+    `code` is the status of a trip, 0 while there is none. A `recovery` of 0 s means that a trip stays until the output
+    is switched on again.
     """
 
-    limits: Mapping[int, float]
-    delay: float = 0
-    recovery: float = 0
+    __slots__ = ("_seconds", "_violation", "code", "delay", "limits", "recovery")
 
-    def find_violation(self, voltage: float, current: float, temperature: float) -> int:
+    def __init__(self) -> None:
+        self.limits: Mapping[int, float] = {}
+        self.delay = self.recovery = self._seconds = 0.0
+        self.code = self._violation = 0
+
+    def watch(self, seconds: float, voltage: float, current: float, temperature: float) -> None:
+        """Take what was measured for the last `seconds`."""
+        violation = self._find_violation(voltage, current, temperature)
+        if self.code:
+            self._seconds += seconds
+            if self.recovery and self._seconds >= self.recovery and not violation:
+                self.clear()
+            return
+        if violation != self._violation:
+            self._violation = violation
+            self._seconds = 0.0
+        self._seconds += seconds
+        if violation and self._seconds > self.delay:
+            self.code = violation
+            self._seconds = 0.0
+
+    def clear(self) -> None:
+        """Forget a trip, as the OK button does."""
+        self.code = self._violation = 0
+        self._seconds = 0.0
+
+    def _find_violation(self, voltage: float, current: float, temperature: float) -> int:
         """Return the status code of the first limit that is passed, 0 if none is."""
+        limits = self.limits
+        if not limits:
+            return 0
         measured = {
             OVER_VOLTAGE: voltage,
             OVER_CURRENT: -current,
@@ -134,38 +161,5 @@ class Limits:
             OVER_POWER: abs(voltage * current),
             OVER_TEMPERATURE: temperature,
         }
-        limits = self.limits
         passed = (code for code, value in measured.items() if code in limits and value > limits[code])
         return next(passed, LOW_VOLTAGE if voltage < limits.get(LOW_VOLTAGE, -inf) else 0)
-
-
-class Protection:
-    """Remembers how long a limit has been passed; `code` is the status of a trip, 0 while there is none."""
-
-    __slots__ = ("_seconds", "_violation", "code")
-
-    def __init__(self) -> None:
-        self.code = 0
-        self._violation = 0
-        self._seconds = 0.0
-
-    def watch(self, limits: Limits, seconds: float, violation: int) -> None:
-        """Take what `limits` found passed during the last `seconds`."""
-        if self.code:
-            self._seconds += seconds
-            if limits.recovery and self._seconds >= limits.recovery and not violation:
-                self.clear()
-            return
-        if violation != self._violation:
-            self._violation = violation
-            self._seconds = 0.0
-        self._seconds += seconds
-        if violation and self._seconds > limits.delay:
-            self.code = violation
-            self._seconds = 0.0
-
-    def clear(self) -> None:
-        """Forget a trip, as the OK button does."""
-        self.code = 0
-        self._violation = 0
-        self._seconds = 0.0

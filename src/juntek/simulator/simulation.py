@@ -6,8 +6,6 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from juntek.errors import RequestError
-from juntek.simulator.meter import Meter
 from juntek.simulator.ports import PtyPort, TcpPort
 from juntek.simulator.simulation_options import Display, Options
 from juntek.simulator.site import Site
@@ -33,7 +31,12 @@ class Simulation:
             self._ports.append(PtyPort(self._line, options.pty))
         if options.listen is not None or options.pty is None:
             self._ports.append(TcpPort(self._line, options.listen or _ANY_PORT))
-        self._answerer: Answerer | None = None
+        self._answerer = Answerer(
+            self._line,
+            tuple(site.meter for site in self.sites),
+            latency=options.latency,
+            catch_up=self.catch_up,
+        )
         self._time = 0.0
 
     @property
@@ -47,14 +50,8 @@ class Simulation:
         return tuple(port.url for port in self._ports)
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._time = loop.time()
-        self._answerer = Answerer(
-            self._line,
-            tuple(site.meter for site in self.sites),
-            latency=self.options.latency,
-            catch_up=self.catch_up,
-        )
+        self._time = asyncio.get_running_loop().time()
+        self._answerer.enter()
         try:
             await self.plug_in()
         except BaseException:
@@ -101,17 +98,12 @@ class Simulation:
 
     def silence(self, address: int | None = None, *, silent: bool = True) -> None:
         """Make the meter at `address`, or every one, stop answering, or answer again; its battery lives on."""
-        if self._answerer is None:
-            raise RequestError("The simulation is not running; enter it with `async with` first.")
-        for meter in self._meters(address):
-            (self._answerer.silent.add if silent else self._answerer.silent.discard)(meter)
-
-    def _meters(self, address: int | None) -> list[Meter]:
-        return [site.meter for site in self.sites if address in (None, site.meter.address)]
+        for site in self.sites:
+            if address in (None, site.meter.address):
+                (self._answerer.silent.add if silent else self._answerer.silent.discard)(site.meter)
 
     async def _stop(self) -> None:
         self._display.unplug()
-        if self._answerer is not None:
-            self._answerer.leave()
+        self._answerer.leave()
         for port in self._ports:
             await port.close()

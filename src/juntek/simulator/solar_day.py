@@ -6,7 +6,7 @@ What a house draws stands still for ten seconds; what is shorter are the pulses 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import cos, pi
 from random import Random
 from typing import NamedTuple
@@ -45,15 +45,11 @@ class Pulse(NamedTuple):
     starter: bool = False
 
 
-Maker = Callable[[Random, int], Iterator[Pulse]]
+STARTER_CURRENT = 400.0
+STARTER_SAG = 0.22
+"""Part of the voltage that breaks down while a starter or bow thruster turns; with the cells' own, 12.6 V become 9."""
 
-
-def _spikes(dice: Random, start: int) -> Iterator[Pulse]:
-    yield Pulse(start, 1, dice.uniform(20, 150))
-
-
-def _pump(dice: Random, start: int) -> Iterator[Pulse]:
-    yield Pulse(start, dice.randint(3, 20), dice.uniform(8, 20))
+Maker = Callable[[Random, int], Iterable[Pulse]]
 
 
 def _microwave(dice: Random, start: int) -> Iterator[Pulse]:
@@ -73,46 +69,28 @@ def _compressor(dice: Random, start: int) -> Iterator[Pulse]:
     yield Pulse(start + 1, dice.randint(30, 60), 5)
 
 
-def _starter(_: Random, start: int) -> Iterator[Pulse]:
-    yield Pulse(start, 2, STARTER_CURRENT, starter=True)
-
-
-def _clouds(dice: Random, start: int) -> Iterator[Pulse]:
-    yield Pulse(start, dice.randint(2, 30), shade=dice.uniform(0.3, 0.9))
-
-
 def _regeneration(dice: Random, start: int) -> Iterator[Pulse]:
     drive = dice.randint(5, 15)
     yield Pulse(start, drive, dice.uniform(30, 90))
     yield Pulse(start + drive, dice.randint(2, 6), -dice.uniform(30, 90))
 
 
-STARTER_CURRENT = 400.0
-STARTER_SAG = 0.22
-"""Part of the voltage that breaks down while a starter or bow thruster turns; with the cells' own, 12.6 V become 9."""
-
-LOADS: dict[str, tuple[tuple[Maker, int], ...]] = {
-    "steady": (),
-    "spikes": ((_spikes, 25),),
-    "pump": ((_pump, 80),),
-    "microwave": ((_microwave, 240),),
-    "inverter": ((_inverter, 100),),
-    "compressor": ((_compressor, 110),),
-    "starter": ((_starter, 150),),
-    "clouds": ((_clouds, 40),),
-    "regeneration": ((_regeneration, 45),),
-    "mixed": (
-        (_spikes, 150),
-        (_pump, 500),
-        (_microwave, 3600),
-        (_inverter, 2400),
-        (_compressor, 1200),
-        (_starter, 3600),
-        (_clouds, 400),
-        (_regeneration, 1800),
-    ),
+_MIXED: dict[str, tuple[Maker, int, int]] = {
+    "spikes": (lambda dice, start: [Pulse(start, 1, dice.uniform(20, 150))], 25, 150),
+    "pump": (lambda dice, start: [Pulse(start, dice.randint(3, 20), dice.uniform(8, 20))], 80, 500),
+    "microwave": (_microwave, 240, 3600),
+    "inverter": (_inverter, 100, 2400),
+    "compressor": (_compressor, 110, 1200),
+    "starter": (lambda _, start: [Pulse(start, 2, STARTER_CURRENT, starter=True)], 150, 3600),
+    "clouds": (lambda dice, start: [Pulse(start, dice.randint(2, 30), shade=dice.uniform(0.3, 0.9))], 40, 400),
+    "regeneration": (_regeneration, 45, 1800),
 }
-"""The load profiles: what comes, and the mean seconds from one to the next."""
+LOADS: dict[str, list[tuple[Maker, int]]] = {
+    "steady": [],
+    **{name: [(make, pause)] for name, (make, pause, _) in _MIXED.items()},
+    "mixed": [(make, pause) for make, _, pause in _MIXED.values()],
+}
+"""The load profiles: what comes, and the mean seconds from one to the next, alone and among the others."""
 
 
 class Day:

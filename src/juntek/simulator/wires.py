@@ -60,7 +60,10 @@ class Answerer:
         self._framer = Framer()
         self._pending: set[asyncio.TimerHandle] = set()
         self._line = line
-        self._write = line.join(self.hear)
+
+    def enter(self) -> None:
+        """Go on the line."""
+        self._write = self._line.join(self.hear)
 
     def hear(self, data: bytes) -> None:
         """Take bytes from the line."""

@@ -6,19 +6,15 @@ offset of the meter and the usable capacity from it. What costs time is done at 
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from types import NoneType
 from typing import Any, Literal
 
-from juntek.battery.estimate.anchors import Anchor, Anchors, Moment
-from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief, Look
-from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.battery.estimate.count import STILL, Count
-from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, MOST_CELLS, BatteryOptions, Pack
+from juntek.battery.estimate.anchors import Anchor, Anchors
+from juntek.battery.estimate.belief import Belief, Look
+from juntek.battery.estimate.count import LARGEST, Count
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, BatteryOptions, Moment, Pack
 from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
-from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, STEP_SHAPE, LoadSteps
-from juntek.battery.shape import fits, made_of, shape_of
-from juntek.errors import DatabaseError
+from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
+from juntek.battery.estimate.saved import load, snapshot_of
 from juntek.reading import Reading, Settings
 
 __all__ = ["BatteryOptions", "Estimate", "Estimator", "Event"]
@@ -37,27 +33,15 @@ PROVEN = 0.01
 SEEN = 0.02
 """Part of the capacity from which on a correction is told."""
 
+FAR = 0.4
+"""State of charge by which a low voltage contradicts a count since a full, so that a guess of lithium was wrong."""
+
 UNKNOWN = 0.2
 """Error, as a part of the capacity, from which on a count past full teaches nothing of the capacity."""
-
-FURTHEST = 10.0
-"""Capacities that a count may be from full: a meter that was set wrong is, until a full or a low is seen."""
 
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
 
-_VERSION = 1
-_SHAPE = {
-    "chemistry": tuple(CHEMISTRIES),
-    "unsure": bool,
-    "cells": int,
-    "belief": (NoneType, BELIEF_SHAPE),
-    "steps": list,
-    "statistics": shape_of(Statistics),
-    "anchors": shape_of(Anchors),
-    "last": {f"_{name}": shape for name, shape in shape_of(Count).items()},
-}
-"""Of a snapshot. What a hand has written there must neither stop the gateway nor be told as a percentage."""
 _HOUR = 3600.0
 _HALF = 0.5 / _HOUR
 
@@ -74,11 +58,11 @@ class Estimator:
         self.count = Count()
         self._averaging = 60 * self.pack.options.averaging
         self._threshold = self.pack.options.current_threshold
-        self._tick_at = self._ticked = 0.0
-        self._anchors = Anchors()
+        self._tick_at = 0.0
+        self.anchors = Anchors()
         self._capacity = AVERAGE_CAPACITY
 
-    def add(self, reading: Reading) -> Event | None:  # noqa: C901 - all that is done at every reading, in one place
+    def add(self, reading: Reading) -> Event | None:  # noqa: C901, PLR0912 - all that is done at every reading, in one place
         """Take a reading; return what it was found to be. One without a time is left out."""
         time, count = reading.time, self.count
         last = count.time
@@ -90,20 +74,22 @@ class Estimator:
         current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
         if not 0 < seconds <= LONGEST_INTERVAL:
             return self._bridge(reading, seconds) if seconds else None
-        change, half = current - count.current, seconds * _HALF
-        flow = (current + count.current) * half
-        counted = remaining - count.remaining
-        # What the meter counted itself is finer, but for where it stands at its ends or was set: what flowed is what
-        # flows at one of both currents, at something between them, or nearly so.
-        margin = seconds * self._per_second + abs(change) * half
-        if (
-            -margin < counted - flow < margin
-            and (remaining < self._top or flow < 0)
-            and (remaining > 0 or flow > 0)
-        ):  # fmt: skip
-            flow = counted
+        before, half = count.current, seconds * _HALF
+        change, flow = current - before, (current + before) * half
         if -self._threshold < current < self._threshold:
             flow = 0.0
+        elif (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
+            pass  # the meter stands at its end
+        elif remaining != count.remaining:
+            # What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
+            # currents, at something between them, or nearly so.
+            counted = remaining - count.remaining - count.waiting
+            margin = seconds * self._per_second + abs(change) * half
+            if -margin < counted - flow < margin:
+                flow = counted
+            count.waiting = 0.0
+        else:
+            count.waiting += flow
         count.net += flow
         if flow > 0:
             count.charged += flow
@@ -111,18 +97,24 @@ class Estimator:
         count.lag += (current - count.lag) * seconds / (seconds + LAG_TIME)
         count.average += (current - count.average) * seconds / (seconds + self._averaging)
         count.time, count.remaining, count.current = time, remaining, current
-        if not change and -IDLE <= current <= IDLE:
-            count.idle += seconds
-        if change > self._tail or change < -self._tail or self.steps.is_open:
+        if not change:
+            if -IDLE <= current <= IDLE:
+                count.idle += seconds
+            is_step = self.steps.is_open
+        else:
+            is_step = not -self._tail <= change <= self._tail or self.steps.is_open
+        if is_step:
             is_plain = max(voltage, count.voltage) < self._high and self.look().state > LOWEST_FOR_STEPS
             self.steps.follow(change, voltage - count.voltage, reading, self._tail, is_plain=is_plain)
         count.voltage = voltage
         if not self._tick_at - TICK < time < self._tick_at:
             self._tick(time)
-        if self._low < voltage < self._high:
-            self._anchors.leave_high()
-            return None
-        return self._look(voltage, current, seconds, time, flow)
+        if not self._low < voltage < self._high:
+            return self._look(voltage, current, seconds, time, flow)
+        anchors = self.anchors
+        if anchors.full.highest and (anchor := anchors.leave_high(time)):
+            return self._take(anchor, time)
+        return None
 
     def hear(self, settings: Settings) -> None:
         """Take how the meter is set."""
@@ -135,6 +127,7 @@ class Estimator:
             self.pack.guess(reading.voltage, reading.current)
         count = self.count
         count.typed = reading.nominal_capacity
+        count.top = count.typed or LARGEST
         if self.belief is None:
             self.belief = self.pack.begin(reading)
         self._set_limits()
@@ -146,7 +139,6 @@ class Estimator:
         """Keep at hand what is compared at each reading."""
         capacity = self._capacity = self.belief.capacity if self.belief is not None else AVERAGE_CAPACITY
         self._high, self._low = self.pack.high, self.pack.low
-        self._top = self.count.typed or 1e9
         self._tail = QUIET * capacity
         self._per_second = 0.5 * capacity / _HOUR
 
@@ -159,7 +151,7 @@ class Estimator:
         if abs(counted) > min(hours * capacity + 0.01, 1.1 * capacity):
             belief.doubt()
         elif seconds > 0:
-            counted, missed = count.over_gap(reading.remaining_capacity, self._top, hours, self.look(), capacity)
+            counted, missed = count.over_gap(reading.remaining_capacity, hours, self.look(), capacity)
             count.net, count.charged, count.hours = counted, max(counted, 0.0), hours
             belief = self._settle()
             lost = self.pack.loss[0] * capacity * hours / 48  # of half a capacity a day
@@ -188,26 +180,28 @@ class Estimator:
             self.statistics.look(voltage, 0.0, pack.safe)
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
         if voltage >= self._high:
-            if voltage >= pack.held and (zero := self._anchors.zero.look(pack, at)):
+            anchors = self.anchors
+            if voltage >= pack.steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
                 self._settle().see_zero(*zero)
-            anchor = self._anchors.look_high(pack, at)
+            anchor = anchors.look_high(pack, at)
         else:
             measured = self.steps.resistance
             resistance = measured * capacity if measured is not None else pack.chemistry.resistance * pack.cells
-            anchor = self._anchors.look_low(pack, at, resistance)
+            anchor = self.anchors.look_low(pack, at, resistance, self.look)
         return None if anchor is None else self._take(anchor, time)
 
     def _take(self, anchor: Anchor, time: float) -> Event | None:
         """Take an anchor; a full is none where the count says so and the voltage alone does not prove it."""
         look = self.look()
+        if self.statistics.fulls and look.state - anchor.state > FAR > 3 * look.error and self.pack.be_lead():
+            self._mend()
+            return None
         if anchor.kind == "full":
             if self.pack.chemistry.full_error > PROVEN and self.statistics.fulls and look.state + 4 * look.error < 0.9:
                 return None
             self.statistics.add_full(time)
         elif anchor.kind == "empty":
             self.statistics.full_discharges += 1
-        elif anchor.is_again and look.error < anchor.error:
-            return None  # the curve is wrong as it was before, and the count is not
         belief = self._settle()
         belief.anchor(anchor.state, anchor.error)
         self._set_limits()
@@ -216,30 +210,27 @@ class Estimator:
         moved = abs(self.look().state - look.state)
         return "synchronised" if moved > SEEN else None
 
+    def _mend(self) -> None:
+        """Begin anew with what is guessed now: what was believed was of another battery."""
+        self._settle().set_loss(*self.pack.loss)
+        self._set_limits()
+
     def _tick(self, time: float) -> None:
         """Look at what is deepest and highest, and where the meter stops counting up."""
+        hours = min(abs(time + TICK - self._tick_at), LONGEST_INTERVAL) / _HOUR
         self._tick_at = time + TICK
         count = self.count
-        remaining = count.remaining
-        if remaining > self._top:
-            self._top = max(count.typed or 0.0, remaining + STILL)
-        elif remaining == self._ticked and count.average * TICK / _HOUR > STILL:
-            self._top = remaining
-        self._ticked = remaining
+        count.find_top(hours)
         if self.pack.is_unsure and count.average < -IDLE:
             self.pack.guess(count.voltage, count.average)
             self._set_limits()
-        elif self.pack.is_lithium_after_all(count.voltage, count.lag / self._capacity):
-            belief = self._settle()
-            self.pack.correct(count.voltage)
-            belief.set_loss(*self.pack.loss)
-            self._set_limits()
-        look = self.look()
-        chemistry = self.pack.chemistry
-        tells = chemistry.held is not None and count.voltage >= self._high
-        teaches = chemistry.held is not None and look.error < UNKNOWN  # lead takes gas for charge
-        unknown = 2 * look.error if teaches else 0.0
-        if look.state > 1 + max(chemistry.overcharge, unknown) and not tells:
+        if self.pack.review(count.voltage, count.lag / self._capacity, hours):
+            self._mend()
+        look, chemistry = self.look(), self.pack.chemistry
+        most = 1 + chemistry.overcharge
+        if chemistry.held is not None:  # lead takes gas for charge
+            most = LARGEST if count.voltage >= self._high else max(most, 1 + 2 * look.error * (look.error < UNKNOWN))
+        if look.state > most:
             self._settle().fill()
         self.statistics.look(count.voltage, look.deficit, self.pack.safe)
 
@@ -260,47 +251,13 @@ class Estimator:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        return {
-            "version": _VERSION,
-            "chemistry": self.pack.chemistry.name,
-            "unsure": self.pack.is_unsure,
-            "cells": self.pack.cells,
-            "belief": None if self.belief is None else self.belief.snapshot(),
-            "steps": [list(step) for step in self.steps.steps],
-            "statistics": asdict(self.statistics),
-            "anchors": asdict(self._anchors),
-            "last": {f"_{name}": value for name, value in asdict(self.count).items()},
-        }
+        return snapshot_of(self)
 
     @classmethod
     def restore(cls, snapshot: Any, options: BatteryOptions | None = None) -> Estimator:  # noqa: ANN401 - from a file
         """Return the estimator of a snapshot; raises DatabaseError when it is not one of this version."""
-        if fits(snapshot, {"version": int}) and snapshot["version"] > _VERSION:
-            raise DatabaseError("what was learnt of the battery was written by a newer version, so it is learnt anew.")
         estimator = cls(options)
-        if not (fits(snapshot, _SHAPE | {"version": _VERSION}) and estimator._load(snapshot)):
-            raise DatabaseError("what was learnt of the battery cannot be read, so it is learnt anew.")
+        load(estimator, snapshot)
+        if estimator.belief is not None:
+            estimator._set_limits()
         return estimator
-
-    def _load(self, snapshot: dict[str, Any]) -> bool:
-        """Take everything of a snapshot that has its shape; return whether a battery can be like that."""
-        belief, steps, cells = snapshot["belief"], snapshot["steps"], snapshot["cells"]
-        known = belief is not None
-        if not known <= cells <= MOST_CELLS or not all(
-            fits(step, STEP_SHAPE) and step[0] > 0 < step[1] for step in steps
-        ):
-            return False
-        self.pack.restore(snapshot["chemistry"], cells, is_unsure=snapshot["unsure"])
-        self.steps = LoadSteps(steps)
-        self.statistics = made_of(Statistics, snapshot["statistics"])
-        self._anchors = made_of(Anchors, snapshot["anchors"])
-        count = self.count = made_of(Count, {name[1:]: value for name, value in snapshot["last"].items()})
-        if not self.statistics.is_possible or known == (count.time is None):
-            return False
-        if not known:
-            return True
-        self.belief = Belief.restore(belief, self.pack.loss[1])
-        if not count.is_possible or not self.belief.is_possible:
-            return False
-        self._set_limits()
-        return abs(self.look().deficit) <= FURTHEST * self._capacity

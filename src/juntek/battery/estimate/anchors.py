@@ -7,21 +7,18 @@ with what a small load takes off the voltage given back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import hypot
+from math import hypot, sqrt
 from typing import Literal, NamedTuple
 
+from juntek.battery.estimate.belief import Look
 from juntek.battery.estimate.chemistry import Chemistry, read_curve
-from juntek.battery.estimate.pack import Limits, Pack
+from juntek.battery.estimate.pack import Limits, Moment, Pack
+from juntek.battery.estimate.zero import ZeroDetection
 
 LOOK_AGAIN = 600.0
 """s between two looks at a low voltage."""
-
-LOW_AGAIN = 12 * 3600.0
-"""s after which the count may have drifted away from a low point that was told, so that it is told again."""
-
-SHARED = 1.5
-"""Times as unsure is it then: the curve is wrong as it was before."""
 
 HOLD_AGAIN = 6 * 3600.0
 """s between two looks at a voltage that is held at the top."""
@@ -29,62 +26,55 @@ HOLD_AGAIN = 6 * 3600.0
 HOLD_TIME = 1800.0
 """s for which a voltage has to be held."""
 
-RESOLUTION, STEADY = 0.0101, 0.11
-"""V and A by which what is held may move: a step of what a meter shows."""
-
-ZERO_TIME = 300.0
-"""s after which what is held is first looked at; what flows into a full battery has faded away by then."""
-
-ZERO_ERROR = 0.012
-"""A that flow all the same: into the electronics of the battery, or through its cells."""
-
-STEP_ERROR = 0.035
-"""A by which a current is off that is shown in steps of 0.1 A, and stays on one."""
-
-EXACT = 0.003
-"""A, and tenths of it, that are no difference."""
-
 HELD_CURRENT = 0.015
 """Part of the capacity an hour below which a high voltage is held, and not pushed up."""
 
 LARGEST_LOAD, LARGEST_LAG = 0.12, 0.03
 """Part of the capacity an hour, and part of the capacity, up to which a voltage under load is honest."""
 
-EMPTY = 0.035
+EMPTY = 0.06
 """State of charge at and below which a battery is empty."""
 
 BETTER = 0.8
-"""Part of its error to which a low point has to get better to be told again."""
+"""Part of its error to which what was told has to get better to be told again."""
 
+HONEST = 0.7
+"""Part of the voltage of an empty cell below which a wire has come off."""
 
-Kind = Literal["full", "empty", "synchronised", "held"]
-"""What is held, up or down, is told only where it was not known."""
+CONTRADICTED = 3.0
+"""Times its error by which a low point is away from what is believed, so that it is news although told before."""
+
+PUSHED_TIME = 30.0
+"""s at the charged voltage after which a charge that goes on is nearly over."""
+
+PUSHED = 0.15
+"""h: part of the capacity by which a full at its voltage may be missed, for each part an hour that still flows in."""
 
 
 class Anchor(NamedTuple):
-    """A state of charge (0 to 1) that the voltage tells, and its error."""
+    """A state of charge (0 to 1) that the voltage tells, and its error; what is neither full nor empty is held."""
 
-    kind: Kind
+    kind: Literal["full", "empty", "held"]
     state: float
     error: float
-    is_again: bool = False
-    """Whether the same was told before, so that it says something only where the count is less sure."""
 
 
-class Moment(NamedTuple):
-    """A reading; rates are parts of the capacity (Ah) an hour."""
+@dataclass(slots=True)
+class Told:
+    """How sure the voltage has told the charge: the curve is wrong as it was before, so only what is new counts."""
 
-    voltage: float
-    current: float
-    capacity: float
-    rate: float
-    lag: float
-    """Rate, smoothed as the inside of the electrodes follows."""
-    time: float
-    seconds: float
-    """Since the last reading."""
-    flow: float
-    """Ah that were counted since."""
+    error: float = 0.0
+    at: float = 0.0
+
+    def new(self, error: float, time: float, *, anyhow: bool = False) -> float | None:
+        """Return the error of what is new, None where that is too little; `anyhow` it is at least half as sure."""
+        told = self.error
+        if told and error > BETTER * told and not anyhow:
+            return None
+        self.at, self.error = time, min(error, told or error)
+        gain = 1 / error**2 - (1 / told**2 if told else 0.0)
+        least = 0.25 / error**2 if anyhow else 1.0
+        return 1 / sqrt(max(gain, least))
 
 
 @dataclass(slots=True)
@@ -95,11 +85,33 @@ class FullDetection:
     largest: float = 0.0
     seconds: float = 0.0
     found: bool = False
+    above: float = 0.0
+    """s at the charged voltage at any current that flows in."""
+    state: float = 0.0
+    error: float = 0.0
+    """Of the charge until now, 0 where that is not known."""
+    told: Told = field(default_factory=Told)
 
     def leave(self) -> None:
         """The voltage is not high any more."""
-        self.highest = self.largest = self.seconds = 0.0
+        self.highest = self.largest = self.seconds = self.above = self.error = 0.0
         self.found = False
+
+    def go_on(self, chemistry: Chemistry, state: float, at: Moment) -> None:
+        """Remember how nearly full a charge is that goes on."""
+        self.above += at.seconds
+        if self.above >= PUSHED_TIME:
+            self.state, self.error = state, hypot(chemistry.full_error, PUSHED * at.rate)
+
+    def end(self, time: float) -> Anchor | None:
+        """Return how nearly full a battery is whose charge has ended before its tail, where that is news."""
+        error, self.above, self.error = self.error, 0.0, 0.0
+        if not error:
+            return None
+        if not 0 <= time - self.told.at < HOLD_AGAIN:
+            self.told = Told()
+        new = self.told.new(error, time)
+        return None if new is None else Anchor("held", self.state, new)
 
     def look(self, chemistry: Chemistry, limits: Limits, at: Moment) -> bool:
         """Return whether a full was found now."""
@@ -120,74 +132,18 @@ class FullDetection:
 
 
 @dataclass(slots=True)
-class ZeroDetection:
-    """Finds what the meter shows while nothing flows: a charger holds a voltage where the curve is steep.
-
-    What flows then fades away; if it did not, the voltage would move. A span is looked at when it is twice as long as
-    at the last look: its second half is the zero, and how far that is from its first half is an error.
-    """
-
-    voltage: float = 0.0
-    current: float = 0.0
-    since: float = 0.0
-    until: float = 0.0
-    counted: float = 0.0
-    shown: float = 0.0
-    first: float | None = None
-    """Ah that were counted in the first half."""
-    is_rounded: bool = True
-
-    def _begin(self, at: Moment) -> None:
-        self.voltage, self.current, self.since, self.until = at.voltage, at.current, at.time, at.time + ZERO_TIME
-        self.counted = self.shown = 0.0
-        self.first, self.is_rounded = None, _is_rounded(at.current)
-
-    def look(self, pack: Pack, at: Moment) -> tuple[float, float] | None:
-        """Return the zero and its error (A) where it is seen now."""
-        voltage, current, time = at.voltage, at.current, at.time
-        if abs(voltage - self.voltage) > RESOLUTION or abs(current - self.current) > STEADY:
-            self._begin(at)
-            return None
-        self.counted += at.flow
-        self.shown += current * at.seconds / 3600
-        if current != self.current:
-            self.is_rounded &= _is_rounded(current)
-        if time < self.until:
-            return None
-        half, first, seconds = (time - self.since) / 7200, self.first, time - self.since
-        self.first, self.until = self.counted, time + seconds
-        if first is None:
-            return None
-        zero = (self.counted - first) / half
-        is_stepped = self.is_rounded and abs(self.counted - self.shown) <= EXACT * 2 * half
-        error = hypot(ZERO_ERROR, zero - first / half, STEP_ERROR if is_stepped else 0.0)
-        if voltage < pack.limits.charged:
-            ends = [(voltage + way * RESOLUTION) / pack.cells for way in (-1, 1)]
-            low, high = (read_curve(pack.chemistry.high, end)[0] for end in ends)
-            error = hypot(error, (high - low) / 2 * at.capacity / half)
-        return zero, error
-
-
-def _is_rounded(current: float) -> bool:
-    return abs(current * 10 - round(current * 10)) < EXACT
-
-
-@dataclass(slots=True)
 class LowDetection:
     """Finds low points, and tells one again only as far as it has become surer."""
 
-    error: float = 0.0
-    told_at: float = 0.0
+    told: Told = field(default_factory=Told)
     was_empty: bool = False
-    is_again: bool = False
 
     def leave(self) -> None:
         """The voltage is not low any more."""
-        self.error = self.told_at = 0.0
-        self.was_empty = self.is_again = False
+        self.told, self.was_empty = Told(), False
 
-    def look(self, chemistry: Chemistry, voltage: float, at: Moment) -> Anchor | None:
-        """Return an anchor for a cell's voltage with the load given back."""
+    def look(self, chemistry: Chemistry, voltage: float, at: Moment, believed: float) -> Anchor | None:
+        """Return an anchor for a cell's voltage with the load given back; what contradicts what is believed is news."""
         rate, lag = at.rate, at.lag
         ahead = -lag * chemistry.lag
         if abs(rate) > LARGEST_LOAD or abs(ahead) > LARGEST_LAG or rate > 0.01:
@@ -195,23 +151,12 @@ class LowDetection:
         state, error = read_curve(chemistry.low, voltage)
         error = (error * error + (0.5 * ahead) ** 2 + (0.03 * rate) ** 2) ** 0.5
         state = max(state + ahead, -0.02)
-        told = self.error
-        if told and at.time - self.told_at > LOW_AGAIN:
-            told, error, self.is_again = 0.0, SHARED * error, True
         is_empty = state <= EMPTY and not self.was_empty
-        if told and error > BETTER * told and not is_empty:
+        new = self.told.new(error, at.time, anyhow=is_empty or abs(state - believed) > CONTRADICTED * error)
+        if new is None:
             return None
         self.was_empty |= is_empty
-        kind: Kind = "empty" if is_empty else "held" if self.is_again else "synchronised"
-        self.told_at = at.time
-        if told:
-            # The part that is new: the curve is wrong in the same way both times.
-            gain = 1 / error**2 - 1 / told**2
-            self.error = min(error, told)
-            error = gain**-0.5 if gain > 1.0 else 1.0
-        else:
-            self.error = error
-        return Anchor(kind, max(state, 0.0), error, self.is_again and not is_empty)
+        return Anchor("empty" if is_empty else "held", max(state, 0.0), new)
 
 
 @dataclass(slots=True)
@@ -225,19 +170,25 @@ class Anchors:
     """s for which a high voltage was held."""
     look_at: float = 0.0
 
-    def leave_high(self) -> None:
-        """The voltage is not high any more."""
-        if self.full.highest:
-            self.full.leave()
+    def leave_high(self, time: float) -> Anchor | None:
+        """The voltage is not high any more; return what that tells."""
+        anchor = self.full.end(time)
+        self.full.leave()
+        return anchor
 
     def look_high(self, pack: Pack, at: Moment) -> Anchor | None:
         """Return what a high voltage tells, None where it tells nothing now."""
-        chemistry, limits = pack.chemistry, pack.limits
-        if self.low.told_at:
+        chemistry, limits, full = pack.chemistry, pack.limits, self.full
+        if self.low.told.error:
             self.low.leave()
-        if at.voltage >= limits.charged and self.full.look(chemistry, limits, at):
-            self.look_at = at.time + HOLD_AGAIN / 6
-            return Anchor("full", 1.0 - max(at.rate, 0.0) * chemistry.tail_time, chemistry.full_error)
+        if at.voltage >= limits.charged:
+            if full.look(chemistry, limits, at):
+                self.look_at, full.error = at.time + HOLD_AGAIN / 6, 0.0
+                return Anchor("full", self._top(pack, at), chemistry.full_error)
+            if not full.found and at.rate > 0 and chemistry.held is not None:  # of lead nobody knows
+                full.go_on(chemistry, self._top(pack, at), at)
+        if full.error and (at.rate <= 0 or at.voltage < limits.charged) and (anchor := full.end(at.time)):
+            return anchor
         if at.voltage < pack.held:
             return None
         if abs(at.rate) >= HELD_CURRENT or abs(at.lag) >= HELD_CURRENT:
@@ -248,12 +199,23 @@ class Anchors:
             return None
         return Anchor("held", *read_curve(chemistry.high, at.voltage / pack.cells))
 
-    def look_low(self, pack: Pack, at: Moment, resistance: float) -> Anchor | None:
+    @staticmethod
+    def _top(pack: Pack, at: Moment) -> float:
+        """Return the state of charge at a charger's voltage; where the owner says which is full, it is."""
+        high = pack.chemistry.high
+        told = not high or pack.options.charged_voltage is not None
+        state = 1.0 if told else read_curve(high, at.voltage / pack.cells)[0]
+        return state - max(at.rate, 0.0) * pack.chemistry.tail_time
+
+    def look_low(self, pack: Pack, at: Moment, resistance: float, look: Callable[[], Look]) -> Anchor | None:
         """Return what a low voltage tells, None where it tells nothing now; `resistance` is in V at a rate of 1."""
         if self._is_too_early(at.time, LOOK_AGAIN):
             return None
         cell, chemistry = (at.voltage - at.rate * resistance) / pack.cells, pack.chemistry
-        return self.low.look(chemistry, cell, at) if cell <= chemistry.low[-1][0] else None
+        low = chemistry.low
+        if not HONEST * low[0][0] < cell <= low[-1][0]:
+            return None
+        return self.low.look(chemistry, cell, at, look().state)
 
     def _is_too_early(self, time: float, again: float) -> bool:
         if self.look_at - HOLD_AGAIN < time < self.look_at:

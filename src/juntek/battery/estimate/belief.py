@@ -8,6 +8,7 @@ what low points say.
 from __future__ import annotations
 
 from math import sqrt
+from operator import mul
 from typing import NamedTuple
 
 OFFSET, OFFSET_ERROR = 0.03, 0.065
@@ -25,8 +26,9 @@ OFFSET_DRIFT = 0.004
 CAPACITY_DRIFT = 0.002
 """Part by which a capacity changes in a week."""
 
-LEAST_CAPACITY_ERROR = 0.005
-"""Part below which the error of a capacity does not fall: the anchors share the error of their curve."""
+LEAST_CAPACITY_ERROR = 0.01
+"""Part below which the error of a capacity does not fall: the anchors share the error of their curve, and each maker
+says for himself which voltage is empty."""
 
 IDLE_ERROR = 0.035
 """A by which a small current is off that does not change: it is shown, and by some meters counted, in steps."""
@@ -141,8 +143,8 @@ class Belief:
 
     def _learn(self, to: tuple[float, ...], surprise: float, variance: float) -> bool:
         """Take a measured sum of the values; return False, and change nothing, where it cannot be."""
-        ties = [sum(map(float.__mul__, row, to)) for row in self.errors]
-        total = sum(map(float.__mul__, ties, to)) + variance
+        ties = [sum(map(mul, row, to)) for row in self.errors]
+        total = sum(map(mul, ties, to)) + variance
         if surprise * surprise > OUTLIER * total:
             return False
         for row, tie in enumerate(ties):

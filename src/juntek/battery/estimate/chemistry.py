@@ -49,6 +49,8 @@ class Chemistry:
     """min."""
     overcharge: float = 0.03
     """Part of the capacity by which the count may seem to be above full: more is no charge, but gas or a wrong zero."""
+    above: float = 2.17
+    """V that a cell does not hold while a part of its charge is taken from it: the guess was wrong."""
     safe: tuple[float, float] = (1.8, 2.6)
     """V at and beyond which it is alarming: hardly anything is left, or the charger goes on too far."""
 
@@ -67,13 +69,17 @@ CHEMISTRIES: dict[str, Chemistry] = {
     row.name: row
     for row in (
         Chemistry(
-            "lifepo4", "LiFePO4", 3.25, 3.45, 4.0, 0.03, 100.0, 0.3, 1.0, 0.003, 3.355,
+            "lifepo4", "LiFePO4", 3.25, 3.45, 4.0, 0.03, 100.0, 0.3, 1.0, 0.003, 3.34,
             (
-                (2.80, -0.005, 0.009), (2.85, 0.001, 0.009), (2.97, 0.039, 0.009), (3.05, 0.070, 0.011),
-                (3.10, 0.092, 0.014), (3.165, 0.143, 0.024), (3.185, 0.20, 0.033), (3.205, 0.257, 0.05),
+                (2.27, 0.004, 0.008), (2.46, 0.014, 0.008), (2.60, 0.024, 0.009), (2.71, 0.034, 0.009),
+                (2.785, 0.044, 0.009), (2.85, 0.056, 0.009), (2.97, 0.092, 0.009), (3.05, 0.121, 0.011),
+                (3.10, 0.142, 0.014), (3.165, 0.190, 0.024), (3.185, 0.244, 0.033), (3.205, 0.298, 0.05),
             ),
-            ((3.345, 0.982, 0.008), (3.38, 0.989, 0.006), (3.425, 0.995, 0.005), (3.5, 1.0, 0.004)),
-            0.09, safe=(2.7, 3.7),
+            (
+                (3.335, 0.975, 0.02), (3.345, 0.982, 0.008), (3.38, 0.989, 0.006), (3.425, 0.9945, 0.005),
+                (3.45, 0.996, 0.004), (3.5, 0.998, 0.004), (3.6, 1.0, 0.004),
+            ),
+            0.09, above=3.36, safe=(2.7, 3.7),
         ),
         replace(
             _LEAD, name="flooded", label="Lead-acid, flooded", tail_current=4.0, charge_efficiency=90.0,
@@ -86,25 +92,25 @@ CHEMISTRIES: dict[str, Chemistry] = {
         Chemistry(
             "nmc", "NMC", 3.65, 4.15, 4.0, 0.01, 99.5, 0.3, 1.0, 0.01, 4.1,
             ((3.0, 0.0, 0.02), (3.3, 0.04, 0.02), (3.45, 0.10, 0.03), (3.55, 0.20, 0.04)),
-            ((4.1, 0.94, 0.02), (4.15, 0.97, 0.015), (4.2, 1.0, 0.01)), 0.1, safe=(2.9, 4.25),
+            ((4.1, 0.94, 0.02), (4.15, 0.97, 0.015), (4.2, 1.0, 0.01)), 0.1, above=4.22, safe=(2.9, 4.25),
         ),
         Chemistry(
             "lto", "LTO", 2.3, 2.65, 4.0, 0.02, 99.5, 0.3, 1.0, 0.01, 2.6,
             ((1.8, 0.0, 0.02), (2.0, 0.03, 0.02), (2.1, 0.09, 0.03)),
-            ((2.6, 0.97, 0.02), (2.7, 1.0, 0.01)), 0.05, safe=(1.7, 2.85),
+            ((2.6, 0.97, 0.02), (2.7, 1.0, 0.01)), 0.05, above=2.75, safe=(1.7, 2.85),
         ),
     )
 }  # fmt: skip
 """By name."""
 
-_USUAL = {"lifepo4": (4, 8, 16, 24), "nmc": (3, 7, 13, 14, 20), "lto": (5, 6, 12, 24)}
+_USUAL = {"lifepo4": (4, 8, 12, 15, 16, 20, 24), "nmc": (3, 7, 13, 14, 20), "lto": (5, 6, 12, 24)}
 _LEAD_BLOCKS = (6, 12, 24, 18, 3)
 
 
 def guess_cells(chemistry: Chemistry, voltage: float) -> int:
     """Return the cells in series that are usual and fit a voltage best."""
     usual = _USUAL.get(chemistry.name, _LEAD_BLOCKS)
-    return min(usual, key=lambda cells: abs(voltage / cells / chemistry.nominal - 1.02))
+    return min(usual, key=lambda cells: abs(voltage / cells - chemistry.nominal))
 
 
 def guess_chemistry(voltage: float) -> Chemistry:

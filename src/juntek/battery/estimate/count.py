@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, isnan
 
 from juntek.battery.estimate.belief import Look
 
@@ -30,6 +30,9 @@ class Count:
     voltage: float = 0.0
     current: float = 0.0
     remaining: float = 0.0
+    """Ah; nan where the meter does not tell what is left."""
+    waiting: float = 0.0
+    """Ah that flowed since the meter's own count last moved, which some tell in large steps."""
     net: float = 0.0
     charged: float = 0.0
     """Ah that were counted, and Ah of them that flowed in."""
@@ -43,13 +46,29 @@ class Count:
     time: float | None = None
     typed: float | None = None
     """Ah that the meter is set to."""
+    top: float = LARGEST
+    """Ah at which the meter stops to count up."""
+    ticked: float = 0.0
+    """Ah that were left at the last look at that."""
 
-    def over_gap(self, now: float, top: float, hours: float, look: Look, capacity: float) -> tuple[float, float]:
+    def find_top(self, hours: float) -> None:
+        """Look whether the meter stands while something flows in, or goes on beyond what it is set to."""
+        if self.remaining > self.top:
+            self.top = max(self.typed or 0.0, self.remaining + STILL)
+        elif self.remaining == self.ticked and self.average * hours > STILL:
+            self.top = self.remaining
+        self.ticked = self.remaining
+
+    def over_gap(self, now: float, hours: float, look: Look, capacity: float) -> tuple[float, float]:
         """Return the Ah that flowed in a gap, after which the meter says so many, and their standard deviation.
 
-        A meter that stands at its end, 0 or `top`, counts no further, but the battery goes on to its own.
+        Where it does not say so, anything may have flowed. A meter that stands at its end, 0 or the top, counts no
+        further, but the battery goes on to its own.
         """
-        before, highest = self.remaining, max(top, now)
+        before, top = self.remaining, self.top
+        highest = max(top, now)
+        if isnan(now - before):
+            return 0.0, capacity * min(hours / AROUND, 1.0)
         above, below = look.deficit - highest + before, capacity - look.deficit - before
         unseen = max(above, 0.0) / 2 if max(before, now) >= top else 0.0
         unsure, reach = look.error * capacity, hours * capacity / AROUND
@@ -62,10 +81,14 @@ class Count:
     @property
     def is_possible(self) -> bool:
         """Whether there can be such a count: what is saved may have been changed by hand."""
-        sizes = (self.voltage, self.current, self.remaining, self.net, self.hours, self.idle, self.lag, self.average)
+        sizes = (
+            self.voltage, self.current, self.remaining, self.waiting, self.net, self.hours, self.idle, self.lag,
+            self.average, self.ticked,
+        )  # fmt: skip
         return (
             max(map(abs, sizes)) < LARGEST
             and 0 <= self.charged < LARGEST
             and self.hours >= 0
             and 0 < (self.typed or 1) < LARGEST
+            and 0 < self.top <= LARGEST
         )

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
-from typing import Annotated, Literal
+from math import inf, isnan
+from typing import Annotated, Literal, NamedTuple
 
 from juntek.battery.estimate.belief import CAPACITY_ERROR, Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName, guess_cells, guess_chemistry, read_curve
@@ -27,8 +27,8 @@ TYPED_ERROR, UNKNOWN_ERROR = 0.005, 0.4
 IDLE = 0.2
 """A up to which a current is small."""
 
-ABOVE_LEAD, DISCHARGED = 2.17, 0.01
-"""V of a cell that lead does not hold while a hundredth of its capacity an hour is taken from it."""
+DRAWN = 0.03
+"""Part of the capacity that was taken without a pause when a voltage gives a wrong guess away."""
 
 LEAST_TOLD, MOST_TOLD = 0.985, 1.06
 """Parts of the usual charged voltage between which that of a meter's own settings is taken."""
@@ -41,6 +41,12 @@ OTHER_STATE = 0.15
 
 SMALL = 0.05
 """Part of the capacity an hour that is hardly a current."""
+
+STEEP = 0.015
+"""V of a cell above where it is held full from which on no current flows unseen: it would move the voltage."""
+
+HALF_STEP = 0.005
+"""V by which what a meter shows is rounded."""
 
 KNEE = 0.02
 """V of a cell above its steep end at which a low voltage is looked at: a load takes it off."""
@@ -96,10 +102,29 @@ class Limits:
     """s."""
 
 
+class Moment(NamedTuple):
+    """A reading; rates are parts of the capacity (Ah) an hour."""
+
+    voltage: float
+    current: float
+    capacity: float
+    rate: float
+    lag: float
+    """Rate, smoothed as the inside of the electrodes follows."""
+    time: float
+    seconds: float
+    """Since the last reading."""
+    flow: float
+    """Ah that were counted since."""
+
+
 class Pack:
     """Cells in series of one chemistry; voltages are those of all of them."""
 
-    __slots__ = ("_told", "cells", "chemistry", "held", "high", "is_unsure", "limits", "low", "options", "safe")
+    __slots__ = (
+        "_drawn", "_told", "cells", "chemistry", "held", "high", "is_counted", "is_unsure", "limits", "low",
+        "options", "safe", "steep",
+    )  # fmt: skip
 
     def __init__(self, options: BatteryOptions) -> None:
         self.options = options
@@ -107,6 +132,9 @@ class Pack:
         self.cells = options.cells or 0
         self.is_unsure = options.chemistry is None
         """Whether the chemistry was guessed while the battery was charged, which tells little."""
+        self.is_counted = options.cells is not None
+        """Whether the cells were told, or guessed from a voltage that tells them."""
+        self._drawn = 0.0
         self._told: Settings | None = None
         self.set_limits()
 
@@ -114,6 +142,12 @@ class Pack:
     def is_guessed(self) -> bool:
         """Whether nobody has said the chemistry."""
         return self.options.chemistry is None
+
+    @property
+    def label(self) -> str:
+        """What the battery is, and whether that was guessed."""
+        guessed = ", guessed from the voltage" if self.is_guessed or self.options.cells is None else ""
+        return f"{self.chemistry.label}, {self.cells} cells{guessed}"
 
     @property
     def loss(self) -> tuple[float, float]:
@@ -131,26 +165,37 @@ class Pack:
         self.cells = self.options.cells or guess_cells(self.chemistry, voltage)
         self.set_limits()
 
-    def is_lithium_after_all(self, voltage: float, rate: float) -> bool:
-        """Whether lead was guessed, and a voltage (V) is too high for what flows out (part of the capacity an hour).
+    def review(self, voltage: float, rate: float, hours: float) -> bool:
+        """Look at a guess again, at a rate (parts of the capacity an hour); return whether it was wrong.
 
-        LiFePO4 that is nearly empty looks like lead; lead that comes from a charger is below this in minutes.
+        LiFePO4 that is nearly empty looks like lead, and as fewer cells; a charger makes them look like more.
         """
-        if not self.is_guessed or self.chemistry.held is not None or rate > -DISCHARGED:
+        self._drawn = self._drawn - rate * hours if rate < 0 else 0.0
+        cells, chemistry = self.cells, self.chemistry
+        if self._drawn > DRAWN and (not self.is_counted or voltage > chemistry.above * cells):
+            if self.is_guessed and voltage > chemistry.above * cells:
+                self.chemistry = CHEMISTRIES["lifepo4"]
+            self.cells, self.is_counted = self.options.cells or guess_cells(self.chemistry, voltage), True
+        if (self.cells, self.chemistry) == (cells, chemistry):
             return False
-        return voltage / self.cells > ABOVE_LEAD
-
-    def correct(self, voltage: float) -> None:
-        """Take LiFePO4 for the chemistry."""
-        self.chemistry = CHEMISTRIES["lifepo4"]
-        self.cells = self.options.cells or guess_cells(self.chemistry, voltage)
         self.set_limits()
+        return True
 
-    def restore(self, chemistry: str, cells: int, *, is_unsure: bool) -> None:
+    def be_lead(self) -> bool:
+        """Give up a guess of lithium, whose voltage would be higher; return False where it was none."""
+        if not self.is_guessed or self.chemistry.held is None or self.options.cells is not None:
+            return False
+        volts = self.cells * self.chemistry.nominal
+        self.chemistry = CHEMISTRIES["agm"]
+        self.cells = guess_cells(self.chemistry, volts)
+        self.set_limits()
+        return True
+
+    def restore(self, chemistry: str, cells: int, *, is_unsure: bool, is_counted: bool) -> None:
         """Take a guess up again; where the owner names another chemistry or number of cells, that holds."""
         if self.is_guessed:
             self.chemistry, self.is_unsure = CHEMISTRIES[chemistry], is_unsure
-        self.cells = self.cells or cells
+        self.cells, self.is_counted = self.cells or cells, self.is_counted or is_counted
         self.set_limits()
 
     def hear(self, settings: Settings) -> None:
@@ -169,6 +214,8 @@ class Pack:
             told = None
         charged = options.charged_voltage or (told and told.full_voltage) or usual
         self.held = inf if chemistry.held is None else chemistry.held * self.cells
+        self.steep = self.held + STEEP * self.cells
+        charged -= HALF_STEP
         self.high = min(self.held, charged)
         self.safe = chemistry.safe[0] * self.cells, chemistry.safe[1] * self.cells
         self.low = (chemistry.low[-1][0] + KNEE) * self.cells
@@ -193,8 +240,9 @@ class Pack:
 
     def begin(self, reading: Reading) -> Belief:
         """Return what is believed at a first reading: what the meter says, and that it may be very wrong."""
-        own, typed = self.options.usable_capacity, reading.nominal_capacity
-        capacity = own or typed or max(reading.remaining_capacity, AVERAGE_CAPACITY)
+        own, typed, left = self.options.usable_capacity, reading.nominal_capacity, reading.remaining_capacity
+        capacity = own or typed or max(AVERAGE_CAPACITY, left)
+        left = capacity / 2 if isnan(left) else left
         error = TYPED_ERROR if own else CAPACITY_ERROR if typed else UNKNOWN_ERROR
-        state = min(max(reading.remaining_capacity / (typed or capacity), 0.0), 1.0)
+        state = min(max(left / (typed or capacity), 0.0), 1.0)
         return Belief(state, capacity, error, *self.loss)

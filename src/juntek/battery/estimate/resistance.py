@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from statistics import fmean, median_high
 from types import NoneType
 from typing import Any
 
@@ -37,21 +38,22 @@ STEP_SHAPE = [float, float, (float, NoneType)]
 class LoadSteps:
     """The latest load steps of a battery, as (resistance in Ω, weight, temperature)."""
 
-    __slots__ = ("_is_quiet", "_median", "_step", "is_open", "steps")
+    __slots__ = ("_is_quiet", "_step", "is_open", "resistance", "steps")
 
     def __init__(self, steps: Iterable[Any] = ()) -> None:
         self.steps: deque[tuple[float, float, float | None]] = deque(map(tuple, steps), maxlen=STEPS)
-        self._median: float | None = None
-        self._is_quiet = False
-        self._step: tuple[float, float, float] | None = None
-        """Change of current and voltage that wait for the current to stay where it is, and the voltage."""
-        self.is_open = True
-        """Whether the next reading matters, even if its current is as before."""
+        self.resistance: float | None = None
+        """Ω, None while too few steps were seen."""
+        self.leave()
         self._find()
 
     def leave(self) -> None:
         """Forget what came before: there is a gap."""
-        self._step, self._is_quiet, self.is_open = None, False, True
+        self._is_quiet = False
+        self._step: tuple[float, float, float] | None = None
+        """Change of current and voltage, and voltage, that wait for the current to stay where it is."""
+        self.is_open = True
+        """Whether the next reading matters, even if its current is as before."""
 
     def follow(self, current: float, voltage: float, reading: Reading, quiet: float, *, is_plain: bool) -> None:
         """Take what current (A) and voltage (V) changed by; a change up to `quiet` (A) is none.
@@ -62,43 +64,32 @@ class LoadSteps:
         was_quiet, self._is_quiet = self._is_quiet, abs(current) <= quiet
         self.is_open = not self._is_quiet
         if self._is_quiet and step is not None:
-            self.add(*step, reading.temperature)
+            amperes, volts, level = step
+            if amperes * volts > 0 and LEAST_GIVING <= abs(volts) <= HIGHEST_PART * level + 0.1:
+                self.steps.append((volts / amperes, abs(amperes), reading.temperature))
+                self._find()
         elif was_quiet and is_plain and abs(current) > LEAST_STEP * quiet:
             self._step = (current, voltage, reading.voltage)
 
-    def add(self, current: float, voltage: float, level: float, temperature: float | None) -> None:
-        """Take a step of the current (A) that moved the voltage (V), which was at a level (V)."""
-        if current * voltage <= 0 or not LEAST_GIVING <= abs(voltage) <= HIGHEST_PART * level + 0.1:
-            return
-        self.steps.append((voltage / current, abs(current), temperature))
-        self._find()
-
     def _find(self) -> None:
+        """Find the median, where a step counts by its size."""
         if len(self.steps) < ENOUGH:
             return
-        ordered = sorted(self.steps, key=lambda step: step[0])
-        half = sum(step[1] for step in ordered) / 2
-        for resistance, weight, _ in ordered:
+        half = sum(step[1] for step in self.steps) / 2
+        for resistance, weight, _ in sorted(self.steps, key=lambda step: step[0]):
             half -= weight
             if half <= 0:
-                self._median = resistance
+                self.resistance = resistance
                 return
-
-    @property
-    def resistance(self) -> float | None:
-        """Ω, None while too few steps were seen."""
-        return self._median
 
     @property
     def error(self) -> float | None:
         """Ω, half of the middle half of the steps."""
-        if self._median is None:
-            return None
-        gaps = sorted(abs(step[0] - self._median) for step in self.steps)
-        return gaps[len(gaps) // 2]
+        middle = self.resistance
+        return None if middle is None else median_high(abs(step[0] - middle) for step in self.steps)
 
     @property
     def temperature(self) -> float | None:
         """°C at which it was measured, on average."""
         known = [step[2] for step in self.steps if step[2] is not None]
-        return sum(known) / len(known) if known else None
+        return fmean(known) if known else None

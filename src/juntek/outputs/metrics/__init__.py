@@ -67,5 +67,6 @@ OUTPUT = Output(
     requires=("prometheus_client", "uvicorn"),
     extra="metrics",
     ready="ready",
+    has_queue=False,
     max_latency=lambda _: 1.0,  # who looks comes every few seconds at most
 )

@@ -1,4 +1,4 @@
-"""The endpoint: metrics are written when asked for; rule: whoever asks, and however often, the gateway goes on reading.
+"""The endpoint: what is known is written when asked for; rule: whoever asks, and however often, meters are read on.
 
 The text of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, by one
 thread, for all who ask meanwhile; and no more often than leaves most of the time to others.
@@ -11,22 +11,32 @@ import gzip
 import html
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest, gzip_accepted
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
 
 from juntek.listening.hosts import HostCheck
 from juntek.listening.http_server import serve as listen
 from juntek.listening.visitors import Limits
-from juntek.outputs import Context
+from juntek.metric import (
+    GATEWAY_INFO_METRIC,
+    LINK_METRICS,
+    METER_INFO_METRIC,
+    READING_METRICS,
+    SETTING_METRICS,
+    SINK_METRICS,
+    Metric,
+)
+from juntek.outputs import Context, Handle, take_nothing
 from juntek.outputs.metrics import MetricsOptions
-from juntek.outputs.metrics.collector import Meters
-from juntek.update import Update
+from juntek.samples import samples_of_gateway, samples_of_link, samples_of_reading, samples_of_settings
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +62,45 @@ _FOR_PEOPLE: Final = """<!doctype html>
 <p>The gateway of {site} has its metrics for Prometheus at <a href="{path}">{path}</a>.</p></html>
 """
 
+_OF_METERS: Final = (METER_INFO_METRIC, *READING_METRICS, *SETTING_METRICS, *LINK_METRICS)
+
+Family = GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily
 Scope = MutableMapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Meters(Collector):
+    """What is known now of each meter, each sink and the gateway; it may be collected in any thread."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def collect(self) -> Iterator[Family]:
+        """Yield all metrics, in the order of the tables in `metric`."""
+        context = self._context
+        families = {metric: _family(metric) for metric in (*_OF_METERS, GATEWAY_INFO_METRIC, *SINK_METRICS)}
+        samples = [*samples_of_gateway(context.site, context.gateway, context.version, context.sinks, context.time())]
+        for update in context.updates():
+            samples += samples_of_link(context.site, update, is_up=update.available)
+            if update.available:
+                samples += samples_of_settings(context.site, update, update.reading)
+                if update.reading is not None:
+                    samples += samples_of_reading(context.site, update.meter, update.reading)
+        for metric, labels, value in samples:
+            if metric not in families:  # of a battery that is watched
+                families[metric] = _family(metric)
+            families[metric].add_sample(metric.name, dict(labels), value)
+        yield from families.values()
+
+
+def _family(metric: Metric) -> Family:
+    match metric.kind:
+        case "counter":
+            return CounterMetricFamily(metric.name, metric.help)
+        case "gauge":
+            return GaugeMetricFamily(metric.name, metric.help)
+        case _:
+            return InfoMetricFamily(metric.name.removesuffix("_info"), metric.help)
 
 
 class Form(NamedTuple):
@@ -155,23 +202,16 @@ async def _answer(
 
 
 @asynccontextmanager
-async def serve(
-    options: MetricsOptions, context: Context, limits: Limits
-) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def serve(options: MetricsOptions, context: Context, limits: Limits) -> AsyncIterator[Handle]:
     """Do what `open_sink` promises."""
-    meters = Meters(context)
     registry = CollectorRegistry()
-    registry.register(meters)
+    registry.register(Meters(context))
     ProcessCollector(registry=registry)
     endpoint = Endpoint(registry, context.site, HostCheck(context.gateway, options.allowed_hosts))
     address = options.address
-
-    async def handle(update: Update) -> None:
-        meters.take(update)
-
     try:
         async with listen(endpoint, address, "metrics.listen", headers=HEADERS, limits=limits):
             log.info("metrics: served at http://%s%s", address.seen_from(context.gateway), PATH)
-            yield handle
+            yield take_nothing
     finally:
         await endpoint.close()

@@ -154,7 +154,7 @@ OUTPUT = Output(
     options=MqttOptions,
     open=open_sink,
     about="Home Assistant finds the meters by itself through its MQTT broker.",
-    requires=("aiomqtt",),
+    requires=("paho",),
     extra="mqtt",
     max_latency=lambda options: min(options.interval / 10, 0.1),
 )

@@ -84,25 +84,35 @@ def entity_of(control: Control) -> Entity:
 
 
 def _number(control: Control) -> Entity:
-    """Home Assistant complains of a number out of its limits, so such a one is unknown there; so is what is off."""
+    """Home Assistant complains of a number out of its limits, so such a one is unknown there.
+
+    What is off is the number that says so; where the meter takes that for no limit, its name tells which it is.
+    """
     said = f"value_json.{'address' if control.key == 'set_address' else control.key}"
     source = {"source": "settings"} if control.key == "set_address" else {}
     low, high = control.minimum or 0, control.maximum or 0
     known = f"{said} if {said} is number and {low} <= {said} <= {high}"
-    off = control.off if control.off is not None and low <= control.off <= high else "none"
+    off = "none" if control.off is None else f"{control.off:g}"
+    beyond = control.off is not None and not low <= control.off <= high
+    name = {"name": f"{control.label} ({off} is off)"} if beyond else {}
+    ends = [low, high, low if control.off is None else control.off]
     row = QUANTITIES.get(control.key)
     of_dimension = row.dimension if row is not None and row.dimension in _DEVICE_CLASSES else None
-    return source | {
-        "platform": "number",
-        "template": f"{known} else {off}",
-        "min": control.minimum,
-        "max": control.maximum,
-        "step": control.step,
-        "mode": "box",
-        "unit_of_measurement": control.unit or None,
-        "device_class": of_dimension,
-        "icon": None if of_dimension else "mdi:tune",
-    }
+    return (
+        source
+        | name
+        | {
+            "platform": "number",
+            "template": f"{known} else {off}",
+            "min": min(ends),
+            "max": max(ends),
+            "step": control.step,
+            "mode": "box",
+            "unit_of_measurement": control.unit or None,
+            "device_class": of_dimension,
+            "icon": None if of_dimension else "mdi:tune",
+        }
+    )
 
 
 _BUTTONS = {

@@ -7,6 +7,7 @@ discovery message are those of the oldest Home Assistant that we answer for: one
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""
 
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_PLATFORMS = ("sensor", "binary_sensor", "number", "select", "switch", "button")
 _OWN_KEYS = ("key", "template", "source", "attributes", "sets")
 
 
@@ -91,6 +95,16 @@ def discovery(  # noqa: PLR0913 - what a device is made of
         "state_topic": topics.state,
         "components": {entity["key"]: _component(entity, topics) for entity in entities},
     }
+
+
+def platforms_in(message: bytes) -> dict[str, str]:
+    """Return the platform of each component that an earlier discovery message told of; none where it makes no sense."""
+    try:
+        components = json.loads(message)["components"].items()
+        platforms = {key: component["platform"] for key, component in components if len(component) > 1}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
+    return {key: name for key, name in platforms.items() if key.isascii() and name in _PLATFORMS}
 
 
 def entity_discovery(message: dict[str, Any], discovery_prefix: str) -> dict[str, dict[str, Any]]:

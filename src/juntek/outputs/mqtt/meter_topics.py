@@ -7,16 +7,28 @@ retained, so that whoever comes later finds it; nothing is taken over from the c
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from juntek.control import Control, controls_of
 from juntek.outputs.mqtt import topic_layouts
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, discovery, entity_discovery, link
-from juntek.outputs.mqtt.publisher import encode
+from juntek.outputs.mqtt.messages import (
+    OFFLINE,
+    ONLINE,
+    Topics,
+    discovery,
+    encode,
+    entity_discovery,
+    link,
+    topics_of,
+)
 from juntek.reading import average
 
 if TYPE_CHECKING:
-    from juntek.outputs.mqtt.publisher import Connection
+    from juntek.control import Permission
+    from juntek.outputs import Context
+    from juntek.outputs.mqtt import MqttOptions, Timing
+    from juntek.outputs.mqtt.mqtt_connection import Connection
     from juntek.reading import Reading
     from juntek.update import Update
 
@@ -24,47 +36,58 @@ SMALLEST_STEP, SMALLEST_PART = 20.0, 0.2
 """W, and part of what it was: a change of power by more is told at once."""
 
 
-class MeterTopics:
-    """The topics of one meter over one connection; every method that publishes raises BrokerError."""
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What all meters share."""
 
-    def __init__(self, name: str, connection: Connection) -> None:
-        self._name = name
-        self._topics = connection.topics(name)
-        self._connection = connection
-        self._options = connection.options
-        self._publish = connection.publisher.publish
+    connection: Connection
+    options: MqttOptions
+    context: Context
+    timing: Timing
+    permission: Permission
+    places: dict[str, str] = field(default_factory=dict)
+    """Which meter has each place of the older layout, by its device."""
+    platforms: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What an earlier run has told of each device: the platforms of its components."""
+
+    def topics(self, meter: str) -> Topics:
+        """Return the topics of a meter, by the name that it has in the configuration or there."""
+        options = self.options
+        return topics_of(meter, base_topic=options.base_topic, discovery_prefix=options.discovery_prefix)
+
+
+class MeterTopics:
+    """The topics of one meter over one connection; what waits for the broker raises BrokerError."""
+
+    def __init__(self, name: str, setup: Setup) -> None:
+        self._name, self._setup = name, setup
+        self._topics, self._options = setup.topics(name), setup.options
+        self.device = self._topics.device
+        self._publish, self._send = setup.connection.publish, setup.connection.send
+        self._loop = asyncio.get_running_loop()
         self._latest: Update | None = None
-        self._situation: tuple[object, ...] = ()  # what of the health is published at once when it changes
+        self._facts: tuple[object, ...] = ()  # what is published at once when it changes
         self._family: str | None = None
-        self._described: tuple[object, ...] = (None, None)  # what the discovery message was made for
+        self._described: tuple[object, ...] = ()  # what the discovery message was made for
         self._discovery_time = self._link_time = 0.0
         self._sent: dict[str, str] = {}
         """The messages that are on the broker, by topic."""
-        self._configs: set[str] = set()
+        self.configs: set[str] = set()
         """The topics of discovery among them."""
         self._pending: list[Reading] = []
         self._shown: Reading | None = None
         self._due = self._soonest = 0.0  # by the loop's clock: the next state, and the next one for a change
-        self._something_pending = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
 
     def differs(self, update: Update) -> bool:
         """Return whether anything but the reading is new. Asked for every reading, so it must be cheap."""
-        latest, health, reading = self._latest, update.health, update.reading
-        return (
-            latest is None
-            or update.available is not latest.available
-            or update.identity is not latest.identity
-            or update.settings is not latest.settings
-            or (health.mode, health.connected, health.reconnects, health.error, health.notice) != self._situation
-            or (reading is not None and reading.family != self._family)
-        )
+        return _facts_of(update) != self._facts
 
     async def on_change(self, update: Update) -> None:
         """Publish everything but the reading."""
         if not update.available:
-            await self.flush()
-        self._latest, health = update, update.health
-        self._situation = (health.mode, health.connected, health.reconnects, health.error, health.notice)
+            self.flush()
+        self._latest, self._facts = update, _facts_of(update)
         known = update.reading or update.identity
         self._family = known.family if known else self._family
         await self.publish_discovery()
@@ -73,56 +96,49 @@ class MeterTopics:
             await self._publish_new(self._topics.settings, encode(update.settings.as_dict(secrets=False)))
         await self.publish_link()
 
-    async def on_reading(self, reading: Reading) -> None:
-        """Publish a reading, or keep it until its interval is over; one that tells of a change goes out at once."""
-        self._pending.append(reading)
+    def on_reading(self, reading: Reading) -> None:
+        """Publish a reading, or keep it until its interval is over; one that tells of a change goes out at once.
+
+        There is at most one state an interval, and the last one before a silence is told too.
+        """
         if self._tells_of_change(reading):
-            self._pending = [reading]  # not averaged with what was before
-            self._due = asyncio.get_running_loop().time() + self._options.interval
-        elif self._options.interval:
-            self._something_pending.set()
-            return
-        await self.flush()
+            self._pending, self._due = [], 0.0  # not averaged with what was before
+        self._pending.append(reading)
+        if self._loop.time() >= self._due:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_at(self._due, self.flush)
 
     def _tells_of_change(self, reading: Reading) -> bool:
         shown = self._shown
-        if shown is None or asyncio.get_running_loop().time() < self._soonest:
+        if shown is None or self._loop.time() < self._soonest:
             return False
         step = abs(reading.power - shown.power)
         return reading.output_state != shown.output_state or step > max(SMALLEST_STEP, SMALLEST_PART * abs(shown.power))
 
-    async def publish_states(self) -> None:
-        """Publish at most one state every interval, and the last one before a silence too; never returns."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._something_pending.wait()
-            rest = self._due - loop.time()
-            if rest > 0:
-                await asyncio.sleep(rest)  # during which a change may put it off
-                continue
-            self._due = loop.time() + self._options.interval
-            await self.flush()
-
-    async def flush(self) -> None:
+    def flush(self) -> None:
         """Publish what is kept until its interval is over."""
-        self._something_pending.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._pending:
             readings, self._pending = self._pending, []
             self._shown = average(readings)
-            self._soonest = asyncio.get_running_loop().time() + self._connection.timing.change
-            await self._publish_state(self._shown)
+            now = self._loop.time()
+            self._due, self._soonest = now + self._options.interval, now + self._setup.timing.change
+            self._send_state(self._shown)
 
     async def publish_discovery(self) -> None:
         """Publish discovery when it has changed; soon after the last one it waits for the next check."""
         identity = self._latest.identity if self._latest else None
-        described = (self._family, identity, controls := self._allowed_controls())
+        described = (self._family, identity, controls := self._allowed_controls(), self.is_settled)
         if self._options.discovery == "off" or self._family is None or self._described == described:
             return
-        now = asyncio.get_running_loop().time()
-        if self._discovery_time and now < self._discovery_time + self._connection.timing.settle:
+        now = self._loop.time()
+        if self._discovery_time and now < self._discovery_time + self._setup.timing.settle:
             return
         self._described, self._discovery_time = described, now
-        context = self._connection.context
+        context = self._setup.context
         history, _ = context.look_at_history()
         message = discovery(
             self._name, self._topics, family=self._family, identity=identity,
@@ -130,28 +146,38 @@ class MeterTopics:
             controls=controls, page=context.page,
         )  # fmt: skip
         if self._options.discovery == "device":
+            told = {key: component["platform"] for key, component in message["components"].items()}
+            before = self._setup.platforms.setdefault(self.device, {})
+            if self.is_settled:
+                # A component with nothing but its platform is removed; one that is only left out would stay.
+                message["components"] |= {key: {"platform": before[key]} for key in before.keys() - told.keys()}
+                before.clear()
+            before |= told
             messages = {self._topics.config: encode(message)}
         else:
             entities = entity_discovery(message, self._options.discovery_prefix)
             messages = {topic: encode(entity) for topic, entity in entities.items()}
-        self._configs |= messages.keys()
+        self.configs |= messages.keys()
         for topic, text in messages.items():
             await self._publish_new(topic, text)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known how the meter is set, and with that what may be written to it."""
+        return self._latest is not None and self._latest.settings is not None
+
     def _allowed_controls(self) -> tuple[Control, ...]:
-        """Return what may be written from there, once it is known how the meter is set."""
-        permission = self._connection.permission
-        if not permission or self._latest is None or self._latest.settings is None:
+        if self._latest is None or not self._setup.permission or not self.is_settled:
             return ()
-        return tuple(filter(permission.allows, controls_of(self._latest).values()))
+        return tuple(filter(self._setup.permission.allows, controls_of(self._latest).values()))
 
     async def publish_link(self, *, older_than: float = 0.0) -> None:
         """Publish how the link does when that has changed, and the last message is so many seconds old."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         if self._latest is None or now < self._link_time + older_than:
             return
         self._link_time = now
-        context = self._connection.context
+        context = self._setup.context
         history, reason = context.look_at_history()
         message = link(
             self._latest.health, available=self._latest.available, gateway=context.gateway,
@@ -161,9 +187,9 @@ class MeterTopics:
 
     async def repeat(self, *, config: bool) -> None:
         """Publish again the discovery of a meter that has had one, or all its other messages."""
-        if self._configs:
+        if self.configs:
             for topic, message in list(self._sent.items()):
-                if (topic in self._configs) is config:
+                if (topic in self.configs) is config:
                     await self._publish(topic, message)
 
     async def _publish_new(self, topic: str, message: str) -> None:
@@ -171,21 +197,27 @@ class MeterTopics:
             self._sent[topic] = message
             await self._publish(topic, message)
 
-    async def _publish_state(self, reading: Reading) -> None:
+    def _send_state(self, reading: Reading) -> None:
         self._sent[self._topics.state] = message = encode(reading.as_dict())
-        await self._publish(self._topics.state, message, qos=0)
+        self._send(self._topics.state, message)
         if self._options.topic_layout == "venus":
             venus = self._topics.state.removesuffix("state") + "venus"
-            await self._publish(venus, topic_layouts.venus_of(reading), qos=0, retain=False)
+            self._send(venus, topic_layouts.venus_of(reading), retain=False)
         elif self._options.topic_layout == "juntek_kg":
             place = self._place(reading)
             for name, value in topic_layouts.values_of(reading):
-                await self._publish(f"{place}/{name}/state", value, qos=0, retain=False)
+                self._send(f"{place}/{name}/state", value, retain=False)
 
     def _place(self, reading: Reading) -> str:
         """Of two meters of one model the second has its name added, so that their values do not mix."""
         identity = self._latest.identity if self._latest else None
         place = topic_layouts.place_of(self._options.base_topic, reading, identity)
-        if self._connection.places.setdefault(place, self._topics.device) != self._topics.device:
-            return f"{place}_{self._topics.device}"
+        if self._setup.places.setdefault(place, self.device) != self.device:
+            return f"{place}_{self.device}"
         return place
+
+
+def _facts_of(update: Update) -> tuple[object, ...]:
+    health, known = update.health, update.reading or update.identity
+    situation = health.mode, health.connected, health.reconnects, health.error, health.notice
+    return update.available, update.identity, update.settings, known and known.family, *situation

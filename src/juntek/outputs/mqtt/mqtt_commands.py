@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from juntek.control import NotAllowedError, carry_out, controls_of, find_control, plan, plan_action
 from juntek.errors import JuntekError
 from juntek.names import slug
-from juntek.outputs.mqtt.publisher import encode
+from juntek.outputs.mqtt.messages import encode
 from juntek.reading import iso_time
 
 if TYPE_CHECKING:
-    from juntek.outputs.mqtt.publisher import Connection
+    from juntek.outputs.mqtt.meter_topics import Setup
     from juntek.update import Update
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ class Memory:
 class Commands:
     """What comes over one connection, one after the other."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._context = connection.context
-        self._permission = connection.permission
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._context = setup.context
+        self._permission = setup.permission
         self._names = {slug(meter): meter for meter in self._context.meters}
         """Of each meter, by the name that it has in topics."""
         self._memory: Memory = self._context.carry_over.setdefault(SECTION, Memory())
@@ -79,15 +79,11 @@ class Commands:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take a message of a set topic; what may not be is refused, and told by `run`."""
         meter, _, key = topic.rsplit("/", 3)[-3:]
-        if meter not in self._names:
-            self._count("unknown meter", topic)
-            return
+        if meter not in self._names or self._waiting.qsize() >= MOST_WAITING:
+            self._count("too many" if meter in self._names else "unknown meter", topic)
+            return  # and it is not remembered, so that it may be sent again
         wish = _read(meter, key, payload)
-        reason = self._reason(wish, retained=retained)
-        if self._waiting.qsize() >= MOST_WAITING:
-            self._count("too many", topic)
-            return
-        self._waiting.put_nowait((wish or Wish(meter, key, None, None), reason))
+        self._waiting.put_nowait((wish or Wish(meter, key, None, None), self._reason(wish, retained=retained)))
 
     async def run(self) -> None:
         """Carry out what was taken, until cancelled. Raises BrokerError."""
@@ -108,7 +104,7 @@ class Commands:
         if not self._permission.allows(control):
             return "not allowed"
         now = asyncio.get_running_loop().time()
-        repeats = self._memory.repeats(wish._replace(key=control.key), now, self._connection.timing.repeat)
+        repeats = self._memory.repeats(wish._replace(key=control.key), now, self._setup.timing.repeat)
         return "repeated" if repeats else ""
 
     async def _obey(self, wish: Wish) -> None:
@@ -139,8 +135,8 @@ class Commands:
     async def _publish(self, wish: Wish, facts: dict[str, Any]) -> None:
         head = {"time": iso_time(self._context.time()), "key": wish.key[:80], "value": wish.value, "id": wish.identity}
         message = {"old": None, "new": None, **head, **facts, "refused": dict(self._memory.refused)}
-        topic = self._connection.topics(wish.meter).outcome
-        await self._connection.publisher.publish(topic, encode(message), retain=False)
+        topic = self._setup.topics(wish.meter).outcome
+        await self._setup.connection.publish(topic, encode(message), retain=False)
 
     def _count(self, reason: str, what: str) -> None:
         self._memory.refused[reason] += 1

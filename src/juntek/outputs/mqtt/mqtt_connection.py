@@ -1,34 +1,48 @@
-"""A connection to the broker, MQTT 5 where it can and 3.1.1 where it must; rule: every failure is one sentence.
+"""One connection to a broker: paho's client in the event loop; rule: what breaks it ends whoever waits, in a sentence.
 
-The library's own errors end here. What it logs about the wire is left out: the sentence says it once.
+A message goes out when it is given, and what the socket does not take then, when it does. Those of QoS 1 are confirmed
+later, so that a broker far away is not waited for at each of them: a thousand meters have five thousand at a start,
+which take four minutes one after the other where it is 50 ms away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import socket
 import ssl
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import aiomqtt
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from juntek.errors import ConfigurationError, JuntekError
-from juntek.files import read_bytes, read_secret
 from juntek.names import slug
-from juntek.network import Mend, explain_no_connection, make_tls_context
+from juntek.outputs import run_beside
+from juntek.outputs.mqtt.broker_login import (
+    BAD_PROTOCOL,
+    BrokerError,
+    LoginRefusedError,
+    RefusedError,
+    explain_loss,
+    explain_no_right,
+    explain_refusal,
+    make_context,
+    read_password,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Iterable
 
-    from paho.mqtt.client import Client as PahoClient
+    from paho.mqtt.client import MQTTMessage
+    from paho.mqtt.reasoncodes import ReasonCode
 
     from juntek.outputs.mqtt import MqttOptions, Timing
+
+log = logging.getLogger(__name__)
 
 KEEP_ALIVE: Final = 30
 """Seconds: after one and a half times this the broker speaks the last will of a machine that lost its power."""
@@ -36,266 +50,240 @@ LARGEST_MESSAGE: Final = 128 * 1024
 """Bytes that a broker may send us at once, where MQTT 5 lets us say so; our own discovery is a third of it."""
 MOST_UNREAD: Final = 10_000
 """Messages that wait to be looked at; a thousand meters have two thousand at a start."""
-
-_BAD_PROTOCOL, _BAD_LOGIN, _NOT_ALLOWED = 132, 134, 135
-"""Reason codes of MQTT 5, section 2.4; those of 3.1.1 come translated."""
-
-_MEND = Mend(
-    host="mqtt.host",
-    port="mqtt.host and mqtt.port",
-    authority="mqtt.ca_file",
-    tls="use its TLS port, usually 8883",
-)
-_WIRE_LOG = logging.getLogger("juntek.outputs.mqtt.wire")
-_WIRE_LOG.setLevel(logging.CRITICAL)
+MOST_UNCONFIRMED: Final = 10
+"""Messages on their way that the broker has not confirmed; some brokers take no more (MQTT 5, Receive Maximum)."""
 
 
-class BrokerError(JuntekError):
-    """The broker cannot be reached, refuses us or went away."""
+class Heard(NamedTuple):
+    """A message at a topic that was subscribed to."""
 
-
-class LoginRefusedError(BrokerError):
-    """The broker wants a user, or another one."""
-
-
-class ClosedUnansweredError(aiomqtt.MqttError):
-    """The broker closed the connection instead of answering our CONNECT, as 3.1.1 asks for an unknown version."""
+    topic: str
+    payload: bytes
+    retained: bool
 
 
 @asynccontextmanager
-async def connect(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> AsyncIterator[aiomqtt.Client]:
-    """Yield a connected client; raises ConfigurationError for bad files and BrokerError for everything else.
+async def connect(
+    options: MqttOptions, timing: Timing, *, will: tuple[str, str] | None = None
+) -> AsyncIterator[Connection]:
+    """Yield a connection; `will` is a topic, and what the broker is to keep there when we are gone without a word.
 
-    Its calls wait for ever: whoever makes one says how long.
+    Raises ConfigurationError for bad files and BrokerError for everything else, also out of a body that only waits.
     """
-    client = await _log_in(options, will, timing)
-    _write_at_once(paho_of(client))
+    connection = await _log_in(options, timing, will)
     try:
-        yield client
+        async with run_beside(connection.watch()):
+            yield connection
     finally:
-        with suppress(aiomqtt.MqttError, TimeoutError):  # what broke was said where it broke
-            async with asyncio.timeout(timing.goodbye):
-                await client.__aexit__(None, None, None)
+        connection.close()
 
 
-async def _log_in(options: MqttOptions, will: aiomqtt.Will, timing: Timing) -> aiomqtt.Client:
+async def _log_in(options: MqttOptions, timing: Timing, will: tuple[str, str] | None) -> Connection:
     password, context = read_password(options), make_context(options) if options.tls else None
-    limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's own, without types
-    limits.MaximumPacketSize = LARGEST_MESSAGE
-    newest, oldest = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
+    newest, oldest = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
     versions = {"auto": (newest, oldest), "5": (newest,), "3.1.1": (oldest,)}[options.protocol]
     for version in versions:
-        client = aiomqtt.Client(
-            options.host,
-            options.port,
-            username=options.username,
-            password=password,
-            identifier=options.client_id or f"{slug(options.base_topic)}_gateway",
-            protocol=version,
-            will=will,
-            tls_context=context,
-            keepalive=KEEP_ALIVE,
-            # Its own waiting loses a cancellation that meets the answer (asyncio.wait_for of Python 3.11).
-            timeout=math.inf,
-            logger=_WIRE_LOG,
-            max_queued_incoming_messages=MOST_UNREAD,
-            properties=limits if version is newest else None,
-            # Small messages must not wait for the answer to the one before.
-            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-        )
+        name = options.client_id or f"{slug(options.base_topic)}_gateway"
+        paho = Client(CallbackAPIVersion.VERSION2, name, protocol=version, reconnect_on_failure=False)
+        if options.username is not None:
+            paho.username_pw_set(options.username, password)
+        if context is not None:
+            paho.tls_set_context(context)
+        if will is not None:
+            paho.will_set(*will, qos=1, retain=True)
+        connection = Connection(options, paho, timing.answer)
         try:
-            await _enter(client, timing.answer)
-        except (aiomqtt.MqttError, TimeoutError) as error:
-            if version is versions[-1] or not _asks_for_older(error):
-                is_login = _reason(error) in (_BAD_LOGIN, _NOT_ALLOWED)
+            await connection.open()
+        except (RefusedError, OSError, ValueError) as error:  # a TimeoutError is one, a strange name of a host another
+            is_too_new = isinstance(error, RefusedError) and error.code in (None, BAD_PROTOCOL)
+            if version is versions[-1] or not is_too_new:
+                is_login = isinstance(error, RefusedError) and error.is_login
                 raise (LoginRefusedError if is_login else BrokerError)(explain_refusal(options, error)) from None
         else:
-            return client
+            return connection
     raise AssertionError  # pragma: no cover - the last version returns or raises
 
 
-def read_password(options: MqttOptions) -> str | None:
-    """Return the password from the environment or its file; raises ConfigurationError for a file that is no use."""
-    if options.password is not None or options.password_file is None:
-        return options.password
-    return read_secret("mqtt.password", None, options.password_file)
+class Connection:
+    """One connection, once it is `open`; messages are sent in the order in which they are given.
 
+    One that is not confirmed in `answer` seconds ends it. With QoS 0 there is nothing to confirm: a broker that takes
+    nothing more is found out by the next other message.
+    """
 
-class _TidySocket(ssl.SSLSocket):
-    """Closes itself when the handshake fails, which the library does not."""
+    def __init__(self, options: MqttOptions, paho: Client, answer: float) -> None:
+        self.messages: asyncio.Queue[Heard] = asyncio.Queue(MOST_UNREAD)
+        self.refusal = ""
+        """The sentence about the first message that the broker did not take, or topic that it does not let us hear."""
+        self._options, self._paho, self._answer = options, paho, answer
+        self._loop = asyncio.get_running_loop()
+        self._login: asyncio.Future[None] = self._loop.create_future()
+        self._unconfirmed: dict[int, tuple[float, str]] = {}
+        """When what was sent, by its number."""
+        self._confirmed, self._lost = asyncio.Event(), asyncio.Event()
+        self._is_writing = False
+        self._reason = ""
+        """Why the broker has ended it, where it said so."""
 
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the parent
+    async def open(self) -> None:
+        """Log in; the broker has its time from when the connection stands. Raises RefusedError, OSError, ValueError."""
+        limits = None
+        if self._paho.protocol is MQTTProtocolVersion.MQTTv5:
+            limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's own, without types
+            limits.MaximumPacketSize = LARGEST_MESSAGE
+        place = self._options.host, self._options.port, KEEP_ALIVE
+        connecting = asyncio.ensure_future(asyncio.to_thread(self._paho.connect, *place, properties=limits))
         try:
-            super().do_handshake(block)
+            await asyncio.shield(connecting)
+            self._listen()
+            async with asyncio.timeout(self._answer):
+                await self._login
         except BaseException:
-            self.close()
+            connecting.add_done_callback(lambda done: self.close() if _succeeded(done) else None)
             raise
 
+    def close(self) -> None:
+        """Say that we go, as far as that goes out at once, and close the socket."""
+        self._login.cancel()
+        self._paho.disconnect()
+        if (sock := self._paho.socket()) is not None:
+            self._forget(sock)
+            sock.close()
 
-def make_context(options: MqttOptions) -> ssl.SSLContext:
-    """Return what TLS needs; raises ConfigurationError for a file that is no use."""
-    context = make_tls_context(options.ca_file, "mqtt.ca_file")
-    context.sslsocket_class = _TidySocket
-    if options.certificate_file is not None:
-        key_file = options.key_file or options.certificate_file
-        read_bytes(options.certificate_file, "mqtt.certificate_file")
-        read_bytes(key_file, "mqtt.key_file")
-        try:
-            # An empty password: with none at all, a key that needs one would be asked for on the terminal.
-            context.load_cert_chain(options.certificate_file.expanduser(), key_file.expanduser(), password="")
-        except ssl.SSLError:
-            raise ConfigurationError(
-                f"mqtt.certificate_file {options.certificate_file} and mqtt.key_file {key_file} are not a certificate "
-                "and its key in PEM form."
-            ) from None
-    return context
+    async def watch(self) -> None:
+        """Keep the connection alive, and raise BrokerError when it breaks."""
+        while not self._lost.is_set():
+            self._paho.loop_misc()
+            sent, _ = next(iter(self._unconfirmed.values()), (self._loop.time(), ""))
+            if self._loop.time() - sent > self._answer:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(1.0, self._answer)):
+                    await self._lost.wait()
+        self._lose()
+        self._check()
 
+    def send(self, topic: str, payload: str, *, retain: bool = True) -> None:
+        """Send a message that may be lost, with QoS 0."""
+        own, self._paho.on_publish = self._paho.on_publish, None  # to be told of it costs half the time
+        self._paho.publish(topic, payload, 0, retain)
+        self._paho.on_publish = own
+        self._write()
 
-async def _enter(client: aiomqtt.Client, answer_timeout: float) -> None:
-    """Log in; the broker has its time from when the connection stands. Raises MqttError or TimeoutError."""
-    paho, loop = paho_of(client), asyncio.get_running_loop()
-    is_answered = is_closed = False
-    try:
-        async with asyncio.timeout(None) as limit:
+    async def publish(self, topic: str, payload: str | bytes, *, retain: bool = True) -> None:
+        """Send a message with QoS 1, which is confirmed later. Raises BrokerError."""
+        await self._wait_for_room()
+        self._note(self._paho.publish(topic, payload, 1, retain).mid, topic)
 
-            def end_in(seconds: float) -> None:
-                with suppress(RuntimeError):  # it has answered meanwhile
-                    limit.reschedule(loop.time() + seconds)
+    async def subscribe(self, topic: str, *, commands: bool = False) -> None:
+        """Subscribe with QoS 1, which is confirmed later. Raises BrokerError.
 
-            def end() -> None:
-                nonlocal is_closed
-                if not is_answered:  # else what it said is on its way here: it closes after a refusal
-                    is_closed = True
-                    end_in(0)
+        What we say ourselves does not come, with MQTT 5. Of `commands` nothing comes twice or was retained before; with
+        MQTT 5 what is about to be is told.
+        """
+        options = SubscribeOptions(qos=1, noLocal=True)
+        if commands:
+            options = SubscribeOptions(retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        await self._wait_for_room()
+        if self._paho.protocol is MQTTProtocolVersion.MQTTv5:
+            _, number = self._paho.subscribe(topic, options=options)
+        else:
+            _, number = self._paho.subscribe(topic, 0 if commands else 1)
+        self._note(number, topic)
 
-            own = paho.on_disconnect
-            answer = paho.on_connect
+    async def flush(self) -> None:
+        """Wait until all that was sent is confirmed. Raises BrokerError."""
+        await self._wait_for_room(of=1)
 
-            def take_answer(*arguments: Any) -> None:  # noqa: ANN401 - those of the library
-                nonlocal is_answered
-                is_answered = True
-                if answer is not None:
-                    answer(*arguments)
+    async def _wait_for_room(self, of: int = MOST_UNCONFIRMED) -> None:
+        self._check()
+        while len(self._unconfirmed) >= of:
+            self._confirmed.clear()
+            await self._confirmed.wait()
+            self._check()
 
-            paho.on_connect = take_answer
-            paho.on_socket_open = _after(paho.on_socket_open, lambda: end_in(answer_timeout))
-            paho.on_disconnect = _after(own, end)
-            paho.on_socket_register_write = write_when_ready(loop)
-            await client.__aenter__()
-            paho.on_disconnect = own
-    except BaseException as error:
-        paho.on_disconnect = None  # the library's own cannot bear that nobody waits for the login any more
-        paho.disconnect()  # it leaves the socket open
-        if is_closed and isinstance(error, TimeoutError):
-            raise ClosedUnansweredError("closed before the login was answered") from None
-        raise
+    def _note(self, number: int | None, topic: str) -> None:
+        self._unconfirmed[number or 0] = self._loop.time(), topic
+        self._write()
 
+    def _check(self) -> None:
+        if self._lost.is_set():
+            raise BrokerError(explain_loss(self._options, self._reason))
 
-def paho_of(client: aiomqtt.Client) -> PahoClient:
-    """Return the client of paho within; the one private name that is used, so pyproject.toml bounds the version."""
-    return client._client  # noqa: SLF001
+    def _lose(self) -> None:
+        self._lost.set()
+        self._confirmed.set()
 
+    # Between paho and the loop -------------------------------------------------------------------------------------
 
-def _after(first: Callable[..., None] | None, then: Callable[[], None]) -> Callable[..., None]:
-    """Return a callback that the library may call from its thread, and which then does something in the loop."""
-    loop = asyncio.get_running_loop()
-
-    def both(*arguments: Any) -> None:  # noqa: ANN401 - those of the library
-        if first is not None:
-            first(*arguments)
-        loop.call_soon_threadsafe(then)
-
-    return both
-
-
-def write_when_ready(loop: asyncio.AbstractEventLoop) -> Callable[[PahoClient, Any, Any], None]:
-    """Return what lets the loop send when a socket takes something.
-
-    The library's own breaks where the socket is closed before the loop comes to that.
-    """
-
-    def register(paho: PahoClient, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - those of the library
-        del userdata
-        number: int = sock.fileno()
-
-        def write() -> None:
-            try:
-                paho.loop_write()
-            except Exception:  # noqa: BLE001 - who reads notices that the connection broke
-                loop.remove_writer(number)
-
-        def add() -> None:
-            if sock.fileno() == number:  # else it is closed
-                with suppress(OSError, ValueError):
-                    loop.add_writer(number, write)
-
-        loop.call_soon_threadsafe(add)
-
-    return register
-
-
-def _write_at_once(paho: PahoClient) -> None:
-    """Let messages go out when they are published.
-
-    The library asks the loop to say when the socket takes more, which takes four turns of the loop for each message.
-    It nearly always takes a message at once (75 us a message without this, 16 us with it).
-    """
-    wait = paho.on_socket_register_write
-
-    def write(client: PahoClient, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - those of the library
-        # Called when nothing waits to be written, so nobody waits to be told what was; to tell it takes half the time.
-        own, client.on_publish = client.on_publish, None
-        try:
-            client.loop_write()
-        finally:
-            client.on_publish = own
-        if wait is not None and client.want_write() and client.socket() is not None:
-            wait(client, userdata, sock)
-
-    paho.on_socket_register_write = write
-
-
-def _asks_for_older(error: Exception) -> bool:
-    return isinstance(error, ClosedUnansweredError) or _reason(error) == _BAD_PROTOCOL
-
-
-def _reason(error: BaseException | None) -> int | None:
-    code = getattr(error, "rc", None)
-    return code.value if isinstance(code, ReasonCode) else None
-
-
-def explain_refusal(options: MqttOptions, error: Exception) -> str:
-    """Return the sentence for a connection that did not come about."""
-    broker = f"The MQTT broker at {options.host}:{options.port}"
-    reason = _reason(error)
-    if reason in (_BAD_LOGIN, _NOT_ALLOWED):
-        if options.username is None:
-            return f"{broker} wants a user name; set mqtt.username and mqtt.password_file."
-        return (
-            f'{broker} refuses the user "{options.username}"; check mqtt.username and the password in '
-            "mqtt.password_file or JUNTEK_MQTT__PASSWORD."
+    def _listen(self) -> None:
+        paho, sock = self._paho, self._paho.socket()
+        if not isinstance(sock, socket.socket):  # it is closed already
+            raise RefusedError
+        # Small messages must not wait for the answer to the one before.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        paho.on_connect = lambda _paho, _data, _flags, reason, _more: self._answer_login(reason)
+        paho.on_disconnect = lambda _paho, _data, flags, reason, _more: self._end(
+            str(reason) if flags.is_disconnect_packet_from_server else ""
         )
-    if reason == _BAD_PROTOCOL:
-        return f'{broker} does not speak MQTT {options.protocol}; set mqtt.protocol = "auto".'
-    if reason is not None:
-        return f"{broker} refuses the connection: {error}; its log says more."
-    if isinstance(error, ClosedUnansweredError):
-        return _explain_close(options, broker)
-    return explain_no_connection(error, broker, _MEND, host=options.host, tls=options.tls)
+        paho.on_message = lambda _paho, _data, message: self._hear(message)
+        paho.on_publish = lambda _paho, _data, number, reason, _more: self._confirm(
+            number, [reason], "take what we say"
+        )
+        paho.on_subscribe = lambda _paho, _data, number, reasons, _more: self._confirm(number, reasons, "let us listen")
+        paho.on_socket_close = lambda _paho, _data, closed: self._forget(closed)
+        self._loop.add_reader(sock, self._read)
+
+    def _read(self) -> None:
+        try:
+            self._paho.loop_read()
+            while isinstance(sock := self._paho.socket(), ssl.SSLSocket) and sock.pending():
+                self._paho.loop_read()
+        except Exception:  # noqa: BLE001 - what nobody can read comes from no broker
+            self._lose()
+        self._write()
+
+    def _write(self) -> None:
+        """Let the loop send what the socket has not taken, as long as there is something."""
+        sock, waits = self._paho.socket(), self._paho.want_write()
+        if sock is None or waits == self._is_writing:
+            return
+        self._is_writing = waits
+        if waits:
+            self._loop.add_writer(sock, self._write_more)
+        else:
+            self._loop.remove_writer(sock)
+
+    def _write_more(self) -> None:
+        self._paho.loop_write()
+        self._write()
+
+    def _forget(self, sock: Any) -> None:  # noqa: ANN401 - the library's own kind
+        self._loop.remove_reader(sock)
+        self._loop.remove_writer(sock)
+
+    def _answer_login(self, reason: ReasonCode) -> None:
+        if not self._login.done():
+            self._login.set_exception(RefusedError(reason)) if reason.is_failure else self._login.set_result(None)
+
+    def _end(self, reason: str) -> None:
+        if not self._login.done():
+            self._login.set_exception(RefusedError())
+        self._reason = reason
+        self._lose()
+
+    def _hear(self, message: MQTTMessage) -> None:
+        with suppress(UnicodeDecodeError, asyncio.QueueFull):
+            self.messages.put_nowait(Heard(message.topic, bytes(message.payload), message.retain))
+
+    def _confirm(self, number: int, reasons: Iterable[ReasonCode], what: str) -> None:
+        _, topic = self._unconfirmed.pop(number, (0.0, ""))
+        self._confirmed.set()
+        for reason in reasons:
+            if reason.is_failure and not self.refusal:
+                self.refusal = explain_no_right(self._options, f"{what} at {topic} ({reason})")
+                log.warning("mqtt: %s", self.refusal)
 
 
-def _explain_close(options: MqttOptions, broker: str) -> str:
-    closed = f"{broker} closes the connection before it answers"
-    if not options.tls:
-        return f"{closed}; if that is its TLS port, set mqtt.tls = true."
-    if options.certificate_file is None:
-        return f"{closed}; if it asks for a client certificate, set mqtt.certificate_file and mqtt.key_file."
-    return f"{closed}; check that it accepts the certificate in mqtt.certificate_file."
-
-
-def explain_loss(options: MqttOptions) -> str:
-    """Return the sentence for a connection that broke; few brokers say why they close one."""
-    return (
-        f"The connection to the MQTT broker at {options.host}:{options.port} broke; check that it runs and that no "
-        f'other gateway uses the base topic "{options.base_topic}".'
-    )
+def _succeeded(done: asyncio.Future[Any]) -> bool:
+    return not done.cancelled() and done.exception() is None

@@ -9,162 +9,153 @@ import asyncio
 import json
 import random
 import re
+from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
-
-import aiomqtt
 
 from juntek.control import Permission
 from juntek.errors import ConfigurationError
 from juntek.names import slug
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, topics_of
-from juntek.outputs.mqtt.meter_topics import MeterTopics
+from juntek.outputs import run_beside
+from juntek.outputs.mqtt.broker_login import BrokerError
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, encode, platforms_in, topics_of
+from juntek.outputs.mqtt.meter_topics import MeterTopics, Setup
 from juntek.outputs.mqtt.mqtt_commands import Commands
-from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, BrokerError, connect
-from juntek.outputs.mqtt.publisher import Connection, Publisher, encode
+from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator
 
-    from juntek.outputs import Context
+    from juntek.outputs import Context, Handle
     from juntek.outputs.mqtt import MqttOptions, Timing
     from juntek.update import Update
 
 
 @asynccontextmanager
-async def open_session(
-    options: MqttOptions, context: Context, timing: Timing
-) -> AsyncIterator[Callable[[Update], Awaitable[None]]]:
+async def open_session(options: MqttOptions, context: Context, timing: Timing) -> AsyncIterator[Handle]:
     """Connect, say that the gateway is online, and yield `handle(update)`; see `juntek.outputs.mqtt.open_sink`."""
     if "gateway" in map(slug, context.meters):
         raise ConfigurationError('A meter named "gateway" would use the gateway\'s own topics; give it another name.')
-    topic = topics_of("", base_topic=options.base_topic).gateway
-    async with connect(options, aiomqtt.Will(topic, OFFLINE, qos=1, retain=True), timing) as client:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                session = Session(client, options, context, timing, tasks)
-                try:
-                    await session.open()
+    will = topics_of("", base_topic=options.base_topic).gateway, OFFLINE
+    async with connect(options, timing, will=will) as connection:
+        session = Session(Setup(connection, options, context, timing, Permission.of(options.allow_control)))
+        async with (
+            run_beside(session.listen()),
+            run_beside(session.commands.run()),
+        ):
+            try:
+                await session.open()
+                async with run_beside(session.check()):
                     yield session.handle
-                finally:
-                    await session.close()
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None  # what else is in there followed from the first
+            finally:
+                await session.close()
 
 
 class Session:
-    """One connection. `handle` raises BrokerError when it broke, and so do the tasks in their group."""
+    """One connection; what publishes raises BrokerError."""
 
-    def __init__(
-        self, client: aiomqtt.Client, options: MqttOptions, context: Context, timing: Timing, group: asyncio.TaskGroup
-    ) -> None:
-        self._client = client
-        self._options = options
-        self._context = context
-        self._timing = timing
-        self._group = group
-        self._status = f"{options.discovery_prefix}/status"
-        self._publisher = Publisher(client, options, timing.answer, group)
-        permission = Permission.of(options.allow_control)
-        self._connection = Connection(self._publisher, options, context, timing, permission)
-        self._topics = self._connection.topics
-        self._gateway = self._topics("").gateway
-        self._commands = Commands(self._connection) if permission else None
-        self._sets = re.compile(rf"{re.escape(options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
+    def __init__(self, setup: Setup) -> None:
+        self.commands = Commands(setup)
+        self._setup, self._context, self._options = setup, setup.context, setup.options
+        self._connection, self._publish = setup.connection, setup.connection.publish
+        self._status, self._devices = (f"{self._options.discovery_prefix}/{end}" for end in ("status", "device"))
+        self._gateway = setup.topics("").gateway
+        self._sets = re.compile(rf"{re.escape(self._options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
         self._meters: dict[str, MeterTopics] = {}
-        self._other_form: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._born = asyncio.Event()
+        self._leftovers: defaultdict[str, set[str]] = defaultdict(set)
+        """Topics of single entities that an earlier run has left, by the device."""
+        self._answer_due: float | None = None
+        """When a birth of Home Assistant is answered, by the loop's clock."""
 
     async def open(self) -> None:
-        """Publish who we are, subscribe, and start what goes on by itself.
+        """Publish who we are, and subscribe.
 
-        A meter is offline until it is heard: what an earlier run left there says nothing about now. Who listens hears
-        at once of a connection that breaks; an answer that never comes is waited for much longer.
+        A meter is offline until it is heard: what an earlier run left there says nothing about now. Home Assistant
+        takes an entity from one form of discovery only, so the other form goes before ours comes.
         """
-        if self._options.discovery == "entity":
-            self._other_form = {self._topics(meter).config for meter in self._context.meters}
-        self._start(self._listen())
-        for meter in self._context.meters:
-            await self._publisher.publish(self._topics(meter).availability, OFFLINE)
-        await self._publisher.publish(self._gateway, ONLINE)
-        await self._publisher.subscribe(f"{self._options.base_topic}/+/link")
-        if self._options.discovery != "off":
-            await self._publisher.subscribe(self._status)
-        if self._options.discovery == "entity":
-            # Home Assistant takes an entity from one form only, and warns of the end of one that it does not know.
-            await self._publisher.subscribe(f"{self._options.discovery_prefix}/device/+/config")
-        if self._commands is not None:
-            await self._publisher.subscribe(f"{self._options.base_topic}/+/set/+", commands=True)
-            self._start(self._commands.run())
-        self._start(self._check())
-        self._start(self._answer_births())
+        subscribe, options = self._connection.subscribe, self._options
+        topics = [self._setup.topics(meter) for meter in self._context.meters]
+        if options.discovery != "off":
+            await subscribe(self._status)
+        for meter in topics if options.discovery != "off" else ():
+            await subscribe(f"{options.discovery_prefix}/+/{meter.device}/+/config")
+            await subscribe(meter.config)
+        for meter in topics:
+            await self._publish(meter.availability, OFFLINE)
+        await self._publish(self._gateway, ONLINE)
+        await subscribe(f"{options.base_topic}/+/link")
+        if self._setup.permission:
+            await subscribe(f"{options.base_topic}/+/set/+", commands=True)
+        await self._connection.flush()
+        await self._connection.messages.join()
 
     async def close(self) -> None:
-        """Publish what is still held and that the gateway is offline, unless the connection broke; end the tasks."""
-        for task in self._tasks:
-            task.cancel()
-        if not self._publisher.broken:
-            with suppress(BrokerError, TimeoutError):
-                async with asyncio.timeout(self._timing.goodbye):
-                    for meter in self._meters.values():
-                        await meter.flush()
-                    await self._publisher.say_last(self._gateway, OFFLINE)
-        self._publisher.give_up()
+        """Publish what is still held and that the gateway is offline, unless the connection broke."""
+        for meter in self._meters.values():
+            meter.flush()
+        with suppress(BrokerError, TimeoutError):
+            async with asyncio.timeout(self._setup.timing.goodbye):
+                await self._publish(self._gateway, OFFLINE)
+                await self._connection.flush()
 
     async def handle(self, update: Update) -> None:
         """Publish what the update changes; a reading waits until its interval is over."""
-        meter = self._meters.get(update.meter) or self._add(update.meter)
+        meter = self._meters.get(update.meter)
+        if meter is None:
+            meter = self._meters[update.meter] = MeterTopics(update.meter, self._setup)
         if meter.differs(update):
             await meter.on_change(update)
         if update.reading is not None:
-            await meter.on_reading(update.reading)
+            meter.on_reading(update.reading)
 
-    def _add(self, name: str) -> MeterTopics:
-        meter = self._meters[name] = MeterTopics(name, self._connection)
-        if self._options.interval:
-            self._start(meter.publish_states())
-        return meter
-
-    async def _check(self) -> None:
-        """Publish what has become due: counts of the links, discovery that had to wait, a history that paused."""
-        history = self._context.look_at_history()
+    async def check(self) -> None:
+        """Publish what has become due: counts of links, discovery that had to wait, a history that paused, births."""
+        loop, timing, history = asyncio.get_running_loop(), self._setup.timing, self._context.look_at_history()
         while True:
-            await asyncio.sleep(self._timing.check)
+            await asyncio.sleep(timing.check)
             before, history = history, self._context.look_at_history()
             for meter in list(self._meters.values()):
                 await meter.publish_discovery()
-                await meter.publish_link(older_than=self._timing.link if history == before else 0.0)
+                await meter.publish_link(older_than=timing.link if history == before else 0.0)
+                if meter.configs and meter.is_settled:
+                    for topic in self._leftovers.pop(meter.device, set()) - meter.configs:
+                        await self._publish(topic, "")
+            if self._connection.refusal:
+                self._context.errors["mqtt"] = self._connection.refusal
+            if self._answer_due is not None and loop.time() >= self._answer_due:
+                self._answer_due = None
+                await self._publish_again()
 
-    async def _listen(self) -> None:
-        """Notice births of Home Assistant, and correct what is no more; ends with the connection."""
-        with self._publisher.explained():
-            async for message in self._client.messages:
-                payload = message.payload if isinstance(message.payload, bytes) else b""
-                if self._commands is not None and self._sets.fullmatch(message.topic.value):
-                    self._commands.take(message.topic.value, payload, retained=message.retain)
-                elif message.topic.value == self._status:
-                    # A retained birth is an old one: everything has just been published.
-                    if payload == ONLINE.encode() and not message.retain:
-                        self._born.set()
-                elif message.topic.value in self._other_form:
-                    if payload:
-                        await self._publisher.publish(message.topic.value, "")
-                elif message.retain and message.topic.value.endswith("/link"):
-                    await self._correct_retained(message.topic.value.split("/")[-2], payload)
-
-    async def _answer_births(self) -> None:
-        """Publish everything again after a birth of Home Assistant; one answer for all births that came meanwhile."""
+    async def listen(self) -> None:
+        """Notice births of Home Assistant, take commands, and correct what is no more."""
         while True:
-            await self._born.wait()
-            await asyncio.sleep(random.uniform(*self._timing.birth))  # noqa: S311 - no secret
-            self._born.clear()
-            meters = list(self._meters.values())
-            for meter in meters:
-                await meter.repeat(config=True)
-            await self._publisher.publish(self._gateway, ONLINE)
-            for meter in meters:
-                await meter.repeat(config=False)
+            topic, payload, is_retained = await self._connection.messages.get()
+            if self._sets.fullmatch(topic):
+                self.commands.take(topic, payload, retained=is_retained)
+            elif topic == self._status:
+                # A retained birth is an old one: everything has just been published.
+                if payload == ONLINE.encode() and not is_retained and self._answer_due is None:
+                    wait = random.uniform(*self._setup.timing.birth)  # noqa: S311 - no secret
+                    self._answer_due = asyncio.get_running_loop().time() + wait
+            elif is_retained and payload and topic.endswith("/config"):
+                is_device = topic.startswith(f"{self._devices}/")
+                if is_device is not (self._options.discovery == "device"):
+                    await self._publish(topic, "")
+                elif is_device:
+                    self._setup.platforms[topic.split("/")[-2]] = platforms_in(payload)
+                else:
+                    self._leftovers[topic.split("/")[-3]].add(topic)
+            elif is_retained and topic.endswith("/link"):
+                await self._correct_retained(topic.split("/")[-2], payload)
+            self._connection.messages.task_done()
+
+    async def _publish_again(self) -> None:
+        meters = list(self._meters.values())
+        for meter in meters:
+            await meter.repeat(config=True)
+        await self._publish(self._gateway, ONLINE)
+        for meter in meters:
+            await meter.repeat(config=False)
 
     async def _correct_retained(self, meter: str, message: bytes) -> None:
         """Correct what an earlier run left of a meter that was not heard yet, or that is configured no more.
@@ -183,9 +174,6 @@ class Session:
         except (ValueError, TypeError, KeyError, RecursionError):
             return
         if ours and meter not in map(slug, self._meters):
-            topics = self._topics(meter)
-            await self._publisher.publish(topics.availability, OFFLINE)
-            await self._publisher.publish(topics.link, corrected)
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        self._tasks.append(self._group.create_task(work))
+            topics = self._setup.topics(meter)
+            await self._publish(topics.availability, OFFLINE)
+            await self._publish(topics.link, corrected)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from juntek.errors import ConfigurationError
+from juntek.names import hide_secrets
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-from juntek.secret import hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,10 +123,10 @@ def _url_problems(text: str) -> Iterator[str]:
 
 
 def open_sink(options: TimeseriesOptions, context: Context) -> AbstractAsyncContextManager[Handle]:
-    """Return what yields `handle(update)`, which never waits for the target: readings come out of the history.
+    """Return what sends while it is entered.
 
-    Raises ConfigurationError for what the owner must mend in the configuration or its files, and ModuleNotFoundError
-    where the library is missing. A target that is away or refuses is told of in `context.errors`.
+    Raises ConfigurationError for what the owner must mend in the configuration or its files, TargetError for a target
+    that is away or refuses, and ModuleNotFoundError where the library is missing.
     """
     from juntek.outputs.timeseries.session import serve  # noqa: PLC0415 - only whoever sends needs the library
 
@@ -141,7 +141,7 @@ OUTPUT = Output(
     requires=("httpx",),
     extra="timeseries",
     depends_on=("history",),  # what a target has not got is sent from there
-    ready="ready to send",  # whether anybody is at the far end is known with the first readings only
+    has_queue=False,  # readings come by way of the history, and all else is in `Context.latest`
     max_latency=lambda options: options.interval / 10,
     label=lambda options: options.label,
 )

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, charge_of, percent_of, times_of
+from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, states_of_charge, times_of
 from juntek.metric import BATTERY_METRICS, MEASUREMENT, METER, READING_METRICS, SITE, Metric
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _texts(metric: Metric, batch: Batch) -> Iterable[str]:
     column: Sequence[float | None]
     texts: dict[float | None, str]
     if metric.key in (CHARGE, METERED):
-        column = _states_of_charge(metric.key, batch)
+        column = states_of_charge(metric.key, batch)
         texts = {value: f"{start}{round(value / divisor, 4)!r}" for value in set(column) if value is not None}
     else:
         column = batch[PLACES[metric.key]]
@@ -40,21 +40,6 @@ def _texts(metric: Metric, batch: Batch) -> Iterable[str]:
         divisor *= SCALES[metric.key]
         texts = {number: f"{start}{number * factor / divisor!r}" for number in set(column) if number is not None}
     return map((texts | {None: ""}).__getitem__, column)
-
-
-def _states_of_charge(key: str, batch: Batch) -> list[float | None]:
-    """Return what was believed, or what the meter said of it, as far as that goes by each of its names."""
-    believed, left, nominal = (batch[PLACES[key]] for key in (CHARGE, "remaining_capacity", "nominal_capacity"))
-    if key == METERED and believed.count(None) == len(believed):
-        return [None] * len(believed)  # no battery is watched
-    scales = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
-    pairs = list(zip(left, nominal, strict=True))
-    percents = {
-        pair: percent_of(*(part and part / scale for part, scale in zip(pair, scales, strict=True)))
-        for pair in set(pairs)
-    }
-    metered = [percents[pair] for pair in pairs]
-    return charge_of(key, [number and number / SCALES[CHARGE] for number in believed], metered)
 
 
 def lines_of_samples(samples: Iterable[Sample], now: float) -> list[bytes]:

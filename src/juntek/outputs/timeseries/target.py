@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from juntek.outputs.timeseries.target_responses import Response
 
 CONNECT_TIME: Final = 10.0
-RESPONSE_TIME: Final = 30.0
-"""s between two signs of life; InfluxDB gives up a write after 10."""
-REQUEST_TIME: Final = 120.0
-"""s for a whole request, whatever signs of life there are."""
+RESPONSE_TIME: Final = 60.0
+"""s for a whole request, whatever signs of life there are; InfluxDB gives up a write after 10."""
 IDLE_TIME: Final = 3700.0
 """s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
 HABIT, SHORT_LIFE = 5, 100
@@ -58,11 +56,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every reques
 
 @asynccontextmanager
 async def open_target(
-    options: TimeseriesOptions,
-    version: str,
-    *,
-    response_time: float = RESPONSE_TIME,
-    request_time: float = REQUEST_TIME,
+    options: TimeseriesOptions, version: str, *, response_time: float = RESPONSE_TIME
 ) -> AsyncIterator[Target]:
     """Yield the target; connects with the first request only.
 
@@ -84,12 +78,12 @@ async def open_target(
         # A proxy that the environment names for browsers and the like must not get the values, nor the password.
         trust_env=False,
         headers={"user-agent": f"juntek/{version}"} | login,
-        timeout=httpx.Timeout(response_time, connect=CONNECT_TIME),
+        timeout=httpx.Timeout(None, connect=CONNECT_TIME),
         # One at a time, so that a second one tells that the first is no more.
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_TIME),
     )
     async with client:
-        yield Target(options, client, url, secrets, request_time)
+        yield Target(options, client, url, secrets, response_time)
 
 
 def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -123,19 +117,17 @@ class Target:
         client: httpx.AsyncClient,
         url: httpx.URL,
         secrets: Collection[str],
-        request_time: float,
+        response_time: float,
     ) -> None:
-        self._options = options
-        self._client = client
-        self._url = url
-        self._secrets = secrets
-        self._request_time = request_time
+        self._options, self._client, self._url = options, client, url
+        self._secrets, self._response_time = secrets, response_time
         self._decompresses: bool | None = None
         """Whether it understands gzip, once that is known."""
-        self._has_responded = self._is_new = False
         self._connection: object = None
         """What the last request went over; None where the target has said that it lets go of it."""
+        self._is_new = False
         self._requests = self._short_lives = 0
+        """Requests over this connection that were answered, and connections in a row that had few."""
 
     def take_new_connection(self) -> bool:
         """Return whether the target let go of a connection unseen since this was last asked, as in a restart."""
@@ -167,15 +159,13 @@ class Target:
             body = await asyncio.to_thread(_compress, body)
         try:
             async with (
-                asyncio.timeout(self._request_time),
+                asyncio.timeout(self._response_time),
                 self._client.stream("POST", self._url, content=body, headers=headers) as stream,
             ):
                 response = await read_response(stream, self._secrets)
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:  # a TimeoutError is one
             self._connection = None
-            is_slow = isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError))
-            raise TargetError(self._explain(error), is_slow=is_slow) from None
-        self._has_responded = True
+            raise TargetError(self._explain(error), is_slow=isinstance(error, TimeoutError)) from None
         self._look_at_connection(stream)
         return response
 
@@ -198,12 +188,12 @@ class Target:
         match error:
             case httpx.ConnectError() | httpx.ConnectTimeout():
                 return explain_no_connection(error, target, _MEND, host=self._url.host)
-            case httpx.TimeoutException() | TimeoutError():
+            case TimeoutError():
                 return f"{target} takes too long to answer; look at its log and its load."
             case httpx.RemoteProtocolError() if not _HANG_UP.search(str(error)):
                 return f"{target} does not speak HTTP there; check host and port in timeseries.url."
         mend = "look at its log and the network"
-        if not self._has_responded:
+        if not self._requests:
             tls = ", and https:// where it speaks TLS" if self._url.scheme == "http" else ""
             mend = f"check that it runs, and that timeseries.url has its port{tls}"
         return f"The connection to the target {self._options.label} broke; {mend}."

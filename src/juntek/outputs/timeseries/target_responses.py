@@ -8,12 +8,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 
-from juntek.errors import JuntekError
+from juntek.outputs import FarEndError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,6 +30,8 @@ _PREFIX = re.compile(r"remoteAddr: .*?requestURI: \S+; ")
 """VictoriaMetrics begins with who asked."""
 _DROPPED = re.compile(r"^partial write: .* dropped=(\d{1,9})$")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_IN_JSON = [re.compile(rf'"{key}"\s*:\s*("(?:[^"\\]|\\.)+")') for key in ("error_message", "message", "error")]
+"""Where it is: InfluxDB 1 has an error, 2, QuestDB and Telegraf have a message, 3 an error and what it is about."""
 _CLASH = re.compile(r"field type conflict|already exists as type")  # InfluxDB 1 and 2
 
 _LOGIN = re.compile(r"40[13] |400 .*cannot find the provided auth token")  # the latter is vmauth 1.79
@@ -60,15 +62,11 @@ _MEANINGS: Final = (
 long enough not to be met in a line that is repeated."""
 
 
-class TargetError(JuntekError):
-    """The target cannot be reached, or takes nothing at present.
+class TargetError(FarEndError):
+    """The target cannot be reached, or takes nothing at present; `is_slow` where it took too long over it."""
 
-    `wait`: s that it asks to be left alone. `is_slow`: whether it took too long over what it was sent.
-    """
-
-    def __init__(self, sentence: str, *, wait: float | None = None, is_slow: bool = False) -> None:
-        super().__init__(sentence)
-        self.wait = wait
+    def __init__(self, sentence: str, *, wait: float = 0.0, is_slow: bool = False) -> None:
+        super().__init__(sentence, wait=wait)
         self.is_slow = is_slow
 
 
@@ -81,8 +79,8 @@ class Response(NamedTuple):
     """Whether it is meant for a browser."""
     location: str = ""
     """Where else to ask, without what may be secret."""
-    wait: float | None = None
-    """s after which to ask again, where it says so."""
+    wait: float = 0.0
+    """s after which it wants to be asked again."""
 
     @property
     def is_good(self) -> bool:
@@ -120,7 +118,7 @@ async def read_response(response: httpx.Response, secrets: Collection[str]) -> R
     )
 
 
-def _find_wait(headers: Mapping[str, str]) -> float | None:
+def _find_wait(headers: Mapping[str, str]) -> float:
     """Return the s after which to ask again, by the target's own clock where it names a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
@@ -128,7 +126,7 @@ def _find_wait(headers: Mapping[str, str]) -> float | None:
     with suppress(ValueError, TypeError):  # no date, or one without a zone
         now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
         return min(max((parsedate_to_datetime(text) - now).total_seconds(), 0.0), LONGEST_WAIT)
-    return None
+    return 0.0
 
 
 def find_message(body: bytes, headers: Mapping[str, str]) -> str:
@@ -137,19 +135,10 @@ def find_message(body: bytes, headers: Mapping[str, str]) -> str:
     if text.startswith("<"):
         title = _TITLE.search(text)
         text = title[1] if title else ""
-    elif text.startswith("{"):
-        with suppress(ValueError, RecursionError):
-            text = _find_in_json(json.loads(text))
+    elif text.startswith("{") and text.endswith("}"):
+        said = next(filter(None, (pattern.search(text) for pattern in _IN_JSON)), None)
+        text = json.loads(said[1], strict=False) if said else ""
     return _PREFIX.sub("", text or headers.get("x-influxdb-error", ""))
-
-
-def _find_in_json(found: dict[str, Any]) -> str:
-    # InfluxDB 1: {"error": ...}; 2, QuestDB and Telegraf: {"message": ...}; 3: {"error": ..., "data": [{...}]}.
-    data = found.get("data")
-    first = data[0] if isinstance(data, list) and data else data
-    inner = first.get("error_message") if isinstance(first, dict) else None
-    candidates = (inner, found.get("message"), found.get("error"))
-    return next((text for text in candidates if text and isinstance(text, str)), "")
 
 
 def _shorten(text: str, secrets: Collection[str]) -> str:

@@ -28,11 +28,12 @@ from juntek.listening.http_server import serve as listen
 from juntek.listening.visitors import Limits, network_of, parse_ip
 from juntek.outputs import Context
 from juntek.outputs.web import WebOptions, is_page_built
-from juntek.outputs.web.api import Api
+from juntek.outputs.web import api as _handlers  # noqa: F401 - it declares what can be asked
 from juntek.outputs.web.authentication import Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
+from juntek.outputs.web.operation import Api, routes_of
 from juntek.outputs.web.parameters import DAY
 from juntek.outputs.web.passwords import (
     Token,
@@ -42,8 +43,7 @@ from juntek.outputs.web.passwords import (
     remove_token,
     write_token,
 )
-from juntek.outputs.web.responses import NEVER_KEPT, json_response, security_headers
-from juntek.outputs.web.static_files import PageFiles
+from juntek.outputs.web.responses import NEVER_KEPT, PageFiles, json_response, security_headers
 from juntek.update import Update
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ async def serve(
     state = LatestState(context)
     broadcaster = Broadcaster(state.event, limits)
     api = Api(context=context, state=state, queries=queries, broadcaster=broadcaster, authenticator=authenticator)
-    app = make_app(api.routes(), HostCheck(context.gateway, options.allowed_hosts), authenticator.ingress)
+    app = make_app(routes_of(api), HostCheck(context.gateway, options.allowed_hosts), authenticator.ingress)
     headers = security_headers([*(["'self'"] if authenticator.ingress else ()), *options.frame_ancestors])
     proxies = () if authenticator.ingress else PROXIES
 

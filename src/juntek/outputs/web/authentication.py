@@ -126,34 +126,25 @@ class LoginThrottle:
 
     clock: Callable[[], float]
     """Gives s, and never steps back."""
-    _wrong: dict[str, list[float]] = field(default_factory=dict)
+    _wrong: list[tuple[float, str]] = field(default_factory=list)
+    """When, and from which address, the earliest first."""
 
     def wait(self, address: str) -> float:
         """Return s that this address has to wait before its next try; 0 for none."""
         now = self.clock()
-        self._wrong = {
-            key: recent
-            for key, times in self._wrong.items()
-            if (recent := [time for time in times if time > now - TRY_TIME])
-        }
-        network = network_of(address)
-        near = sorted(time for key, times in self._wrong.items() if network_of(key) == network for time in times)
-        own_tries = TRIES if sum(map(len, self._wrong.values())) < MOST_TRIES else 1
-        own = self._wrong.get(_key(address), [])
-        waits = [
-            times[-most] + TRY_TIME - now
-            for times, most in ((own, own_tries), (near, NETWORK_TRIES))
-            if len(times) >= most
-        ]
-        return max(waits, default=0.0)
+        self._wrong = [(time, one) for time, one in self._wrong if time > now - TRY_TIME]
+        own = [time for time, one in self._wrong if one == _key(address)]
+        near = [time for time, one in self._wrong if network_of(one) == network_of(address)]
+        tries = ((own, TRIES if len(self._wrong) < MOST_TRIES else 1), (near, NETWORK_TRIES))
+        return max((times[-most] + TRY_TIME - now for times, most in tries if len(times) >= most), default=0.0)
 
     def count(self, address: str) -> None:
         """Count a try; `forgive` takes it back when the password was right."""
-        self._wrong.setdefault(_key(address), []).append(self.clock())
+        self._wrong.append((self.clock(), _key(address)))
 
     def forgive(self, address: str) -> None:
         """Forget the wrong passwords of an address."""
-        self._wrong.pop(_key(address), None)
+        self._wrong = [(time, one) for time, one in self._wrong if one != _key(address)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ text of an event is made once for all browsers, and only when somebody takes it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from juntek.listening.visitors import Limits, find_crowds
@@ -80,7 +81,7 @@ class Broadcaster:
             client.end()
 
 
-class Client:
+class Client(StreamingResponse):
     """One browser: the keys that wait for it, in the order in which they became new, and the answer that has them."""
 
     def __init__(
@@ -92,6 +93,8 @@ class Client:
         self._may_stay = may_stay
         self._waiting = dict.fromkeys(keys)
         self._is_notified = asyncio.Event()
+        headers = NEVER_KEPT | {"x-accel-buffering": "no"}
+        super().__init__(self._texts(), headers=headers, media_type="text/event-stream")
 
     def put(self, key: str) -> None:
         """Let it have the newest of a key."""
@@ -109,35 +112,21 @@ class Client:
         self.closing = True
         self._is_notified.set()
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Answer as an ASGI application does, until the browser goes, may not stay, or the broadcaster closes."""
-        watcher = asyncio.ensure_future(self._watch(receive))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer until the browser goes, may not stay, or the broadcaster closes."""
         try:
-            await self._send(send)
+            await super().__call__(scope, receive, send)
         finally:
-            watcher.cancel()
-            self._broadcaster.leave(self)
+            self._broadcaster.leave(self)  # also when it went before the first text
 
-    async def _watch(self, receive: Receive) -> None:
-        # Whoever sends on and on instead of listening is not served either.
-        while (message := await receive())["type"] != "http.disconnect" and not message.get("more_body"):
-            pass
-        self.end()
-
-    async def _send(self, send: Send) -> None:
+    async def _texts(self) -> AsyncIterator[bytes]:
         limits = self._broadcaster.limits
-        headers = {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"} | NEVER_KEPT
-        encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": encoded})
         text = b"retry: %d\n\n" % COME_BACK
-        while True:
+        while not self.closing and self._may_stay():
             text += b"".join(map(self._broadcaster.text_of, self.take()))
-            await send({"type": "http.response.body", "body": text or b": still here\n\n", "more_body": True})
+            yield text or b": still here\n\n"
             await asyncio.sleep(limits.shortest_gap)
             text = b""
             with suppress(TimeoutError):
                 async with asyncio.timeout(limits.heartbeat):
                     await self._is_notified.wait()
-            if self.closing or not self._may_stay():
-                break
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

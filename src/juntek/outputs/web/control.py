@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NotRequired, Protocol, TypedDict, cast
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,9 +20,7 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import LinkError, NoReplyError, RequestError
-from juntek.outputs import Context
-from juntek.outputs.web.authentication import Authenticator
-from juntek.outputs.web.openapi import METER, Operation
+from juntek.outputs.web.operation import METER, Api, operation
 from juntek.outputs.web.parameters import plain, read_object
 from juntek.update import Outcome, Update
 
@@ -144,24 +142,9 @@ class ConfirmedAction(TypedDict):
     confirm: NotRequired[list[str]]
 
 
-class Api(Protocol):
-    """What handlers here need of the API."""
-
-    @property
-    def context(self) -> Context:
-        """The gateway."""
-
-    @property
-    def authenticator(self) -> Authenticator:
-        """Who may write, and what."""
-
-    @property
-    def writing(self) -> list[str]:
-        """Who is writing now."""
-
-
+@operation(f"{METER}/settings")
 async def show_settings(api: Api, request: Request) -> MeterControls:
-    """Return what there is, whoever may write it."""
+    """All settings and actions of a meter, whoever may write them."""
     update = _look(api, request)
     try:
         return cast("MeterControls", describe(update, api.authenticator.permission))
@@ -169,30 +152,33 @@ async def show_settings(api: Api, request: Request) -> MeterControls:
         raise HTTPException(404, str(error)) from None
 
 
+@operation(f"{METER}/settings/plan", "POST", body=WishedSettings, errors=(422,))
 async def plan_settings(api: Api, request: Request) -> Changes:
-    """Return what would be written, and write nothing."""
+    """What would be written; nothing is."""
     permission = api.authenticator.permission
     with _explained():
         api.authenticator.find_writer(request.headers)
         update = _look(api, request)
         body = await _read(request, WishedSettings)
-        changes = plan(update, _table(body, "values"), permission)
-        for key, value in _table(body, "action").items():
+        changes = plan(update, body.get("values", {}), permission)
+        for key, value in body.get("action", {}).items():
             changes.append(plan_action(update, key, value, permission))
         return {"changes": [cast("PlannedChange", change.as_dict()) for change in changes]}
 
 
+@operation(f"{METER}/settings", "POST", body=ConfirmedSettings, errors=(422,))
 async def write_settings(api: Api, request: Request) -> Outcomes:
-    """Write, and return what the meter says afterwards."""
+    """Write settings, and return what the meter says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedSettings)
-        changes = plan(_look(api, request), _table(body, "values"), api.authenticator.permission)
+        changes = plan(_look(api, request), body.get("values", {}), api.authenticator.permission)
         return await _carry_out(api, request, changes, body, who)
 
 
+@operation(f"{METER}/actions/{{key}}", "POST", body=ConfirmedAction, errors=(422,))
 async def act(api: Api, request: Request) -> Outcomes:
-    """Let the meter act, and return what it says afterwards."""
+    """Let a meter act, and return what it says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
         body = await _read(request, ConfirmedAction)
@@ -226,10 +212,7 @@ def _look(api: Api, request: Request) -> Update:
 
 async def _carry_out(api: Api, request: Request, changes: list[Change], body: Mapping[str, Any], who: str) -> Outcomes:
     """Write changes that are confirmed, and return what the meter says afterwards."""
-    confirmed = body.get("confirm", [])
-    if not isinstance(confirmed, list) or not all(isinstance(key, str) for key in confirmed):
-        raise HTTPException(400, "confirm is a list of keys.")
-    require_confirmed(changes, confirmed)
+    require_confirmed(changes, body.get("confirm", []))
     if len(api.writing) >= MOST_WRITING:
         raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
     api.writing.append(who)
@@ -241,29 +224,4 @@ async def _carry_out(api: Api, request: Request, changes: list[Change], body: Ma
 
 
 async def _read(request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
-    return await read_object(request, kind.__annotations__, LARGEST_BODY, BODY_TIME)
-
-
-def _table(body: Mapping[str, Any], key: str) -> dict[str, Any]:
-    table = body.get(key, {})
-    if not isinstance(table, dict):
-        raise HTTPException(400, f"{key} is an object, such as {{…: …}}.")
-    return table
-
-
-_ERRORS = (400, 403, 408, 413, 415, 422)
-OPERATIONS: Final = (
-    Operation(path=f"{METER}/settings", summary="All settings and actions of a meter", handler=show_settings),
-    Operation(
-        method="POST", path=f"{METER}/settings/plan", summary="What would be written", handler=plan_settings,
-        body=WishedSettings, errors=_ERRORS,
-    ),
-    Operation(
-        method="POST", path=f"{METER}/settings", summary="Write settings", handler=write_settings,
-        body=ConfirmedSettings, errors=_ERRORS,
-    ),
-    Operation(
-        method="POST", path=f"{METER}/actions/{{key}}", summary="Let a meter act", handler=act, body=ConfirmedAction,
-        errors=_ERRORS,
-    ),
-)  # fmt: skip
+    return await read_object(request, kind, LARGEST_BODY, BODY_TIME)

@@ -1,4 +1,4 @@
-"""The history as the web asks for it; rule: it is read in a few threads, which visitors have in turns.
+"""The history as the web asks for it; rule: it is read in a thread, which visitors have in turns.
 
 The gateway's loop never waits for the disk, and who asks too much is refused and makes nobody else wait for it.
 An export is sent while it is read, a query for each piece: nothing is held open in the database while a slow browser
@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from starlette.exceptions import HTTPException
@@ -24,14 +25,13 @@ from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
 from juntek.outputs import DATABASE, Context
 from juntek.outputs.web import api_types as types
-from juntek.outputs.web.parameters import LATEST, Calendar, Chart, Export
+from juntek.outputs.web.parameters import Calendar, Chart, Export
 from juntek.outputs.web.responses import NEVER_KEPT
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-THREADS: Final = 2
 MOST_WAITING: Final = 64
 """Queries of one visitor at the same time; a page that opens makes about ten."""
 VISITOR: Final[ContextVar[str]] = ContextVar("visitor", default="")
@@ -47,18 +47,23 @@ class HistoryQueries:
         self._errors = context.errors
         path = context.database
         self._reader = HistoryReader(path, time_zone=context.time_zone, clock=context.time) if path else None
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="juntek-web")
-        self._free = THREADS
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        """Whose turn comes, by visitor; whose turn it was last stands last."""
+        # A second one is no faster, as Python runs one of them at a time, and takes 4 MB for pages of the database.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="juntek-web")
+        self._asked: Counter[str] = Counter()
+        self._turns: dict[str, asyncio.Lock] = {}
+        """By visitor; only one query of each stands in the queue of the thread."""
 
     async def query(self, query: Callable[[HistoryReader], T]) -> T:
         """Return what `query(reader)` returns, called in a thread."""
         if self._reader is None:
             raise HTTPException(503, "No history is kept here; add [history] to the configuration.")
-        await self._take_turn()
-        work = asyncio.get_running_loop().run_in_executor(self._threads, query, self._reader)
-        work.add_done_callback(self._finish)
+        visitor = VISITOR.get()
+        if self._asked[visitor] >= MOST_WAITING:
+            raise HTTPException(503, "The history is busy; try again in a moment.", {"retry-after": "2"})
+        self._asked[visitor] += 1
+        # Who goes away leaves a query behind that counts as theirs until it has had its turn.
+        work = asyncio.ensure_future(self._take_turn(visitor, partial(query, self._reader)))
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             return await asyncio.shield(work)
         except DatabaseError as error:
@@ -69,41 +74,15 @@ class HistoryQueries:
         except RequestError as error:
             raise HTTPException(400, str(error)) from error
 
-    async def _take_turn(self) -> None:
-        """Wait for a thread. Raises HTTPException where too many queries of this visitor wait already."""
-        if self._free:
-            self._free -= 1
-            return
-        waiting = self._waiting.setdefault(VISITOR.get(), deque())
-        if sum(not turn.done() for turn in waiting) >= MOST_WAITING - THREADS:
-            raise HTTPException(503, "The history is busy; try again in a moment.", {"retry-after": "2"})
-        turn = asyncio.get_running_loop().create_future()
-        waiting.append(turn)
+    async def _take_turn(self, visitor: str, query: Callable[[], T]) -> T:
+        """Ask in a thread when the visitor has its next turn."""
         try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():
-                self._pass_on()  # it had just come
-            raise
-
-    def _pass_on(self) -> None:
-        """Give a free thread to who waits: visitors one after the other, however much each asks."""
-        while self._waiting:
-            visitor = next(iter(self._waiting))
-            waiting = self._waiting.pop(visitor)
-            turn = waiting.popleft()
-            if waiting:
-                self._waiting[visitor] = waiting
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
-
-    def _finish(self, work: asyncio.Future[T]) -> None:
-        """Let the next one ask when a thread is free again, whether somebody still waits for its answer or not."""
-        self._pass_on()
-        if not work.cancelled():
-            work.exception()
+            async with self._turns.setdefault(visitor, asyncio.Lock()):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, query)
+        finally:
+            self._asked[visitor] -= 1
+            if not self._asked[visitor]:
+                del self._asked[visitor], self._turns[visitor]
 
     async def spans(self) -> dict[str, tuple[float, float] | None]:
         """Return the first and last time of every meter that has a history; nothing where there is none."""
@@ -112,8 +91,8 @@ class HistoryQueries:
         return await self.query(lambda reader: {name: reader.span(name) for name in reader.meters()})
 
     async def close(self) -> None:
-        """Wait for the queries that run, and end the threads."""
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        """Wait for the query that runs, and end the thread."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         if self._reader is not None:
             self._reader.close()
 
@@ -168,5 +147,4 @@ async def _continue(queries: HistoryQueries, begin: bytes, pieces: Iterator[byte
 def _find_rows(reader: HistoryReader, meter: str, export: Export) -> Iterator[tuple[Any, ...]]:
     if meter not in reader.meters():
         return iter(())
-    start = 0.0 if export.start is None else export.start
-    return reader.readings(meter, start, LATEST if export.end is None else export.end)
+    return reader.readings(meter, export.start, export.end)

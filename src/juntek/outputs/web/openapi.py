@@ -8,66 +8,24 @@ from __future__ import annotations
 import builtins
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from types import NoneType
 from typing import Any, Final, get_args, get_origin, get_type_hints, is_typeddict
 
 from juntek.outputs.web.api_types import OPEN_TYPES, Error, LiveUpdate, schema_of_quantity
 from juntek.outputs.web.authentication import COOKIE
+from juntek.outputs.web.operation import METER, Operation
 from juntek.outputs.web.parameters import Parameter
 from juntek.quantity import QUANTITIES
 
 Schema = dict[str, Any]
 
-METER: Final = "/api/meters/{name}"
-"""Path of what there is of one meter."""
 _NAME: Final = Parameter("name", "Name of the meter.", str)
 _KEY: Final = Parameter("key", "Key of the action.", str)
-_ERRORS = {
-    400: "Something asked for cannot be; the sentence says what and how to ask.",
-    401: "Nobody is signed in, or the password is wrong.",
-    403: "The request comes from a page of somebody else, or this may not be written.",
-    404: "There is no such meter, or nothing of it yet.",
-    405: "This address does not take this method.",
-    408: "The request did not come in time.",
-    413: "The request is too long.",
-    415: "The request is not JSON.",
-    422: "What is to be written cannot be; the sentence says why.",
-    421: "The Host header is not a name of this gateway.",
-    429: "Too many wrong passwords; wait as long as Retry-After says.",
-    500: "A fault of the gateway; its log says more.",
-    501: "A library for this is not installed on the gateway.",
-    503: "The history cannot be read now, or too much is asked at once.",
-}
 _ALWAYS = (400, 401, 405, 421, 500, 503)
+_WITH_BODY = (403, 408, 413, 415)
 _PLAIN: dict[Any, str] = {str: "string", float: "number", int: "integer", bool: "boolean", NoneType: "null"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One thing that can be asked, and the handler that answers it.
-
-    `is_public`: nobody has to be signed in. `content` is what it answers where that is not JSON, `answer` the type of
-    its JSON where the handler returns that encoded; `body` is the type of what it is sent.
-    """
-
-    path: str
-    summary: str
-    handler: Callable[..., Any]
-    method: str = "GET"
-    parameters: tuple[Parameter, ...] = ()
-    errors: tuple[int, ...] = ()
-    is_public: bool = False
-    content: Mapping[str, Schema] = field(default_factory=dict)
-    body: Any = None
-    answer: Any = None
-
-    @property
-    def identity(self) -> str:
-        """Name of the operation, as `showLatest`."""
-        first, *others = self.handler.__name__.split("_")
-        return first + "".join(map(str.capitalize, others))
 
 
 def describe_api(version: str, operations: Iterable[Operation]) -> Schema:
@@ -105,7 +63,7 @@ def _describe(operation: Operation, schemas: Schemas) -> Schema:
     result = operation.answer or get_type_hints(operation.handler, include_extras=True)["return"]
     content = operation.content or {"application/json": schemas.of(result)}
     error = {"application/json": schemas.of(Error)}
-    errors = sorted({*_ALWAYS, *operation.errors, *((404,) if has_name else ())})
+    errors = {*_ALWAYS, *operation.errors, *((404,) if has_name else ()), *(_WITH_BODY if operation.body else ())}
     described: Schema = {
         "operationId": operation.identity,
         "summary": operation.summary,
@@ -119,7 +77,7 @@ def _describe(operation: Operation, schemas: Schemas) -> Schema:
         ],
         "responses": {
             "200": _content(operation.summary, content),
-            **{str(status): _content(_ERRORS[status], error) for status in errors},
+            **{str(status): _content(HTTPStatus(status).phrase, error) for status in sorted(errors)},
         },
     }
     if operation.is_public:

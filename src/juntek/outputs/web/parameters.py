@@ -10,14 +10,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from math import inf, isfinite
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
+from math import isfinite
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from juntek.history.queries import SERIES_KEYS
-from juntek.option import find_close
+from juntek.names import find_close
 from juntek.outputs.web.api_types import Date, Moment
 
 By = Literal["day", "month", "year"]
@@ -37,7 +37,8 @@ _OFFSET_IN_ADDRESS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
 """A plus sign in an address is read as a blank."""
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
-Query = Iterable[tuple[str, str]]
+Values = dict[str, Any]
+"""What is asked for, by the name of the parameter, in the order in which they are declared."""
 Reader = Callable[[str, str, tzinfo], Any]
 """Returns the value of a parameter by its name, its text and the zone of the gateway. Raises HTTPException."""
 
@@ -166,10 +167,10 @@ COMMANDS: Final = (
 )
 
 
-def read_query(query: Query, parameters: Iterable[Parameter], zone: tzinfo) -> dict[str, Any]:
+def read_query(query: Iterable[tuple[str, str]], parameters: Iterable[Parameter], zone: tzinfo) -> Values:
     """Return the values of all parameters: that given, else the default. Raises HTTPException."""
     known = {parameter.name: parameter for parameter in parameters}
-    values: dict[str, Any] = {}
+    values: Values = {}
     for key, text in query:
         if key not in known:
             mend = _mend(key, tuple(known)) if known else "there are none here."
@@ -198,16 +199,16 @@ class Calendar(NamedTuple):
 
 
 class Export(NamedTuple):
-    """What is exported; without times, everything."""
+    """What is exported, from `start` to `end` in s since 1970."""
 
-    start: float | None
-    end: float | None
+    start: float
+    end: float
     format: Format
 
 
-def read_chart(query: Query, now: float, zone: tzinfo) -> Chart:
+def read_chart(values: Values, now: float) -> Chart:
     """Return what a chart asks for; the last day where no time is given. Raises HTTPException."""
-    start, end, quantities, points = read_query(query, CHART, zone).values()
+    start, end, quantities, points = values.values()
     if end is None:
         end = now if start is None or start < now else start + DAY
     start = max(end - DAY, 0.0) if start is None else start
@@ -215,11 +216,10 @@ def read_chart(query: Query, now: float, zone: tzinfo) -> Chart:
     return Chart(start, end, tuple(quantities), points)
 
 
-def read_calendar(query: Query, now: float, zone: tzinfo) -> Calendar:
+def read_calendar(values: Values, now: datetime) -> Calendar:
     """Return which days are asked for; the last thirty where none are given. Raises HTTPException."""
-    first, last, by = read_query(query, CALENDAR, zone).values()
-    today = datetime.fromtimestamp(now, zone).date()
-    last = last or max(today, first or today)
+    first, last, by = values.values()
+    last = last or max(now.date(), first or now.date())
     first = first or max(last - timedelta(days=29), FIRST_DAY)
     if first > last:
         raise HTTPException(400, f"from ({first}) is after to ({last}); exchange them.")
@@ -228,18 +228,12 @@ def read_calendar(query: Query, now: float, zone: tzinfo) -> Calendar:
     return Calendar(first, last, by)
 
 
-def read_export(query: Query, zone: tzinfo) -> Export:
+def read_export(values: Values) -> Export:
     """Return what is to be exported. Raises HTTPException."""
-    export = Export(*read_query(query, EXPORT, zone).values())
-    if export.start is not None and export.end is not None:
-        _check_order(export.start, export.end)
+    start, end, kind = values.values()
+    export = Export(start or 0.0, LATEST if end is None else end, kind)
+    _check_order(export.start, export.end)
     return export
-
-
-def read_events(query: Query, zone: tzinfo) -> tuple[float, float]:
-    """Return from when to when events are asked for. Raises HTTPException."""
-    start, end = read_query(query, EVENTS, zone).values()
-    return start or 0.0, inf if end is None else end
 
 
 def _check_order(start: float, end: float) -> None:
@@ -249,11 +243,13 @@ def _check_order(start: float, end: float) -> None:
 
 # A body ----------------------------------------------------------------------------------------------------------
 
+_SHAPES: Final = {str: "text", list: "a list of keys", dict: "an object, such as {…: …}"}
 
-async def read_object(request: Request, keys: Iterable[str], most: int, body_time: float) -> dict[str, Any]:
-    """Return the JSON object of a request, with no keys but these, `most` bytes long, that comes within `body_time` s.
 
-    Raises HTTPException.
+async def read_object(request: Request, kind: Any, most: int, body_time: float) -> dict[str, Any]:  # noqa: ANN401
+    """Return the JSON object of a request, `most` bytes long, that comes within `body_time` s.
+
+    It has no keys but those of `kind`, a TypedDict, and their types, but not all of them. Raises HTTPException.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
@@ -271,6 +267,10 @@ async def read_object(request: Request, keys: Iterable[str], most: int, body_tim
         raise HTTPException(400, "The request ended too early.") from None
     except (ValueError, RecursionError):
         raise HTTPException(400, "This is not JSON.") from None
-    if not isinstance(value, dict) or value.keys() - set(keys):
-        raise HTTPException(400, f"Send an object with {', '.join(sorted(keys))}.")
+    types = {key: get_origin(hint) or hint for key, hint in get_type_hints(kind).items()}
+    if not isinstance(value, dict) or value.keys() - types.keys():
+        raise HTTPException(400, f"Send an object with {', '.join(sorted(types))}.")
+    for key, one in value.items():
+        if types[key] in _SHAPES and not isinstance(one, types[key]):
+            raise HTTPException(400, f"{key} is {_SHAPES[types[key]]}.")
     return value

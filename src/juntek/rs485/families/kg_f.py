@@ -24,7 +24,7 @@ READINGS = Layout(
         Field(index=9, key="", high=0, kind="flag", source="reserved; 0 in 16 of 16 captures"),
         Field(index=10, key="output_state", high=255, kind="flag", source="KG-man p. 26; off is 99 (PO, MM)"),
         Field(index=11, key="direction", high=1, kind="flag", source="0 discharge, 1 charge: KH-man, AV, LD, TF, PO"),
-        Field(index=12, key="", high=65_535, kind="echo", step=20,
+        Field(index=12, key="", high=65_535, kind="echo",
               source="time left, min; 16 bit, another current (JK): ours instead"),
         Field(index=13, key="internal_resistance", scale=100, high=65_535, kind="level", step=40,
               source="KG-man p. 26; the meter's estimate"),

@@ -24,7 +24,7 @@ READINGS = Layout(
         Field(index=9, key="", high=0, kind="flag", source="undetermined; 0 in every capture"),
         Field(index=10, key="output_state", high=255, kind="flag", source="KH-man p. 29; off is 99 (SL, SC, PH)"),
         Field(index=11, key="direction", high=1, kind="flag", source="KH-man p. 29, in words"),
-        Field(index=12, key="", high=65_535, kind="echo", step=20, source="time left, min; ours instead"),
+        Field(index=12, key="", high=65_535, kind="echo", source="time left, min; ours instead"),
         Field(index=13, key="", high=250, kind="flag", source="time adjust; 100 is none"),
         Field(index=14, key="date", high=991_231, kind="date", source="YYMMDD; 101 is a clock never set (SL, SC)"),
         Field(index=15, key="clock", high=235_959, kind="clock", step=3, source="HHMMSS"),

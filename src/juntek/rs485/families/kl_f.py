@@ -24,7 +24,7 @@ READINGS = Layout(
         Field(index=9, key="", high=0, kind="flag", source="to be determined, says KL-man"),
         Field(index=10, key="output_state", high=255, kind="flag", source=_MANUAL),
         Field(index=11, key="direction", high=1, kind="flag", source=_MANUAL),
-        Field(index=12, key="", high=65_535, kind="echo", step=20, source="time left, min; ours instead"),
+        Field(index=12, key="", high=65_535, kind="echo", source="time left, min; ours instead"),
         Field(index=13, key="internal_resistance", scale=100, high=65_535, kind="level", step=40, source=_MANUAL),
     ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import type { Meter, Reading } from "api-types";
 import { now } from "./api.ts";
 import { type Facts, card, element, say, showFacts } from "./dom.ts";
-import { counted, day, measure, minutes, number, seconds } from "./format.ts";
+import { day, measure, minutes, number, roughly } from "./format.ts";
 import { isKnown, measureOf, quantityOf } from "./quantities.ts";
 
 /** What a monitor with a shunt keeps, in the order in which it is shown. */
@@ -17,10 +17,11 @@ const NEEDED = ["state_of_charge_uncertainty", "usable_capacity", "time_since_fu
 
 export class BatteryCard {
   private readonly sure = element("p", { class: "battery__sure" });
+  private readonly gauge = element("div", { class: "gauge", "aria-hidden": "true" }, element("span"), element("span"));
   private readonly main = element("dl", { class: "facts" });
   private readonly more = element("dl", { class: "facts" });
   private readonly details = element("details", {}, element("summary", {}, "More"), this.more);
-  readonly element = card("battery", "Battery", [], this.sure, this.main, this.details);
+  readonly element = card("battery", "Battery", [], this.sure, this.gauge, this.main, this.details);
 
   show(meter: Meter | undefined): void {
     const reading = meter?.latest ?? null;
@@ -28,8 +29,12 @@ export class BatteryCard {
     if (this.element.hidden || reading === null) return;
     const charge = reading.state_of_charge;
     const doubt = reading["state_of_charge_uncertainty"];
-    const sure = isNumber(doubt) ? `, give or take ${number(Math.max(doubt, 1), 0)} %` : "";
-    say(this.sure, charge === null ? "" : `${number(charge, 0)} % full${sure}`);
+    const band = isNumber(doubt) ? Math.max(doubt, 1) : 0;
+    say(this.sure, charge === null ? "" : `${number(charge, 0)} % full${band > 0 ? `, give or take ${number(band, 0)} %` : ""}`);
+    this.gauge.hidden = charge === null;
+    // The sure part, and the part that may be there or not.
+    const ends = [Math.max((charge ?? 0) - band, 0), Math.min((charge ?? 0) + band, 100)];
+    ends.forEach((end, index) => (this.gauge.children[index] as HTMLElement).style.setProperty("width", `${end.toFixed(1)}%`));
     showFacts(this.main, mainRows(reading));
     const more = MORE.filter((key) => isKnown(key) && isNumber(reading[key])).map((key) => [quantityOf(key).label, measureOf(key, reading[key])] as const);
     showFacts(this.more, more);
@@ -56,8 +61,7 @@ function mainRows(reading: Reading): Facts {
 function sinceFull(told: number): string {
   const length = quantityOf("time_since_full").unit === "min" ? told * 60 : told;
   if (length < 60) return "now";
-  if (length < 2 * 86_400) return `${seconds(length)} ago`;
-  return `${day(now() - length)}, ${counted(Math.round(length / 86_400), "day")} ago`;
+  return `${length < 2 * 86_400 ? "" : `${day(now() - length)}, `}${roughly(length)} ago`;
 }
 
 const isNumber = (value: unknown): value is number => typeof value === "number";

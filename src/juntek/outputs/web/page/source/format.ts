@@ -1,6 +1,5 @@
 /** Numbers and times as people read them; rule: pure, and the digits are those of the quantity table. */
 
-
 export const NOTHING = "–";
 const MINUS = "\u2212";
 const SPACE = "\u00a0";
@@ -79,9 +78,19 @@ export function averages(resolution: number): string {
   return `${Math.round(resolution / length)}-${unit}`;
 }
 
+export const capitalised = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
+
 /** A number of things, with the one or the many of them. */
 export function counted(count: number, one: string): string {
   return `${number(count, 0)} ${one}${count === 1 ? "" : "s"}`;
+}
+
+/** A length of time by its largest part only: nobody needs to know more, and it does not change all the time. */
+export function roughly(length: number): string {
+  const minutes = Math.round(length / 60);
+  const hours = Math.round(length / 3600);
+  if (minutes < 60) return counted(minutes, "minute");
+  return hours < 48 ? counted(hours, "hour") : counted(Math.round(length / 86_400), "day");
 }
 
 const HOURS_24 = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hour12 !== true;

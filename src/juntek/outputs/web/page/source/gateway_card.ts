@@ -2,7 +2,7 @@
 
 import type { Health, SinkHealth } from "api-types";
 import { card, element, fill, icon, say } from "./dom.ts";
-import { counted, seconds } from "./format.ts";
+import { counted, roughly, seconds } from "./format.ts";
 
 /** What is drawn before a receiver's name. */
 const ICONS = { well: "check", starting: "clock", behind: "clock", trouble: "alert", away: "cross" } as const;
@@ -88,14 +88,6 @@ function missed({ refused, lost }: SinkHealth): string {
     lost > 0 ? `${counted(lost, "reading")} lost` : "",
   ].filter(Boolean);
   return parts.length === 0 ? "" : `${join(...parts)} since the gateway started`;
-}
-
-/** A length of time by its largest part only: nobody needs to know more, and it does not change all the time. */
-export function roughly(length: number): string {
-  const minutes = Math.round(length / 60);
-  const hours = Math.round(length / 3600);
-  if (minutes < 60) return counted(minutes, "minute");
-  return hours < 48 ? counted(hours, "hour") : counted(Math.round(length / 86_400), "day");
 }
 
 const join = (...parts: string[]): string => parts.filter(Boolean).join(", ");

@@ -176,7 +176,7 @@ function showSignIn(): void {
     "form",
     { class: "card sign-in", "aria-labelledby": "sign-in-title", submit },
     element("h1", { id: "sign-in-title" }, "Sign in"),
-    element("p", {}, "This page is protected by a password."),
+    element("p", {}, "This page is protected by a password. A new one is set on the gateway: juntek web password"),
     // Password managers look for a name; there is only one here.
     element("input", { type: "text", autocomplete: "username", value: "juntek", hidden: true, readonly: true }),
     element("label", { for: "password" }, "Password"),

@@ -1,7 +1,7 @@
 /** What each quantity is called and how it is shown; rule: as the gateway says, and nothing of it is written here. */
 
 import type { ChartFacts, QuantityFacts, Value } from "api-types";
-import { NOTHING, energy, joined, measure, minutes, seconds } from "./format.ts";
+import { NOTHING, capitalised, energy, joined, measure, minutes, seconds } from "./format.ts";
 
 export interface Charted extends QuantityFacts {
   readonly chart: ChartFacts;
@@ -17,7 +17,7 @@ export function setQuantities(told: readonly QuantityFacts[]): void {
 
 /** What the gateway says of a quantity; of one that it does not know a name at least. */
 export function quantityOf(key: string): Pick<QuantityFacts, "label" | "unit" | "digits" | "history"> {
-  return known.get(key) ?? { label: key.replace(/_/g, " "), unit: "", digits: 0, history: false };
+  return known.get(key) ?? { label: capitalised(key.replace(/_/g, " ")), unit: "", digits: 0, history: false };
 }
 
 /** Whether the gateway knows it. */

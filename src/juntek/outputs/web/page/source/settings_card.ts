@@ -6,24 +6,20 @@
 import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, PlannedChange, SettingFacts, Settings, Value } from "api-types";
 import { GatewayError, getSettings, getWritten, now, planChanges, reasonOf, timeOf, write } from "./api.ts";
 import { element, fill, showFacts } from "./dom.ts";
-import { moment } from "./format.ts";
+import { capitalised, moment } from "./format.ts";
 import { isKnown, quantityOf, settingOf, settings as allSettings } from "./quantities.ts";
 
 /** Where one enters a value, and what was entered. */
 type Field = Readonly<{ control: HTMLElement | null; read: () => Value }>;
 
-/** What is known of something that can be written. */
-type Known = Readonly<{ label: string; unit: string; input: Limits | null }>;
-
-/** What becomes what. */
-type Change = Pick<PlannedChange, "key" | "old" | "new">;
+/** What becomes what; of what is no quantity a plan tells the unit. */
+type Change = Pick<PlannedChange, "key" | "old" | "new"> & { readonly unit?: string };
 
 const OUTCOMES = {
   obeyed: "done, the meter says so",
   refused: "not done, the meter kept its own value",
   unknown: "not known, the meter did not say",
 } as const;
-const WORDS: Record<string, string> = { obeyed: "done", refused: "refused", unknown: "not known" };
 
 type Write = (confirmed: readonly string[]) => Promise<readonly CommandOutcome[]>;
 
@@ -32,7 +28,6 @@ export class SettingsCard {
   private readonly written = element("div");
   private readonly log = element("details", { hidden: true, toggle: () => void this.showLog() }, element("summary", {}, "Log of changes"), this.written);
   readonly element = element("div", { class: "card settings", id: "settings" }, element("h3", {}, "Settings"), this.panel, this.log);
-  private readonly known = new Map<string, Known>();
   private meter = "";
   private token = "";
   private shown = "";
@@ -56,13 +51,11 @@ export class SettingsCard {
   private async read(focus = false): Promise<void> {
     this.isBusy = false;
     const facts = this.last === null ? element("p", { class: "quiet" }, "The meter has not told its settings yet.") : showFacts(element("dl", { class: "facts" }), rowsOf(this.last));
-    this.put([element("p", { class: "quiet" }, this.token ? "As the meter is set." : "As the meter is set. They can only be read here."), facts], focus);
+    this.put([element("p", { class: "quiet" }, `As the meter is set.${this.token ? "" : " To change it here, add allow_control to [web] in the configuration."}`), facts], focus);
     if (!this.token) return;
     const meter = this.meter;
     const controls = await getSettings(meter).catch(() => null);
     if (!controls?.writable || meter !== this.meter || this.isBusy) return;
-    for (const setting of controls.settings) this.known.set(setting.key, { ...setting, input: setting });
-    for (const { key, label, argument } of controls.actions) this.known.set(key, { label, unit: argument?.unit ?? "", input: argument });
     this.panel.append(button("Change…", () => this.edit(controls), "primary"));
   }
 
@@ -101,7 +94,7 @@ export class SettingsCard {
       const changes = await planChanges(this.meter, { action: { [key]: value } }, this.token);
       return () => this.confirm(changes, (confirmed) => write(this.meter, `actions/${encodeURIComponent(key)}`, { value }, confirmed, this.token), back);
     };
-    const go = button("Do it…", () => void this.attempt(trouble, prepare), "secondary", `Do it… ${label}`);
+    const go = button("Review…", () => void this.attempt(trouble, prepare), "secondary", `Review… ${label}`);
     return line(action, element("span", { class: "entry" }, control, go, trouble));
   }
 
@@ -123,20 +116,16 @@ export class SettingsCard {
     const items = changes.map((change) => {
       const input = typed.get(change.key);
       const confirm = input ? element("label", { class: "confirm", for: input.id }, `Dangerous: type ${change.key} to confirm`, input) : null;
-      return item(change.label, { "data-risk": change.risk }, [this.said(change)], change.warning, confirm);
+      return item(change.label, { "data-risk": change.risk }, [sayChange(change)], change.warning, confirm);
     });
     this.put([element("h4", {}, "This will be written to the meter"), list(items), trouble, buttons(go, button("Back", back))], true);
   }
 
   private tell(outcomes: readonly CommandOutcome[]): void {
-    const items = outcomes.map((one) => item(one.label, { "data-outcome": one.outcome }, [this.said(one), OUTCOMES[one.outcome]], one.detail));
+    const items = outcomes.map((one) => item(one.label, { "data-outcome": one.outcome }, [sayChange(one), OUTCOMES[one.outcome]], one.detail));
     const done = button("Done", () => void this.read(true), "primary");
     this.put([element("h4", {}, "What became of it"), element("div", { role: "status" }, list(items)), buttons(done)], true);
     void this.showLog();
-  }
-
-  private said(change: Change): string {
-    return sayChange(change, this.known.get(change.key) ?? { unit: "", input: null });
   }
 
   /** Does something that the gateway may refuse; its sentence is shown, and what was entered stays. */
@@ -159,8 +148,7 @@ export class SettingsCard {
     const written = await getWritten(this.meter).catch(() => []);
     const items = written.map((one) => {
       const by = `${moment(timeOf(one.time) ?? 0, now())}, by ${one.who}`;
-      const label = this.known.get(one.key)?.label ?? quantityOf(one.key).label;
-      return item(label, { "data-outcome": one.outcome }, [this.said(one), WORDS[one.outcome] ?? one.outcome], by);
+      return item(quantityOf(one.key).label, { "data-outcome": one.outcome }, [sayChange(one), OUTCOMES[one.outcome as keyof typeof OUTCOMES] ?? one.outcome], by);
     });
     fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, "Nothing has been changed yet.") : list(items));
   }
@@ -195,7 +183,7 @@ function field(key: string, { unit, minimum, maximum, step, choices }: Limits, v
     return { control: element("span", { class: "entry" }, select), read: () => choices[select.selectedIndex]?.value ?? null };
   }
   const isNumber = typeof value !== "string";
-  const limits = minimum === null || maximum === null ? unit : `${String(minimum)} to ${String(maximum)} ${unit}`;
+  const limits = minimum === null || maximum === null ? unit : `${String(minimum)} to ${String(maximum)} ${unit}${canBeOff ? "; empty: off" : ""}`;
   const input = element("input", {
     id, type: isNumber ? "number" : "text", min: minimum, max: maximum, step: step ?? "any", placeholder: canBeOff && "off", value: value === null ? "" : String(value),
   });
@@ -228,17 +216,13 @@ function item(label: string, properties: Record<string, string>, said: readonly 
 }
 
 /** From what to what; nothing where there is nothing to be said, as of a meter that is to forget its totals. */
-function sayChange({ key, old, new: set }: Change, { unit, input }: Pick<Known, "unit" | "input">): string {
-  const say = (value: Value): string => {
-    const choice = input?.choices?.find((one) => one.value === value);
-    if (choice) return choice.label;
-    return typeof value === "number" && !isKnown(key) ? `${value} ${unit}`.trim() : settingOf(key, value);
-  };
+function sayChange({ key, old, new: set, unit = "" }: Change): string {
+  const say = (value: Value): string => (typeof value === "number" && !isKnown(key) ? `${value} ${unit}`.trim() : settingOf(key, value));
   if (old === null && set === null) return "";
   return old === null && !isKnown(key) ? say(set) : `${say(old)} → ${say(set)}`;
 }
 
 /** A few words as a sentence of their own. */
 function sentence(words: string): string {
-  return words === "" ? "" : words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+  return words === "" ? "" : capitalised(words) + (/[.!?]$/.test(words) ? "" : ".");
 }

@@ -158,20 +158,22 @@ export class Strip {
     };
   }
 
-  /** A line where something happened, and its word beside it where there is room. */
+  /** A line where something happened, and its word beside it where there is room; of many only a short one. */
   private drawMarks({ ctx, bbox, valToPos }: uPlot): void {
     const { from, to } = this.span;
+    const marks = this.marks.filter(({ time }) => time >= from && time <= to);
+    const isCrowded = marks.length * 48 * devicePixelRatio > bbox.width;
+    const height = isCrowded ? 7 * devicePixelRatio : bbox.height;
     ctx.save();
     ctx.font = FONT.replace("12px", `${11 * devicePixelRatio}px`);
     ctx.textAlign = "left";
     ctx.fillStyle = colors["ink-quiet"];
     let free = -Infinity;
-    for (const { time, label } of this.marks) {
-      if (time < from || time > to) continue;
+    for (const { time, label } of marks) {
       const left = Math.round(valToPos(time, "x", true));
-      ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
+      ctx.fillRect(left, bbox.top + bbox.height - height, devicePixelRatio, height);
       const right = left + ctx.measureText(label).width + 6 * devicePixelRatio;
-      if (left < free || right > bbox.left + bbox.width) continue;
+      if (isCrowded || left < free || right > bbox.left + bbox.width) continue;
       ctx.fillText(label, left + 4 * devicePixelRatio, bbox.top + bbox.height - 6 * devicePixelRatio);
       free = right;
     }

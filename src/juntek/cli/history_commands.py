@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, tzinfo
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from juntek.cli.arguments import (
+    App,
     ConfigFile,
     DatabaseFile,
     Form,
@@ -25,36 +25,34 @@ from juntek.cli.arguments import (
     address_number,
     database_of,
     find_configuration,
+    moment_of,
     open_history,
+    tell_times,
     zone_of,
     zone_of_days,
 )
-from juntek.cli.dates import dates_between, draw_days, heading_of, minute_of, moment_of
-from juntek.cli.stopping import quiet_pipe
+from juntek.cli.formats import draw_days, minute_of, progress
+from juntek.cli.running import quiet_pipe
+from juntek.config.keys import name_problem
 from juntek.errors import DatabaseError, RequestError, counted
-from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others
+from juntek.history import Database, inspection
 from juntek.history.days import By
-from juntek.lock import hold, lock_of
-
-if TYPE_CHECKING:
-    from juntek.history.queries import HistoryReader
-    from juntek.importing import Imported
+from juntek.history.exporting import csv_pieces, parquet_pieces
+from juntek.history.queries import HistoryReader
+from juntek.importing import Imported, LogImport, explain_nothing, import_logs
+from juntek.outputs.history import HistoryOptions
 
 FileForm = Literal["csv", "parquet"]
 
 DATABASE_MARK = b"SQLite format 3\0"
 """How every SQLite file begins (its file format, section 1.3)."""
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Show, export, send, import, back up and repair the history.",
-    epilog="Example: juntek history summary --by month",
-)
+app = App("Show, export, send, import, back up and repair the history.", "history summary --by month")
 
 
-@app.command(epilog="Example: juntek history summary --by day --from 2026-05-01")
-def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("history summary --by day --from 2026-05-01")
+def summary(
     meter: MeterName = None,
     by: Annotated[By, typer.Option("--by", help="What a line stands for.")] = "month",
     start: From = None,
@@ -73,17 +71,19 @@ def summary(  # noqa: PLR0913, PLR0917 - each is an option of the command
             if span is None:
                 typer.echo(f"There are no readings of {name} yet.", err=True)
                 continue
-            first, last = dates_between(start, end, span, reader.time_zone)
+            first, last = _dates_between(start, end, span, reader.time_zone)
             days = reader.days(name, first, last, by)
             if chosen == "json":
                 for day in days:
                     typer.echo(json.dumps({"meter": name, **day.as_dict()}))
             else:
-                typer.echo(heading_of(reader, name, span) + "\n" + draw_days(days, by))
+                begin, last_time = (minute_of(moment, reader.time_zone) for moment in span)
+                typer.echo(f"{name}: {counted(reader.count(name), 'reading')} from {begin} to {last_time}")
+                typer.echo(draw_days(days, by))
 
 
-@app.command(epilog="Example: juntek history export house.parquet --meter house --from 2026-05-01")
-def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("history export house.parquet --meter house --from 2026-05-01")
+def export(
     file: Annotated[Path, typer.Argument(metavar="FILE|-", help="- is standard output.")],
     chosen: Annotated[FileForm | None, typer.Option("--format", help="Default: as the name ends, or csv.")] = None,
     start: From = None,
@@ -96,8 +96,6 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Times are in UTC.
     """
-    from juntek.history.exporting import csv_pieces, parquet_pieces  # noqa: PLC0415
-
     chosen = chosen or ("parquet" if file.suffix == ".parquet" else "csv")
     with open_history(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
@@ -115,8 +113,8 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command
     typer.echo(f"{counted(next(counter), 'reading')} of {name}.", err=True)
 
 
-@app.command("import", epilog="Example: juntek history import 2024.log 2025.log --meter house")
-def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("history import 2024.log 2025.log --meter house", "import")
+def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, in any order.")],
     meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
     address: Annotated[
@@ -131,10 +129,8 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     A capture, any text log with frames and times, or decoded values in a table or one by one, also packed by gzip, xz,
     bz2, zstd or zip. What is there already stays as it is, so that it can be done again.
     """
-    from juntek.history import Database  # noqa: PLC0415
-    from juntek.importing import LogImport, explain_nothing, import_logs  # noqa: PLC0415
-    from juntek.outputs.history import HistoryOptions  # noqa: PLC0415
-
+    if problem := name_problem(meter):
+        raise RequestError(f"--meter {problem}")
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
     given = configuration.sinks.get("history") if configuration else None
@@ -152,26 +148,18 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
         job.times.zone = zone_of(time_zone) or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
-    if not result.kept and all(why.startswith("rejected") for why in result.skipped):
+    if not result.kept and all(reason.startswith("rejected") for reason in result.skipped):
+        other = f"nothing in it is of address {address}; juntek decode shows what is: give --address."
+        mend = other if address is not None and not result.skipped else None
         for file in files:
-            other = address is not None and not result.skipped
-            explanation = explain_nothing(file) or (
-                f"nothing in it is of address {address}; juntek decode shows what is: give --address."
-                if other
-                else None
-            )
-            if explanation:
+            if explanation := explain_nothing(file) or mend:
                 typer.echo(f"{file}: {explanation}", err=True)
-    for remark in dict.fromkeys(job.times.remarks):
-        typer.echo(remark, err=True)
-    if job.times.used_zone:
-        whose = "" if time_zone else ", the zone of the days; --time-zone tells another"
-        typer.echo(f"Times without an offset from UTC were read as {job.times.zone}{whose}.", err=True)
+    tell_times(job.times, "" if time_zone else ", the zone of the days; --time-zone tells another")
     if result.first is not None and result.first < job.keep_since:
         typer.echo("Of what is older than history.keep_raw_days, minutes, hours and days are kept.", err=True)
 
 
-@app.command(epilog="Example: juntek history backup /media/usb/juntek.db")
+@app.example("history backup /media/usb/juntek.db")
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
     database: DatabaseFile = None,
@@ -181,14 +169,12 @@ def backup(
 
     The gateway may run meanwhile. To go back, stop it and put the copy in the place of its database.
     """
-    from juntek.history import Database  # noqa: PLC0415
-
     with Database(_existing(database or database_of(find_configuration(config))), check=False) as opened:
         opened.back_up(file)
     typer.echo(file)
 
 
-@app.command(epilog="Example: juntek history repair /media/usb/juntek.db")
+@app.example("history repair /media/usb/juntek.db")
 def repair(
     file: Annotated[
         Path | None,
@@ -201,13 +187,11 @@ def repair(
 
     Stop the gateway first. The damaged file stays as it is.
     """
-    from juntek.history.inspection import repair as save  # noqa: PLC0415
-
     configuration = find_configuration(config)
     path = _existing(database or database_of(configuration))
     target = file or path.with_name(f"{path.stem}-repaired{path.suffix}")
     with hold(lock_of(path)) as is_alone:
-        saved = save(path, target)
+        saved = inspection.repair(path, target)
     typer.echo("Saved: " + ", ".join(f"{saved.rows.get(table, 0)} {what}" for table, what in _SAVED.items()) + ".")
     zone = zone_of_days(configuration)
     for loss in saved.losses:
@@ -252,6 +236,13 @@ def _only_meter(reader: HistoryReader) -> str:
     return meters[0]
 
 
+def _dates_between(start: str | None, end: str | None, span: tuple[float, float], zone: tzinfo) -> tuple[date, date]:
+    """Return the local dates of two texts, or of the ends of the span where there is none."""
+    first = moment_of(start, zone) if start else span[0]
+    last = moment_of(end, zone) if end else span[1]
+    return datetime.fromtimestamp(first, zone).date(), datetime.fromtimestamp(last, zone).date()
+
+
 # What is said -----------------------------------------------------------------------------------------------
 
 
@@ -263,20 +254,6 @@ def _tell(result: Imported) -> str:
         kept = f"{counted(result.kept, 'reading')} of {result.meter} kept, from {first} to {last}."
     skipped = ", ".join(f"{count} {why}" for why, count in result.skipped.most_common())
     return f"{kept} Skipped: {skipped}." if skipped else f"{kept} Nothing was skipped."
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how far a file is."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _of: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def _is_database(file: Path) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from juntek.cli.watch.drawing import (
+from juntek.cli.watch_drawing import (
     HEIGHT,
     Trend,
     amount,

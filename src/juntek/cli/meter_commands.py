@@ -1,4 +1,8 @@
-"""`juntek watch`: a meter on the terminal, live; rule: it always says what it is doing, also while nothing comes."""
+"""`juntek read` and `juntek watch`: one meter, line by line or on the whole terminal.
+
+Rule: it ends when told to, or `read` when the meter is silent; `watch` always says what it is doing, also while nothing
+comes.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +14,59 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption
-from juntek.cli.meter_access import Followed, follow
-from juntek.cli.stopping import run_until_stopped
+from juntek.cli.formats import Format, Writer
+from juntek.cli.meter_access import Followed, GatewayMeter, follow
+from juntek.cli.running import quiet_pipe, run_until_stopped
 from juntek.errors import RequestError
-from juntek.secret import hide_secrets
+from juntek.meter import ANSWER_TIMEOUT
+from juntek.names import hide_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from juntek.cli.watch.view import Watched
+    from juntek.cli.watch_view import Watched
 
 REFRESH = 0.25
 """s between two pictures."""
 
 _QUIT_KEYS = b"qQ\x04"
+
+
+def read(
+    link: Link,
+    address: Address = 1,
+    count: Annotated[int, typer.Option(min=0, metavar="N", help="End after so many readings; 0: never.")] = 0,
+    chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = Format.JSON,
+    mode: ModeOption = "auto",
+    interval: Interval = 1.0,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for a reading; 0: for ever.")
+    ] = ANSWER_TIMEOUT,
+    config: ConfigFile = None,
+) -> None:
+    """Read one meter, one reading a line.
+
+    Where the gateway reads the meter it is asked; --mode and --interval are its own then.
+    """
+    meter = follow(link, address, config, mode, interval, timeout or None)
+    with quiet_pipe():
+        run_until_stopped(_read(meter, count, chosen))
+
+
+async def _read(following: AbstractAsyncContextManager[Followed], count: int, chosen: Format) -> None:
+    async with following as meter:
+        writer = Writer(chosen, sys.stdout.write)
+        sys.stdout.flush()
+        async for reading in meter:
+            writer.add([reading], reading.time)
+            sys.stdout.flush()
+            if count and writer.kinds["reading"] >= count:
+                return
 
 
 def watch(
@@ -48,8 +88,7 @@ def watch(
 
 
 async def _watch(console: Console, link: str, address: int, following: AbstractAsyncContextManager[Followed]) -> None:
-    from juntek.cli.gateway_meter import GatewayMeter  # noqa: PLC0415
-    from juntek.cli.watch.view import Watched  # noqa: PLC0415
+    from juntek.cli.watch_view import Watched  # noqa: PLC0415
 
     async with following as meter:
         watched = Watched(link, address, time.monotonic(), by_gateway=isinstance(meter, GatewayMeter))
@@ -79,7 +118,7 @@ async def _follow(meter: Followed, watched: Watched) -> None:
 async def _show(console: Console, watched: Watched) -> None:
     from rich.live import Live  # noqa: PLC0415
 
-    from juntek.cli.watch.view import draw  # noqa: PLC0415
+    from juntek.cli.watch_view import draw  # noqa: PLC0415
 
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from operator import add
 
 from rich.text import Text
 
@@ -85,55 +84,41 @@ STEPS = (1, 2, 5, 10, 15)
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-@dataclass(slots=True)
-class _Second:
-    """The sums of one second's readings."""
-
-    number: int
-    sums: list[float]
-    count: int = 0
-
-
-@dataclass(slots=True)
 class Trend:
     """Averages by the second."""
 
-    keys: tuple[str, ...]
-    _seconds: deque[_Second] = field(default_factory=lambda: deque(maxlen=LONGEST))
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+        self._seconds: dict[int, list[float]] = {}
+        """How many readings came in each second, and the sums of their values."""
 
     def add(self, reading: Reading, time: float) -> None:
         """Take a reading received at `time`, in seconds."""
-        number = int(time)
-        if self._seconds and number < self._seconds[-1].number:
+        second = int(time)
+        if self._seconds and second < max(self._seconds):
             self._seconds.clear()  # a recording that begins again, or a clock that was set back
-        if not self._seconds or self._seconds[-1].number != number:
-            self._seconds.append(_Second(number, [0.0] * len(self.keys)))
-        second = self._seconds[-1]
-        second.count += 1
-        for place, key in enumerate(self.keys):
-            second.sums[place] += getattr(reading, key)
+        values = (1.0, *(getattr(reading, key) for key in self._keys))
+        sums = self._seconds.get(second, [0.0] * len(values))
+        self._seconds[second] = list(map(add, sums, values))
+        if len(self._seconds) > LONGEST:
+            del self._seconds[min(self._seconds)]
 
     def span(self, width: int) -> int:
         """Return how many seconds one column stands for, so that all that is kept fits into the width."""
-        if not self._seconds:
-            return STEPS[0]
-        elapsed = self._seconds[-1].number - self._seconds[0].number + 1
+        elapsed = max(self._seconds, default=0) - min(self._seconds, default=0) + 1
         return next((step for step in STEPS if elapsed <= step * width), STEPS[-1])
 
     def columns(self, key: str, width: int) -> list[float | None]:
         """Return the averages of a quantity, oldest first; None where nothing was received."""
-        if not self._seconds:
-            return [None] * width
-        place, step = self.keys.index(key), self.span(width)
+        place, step = self._keys.index(key) + 1, self.span(width)
         # Columns begin at whole multiples of the step: so they do not flicker while time goes on.
-        last = self._seconds[-1].number // step
-        sums: list[list[float]] = [[0.0, 0] for _ in range(width)]
-        for second in self._seconds:
-            column = width - 1 - (last - second.number // step)
-            if column >= 0:
-                sums[column][0] += second.sums[place]
-                sums[column][1] += second.count
-        return [total / count if count else None for total, count in sums]
+        first = max(self._seconds, default=0) // step - width + 1
+        counts, sums = [0.0] * width, [0.0] * width
+        for second, values in self._seconds.items():
+            if (column := second // step - first) >= 0:
+                counts[column] += values[0]
+                sums[column] += values[place]
+        return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
 
 
 def draw_bars(values: Sequence[float | None], low: float, high: float, rows: int) -> list[str]:

@@ -6,7 +6,6 @@ Rule: what will be written is shown before it is asked for, and what became of i
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +13,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from juntek.cli.arguments import Address, ConfigFile, DatabaseFile, Form, Link, open_history
+from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import Facts, GatewayClient
 from juntek.cli.meter_access import Direct, reach
-from juntek.cli.stopping import quiet_pipe
+from juntek.cli.running import quiet_pipe
 from juntek.config.document import read_toml
 from juntek.control import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError
@@ -36,12 +35,10 @@ class _ShowByDefault(TyperGroup):
         return rest
 
 
-app = typer.Typer(
+app = App(
+    "Show the settings of a meter, change, save and restore them.",
+    "settings /dev/ttyUSB0",
     cls=_ShowByDefault,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Show the settings of a meter, change, save and restore them.",
-    epilog="Example: juntek settings /dev/ttyUSB0",
 )
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -50,7 +47,7 @@ YesDangerous = Annotated[
 ]
 
 
-@app.command(epilog="Example: juntek settings show /dev/ttyUSB0 --format json")
+@app.example("settings show /dev/ttyUSB0 --format json")
 def show(
     link: Link,
     address: Address = 1,
@@ -67,13 +64,13 @@ def show(
         typer.echo(json.dumps(facts) if chosen == "json" else _draw(facts))
 
 
-@app.command("set", epilog="Example: juntek settings set /dev/ttyUSB0 nominal_capacity=280")
-def set_values(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("settings set /dev/ttyUSB0 nominal_capacity=280", "set")
+def set_values(
     link: Link,
     pairs: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="off switches a protection off.")],
     address: Address = 1,
-    yes: Yes = False,  # noqa: FBT002
-    yes_dangerous: YesDangerous = False,  # noqa: FBT002
+    yes: Yes = False,
+    yes_dangerous: YesDangerous = False,
     config: ConfigFile = None,
 ) -> None:
     """Change settings: shows the plan, asks, writes, and reads back what the meter says then."""
@@ -82,12 +79,12 @@ def set_values(  # noqa: PLR0913, PLR0917 - each is an option of the command
         _change(access, access.plan(values), yes=yes, yes_dangerous=yes_dangerous)
 
 
-@app.command(epilog="Example: juntek settings save /dev/ttyUSB0 house.toml")
+@app.example("settings save /dev/ttyUSB0 house.toml")
 def save(
     link: Link,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file.")],
     address: Address = 1,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,  # noqa: FBT002
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     config: ConfigFile = None,
 ) -> None:
     """Write the settings that can be written into a file, for restore."""
@@ -97,13 +94,13 @@ def save(
     typer.echo(file)
 
 
-@app.command(epilog="Example: juntek settings restore /dev/ttyUSB0 house.toml")
-def restore(  # noqa: PLR0913, PLR0917 - each is an option of the command
+@app.example("settings restore /dev/ttyUSB0 house.toml")
+def restore(
     link: Link,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What save has written.")],
     address: Address = 1,
-    yes: Yes = False,  # noqa: FBT002
-    yes_dangerous: YesDangerous = False,  # noqa: FBT002
+    yes: Yes = False,
+    yes_dangerous: YesDangerous = False,
     config: ConfigFile = None,
 ) -> None:
     """Write what differs from a file; what is dangerous only when its key is typed, or with --yes-dangerous."""
@@ -112,7 +109,7 @@ def restore(  # noqa: PLR0913, PLR0917 - each is an option of the command
         _change(access, access.plan(values), yes=yes, yes_dangerous=yes_dangerous, may_leave=True)
 
 
-@app.command(epilog="Example: juntek settings log --meter house")
+@app.example("settings log --meter house")
 def log(
     meter: Annotated[str | None, typer.Option("--meter", metavar="NAME", help="Default: all.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="At most so many.")] = 100,
@@ -137,14 +134,14 @@ def log(
             typer.echo(f"Nothing was written to {meter or 'a meter'} yet.", err=True)
 
 
-def act(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def act(
     link: Link,
     action: Annotated[
         str, typer.Argument(metavar="ACTION", help="zero-current, clear-totals, charge=100, output=on and the like.")
     ],
     address: Address = 1,
-    yes: Yes = False,  # noqa: FBT002
-    yes_dangerous: YesDangerous = False,  # noqa: FBT002
+    yes: Yes = False,
+    yes_dangerous: YesDangerous = False,
     config: ConfigFile = None,
 ) -> None:
     """Let a meter do something: zero-current, clear-totals, charge=100, output=on|off, set-address=2, factory-reset.
@@ -250,12 +247,10 @@ def _confirm(
 
 def _ask(question: str, option: str) -> str:
     """Return what was typed; raises RequestError where nobody can type, with the option that asks nothing."""
-    typer.echo(f"{question}: ", nl=False, err=True)
-    answer = sys.stdin.readline()
-    if not answer:
-        typer.echo("", err=True)
-        raise RequestError(f"Nothing was written, as nobody could be asked; add {option}.")
-    return answer.strip()
+    try:
+        return str(typer.prompt(question, default="", show_default=False, err=True)).strip()
+    except typer.Abort:
+        raise RequestError(f"Nothing was written, as nobody answered; for scripts there is {option}.") from None
 
 
 def _tell(outcomes: Sequence[Mapping[str, Any]]) -> None:
