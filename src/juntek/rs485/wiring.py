@@ -178,7 +178,7 @@ def _levels(data: bytes, gaps: tuple[int, ...] = (0,), *, swapped: bool = False)
         levels += bytes((byte >> bit) & 1 for bit in range(8))
         levels += b"\1" * (1 + gap)
     levels += b"\1" * 20
-    return levels.translate(bytes((1, 0)) + bytes(254)) if swapped else bytes(levels)
+    return bytes(levels.translate(bytes((1, 0)) + bytes(254)) if swapped else levels)
 
 
 def _receive(
