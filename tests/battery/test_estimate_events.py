@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,6 +255,25 @@ def test_what_a_meter_that_was_set_wrong_leads_to_is_restored_too(current: float
     events(estimator, readings([(600.0, 13.2, current)], left=left))
     restored = Estimator.restore(json.loads(json.dumps(estimator.snapshot())), estimator.pack.options)
     assert restored.describe() == estimator.describe()
+
+
+EARLIER = json.loads((Path(__file__).parents[1] / "fixtures" / "estimate_version_1.json").read_text())
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_what_an_earlier_version_has_learnt_is_taken_up(name: str) -> None:
+    saved = EARLIER[name]
+    restored = Estimator.restore(saved["snapshot"])
+    assert restored.describe() == saved["described"]
+    assert Estimator.restore(json.loads(json.dumps(restored.snapshot()))).describe() == saved["described"]
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_whatever_a_hand_writes_into_what_an_earlier_version_has_learnt_is_refused_or_goes_on(name: str) -> None:
+    for path in paths(EARLIER[name]["snapshot"]):
+        for new in WEIRD:
+            with suppress(DatabaseError):
+                events(Estimator.restore(put(EARLIER[name]["snapshot"], path, new)), readings([(1.0, 13.2, -5.0)]))
 
 
 def test_before_a_full_was_seen_what_is_counted_beyond_it_is_nothing() -> None:

@@ -25,6 +25,7 @@ from juntek.outputs import run_beside
 from juntek.outputs.mqtt.broker_login import (
     BAD_PROTOCOL,
     BrokerError,
+    LoginRefusedError,
     RefusedError,
     explain_loss,
     explain_no_right,
@@ -96,7 +97,8 @@ async def _log_in(options: MqttOptions, timing: Timing, will: tuple[str, str] | 
         except (RefusedError, OSError, ValueError) as error:  # a TimeoutError is one, a strange name of a host another
             is_too_new = isinstance(error, RefusedError) and error.code in (None, BAD_PROTOCOL)
             if version is versions[-1] or not is_too_new:
-                raise BrokerError(explain_refusal(options, error)) from None
+                is_login = isinstance(error, RefusedError) and error.is_login
+                raise (LoginRefusedError if is_login else BrokerError)(explain_refusal(options, error)) from None
         else:
             return connection
     raise AssertionError  # pragma: no cover - the last version returns or raises
@@ -173,20 +175,17 @@ class Connection:
         await self._wait_for_room()
         self._note(self._paho.publish(topic, payload, 1, retain).mid, topic)
 
-    async def subscribe(self, topic: str, *, commands: bool = False) -> None:
-        """Subscribe with QoS 1, which is confirmed later. Raises BrokerError.
+    async def subscribe(self, topic: str, *, qos: int = 1, commands: bool = False) -> None:
+        """Subscribe, which is confirmed later. Raises BrokerError.
 
-        What we say ourselves does not come, with MQTT 5. Of `commands` nothing comes twice or was retained before; with
-        MQTT 5 what is about to be is told.
+        With MQTT 5 what we say ourselves does not come. Of `commands` nothing comes that was retained before, and of
+        those to come it is told whether they are retained.
         """
-        options = SubscribeOptions(qos=1, noLocal=True)
-        if commands:
-            options = SubscribeOptions(retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         await self._wait_for_room()
-        if self._paho.protocol is MQTTProtocolVersion.MQTTv5:
-            _, number = self._paho.subscribe(topic, options=options)
-        else:
-            _, number = self._paho.subscribe(topic, 0 if commands else 1)
+        options = SubscribeOptions(qos, noLocal=not commands, retainAsPublished=commands)
+        options.retainHandling = options.RETAIN_DO_NOT_SEND if commands else options.RETAIN_SEND_ON_SUBSCRIBE
+        is_new = self._paho.protocol is MQTTProtocolVersion.MQTTv5
+        _, number = self._paho.subscribe(topic, options=options) if is_new else self._paho.subscribe(topic, qos)
         self._note(number, topic)
 
     async def flush(self) -> None:
