@@ -145,6 +145,23 @@ def noise(request: Frame, dice: random.Random) -> bytes:
     return dice.randbytes(40) + b"\n"
 
 
+async def test_who_and_how_a_meter_is_are_asked_again_soon_when_nothing_came_of_the_first_replies() -> None:
+    """A reply whose first letter was hit is none; to be asked again in its usual turn takes a minute."""
+    asked = Counter[str]()
+
+    def answer(request: Frame, _: random.Random) -> bytes:
+        asked[request.command] += 1
+        meter = Meter()
+        reply = {"R00": meter.identity, "R51": meter.settings, "R50": meter.reply}[request.command]()
+        return b"?" + reply[1:] if request.command != "R50" and asked[request.command] == 1 else reply
+
+    rare = replace(IMPATIENT, settings=1000, identity=1000, retry=0.05)
+    async with peer(answering(answer)) as url, serving(url, meters(mode="poll"), rare) as told:
+        await until(lambda: told.last and told.last["meter 1"].settings and told.last["meter 1"].identity)
+        await told.more(30)
+    assert (asked["R00"], asked["R51"]) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("answer", "reason", "mend"),
     [
