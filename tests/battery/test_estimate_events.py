@@ -182,6 +182,12 @@ def test_a_meter_that_tells_its_count_in_large_steps_is_followed(step: float, se
     assert state_after(coarse) == pytest.approx(state_after(coarse[:1]) - len(given) * seconds / 360, abs=step + 0.2)
 
 
+def test_a_hung_meter_that_says_the_same_again_and_again_takes_no_charge_away() -> None:
+    given = readings([(10.0, 13.2, -20.0)], left=80.0)
+    hung = [given[-1]._replace(time=given[-1].time + 10 * place) for place in range(1, 720) if given[-1].time]
+    assert state_after(given + hung) == pytest.approx(state_after(given), abs=2.5)
+
+
 def test_a_small_load_on_a_battery_that_was_just_taken_off_its_charger_is_no_zero_offset() -> None:
     estimator = battery()
     charge = [(60.0, 14.0, 20.0), (5.0, 14.2, 20.0), (5.0, 14.2, 1.0), (3.0, 13.9, -0.3), (40.0, 13.89, -0.3)]

@@ -43,6 +43,9 @@ UNKNOWN = 0.2
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
 
+COARSEST, COARSEST_PART = 1.5, 0.02
+"""Ah, and part of the capacity: the larger one may flow before a meter counts on; one that does not is hung."""
+
 _HOUR = 3600.0
 _HALF = 0.5 / _HOUR
 
@@ -111,6 +114,8 @@ class Estimator:
         if (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
             return flow  # the meter stands at its end
         if remaining == count.remaining:
+            if abs(count.waiting) > max(COARSEST, COARSEST_PART * self._capacity):
+                return 0.0
             count.waiting += flow
             return flow
         counted = remaining - count.remaining - count.waiting
