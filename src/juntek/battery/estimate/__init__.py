@@ -75,17 +75,17 @@ class Estimator:
                 self._begin(reading, time)
             return None
         seconds = time - last
-        current, voltage = reading.current, reading.voltage
+        current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
         if not 0 < seconds <= LONGEST_INTERVAL:
             return self._bridge(reading, seconds) if seconds else None
-        change, flow = current - count.current, self._flow(reading, seconds)
+        change, flow = current - count.current, self._flow(current, remaining, seconds)
         count.net += flow
         if flow > 0:
             count.charged += flow
         count.hours += seconds / _HOUR
         count.lag += (current - count.lag) * seconds / (seconds + LAG_TIME)
         count.average += (current - count.average) * seconds / (seconds + self._averaging)
-        count.time, count.remaining, count.current = time, reading.remaining_capacity, current
+        count.time, count.remaining, count.current = time, remaining, current
         if not change and -IDLE <= current <= IDLE:
             count.idle += seconds
         if self.steps.is_open or not -self._tail <= change <= self._tail:
@@ -101,16 +101,16 @@ class Estimator:
             return self._take(anchor, time)
         return None
 
-    def _flow(self, reading: Reading, seconds: float) -> float:
+    def _flow(self, current: float, remaining: float, seconds: float) -> float:
         """Return the Ah that flowed since the last reading.
 
         What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
         currents, at something between them, or nearly so.
         """
-        count, current, remaining, half = self.count, reading.current, reading.remaining_capacity, seconds * _HALF
-        flow = (current + count.current) * half
         if -self._threshold < current < self._threshold:
             return 0.0
+        count, half = self.count, seconds * _HALF
+        flow = (current + count.current) * half
         if (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
             return flow  # the meter stands at its end
         if remaining == count.remaining:
