@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -49,3 +51,16 @@ def check(data: bytes, *, timed: bool = True, cut: int = 4096) -> None:
 
 def utc(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def shown(data: bytes) -> str:
+    """Bytes as a dump has them beside."""
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+
+
+def zipped(*files: bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, data in enumerate(files):
+            archive.writestr(f"logs/bus.{number}", data)
+    return whole.getvalue()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import json
 import lzma
 import sys
 import tracemalloc
-import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -23,6 +21,7 @@ from juntek.capture import read_chunks
 from juntek.capture.packing import DamagedError, files_in_zip, unpack
 from juntek.capture.times import NO_DATE, NO_TIME, NO_YEAR, NO_ZONE, TWO_DAYS, LineTimes
 from juntek.rs485.framing import Frame, parse
+from owners_logs import shown, zipped
 from recorded import REPLIES
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -161,10 +160,6 @@ def rows(data: bytes, size: int) -> Iterator[tuple[int, bytes]]:
     return ((at, data[at : at + size]) for at in range(0, len(data), size))
 
 
-def shown(data: bytes) -> str:
-    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
-
-
 def swapped(data: bytes) -> str:
     return " ".join((data[at : at + 2][::-1].hex()).rjust(4, "0") for at in range(0, len(data), 2))
 
@@ -286,13 +281,6 @@ def test_noise_that_begins_as_a_packed_file_is_noise() -> None:
 def test_a_packed_file_that_ends_too_early_is_told(pack: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DamagedError):
         read(pack(b"a log\n" * 99)[:-9])
-
-
-def zipped(data: bytes) -> bytes:
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("bus.log", data)
-    return whole.getvalue()
 
 
 OPENED: list[tuple[Callable[[bytes], bytes], Callable[[bytes], Iterator[bytes]]]] = [

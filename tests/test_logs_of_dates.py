@@ -50,7 +50,7 @@ def test_days_in_the_middle_of_a_long_file_tell_the_order_of_all(tmp_path: Path)
     lines = []
     for number in range(32):  # 3 May to 3 June
         day = f"{datetime(2024, 5, 3, tzinfo=UTC) + timedelta(number):%m/%d/%Y} 08:00"
-        chatter = [f"{day}:30 {'nothing was heard ' * 20}\n"] * (800 if number in (0, 31) else 80)
+        chatter = [f"{day}:30 {'nothing was heard ' * 20}\n"] * (400 if number in (0, 31) else 40)
         lines += [f"{day}:00 {FRAMES[0].strip()}\n", *chatter]
     log.write_text("".join(lines), encoding="utf-8")
     times = [chunk.time for chunks in read_log(log, times=LineTimes(UTC)) for chunk in chunks]

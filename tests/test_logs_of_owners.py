@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
-import zipfile
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from juntek.reading import Reading
 from juntek.rs485.framing import Garbage, encode
-from owners_logs import FRAMES, VALUES, ZONE, Write, check, events, written
+from owners_logs import FRAMES, VALUES, ZONE, Write, check, events, shown, written, zipped
 
 
 def said(at: datetime, frame: str) -> dict[str, object]:
@@ -23,10 +21,6 @@ def said(at: datetime, frame: str) -> dict[str, object]:
 
 def crlf(frame: str) -> bytes:
     return frame.encode() + b"\r\n"
-
-
-def shown(data: bytes) -> str:
-    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
 
 
 def rows(data: bytes, size: int = 16) -> list[bytes]:
@@ -198,14 +192,6 @@ def test_a_log_without_times_gives_its_readings(write: Write) -> None:
 
 def plain(at: datetime, frame: str) -> str:
     return f"{at.isoformat()} {frame}\n"
-
-
-def zipped(*files: bytes) -> bytes:
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, data in enumerate(files):
-            archive.writestr(f"logs/bus.{number}", data)
-    return whole.getvalue()
 
 
 LINES = written(plain).splitlines(keepends=True)

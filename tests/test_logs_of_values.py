@@ -38,6 +38,11 @@ TABLES: dict[str, tuple[str, Callable[[datetime, float, float, float], str]]] = 
                    lambda at, v, i, q: f"{at:%d/%m/%Y %H:%M:%S};" + f"{v};{i};{q}".replace(".", ",")),
     "a direction without its name": ("time,voltage,current,status,remaining",
                                      lambda at, v, i, q: f"{at.isoformat()},{v},{abs(i)},Discharging,{q}"),
+    "thousands": ("time,voltage,current,Remaining (mAh)",
+                  lambda at, v, i, q: f'{at.isoformat()},{v},{i},"{q * 1000:,.0f}"'),
+    "thousands, German": ("Zeit;Spannung;Strom;Restkapazität [mAh]",
+                          lambda at, v, i, q: f"{at:%d.%m.%Y %H:%M:%S};" + f"{v};{i};".replace(".", ",")
+                          + f"{q * 1000:,.0f}".replace(",", ".")),
     "Chinese": ("时间,电压(V),电流\uff08A\uff09,剩余容量(Ah)",
                 lambda at, v, i, q: f"{at:%Y-%m-%d %H:%M:%S},{v},{i},{q}"),
     "Italian": ("Data;Ora;Tensione (V);Corrente (A);Capacità residua (Ah)",
@@ -311,6 +316,14 @@ def test_rows_that_have_each_a_part_of_a_reading_are_joined() -> None:
     rows = "2024-05-13 08:00:00,52.65,,\n2024-05-13 08:00:00,,-3,250\n2024-05-13 08:09:00,,-4,250\n"
     readings = [event for event in events((PARTS + rows).encode()) if isinstance(event, Reading)]
     assert [(one.voltage, one.current) for one in readings] == [(52.65, -3)]
+
+
+def test_parts_of_two_meters_are_no_reading() -> None:
+    rows = "time,device,voltage,current\n2024-05-13 08:00:00,a,52.65,\n2024-05-13 08:00:00,b,,-3\n"
+    assert not [event for event in events(rows.encode()) if isinstance(event, Reading)]
+    (reading,) = events((rows + "2024-05-13 08:00:01,b,13.1,\n").encode())
+    assert isinstance(reading, Reading)
+    assert (reading.voltage, reading.current) == (13.1, -3)
 
 
 SPICE = [

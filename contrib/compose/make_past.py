@@ -9,11 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from juntek.demo import fill_past
+from juntek.demo import DemoMeter, fill_past
 from juntek.simulator import Options
 
 DATABASE = Path("/var/lib/juntek/juntek.db")
-METERS = (("house", Options(seed=1)), ("boat", Options(models=("KH140F",), addresses=(2,), seed=2)))
+METERS = (
+    DemoMeter("house", "a solar home", Options(seed=1)),
+    DemoMeter("boat", "a boat", Options(models=("KH140F",), addresses=(2,), seed=2)),
+)
 
 if not DATABASE.exists():
     unfinished = DATABASE.with_suffix(".new")

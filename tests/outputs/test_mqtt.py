@@ -375,7 +375,8 @@ async def test_an_entity_that_is_no_more_is_removed_once_the_settings_are_known(
     ):
         await handle(kg_update())
         await next_on(recorder, topic)
-    async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
+    hurry = replace(HURRY, settle=0.0)
+    async with record(mosquitto) as recorder, sink(mosquitto, timing=hurry, discovery="entity") as handle:
         await handle(kg_update(settings=None))
         await next_on(recorder, AVAILABILITY, "online")
         await handle(kg_update())

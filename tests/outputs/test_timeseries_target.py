@@ -134,6 +134,8 @@ async def test_what_is_said_of_lines_is_no_trouble_of_the_target(reply: Reply, d
         (b"", "Bad Request"),
         (b"{", "{"),
         (b'{"error":{"nested":1}}', "Bad Request"),
+        (b'{"error":"no \\q"}', '{"error":"no \\q"}'),
+        (b'{"error":"half \\ud800 a"}', "half a"),
         (b"\xff\x00\x1b[31mred", "\N{REPLACEMENT CHARACTER} [31mred"),
         (b"a" * 300 + b" the reason", f"{'a' * 80} … {'a' * 106} the reason"),
     ],

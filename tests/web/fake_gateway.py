@@ -20,6 +20,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from juntek.outputs.web.api import facts_of
+from juntek.outputs.web.responses import security_headers
 from juntek.quantity import QUANTITIES, READING_KEYS
 from juntek.reading import Identity, Settings, iso_time
 from juntek.update import Health
@@ -34,10 +35,6 @@ STATES = (
     "live", "silent", "paused", "waiting", "young", "password", "trouble", "full", "low", "tripped", "off", "battery",
     "settings",
 )  # fmt: skip
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 IDENTITY = Identity(
     address=1, family="KG-F", model="KG140F", sensor="hall", max_voltage=100, max_current=400, firmware="1.10",
     serial_number=1034,
@@ -329,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
         file = self.owner.static / (path.lstrip("/") or "index.html")
         if file.is_file():
             kind = {".webmanifest": "application/manifest+json"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
-            self._send(file.read_bytes(), kind or "text/plain", 200, {"content-security-policy": POLICY})
+            self._send(file.read_bytes(), kind or "text/plain", 200, dict(security_headers()))
         else:
             self._send(b"", "text/plain", 404)
 

@@ -23,6 +23,11 @@ OUTSIDE = (
     ".filter(it => it.getBoundingClientRect().right > width + 0.5).map(it => it.outerHTML.slice(0, 80))"
 )
 """What reaches beyond the right edge, other than in a table that says that it goes on."""
+DRAWN = (
+    "width => [...document.querySelectorAll('.strip:not([hidden]) .uplot')]"
+    ".every(it => innerWidth === width && it.offsetWidth === it.closest('.charts__area').clientWidth)"
+)
+"""Whether the charts have the width of a screen that was made so wide: they are drawn anew some frames later."""
 
 
 async def find_faults(page: Any) -> list[str]:  # noqa: ANN401 - playwright's page
@@ -61,6 +66,7 @@ async def test_nothing_shuts_anybody_out(state: str) -> None:
                 await looked.page.click("#history summary")
             for size, theme in product((PHONE, DESKTOP), THEMES):
                 await looked.page.set_viewport_size(size)
+                await looked.until(DRAWN, size["width"])
                 await looked.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
                 await looked.until("theme => document.documentElement.dataset.theme === theme", theme)
                 assert await find_faults(looked.page) == [], (size, theme)
@@ -74,8 +80,7 @@ async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(sta
             await looked.settled()
             for size in (SMALL, PHONE, TABLET, DESKTOP):
                 await looked.page.set_viewport_size(size)
-                # What is measured when the size changes is drawn a frame later.
-                await looked.until("width => document.querySelector('.strip').offsetWidth < width", size["width"])
+                await looked.until(DRAWN, size["width"])
                 await looked.settled()
                 assert await looked.page.evaluate("document.documentElement.scrollWidth") == size["width"]
                 assert await looked.page.evaluate(OUTSIDE, size["width"]) == [], size

@@ -145,7 +145,7 @@ class ChunkReader:
         chunks = self._lines.read_row(record) if record is not None else []
         if chunks and record is not None and "name" not in record and not self._has_spoken:
             self._has_spoken = True
-            self._times.remarks.append(table.describe())
+            self._times.remark(table.describe())
         return chunks
 
     def _is_raw(self) -> bool:

@@ -72,6 +72,9 @@ _UNITS = {
 }  # fmt: skip
 """Of what each unit is one, and its scale; a quantity in a unit of another is none."""
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*((?:[^\W\d_]|[%°]).*)?")
+_DECIMALS = re.compile(r"\d([.,])(?!\d{3}(?!\d))\d+(?![\d.,])")
+"""Not three digits after a mark, which so stands before decimals; the other mark then is one of thousands."""
+_GROUPS = {mark: re.compile(rf"\s*[+-]?\d{{1,3}}(?:[{mark}]\d{{3}})+(?!\d)") for mark in ",."}
 _WORDS = {
     "charging": "charging", "charge": "charging", "in": "charging", "1": "charging", "laden": "charging",
     "discharging": "discharging", "discharge": "discharging", "out": "discharging", "0": "discharging",
@@ -180,9 +183,15 @@ def unit_of(value: str) -> str:
     return (found[2] or "").strip().lower() if found else ""
 
 
-def _number(key: str, value: Value) -> float | None:
-    """Return a number on the scale of its quantity; None for what is none, or has a unit of another quantity."""
-    found = _NUMBER.fullmatch(value[0].replace("\u2212", "-"))
+def _number(key: str, value: Value, thousands: str = "") -> float | None:
+    """Return a number on the scale of its quantity; None for what is none, or has a unit of another quantity.
+
+    `thousands` is the mark that stands between them.
+    """
+    text = value[0].replace("\u2212", "-")
+    if thousands and thousands in text and _GROUPS[thousands].match(text):
+        text = text.replace(thousands, "")
+    found = _NUMBER.fullmatch(text)
     if found is None or not isfinite(number := float(found[1].replace(",", "."))):
         return None
     own = QUANTITIES[key].unit if key in QUANTITIES else ""
@@ -194,15 +203,17 @@ def _number(key: str, value: Value) -> float | None:
 
 def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | None:
     """Return the reading of values by their quantities; None without a voltage and a current."""
-    numbers = {key: _number(key, value) for key, value in values.items()}
+    told = (_DECIMALS.search(text) for key, (text, _) in values.items() if key in QUANTITIES)
+    thousands = next(("," if mark[1] == "." else "." for mark in told if mark), "")
+    numbers = {key: _number(key, value, thousands) for key, value in values.items()}
     if "remaining_capacity" in values and numbers["remaining_capacity"] is None:  # some call a percentage so
         numbers.setdefault("state_of_charge", _number("state_of_charge", values["remaining_capacity"]))
     voltage, current = numbers.get("voltage"), numbers.get("current")
     if voltage is None or current is None:
         return None
-    told = _WORDS.get(values["direction"][0].strip().lower()) if "direction" in values else None
-    if told in ("charging", "discharging"):
-        current = abs(current) if told == "charging" else -abs(current)
+    said = _WORDS.get(values["direction"][0].strip().lower()) if "direction" in values else None
+    if said in ("charging", "discharging"):
+        current = abs(current) if said == "charging" else -abs(current)
     direction = DIRECTIONS[0 if current > 0 else 1 if current < 0 else 2]
     left, nominal, percent = (numbers.get(k) for k in ("remaining_capacity", "nominal_capacity", "state_of_charge"))
     if left is None and nominal and percent is not None:

@@ -7,6 +7,7 @@ decoded. A line that begins with a time and says nothing is the time of what com
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -32,6 +33,8 @@ from juntek.reading import Reading
 
 PATIENCE = 32
 """Lines that a time waits for what was said then."""
+_LONGEST_TIME = 512
+"""Bytes of a line that have its time, which it begins with."""
 _APART = 60.0
 """s between the parts of one reading in rows of a table that have each a part."""
 
@@ -65,10 +68,10 @@ class LogLines:
         self._number = 0
         self._series: Series | None = Series()
         """Of values that come one by one; None where there are frames."""
-        self._parts: dict[str, tuple[float, Value]] | None = {}
-        """The last values of a table whose rows have each a part of a reading, and when; None for any other."""
-        self._said_before: tuple[float, int] | None = None
-        """The time of a line that said nothing else, and its number."""
+        self._parts: dict[str, dict[str, tuple[float, Value]]] | None = {}
+        """Of each meter, the last values of a table whose rows have a part of a reading, and when; None for another."""
+        self._said_before: deque[tuple[bytes, _Tell, int]] = deque(maxlen=PATIENCE)
+        """Lines that begin with a time and say nothing else, which are only read when a time is asked for."""
         self._times_come_first: bool | None = None
         """Whether the first frame without a time of its own had one before it; else the times are of what is before."""
         self._dump = b""
@@ -99,7 +102,7 @@ class LogLines:
         """Return what still waits for its rest."""
         chunks = self._end_packet()
         if self._series is not None and (joined := self._series.finish()):
-            self._times.remarks.append(self._series.describe())
+            self._times.remark(self._series.describe())
             chunks += joined
         return chunks + self._pieces.give_up()
 
@@ -120,11 +123,14 @@ class LogLines:
         if reading is not None:
             self._parts = None
         elif self._parts is not None and time is not None:
-            self._parts |= {key: (time, value) for key, value in values.items()}
-            near = {key: value for key, (at, value) in self._parts.items() if abs(time - at) <= _APART}
-            reading = make_reading(near, time)
+            whose = record.get("meter", "")
+            parts = {
+                key: (at, value) for key, (at, value) in self._parts.get(whose, {}).items() if abs(time - at) <= _APART
+            }
+            self._parts[whose] = parts | {key: (time, value) for key, value in values.items()}
+            reading = make_reading({key: value for key, (_, value) in self._parts[whose].items()}, time)
             for key in NEEDED if reading is not None else ():
-                del self._parts[key]  # each is of one reading only
+                del self._parts[whose][key]  # each is of one reading only
         return [] if reading is None else self._read_reading(reading, record)
 
     def read_record(self, record: Record) -> list[Chunk]:
@@ -153,7 +159,8 @@ class LogLines:
         self._whose = whose if self._whose is None else self._whose
         if whose == self._whose:
             return [Chunk(reading.time, b"", reading)]
-        self._times.tell_other_meter(self._whose, whose)
+        ours, others = " ".join(self._whose) or "the first meter", " ".join(whose) or "another"
+        self._times.remark(f"Readings of {ours} were read, not those of {others}.")
         return []
 
     def _read_line(self, content: bytes) -> list[Chunk]:
@@ -236,8 +243,8 @@ class LogLines:
                 label = self._dump
             if len(run[1]) >= 4 or label == self._dump:
                 return self._take(label, run[1], tell(content[: run[0]]) or self._time_before(keep=True))
-        if _BEGINS_WITH_TIME.match(content) and (time := tell(content)) is not None:
-            self._said_before = time, self._number
+        if _BEGINS_WITH_TIME.match(content):
+            self._said_before.append((content[:_LONGEST_TIME], tell, self._number))
         return []
 
     def _end_packet(self) -> list[Chunk]:
@@ -246,13 +253,19 @@ class LogLines:
 
     def _time_before(self, *, keep: bool = False) -> float | None:
         """Return the time that a line before has told; only a dump, which has many lines, keeps it."""
-        if self._times_come_first is None:
-            self._times_come_first = self._said_before is not None
-        if self._said_before is None or self._number - self._said_before[1] > PATIENCE or not self._times_come_first:
-            return None
-        time = self._said_before[0]
+        time, is_found = None, False
+        while self._said_before and not is_found and self._times_come_first is not False:
+            content, tell, number = self._said_before.pop()
+            time = tell(content)
+            is_found = time is not None
+            if is_found and keep:
+                self._said_before.append((content, tell, number))
+            if self._number - number > PATIENCE:
+                time = None
         if not keep:
-            self._said_before = None
+            self._said_before.clear()
+        if self._times_come_first is None:
+            self._times_come_first = is_found
         return time
 
 

@@ -62,7 +62,7 @@ class Recording:
         except DamagedError as error:
             if not self.start:
                 raise
-            self._times.remarks.append(f"What came before the damage was read: {error}.")
+            self._times.remark(f"What came before the damage was read: {error}.")
         yield reader.finish()
 
     def _read_archive(self, archive: bytes) -> Iterator[list[Chunk]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -120,12 +120,10 @@ class LineTimes:
         """Learn from a part of the recording in which order its dates have their numbers."""
         self._order.learn(block, self._last_day())
 
-    def tell_other_meter(self, meter: list[str], other: list[str]) -> None:
-        """Note for the owner that readings of another meter were left out."""
-        ours, others = " ".join(meter) or "the first meter", " ".join(other) or "another"
-        remark = f"Readings of {ours} were read, not those of {others}."
-        if len(self.remarks) < _MOST_REMARKS and remark not in self.remarks:
-            self.remarks.append(remark)
+    def remark(self, sentence: str) -> None:
+        """Note a sentence for the owner, once."""
+        if len(self.remarks) < _MOST_REMARKS and sentence not in self.remarks:
+            self.remarks.append(sentence)
 
     def read(self, content: bytes) -> float | None:
         """Return s since 1970 of a line whose frames were taken out; None where it does not tell."""
@@ -188,10 +186,10 @@ class LineTimes:
     def _moments(self, text: str) -> Iterator[tuple[datetime | None, str]]:
         """Yield the times in a text, without an offset where there is none, or what is wrong with one."""
         is_found = False
-        for form, read in _FORMS:
+        for form in (_ISO, _OF_PYTHON, _LOOSE, _SHORT, _STRUCT):  # the first that is there
             for found in form.finditer(text) if not is_found else ():
                 with suppress(ValueError, OverflowError, LookupError, OSError):
-                    yield read(found), ""
+                    yield (_moment_of_python if form is _OF_PYTHON else _moment_of)(found), ""
                     is_found = True
         for found in _IN_WORDS.finditer(text) if not is_found else ():
             yield self._in_words(found[0])
@@ -205,8 +203,8 @@ class LineTimes:
         order = self._order.of(text, self._last_day())
         if order is None:
             return None, TWO_DAYS
-        if self._order.remark and self._order.remark not in self.remarks:
-            self.remarks.append(self._order.remark)
+        if self._order.remark:
+            self.remark(self._order.remark)
         plain = _for_dateutil(text)
 
         def read(year: int) -> datetime:
@@ -290,13 +288,3 @@ def _for_dateutil(text: str) -> str:
 def _english_month(found: re.Match[str]) -> str:
     word = found[0].lower()
     return next(month for start, month in _MONTH_OF.items() if word.startswith(start))
-
-
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], datetime]], ...] = (
-    (_ISO, _moment_of),
-    (_OF_PYTHON, _moment_of_python),
-    (_LOOSE, _moment_of),
-    (_SHORT, _moment_of),
-    (_STRUCT, _moment_of),
-)
-"""How a date in figures is written, the first that is there."""

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES, READING_KEYS
 from juntek.reading import READERS, Reading
@@ -20,13 +20,6 @@ Batch = list[Column]
 
 def _more(key: str, reading: Reading) -> Any:  # noqa: ANN401 - what the key says
     return reading.more.get(key)
-
-
-class Field(NamedTuple):
-    """A field of a batch: its key in a Reading and the whole numbers in one unit of it."""
-
-    key: str
-    scale: int
 
 
 FIRST_FIELDS = (
@@ -59,18 +52,18 @@ QUANTITY_KEYS = (
     *(row.key for row in KEPT if row.key not in INSTANTS + TOTALS + SETTINGS),
 )
 
-FIELDS = (
-    Field("time", 1000),
-    *(Field(key, QUANTITIES[key].per_unit) for key in QUANTITY_KEYS),
-    Field("output_code", 1),
-    Field("direction", 1),
-    Field("estimated", 1),
-)
-PLACES = {field.key: place for place, field in enumerate(FIELDS)}
-SCALES = {field.key: field.scale for field in FIELDS}
+SCALES = {
+    "time": 1000,
+    **{key: QUANTITIES[key].per_unit for key in QUANTITY_KEYS},
+    "output_code": 1,
+    "direction": 1,
+    "estimated": 1,
+}
+"""The whole numbers in one unit of each field."""
+FIELDS = tuple(SCALES)
+PLACES = {key: place for place, key in enumerate(FIELDS)}
 
 TIME, VOLTAGE, CURRENT, POWER = (PLACES[key] for key in ("time", "voltage", "current", "power"))
-NOMINAL = PLACES["nominal_capacity"]
 FIRST_TOTAL = PLACES[TOTALS[0]]
 
 _DIRECTION, _ESTIMATED = Reading._fields.index("direction"), Reading._fields.index("estimated")
@@ -101,7 +94,7 @@ def batch_of(readings: Sequence[Reading]) -> Batch:
     """Return the readings, each of which has a time, as a batch in the same order."""
     columns = list(zip(*readings, strict=True))
     batch: Batch = [[] for _ in FIELDS]
-    for place, (key, scale) in enumerate(FIELDS[:-2]):
+    for place, (key, scale) in enumerate([*SCALES.items()][:-2]):
         source = _PLAIN.get(place)
         values = [_READERS[key](reading) for reading in readings] if source is None else columns[source]
         batch[place] = _whole_numbers(values, scale)

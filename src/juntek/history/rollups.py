@@ -249,7 +249,7 @@ def add_columns(connection: sqlite3.Connection) -> None:
     """Add what is missing for the fields of today."""
     if are_complete(connection):
         return
-    connection.executemany("INSERT OR IGNORE INTO field (key) VALUES (?)", [(field.key,) for field in FIELDS])
+    connection.executemany("INSERT OR IGNORE INTO field (key) VALUES (?)", [(key,) for key in FIELDS])
     wanted = {level: [part.name for part in PARTS] for level in LEVELS}
     for table, names in (wanted | {"meter": list(TOTALS), "gap": list(TOTALS)}).items():
         there = _names(connection, table)

@@ -86,11 +86,12 @@ class Station:
     def _read(self, frame: Frame, time: float | None) -> Reading | Garbage:
         decoder, watch = self._decoder, self._watch
         assert decoder is not None  # noqa: S101 - chosen with the model
-        if watch is not None and watch.contradicts(frame.fields):
-            text = "voltage and current seem to stand in another order than in any table"
-            return Garbage("unknown_layout", frame.raw, text, time)
-        if watch is not None and watch.is_settled:
-            self._watch = None
+        if watch is not None:
+            if watch.contradicts(frame.fields):
+                text = "voltage and current seem to stand in another order than in any table"
+                return Garbage("unknown_layout", frame.raw, text, time)
+            if watch.is_settled:
+                self._watch = None
         reading = decoder.decode(frame, self._options, self.nominal_capacity, self.message_count + 1, time)
         self.message_count += reading.__class__ is Reading
         return reading
@@ -221,16 +222,19 @@ class OrderWatch:
         Charging ones need the nominal capacity and are left out. One that makes no sense either way tells that the time
         left is not to be relied on here.
         """
+        self._voltages.append(numbers[self._second])
+        if self._time is not None and not numbers[self._direction]:
+            self._judge(numbers, numbers[self._time])
+        if len(self._verdicts) < ENOUGH or self._run_time is None or any(right for right, _ in self._verdicts):
+            return False
+        return self._has_flowed([seen for _, seen in self._verdicts], self._run_time)
+
+    def _judge(self, numbers: tuple[int, ...], minutes: int) -> None:
         voltage, current, capacity = numbers[self._first], numbers[self._second], numbers[self._capacity]
-        self._voltages.append(current)
-        minutes = numbers[self._time] if self._time is not None and not numbers[self._direction] else 0
         if 10 <= minutes <= 60_000 and abs(voltage - current) >= max(voltage, current) // 5:
             fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
             self._fitting += fits and not fits_other
             self._verdicts.append((fits or not fits_other, numbers))
-        if len(self._verdicts) < ENOUGH or self._run_time is None or any(right for right, _ in self._verdicts):
-            return False
-        return self._has_flowed([seen for _, seen in self._verdicts], self._run_time)
 
     def _has_flowed(self, seen: list[tuple[int, ...]], run_time: int) -> bool:
         """Whether the other order fits what flowed, and what would be the voltage in it moves as little as one.

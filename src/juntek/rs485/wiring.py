@@ -180,8 +180,8 @@ def _levels(data: bytes, gaps: tuple[int, ...] = (0,), *, swapped: bool = False)
         levels.append(0)
         levels += bytes((byte >> bit) & 1 for bit in range(8))
         levels += b"\1" * (1 + gap)
-    levels += bytes([1] * 20)
-    return bytes(1 - level for level in levels) if swapped else bytes(levels)
+    levels += b"\1" * 20
+    return bytes(levels.translate(bytes((1, 0)) + bytes(254)) if swapped else levels)
 
 
 def _receive(

@@ -15,6 +15,7 @@ from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, BatteryOptions,
 from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
 from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
 from juntek.battery.estimate.saved import load, snapshot_of
+from juntek.battery.estimate.zero import ZERO_ERROR
 from juntek.reading import Reading, Settings
 
 __all__ = ["BatteryOptions", "Estimate", "Estimator", "Event"]
@@ -42,6 +43,9 @@ UNKNOWN = 0.2
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
 
+COARSEST, COARSEST_PART = 1.5, 0.02
+"""Ah, and part of the capacity: the larger one may flow before a meter counts on; one that does not is hung."""
+
 _HOUR = 3600.0
 _HALF = 0.5 / _HOUR
 
@@ -62,7 +66,7 @@ class Estimator:
         self.anchors = Anchors()
         self._capacity = AVERAGE_CAPACITY
 
-    def add(self, reading: Reading) -> Event | None:  # noqa: C901, PLR0912 - all that is done at every reading, in one place
+    def add(self, reading: Reading) -> Event | None:
         """Take a reading; return what it was found to be. One without a time is left out."""
         time, count = reading.time, self.count
         last = count.time
@@ -71,39 +75,20 @@ class Estimator:
                 self._begin(reading, time)
             return None
         seconds = time - last
-        current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
+        current, voltage = reading.current, reading.voltage
         if not 0 < seconds <= LONGEST_INTERVAL:
             return self._bridge(reading, seconds) if seconds else None
-        before, half = count.current, seconds * _HALF
-        change, flow = current - before, (current + before) * half
-        if -self._threshold < current < self._threshold:
-            flow = 0.0
-        elif (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
-            pass  # the meter stands at its end
-        elif remaining != count.remaining:
-            # What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
-            # currents, at something between them, or nearly so.
-            counted = remaining - count.remaining - count.waiting
-            margin = seconds * self._per_second + abs(change) * half
-            if -margin < counted - flow < margin:
-                flow = counted
-            count.waiting = 0.0
-        else:
-            count.waiting += flow
+        change, flow = current - count.current, self._flow(reading, seconds)
         count.net += flow
         if flow > 0:
             count.charged += flow
         count.hours += seconds / _HOUR
         count.lag += (current - count.lag) * seconds / (seconds + LAG_TIME)
         count.average += (current - count.average) * seconds / (seconds + self._averaging)
-        count.time, count.remaining, count.current = time, remaining, current
-        if not change:
-            if -IDLE <= current <= IDLE:
-                count.idle += seconds
-            is_step = self.steps.is_open
-        else:
-            is_step = not -self._tail <= change <= self._tail or self.steps.is_open
-        if is_step:
+        count.time, count.remaining, count.current = time, reading.remaining_capacity, current
+        if not change and -IDLE <= current <= IDLE:
+            count.idle += seconds
+        if self.steps.is_open or not -self._tail <= change <= self._tail:
             is_plain = max(voltage, count.voltage) < self._high and self.look().state > LOWEST_FOR_STEPS
             self.steps.follow(change, voltage - count.voltage, reading, self._tail, is_plain=is_plain)
         count.voltage = voltage
@@ -115,6 +100,28 @@ class Estimator:
         if anchors.full.highest and (anchor := anchors.leave_high(time)):
             return self._take(anchor, time)
         return None
+
+    def _flow(self, reading: Reading, seconds: float) -> float:
+        """Return the Ah that flowed since the last reading.
+
+        What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
+        currents, at something between them, or nearly so.
+        """
+        count, current, remaining, half = self.count, reading.current, reading.remaining_capacity, seconds * _HALF
+        flow = (current + count.current) * half
+        if -self._threshold < current < self._threshold:
+            return 0.0
+        if (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
+            return flow  # the meter stands at its end
+        if remaining == count.remaining:
+            if abs(count.waiting) > max(COARSEST, COARSEST_PART * self._capacity):
+                return 0.0
+            count.waiting += flow
+            return flow
+        counted = remaining - count.remaining - count.waiting
+        count.waiting = 0.0
+        margin = seconds * self._per_second + abs(current - count.current) * half
+        return counted if -margin < counted - flow < margin else flow
 
     def hear(self, settings: Settings) -> None:
         """Take how the meter is set."""
@@ -141,6 +148,7 @@ class Estimator:
         self._high, self._low = self.pack.high, self.pack.low
         self._tail = QUIET * capacity
         self._per_second = 0.5 * capacity / _HOUR
+        self._seeks_zero = self.belief is None or self.belief.offset_error > ZERO_ERROR
 
     def _bridge(self, reading: Reading, seconds: float) -> Event | None:
         """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
@@ -181,8 +189,10 @@ class Estimator:
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
         if voltage >= self._high:
             anchors = self.anchors
-            if voltage >= pack.steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
+            is_steep = self._seeks_zero and voltage >= pack.steep
+            if is_steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
                 self._settle().see_zero(*zero)
+                self._set_limits()
             anchor = anchors.look_high(pack, at)
         else:
             measured = self.steps.resistance

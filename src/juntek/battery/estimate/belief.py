@@ -26,7 +26,7 @@ OFFSET_DRIFT = 0.004
 CAPACITY_DRIFT = 0.002
 """Part by which a capacity changes in a week."""
 
-LEAST_CAPACITY_ERROR = 0.01
+LEAST_CAPACITY_ERROR = 0.014
 """Part below which the error of a capacity does not fall: the anchors share the error of their curve, and each maker
 says for himself which voltage is empty."""
 
@@ -83,6 +83,11 @@ class Belief:
     def offset(self) -> float:
         """A."""
         return self.values[_OFFSET]
+
+    @property
+    def offset_error(self) -> float:
+        """A, one standard deviation."""
+        return sqrt(max(self.errors[_OFFSET][_OFFSET], 0.0))
 
     @property
     def capacity(self) -> float:

@@ -8,6 +8,7 @@ discovery message are those of the oldest Home Assistant that we answer for: one
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,9 @@ ONLINE, OFFLINE = "online", "offline"
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_PLATFORMS = ("sensor", "binary_sensor", "number", "select", "switch", "button")
+WRITES = re.compile(r"set_\w+", re.ASCII)
+"""Keys of components that write; others stay in Home Assistant, as unknown, when there is nothing to say of them."""
+_PLATFORMS = ("number", "select", "switch", "button")
 _OWN_KEYS = ("key", "template", "source", "attributes", "sets")
 
 
@@ -98,13 +101,13 @@ def discovery(  # noqa: PLR0913 - what a device is made of
 
 
 def platforms_in(message: bytes) -> dict[str, str]:
-    """Return the platform of each component that an earlier discovery message told of; none where it makes no sense."""
+    """Return the platforms of the components that write in an earlier discovery message; none where it is nonsense."""
     try:
         components = json.loads(message)["components"].items()
         platforms = {key: component["platform"] for key, component in components if len(component) > 1}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
-    return {key: name for key, name in platforms.items() if key.isascii() and name in _PLATFORMS}
+    return {key: name for key, name in platforms.items() if WRITES.fullmatch(key) and name in _PLATFORMS}
 
 
 def entity_discovery(message: dict[str, Any], discovery_prefix: str) -> dict[str, dict[str, Any]]:

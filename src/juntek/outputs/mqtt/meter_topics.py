@@ -15,6 +15,7 @@ from juntek.outputs.mqtt import topic_layouts
 from juntek.outputs.mqtt.messages import (
     OFFLINE,
     ONLINE,
+    WRITES,
     Topics,
     discovery,
     encode,
@@ -131,7 +132,8 @@ class MeterTopics:
     async def publish_discovery(self) -> None:
         """Publish discovery when it has changed; soon after the last one it waits for the next check."""
         identity = self._latest.identity if self._latest else None
-        described = (self._family, identity, controls := self._allowed_controls(), self.is_settled)
+        is_settled = self._latest is not None and self._latest.settings is not None
+        described = (self._family, identity, controls := self._allowed_controls(), is_settled)
         if self._options.discovery == "off" or self._family is None or self._described == described:
             return
         now = self._loop.time()
@@ -146,9 +148,9 @@ class MeterTopics:
             controls=controls, page=context.page,
         )  # fmt: skip
         if self._options.discovery == "device":
-            told = {key: component["platform"] for key, component in message["components"].items()}
+            told = {key: part["platform"] for key, part in message["components"].items() if WRITES.fullmatch(key)}
             before = self._setup.platforms.setdefault(self.device, {})
-            if self.is_settled:
+            if is_settled:
                 # A component with nothing but its platform is removed; one that is only left out would stay.
                 message["components"] |= {key: {"platform": before[key]} for key in before.keys() - told.keys()}
                 before.clear()
@@ -162,14 +164,16 @@ class MeterTopics:
             await self._publish_new(topic, text)
 
     @property
-    def is_settled(self) -> bool:
-        """Whether it is known how the meter is set, and with that what may be written to it."""
-        return self._latest is not None and self._latest.settings is not None
+    def is_described(self) -> bool:
+        """Whether `configs` are all that there are, as it was known how the meter is set when they were published."""
+        return self._described[-1:] == (True,)
 
     def _allowed_controls(self) -> tuple[Control, ...]:
-        if self._latest is None or not self._setup.permission or not self.is_settled:
+        """Return what may be written from there, once it is known how the meter is set."""
+        permission = self._setup.permission
+        if not permission or self._latest is None or self._latest.settings is None:
             return ()
-        return tuple(filter(self._setup.permission.allows, controls_of(self._latest).values()))
+        return tuple(filter(permission.allows, controls_of(self._latest).values()))
 
     async def publish_link(self, *, older_than: float = 0.0) -> None:
         """Publish how the link does when that has changed, and the last message is so many seconds old."""

@@ -175,20 +175,17 @@ class Connection:
         await self._wait_for_room()
         self._note(self._paho.publish(topic, payload, 1, retain).mid, topic)
 
-    async def subscribe(self, topic: str, *, commands: bool = False) -> None:
-        """Subscribe with QoS 1, which is confirmed later. Raises BrokerError.
+    async def subscribe(self, topic: str, *, qos: int = 1, commands: bool = False) -> None:
+        """Subscribe, which is confirmed later. Raises BrokerError.
 
-        What we say ourselves does not come, with MQTT 5. Of `commands` nothing comes twice or was retained before; with
-        MQTT 5 what is about to be is told.
+        With MQTT 5 what we say ourselves does not come. Of `commands` nothing comes that was retained before, and of
+        those to come it is told whether they are retained.
         """
-        options = SubscribeOptions(qos=1, noLocal=True)
-        if commands:
-            options = SubscribeOptions(retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         await self._wait_for_room()
-        if self._paho.protocol is MQTTProtocolVersion.MQTTv5:
-            _, number = self._paho.subscribe(topic, options=options)
-        else:
-            _, number = self._paho.subscribe(topic, 0 if commands else 1)
+        options = SubscribeOptions(qos, noLocal=not commands, retainAsPublished=commands)
+        options.retainHandling = options.RETAIN_DO_NOT_SEND if commands else options.RETAIN_SEND_ON_SUBSCRIBE
+        is_new = self._paho.protocol is MQTTProtocolVersion.MQTTv5
+        _, number = self._paho.subscribe(topic, options=options) if is_new else self._paho.subscribe(topic, qos)
         self._note(number, topic)
 
     async def flush(self) -> None:

@@ -18,7 +18,7 @@ from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.outputs import run_beside
 from juntek.outputs.mqtt.broker_login import BrokerError
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, encode, platforms_in, topics_of
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, WRITES, encode, platforms_in, topics_of
 from juntek.outputs.mqtt.meter_topics import MeterTopics, Setup
 from juntek.outputs.mqtt.mqtt_commands import Commands
 from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, connect
@@ -63,7 +63,7 @@ class Session:
         self._sets = re.compile(rf"{re.escape(self._options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
         self._meters: dict[str, MeterTopics] = {}
         self._leftovers: defaultdict[str, set[str]] = defaultdict(set)
-        """Topics of single entities that an earlier run has left, by the device."""
+        """Topics of single entities that write, and that an earlier run has left, by the device."""
         self._answer_due: float | None = None
         """When a birth of Home Assistant is answered, by the loop's clock."""
 
@@ -78,14 +78,14 @@ class Session:
         if options.discovery != "off":
             await subscribe(self._status)
         for meter in topics if options.discovery != "off" else ():
-            await subscribe(f"{options.discovery_prefix}/+/{meter.device}/+/config")
-            await subscribe(meter.config)
+            for topic in (f"{options.discovery_prefix}/+/{meter.device}/+/config", meter.config):
+                await subscribe(topic, qos=0)  # so that all there is comes before the broker confirms what follows
         for meter in topics:
             await self._publish(meter.availability, OFFLINE)
         await self._publish(self._gateway, ONLINE)
         await subscribe(f"{options.base_topic}/+/link")
         if self._setup.permission:
-            await subscribe(f"{options.base_topic}/+/set/+", commands=True)
+            await subscribe(f"{options.base_topic}/+/set/+", qos=0, commands=True)
         await self._connection.flush()
         await self._connection.messages.join()
 
@@ -117,7 +117,7 @@ class Session:
             for meter in list(self._meters.values()):
                 await meter.publish_discovery()
                 await meter.publish_link(older_than=timing.link if history == before else 0.0)
-                if meter.configs and meter.is_settled:
+                if meter.is_described:
                     for topic in self._leftovers.pop(meter.device, set()) - meter.configs:
                         await self._publish(topic, "")
             if self._connection.refusal:
@@ -143,7 +143,7 @@ class Session:
                     await self._publish(topic, "")
                 elif is_device:
                     self._setup.platforms[topic.split("/")[-2]] = platforms_in(payload)
-                else:
+                elif WRITES.fullmatch(topic.split("/")[-2]):
                     self._leftovers[topic.split("/")[-3]].add(topic)
             elif is_retained and topic.endswith("/link"):
                 await self._correct_retained(topic.split("/")[-2], payload)

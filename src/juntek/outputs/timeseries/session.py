@@ -15,7 +15,7 @@ from juntek.errors import ConfigurationError, JuntekError
 from juntek.files import hold, lock_of
 from juntek.history.cursors import Cursors
 from juntek.outputs import SinkHealth, run_beside, take_nothing
-from juntek.outputs.timeseries.delivery import BATCH, open_delivery
+from juntek.outputs.timeseries.delivery import BATCH, FAR_BEHIND, open_delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
 from juntek.outputs.timeseries.target_responses import TargetError
@@ -89,10 +89,9 @@ class Session:
         if now() >= self._situation_due:
             await self._send_situation()
             self._situation_due = now() + SITUATION_EVERY
+        self._log_past()
         if wait == inf:
             self._health.behind = None
-        for is_behind in (delivery.was_behind, delivery.has_gap):
-            self._log_past(is_behind=is_behind)
         self._log_counts(now())
         return max(min(wait, began + delivery.options.interval - now()), 0.0)
 
@@ -110,10 +109,14 @@ class Session:
             log.debug("%s: it does not take how the gateway does: %s", self._name, response.reason)
         self._delivery.take_restart()
 
-    def _log_past(self, *, is_behind: bool) -> None:
-        if is_behind != self._is_behind:
-            self._is_behind = is_behind
-            log.info("%s: %s.", self._name, "what it missed is sent now" if is_behind else "it has all that it missed")
+    def _log_past(self) -> None:
+        is_old = self._health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
+        if self._delivery.was_behind and is_old and not self._is_behind:
+            self._is_behind = True
+            log.info("%s: what it missed is sent now.", self._name)
+        if self._is_behind and not self._delivery.has_gap:
+            self._is_behind = False
+            log.info("%s: it has all that it missed.", self._name)
 
     def _log_counts(self, now: float) -> None:
         """Say how many readings cannot be sent: at once, then now and then."""

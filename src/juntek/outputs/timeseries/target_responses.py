@@ -137,7 +137,8 @@ def find_message(body: bytes, headers: Mapping[str, str]) -> str:
         text = title[1] if title else ""
     elif text.startswith("{") and text.endswith("}"):
         said = next(filter(None, (pattern.search(text) for pattern in _IN_JSON)), None)
-        text = json.loads(said[1], strict=False) if said else ""
+        with suppress(ValueError):  # it is shown as it is where it is no JSON
+            text = json.loads(said[1], strict=False) if said else ""
     return _PREFIX.sub("", text or headers.get("x-influxdb-error", ""))
 
 
