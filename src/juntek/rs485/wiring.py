@@ -21,9 +21,8 @@ MOSTLY = 0.75
 """Part of the bytes that has to fit."""
 BITS = 1.2
 """What every byte has to say for a likeness, on the average, over what it says for any byte at all."""
-RECURRING = (0.1, 0.95)
-"""Part of the bytes that stands in sequences which come again and again, as a language has them; a hum has
-nothing else."""
+RECURRING = 0.1
+"""Part of the bytes that stands in sequences which come again and again, as the heads of a language's messages."""
 SPEEDS = {9600: "9600 or less", 19200: "19200", 38400: "38400", 57600: "57600", 230400: "230400"}
 """Bits a second; of the slow ones only the first bit of each byte is long enough to tell."""
 OWN_SPEED = 115200
@@ -81,8 +80,7 @@ def look_at(data: bytes) -> Likeness:
     readable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in data)
     if readable > 0.95 * len(data):
         return Likeness("device", "text of another kind")
-    recurs = RECURRING[0] < _recurring_share(data) < RECURRING[1]
-    return Likeness("device", "a language of its own") if recurs else Likeness("noise")
+    return Likeness("device", "a language of its own") if _recurring_share(data) > RECURRING else Likeness("noise")
 
 
 def _score(data: bytes, weights: dict[int, float]) -> float:
@@ -126,7 +124,10 @@ def _find_language(data: bytes) -> str:
 
 
 def _recurring_share(data: bytes) -> float:
-    """Return which part of the bytes stands in threes that come more often than their bytes would meet by chance."""
+    """Return which part of the bytes stands in threes that come more often than their bytes would meet by chance.
+
+    It is 0 where most threes do: what comes again as a whole, as a hum does, has no head and says nothing.
+    """
     parts = {byte: count / len(data) for byte, count in Counter(data).items()}
     threes = Counter(data[at : at + 3] for at in range(len(data) - 2))
     often = {
@@ -134,6 +135,8 @@ def _recurring_share(data: bytes) -> float:
         for three, count in threes.items()
         if count >= 3 and count > 5 * len(data) * math.prod(parts[byte] for byte in three)
     }
+    if len(often) > len(threes) / 2:
+        return 0.0
     covered = {at + step for at in range(len(data) - 2) if data[at : at + 3] in often for step in range(3)}
     return len(covered) / len(data)
 
