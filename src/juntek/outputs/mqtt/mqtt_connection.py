@@ -178,11 +178,12 @@ class Connection:
     async def subscribe(self, topic: str, *, qos: int = 1, commands: bool = False) -> None:
         """Subscribe, which is confirmed later. Raises BrokerError.
 
-        With MQTT 5 what we say ourselves does not come. Of `commands` nothing comes that was retained before, and of
-        those to come it is told whether they are retained.
+        What we say ourselves comes too: with MQTT 5 it need not, but then nothing may come that an earlier run of the
+        same name has left. Of `commands` nothing comes that was retained before, and of those to come it is told
+        whether they are retained.
         """
         await self._wait_for_room()
-        options = SubscribeOptions(qos, noLocal=not commands, retainAsPublished=commands)
+        options = SubscribeOptions(qos, retainAsPublished=commands)
         options.retainHandling = options.RETAIN_DO_NOT_SEND if commands else options.RETAIN_SEND_ON_SUBSCRIBE
         is_new = self._paho.protocol is MQTTProtocolVersion.MQTTv5
         _, number = self._paho.subscribe(topic, options=options) if is_new else self._paho.subscribe(topic, qos)
@@ -237,7 +238,7 @@ class Connection:
             while isinstance(sock := self._paho.socket(), ssl.SSLSocket) and sock.pending():
                 self._paho.loop_read()
         except Exception:  # noqa: BLE001 - what nobody can read comes from no broker
-            self._lose()
+            self._end("")
         self._write()
 
     def _write(self) -> None:
