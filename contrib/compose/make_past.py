@@ -9,16 +9,19 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from juntek.demo import fill_past
+from juntek.demo import DemoMeter, fill_past
 from juntek.simulator import Options
 
 DATABASE = Path("/var/lib/juntek/juntek.db")
-METERS = (("house", Options(seed=1)), ("boat", Options(models=("KH140F",), addresses=(2,), seed=2)))
+METERS = (
+    DemoMeter("house", "KG140F", Options(seed=1)),
+    DemoMeter("boat", "KH140F", Options(models=("KH140F",), addresses=(2,), seed=2)),
+)
 
 if not DATABASE.exists():
     unfinished = DATABASE.with_suffix(".new")
     for path in DATABASE.parent.glob(f"{unfinished.name}*"):
         path.unlink()
     zone = ZoneInfo(os.environ["JUNTEK_TIME_ZONE"])
-    fill_past(unfinished, METERS, datetime.now(zone), zone)
+    fill_past(unfinished, METERS, datetime.now(zone), zone, lambda _done, _of: None)
     unfinished.rename(DATABASE)
