@@ -132,7 +132,9 @@ def test_a_broker_that_is_named_is_used(
 ) -> None:
     monkeypatch.setenv("JUNTEK_MQTT__HOST", mosquitto.host)
     monkeypatch.setenv("JUNTEK_MQTT__PORT", str(mosquitto.port))
+    monkeypatch.setenv("JUNTEK_MQTT__CLIENT_ID", "name-of-the-real-gateway")
     shown = brief_demo("juntek-demo/boat/state")
+    assert "name-of-the-real-gateway" not in mosquitto.log_text
     assert "MQTT: your broker." in shown
     assert f" {mosquitto.host} {mosquitto.port} juntek-demo" in shown
 

@@ -46,6 +46,14 @@ def link_of_a_stranger(tmp_path: Path) -> tuple[Path, Path]:
     return target, link
 
 
+def test_the_home_of_a_user_who_is_not_here_is_no_folder_to_make() -> None:
+    for refuse in (refuse_links_of_others, refuse_orders_of_others):
+        with pytest.raises(ConfigurationError):
+            refuse(Path("~nobody-of-this-name/juntek.toml"))
+        refuse(Path("~a-file-of-that-name"))
+    refuse_links_of_others(Path("~/juntek.toml"))
+
+
 @root
 def test_root_follows_no_link_that_another_user_made(tmp_path: Path) -> None:
     target, link = link_of_a_stranger(tmp_path)

@@ -75,10 +75,16 @@ def read_secret(key: str, given: str | None, path: Path | None) -> str:
 
 
 def refuse_links_of_others(path: Path) -> None:
-    """Raise ConfigurationError where root would follow a link that another user made."""
+    """Raise ConfigurationError where root would follow a link that another user made, or for a home that is not there.
+
+    A folder with such a name, as ~nobody, would be made instead.
+    """
+    path = at_home(path)
+    if len(path.parts) > 1 and path.parts[0].startswith("~"):
+        raise ConfigurationError(f"{path} is in the folder of a user who is not here; give the whole path.")
     if not _is_root():
         return
-    absolute = at_home(path).absolute()
+    absolute = path.absolute()
     for part in (absolute, *absolute.parents):
         if part.is_symlink() and part.lstat().st_uid != 0:
             raise ConfigurationError(

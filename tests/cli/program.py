@@ -34,7 +34,7 @@ def run(*arguments: object, given: bytes | None = None, home: Path | None = None
     wanted = environment(home, **variables)
     changes = {name: None for name in os.environ if name not in wanted} | wanted
     argv, folder = sys.argv, Path.cwd()
-    with CliRunner().isolation(input=given, env=changes) as (output, talk, *_), TemporaryFile() as typed:
+    with CliRunner().isolation(env=changes) as (output, talk, *_), TemporaryFile() as typed:
         typed.write(given or b"")
         typed.seek(0)
         sys.stdin = TextIOWrapper(typed)

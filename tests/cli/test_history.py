@@ -242,6 +242,16 @@ def test_a_range_includes_the_day_of_its_last_date(imported: Path, form: str) ->
     assert f"{count} readings of house." in ended.talk
 
 
+@pytest.mark.parametrize("command", [("summary",), ("export", "-")], ids=" ".join)
+def test_a_range_may_begin_and_end_at_any_date(imported: Path, command: tuple[str, ...]) -> None:
+    whole = run("history", *command, "--database", imported)
+    for zone in ("Europe/Berlin", "America/New_York"):
+        for end in ("9999-12-31", "9999-12-31T23:59:59-12:00"):
+            place = ("--from", "0001-01-01", "--to", end, "--database", imported)
+            ended = run("history", *command, *place, TZ=zone)
+            assert (ended.status, len(ended.output)) == (0, len(whole.output))
+
+
 def test_an_export_takes_the_place_of_an_earlier_one_but_never_of_a_database(imported: Path, tmp_path: Path) -> None:
     before = rows_in(imported)
     refused = run("history", "export", imported, "--database", imported)

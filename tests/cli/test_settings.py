@@ -60,7 +60,7 @@ def test_a_setting_is_planned_asked_for_written_and_read_back(url: str, home: Pa
     assert values(url, home)["nominal_capacity"] == 280
     result = change(url, home, "nominal-capacity=200", given=b"y\n")
     assert result.status == 0, result.talk
-    assert "nominal_capacity: obeyed." in result.output
+    assert "nominal_capacity: obeyed." in result.output.splitlines()
     assert values(url, home)["nominal_capacity"] == 200
     (entry,) = journal(home)
     assert (entry["key"], entry["old"], entry["new"], entry["outcome"]) == ("nominal_capacity", 280, 200, "obeyed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from juntek.reading import Reading
 from juntek.rs485.bus import Bus
 from juntek.rs485.framing import encode
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -45,3 +47,15 @@ def test_the_past_of_the_demo_goes_over_into_its_present(tmp_path: Path, monkeyp
         ledger.add(live)
         for key in TOTALS:
             assert 0 <= getattr(ledger.totals(), key) - rows[-1][key] < 100
+
+
+def test_the_demo_of_compose_has_its_past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("juntek.demo.STRETCHES", ((timedelta(hours=1), 20.0),))
+    monkeypatch.setenv("JUNTEK_TIME_ZONE", "Europe/Berlin")
+    script = tmp_path / "make_past.py"
+    script.write_text((ROOT / "contrib/compose/make_past.py").read_text().replace("/var/lib/juntek", str(tmp_path)))
+    runpy.run_path(str(script))
+    assert {name: len(rows_in(tmp_path / "juntek.db", name)) for name in ("house", "boat")} == {
+        "house": 180,
+        "boat": 180,
+    }

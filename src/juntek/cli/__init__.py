@@ -64,5 +64,7 @@ def _report(error: Exception) -> int:
         sys.stderr.write(f"{plain(str(error))}\n")
         return status_of(error)
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    sys.stderr.write(f"Something unexpected happened ({text}); run it again with --debug and report what it shows.\n")
+    sys.stderr.write(
+        f"Something unexpected happened ({plain(text)}); run it again with --debug and report what it shows.\n"
+    )
     return 1

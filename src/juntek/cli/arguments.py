@@ -89,6 +89,8 @@ Capacity = Annotated[
     float | None,
     typer.Option(min=0.001, max=100_000, metavar="AH", help="Of the battery; default: as the meter is set."),
 ]
+LATEST = 2.0**33
+"""s since 1970, in 2242: no meter says anything later, and a date near it is one in every zone."""
 Form = Literal["table", "json"]
 """How what is for people or for programs is written."""
 
@@ -140,7 +142,8 @@ def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
         raise RequestError(f'"{text}" is no time; write it like 2026-05-01 or 2026-05-01T08:00.') from None
     if after and len(text) <= len("2026-05-01"):
         moment = datetime.combine(moment, time.max)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+    return min(max(seconds, 0.0), LATEST)
 
 
 def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:

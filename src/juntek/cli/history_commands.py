@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from juntek.cli.arguments import (
+    LATEST,
     App,
     ConfigFile,
     DatabaseFile,
@@ -100,7 +101,7 @@ def export(
     with open_history(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
         zone = reader.time_zone
-        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else 2.0**33)
+        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else LATEST)
         counter = count()
         rows = (row for row, _ in zip(reader.readings(name, *span), counter, strict=False))
         pieces = (csv_pieces if chosen == "csv" else parquet_pieces)(rows)

@@ -6,6 +6,7 @@ Rule: what will be written is shown before it is asked for, and what became of i
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -247,10 +248,13 @@ def _confirm(
 
 def _ask(question: str, option: str) -> str:
     """Return what was typed; raises RequestError where nobody can type, with the option that asks nothing."""
-    try:
-        return str(typer.prompt(question, default="", show_default=False, err=True)).strip()
-    except typer.Abort:
-        raise RequestError(f"Nothing was written, as nobody answered; for scripts there is {option}.") from None
+    # A prompt of the library would put its last character among what a script reads.
+    typer.echo(f"{question}: ", nl=False, err=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        typer.echo(err=True)
+        raise RequestError(f"Nothing was written, as nobody answered; for scripts there is {option}.")
+    return answer.strip()
 
 
 def _tell(outcomes: Sequence[Mapping[str, Any]]) -> None:

@@ -130,7 +130,8 @@ def _configure(
     if port is not None:
         keys["web", "listen"] = f"127.0.0.1:{port}"
     if variables:
-        keys["mqtt", "base_topic"] = BASE_TOPIC
+        # A broker ends who has the same name as one who comes, and the owner's gateway may be there.
+        keys["mqtt", "base_topic"], keys["mqtt", "client_id"] = BASE_TOPIC, f"{BASE_TOPIC}_gateway"
     return assemble(None, variables, tuple(Flag(place, "juntek demo", value) for place, value in keys.items()))
 
 
