@@ -269,6 +269,27 @@ async def test_broker_that_goes_away_before_it_answers_is_noticed_at_once(
     assert not caplog.records
 
 
+async def test_broker_that_confirms_nothing_is_left_without_a_word_so_that_the_last_will_is_spoken() -> None:
+    heard, is_left = bytearray(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        while data := await reader.read(1000):
+            heard.extend(data)
+        writer.close()
+        is_left.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, asyncio.timeout(60):
+        options = MqttOptions(port=server.sockets[0].getsockname()[1])
+        with pytest.raises(BrokerError):
+            async with open_sink(options, context(), replace(HURRY, answer=0.3)):
+                pass
+        await is_left.wait()
+    assert AVAILABILITY.encode() in heard
+    assert not heard.endswith(b"\xe0\x00"), "a DISCONNECT"
+
+
 async def test_after_a_restart_of_the_broker_everything_is_published_again(mosquitto: Mosquitto) -> None:
     async def pass_on(recorder: Recorder) -> None:
         async with sink(mosquitto) as handle:

@@ -143,9 +143,13 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Say that we go, as far as that goes out at once, and close the socket."""
+        """Say that we go, as far as that goes out at once, and close the socket.
+
+        Of what broke nothing is said, so that the broker speaks the last will.
+        """
         self._login.cancel()
-        self._paho.disconnect()
+        if not self._lost.is_set():
+            self._paho.disconnect()
         if (sock := self._paho.socket()) is not None:
             self._forget(sock)
             sock.close()
