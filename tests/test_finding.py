@@ -43,10 +43,15 @@ def wire(data: bytes, gap: int = 0) -> Iterator[int]:
     yield from [1] * 40
 
 
-def hear(data: bytes, *, swapped: bool = False, speed: int = 115200, gap: int = 0) -> bytes:
-    """What a port at 115200 hears of bytes that are sent at another speed, or with A and B swapped."""
+def hear(
+    data: bytes, *, swapped: bool = False, speed: int = 115200, gap: int = 0, strict: bool = False, own: int = 115200
+) -> bytes:
+    """What a port hears of bytes that are sent at another speed than its own, or with A and B swapped.
+
+    A strict one takes the missing stop bit of a byte for the start of the next, as many a chip does.
+    """
     levels = [bool(level) ^ swapped for level in wire(data, gap) for _ in range(SAMPLES)]
-    bit = SAMPLES * speed / 115200
+    bit = SAMPLES * speed / own
     heard, at = bytearray(), 1
     while at + 10 * bit < len(levels):
         if levels[at] or not levels[at - 1]:
@@ -55,22 +60,62 @@ def hear(data: bytes, *, swapped: bool = False, speed: int = 115200, gap: int = 
         byte = sum(levels[int(at + bit * (place + 1.5))] << place for place in range(8))
         heard.append(byte)
         at += int(9.5 * bit)
+        if strict and byte and at < len(levels) and not levels[at]:
+            at -= int(0.5 * bit)
+            levels[at - 1] = True  # so this is a start
+            continue
         while at < len(levels) and not levels[at]:
             at += 1
     return bytes(heard)
 
 
+@pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("gap", range(4))
-def test_swapped_wires_are_known_by_their_bytes(gap: int) -> None:
-    assert look_at(hear(FRAMES, swapped=True, gap=gap)).cause == "swapped"
+@pytest.mark.parametrize("text", [FRAMES, b":R50=1,2,1,\r\n" * 6, b":R50=7,\n:R51=7,\n" * 4])
+def test_swapped_wires_are_known_by_their_bytes(text: bytes, gap: int, strict: bool) -> None:
+    assert look_at(hear(text, swapped=True, gap=gap, strict=strict)).cause == "swapped"
 
 
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("own", [9600, 19200, 38400, 57600])
+def test_a_converter_at_another_speed_is_known_by_its_bytes(own: int, strict: bool) -> None:
+    readings = [r50(number) for number in range(60)]
+    assert look_at(hear(b"".join(readings), own=own, strict=strict)).cause == "converter"
+
+
+def r50(number: int) -> bytes:
+    numbers = (
+        2560 + number,
+        1000 + number % 7,
+        123456 + number,
+        892611,
+        1231 + number,
+        99441 + number,
+        121,
+        0,
+        0,
+        1,
+        51,
+        36000,
+    )
+    return b":R50=1,\n:r50=1,%d,%s,\r\n" % (sum(numbers) % 255 + 1, ",".join(map(str, numbers)).encode())
+
+
+@pytest.mark.parametrize("device", [
+    bytes.fromhex("55aaeb90") + bytes(range(0, 200, 3)), bytes.fromhex("a5409008000000000000007d"),
+    b"".join(bytes((0xFE, 9, count, 1, 1, 0, count * 37 % 256)) for count in range(30)),
+])  # fmt: skip
+def test_a_language_in_bytes_is_another_device_and_no_noise(device: bytes) -> None:
+    assert look_at(device).cause == "device"
+
+
+@pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("speed", [1200, 2400, 4800, 9600, 19200, 38400, 57600])
 @given(data=st.binary(min_size=40, max_size=80) | st.text("0123456789,.:=VA \r\n", min_size=40).map(str.encode))
 @example(b"\xde\x81\x95\x8bV\tGwK7\x95l\xdf|0S\xe4\xf5sj\xc4\x03i\x87l\x85\xac \x84x\x17:\xca\xea\xde\x85_,JI'")
 @settings(max_examples=20)
-def test_another_speed_is_known_by_its_bytes(speed: int, data: bytes) -> None:
-    assert look_at(hear(data, speed=speed)).cause == "speed"
+def test_another_speed_is_known_by_its_bytes(speed: int, strict: bool, data: bytes) -> None:
+    assert look_at(hear(data, speed=speed, strict=strict)).cause == "speed"
 
 
 @given(st.integers(0, 2**32))
@@ -80,7 +125,7 @@ def test_noise_is_called_noise(seed: int) -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_look_like_something(data: bytes) -> None:
-    assert look_at(data).cause in {"swapped", "speed", "device", "noise"}
+    assert look_at(data).cause in {"swapped", "speed", "converter", "device", "noise"}
 
 
 # Links ------------------------------------------------------------------------------------------------------
@@ -142,6 +187,7 @@ WIRINGS: dict[str, tuple[Serve, str, str]] = {
     "noise": (saying(random.Random(3).randbytes(60)), "noise", "noise"),
     "a charger at 9600": (saying(hear(b"PID\t0xA053\r\nV\t13100\r\n", speed=9600)), "speed", "9600"),
     "a meter at 57600": (saying(hear(FRAMES, speed=57600)), "speed", "57600"),
+    "a converter at 9600": (saying(hear(b"".join(map(r50, range(90))), own=9600)), "converter", "115200"),
     "an inverter": (saying(modbus(b"\x01\x03\x04\x02\x58\x00\x10", b"\x01\x04\x02\xff\xff")), "device", "Modbus"),
     "a charger that is asked for much": (saying(modbus(b"\x01\x03\x78" + bytes(range(120)))), "device", "Modbus"),
     "a GPS receiver": (saying(b"$GPGLL,4916.45,N,12311.12,W,225444,A*31\r\n"), "device", "NMEA"),

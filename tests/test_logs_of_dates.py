@@ -27,6 +27,14 @@ def test_a_date_of_numbers_is_read_where_it_can_be_one_day_only(written: str, ri
 
 
 @pytest.mark.parametrize(
+    ("behind", "hours"), [("Europe/Berlin", 2), ("Europe/Nowhere", 0), ("America/Indiana", 0), ("House/Battery", 0)]
+)
+def test_a_topic_behind_a_time_is_no_zone_and_leaves_the_time_as_it_is(behind: str, hours: int) -> None:
+    time = LineTimes(UTC).read(f"2025-07-01 12:00:05.250 {behind} :r50=".encode())
+    assert time == datetime(2025, 7, 1, 12 - hours, 0, 5, 250_000, UTC).timestamp()
+
+
+@pytest.mark.parametrize(
     ("form", "days", "closed"),
     [
         ("%d/%m/%Y", (0, 1, 2), 600),  # the days lie closest together

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from juntek.capture.packing import DamagedError
 from juntek.reading import Reading
 from juntek.rs485.framing import Garbage, encode
 from owners_logs import FRAMES, VALUES, ZONE, Write, check, events, shown, written, zipped
@@ -209,6 +210,17 @@ FILES = {
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
 def test_a_file_gives_its_readings_in_the_order_of_time(data: bytes) -> None:
     check(data)
+
+
+def test_archives_within_archives_are_read_a_few_deep_and_no_deeper() -> None:
+    data = b"".join(LINES)
+    for _ in range(3):
+        data = zipped(data)
+    check(data)
+    for _ in range(30):
+        data = zipped(data)
+    with pytest.raises(DamagedError, match="packed too often"):
+        events(data)
 
 
 def test_a_terminal_log_has_its_header_and_nothing_else() -> None:

@@ -60,6 +60,45 @@ def test_a_spike_in_any_number_is_not_shown_and_costs_nothing_else(
     assert shown.reasons == ["implausible"]
 
 
+@pytest.mark.parametrize("volts", [47.0, 51.5, 52.3, 57.0])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_on_a_noisy_line_a_voltage_that_moves_without_a_current_is_not_shown(family: str, volts: float) -> None:
+    meter = Meter(family)
+    shown = settled(meter, noisy=True)
+    meter.tick()
+    shown.feed(meter.spike(0, round(volts * 100)))
+    right = [meter.tick() for _ in range(5)]
+    shown.feed_all(right)
+    assert shown.raws == right
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_capacity_set_just_before_a_strong_load_costs_no_reading(family: str) -> None:
+    """The meter measures its voltage a second before its current, so that it moves without one."""
+    meter = Meter(family)
+    shown = settled(meter)
+    right = [meter.tick()]
+    meter.remaining *= 2
+    right.append(meter.reply())
+    meter.voltage = 40.0
+    right += [meter.tick() for _ in range(4)]
+    shown.feed_all(right)
+    assert shown.raws == right
+
+
+def test_a_charge_that_went_between_two_readings_and_stays_so_is_shown_on_a_noisy_line() -> None:
+    """A thruster that ran for two seconds of three, while a display asks each three seconds."""
+    meter = Meter(current=-6.0)
+    shown = settled(meter, noisy=True)
+    right = [meter.tick(3) for _ in range(4)]
+    meter.current = -400.0
+    meter.tick(2)
+    meter.current = -6.0
+    right += [meter.tick(1), *(meter.tick(3) for _ in range(4))]
+    shown.feed_all(right, 3)
+    assert shown.raws == right
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_spikes_again_and_again_are_not_shown(family: str) -> None:
     meter = Meter(family)

@@ -136,6 +136,21 @@ def test_three_frames_that_lie_18_s_apart_are_three_readings() -> None:
     assert all(isinstance(event, Reading) for event in events)
 
 
+@pytest.mark.parametrize("family", ["KG-F", "KH-F"])
+@pytest.mark.parametrize("seconds", [60, 600, 3000])
+def test_frames_without_times_are_all_shown_whatever_was_switched_between_them(family: str, seconds: int) -> None:
+    meter = Meter(family, current=-1.0)
+    replies = [meter.tick()]
+    for _ in range(3):
+        meter.current = -40.0
+        meter.tick(seconds - 1)
+        meter.current = -1.0
+        replies.append(meter.tick())
+    bus = Bus()
+    events = [*bus.feed(b"".join(replies)), *bus.finish()]
+    assert [event.raw + b"\r\n" for event in events if isinstance(event, Reading)] == replies
+
+
 @pytest.mark.parametrize("hours", [0.1, 1, 30])
 def test_pieces_of_a_log_without_times_are_all_shown(hours: float) -> None:
     meter = Meter()

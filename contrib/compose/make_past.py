@@ -14,8 +14,8 @@ from juntek.simulator import Options
 
 DATABASE = Path("/var/lib/juntek/juntek.db")
 METERS = (
-    DemoMeter("house", "KG140F", Options(seed=1)),
-    DemoMeter("boat", "KH140F", Options(models=("KH140F",), addresses=(2,), seed=2)),
+    DemoMeter("house", "a solar home", Options(seed=1)),
+    DemoMeter("boat", "a boat", Options(models=("KH140F",), addresses=(2,), seed=2)),
 )
 
 if not DATABASE.exists():
@@ -23,5 +23,5 @@ if not DATABASE.exists():
     for path in DATABASE.parent.glob(f"{unfinished.name}*"):
         path.unlink()
     zone = ZoneInfo(os.environ["JUNTEK_TIME_ZONE"])
-    fill_past(unfinished, METERS, datetime.now(zone), zone, lambda _done, _of: None)
+    fill_past(unfinished, METERS, datetime.now(zone), zone)
     unfinished.rename(DATABASE)

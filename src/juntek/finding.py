@@ -21,7 +21,7 @@ from juntek.rs485.framing import Frame, Garbage, encode
 from juntek.rs485.wiring import look_at
 
 Cause = Literal[
-    "meters", "display_only", "swapped", "speed", "device", "noise", "silent", "echo",
+    "meters", "display_only", "swapped", "speed", "converter", "device", "noise", "silent", "echo",
     "no_permission", "in_use", "gateway", "unreachable",
 ]  # fmt: skip
 

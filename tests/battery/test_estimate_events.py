@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,6 +182,12 @@ def test_a_meter_that_tells_its_count_in_large_steps_is_followed(step: float, se
     assert state_after(coarse) == pytest.approx(state_after(coarse[:1]) - len(given) * seconds / 360, abs=step + 0.2)
 
 
+def test_a_hung_meter_that_says_the_same_again_and_again_takes_no_charge_away() -> None:
+    given = readings([(10.0, 13.2, -20.0)], left=80.0)
+    hung = [given[-1]._replace(time=given[-1].time + 10 * place) for place in range(1, 720) if given[-1].time]
+    assert state_after(given + hung) == pytest.approx(state_after(given), abs=2.5)
+
+
 def test_a_small_load_on_a_battery_that_was_just_taken_off_its_charger_is_no_zero_offset() -> None:
     estimator = battery()
     charge = [(60.0, 14.0, 20.0), (5.0, 14.2, 20.0), (5.0, 14.2, 1.0), (3.0, 13.9, -0.3), (40.0, 13.89, -0.3)]
@@ -253,6 +261,25 @@ def test_what_a_meter_that_was_set_wrong_leads_to_is_restored_too(current: float
     events(estimator, readings([(600.0, 13.2, current)], left=left))
     restored = Estimator.restore(json.loads(json.dumps(estimator.snapshot())), estimator.pack.options)
     assert restored.describe() == estimator.describe()
+
+
+EARLIER = json.loads((Path(__file__).parents[1] / "fixtures" / "estimate_version_1.json").read_text())
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_what_an_earlier_version_has_learnt_is_taken_up(name: str) -> None:
+    saved = EARLIER[name]
+    restored = Estimator.restore(saved["snapshot"])
+    assert restored.describe() == saved["described"]
+    assert Estimator.restore(json.loads(json.dumps(restored.snapshot()))).describe() == saved["described"]
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_whatever_a_hand_writes_into_what_an_earlier_version_has_learnt_is_refused_or_goes_on(name: str) -> None:
+    for path in paths(EARLIER[name]["snapshot"]):
+        for new in WEIRD:
+            with suppress(DatabaseError):
+                events(Estimator.restore(put(EARLIER[name]["snapshot"], path, new)), readings([(1.0, 13.2, -5.0)]))
 
 
 def test_before_a_full_was_seen_what_is_counted_beyond_it_is_nothing() -> None:

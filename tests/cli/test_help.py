@@ -94,6 +94,11 @@ def test_every_error_has_its_status(error: type[JuntekError], status: int) -> No
         (LinkError("Plug it in."), 4, "Plug it in.\n"),
         (LinkError("No \x1b[31m\n here."), 4, "No ?[31m? here.\n"),
         (ExceptionGroup("two", [KeyError("x"), ExceptionGroup("one", [NoReplyError("Silent.")])]), 5, "Silent.\n"),
+        (
+            PermissionError(13, "Permission denied", "/root/x"),
+            3,
+            "/root/x is in a folder that this user may not look into",
+        ),
         (ValueError("\x1b[31m\n"), 1, "Something unexpected happened (ValueError: ?[31m); run it again with --debug"),
         (KeyError("x"), 1, "Something unexpected happened (KeyError: 'x'); run it again with --debug and report what"),
     ],

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from cli.program import Running, environment, run, simulator
+from juntek.cli.setup_file import split_host
 from juntek.config import load
+from juntek.errors import RequestError
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
@@ -209,10 +211,10 @@ def test_an_answer_that_makes_no_configuration_leaves_the_one_that_was_there(fil
 
 def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path) -> None:
     answers = {
-        "called?": "Cabin",
-        "broker": f"127.0.0.1:{mosquitto.port}",
-        "password?": "n",
-        "made of": "lifepo4",
+        "called?": ["Cabin"],
+        "broker": [f"127.0.0.1:{mosquitto.port}"],
+        "password?": ["n"],
+        "made of": ["lifepo4"],
     }
     asked = converse(["setup", "--config", str(file), "--link", meter.url, "--address", "3"], answers, tmp_path)
     assert asked == len(answers) == 4
@@ -221,8 +223,41 @@ def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto,
     assert keys(file)["mqtt"]["port"] == mosquitto.port
 
 
-def converse(arguments: list[str], answers: dict[str, str], home: Path) -> int:
-    """Answer each question by the word in it; return how many were asked."""
+def test_a_wrong_answer_is_asked_for_again_and_nobody_starts_anew(
+    meter: Running, start_mosquitto: Callable[..., Mosquitto], file: Path, tmp_path: Path
+) -> None:
+    broker = f"127.0.0.1:{start_mosquitto(user=User('me', 'hunter2')).port}"
+    answers = {
+        "called?": ["a/b", "Cabin"], "made of": ["wood", "agm"], "Where is": ["127.0.0.1:1", broker],
+        "The user": ["you", "me"], "The password": ["no", "hunter2"], "others in": ["y"],
+        "A password": ["short", "long enough"],
+    }  # fmt: skip
+    asked = converse(["setup", "--config", str(file), "--link", meter.url, "--address", "3"], answers, tmp_path)
+    assert asked == sum(map(len, answers.values()))
+    assert (keys(file)["mqtt"]["username"], keys(file)["web"]["listen"]) == ("me", "0.0.0.0:8140")
+
+
+@pytest.mark.parametrize(
+    ("listen", "page", "then"),
+    [
+        ("127.0.0.1:9000", "local", "127.0.0.1:9000"),
+        ("127.0.0.1:9000", "network", "0.0.0.0:9000"),
+        ("192.168.1.5:9000", "network", "192.168.1.5:9000"),
+        ("192.168.1.5:9000", "local", "127.0.0.1:9000"),
+    ],
+)
+def test_the_page_keeps_its_port(file: Path, tmp_path: Path, listen: str, page: str, then: str) -> None:
+    file.parent.mkdir()
+    file.write_text(f'[[meters]]\nname = "boat"\nlink = "replay:none"\n[web]\nlisten = "{listen}"\nauth = "none"\n')
+    (tmp_path / "password").write_text("long enough\n")
+    given = ("--address", 1, "--broker", "none", "--page", page, "--page-password-file", tmp_path / "password")
+    assert run("setup", "--config", file, *given, "--yes", home=tmp_path).status == 0
+    assert (keys(file)["web"]["listen"], "auth" in keys(file)["web"]) == (then, False)
+
+
+def converse(arguments: list[str], answers: dict[str, list[str]], home: Path) -> int:
+    """Answer each question by the word in it, one after the other; return how many were asked."""
+    left = {word: iter(one) for word, one in answers.items()}
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "juntek", *arguments]
     with started(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home)) as process:
@@ -234,11 +269,34 @@ def converse(arguments: list[str], answers: dict[str, str], home: Path) -> int:
             except OSError:
                 break
             line = text.splitlines()[-1] if text else ""
-            if line.endswith(": "):
+            if line.endswith((": ", "?: ")):
                 asked += 1
                 word = next(word for word in answers if word in line)
-                os.write(ours, f"{answers[word]}\n".encode())
+                os.write(ours, f"{next(left[word])}\n".encode())
                 text = ""
         assert process.wait(60) == 0, text
     os.close(ours)
     return asked
+
+
+@pytest.mark.parametrize(
+    ("broker", "parts"),
+    [
+        ("192.168.1.10", ("192.168.1.10", 1883)), ("box.local:1884", ("box.local", 1884)), ("::1", ("::1", 1883)),
+        ("[fd00::5]", ("fd00::5", 1883)), ("[fd00::5]:1884", ("fd00::5", 1884)), ("a:b", None), ("a:b:c", None),
+        ("mqtt://10.0.0.1", None), ("mqtt://10.0.0.1:1883", None), ("[::1", ("::1", 1883)),
+    ],
+)  # fmt: skip
+def test_a_broker_is_given_as_owners_write_it(broker: str, parts: tuple[str, int] | None) -> None:
+    if parts is None:
+        with pytest.raises(RequestError):
+            split_host(broker)
+    else:
+        assert split_host(broker) == parts
+
+
+def test_a_meter_that_does_not_answer_where_it_was_said_to_be_is_told_and_written(file: Path, tmp_path: Path) -> None:
+    given = ("--link", "socket://127.0.0.1:1", "--address", 3, "--broker", "none")
+    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
+    assert (result.status, "127.0.0.1:1" in result.talk) == (0, True)
+    assert keys(file)["meters"][0]["link"] == "socket://127.0.0.1:1"

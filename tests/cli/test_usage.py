@@ -78,14 +78,18 @@ def needed(command: Command) -> list[str]:
 
 def impossible(path: str, option: Command) -> Iterator[str]:
     """Yield values that an option cannot have."""
-    facts = option.type_descriptor
-    info = facts.parameter_info
-    if facts.choices or facts.annotation in (int, float) or info.parser:
+    facts = getattr(option, "type_descriptor", None)  # typer from 0.28 on; packages have the one before
+    limits = facts.parameter_info if facts else option.type
+    if facts:
+        is_limited = facts.choices or facts.annotation in (int, float) or limits.parser
+    else:
+        is_limited = type(option.type).__name__ not in ("StringParamType", "TyperPath")
+    if is_limited:
         yield from ("no number of it", "")
-    if info.min is not None:
-        yield str(info.min - 1)
-    if info.max is not None:
-        yield str(info.max + 1)
+    if getattr(limits, "min", None) is not None:
+        yield str(limits.min - 1)
+    if getattr(limits, "max", None) is not None:
+        yield str(limits.max + 1)
     if option.opts[0] in FREE.get(path, {}):
         yield FREE[path][option.opts[0]]
 
@@ -124,3 +128,12 @@ def test_an_unknown_command_is_told_and_a_misspelt_one_guessed(path: str, compla
     known = next(iter(COMMANDS[path].commands))
     assert "There is no command" in complain([*path.split(), "no-such-command"])
     assert f"did you mean {known}?" in complain([*path.split(), f"{known}x"])
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_no_option_takes_its_name_from_the_word_for_its_value(path: str) -> None:
+    """As typer 0.27 lets it, which packages have, where `name` has the metavar NAME and nothing says --name."""
+    for option in (one for one in COMMANDS[path].params if one.param_type_name == "option"):
+        facts = getattr(option, "type_descriptor", None)
+        assert option.opts[0].islower()
+        assert facts is None or facts.parameter_info.param_decls or option.metavar != option.name.upper(), option.name

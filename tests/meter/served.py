@@ -75,13 +75,15 @@ class Told:
 
     async def more(self, count: int, address: int | None = None) -> None:
         """Wait for so many more readings, however slow the machine is; never long for the next one."""
+        heard = self._count(address)
+        for number in range(heard + 1, heard + count + 1):
+            await until(partial(self._has, number, address))
 
-        def heard() -> int:
-            return len(self.of(address) if address else self.readings)
+    def _count(self, address: int | None) -> int:
+        return len(self.of(address) if address else self.readings)
 
-        wanted = heard() + count
-        while (before := heard()) < wanted:
-            await until(partial(lambda before: heard() > before, before))
+    def _has(self, number: int, address: int | None) -> bool:
+        return self._count(address) >= number
 
     async def mode(self, mode: str) -> None:
         """Wait until the line is in this mode."""

@@ -97,6 +97,28 @@ async def test_a_command_to_a_line_that_is_down_fails_at_once() -> None:
         await line.send(1, "nominal_capacity", 123.0)
 
 
+@pytest.mark.parametrize("comes_back", [False, True])
+async def test_a_link_that_is_lost_before_a_command_is_queued_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    wires = Wires(Options())
+
+    async def lose(_: int) -> None:
+        await wires.simulation.pull()
+        await until(lambda: not told.last["house"].health.connected)
+        if comes_back:
+            await wires.simulation.plug_in()
+            await told.more(2)
+
+    async with line_of(wires) as (line, told), asyncio.timeout(20):
+        monkeypatch.setattr(line, "identify", lose)
+        if comes_back:
+            assert await line.send(1, "protection_delay", 9) == "obeyed"
+        else:
+            with pytest.raises(LinkError):
+                await line.send(1, "protection_delay", 9)
+
+
 async def test_a_command_that_nobody_waits_for_any_more_is_not_written() -> None:
     wires = Wires(Options())
     async with line_of(wires) as (line, told):

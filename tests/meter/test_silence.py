@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from juntek.capture import Chunk
-from juntek.meter import Line
+from juntek.meter import Line, MeterOptions
+from juntek.meter import Meter as MeterState
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
 from meter.served import ENOUGH, IMPATIENT, Told, Wires, meters, served, serving, until
@@ -79,6 +81,14 @@ async def test_a_meter_is_not_silent_because_this_program_stood_still() -> None:
     assert told.errors == [None]
 
 
+def test_a_program_that_stood_still_for_hours_does_not_wait_for_hours() -> None:
+    state = MeterState(MeterOptions(name="house"), Counter(), 10.0)
+    state.begin(5000.0)  # what waited was read before anybody saw how long it was
+    state.excuse(3600.0, 5001.0)
+    assert not state.is_silent(5010.0)
+    assert state.is_silent(5011.0)
+
+
 async def test_a_reading_that_has_to_wait_is_an_answer_too() -> None:
     """A surprise is told late; the meter is still asked at its interval, and its neighbour as well."""
     options = Options(models=("KG140F", "KG140F"), addresses=(1, 2))
@@ -133,6 +143,23 @@ def strange_layout(request: Frame, dice: random.Random) -> bytes:
 def noise(request: Frame, dice: random.Random) -> bytes:
     del request
     return dice.randbytes(40) + b"\n"
+
+
+async def test_who_and_how_a_meter_is_are_asked_again_soon_when_nothing_came_of_the_first_replies() -> None:
+    """A reply whose first letter was hit is none; to be asked again in its usual turn takes a minute."""
+    asked = Counter[str]()
+
+    def answer(request: Frame, _: random.Random) -> bytes:
+        asked[request.command] += 1
+        meter = Meter()
+        reply = {"R00": meter.identity, "R51": meter.settings, "R50": meter.reply}[request.command]()
+        return b"?" + reply[1:] if request.command != "R50" and asked[request.command] == 1 else reply
+
+    rare = replace(IMPATIENT, settings=1000, identity=1000, retry=0.05)
+    async with peer(answering(answer)) as url, serving(url, meters(mode="poll"), rare) as told:
+        await until(lambda: told.last and told.last["meter 1"].settings and told.last["meter 1"].identity)
+        await told.more(30)
+    assert (asked["R00"], asked["R51"]) == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from juntek.control import Permission
 from juntek.errors import ConfigurationError
@@ -403,6 +405,23 @@ async def test_a_component_that_is_no_more_is_told_without_anything_but_its_plat
         last = recorder.on(CONFIG)[-1].json()["components"]
         assert last.get("set_nominal_capacity") == expected
         assert {key for key, component in last.items() if len(component) > 1} == first.keys()
+
+
+async def test_what_an_earlier_run_of_our_name_has_left_may_come(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MQTT 5, 3.8.3-3: with "no local" a broker sends nothing that a client of the same name has published."""
+    asked: dict[str, SubscribeOptions] = {}
+    own = Client.subscribe
+
+    def subscribe(client: Client, topic: str, options: SubscribeOptions) -> Any:  # noqa: ANN401 - the library's own
+        asked[topic] = options
+        return own(client, topic, options=options)
+
+    monkeypatch.setattr(Client, "subscribe", subscribe)
+    async with sink(mosquitto, allow_control=("settings",)):
+        assert asked.keys() >= {CONFIG, "juntek/+/link", "homeassistant/+/juntek_house/+/config"}
+    assert not any(options.noLocal for options in asked.values())
 
 
 NONSENSE = [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import iotcore
 import pytest
+from paho.mqtt.client import Client
 
 from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
 from juntek.outputs.mqtt.broker_login import BrokerError
@@ -182,6 +183,26 @@ async def test_port_where_nobody_answers_is_told_and_left() -> None:
         with connection:
             connection.settimeout(30)
             await asyncio.to_thread(_read_to_the_end, connection)
+
+
+async def test_broker_that_answers_what_the_library_cannot_read_is_left_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read(_: Client) -> None:
+        raise ValueError
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"HTTP")
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(Client, "loop_read", read)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, asyncio.timeout(60):
+        options = MqttOptions(port=server.sockets[0].getsockname()[1])
+        with pytest.raises(BrokerError):
+            async with open_sink(options, context(), replace(HURRY, answer=3600.0)):
+                pass
 
 
 async def test_gateway_that_is_stopped_while_it_logs_in_leaves() -> None:

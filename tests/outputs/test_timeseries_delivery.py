@@ -222,6 +222,32 @@ async def test_a_long_outage_leaves_a_gap_and_what_is_new_goes_first(path: Path)
         assert set(ticks_of(server.taken)) == set(range(1, 3006))
 
 
+async def test_a_meter_that_is_read_seldom_leaves_no_gap(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        write_history(path, 1, 10)
+        async with delivering(path, url) as delivery:
+            await send_all(delivery)
+            write_history(path, 4000, 1)
+            await delivery.look()
+            assert not delivery.has_gap
+            assert await delivery.send_new() == 1
+        assert ticks_of(server.taken) == dict.fromkeys((*range(1, 11), 4000), 1)
+
+
+async def test_a_target_that_restarts_in_the_middle_has_not_got_all(path: Path) -> None:
+    async with moody_server() as (_, server, url):
+        introduce(path, url)
+        write_history(path, 1, 2 * BATCH)
+        async with delivering(path, url) as delivery:
+            assert await delivery.send() == 0
+            server.taken.clear()
+            server.hang_up()
+            await wait_until(lambda: not server.writers, "it let go")
+            await send_all(delivery)
+        assert set(ticks_of(server.taken)) == set(range(1, 2 * BATCH + 1))
+
+
 async def test_what_others_want_sent_again_does_not_send_the_new_ones_again(path: Path) -> None:
     """An import moves the cursors many times a minute; new readings are not held up by it."""
     async with moody_server() as (_, server, url):

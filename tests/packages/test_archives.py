@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.program import run
+from cli.test_usage import COMMANDS
 from packages.machine import CACHE, Machine
 
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
@@ -35,6 +37,21 @@ def test_lintian_finds_no_error_in_the_package(machine: Machine, dist: Path) -> 
     options = ("--fail-on", "error", "--allow-root", "--tag-display-limit", "0")
     told = machine.run("lintian", *options, "/root/juntek.deb", check=False)
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+WRONG = ("setup --capacity ten", "setup --capacity -1", "setup --address 100", "read --mode deaf x", "setup --names x",
+         "read x --count -1", "watches", "decode", "find --format")  # fmt: skip
+
+
+def test_its_commands_take_and_say_what_those_here_do(machine: Machine) -> None:
+    """It has an older library for its command line, as the newer ones bring what is compiled."""
+    machine.run("apt-get", "-qq", "--yes", "-o", "Dpkg::Use-Pty=0", "install", "/root/juntek.deb")
+    for path, command in COMMANDS.items():
+        told = machine.run(*path.split(), "--help").stdout
+        assert [name for one in command.params for name in one.opts if name.startswith("-") and name not in told] == []
+    for words in WRONG:
+        there, here = machine.run("juntek", *words.split(), check=False), run(*words.split())
+        assert (there.returncode, there.stderr) == (here.status, here.talk)
 
 
 def test_the_package_installs_runs_keeps_its_configuration_and_goes_clean(machine: Machine) -> None:

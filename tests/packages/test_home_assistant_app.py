@@ -17,6 +17,7 @@ import yaml  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.config import load
 from packages.conftest import ROOT
 from packages.supervisor import TOKEN, accepts, find_faults, supervisor
@@ -118,13 +119,25 @@ def test_a_meter_without_a_port_is_told_in_a_sentence(tmp_path: Path, meters: li
 
 
 def test_what_the_start_program_writes_is_a_right_configuration(tmp_path: Path) -> None:
-    every = {**METER, "mode": "poll", "model": "KL-F", "invert_current": True, "nominal_capacity": 280.0}
+    every = {
+        **METER,
+        "mode": "poll",
+        "model": "KL-F",
+        "invert_current": True,
+        "nominal_capacity": 280.0,
+        "chemistry": "agm",
+    }
     network = {"name": "boat", "link": "socket://192.168.1.20:4001"}
     begin(tmp_path, {"meters": [every, network], "log_level": "debug", "keep_raw_days": 90})
     file = tmp_path / "juntek.toml"
     loaded = load(file, {"HOME": str(tmp_path), "JUNTEK_MQTT__PASSWORD": "x"})
     assert [meter.link for meter in loaded.meters] == ["/dev/ttyUSB0", "socket://192.168.1.20:4001"]
     assert set(loaded.sinks) == {"mqtt", "web", "history"}
+    assert [meter.battery.chemistry if meter.battery else None for meter in loaded.meters] == ["agm", None]
+
+
+def test_the_form_knows_every_chemistry() -> None:
+    assert CONFIG["schema"]["meters"][0]["chemistry"] == f"list({'|'.join(CHEMISTRIES)})?"
 
 
 @settings(max_examples=50)

@@ -82,7 +82,8 @@ def _find_meter(given: Mapping[str, Any]) -> Table:
             f"The meter {given.get('name', '')} has no device: choose its port under Configuration, or write a link "
             "such as socket://192.168.1.20:4001."
         )
-    return {"link": link, **{key: given[key] for key in METER_KEYS if given.get(key) is not None}}
+    keys = {"link": link, **{key: given[key] for key in METER_KEYS if given.get(key) is not None}}
+    return {**keys, "battery.chemistry": given["chemistry"]} if given.get("chemistry") else keys
 
 
 def _write_table(header: str, keys: Mapping[str, Any]) -> str:

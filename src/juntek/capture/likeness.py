@@ -34,6 +34,7 @@ _TIME = re.compile(rb"\d{1,2}:\d{2}:\d{2}|\b1[5-9]\d{8}\b")
 _CAUSES = {
     "swapped": "the bus with its wires A and B swapped; exchange them and record again",
     "speed": "the bus at another speed{}; the meters speak at 115200 bits a second",
+    "converter": "a meter taken at another speed than it sends; set the converter to 115200 baud, 8N1, record again",
     "device": "{}; give the recording of a meter",
     "noise": "noise, or another device; check the wires A and B and the adapter, and record again",
 }

@@ -57,8 +57,7 @@ def unpack(blocks: Iterable[bytes], depth: int = 0) -> Iterator[bytes]:
     names = next((names for begin, names in _PACKINGS if begin.match(start)), None)
     encoding = next((name for name, begin in _WIDE_TEXT if begin.match(start)), None)
     if names is not None:
-        if depth == _DEEPEST:
-            raise DamagedError("it is packed too often; unpack it, and give the recording in it")
+        refuse_depth(depth)
         yield from unpack(_pieces(partial(_library(names).open, _Blocks(whole))), depth + 1)
     elif encoding is not None:
         decoder = codecs.getincrementaldecoder(encoding)("replace")
@@ -66,6 +65,12 @@ def unpack(blocks: Iterable[bytes], depth: int = 0) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode()
     else:
         yield from whole
+
+
+def refuse_depth(depth: int) -> None:
+    """Raise DamagedError for what was unpacked so often already."""
+    if depth >= _DEEPEST:
+        raise DamagedError("it is packed too often; unpack it, and give the recording in it")
 
 
 def files_in_zip(data: bytes) -> list[Iterator[bytes]]:

@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from juntek.capture import HELD_LIMIT, Chunk, ChunkReader
 from juntek.capture.forms import FRAME_START
-from juntek.capture.packing import ZIP, DamagedError, files_in_zip, unpack
+from juntek.capture.packing import ZIP, DamagedError, files_in_zip, refuse_depth, unpack
 from juntek.capture.times import LineTimes
 from juntek.rs485.bus import Bus, Event
 
@@ -27,11 +27,14 @@ _MOST_CHUNKS, _MOST_BYTES = 4096, 1024 * 1024
 
 
 class Recording:
-    """Turns the blocks of one file into chunks; `ends` says that it is no pipe that somebody waits for."""
+    """Turns the blocks of one file into chunks; `ends` says that it is no pipe that somebody waits for.
 
-    def __init__(self, times: LineTimes | None = None, *, ends: bool = True) -> None:
+    `depth`: in how many archives it is.
+    """
+
+    def __init__(self, times: LineTimes | None = None, *, ends: bool = True, depth: int = 0) -> None:
         self._times = times or LineTimes()
-        self._ends = ends
+        self._ends, self._depth = ends, depth
         self._files: list[Recording] = []
         self.start = b""
         """The first bytes, unpacked, for a guess at what it is when there are no frames in it."""
@@ -67,11 +70,14 @@ class Recording:
 
     def _read_archive(self, archive: bytes) -> Iterator[list[Chunk]]:
         """Yield the chunks of the files in a ZIP archive, in the order in which they begin."""
-        zone, until = self._times.zone, self._times.until
-        begins = [first_time(Recording(LineTimes(zone, until)).read(file)) for file in files_in_zip(archive)]
+        refuse_depth(self._depth)
+        zone, until, depth = self._times.zone, self._times.until, self._depth + 1
+        begins = [
+            first_time(Recording(LineTimes(zone, until), depth=depth).read(file)) for file in files_in_zip(archive)
+        ]
         files = zip(begins, files_in_zip(archive), strict=True)
         for _, file in sorted(files, key=itemgetter(0)):
-            self._files.append(Recording(self._times))
+            self._files.append(Recording(self._times, depth=depth))
             yield from self._files[-1].read(file)
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -253,8 +254,6 @@ def _moment_of(found: re.Match[str]) -> datetime:
         hours, _, rest = offset[1:].partition(":") if ":" in offset else (offset[1:3], "", offset[3:])
         shift = timedelta(hours=int(hours), minutes=int(rest or 0))
         return moment.replace(tzinfo=timezone(-shift if offset[0] == "-" else shift))
-    if "/" in said["zone"]:
-        return moment.replace(tzinfo=ZoneInfo(said["zone"]))
     return moment.replace(tzinfo=_zone_of(said["zone"] or ("UTC" if said["utc"] else "")))
 
 
@@ -268,7 +267,11 @@ def _moment_of_python(found: re.Match[str]) -> datetime:
     return moment
 
 
+@lru_cache(maxsize=64)
 def _zone_of(name: str) -> tzinfo | None:
+    if "/" in name:  # where there is no such zone it is a topic
+        with suppress(LookupError, ValueError, OSError):
+            return ZoneInfo(name)
     return timezone(timedelta(hours=_HOURS[name])) if name in _HOURS else None
 
 

@@ -10,8 +10,8 @@ import traceback
 from typing import TYPE_CHECKING
 
 from juntek.cli.running import read_arguments, serve, status_of
-from juntek.errors import JuntekError
-from juntek.names import plain
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.names import hide_secrets, plain
 
 if TYPE_CHECKING:
     from juntek.cli.application import app
@@ -50,6 +50,11 @@ def _find_cause(error: Exception) -> Exception:
     while isinstance(error, ExceptionGroup):
         own = error.subgroup(JuntekError)
         error = (own or error).exceptions[0]
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return ConfigurationError(
+            f"{hide_secrets(str(error.filename))} is in a folder that this user may not look into; name another place, "
+            "or put sudo before the command."
+        )
     return error
 
 

@@ -138,10 +138,10 @@ def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the
     elif kind == "MissingParameter":
         problem = f"{_name_of(error.param)} is missing"
     elif kind == "BadParameter":
-        facts = getattr(error.param, "type_descriptor", None)
-        if facts is None or facts.parameter_info.parser is not None:
+        takes = _describe(error.param)
+        if not takes:
             return f"{_name_of(error.param)}: {error.message}"  # a parser of ours says it in a sentence
-        problem = f"{_name_of(error.param)} is {_describe(facts)}"
+        problem = f"{_name_of(error.param)} is {takes}"
     elif hasattr(getattr(context, "command", None), "commands"):
         known = list(context.command.commands)
         problem = f"There is no command {command} {named}{_suggest(named, known)}"
@@ -162,12 +162,21 @@ def _command_of(arguments: Sequence[str]) -> str:
     return path
 
 
-def _describe(facts: Any) -> str:  # noqa: ANN401 - as above
-    """Return what an option takes."""
-    if facts.choices:
-        return f"one of {', '.join(str(getattr(choice, 'value', choice)) for choice in facts.choices)}"
-    kind = "a whole number" if facts.annotation is int else "a number"
-    least, most = facts.parameter_info.min, facts.parameter_info.max
+def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above
+    """Return what an option takes; empty where that is a parser's business."""
+    facts = getattr(parameter, "type_descriptor", None)
+    if facts is not None:
+        limits, is_whole, is_parsed = facts.parameter_info, facts.annotation is int, facts.parameter_info.parser
+    else:  # typer before 0.28, which packages have, since the later ones bring pydantic
+        facts = limits = getattr(parameter, "type", None)
+        is_whole = str(getattr(facts, "name", "")).startswith("int")
+        is_parsed = type(facts).__name__ == "FuncParamType"
+    if facts is None or is_parsed:
+        return ""
+    if choices := getattr(facts, "choices", None):
+        return f"one of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}"
+    kind = "a whole number" if is_whole else "a number"
+    least, most = getattr(limits, "min", None), getattr(limits, "max", None)
     if least is None:
         return kind
     return f"{kind} of at least {least:g}" if most is None else f"{kind} from {least:g} to {most:g}"

@@ -26,6 +26,7 @@ FOUND = {
     "swapped": "Wires A and B are swapped, most likely: what arrives is a meter's text upside down. Swap the two.",
     "speed": "Something speaks here at another speed ({detail} bits a second; a meter has 115200): this is the port of "
     "another device, or the meter's speed was changed.",
+    "converter": "This looks like a meter whose text is taken at another speed than it is sent.",
     "device": "Another device speaks here: {detail}. The meter is at another port.",
     "noise": "Only noise, and no device that is known here: look for a loose wire, for A and B swapped, and that the "
     "grounds are connected; keep the cable away from the inverter's.",
@@ -35,6 +36,8 @@ FOUND = {
     "power, its jack, and A and B.",
 }
 """What is said of each cause that is no error."""
+CONVERTER = "Look also whether the converter is set to 115200 baud, 8N1."
+"""What is said, too, where the speed is not ours to set."""
 
 
 def find(
@@ -125,6 +128,8 @@ def describe(found: Survey) -> Iterator[str]:
     if not found.meters and found.cause != "gateway":
         said = FOUND.get(found.cause, "{detail}")
         yield f"  {said.format(detail=found.detail, asks=_join(found.asked_by_display))}"
+        if found.cause in ("speed", "converter", "noise", "silent") and found.link.startswith("socket:"):
+            yield f"  {CONVERTER}"
     elif found.cause == "meters" and (lost := found.asked_by_display - found.meters.keys()):
         yield f"  Nobody answers at address {_join(lost)}: set the display to the address of the meter."
 
@@ -146,12 +151,24 @@ def next_step(surveys: Sequence[Survey]) -> str:
     for found in surveys:
         if found.meters and found.cause == "meters":
             return f"juntek setup --link '{found.link}' --address {min(found.meters)}"
-    order = ("swapped", "no_permission", "gateway", "in_use", "display_only", "speed", "noise", "echo", "silent")
+    order = (
+        "swapped",
+        "converter",
+        "no_permission",
+        "gateway",
+        "in_use",
+        "display_only",
+        "speed",
+        "noise",
+        "echo",
+        "silent",
+    )
     causes = {found.cause: found.link for found in reversed(surveys)}
     cause = next((cause for cause in order if cause in causes), None)
     where = causes[cause] if cause else surveys[0].link
     return {
         "swapped": f"swap the wires A and B at {where}, then: juntek find",
+        "converter": f"set {where} to 115200 baud, 8N1, then: juntek find",
         "no_permission": f"get the right to open {where} as said above, then: juntek find",
         "gateway": "open the page of the gateway, or look at its log: journalctl --unit juntek",
         "in_use": f"do with {where} what is said above, then: juntek find",

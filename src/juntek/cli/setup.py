@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,14 +23,16 @@ from juntek.cli.configuration import log_in, try_meters
 from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
-from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, split_host, write
+from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, say_end, split_host, write
 from juntek.config import SYSTEM_FILE, Configuration, search_paths
 from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import at_home, refuse_orders_of_others
 from juntek.finding import Survey
+from juntek.meter import MeterOptions
 from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
+from juntek.outputs.mqtt.broker_login import LoginRefusedError
 from juntek.outputs.web import WebOptions
 
 NEAR: Final = 0.5
@@ -47,9 +49,18 @@ class Asker:
 
     silent: bool
 
-    def text(self, question: str, default: str) -> str:
-        """Ask for a line."""
-        return default if self.silent else str(typer.prompt(question, default=default, err=True)).strip()
+    def text(self, question: str, default: str, check: Callable[[str], object] = str) -> str:
+        """Ask for a line, until `check` raises no RequestError for it."""
+        while True:
+            answer = default if self.silent else str(typer.prompt(question, default=default, err=True)).strip()
+            try:
+                check(answer)
+            except RequestError as error:
+                if self.silent:
+                    raise
+                typer.echo(error, err=True)
+            else:
+                return answer
 
     def secret(self, question: str) -> str:
         """Ask for what nobody shall see; empty where nobody answers."""
@@ -69,7 +80,7 @@ def setup(
         Path | None, typer.Option("--config", metavar="FILE", help="Default: /etc/juntek/juntek.toml for root.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What the battery is called; default: house.")
+        str | None, typer.Option("--name", metavar="NAME", help="What the battery is called; default: house.")
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Where the meter is; default: what is found.")] = None,
     address: Annotated[
@@ -100,11 +111,12 @@ def setup(
     refuse_orders_of_others(path)
     if name:
         _check_name(name)
+    if broker:
+        split_host(broker)
     password, page_password = _first_line(password_file), _first_line(page_password_file)
     document, before = read(path)
     answers = asyncio.run(_find_meter(asker, before, link, address))
-    answers.name = name or asker.text("What is the battery called?", answers.name)
-    _check_name(answers.name)
+    answers.name = name or asker.text("What is the battery called?", answers.name, _check_name)
     _ask_battery(asker, document, answers, chemistry)
     answers.capacity = capacity
     sinks = before.sinks if before is not None else {}
@@ -134,10 +146,11 @@ async def _find_meter(asker: Asker, before: Configuration | None, link: str | No
     """Return where the meter is: what was said, else what is configured and answers, else what is found."""
     known = before.meters[0] if before is not None else None
     name = known.options.name if known is not None else "house"
-    if link is not None and address is not None:
-        return Answers(name, link, address)
     stays = Answers(name, known.link, address or known.options.address) if known is not None else None
-    if before is not None and link is None and stays is not None and (address or await _answers(before)):
+    if address is not None and (named := Answers(name, link, address) if link is not None else stays):
+        await _tell_silence(before, named)
+        return named
+    if before is not None and link is None and stays is not None and await _answers(before):
         return stays
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
@@ -166,6 +179,14 @@ def _other_configuration() -> Configuration | None:
     return None
 
 
+async def _tell_silence(configuration: Configuration | None, named: Answers) -> None:
+    """Say it where nobody answers at a link and address that were named; they are taken all the same."""
+    if await asyncio.to_thread(ask_gateway, configuration, named.link) is None:
+        (trial,) = await try_meters(named.link, [MeterOptions(name=named.name, address=named.address)])
+        if trial.error is not None:
+            typer.echo(trial.said, err=True)
+
+
 async def _answers(configuration: Configuration) -> bool:
     """Whether the first meter answers, to us or to the gateway that reads it; says so where it does not."""
     first = configuration.meters[0]
@@ -183,10 +204,12 @@ async def _answers(configuration: Configuration) -> bool:
 def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey, int]:
     for number, (found, one) in enumerate(meters, 1):
         typer.echo(f"  {number}: address {one} at {found.link}", err=True)
-    answer = asker.text("Which of them?", "1")
-    if not answer.isdecimal() or not 1 <= int(answer) <= len(meters):
-        raise RequestError(f"Give a number from 1 to {len(meters)}.")
-    return meters[int(answer) - 1]
+
+    def check(answer: str) -> None:
+        if not answer.isdecimal() or not 1 <= int(answer) <= len(meters):
+            raise RequestError(f"Give a number from 1 to {len(meters)}.")
+
+    return meters[int(asker.text("Which of them?", "1", check)) - 1]
 
 
 def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: str | None) -> None:
@@ -196,12 +219,13 @@ def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: 
         return
     words = ", ".join(CHEMISTRIES)
     known = str((battery or {}).get("chemistry", NONE))
-    chosen = chemistry or asker.text(
-        f"What is the battery made of ({words}; none: keep the meter's percentage)?", known
-    )
-    if chosen not in (*CHEMISTRIES, NONE):
-        raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
-    answers.chemistry = chosen
+
+    def check(chosen: str) -> None:
+        if chosen not in (*CHEMISTRIES, NONE):
+            raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
+
+    question = f"What is the battery made of ({words}; none: keep the meter's percentage)?"
+    answers.chemistry = chemistry or asker.text(question, known, check)
 
 
 def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttOptions, *, is_known: bool) -> None:
@@ -209,10 +233,9 @@ def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttO
     found = f"{given.host}:{given.port}" if is_known or _listens(given.host, given.port) else NONE
     if broker is None and is_known and asker.silent:
         return
-    while True:
-        answers.broker = broker or asker.text("Where is the MQTT broker (none: there is none)?", found)
-        if answers.broker == NONE:
-            return
+    where = "Where is the MQTT broker (none: there is none)?"
+    answers.broker = broker or asker.text(where, found, split_host)
+    while answers.broker != NONE:
         host, port = split_host(answers.broker)
         try:
             asyncio.run(log_in(replace(given, host=host, port=port)))
@@ -220,8 +243,11 @@ def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttO
             if asker.silent:
                 raise
             typer.echo(error, err=True)
-            username = asker.text("The user at the broker?", given.username or "juntek")
-            given = replace(given, username=username, password=asker.secret("The password?") or None)
+            if isinstance(error, LoginRefusedError):
+                username = asker.text("The user at the broker?", given.username or "juntek")
+                given = replace(given, username=username, password=asker.secret("The password?") or None)
+            else:
+                answers.broker = asker.text(where, answers.broker, split_host)
             continue
         answers.username, answers.password = given.username, given.password
         typer.echo(f"The broker at {host}:{port} lets us in.", err=True)
@@ -230,16 +256,28 @@ def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttO
 
 def _ask_page(asker: Asker, known: object, answers: Answers, page: str | None, password: str | None) -> None:
     before = ("local" if known.address.is_loopback else "network") if isinstance(known, WebOptions) else NONE
-    if page is None and not asker.silent:
+    is_open = isinstance(known, WebOptions) and known.auth == "none"
+    if page is None and not asker.silent and not is_open:
         wanted = asker.yes("May others in this network open the page, with a password?", default=before == "network")
         page = "network" if wanted else "local"
-    if page == "network":
-        if password is None and before != "network":
-            password = asker.secret("A password for the page (8 characters or more)?")
-        if (password is None and before != "network") or (password is not None and len(password) < 8):
-            raise RequestError("A page for the network needs a password of 8 characters or more: --page-password-file.")
-    answers.listen = {"network": f"0.0.0.0:{PAGE_PORT}", "local": f"127.0.0.1:{PAGE_PORT}", NONE: NONE}.get(page or "")
+    if page == "network" and (password is not None or before != "network" or is_open):
+        password = _ask_password(asker, password)
+    port = known.address.port if isinstance(known, WebOptions) else PAGE_PORT
+    if page != before:  # else it stays as it is written, with a port or an address of its own
+        answers.listen = {"network": f"0.0.0.0:{port}", "local": f"127.0.0.1:{port}", NONE: NONE}.get(page or "")
     answers.page_password = password
+
+
+def _ask_password(asker: Asker, given: str | None) -> str:
+    """Return a password that is long enough; raises RequestError where one was given, or nobody is there to ask."""
+    while True:
+        password = given if given is not None else asker.secret("A password for the page (8 characters or more)?")
+        if len(password) >= 8:
+            return password
+        error = RequestError("A page for the network needs a password of 8 characters or more: --page-password-file.")
+        if asker.silent or given is not None:
+            raise error
+        typer.echo(error, err=True)
 
 
 def _first_line(file: Path | None) -> str | None:
@@ -255,31 +293,3 @@ def _listens(host: str, port: int) -> bool:
     with suppress(OSError), socket.create_connection((host, port), NEAR):
         return True
     return False
-
-
-# The end ------------------------------------------------------------------------------------------------------
-
-
-def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator[str]:
-    """Yield what an owner does now."""
-    if not runs:
-        yield f"Start the gateway with: juntek run --config {path}"
-    web, mqtt = configuration.sinks.get("web"), configuration.sinks.get("mqtt")
-    if isinstance(web, WebOptions):
-        port = web.address.port
-        hosts = [f"http://{socket.gethostname()}.local:{port}", *_own_addresses(port)]
-        yield f"The page: {f'http://{web.address}' if web.address.is_loopback else ' or '.join(hosts)}"
-    if isinstance(mqtt, MqttOptions) and mqtt.discovery != "off":
-        names = " and ".join(meter.options.name for meter in configuration.meters)
-        yield (
-            f"Home Assistant: add the integration MQTT with the broker {mqtt.host}:{mqtt.port}, if it is not there yet "
-            f"(Settings, Devices & services); {names} appears there by itself."
-        )
-
-
-def _own_addresses(port: int) -> list[str]:
-    """Return the address of this computer in its network; nothing is sent to find it."""
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))
-        return [f"http://{probe.getsockname()[0]}:{port}"]
-    return []

@@ -1,10 +1,14 @@
-"""The configuration that `juntek setup` writes; rule: what was not asked for stays, remarks included."""
+"""What `juntek setup` writes, and says at its end; rule: what was not asked for stays, remarks included."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +19,8 @@ from juntek.config.keys import write_example
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import explain_unreadable, explain_unwritable, refuse_links_of_others, write_private
 from juntek.names import hide_secrets
+from juntek.outputs.mqtt import MqttOptions
+from juntek.outputs.web import WebOptions, is_page_built
 from juntek.outputs.web.passwords import hash_password
 
 PAGE_PORT: Final = 8140
@@ -124,6 +130,8 @@ def _write_secrets(path: Path, document: Document, answers: Answers) -> None:
     if answers.password is not None:
         secrets["mqtt", "password", "password_file"] = answers.password
     if answers.page_password is not None:
+        if document["web"].get("auth") == "none":
+            del document["web"]["auth"]
         secrets["web", "password_hash", "password_hash_file"] = hash_password(answers.page_password)
     for (section, key, file_key), value in secrets.items():
         if path == SYSTEM_FILE:
@@ -148,10 +156,47 @@ def _set_variable(file: Path, name: str, value: str) -> None:
 
 def split_host(text: str) -> tuple[str, int]:
     """Return host and port of a broker; raises RequestError for a port that is none."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        return text, 1883
-    if not port.isdecimal():
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":") or "1883"
+    else:
+        host, port = text.split(":") if text.count(":") == 1 else (text, "1883")
+    if not port.isdecimal() or (":" in host and not _is_ip(host)):
         shown = hide_secrets(text) if "@" in text else text
         raise RequestError(f"{shown} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
     return host, int(port)
+
+
+def _is_ip(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(host))
+    return False
+
+
+def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator[str]:
+    """Yield what an owner does now."""
+    if runs:
+        yield "The gateway runs, now and at every boot. What it says: journalctl --unit juntek"
+    else:
+        yield f"Start the gateway with: juntek run --config {path}"
+    web, mqtt = configuration.sinks.get("web"), configuration.sinks.get("mqtt")
+    if isinstance(web, WebOptions):
+        port = web.address.port
+        hosts = [f"http://{socket.gethostname()}.local:{port}", *_own_addresses(port)]
+        yield f"The page: {f'http://{web.address}' if web.address.is_loopback else ' or '.join(hosts)}"
+        if not is_page_built():
+            yield "But the page has not been built: install juntek once more where it reaches the internet."
+    if isinstance(mqtt, MqttOptions) and mqtt.discovery != "off":
+        names = " and ".join(meter.options.name for meter in configuration.meters)
+        yield (
+            f"Home Assistant: add the integration MQTT with the broker {mqtt.host}:{mqtt.port}, if it is not there yet "
+            f"(Settings, Devices & services); {names} appears there by itself."
+        )
+
+
+def _own_addresses(port: int) -> list[str]:
+    """Return the address of this computer in its network; nothing is sent to find it."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return [f"http://{probe.getsockname()[0]}:{port}"]
+    return []

@@ -93,7 +93,8 @@ def find_file(environment: Mapping[str, str]) -> Path | None:
                 f"{FILE_VARIABLE}: there is no file {path}; write it with: juntek config init {path}"
             )
         return path
-    return next((path for path in search_paths(environment) if path.is_file()), None)
+    # One that this user may not look at is not meant; Path.is_file would raise.
+    return next((path for path in search_paths(environment) if os.path.isfile(path)), None)  # noqa: PTH113
 
 
 def search_paths(environment: Mapping[str, str]) -> tuple[Path, ...]:

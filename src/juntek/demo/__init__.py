@@ -157,7 +157,11 @@ async def _fill(meters: tuple[DemoMeter, ...], path: Path) -> list[Site]:
 
 
 def fill_past(
-    path: Path, meters: Sequence[DemoMeter], now: datetime, zone: tzinfo, tell: Callable[[int, int], None]
+    path: Path,
+    meters: Sequence[DemoMeter],
+    now: datetime,
+    zone: tzinfo,
+    tell: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Site]:
     """Write the past of the meters into a database; return the meters as they are now.
 

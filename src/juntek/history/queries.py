@@ -225,7 +225,10 @@ class Connections:
     def _open(self) -> sqlite3.Connection:
         refuse_links_of_others(self.path)
         if not self.path.is_file():
-            raise DatabaseError(f"There is no database {self.path}: give the path of one, or start the gateway first.")
+            raise DatabaseError(
+                f"There is no database {self.path}: give the path of one, start the gateway, or put sudo before the "
+                "command to see that of the service."
+            )
         connection = self._open_as_it_is()
         if not is_current(connection):
             connection.close()

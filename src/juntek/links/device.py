@@ -6,6 +6,7 @@ import asyncio
 import errno
 import getpass
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -120,6 +121,8 @@ def find_users(path: str) -> list[tuple[int, str]]:
     try:
         device = Path(path).stat()
     except OSError:
+        return users
+    if not stat.S_ISCHR(device.st_mode):
         return users
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

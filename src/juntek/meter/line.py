@@ -154,9 +154,9 @@ class Line:
         Raises RequestError for what the meter has not or cannot take, and where nothing may be written, and LinkError
         when the link is down or is lost.
         """
-        poller, meter = self._writable(address), self.meters[address]
-        poller.decoder.command(address, key, value)
+        self.check(address, key, value)
         await self.identify(address)
+        poller, meter = self._writable(address), self.meters[address]  # the link may be another one now
         command = poller.decoder.command(address, key, value)  # again: now the limits are those of the meter
         answer = await poller.in_turn(partial(write, poller, address, command, partial(meter.has_obeyed, command)))
         return "unknown" if answer is None else "obeyed" if answer else "refused"
@@ -241,9 +241,9 @@ class Line:
             await asyncio.sleep(self._timing.watch)
             now = loop.time()
             if now - due > self._timing.watch:  # this program stood still: what came meanwhile is still to be read
-                self._last_chunk += now - due
+                self._last_chunk = min(self._last_chunk + now - due, now)
                 for meter in self.meters.values():
-                    meter.excuse(now - due)
+                    meter.excuse(now - due, now)
                 continue
             longest = max(min(patience * 2**self._stalls, self._timing.longest_silence), link.least_silence, patience)
             was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and self._poller.is_busy)

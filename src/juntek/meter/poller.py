@@ -7,10 +7,10 @@ requests of this side, or right behind a reply to somebody else's; so does a met
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from juntek.errors import LinkLostError, RequestError
@@ -37,6 +37,8 @@ class _Turn:
     settings: float = 0.0
     identity: float = 0.0
     misses: int = 0
+    unanswered: Counter[Query] = field(default_factory=Counter)
+    """Requests of a kind in a row that nothing came to."""
 
 
 class Poller:
@@ -111,7 +113,7 @@ class Poller:
         """Give up what waits for its turn: the link is lost."""
         for _, outcome in self._errands:
             if not outcome.done():
-                outcome.set_exception(LinkLostError("The link was lost before the command had its turn."))
+                outcome.set_exception(LinkLostError("The link was lost before the command was done."))
         self._errands.clear()
 
     async def _do_next(self) -> None:
@@ -249,12 +251,18 @@ class Poller:
         wants = self.decoder.wants(address)
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
         if not turn.misses and ("identity" in wants or (not self.decoder.knows(address) and now >= turn.identity)):
-            answer = await self.ask("identity", address)
-            turn.identity = now + (self._timing.retry if answer == "damaged" else self._timing.identity)
+            turn.identity = now + await self._ask_seldom("identity", address, self._timing.identity)
         if not turn.misses and ("settings" in wants or now >= turn.settings):
-            answer = await self.ask("settings", address)
-            turn.settings = now + (self._timing.retry if answer == "damaged" else self._timing.settings)
+            turn.settings = now + await self._ask_seldom("settings", address, self._timing.settings)
         await self.ask("reading", address)
+
+    async def _ask_seldom(self, query: Query, address: int, usual: float) -> float:
+        """Ask, and return the seconds until it is asked again; soon where noise may have taken the reply."""
+        unanswered = self._turns[address].unanswered
+        answer = await self.ask(query, address)
+        unanswered[query] = unanswered[query] + 1 if answer == "none" else 0
+        is_lost = answer == "damaged" or 0 < unanswered[query] < FEW_MISSES
+        return self._timing.retry if is_lost else usual
 
     async def ask(self, query: Query, address: int) -> Answer:
         """Ask when the line is free, and wait; return how the reply came."""

@@ -98,10 +98,9 @@ class Meter:
         self._heard = self._looked = now
         self._before = self.health.garbage.copy()
 
-    def excuse(self, seconds: float) -> None:
-        """Take so much off the time for which nothing was heard."""
-        self._heard += seconds
-        self._looked += seconds
+    def excuse(self, seconds: float, now: float) -> None:
+        """Take so much off the time for which nothing was heard by `now`."""
+        self._heard, self._looked = min(self._heard + seconds, now), min(self._looked + seconds, now)
 
     def hear(self, reading: Reading, came: float | None, now: float) -> Reading:
         """Keep a reading that is believed at `now` and `came` then or earlier; return it with its time judged."""

@@ -216,5 +216,6 @@ OUTPUT = Output(
     options=HistoryOptions,
     open=open_sink,
     about="Every reading is kept for a month, its minutes for two years, hours and days for ever.",
+    ready="ready",
     max_latency=lambda _: 0.1,
 )

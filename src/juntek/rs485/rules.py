@@ -111,7 +111,19 @@ class Rules:
         if abs(stock) > 100 and self._counters and len(moved) == 1:
             return False  # what is left went alone
         moved.append(float(stock))
+        if self._counts_agree(before, after):
+            return max(map(abs, moved)) >= least / 10
         return all(least / 10 <= abs(change) <= 10 * (most + gap / 10) for change in moved)
+
+    def _counts_agree(self, before: Numbers, after: Numbers) -> bool:
+        """Whether the counters bear out what is left, whatever was switched in between."""
+        stock, net = after[self._stock] - before[self._stock], 0.0
+        for place in self._counters:
+            row, change = self._rows[place], float(after[place] - before[place])
+            if row.key.endswith("energy"):
+                change *= 1000 / max(before[self._voltage], 1)
+            net += change if row.key.startswith("charged") else -change
+        return abs(stock) >= 10 and abs(net - stock) <= 3 + abs(stock) / 5
 
     def signed(self, numbers: Numbers) -> int:
         """Return the current, 0.01 A, positive when charging."""

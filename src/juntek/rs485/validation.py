@@ -240,10 +240,10 @@ class Validator:
 
     def _count_agreeing(self, first: Held, others: Sequence[Held], needed: int) -> bool | None:
         """Believe a frame that `needed` - 1 later ones follow from; what keeps too many waiting is rejected."""
-        rules, agreeing, before = self._rules, 1, first
+        rules, agreeing, before, clean = self._rules, 1, first, not self._noise.share
         for other in others:
-            gap = rules.gap(before.numbers, other.numbers, before.time, other.time)
-            if rules.jump(before.numbers, other.numbers, gap) is None:
+            gap = rules.gap(before.numbers, other.numbers, before.time, other.time, clean=clean)
+            if rules.jump(before.numbers, other.numbers, gap, clean=clean) is None:
                 agreeing, before = agreeing + 1, other
         if agreeing >= needed:
             return True

@@ -1,36 +1,55 @@
 """What bytes without frames look like: wires swapped, another speed, another device; rule: pure, and it guesses aloud.
 
-Swapped wires and a wrong speed leave no text, but they leave their own few bytes: which ones is worked out here, from
-what the bits of a frame look like to a receiver (8N1, least bit first, start 0, stop 1, idle 1).
+Swapped wires and a wrong speed leave no text, but they leave their own few bytes: which ones, and how often, is worked
+out here, from what the bits of a frame look like to a receiver (8N1, least bit first, start 0, stop 1, idle 1).
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections import Counter
 from functools import cache
+from itertools import cycle
 from typing import Literal, NamedTuple
 
-Cause = Literal["swapped", "speed", "device", "noise"]
+Cause = Literal["swapped", "speed", "converter", "device", "noise"]
 
 FEWEST = 8
 """Bytes from which anything can be said."""
-MOSTLY = 0.85
+MOSTLY = 0.75
 """Part of the bytes that has to fit."""
+BITS = 1.2
+"""What every byte has to say for a likeness, on the average, over what it says for any byte at all."""
+RECURRING = 0.1
+"""Part of the bytes that stands in sequences which come again and again, as the heads of a language's messages."""
 SPEEDS = {9600: "9600 or less", 19200: "19200", 38400: "38400", 57600: "57600", 230400: "230400"}
 """Bits a second; of the slow ones only the first bit of each byte is long enough to tell."""
 OWN_SPEED = 115200
-GAPS = range(4)
-"""Bits of rest between two bytes, as the electronics of a meter may leave them."""
+GAPS = ((0,), (1,), (2,), (3,), (0, 2, 1, 5, 0, 3, 1))
+"""Bits of rest between two bytes in turn, as the electronics of a meter may leave them."""
 
-_FRAMES = (
-    b":R50=1,2,1,\r\n:r50=1,215,2056,200,5408,4592,9437,14353,134,0,0,0,162,30682,\r\n:R51=1,2,1,\r\n"
-    b":r51=1,12,0,0,0,0,0,100,0,0,4200,100,100,100,0,0,1,\r\n:r00=1,217,2140,110,6,\r\n"
-)
+_REQUESTS = [
+    b"".join(spelling % ((address,) * spelling.count(b"%")) for address in range(1, 10))
+    for spelling in (b":R50=%d,2,1,\r\n:R51=%d,2,1,\r\n", b":R50=%d,2,1\r\n", b":R50=%d,2,1,\n",
+                     b":R50=%d,\n:R51=%d,\n", b":R00=%02d.\r\n:R50=%02d.\r\n:R51=%02d.\r\n")
+]  # fmt: skip
+"""As displays and programs spell them."""
+_FRAMES = b"".join(
+    b":R50=1,2,1,\r\n:r50=%d,%d,%d,%d,%d,%d,%d,%d,%d,0,0,1,%d,%d,\r\n:R51=1,\n:r51=1,%d,0,0,0,0,0,100,0,0,%d,100,100,100,0,"
+    b"0,1,\r\n" % (n % 4 + 1, n * 37 % 255, 1190 + 997 * n % 4300, n * 463, n * 31013, n * 70901, n * 99991, n * 54321,
+                   110 + n, n * 571, n * 1999, n * 29 % 255, 500 + n * 310)
+    for n in range(1, 41)
+)  # fmt: skip
 _OTHERS = bytes(range(32, 127)) + bytes(byte * 37 % 256 for byte in range(256))
-_SAMPLES = 16
-_NMEA = re.compile(rb"\$[A-Z]{4,6},[^*\r\n]*\*[0-9A-F]{2}")
-_VE_DIRECT = re.compile(rb"\r\n(?:PID|V|I|VPV|SOC|Checksum)\t")
+_LANGUAGES = {
+    "NMEA 0183, as GPS receivers speak": rb"\$[A-Z]{4,6},[^*\r\n]*\*[0-9A-F]{2}",
+    "VE.Direct of Victron": rb"\r\n(?:PID|V|I|VPV|SOC|Checksum)\t",
+    "a JK BMS": rb"\x55\xaa\xeb\x90|NW[\x00-\x04].\x00{4}",
+    "a Daly BMS": rb"\xa5[\x01\x40\x80][\x90-\x98]\x08",
+    "a JBD or Xiaoxiang BMS": rb"\xdd[\xa5\x5a][\x03-\x05]\x00\xff.\x77",
+    "SML, as electricity meters speak": rb"\x1b{4}\x01{4}",
+}
 
 
 class Likeness(NamedTuple):
@@ -38,6 +57,13 @@ class Likeness(NamedTuple):
 
     cause: Cause
     detail: str = ""
+
+
+class _Reference(NamedTuple):
+    """What a likeness leaves: how much each byte speaks for it, in bits, and what it is."""
+
+    weights: dict[int, float]
+    likeness: Likeness
 
 
 def look_at(data: bytes) -> Likeness:
@@ -48,38 +74,71 @@ def look_at(data: bytes) -> Likeness:
         return Likeness("swapped")  # the rest of a line is a long break to whoever has its wires swapped
     if len(data) < FEWEST:
         return Likeness("noise")
-    guesses = [(_surplus(data, known), likeness) for known, likeness in _references()]
-    best, likeness = max(guesses, key=lambda guess: guess[0])
-    if best > 0:
+    best, likeness = max((_score(data, each.weights), each.likeness) for each in _references())
+    if best >= BITS:
         return likeness
     readable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in data)
-    return Likeness("device", "text of another kind") if readable > 0.95 * len(data) else Likeness("noise")
+    if readable > 0.95 * len(data):
+        return Likeness("device", "text of another kind")
+    return Likeness("device", "a language of its own") if _recurring_share(data) > RECURRING else Likeness("noise")
 
 
-def _surplus(data: bytes, known: frozenset[int]) -> float:
-    """Return how much more of the bytes is known than chance would have; negative where too little is."""
-    part = sum(byte in known for byte in data) / len(data)
-    return part - len(known) / 256 if part >= MOSTLY else -1.0
+def _score(data: bytes, weights: dict[int, float]) -> float:
+    """Return what a byte says for a likeness on the average, in bits; negative where too few fit."""
+    known = [weights[byte] for byte in data if byte in weights]
+    return sum(known) / len(data) if len(known) >= MOSTLY * len(data) else -1.0
 
 
 @cache
-def _references() -> tuple[tuple[frozenset[int], Likeness], ...]:
-    swapped = [frozenset(_receive(_FRAMES, swapped=True, gap=gap)) for gap in GAPS]
-    swapped.append(frozenset(byte ^ 0xFF for byte in _FRAMES))  # a converter that only turns the bits over
-    slow = [
-        (frozenset(_receive(_FRAMES + _OTHERS, speed=speed)), Likeness("speed", said)) for speed, said in SPEEDS.items()
-    ]
-    return (*((known, Likeness("swapped")) for known in swapped), *slow)
+def _references() -> tuple[_Reference, ...]:
+    some = _FRAMES[:1200]
+    swapped = [_levels(text, gaps, swapped=True) for text in (some, *_REQUESTS) for gaps in GAPS]
+    frames, others = _levels(_FRAMES), _levels(some + _OTHERS)
+    heard = [(bytes(byte ^ 0xFF for byte in some), Likeness("swapped"))]  # of a converter that only turns the bits over
+    for strict in (False, True):
+        heard += [(_receive(levels, strict=strict), Likeness("swapped")) for levels in swapped]
+        heard += [
+            (_receive(others, speed / OWN_SPEED, strict=strict), Likeness("speed", said))
+            for speed, said in SPEEDS.items()
+        ]
+        heard += [
+            (_receive(frames, OWN_SPEED / speed, late, strict=strict, careful=careful), Likeness("converter"))
+            for speed in SPEEDS
+            if speed < OWN_SPEED
+            for careful in (False, True)
+            for late in (-0.1, 0.1)
+        ]
+    return tuple(_reference(data, likeness) for data, likeness in heard)
+
+
+def _reference(heard: bytes, likeness: Likeness) -> _Reference:
+    counts = Counter(heard)
+    return _Reference({byte: math.log2(256 * count / len(heard)) for byte, count in counts.items()}, likeness)
 
 
 def _find_language(data: bytes) -> str:
-    if _NMEA.search(data):
-        return "NMEA 0183, as GPS receivers speak"
-    if _VE_DIRECT.search(data):
-        return "VE.Direct of Victron"
-    if _modbus_share(data) > 0.5:
-        return "Modbus"
-    return ""
+    for language, pattern in _LANGUAGES.items():
+        if re.search(pattern, data, re.DOTALL):
+            return language
+    return "Modbus" if _modbus_share(data) > 0.5 else ""
+
+
+def _recurring_share(data: bytes) -> float:
+    """Return which part of the bytes stands in threes that come more often than their bytes would meet by chance.
+
+    It is 0 where most threes do: what comes again as a whole, as a hum does, has no head and says nothing.
+    """
+    parts = {byte: count / len(data) for byte, count in Counter(data).items()}
+    threes = Counter(data[at : at + 3] for at in range(len(data) - 2))
+    often = {
+        three
+        for three, count in threes.items()
+        if count >= 3 and count > 5 * len(data) * math.prod(parts[byte] for byte in three)
+    }
+    if len(often) > len(threes) / 2:
+        return 0.0
+    covered = {at + step for at in range(len(data) - 2) if data[at : at + 3] in often for step in range(3)}
+    return len(covered) / len(data)
 
 
 def _modbus_share(data: bytes) -> float:
@@ -114,30 +173,40 @@ def _has_modbus_crc(frame: bytes, size: int) -> bool:
 # Bits --------------------------------------------------------------------------------------------------------
 
 
-def _receive(data: bytes, *, swapped: bool = False, speed: int = OWN_SPEED, gap: int = 0) -> bytes:
-    """Return what a receiver at our speed makes of bytes sent at `speed`, with the wires swapped or not."""
-    levels = [level ^ swapped for level in _levels(data, gap) for _ in range(_SAMPLES)]
-    return bytes(_sample(levels, _SAMPLES * speed / OWN_SPEED))
+def _levels(data: bytes, gaps: tuple[int, ...] = (0,), *, swapped: bool = False) -> bytes:
+    """Return what a wire is at in each bit of what is sent."""
+    levels = bytearray([1] * 20)
+    for byte, gap in zip(data, cycle(gaps), strict=False):
+        levels.append(0)
+        levels += bytes((byte >> bit) & 1 for bit in range(8))
+        levels += b"\1" * (1 + gap)
+    levels += b"\1" * 20
+    return bytes(levels.translate(bytes((1, 0)) + bytes(254)) if swapped else levels)
 
 
-def _levels(data: bytes, gap: int) -> Iterator[int]:
-    yield from [1] * 20
-    for byte in data:
-        yield 0
-        yield from ((byte >> bit) & 1 for bit in range(8))
-        yield from [1] * (1 + gap)
-    yield from [1] * 20
+def _receive(
+    levels: bytes, own: float = 1.0, late: float = 0.0, *, strict: bool = False, careful: bool = True
+) -> bytes:
+    """Return what a receiver makes of a wire; a bit of its own is `own` bits of the wire long, and it looks `late`.
+
+    A strict one takes a stop bit that is wrong for the next start bit, as the 16550 and its kin do; others wait for
+    the line to rest. A careful one looks whether a start bit is still low in its middle.
+    """
+    heard = bytearray()
+    middle = own / 2 + late if careful else 0.0
+    at, end = float(_next_start(levels, 0.0, middle)), len(levels) - 10 * own - 1
+    while 0 <= at < end:
+        byte = sum(levels[int(at + own * (bit + 1.5) + late)] << bit for bit in range(8))
+        heard.append(byte)
+        stop = at + own * 9.5 + late
+        broken = strict and byte and not levels[int(stop)]
+        at = at + own * 9 if broken else _next_start(levels, stop, middle)
+    return bytes(heard)
 
 
-def _sample(levels: list[int], width: float) -> Iterator[int]:
-    """Yield the bytes that a receiver takes; a bit is `width` samples long, and a wrong stop bit is borne."""
-    at, end = 1, len(levels) - int(10 * width) - 1
-    while at < end:
-        if levels[at - 1] == 0 or levels[at] == 1 or levels[at + int(width / 2)] == 1:
-            at += 1
-            continue
-        middle = at + width / 2
-        yield sum(levels[int(middle + width * (bit + 1))] << bit for bit in range(8))
-        at = int(middle + width * 9)
-        while at < end and levels[at] == 0:
-            at += 1
+def _next_start(levels: bytes, at: float, middle: float) -> int:
+    """Return where the line falls next after a rest and is still low in the middle of a start bit, or -1."""
+    rest = levels.find(1, int(at))
+    while (fall := levels.find(0, rest) if rest >= 0 else -1) >= 0 and levels[min(int(fall + middle), len(levels) - 1)]:
+        rest = levels.find(1, fall)
+    return fall

@@ -43,6 +43,9 @@ UNKNOWN = 0.2
 TICK = 60.0
 """s between two looks at what is deepest and highest."""
 
+COARSEST, COARSEST_PART = 1.5, 0.02
+"""Ah, and part of the capacity: the larger one may flow before a meter counts on; one that does not is hung."""
+
 _HOUR = 3600.0
 _HALF = 0.5 / _HOUR
 
@@ -63,7 +66,7 @@ class Estimator:
         self.anchors = Anchors()
         self._capacity = AVERAGE_CAPACITY
 
-    def add(self, reading: Reading) -> Event | None:  # noqa: C901, PLR0912 - all that is done at every reading, in one place
+    def add(self, reading: Reading) -> Event | None:
         """Take a reading; return what it was found to be. One without a time is left out."""
         time, count = reading.time, self.count
         last = count.time
@@ -75,22 +78,7 @@ class Estimator:
         current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
         if not 0 < seconds <= LONGEST_INTERVAL:
             return self._bridge(reading, seconds) if seconds else None
-        before, half = count.current, seconds * _HALF
-        change, flow = current - before, (current + before) * half
-        if -self._threshold < current < self._threshold:
-            flow = 0.0
-        elif (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
-            pass  # the meter stands at its end
-        elif remaining != count.remaining:
-            # What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
-            # currents, at something between them, or nearly so.
-            counted = remaining - count.remaining - count.waiting
-            margin = seconds * self._per_second + abs(change) * half
-            if -margin < counted - flow < margin:
-                flow = counted
-            count.waiting = 0.0
-        else:
-            count.waiting += flow
+        change, flow = current - count.current, self._flow(current, remaining, seconds)
         count.net += flow
         if flow > 0:
             count.charged += flow
@@ -98,13 +86,9 @@ class Estimator:
         count.lag += (current - count.lag) * seconds / (seconds + LAG_TIME)
         count.average += (current - count.average) * seconds / (seconds + self._averaging)
         count.time, count.remaining, count.current = time, remaining, current
-        if not change:
-            if -IDLE <= current <= IDLE:
-                count.idle += seconds
-            is_step = self.steps.is_open
-        else:
-            is_step = not -self._tail <= change <= self._tail or self.steps.is_open
-        if is_step:
+        if not change and -IDLE <= current <= IDLE:
+            count.idle += seconds
+        if self.steps.is_open or not -self._tail <= change <= self._tail:
             is_plain = max(voltage, count.voltage) < self._high and self.look().state > LOWEST_FOR_STEPS
             self.steps.follow(change, voltage - count.voltage, reading, self._tail, is_plain=is_plain)
         count.voltage = voltage
@@ -116,6 +100,28 @@ class Estimator:
         if anchors.full.highest and (anchor := anchors.leave_high(time)):
             return self._take(anchor, time)
         return None
+
+    def _flow(self, current: float, remaining: float, seconds: float) -> float:
+        """Return the Ah that flowed since the last reading.
+
+        What the meter counted itself is finer, but for where it was set: what flowed is what flows at one of both
+        currents, at something between them, or nearly so.
+        """
+        if -self._threshold < current < self._threshold:
+            return 0.0
+        count, half = self.count, seconds * _HALF
+        flow = (current + count.current) * half
+        if (remaining >= count.top and flow > 0) or (remaining <= 0 and flow < 0):
+            return flow  # the meter stands at its end
+        if remaining == count.remaining:
+            if abs(count.waiting) > max(COARSEST, COARSEST_PART * self._capacity):
+                return 0.0
+            count.waiting += flow
+            return flow
+        counted = remaining - count.remaining - count.waiting
+        count.waiting = 0.0
+        margin = seconds * self._per_second + abs(current - count.current) * half
+        return counted if -margin < counted - flow < margin else flow
 
     def hear(self, settings: Settings) -> None:
         """Take how the meter is set."""

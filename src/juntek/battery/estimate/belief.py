@@ -26,7 +26,7 @@ OFFSET_DRIFT = 0.004
 CAPACITY_DRIFT = 0.002
 """Part by which a capacity changes in a week."""
 
-LEAST_CAPACITY_ERROR = 0.01
+LEAST_CAPACITY_ERROR = 0.014
 """Part below which the error of a capacity does not fall: the anchors share the error of their curve, and each maker
 says for himself which voltage is empty."""
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from juntek.battery.estimate.anchors import Anchors
+from juntek.battery.estimate.anchors import Anchors, FullDetection
 from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.battery.estimate.count import Count
+from juntek.battery.estimate.count import LARGEST, Count
 from juntek.battery.estimate.pack import MOST_CELLS
 from juntek.battery.estimate.published import Statistics
 from juntek.battery.estimate.resistance import STEP_SHAPE, LoadSteps
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FURTHEST = 10.0
 """Capacities that a count may be from full: a meter that was set wrong is, until a full or a low is seen."""
 
-_VERSION = 1
+_VERSION = 2
 _SHAPE = {
     "version": _VERSION,
     "chemistry": tuple(CHEMISTRIES),
@@ -35,6 +35,12 @@ _SHAPE = {
     "anchors": shape_of(Anchors),
     "count": shape_of(Count),
 }
+_SHAPE_1 = {
+    "version": 1,
+    "anchors": {"full": dict, "low": {"error": float, "told_at": float, "was_empty": bool}},
+    "last": {"_typed": (float, NoneType)},
+}
+"""What differs in version 1."""
 
 
 def snapshot_of(estimator: Estimator) -> dict[str, Any]:
@@ -58,8 +64,24 @@ def load(estimator: Estimator, snapshot: Any) -> None:  # noqa: ANN401 - from a 
     """Take everything of a snapshot; raises DatabaseError when it is not one of this version."""
     if fits(snapshot, {"version": int}) and snapshot["version"] > _VERSION:
         raise DatabaseError("what was learnt of the battery was written by a newer version, so it is learnt anew.")
+    if fits(snapshot, _SHAPE_1):
+        snapshot = _of_version_1(snapshot)
     if not (fits(snapshot, _SHAPE) and _load(estimator, snapshot)):
         raise DatabaseError("what was learnt of the battery cannot be read, so it is learnt anew.")
+
+
+def _of_version_1(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return what version 1 has saved as it is saved today."""
+    anchors, last = saved["anchors"], {name.removeprefix("_"): value for name, value in saved["last"].items()}
+    low = anchors["low"]
+    told = {"error": low["error"], "at": low["told_at"]}
+    return saved | {
+        "version": _VERSION,
+        "counted": False,
+        "anchors": anchors
+        | {"full": asdict(FullDetection()) | anchors["full"], "low": {"told": told, "was_empty": low["was_empty"]}},
+        "count": asdict(Count(top=last["typed"] or LARGEST)) | last,
+    }
 
 
 def _load(estimator: Estimator, snapshot: dict[str, Any]) -> bool:

@@ -66,6 +66,7 @@ OUTPUT = Output(
     about="Metrics for Prometheus, of the meters and of the gateway itself: http://127.0.0.1:9485/metrics",
     requires=("prometheus_client", "uvicorn"),
     extra="metrics",
+    ready="ready",
     has_queue=False,
     max_latency=lambda _: 1.0,  # who looks comes every few seconds at most
 )

@@ -30,12 +30,17 @@ class BrokerError(JuntekError):
     """The broker cannot be reached, refuses us or went away."""
 
 
+class LoginRefusedError(BrokerError):
+    """The broker wants a user, or another one."""
+
+
 class RefusedError(Exception):
     """The broker said no to our login, or closed the connection instead, as old ones do where they hear of MQTT 5."""
 
     def __init__(self, reason: ReasonCode | None = None) -> None:
         super().__init__(str(reason))
         self.code = None if reason is None else reason.value
+        self.is_login = self.code in (_BAD_LOGIN, _NOT_ALLOWED)
 
 
 def read_password(options: MqttOptions) -> str | None:
@@ -84,7 +89,7 @@ def explain_refusal(options: MqttOptions, error: Exception) -> str:
         return _explain_close(options, f"{broker} closes the connection before it answers")
     if error.code == BAD_PROTOCOL:
         return f'{broker} does not speak MQTT {options.protocol}; set mqtt.protocol = "auto".'
-    if error.code not in (_BAD_LOGIN, _NOT_ALLOWED):
+    if not error.is_login:
         return f"{broker} refuses the connection: {error}; its log says more."
     if options.username is None:
         return f"{broker} wants a user name; set mqtt.username and mqtt.password_file."

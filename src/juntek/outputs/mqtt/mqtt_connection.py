@@ -25,6 +25,7 @@ from juntek.outputs import run_beside
 from juntek.outputs.mqtt.broker_login import (
     BAD_PROTOCOL,
     BrokerError,
+    LoginRefusedError,
     RefusedError,
     explain_loss,
     explain_no_right,
@@ -96,7 +97,8 @@ async def _log_in(options: MqttOptions, timing: Timing, will: tuple[str, str] | 
         except (RefusedError, OSError, ValueError) as error:  # a TimeoutError is one, a strange name of a host another
             is_too_new = isinstance(error, RefusedError) and error.code in (None, BAD_PROTOCOL)
             if version is versions[-1] or not is_too_new:
-                raise BrokerError(explain_refusal(options, error)) from None
+                is_login = isinstance(error, RefusedError) and error.is_login
+                raise (LoginRefusedError if is_login else BrokerError)(explain_refusal(options, error)) from None
         else:
             return connection
     raise AssertionError  # pragma: no cover - the last version returns or raises
@@ -176,11 +178,12 @@ class Connection:
     async def subscribe(self, topic: str, *, qos: int = 1, commands: bool = False) -> None:
         """Subscribe, which is confirmed later. Raises BrokerError.
 
-        With MQTT 5 what we say ourselves does not come. Of `commands` nothing comes that was retained before, and of
-        those to come it is told whether they are retained.
+        What we say ourselves comes too: with MQTT 5 it need not, but then nothing may come that an earlier run of the
+        same name has left. Of `commands` nothing comes that was retained before, and of those to come it is told
+        whether they are retained.
         """
         await self._wait_for_room()
-        options = SubscribeOptions(qos, noLocal=not commands, retainAsPublished=commands)
+        options = SubscribeOptions(qos, retainAsPublished=commands)
         options.retainHandling = options.RETAIN_DO_NOT_SEND if commands else options.RETAIN_SEND_ON_SUBSCRIBE
         is_new = self._paho.protocol is MQTTProtocolVersion.MQTTv5
         _, number = self._paho.subscribe(topic, options=options) if is_new else self._paho.subscribe(topic, qos)
@@ -235,7 +238,7 @@ class Connection:
             while isinstance(sock := self._paho.socket(), ssl.SSLSocket) and sock.pending():
                 self._paho.loop_read()
         except Exception:  # noqa: BLE001 - what nobody can read comes from no broker
-            self._lose()
+            self._end("")
         self._write()
 
     def _write(self) -> None:

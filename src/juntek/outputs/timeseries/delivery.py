@@ -41,7 +41,7 @@ WINDOW: Final = 60.0
 STEPS: Final = 3
 """Into so many parts the window is divided."""
 FAR_BEHIND: Final = 180_000
-"""ms: a head that is further behind leaves a gap and goes on with what is new."""
+"""ms: a head that begins further behind leaves a gap and goes on with what is new."""
 
 Lane = Literal["head", "past"]
 """What of a cursor moves on: the head with what is new, or the past in a gap."""
@@ -128,7 +128,7 @@ class Delivery:
     async def look(self) -> None:
         """See what is new, and what others have moved; keep how far everything was a minute ago.
 
-        Where a head is far behind, go on with what is new; what lies between is sent beside it.
+        Where a head begins far behind, go on with what is new; what lies between is sent beside it.
         """
         if self.clock() - self._noted >= WINDOW / STEPS:
             self._noted = self.clock()
@@ -140,7 +140,7 @@ class Delivery:
             cursor = self._cursors.get(meter, saved)
             if cursor.moves != saved.moves:  # its head is ours, as nobody else moves that
                 cursor = cursor.widen(saved.past, saved.until)._replace(since=saved.since, moves=saved.moves)
-            if newest - cursor.head > FAR_BEHIND:
+            if meter not in self._cursors and newest - cursor.head > FAR_BEHIND:
                 cursor = cursor.widen(cursor.head, newest)._replace(head=newest)
             self._cursors[meter], self._newest[meter] = cursor, newest
 
@@ -150,11 +150,13 @@ class Delivery:
         That is for ever where the target has all that there was.
         """
         await self.look()
-        self.was_behind = self.has_gap
+        cursors, self.was_behind = self._cursors, self.has_gap
         await self.send_new()
         if (begun := self.clock()) >= self._past_due:
             past = await self.send_past(min(BATCH, round(self.options.rate))) or 0
             self._past_due = begun + past / self.options.rate
+        if self._cursors is not cursors:
+            return 0.0  # all went back, and the next look tells how far
         if self.has_new or self.has_gap:
             return 0.0 if self.has_new else max(self._past_due - self.clock(), 0.0)
         self.limit = BATCH

@@ -89,7 +89,8 @@ class Session:
         if now() >= self._situation_due:
             await self._send_situation()
             self._situation_due = now() + SITUATION_EVERY
-        self._log_past()
+            wait = 0.0 if delivery.take_restart() else wait
+        self._log_past(has_all=wait == inf)
         if wait == inf:
             self._health.behind = None
         self._log_counts(now())
@@ -107,14 +108,13 @@ class Session:
         response = await self._delivery.target.write(lines_of_samples(samples, now))
         if not response.is_good:
             log.debug("%s: it does not take how the gateway does: %s", self._name, response.reason)
-        self._delivery.take_restart()
 
-    def _log_past(self) -> None:
+    def _log_past(self, *, has_all: bool) -> None:
         is_old = self._health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
         if self._delivery.was_behind and is_old and not self._is_behind:
             self._is_behind = True
             log.info("%s: what it missed is sent now.", self._name)
-        if self._is_behind and not self._delivery.has_gap:
+        if self._is_behind and has_all:
             self._is_behind = False
             log.info("%s: it has all that it missed.", self._name)
 

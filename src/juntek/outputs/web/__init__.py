@@ -147,6 +147,11 @@ async def open_sink(
         yield handle
 
 
+def is_page_built() -> bool:
+    """Whether there is a page to serve; it is left out where the network was away when juntek was installed."""
+    return (Path(__file__).with_name("static") / "index.html").exists()
+
+
 OUTPUT = Output(
     section="web",
     options=WebOptions,
@@ -154,6 +159,7 @@ OUTPUT = Output(
     about="A page with the battery now and its past, and an API for scripts: http://127.0.0.1:8140",
     requires=("starlette", "uvicorn"),
     extra="web",
+    ready="ready",
     max_latency=lambda _: 0.1,
     page=WebOptions.page,
 )

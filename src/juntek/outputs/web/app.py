@@ -27,7 +27,7 @@ from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
 from juntek.listening.visitors import Limits, network_of, parse_ip
 from juntek.outputs import Context
-from juntek.outputs.web import WebOptions
+from juntek.outputs.web import WebOptions, is_page_built
 from juntek.outputs.web import api as _handlers  # noqa: F401 - it declares what can be asked
 from juntek.outputs.web.authentication import Authenticator, LoginThrottle, Sessions
 from juntek.outputs.web.broadcast import Broadcaster
@@ -84,6 +84,8 @@ async def serve(
     try:
         async with listen(app, options.address, "web.listen", headers=headers, limits=limits, proxies=proxies):
             log.info("web: the page is at http://%s/", options.address.seen_from(context.gateway))
+            if not is_page_built():
+                log.warning("web: the page has not been built; install juntek once more where it reaches the internet.")
             monitor = HealthMonitor(context, clock, limits.tell_every)
             looking = asyncio.create_task(_look(monitor, broadcaster, authenticator.sessions, limits.look_every))
             try:

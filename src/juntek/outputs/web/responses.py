@@ -79,7 +79,7 @@ _TYPES: Final = {
 }
 _NOT_BUILT = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>juntek</title>
-<p>The page has not been built: install the package with <code>pip install .</code>, or use the API,
+<p>The page has not been built: install juntek once more where it reaches the internet, or use the API,
 which is described at <a href="/api/openapi.json">/api/openapi.json</a>.</p></html>
 """
 
