@@ -106,6 +106,12 @@ def test_an_empty_recording_is_no_error(tmp_path: Path) -> None:
     assert "There was nothing in it." in run("decode", tmp_path / "empty", "--format", "table").talk
 
 
+@pytest.mark.parametrize("file", ["none.log", ".", "/proc/self/mem"], ids=["missing", "folder", "broken"])
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, file: str) -> None:
+    ended = run("decode", file, home=tmp_path)
+    assert (ended.status, ended.output, ended.talk.count("\n")) == (2, "", 1)
+
+
 def test_what_is_held_back_can_be_shown() -> None:
     first = b":r50=1,159,5236,430,167612,468,421,510,120,0,0,1,1565,0,\r\n"
     jump = first + b":r50=1,103,4236,430,1,468,421,510,120,0,0,1,1565,0,\r\n"

@@ -183,10 +183,8 @@ def decode(
     bus = Bus(check=not no_filter)
     with _open(file) as source, quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
-        status = os.fstat(source.fileno())
-        recording = Recording(times, ends=(is_file := stat.S_ISREG(status.st_mode)))
-        times.prepare(status.st_mtime, pieces_all_over(source.fileno(), status.st_size) if is_file else ())
-        for chunks in _read(file, source.fileno(), recording):
+        recording = Recording(times, ends=stat.S_ISREG(os.fstat(source.fileno()).st_mode))
+        for chunks in _read(file, source.fileno(), times, recording):
             for chunk, events in listen(bus, chunks):
                 writer.add(events, chunk.time)
             sys.stdout.flush()
@@ -209,9 +207,13 @@ def _open(file: str) -> AbstractContextManager[BinaryIO]:
         raise RequestError(f"{file} {explain_unreadable(error)}") from None
 
 
-def _read(file: str, descriptor: int, recording: Recording) -> Iterator[list[Chunk]]:
+def _read(file: str, descriptor: int, times: LineTimes, recording: Recording) -> Iterator[list[Chunk]]:
     """Yield the chunks of the bytes as they come."""
+    status = os.fstat(descriptor)
     try:
+        times.prepare(
+            status.st_mtime, pieces_all_over(descriptor, status.st_size) if stat.S_ISREG(status.st_mode) else ()
+        )
         yield from recording.read(iter(lambda: os.read(descriptor, BLOCK), b""))
     except DamagedError as error:
         raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
