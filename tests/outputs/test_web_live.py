@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from juntek.listening.visitors import Limits
@@ -157,6 +158,15 @@ async def test_browsers_that_go_before_they_heard_anything_leave_their_place() -
         async with asyncio.timeout(MOST):
             while (await status_of_stream(browser)) != 200:  # noqa: ASYNC110 - only asking tells
                 await asyncio.sleep(0.01)
+
+
+async def test_who_sends_on_and_on_instead_of_listening_is_not_served() -> None:
+    async with served() as site, asyncio.timeout(MOST):
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(b"GET /api/live HTTP/1.1\r\nhost: localhost\r\ncontent-length: 999999999\r\n\r\n" + bytes(1000))
+        with suppress(ConnectionResetError):
+            assert b"200 OK" in await reader.read()  # it ends
+        writer.close()
 
 
 async def status_of_stream(browser: httpx.AsyncClient) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from juntek.listening.visitors import Limits, find_crowds
 from juntek.outputs.web.responses import NEVER_KEPT, encode
@@ -114,8 +114,14 @@ class Client(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer until the browser goes, may not stay, or the broadcaster closes."""
+
+        async def hear() -> Message:
+            message = await receive()
+            # Whoever sends on and on instead of listening would keep the gateway busy for as long as it likes.
+            return {"type": "http.disconnect"} if message.get("more_body") else message
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, hear, send)
         finally:
             self._broadcaster.leave(self)  # also when it went before the first text
 
