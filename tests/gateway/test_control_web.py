@@ -59,6 +59,7 @@ async def test_what_is_dangerous_is_allowed_by_its_name_and_confirmed_by_its_key
             assert (await browser.post(url, json=body)).status_code == 422
         assert (await browser.post(SETTINGS, json={"values": {"nominal_capacity": 9}})).status_code == 403
         assert site.writes == 0
+        assert (await browser.post(url, json={"value": "off", "confirm": ["output", 1]})).status_code == 400
         (outcome,) = (await browser.post(url, json={"value": "off", "confirm": ["output"]})).json()["outcomes"]
         assert outcome["outcome"] == "obeyed"
 

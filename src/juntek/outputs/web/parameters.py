@@ -271,6 +271,7 @@ async def read_object(request: Request, kind: Any, most: int, body_time: float) 
     if not isinstance(value, dict) or value.keys() - types.keys():
         raise HTTPException(400, f"Send an object with {', '.join(sorted(types))}.")
     for key, one in value.items():
-        if types[key] in _SHAPES and not isinstance(one, types[key]):
+        has_shape = isinstance(one, types[key]) if types[key] in _SHAPES else True
+        if not has_shape or (types[key] is list and not all(isinstance(part, str) for part in one)):
             raise HTTPException(400, f"{key} is {_SHAPES[types[key]]}.")
     return value
