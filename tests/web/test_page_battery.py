@@ -23,6 +23,17 @@ async def test_a_battery_that_is_estimated_has_a_card_and_what_few_ask_for_is_fo
             assert looked.complaints == []
 
 
+async def test_what_may_be_anything_is_called_a_guess() -> None:
+    with make_gateway("battery") as gateway:
+        gateway.more |= {"state_of_charge": 58.2, "state_of_charge_uncertainty": 58.2}
+        async with look(gateway.url) as looked:
+            told = (await looked.text("#battery .battery__sure")).replace("\N{NO-BREAK SPACE}", " ")
+            assert told.startswith("58 %")
+            assert told.count("58") == 1
+            widths = await looked.page.eval_on_selector_all(".gauge span", "all => all.map(it => it.style.width)")
+            assert widths == ["0%", "58.2%"]
+
+
 async def test_without_an_estimate_there_is_no_card_and_nothing_is_asked_for_it() -> None:
     with make_gateway() as gateway:
         async with look(gateway.url) as looked:

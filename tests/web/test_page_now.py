@@ -45,6 +45,14 @@ async def test_the_flow_follows_the_direction() -> None:
                     assert reading["direction"].capitalize() in await looked.text(".headline__line")
 
 
+async def test_a_battery_that_charges_is_not_said_to_last() -> None:
+    with make_gateway() as gateway:
+        gateway.more = {"direction": "charging", "power": 39.0, "state_of_charge": 99.6, "time_to_full": None}
+        async with look(gateway.url) as looked:
+            await looked.until("() => document.querySelector('#now').dataset.direction === 'charging'")
+            assert await looked.text("#now .outlook") == ""
+
+
 async def test_motion_stops_for_those_who_do_not_want_it() -> None:
     running = "() => document.querySelector('.pipe__train').getAnimations().some(it => it.playState === 'running')"
     with make_gateway(interval=0.2) as gateway:

@@ -30,10 +30,12 @@ export class BatteryCard {
     const charge = reading.state_of_charge;
     const doubt = reading["state_of_charge_uncertainty"];
     const band = isNumber(doubt) ? Math.max(doubt, 1) : 0;
-    say(this.sure, charge === null ? "" : `${number(charge, 0)} % full${band > 0 ? `, give or take ${number(band, 0)} %` : ""}`);
+    const isGuess = charge !== null && band >= Math.max(charge, 100 - charge);
+    const sure = isGuess ? " at a guess, until it has been charged full" : band > 0 ? `, give or take ${number(band, 0)} %` : "";
+    say(this.sure, charge === null ? "" : `${number(charge, 0)} % full${sure}`);
     this.gauge.hidden = charge === null;
     // The sure part, and the part that may be there or not.
-    const ends = [Math.max((charge ?? 0) - band, 0), Math.min((charge ?? 0) + band, 100)];
+    const ends = [Math.max((charge ?? 0) - band, 0), Math.min((charge ?? 0) + (isGuess ? 0 : band), 100)];
     ends.forEach((end, index) => (this.gauge.children[index] as HTMLElement).style.setProperty("width", `${end.toFixed(1)}%`));
     showFacts(this.main, mainRows(reading));
     const more = MORE.filter((key) => isKnown(key) && isNumber(reading[key])).map((key) => [quantityOf(key).label, measureOf(key, reading[key])] as const);

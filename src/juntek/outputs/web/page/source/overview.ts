@@ -87,7 +87,7 @@ function outlook(reading: Reading): string {
   const left = isIn ? reading.time_to_full : reading.time_to_empty;
   if (reading.direction === "idle") return "";
   if (isIn && (left === 0 || (reading.state_of_charge ?? 0) >= 99.95)) return "The battery is full.";
-  if (left === null) return "At this flow it lasts longer than a year.";
+  if (left === null) return isIn ? "" : "At this flow it lasts longer than a year.";
   const end = now() + left * 60;
   // Beyond a few days a time of day would pretend to know.
   const at = `about ${left > 3 * 1440 ? day(end) : moment(end, now())}`;

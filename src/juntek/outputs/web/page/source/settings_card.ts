@@ -115,7 +115,7 @@ export class SettingsCard {
     check();
     const items = changes.map((change) => {
       const input = typed.get(change.key);
-      const confirm = input ? element("label", { class: "confirm", for: input.id }, `Dangerous: type ${change.key} to confirm`, input) : null;
+      const confirm = input ? element("label", { class: "confirm", for: input.id }, `Dangerous: type "${change.key}" to confirm`, input) : null;
       return item(change.label, { "data-risk": change.risk }, [sayChange(change)], change.warning, confirm);
     });
     this.put([element("h4", {}, "This will be written to the meter"), list(items), trouble, buttons(go, button("Back", back))], true);
