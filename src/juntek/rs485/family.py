@@ -64,6 +64,11 @@ class Layout:
         """Numbers after the checksum that a reply of this layout may have."""
         return range(sum(not row.optional for row in self.rows), len(self.rows) + 1)
 
+    @property
+    def run_time(self) -> int | None:
+        """Where the run time stands among the numbers after the checksum, also one that is not shown; None for none."""
+        return next((row.index - 2 for row in self.rows if row.kind == "counter" and row.scale == 1), None)
+
     def place(self, key: str) -> int:
         """Return where `key` stands among the numbers after the checksum. Raises KeyError where it does not."""
         for row in self.rows:

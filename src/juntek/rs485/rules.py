@@ -39,8 +39,7 @@ class Rules:
         self._voltage, self._current = layout.place("voltage"), layout.place("current")
         self._stock, self._direction = layout.place("remaining_capacity"), layout.place("direction")
         self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
-        clocks = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale == 1]
-        self._run_time = clocks[0] if clocks else None
+        self._run_time = layout.run_time
         self.current_row = layout.rows[self._current]
         self.highs = [ANY if row.kind in ("free", "echo") else row.step for row in layout.rows]
         forward = ("counter", "clock")
@@ -119,10 +118,8 @@ class Rules:
         """Whether the counters bear out what is left, whatever was switched in between."""
         stock, net = after[self._stock] - before[self._stock], 0.0
         for place in self._counters:
-            row, change = self._rows[place], float(after[place] - before[place])
-            if row.key.endswith("energy"):
-                change *= 1000 / max(before[self._voltage], 1)
-            net += change if row.key.startswith("charged") else -change
+            change = self._counted(place, before, after)
+            net += change if self._rows[place].key.startswith("charged") else -change
         return abs(stock) >= 10 and abs(net - stock) <= 3 + abs(stock) / 5
 
     def signed(self, numbers: Numbers) -> int:
@@ -227,16 +224,14 @@ class Rules:
         """Return what has flowed by what is left and by the counters, 0.001 Ah; those that stand still tell nothing."""
         moved = [float(after[self._stock] - last[self._stock])]
         sign = 1 if self.signed(after) + self.signed(last) > 0 else -1
-        for place in self._counters:
-            change = after[place] - last[place]
-            if change:
-                in_ah = (
-                    change
-                    if self._rows[place].key.endswith("capacity")
-                    else change * 1000 / max(last[self._voltage], 1)
-                )
-                moved.append(sign * in_ah)
+        moved += [sign * self._counted(place, last, after) for place in self._counters]
         return [change for change in moved if change]
+
+    def _counted(self, place: int, before: Numbers, after: Numbers) -> float:
+        """Return what a counter has counted, 0.001 Ah, of energy at the voltage that there was."""
+        change = float(after[place] - before[place])
+        is_energy = self._rows[place].key.endswith("energy")
+        return change * 1000 / max(before[self._voltage], 1) if is_energy else change
 
 
 def _seconds(clock: int) -> int:

@@ -189,22 +189,14 @@ class OrderWatch:
     """Watches which order of voltage and current the latest readings speak for: that of the table, or the other one."""
 
     __slots__ = (
-        "_capacity",
-        "_direction",
-        "_first",
-        "_fitting",
-        "_run_time",
-        "_second",
-        "_time",
-        "_verdicts",
-        "_voltages",
-    )
+        "_capacity", "_direction", "_first", "_fitting", "_run_time", "_second", "_time", "_verdicts", "_voltages",
+    )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
         self._first, self._second = layout.place("voltage"), layout.place("current")
         self._capacity, self._direction = layout.place("remaining_capacity"), layout.place("direction")
         self._time = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
-        self._run_time = next((row.index - 2 for row in layout.rows if row.kind == "counter" and row.scale == 1), None)
+        self._run_time = layout.run_time
         self._verdicts: deque[tuple[bool, tuple[int, ...]]] = deque(maxlen=2 * ENOUGH)
         """Of the latest readings that can tell: whether they speak for the order of the table, and their numbers."""
         self._voltages: deque[int] = deque(maxlen=2 * ENOUGH)
