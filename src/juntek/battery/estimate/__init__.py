@@ -238,8 +238,10 @@ class Estimator:
             self._mend()
         look, chemistry = self.look(), self.pack.chemistry
         most = 1 + chemistry.overcharge
-        if chemistry.held is not None:  # lead takes gas for charge
-            most = LARGEST if count.voltage >= self._high else max(most, 1 + 2 * look.error * (look.error < UNKNOWN))
+        if chemistry.held is not None and count.voltage >= self._high:  # lead takes gas for charge
+            most = LARGEST
+        elif chemistry.held is not None and look.error < UNKNOWN:
+            most = max(most, 1 + 2 * look.error)
         if look.state > most:
             self._settle().fill()
         self.statistics.look(count.voltage, look.deficit, self.pack.safe)
