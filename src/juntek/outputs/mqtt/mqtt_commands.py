@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from juntek.control import NotAllowedError, carry_out, controls_of, find_control, plan, plan_action
 from juntek.errors import JuntekError
-from juntek.names import slug
+from juntek.names import plain, slug
 from juntek.outputs.mqtt.messages import encode
 from juntek.reading import iso_time
 
@@ -143,9 +143,8 @@ class Commands:
         now = asyncio.get_running_loop().time()
         if now - self._memory.logged >= LOG_EVERY:
             self._memory.logged = now
-            shown = "".join(character if character.isprintable() else "?" for character in what[:80])
             total = self._memory.refused.total()
-            log.warning("mqtt: a command at %s was refused (%s); %d since the start.", shown, reason, total)
+            log.warning("mqtt: a command at %s was refused (%s); %d since the start.", plain(what[:80]), reason, total)
 
     def _look(self, meter: str) -> Update:
         update = self._context.latest.get(self._names[meter])

@@ -25,7 +25,7 @@ from juntek.control import Permission
 from juntek.errors import counted
 from juntek.files import write_private
 from juntek.listening.visitors import network_of, parse_ip
-from juntek.outputs.web.parameters import plain
+from juntek.names import plain
 from juntek.outputs.web.passwords import WHO, Token, digest, hash_token, matches
 
 log = logging.getLogger(__name__)
@@ -206,7 +206,7 @@ class Authenticator:
                 raise HTTPException(
                     403, "This token may only read; make one that may write: juntek web token NAME --write."
                 )
-            return f"token {token.name}" if token.name else f"command line {plain(headers.get(WHO, ''))}"
+            return f"token {token.name}" if token.name else f"command line {plain(headers.get(WHO, '')[:40])}"
         browser = self._browser_of(headers)
         shown = headers.get(PAGE_TOKEN, "").encode()
         is_ours = browser is not None and is_own_origin(headers)
@@ -227,7 +227,7 @@ class Authenticator:
         """Return what a browser is known by, and who that is in words; None for nobody who is signed in."""
         if self.ingress:
             user = headers.get("x-remote-user-id")
-            return (user, f"Home Assistant user {self.user_of(headers) or plain(user, 8)}") if user else None
+            return (user, f"Home Assistant user {self.user_of(headers) or plain(user[:8])}") if user else None
         session = self.session_of(headers)
         return None if session is None else (session, f"page session {digest(session)[:8]}")
 

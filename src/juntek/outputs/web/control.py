@@ -20,8 +20,9 @@ from juntek.control import (
     require_confirmed,
 )
 from juntek.errors import LinkError, NoReplyError, RequestError
+from juntek.names import plain
 from juntek.outputs.web.operation import METER, Api, operation
-from juntek.outputs.web.parameters import plain, read_object
+from juntek.outputs.web.parameters import read_object
 from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
@@ -206,7 +207,7 @@ def _look(api: Api, request: Request) -> Update:
     name = request.path_params["name"]
     update = api.context.latest.get(name)
     if update is None:
-        raise HTTPException(404, f'The meter "{plain(name)}" has said nothing yet; see /api/health.')
+        raise HTTPException(404, f'The meter "{plain(name[:40])}" has said nothing yet; see /api/health.')
     return update
 
 

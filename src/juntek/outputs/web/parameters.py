@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from juntek.history.queries import SERIES_KEYS
-from juntek.names import find_close
+from juntek.names import find_close, plain
 from juntek.outputs.web.api_types import Date, Moment
 
 By = Literal["day", "month", "year"]
@@ -110,14 +110,7 @@ def _mend(word: str, known: Sequence[str]) -> str:
 
 
 def _show(text: str) -> str:
-    """Return what was given, short, and without what a terminal or a log would take for a command."""
-    shown = plain(text, 41)
-    return f'"{shown if len(shown) <= 40 else shown[:37] + "…"}"'
-
-
-def plain(text: str, length: int = 40) -> str:
-    """Return the beginning of what a stranger sent, without what a terminal or a log would take for a command."""
-    return "".join(character if character.isprintable() else "?" for character in text[:length])
+    return f'"{plain(text, 40)}"'
 
 
 # All of an address -----------------------------------------------------------------------------------------------
