@@ -9,8 +9,9 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO, TextIO
 
@@ -183,8 +184,11 @@ def decode(
     bus = Bus(check=not no_filter)
     with _open(file) as source, quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
-        recording = Recording(times, ends=stat.S_ISREG(os.fstat(source.fileno()).st_mode))
-        for chunks in _read(file, source.fileno(), times, recording):
+        descriptor, status = source.fileno(), os.fstat(source.fileno())
+        is_file = stat.S_ISREG(status.st_mode)
+        pieces = pieces_all_over(descriptor, status.st_size) if is_file else ()
+        recording = Recording(times, ends=is_file)
+        for chunks in _read(file, descriptor, recording, partial(times.prepare, status.st_mtime, pieces)):
             for chunk, events in listen(bus, chunks):
                 writer.add(events, chunk.time)
             sys.stdout.flush()
@@ -207,13 +211,10 @@ def _open(file: str) -> AbstractContextManager[BinaryIO]:
         raise RequestError(f"{file} {explain_unreadable(error)}") from None
 
 
-def _read(file: str, descriptor: int, times: LineTimes, recording: Recording) -> Iterator[list[Chunk]]:
+def _read(file: str, descriptor: int, recording: Recording, prepare: Callable[[], None]) -> Iterator[list[Chunk]]:
     """Yield the chunks of the bytes as they come."""
-    status = os.fstat(descriptor)
     try:
-        times.prepare(
-            status.st_mtime, pieces_all_over(descriptor, status.st_size) if stat.S_ISREG(status.st_mode) else ()
-        )
+        prepare()
         yield from recording.read(iter(lambda: os.read(descriptor, BLOCK), b""))
     except DamagedError as error:
         raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
