@@ -22,7 +22,7 @@ from servers.mosquitto import Mosquitto
 from servers.process import free_port, started
 
 HOUR = ((timedelta(hours=1), 20.0),)
-"""The past of these demos; that of a month is made in tests/history."""
+"""The past of these demos; that of a month is made in tests/stack."""
 BRIEF = f"import datetime, juntek.demo; juntek.demo.STRETCHES = {HOUR!r}; from juntek.cli import main; main()"
 PATIENCE = 120
 """s after which a demo that should have ended is a failure; nothing is measured by it."""

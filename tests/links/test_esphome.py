@@ -127,6 +127,18 @@ async def test_the_host_is_not_known(is_sentence: Callable[[object], str]) -> No
     assert 'the name "no-such-host.invalid" is not known' in is_sentence(error.value)
 
 
+def in_another_process(program: str) -> str:
+    """Return what a program prints that has loaded nothing yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
 WITHOUT_THE_LIBRARY = """
 import asyncio, sys
 sys.modules["aioesphomeapi"] = None
@@ -140,15 +152,9 @@ except LinkError as error:
 
 
 def test_without_the_library_the_command_to_install_it_is_shown(is_sentence: Callable[[object], str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_THE_LIBRARY],
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "pip install 'juntek[esphome]'" in is_sentence(done.stdout.rstrip("\n"))
-    assert "hush" not in done.stdout
+    told = in_another_process(WITHOUT_THE_LIBRARY)
+    assert "pip install 'juntek[esphome]'" in is_sentence(told.rstrip("\n"))
+    assert "hush" not in told
 
 
 WITH_A_PORT_ONLY = """
@@ -160,11 +166,4 @@ print([name for name in sys.modules if "esphome" in name])
 
 
 def test_a_port_of_this_computer_does_not_load_the_library_of_esphome() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITH_A_PORT_ONLY],
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[]\n"
+    assert in_another_process(WITH_A_PORT_ONLY) == "[]\n"
