@@ -27,6 +27,7 @@ async def test_what_may_be_anything_is_called_a_guess() -> None:
     with make_gateway("battery") as gateway:
         gateway.more |= {"state_of_charge": 58.2, "state_of_charge_uncertainty": 58.2}
         async with look(gateway.url) as looked:
+            await looked.page.wait_for_selector("#battery:not([hidden])")
             told = (await looked.text("#battery .battery__sure")).replace("\N{NO-BREAK SPACE}", " ")
             assert told.startswith("58 %")
             assert told.count("58") == 1
