@@ -25,7 +25,7 @@ from juntek.cli.running import quiet_pipe
 from juntek.errors import RequestError, counted
 from juntek.exchange import Options
 from juntek.history.queries import HistoryReader
-from juntek.importing import explain_nothing, read_log
+from juntek.importing import RecordedFile
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
 
@@ -82,9 +82,9 @@ def _read_file(
 ) -> Iterator[Reading]:
     """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
     bus, seen = Bus({address: Options()} if address is not None else None), False
-    path = Path("/dev/stdin") if str(file) == "-" else file
     # Only the time between readings matters, so that a time without a zone is one of UTC.
-    heard = (events for block in read_log(path, times=LineTimes(UTC)) for _, events in listen(bus, block))
+    recording = RecordedFile(file, LineTimes(UTC))
+    heard = (events for block in recording.read() for _, events in listen(bus, block))
     for event in chain(chain.from_iterable(heard), _last_of(bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
@@ -97,7 +97,7 @@ def _read_file(
         if event.address == address:
             reading = event if says_what_is_left(event) else event._replace(remaining_capacity=nan)
             yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
-    if not seen and str(file) != "-" and (nothing := explain_nothing(file)):
+    if not seen and (nothing := recording.explain_nothing()):
         raise RequestError(nothing)
 
 

@@ -6,22 +6,16 @@ Rule: what came is on disk at once; what is decoded passes the same checks as on
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
 import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
-from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError
-from juntek.capture.recording import Recording, listen
+from juntek.capture.recording import listen
 from juntek.capture.times import NO_ZONE, LineTimes
 from juntek.cli.arguments import (
     Address,
@@ -38,7 +32,8 @@ from juntek.cli.formats import Format, Writer
 from juntek.cli.gateway_client import refuse_port_of_gateway
 from juntek.cli.running import quiet_pipe, run_until_stopped
 from juntek.errors import JuntekError, RequestError, counted
-from juntek.files import explain_unreadable, explain_unwritable, pieces_all_over, refuse_links_of_others
+from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.importing import RecordedFile
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
 from juntek.rs485.bus import Bus
@@ -46,8 +41,6 @@ from juntek.update import Update
 
 _PROGRESS_INTERVAL = 0.5
 """s between two progress lines on a terminal; elsewhere only the last one is written."""
-BLOCK = 64 * 1024
-"""Bytes read at a time, fewer where they come slowly."""
 
 
 def capture(
@@ -182,41 +175,18 @@ def decode(
     configuration = configuration_if_any() if time_zone is None else None
     times = LineTimes(zone_of(time_zone) or (configuration.time_zone if configuration else None))
     bus = Bus(check=not no_filter)
-    with _open(file) as source, quiet_pipe():
+    recording = RecordedFile(Path(file), times)
+    with quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
-        descriptor, status = source.fileno(), os.fstat(source.fileno())
-        is_file = stat.S_ISREG(status.st_mode)
-        pieces = pieces_all_over(descriptor, status.st_size) if is_file else ()
-        recording = Recording(times, ends=is_file)
-        for chunks in _read(file, descriptor, recording, partial(times.prepare, status.st_mtime, pieces)):
+        for chunks in recording.read():
             for chunk, events in listen(bus, chunks):
                 writer.add(events, chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
-    if not recording.has_frames and not writer.kinds.keys() - {"garbage"}:
-        typer.echo(explain_no_frames(recording.start), err=True)
+    if not writer.kinds.keys() - {"garbage"} and (nothing := recording.explain_nothing()):
+        typer.echo(nothing, err=True)
     if times.lack == NO_ZONE:
         typer.echo("Times without an offset from UTC were left out; --time-zone tells it.", err=True)
     tell_times(times, f", the time zone of {configuration.file}" if configuration and configuration.file else "")
     if chosen is not Format.JSON:
         typer.echo(writer.summary(), err=True)
-
-
-def _open(file: str) -> AbstractContextManager[BinaryIO]:
-    if file == "-":
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return Path(file).open("rb")
-    except OSError as error:
-        raise RequestError(f"{file} {explain_unreadable(error)}") from None
-
-
-def _read(file: str, descriptor: int, recording: Recording, prepare: Callable[[], None]) -> Iterator[list[Chunk]]:
-    """Yield the chunks of the bytes as they come."""
-    try:
-        prepare()
-        yield from recording.read(iter(lambda: os.read(descriptor, BLOCK), b""))
-    except DamagedError as error:
-        raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
-    except OSError as error:
-        raise RequestError(f"{file} {explain_unreadable(error)}") from None
