@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -22,15 +21,13 @@ class LiveMeter(AsyncIterator[Reading]):
     """A meter that is being read; iterate over it for its readings, or over `updates()` for all that changes."""
 
     def __init__(self, url: str, options: MeterOptions, link: Link, timeout: float | None) -> None:
-        is_recording = not link.can_write
         self._link = link
         self._line = Line(url, [options], self._put, room=self._room)
         self._meter = self._line.meters[options.address]
-        self._timeout = None if timeout is None or is_recording else timeout + options.interval
-        self._waiting: deque[Update] = deque(maxlen=None if is_recording else MOST_WAITING)
-        self._news = asyncio.Event()
+        self._timeout = timeout + options.interval if timeout is not None and link.can_write else None
+        self._waiting: asyncio.Queue[Update | None] = asyncio.Queue()
+        """None is the end."""
         self._taken = asyncio.Event()
-        self._ended = False
 
     @property
     def identity(self) -> Identity | None:
@@ -69,8 +66,7 @@ class LiveMeter(AsyncIterator[Reading]):
         try:
             await self._line.run(self._link)
         finally:
-            self._ended = True
-            self._news.set()
+            self._waiting.put_nowait(None)
 
     async def updates(self) -> AsyncIterator[Update]:
         """Iterate over everything that changes, readings included, until the end of a replay."""
@@ -98,21 +94,20 @@ class LiveMeter(AsyncIterator[Reading]):
         raise StopAsyncIteration
 
     def _put(self, update: Update) -> None:
-        self._waiting.append(update)
-        self._news.set()
+        if self._link.can_write and self._waiting.qsize() >= MOST_WAITING:
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(update)
 
     async def _room(self) -> None:
         """Let a recording wait for its reader."""
-        while len(self._waiting) >= MOST_WAITING:
+        while self._waiting.qsize() >= MOST_WAITING:
             self._taken.clear()
             await self._taken.wait()
 
     async def _take(self) -> Update | None:
         """Return the next update; None at the end."""
-        while not self._waiting:
-            if self._ended:
-                return None
-            self._news.clear()
-            await self._news.wait()
+        update = await self._waiting.get()
+        if update is None:
+            self._waiting.put_nowait(None)  # for whoever asks again
         self._taken.set()
-        return self._waiting.popleft()
+        return update

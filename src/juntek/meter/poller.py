@@ -70,9 +70,8 @@ class Poller:
         self._caution = caution
         self._foreign: list[float] = []
         self._echo: bytes | None = None
-        self._answer: Answer = "none"
         self._awaited: tuple[Query | None, int] | None = None
-        self._reply: asyncio.Future[None] | None = None
+        self._reply: asyncio.Future[Answer] | None = None
         self._line = asyncio.Lock()
         self._errands = 0
         self._gap = asyncio.Event()
@@ -163,11 +162,9 @@ class Poller:
         self._tell(activity)
 
     def _end_waiting(self, answer: Answer) -> None:
-        self._answer = answer
-        self._awaited = None
-        self._echo = None
+        self._awaited = self._echo = None
         if self._reply is not None and not self._reply.done():
-            self._reply.set_result(None)
+            self._reply.set_result(answer)
 
     async def _wait_for_silence(self, patience: float) -> None:
         """Return when nobody else has been heard for `patience` seconds (`silence` once somebody was)."""
@@ -246,7 +243,6 @@ class Poller:
 
     async def exchange(self, query: Query | None, address: int, line: bytes) -> Answer:
         """Write a request, or a command, now, and wait; return how the reply came."""
-        self._answer = "none"
         self._gap.clear()
         self._echo = line.rstrip()
         self._awaited = (query, address)
@@ -255,7 +251,7 @@ class Poller:
             await self._link.write(line)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timing.reply):
-                    await self._reply
+                    return await self._reply
         finally:
             self._awaited = self._echo = self._reply = None
-        return self._answer
+        return "none"
