@@ -18,11 +18,11 @@ from juntek.gateway.batteries import Batteries
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
 from juntek.history.queries import HistoryReader
+from juntek.metric import samples_of_reading
 from juntek.outputs.mqtt.entities import entities_of
 from juntek.quantity import BATTERY_KEYS
 from juntek.reading import Identity, Reading
 from juntek.rs485.family import find_models
-from juntek.samples import samples_of_reading
 from juntek.simulator import Options, Simulation
 from metered import MeteredBattery
 

@@ -8,11 +8,11 @@ from datetime import datetime, tzinfo
 from importlib.util import find_spec
 from typing import Any, Final, cast
 
+from juntek.metric import nothing_of
 from juntek.outputs import Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.broadcast import Event
 from juntek.reading import iso_time
-from juntek.samples import nothing_of
 
 GATEWAY = ""
 """The key of the gateway itself among those of the meters; no meter can have this name."""
