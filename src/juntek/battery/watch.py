@@ -213,13 +213,13 @@ class CounterWatch:
             self._window = [0.0] * len(window)
         evidence = Interval(counted, window[-1], 1.0)
         errors = {rule: flows(rule, evidence)[1] for rule in self.rules[:-1]}
-        best, second, *_ = *sorted(errors, key=errors.__getitem__), "nothing", "nothing"
+        ranked = sorted(errors, key=errors.__getitem__)
         verdict: Rule = "nothing"
-        if errors and errors[best] <= TOLERANCE * scale:
+        if ranked and errors[ranked[0]] <= TOLERANCE * scale:
             self._weigh({**errors, "nothing": scale}, scale)
-            if errors.get(second, scale) - errors[best] < CLEAR * scale:
+            if len(ranked) > 1 and errors[ranked[1]] - errors[ranked[0]] < CLEAR * scale:
                 return
-            verdict = best
+            verdict = ranked[0]
         elif abs(window[-1]) < TOLERANCE * scale:  # full or empty, where what is left stands still
             return
         else:
