@@ -100,8 +100,7 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
         broker = configuration.sinks.get("mqtt")
         screen.broker = broker if isinstance(broker, MqttOptions) else None
         screen.introduce(links, trouble or f"The page: {page}", what)
-        work = [run_gateway(configuration), *(s.run() for s in simulations)]
-        work += [_watch_wire(meter.name, url, screen) for meter, url in links.items()]
+        work = [run_gateway(configuration), *(_watch_wire(meter.name, url, screen) for meter, url in links.items())]
         if screen.broker is not None:
             work.append(_watch_broker(screen.broker, screen))
         if page is not None and open_page:
