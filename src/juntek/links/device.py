@@ -12,9 +12,7 @@ from pathlib import Path
 
 from juntek.errors import LinkError
 from juntek.links import Link
-from juntek.links.bridge import describe
-from juntek.links.serial_library import DescriptorTransport, serialx
-from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
+from juntek.links.stream import READ_BLOCK, StreamLink, connect_serial, describe, load_serialx
 from juntek.names import hide_secrets
 
 try:
@@ -42,24 +40,13 @@ async def _open(url: str, path: str, names: tuple[Path, ...]) -> Link:
     users = await asyncio.to_thread(_find_rivals, path)
     if users:
         raise LinkError(_in_use(path, users))
-    link = DeviceLink(
-        url,
-        names,
-        mend="check the plug and the power of the adapter",
-        write_errors=(OSError, serialx.SerialException),
-    )
+    serialx = load_serialx()
+    link = DeviceLink(url, names)
     try:
-        transport, _ = await serialx.create_serial_connection(
-            asyncio.get_running_loop(),
-            lambda: link,
-            path,
-            baudrate=BAUD_RATE,
-            exclusive=True,
-            transport_cls=serialx.SerialTransport,
-        )
+        transport = await connect_serial(link, path, serialx.SerialTransport, exclusive=True)
     except (OSError, serialx.SerialException, TermiosError) as error:
         raise LinkError(await asyncio.to_thread(explain, path, error)) from error
-    if isinstance(transport, DescriptorTransport):
+    if hasattr(transport, "max_size"):  # of what the system hands over at a time
         transport.max_size = READ_BLOCK
     return link
 
@@ -70,10 +57,8 @@ class DeviceLink(StreamLink):
     least_silence = 60.0
     """A port of this computer is hardly ever open at one end only; mostly a display sleeps, or a meter has no power."""
 
-    def __init__(
-        self, url: str, names: tuple[Path, ...], *, mend: str, write_errors: tuple[type[Exception], ...]
-    ) -> None:
-        super().__init__(url, mend=mend, write_errors=write_errors)
+    def __init__(self, url: str, names: tuple[Path, ...]) -> None:
+        super().__init__(url, "check the plug and the power of the adapter")
         self._names = names
 
     async def reopen(self) -> Link:

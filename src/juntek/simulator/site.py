@@ -92,7 +92,8 @@ class Options:
 
     def time_left_of(self, index: int) -> TimeLeft:
         """Return how the meter number `index` makes its time left."""
-        return self.time_left or Random(f"time left/{self.seed}/{index}").choice(TIMES_LEFT)
+        drawn = Random(f"time left/{self.seed}/{index}").choice(TIMES_LEFT)
+        return drawn if self.time_left is None else self.time_left
 
 
 class Site:
