@@ -20,8 +20,7 @@ import typer
 import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
 from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError
-from juntek.capture.recording import Recording, listen
+from juntek.capture.recording import DamagedError, Recording, listen
 from juntek.capture.times import NO_ZONE, LineTimes
 from juntek.cli.arguments import (
     Address,
