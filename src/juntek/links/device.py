@@ -25,8 +25,6 @@ except ImportError:  # Windows has neither
 DEVICES = Path("/dev")
 # Names of serial adapters and of a Raspberry Pi's own port.
 _PORT_NAMES = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial[0-9]*")
-PSEUDO_TERMINALS = range(136, 144)
-"""Linux's numbers for them; each container counts its own from 0."""
 TERMINALS = Path("/sys/class/tty")
 """Where Linux lists them by name, ports and consoles; a pseudo terminal of a program is not among them."""
 
@@ -111,7 +109,7 @@ def find_users(path: str) -> list[tuple[int, str]]:
         return users
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(_is_same(entry, device) for entry in (process / "fd").iterdir()):
+            if any(_is_device(entry, device.st_rdev) for entry in (process / "fd").iterdir()):
                 words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 users.append((int(process.name), " ".join(words[:2]).strip()))
     return users
@@ -124,13 +122,11 @@ def _find_rivals(path: str) -> list[tuple[int, str]]:
     return find_users(path) if is_port else []
 
 
-def _is_same(entry: Path, device: os.stat_result) -> bool:
-    """Whether an open file is the device, whatever its name; a container counts its own pseudo terminals."""
+def _is_device(entry: Path, number: int) -> bool:
+    """Whether an open file is the device of that number, whatever its name: a container may give it another."""
     with suppress(OSError):
-        if os.readlink(entry).startswith("/dev/"):  # noqa: PTH115 - a thousand of them; Path objects cost more
-            found = entry.stat()
-            is_pseudo = os.major(device.st_rdev) in PSEUDO_TERMINALS
-            return found.st_rdev == device.st_rdev and (found.st_dev == device.st_dev or not is_pseudo)
+        # A thousand of them; Path objects cost more.
+        return os.readlink(entry).startswith("/dev/") and entry.stat().st_rdev == number  # noqa: PTH115
     return False
 
 
