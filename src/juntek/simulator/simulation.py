@@ -8,9 +8,8 @@ from typing import Self
 
 from juntek.rs485.framing import Frame, Framer
 from juntek.simulator.meter import Meter
-from juntek.simulator.ports import PtyPort, TcpPort
 from juntek.simulator.site import Options, Site
-from juntek.simulator.wires import Display, Line, Noise, collide, poll
+from juntek.simulator.wires import Display, Line, Noise, PtyPort, TcpPort, collide, poll
 
 _ANY_PORT = "tcp://127.0.0.1:0"
 
