@@ -47,6 +47,13 @@ _COLUMNS = (
     ("remaining_capacity", "remaining", 10),
     ("temperature", "temp.", 6),
 )
+_FONT = (
+    "┌─┐ ┐ ╶─┐╶─┐╷ ╷┌─╴┌─╴╶─┐┌─┐┌─┐    ",
+    "│ │ │ ┌─┘╶─┤└─┤└─┐├─┐  │├─┤└─┤╶─╴ ",
+    "└─┘ ┴ └─╴╶─┘  ╵╶─┘└─┘  ╵└─┘╶─┘   .",
+)
+"""The lines of large numbers: three characters for each digit and the minus, and one for the point."""
+_BLOCKS = " ▁▂▃▄▅▆▇█"
 _LONGEST_RAW = 48
 _MANY = {"settings": "settings", "identity": "identities"}
 """What is not made with an s."""
@@ -199,6 +206,50 @@ def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def minute_of(moment: float, zone: tzinfo) -> str:
     """Return a moment as it is shown."""
     return f"{datetime.fromtimestamp(moment, zone):%Y-%m-%d %H:%M}"
+
+
+def short(value: float, digits: int) -> str:
+    """Return a number with fewer decimals the larger it is, so that the width stays about the same."""
+    size = abs(value)
+    return f"{value:.{0 if size >= 1000 else min(digits, 1) if size >= 100 else digits}f}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Return an energy or capacity in a unit that keeps it short; empty when it is not known."""
+    if value is None:
+        return ""
+    return f"{value / 1000:.2f} k{unit}" if value >= 1000 else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def draw_number(text: str) -> list[str]:
+    """Return the lines of a large number."""
+    places = {character: slice(3 * at, 3 * at + 3) for at, character in enumerate("0123456789-.")}
+    return ["".join(line[places[character]] for character in text) for line in _FONT]
+
+
+def draw_bars(values: Sequence[float | None], low: float, high: float, rows: int) -> list[str]:
+    """Return lines of blocks, top first; `low` is a bare line at the bottom, `high` fills all rows."""
+    steps = 8 * rows
+    heights = [
+        None if value is None else 1 + round((steps - 1) * min(max((value - low) / ((high - low) or 1), 0), 1))
+        for value in values
+    ]
+    return [
+        "".join(_BLOCKS[0 if height is None else min(max(height - 8 * row, 0), 8)] for height in heights)
+        for row in reversed(range(rows))
+    ]
 
 
 def draw_days(days: list[Day], by: By) -> str:
