@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from functools import cache
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
@@ -16,9 +15,8 @@ from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too
 from juntek.outputs.web.authentication import COOKIE, refuse_foreign, session_in
 from juntek.outputs.web.history_queries import PARQUET_TYPE, make_chart, make_days, stream_export
-from juntek.outputs.web.latest_state import GATEWAY
-from juntek.outputs.web.openapi import describe_api
-from juntek.outputs.web.operation import METER, OPERATIONS, Api, operation
+from juntek.outputs.web.live import GATEWAY
+from juntek.outputs.web.operation import METER, Api, describe_api, operation
 from juntek.outputs.web.parameters import (
     CALENDAR,
     CHART,
@@ -147,7 +145,6 @@ async def watch(api: Api, request: Request) -> Response:
     """Server-sent events: `update` holds a LiveUpdate, `gateway` a Health."""
     if request.method == "HEAD":
         return Response(headers=NEVER_KEPT, media_type="text/event-stream")
-    api.broadcaster.renew(GATEWAY)  # its uptime and lags change untold
     keys = [GATEWAY, *api.state.names()]
     return api.broadcaster.join(_visitor(request), keys, lambda: api.authenticator.admits(request.headers))
 
@@ -221,10 +218,9 @@ def _visitor(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-@cache
 def description(version: str) -> dict[str, Any]:
     """Return the description of the whole API in OpenAPI 3.1."""
-    return describe_api(version, OPERATIONS)
+    return describe_api(version)
 
 
 def facts_of(row: Quantity) -> types.QuantityFacts:
