@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from juntek.control import label_of
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too
@@ -85,7 +86,9 @@ async def show_days(api: Api, request: Request, values: Values) -> list[types.Da
 
 
 @operation(f"{METER}/battery/events", parameters=EVENTS)
-async def list_battery_events(api: Api, request: Request, values: Values) -> types.BatteryEvents:
+async def list_battery_events(
+    api: Api, request: Request, values: Values
+) -> types.BatteryEvents:
     """When the battery was full, empty, or set by its voltage."""
     start, end = values["start"] or 0.0, LATEST if values["end"] is None else values["end"]
     name = await _name(api, request)
@@ -94,10 +97,10 @@ async def list_battery_events(api: Api, request: Request, values: Values) -> typ
 
 
 @operation("/api/commands", parameters=COMMANDS)
-async def show_commands(api: Api, _: Request, values: Values) -> types.Commands:
+async def show_commands(api: Api, _: Request, values: Values) -> dict[Literal["commands"], list[types.Command]]:
     """What was written to meters, the newest first."""
     entries = await api.queries.query(lambda reader: reader.commands(**values))
-    return {"commands": [cast("types.Command", entry.as_dict()) for entry in entries]}
+    return {"commands": [cast("types.Command", {**one.as_dict(), "label": label_of(one.key)}) for one in entries]}
 
 
 @operation(

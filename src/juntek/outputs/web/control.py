@@ -99,12 +99,6 @@ class PlannedChange(TypedDict):
     warning: str
 
 
-class Changes(TypedDict):
-    """What differs from what is."""
-
-    changes: list[PlannedChange]
-
-
 class CommandOutcome(TypedDict):
     """What became of a command, by what the meter says afterwards; `detail` is a sentence, or empty."""
 
@@ -116,10 +110,8 @@ class CommandOutcome(TypedDict):
     detail: str
 
 
-class Outcomes(TypedDict):
-    """What became of all."""
-
-    outcomes: list[CommandOutcome]
+Outcomes = dict[Literal["outcomes"], list[CommandOutcome]]
+"""What became of all."""
 
 
 class WishedSettings(TypedDict):
@@ -154,7 +146,7 @@ async def show_settings(api: Api, request: Request) -> MeterControls:
 
 
 @operation(f"{METER}/settings/plan", "POST", body=WishedSettings, errors=(422,))
-async def plan_settings(api: Api, request: Request) -> Changes:
+async def plan_settings(api: Api, request: Request) -> dict[Literal["changes"], list[PlannedChange]]:
     """What would be written; nothing is."""
     permission = api.authenticator.permission
     with _explained():

@@ -221,6 +221,9 @@ class Schemas:
                 schema = self._union(arguments)
             case builtins.list:
                 schema = {"type": "array", "items": self.of(arguments[0])}
+            case builtins.dict if get_origin(arguments[0]) is typing.Literal:
+                (key,) = get_args(arguments[0])
+                schema = {"type": "object", "properties": {key: self.of(arguments[1])}, "required": [key]}
             case builtins.dict:
                 schema = {"type": "object", "additionalProperties": self.of(arguments[1])}
         return schema
