@@ -173,8 +173,7 @@ async def show_session(api: Api, request: Request) -> Response:
 async def sign_in(api: Api, request: Request) -> Response:
     """Sign in, and end the session before it."""
     refuse_foreign(request.headers)
-    patience = api.broadcaster.limits.request_time
-    body = await read_object(request, types.Password, 8 * LONGEST_PASSWORD, patience)
+    body = await read_object(request, types.Password, 8 * LONGEST_PASSWORD, api.broadcaster.limits.request_time)
     password = body.get("password", "")
     if not 0 < len(password) <= LONGEST_PASSWORD:
         raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')

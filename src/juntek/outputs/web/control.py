@@ -28,8 +28,6 @@ from juntek.update import Outcome, Update
 log = logging.getLogger(__name__)
 
 LARGEST_BODY: Final = 16_384
-BODY_TIME: Final = 10.0
-"""s in which a request has to come."""
 MOST_WRITING: Final = 16
 """Requests that write at the same time: their commands wait for each other, also when who asked has gone."""
 
@@ -152,7 +150,7 @@ async def plan_settings(api: Api, request: Request) -> dict[Literal["changes"], 
     with _explained():
         api.authenticator.find_writer(request.headers)
         update = _look(api, request)
-        body = await _read(request, WishedSettings)
+        body = await _read(api, request, WishedSettings)
         changes = plan(update, body.get("values", {}), permission)
         for key, value in body.get("action", {}).items():
             changes.append(plan_action(update, key, value, permission))
@@ -164,7 +162,7 @@ async def write_settings(api: Api, request: Request) -> Outcomes:
     """Write settings, and return what the meter says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
-        body = await _read(request, ConfirmedSettings)
+        body = await _read(api, request, ConfirmedSettings)
         changes = plan(_look(api, request), body.get("values", {}), api.authenticator.permission)
         return await _carry_out(api, request, changes, body, who)
 
@@ -174,7 +172,7 @@ async def act(api: Api, request: Request) -> Outcomes:
     """Let a meter act, and return what it says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
-        body = await _read(request, ConfirmedAction)
+        body = await _read(api, request, ConfirmedAction)
         key, value = request.path_params["key"], body.get("value")
         change = plan_action(_look(api, request), key, value, api.authenticator.permission)
         return await _carry_out(api, request, [change], body, who)
@@ -216,5 +214,5 @@ async def _carry_out(api: Api, request: Request, changes: list[Change], body: Ma
     return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
 
 
-async def _read(request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
-    return await read_object(request, kind, LARGEST_BODY, BODY_TIME)
+async def _read(api: Api, request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
+    return await read_object(request, kind, LARGEST_BODY, api.broadcaster.limits.request_time)
