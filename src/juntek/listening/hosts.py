@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from juntek.listening.visitors import parse_ip
+from juntek.listening import parse_ip
 
 LOCAL_ENDINGS: Final = (
     "local", "lan", "home", "home.arpa", "localdomain", "internal", "intranet", "private", "corp", "fritz.box",

@@ -23,8 +23,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from juntek.errors import JuntekError
-from juntek.listening.address import Address
-from juntek.listening.visitors import Limits, find_crowds, network_of
+from juntek.listening import Address, Limits, find_crowds, network_of
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Who is believed when it says whom it asks for."""

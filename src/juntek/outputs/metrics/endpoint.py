@@ -22,9 +22,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from juntek.listening import Limits
 from juntek.listening.hosts import HostCheck
 from juntek.listening.http_server import serve as listen
-from juntek.listening.visitors import Limits
 from juntek.metric import (
     GATEWAY_INFO_METRIC,
     LINK_METRICS,

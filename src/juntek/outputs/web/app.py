@@ -21,18 +21,16 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from juntek.control import Permission
-from juntek.listening.address import Address, hosts_problem
+from juntek.listening import Address, Limits, hosts_problem, network_of, parse_ip
 from juntek.listening.hosts import HostCheck, name_in
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
-from juntek.listening.visitors import Limits, network_of, parse_ip
 from juntek.outputs import Context
 from juntek.outputs.web import WebOptions, is_page_built
 from juntek.outputs.web import api as _handlers  # noqa: F401 - it declares what can be asked
 from juntek.outputs.web.authentication import Authenticator, LoginThrottle, Sessions
-from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
-from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
+from juntek.outputs.web.live import GATEWAY, Broadcaster, HealthMonitor, LatestState
 from juntek.outputs.web.operation import Api, routes_of
 from juntek.outputs.web.parameters import DAY
 from juntek.outputs.web.passwords import (
