@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from juntek.cli import quiet_pipe, run_until_stopped
 from juntek.cli.arguments import ConfigFile, configuration_if_any
 from juntek.cli.gateway_client import meters_held, open_gateway, update_of
-from juntek.cli.running import quiet_pipe, run_until_stopped
 from juntek.config import Configuration
 from juntek.errors import JuntekError, LinkError, NoReplyError
 from juntek.finding import Patience, Station, Survey, survey

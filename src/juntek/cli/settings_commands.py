@@ -14,11 +14,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from juntek.cli import quiet_pipe
 from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import Facts, GatewayClient
 from juntek.cli.meter_access import Direct, reach
-from juntek.cli.running import quiet_pipe
 from juntek.config.document import read_toml
 from juntek.control import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError

@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError, RequestError
-from juntek.simulator.wires import Hear, Line
+from juntek.simulator.wires import Line
 
 _MOST_UNREAD = 65_536  # bytes kept for a client that does not read; more is lost, as on a real line
-_LOOK = 0.02  # seconds between two looks whether somebody has opened the terminal
+_LOOK = 0.005  # seconds between two looks whether somebody has opened the terminal, and has written
 
 
 class TcpPort:
@@ -52,13 +52,12 @@ class TcpPort:
             ) from error
         self._port = self._server.sockets[0].getsockname()[1]
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stop listening and cut all clients off."""
         if self._server is not None:
-            self._server.close()
+            self._server.close()  # nobody waits for it: Python 3.12 would wait for a client on its way
             for client in self._clients:
                 client.transport.abort()
-            self._server = None  # nobody waits until it is closed: Python 3.12 would wait for a client on its way
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         """Keep one connection on the line for as long as it lasts."""
@@ -83,11 +82,8 @@ class PtyPort:
     def __init__(self, line: Line, path: Path) -> None:
         self._line = line
         self._path = path
-        self._master = -1
         self._device = ""
-        self._write: Hear | None = None
-        self._look: asyncio.TimerHandle | None = None
-        self._watched = False
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -96,72 +92,49 @@ class PtyPort:
 
     async def open(self) -> None:
         """Make the terminal and the link to it; raises LinkError where it cannot."""
-        self._master, slave = os.openpty()
+        master, slave = os.openpty()
         tty.setraw(slave)
         self._device = os.ttyname(slave)
         # Closed on this side, so that the terminal tells whether a client has it open.
         os.close(slave)
-        os.set_blocking(self._master, False)
+        os.set_blocking(master, False)
         try:
             # One that a simulation left behind when it was killed may go; nobody's file does.
             if self._path.is_symlink() and str(self._path.readlink()).startswith("/dev/pts/"):
                 self._path.unlink()
             self._path.symlink_to(self._device)
         except OSError as error:
-            os.close(self._master)
-            self._master = -1
+            os.close(master)
             raise LinkError(
                 f"Cannot make the link {self._path} ({error.strerror}); choose a path that is free and writable."
             ) from error
-        self._write = self._line.join(self.hear)
-        self._watch()
+        self._master = master
+        self._write = self._line.join(self._hear)
+        self._task = asyncio.create_task(self._listen())
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Pull the adapter out: the link is gone and a client reads an error or the end."""
-        if self._master < 0:
+        if self._task is None:
             return
-        self._line.leave(self.hear)
-        if self._look is not None:
-            self._look.cancel()
-        self._unwatch()
+        self._line.leave(self._hear)
+        self._task.cancel()
+        self._task = None
         os.close(self._master)
-        self._master = -1
         if self._path.is_symlink() and str(self._path.readlink()) == self._device:
             self._path.unlink()
 
-    def hear(self, data: bytes) -> None:
+    def _hear(self, data: bytes) -> None:
         """Give bytes of the line to the client; what does not fit because he does not read is lost."""
-        if not self._is_open():
-            return
-        try:
-            os.write(self._master, data)
-        except OSError:
-            return
+        terminal = select.poll()
+        terminal.register(self._master, 0)
+        is_open = not any(event & select.POLLHUP for _, event in terminal.poll(0))
+        with suppress(OSError):
+            if is_open:
+                os.write(self._master, data)
 
-    def _is_open(self) -> bool:
-        poll = select.poll()
-        poll.register(self._master, 0)
-        return not any(event & select.POLLHUP for _, event in poll.poll(0))
-
-    def _watch(self) -> None:
-        """Read while a client has the terminal open, look again later while none has."""
-        if self._is_open():
-            self._watched = True
-            asyncio.get_running_loop().add_reader(self._master, self._read)
-        else:
-            self._look = asyncio.get_running_loop().call_later(_LOOK, self._watch)
-
-    def _unwatch(self) -> None:
-        if self._watched:
-            self._watched = False
-            asyncio.get_running_loop().remove_reader(self._master)
-
-    def _read(self) -> None:
-        try:
-            data = os.read(self._master, 4096)
-        except OSError:  # the client has closed it
-            self._unwatch()
-            self._watch()
-            return
-        if data and self._write is not None:
-            self._write(data)
+    async def _listen(self) -> None:
+        while True:
+            with suppress(OSError):  # nobody has it open, or nothing was written
+                if data := os.read(self._master, 4096):
+                    self._write(data)
+            await asyncio.sleep(_LOOK)

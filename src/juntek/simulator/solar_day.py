@@ -96,8 +96,6 @@ LOADS: dict[str, list[tuple[Maker, int]]] = {
 class Day:
     """The day number `ordinal` (of the proleptic Gregorian calendar); `size` scales the panels and the loads."""
 
-    __slots__ = ("_clouds", "_flicker", "_loads", "_pulses", "_size", "_warmth", "ordinal")
-
     def __init__(self, seed: int, ordinal: int, size: float = 1.0, load: str = "steady") -> None:
         dice = Random(f"{seed}/{ordinal}")
         self.ordinal = ordinal
