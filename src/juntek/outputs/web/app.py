@@ -21,8 +21,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from juntek.control import Permission
-from juntek.listening import Address, Limits, hosts_problem, network_of, parse_ip
-from juntek.listening.hosts import HostCheck, name_in
+from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
 from juntek.outputs import Context
@@ -114,7 +113,7 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
     router = Router(routes, redirect_slashes=False, default=PageFiles())
 
     async def admit(scope: Scope, receive: Receive, send: Send) -> None:
-        await _check_visitor(scope, hosts, ingress)
+        _check_visitor(scope, hosts, ingress)
         VISITOR.set(network_of(scope["client"][0]) if scope["client"] else "")
         scope["app"] = router  # lets it raise what it finds wrong
         await router(scope, receive, send)
@@ -122,7 +121,7 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
     return ExceptionMiddleware(admit, {HTTPException: _refuse, Exception: _fail})
 
 
-async def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]) -> None:
+def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]) -> None:
     """Raise HTTPException for who may not ask here, or asks for a name that is not ours.
 
     Within Home Assistant the name is its own, and nobody can be led here whose address is not the Supervisor's.
@@ -132,7 +131,7 @@ async def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]
             raise HTTPException(403, 'This page is seen within Home Assistant only, as web.auth = "ingress" says.')
         return
     names = Headers(scope=scope).getlist("host")
-    if len(names) != 1 or not await hosts.knows(names[0]):
+    if len(names) != 1 or not hosts.knows(names[0]):
         raise HTTPException(
             421, "This name is not known to be this gateway's; use its address, or add the name to web.allowed_hosts."
         )
