@@ -24,7 +24,7 @@ from juntek.control import Permission
 from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
-from juntek.outputs import Context
+from juntek.outputs import Context, run_beside
 from juntek.outputs.web import WebOptions, is_page_built
 from juntek.outputs.web import api as _handlers  # noqa: F401 - it declares what can be asked
 from juntek.outputs.web.authentication import Authenticator, LoginThrottle, Sessions
@@ -78,17 +78,18 @@ async def serve(
     async def handle(update: Update) -> None:
         broadcaster.notify(update.meter)
 
+    monitor = HealthMonitor(context, clock, limits.tell_every)
     try:
-        async with listen(app, options.address, "web.listen", headers=headers, limits=limits, proxies=proxies):
+        async with (
+            listen(app, options.address, "web.listen", headers=headers, limits=limits, proxies=proxies),
+            run_beside(_look(monitor, broadcaster, authenticator.sessions, limits.look_every)),
+        ):
             log.info("web: the page is at http://%s/", options.address.seen_from(context.gateway))
             if not is_page_built():
                 log.warning("web: the page has not been built; install juntek once more where it reaches the internet.")
-            monitor = HealthMonitor(context, clock, limits.tell_every)
-            looking = asyncio.create_task(_look(monitor, broadcaster, authenticator.sessions, limits.look_every))
             try:
                 yield handle
             finally:
-                looking.cancel()
                 broadcaster.close()
     finally:
         await queries.close()
