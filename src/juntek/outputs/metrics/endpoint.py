@@ -32,10 +32,13 @@ from juntek.metric import (
     SETTING_METRICS,
     SINK_METRICS,
     Metric,
+    samples_of_gateway,
+    samples_of_link,
+    samples_of_reading,
+    samples_of_settings,
 )
 from juntek.outputs import Context, Handle, take_nothing
 from juntek.outputs.metrics import MetricsOptions
-from juntek.samples import samples_of_gateway, samples_of_link, samples_of_reading, samples_of_settings
 
 log = logging.getLogger(__name__)
 
