@@ -187,8 +187,8 @@ def describe(update: Update, permission: Permission) -> dict[str, Any]:
     settings: list[dict[str, Any]] = []
     actions: list[dict[str, Any]] = []
     for control in controls_of(update).values():
-        facts = {"key": control.key, "label": control.label, "help": control.help, "risk": control.risk}
-        facts |= {"allowed": permission.allows(control)}
+        facts: dict[str, Any] = {"key": control.key, "label": control.label, "help": control.help}
+        facts |= {"risk": control.risk, "allowed": permission.allows(control)}
         if control.kind == "action":
             actions.append({**facts, "argument": _range(control) if control.takes_value else None})
         else:
