@@ -84,10 +84,10 @@ def push(
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
                 failures.setdefault(str(error), error)
-        for error in list(failures.values())[1:]:
-            typer.echo(error, err=True)
-        for error in failures.values():
-            raise error
+        for other in list(failures.values())[1:]:
+            typer.echo(other, err=True)
+        for first in failures.values():
+            raise first
 
 
 @contextmanager

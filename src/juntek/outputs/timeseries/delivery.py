@@ -252,7 +252,7 @@ class Delivery:
         return was_restarted
 
     def _collect(self, lane: Lane, spans: Spans, limit: int) -> tuple[list[bytes], dict[str, int], int | None, int]:
-        """Return lines for a request, how far each meter is then, their first time, and how many were dropped before."""
+        """Return lines for a request, how far each meter is then, their first time, and how many are lost before."""
         lines: list[bytes] = []
         reached: dict[str, int] = {}
         firsts: list[int] = []
