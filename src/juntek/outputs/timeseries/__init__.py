@@ -150,8 +150,8 @@ async def open_sink(
             delivery.limit = context.carry_over.pop(name, BATCH)
             session = Session(context, name, delivery)
             try:
-                wait = await session.send()  # one that takes nothing is not entered
-                async with run_beside(session.run(wait)):
+                await session.send()  # one that takes nothing is not entered
+                async with run_beside(session.run()):
                     yield take_nothing
             except TargetError as error:
                 context.carry_over[name] = delivery.limit

@@ -65,11 +65,10 @@ class Session:
         self._is_behind = False
         self._counts_due = self._situation_due = 0.0
 
-    async def run(self, wait: float) -> None:
-        """Send for ever, first in `wait` s. Raises TargetError and DatabaseError."""
+    async def run(self) -> None:
+        """Send for ever. Raises TargetError and DatabaseError."""
         while True:
-            await asyncio.sleep(wait)
-            wait = await self.send()
+            await asyncio.sleep(await self.send())
 
     async def send(self) -> float:
         """Send what there is, and now and then how all do; return the s after which to look again."""

@@ -107,10 +107,8 @@ def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, 
         raise ConfigurationError(
             f"{source} holds a token with blanks or strange signs in it; write the token alone, as one line."
         )
-    # `Token` is InfluxDB 2's own word (docs.influxdata.com, API of version 2, "Token authentication"), and Telegraf's
-    # influxdb_v2_listener compares the whole header with it; vmauth takes it like the other. `Bearer` is everybody
-    # else's: InfluxDB 3 takes it at every path (docs.influxdata.com/influxdb3/core/api/authentication), its first
-    # versions took no other, and vmauth and QuestDB Enterprise want it.
+    # `Token` is InfluxDB 2's own word, and Telegraf's influxdb_v2_listener compares the whole header with it. `Bearer`
+    # is everybody else's: the first versions of InfluxDB 3 took no other, vmauth and QuestDB Enterprise want it.
     word = "Token" if urlsplit(options.url).path.rstrip("/").endswith("/api/v2/write") else "Bearer"
     return {"authorization": f"{word} {token}"}, (token,)
 
