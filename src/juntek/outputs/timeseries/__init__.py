@@ -134,8 +134,8 @@ async def open_sink(
     Raises ConfigurationError for what the owner must mend in the configuration or its files, TargetError for a target
     that is away or refuses, and ModuleNotFoundError where the library is missing.
     """
-    from juntek.outputs.timeseries.delivery import BATCH, Session, open_delivery  # noqa: PLC0415 - only whoever sends
-    from juntek.outputs.timeseries.target import TargetError, open_target  # noqa: PLC0415 - needs the library
+    from juntek.outputs.timeseries import delivery as sending  # noqa: PLC0415 - only whoever sends loads all that
+    from juntek.outputs.timeseries.target import open_target  # noqa: PLC0415 - and needs the library
 
     name = f"{SECTION} {options.label}"
     if context.database is None:
@@ -145,17 +145,17 @@ async def open_sink(
             raise JuntekError(f"Another juntek sends {options.label} what it has not got; let it end.")
         async with (
             open_target(options, context.version, response_time=response_time) as target,
-            open_delivery(options, context.database, target, context.site, context.sinks[name]) as delivery,
+            sending.open_delivery(options, context.database, target, context.site, context.sinks[name]) as delivery,
         ):
-            delivery.limit = context.carry_over.pop(name, BATCH)
-            session = Session(context, name, delivery)
+            delivery.limit = context.carry_over.pop(name, sending.BATCH)
+            session = sending.Session(context, name, delivery)
             try:
                 await session.send()  # one that takes nothing is not entered
                 async with run_beside(session.run()):
                     yield take_nothing
-            except TargetError as error:
+            except sending.TargetError as error:
                 context.carry_over[name] = delivery.limit
-                raise TargetError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
+                raise sending.TargetError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
 
 
 OUTPUT = Output(

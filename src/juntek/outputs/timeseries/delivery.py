@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from juntek.history.cursors import Cursors
 from juntek.history.fields import part_of, times_of
-from juntek.outputs.timeseries.line_protocol import explain_refusal, lines_of, lines_of_samples
-from juntek.outputs.timeseries.target import TargetError
+from juntek.outputs.timeseries.line_protocol import TargetError, explain_refusal, lines_of, lines_of_samples
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -68,7 +67,8 @@ class Session:
     async def run(self) -> None:
         """Send for ever. Raises TargetError and DatabaseError."""
         while True:
-            await asyncio.sleep(await self.send())
+            wait = await self.send()
+            await asyncio.sleep(wait)
 
     async def send(self) -> float:
         """Send what there is, and now and then how all do; return the s after which to look again."""

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from juntek.outputs.timeseries import TimeseriesOptions
 
-__all__ = ["Target", "TargetError", "open_target"]
-
 CONNECT_TIME: Final = 10.0
 IDLE_TIME: Final = 3700.0
 """s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
