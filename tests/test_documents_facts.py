@@ -19,7 +19,7 @@ import pytest
 
 from cli.program import environment, simulator, started_juntek
 from documents import CONFIGURATION, DOCUMENTS, JUNTEK_KG, MQTT, OTHER_PROGRAMS, README, ROOT, TROUBLES, table, words
-from juntek.cli.running import STATUSES
+from juntek.cli import STATUSES
 from juntek.links import find_kinds, kind_of
 from juntek.outputs.mqtt import messages
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
