@@ -23,8 +23,7 @@ from juntek.battery.estimate.chemistry import ChemistryName
 from juntek.capture import Chunk
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError
-from juntek.capture.recording import Recording, listen
+from juntek.capture.recording import DamagedError, Recording, listen
 from juntek.capture.times import NO_ZONE, LineTimes
 from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (

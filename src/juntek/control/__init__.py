@@ -19,6 +19,7 @@ from juntek.control.controls import (
     check_words,
     controls_of,
     find_control,
+    label_of,
     parse_pair,
 )
 from juntek.errors import JuntekError, LinkError, NoReplyError, RequestError
@@ -38,6 +39,7 @@ __all__ = [
     "controls_of",
     "describe",
     "find_control",
+    "label_of",
     "parse_pair",
     "plan",
     "plan_action",
@@ -53,6 +55,8 @@ _RISKS: dict[Risk, str] = {
     "accounting": "a wrong value makes the percentage or the totals wrong",
     "dangerous": "can switch loads or the charger off, or lose the meter",
 }
+_FINAL = frozenset({"clear_totals", "factory_reset"})
+"""Actions that nothing undoes."""
 _TRIPS: dict[str, Callable[[float, Update], bool]] = {
     "over_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage > limit,
     "under_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage < limit,
@@ -259,6 +263,8 @@ def value_before(key: str, update: Update) -> Value:
 
 def _warn(control: Control, new: Value, update: Update) -> str:
     text = _RISKS[control.risk]
+    if control.key in _FINAL:
+        text = "this cannot be undone" + (f"; {text}" if control.risk == "dangerous" else "")
     trips = _TRIPS.get(control.key)
     if trips is not None and isinstance(new, int | float) and trips(new, update):
         return f"the battery is beyond this limit now, so the output is switched off; {text}"

@@ -201,12 +201,19 @@ def _setting(row: Field, ranges: tuple[int, int] | None) -> Control:
     )
 
 
+def label_of(key: str) -> str:
+    """Return what an owner calls a setting or an action."""
+    if key in _ACTIONS:
+        return _ACTIONS[key][0]
+    return QUANTITIES[key].label if key in QUANTITIES else key.replace("_", " ").capitalize()
+
+
 def _action(action: Action) -> Control:
-    label, unit, text = _ACTIONS.get(action.key, (action.key.replace("_", " ").capitalize(), "", ""))
+    _, unit, text = _ACTIONS.get(action.key, ("", "", ""))
     is_number = not action.names and action.low < action.high
     return Control(
         key=action.key,
-        label=label,
+        label=label_of(action.key),
         help=text,
         kind="action",
         risk=action.risk,

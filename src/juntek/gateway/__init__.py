@@ -83,7 +83,6 @@ class Gateway:
         self._last_logged: dict[str, str] = {}
         self._told: dict[str, tuple[float, int]] = {}
         """Since when, and how many changes of each meter were to be told."""
-        self._in_trouble: set[str] = set()
         self._strangers = set(names)
         """Meters of which the log has not said yet that they work."""
 
@@ -120,8 +119,6 @@ class Gateway:
             update = Update(update.meter, update.available, reading, update.identity, update.settings, update.health)
             self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)
-            if update.meter in self._in_trouble:  # the reading ends it
-                self._log(update)
             if update.meter in self._strangers and update.identity is not None:
                 self._strangers.remove(update.meter)
                 log.info("%s: %s", update.meter, describe(update.identity, update.reading or reading))
@@ -130,16 +127,15 @@ class Gateway:
                 self.totals.identify(update.meter, update.identity)
             if update.settings is not None:
                 self._batteries.hear(update.meter, update.settings)
-            self._log(update)
+        self._log(update)
         self._latest.take(update)
         for supervisor in self.supervisors:
             supervisor.offer(update)
 
     def _tell_meters(self) -> None:
         """Send the percentages that meters are to be told; nothing waits for that."""
-        orders, self._batteries.orders = self._batteries.orders, []
-        for meter, percent in orders:
-            task = asyncio.get_running_loop().create_task(self._tell_meter(meter, percent))
+        while self._batteries.orders:
+            task = asyncio.get_running_loop().create_task(self._tell_meter(*self._batteries.orders.pop(0)))
             self._orders.add(task)
             task.add_done_callback(self._orders.discard)
 
@@ -152,7 +148,6 @@ class Gateway:
     def _log(self, update: Update) -> None:
         """Say what changed at a meter, once."""
         health = update.health
-        (self._in_trouble.add if health.error else self._in_trouble.discard)(update.meter)
         text = health.error or _DOING.get(health.mode)
         if text and self._last_logged.get(update.meter) != text:
             self._last_logged[update.meter] = text

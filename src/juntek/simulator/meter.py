@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from juntek.rs485.framing import Frame, encode
 from juntek.simulator.meter_settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
-from juntek.simulator.registers import PROTECTIONS, Counters, Estimate, Protection, TimeLeft, Writes
+from juntek.simulator.registers import PROTECTIONS, Counters, Estimate, Protection, TimeLeft
 
 OFF = 99
 _NONE = 100  # what an unnamed adjustment has when there is none, as far as its row allows
@@ -34,24 +34,20 @@ class Sample(NamedTuple):
 class Meter:
     """One meter; `sample` it once a second of its time, `answer` gives its reply to a request or None for silence."""
 
-    def __init__(  # noqa: PLR0913 - all but two have a usual value
+    def __init__(
         self,
         address: int,
         settings: MeterSettings,
         *,
         remaining: float,
         serial_number: int = 1,
-        relay: bool = True,
         time_left: TimeLeft = "finer",
-        writes: Writes = "obeyed",
     ) -> None:
         self.variant = settings.variant
         self.address = address
         self.settings = settings
         self.counters = Counters(remaining)
-        self.output = True
-        self._relay = relay
-        self._writes = writes
+        self.output = self.has_relay = True
         self._serial_number = serial_number
         self._protection = Protection()
         self._sample = Sample(0.0, 0.0, None, 1, 0.0)
@@ -80,7 +76,7 @@ class Meter:
     @property
     def connected(self) -> bool:
         """Whether loads and charger are connected to the battery; always so where no relay is fitted."""
-        return not self._relay or self.status == 0
+        return not self.has_relay or self.status == 0
 
     def sample(self, seconds: float, sample: Sample) -> None:
         """Measure, and count what `sample` was for the last `seconds`."""
@@ -121,7 +117,7 @@ class Meter:
             return None
         # The fields of an acknowledgement are in no manual and no capture; one host took a 0 here for success (PJ).
         acknowledgement = encode(f"w{request.command[1:]}", self.address, [0])
-        return acknowledgement if self._write(int(request.command[1:]), request.fields[0]) else None
+        return acknowledgement if self.write(int(request.command[1:]), request.fields[0]) else None
 
     def numbers(self) -> list[int]:
         """Return the numbers after the checksum of `r50`."""
@@ -167,11 +163,8 @@ class Meter:
         if self._full_seconds > self._full_time:
             self.counters.remaining = self._nominal_capacity
 
-    def _write(self, number: int, value: int) -> bool:
-        if self._writes == "ignored":
-            return True
-        if self._writes == "altered":
-            value = max(value - 1, 0)
+    def write(self, number: int, value: int) -> bool:
+        """Do what a W command says and return True; False for one that this family has not, or not with this value."""
         for action in self.variant.model.actions:
             if action.write == number and action.low <= value <= action.high and action.key in self._actions:
                 self._actions[action.key](value)

@@ -7,6 +7,7 @@ retained, so that whoever comes later finds it; nothing is taken over from the c
 from __future__ import annotations
 
 import asyncio
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,10 @@ class MeterTopics:
         self._family: str | None = None
         self._described: tuple[object, ...] = ()  # what the discovery message was made for
         self._discovery_time = self._link_time = 0.0
-        self._sent: dict[str, str] = {}
-        """The messages that are on the broker, by topic."""
+        self._sent: dict[str, bytes] = {}
+        """The messages that are on the broker, by topic; packed, as discovery has 30 kB a meter."""
+        self._state: str | None = None
+        """The last state."""
         self.configs: set[str] = set()
         """The topics of discovery among them."""
         self._pending: list[Reading] = []
@@ -192,18 +195,21 @@ class MeterTopics:
     async def repeat(self, *, config: bool) -> None:
         """Publish again the discovery of a meter that has had one, or all its other messages."""
         if self.configs:
-            for topic, message in list(self._sent.items()):
+            for topic, packed in list(self._sent.items()):
                 if (topic in self.configs) is config:
-                    await self._publish(topic, message)
+                    await self._publish(topic, zlib.decompress(packed).decode())
+            if self._state is not None and not config:
+                await self._publish(self._topics.state, self._state)
 
     async def _publish_new(self, topic: str, message: str) -> None:
-        if self._sent.get(topic) != message:
-            self._sent[topic] = message
+        packed = zlib.compress(message.encode(), 1)
+        if self._sent.get(topic) != packed:
+            self._sent[topic] = packed
             await self._publish(topic, message)
 
     def _send_state(self, reading: Reading) -> None:
-        self._sent[self._topics.state] = message = encode(reading.as_dict())
-        self._send(self._topics.state, message)
+        self._state = encode(reading.as_dict())
+        self._send(self._topics.state, self._state)
         if self._options.topic_layout == "venus":
             venus = self._topics.state.removesuffix("state") + "venus"
             self._send(venus, topic_layouts.venus_of(reading), retain=False)
