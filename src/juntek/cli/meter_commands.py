@@ -103,18 +103,10 @@ async def _watch(console: Console, link: str, address: int, following: AbstractA
 
     async with following as meter:
         watched = Watched(link, address, time.monotonic(), by_gateway=isinstance(meter, GatewayMeter))
-        updating = asyncio.create_task(_follow(meter, watched))
-        showing = asyncio.create_task(_show(console, watched))
-        try:
-            with _quit_keys():
-                await asyncio.wait([updating, showing], return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            showing.cancel()
-            updating.cancel()
-            await asyncio.wait([updating, showing])
-    for task in (updating, showing):
-        if not task.cancelled():
-            task.result()  # raises what the gateway says
+        with _quit_keys():
+            async with asyncio.TaskGroup() as tasks:  # raises what the gateway says
+                tasks.create_task(_follow(meter, watched))
+                await _show(console, watched)
 
 
 async def _follow(meter: Followed, watched: Watched) -> None:
@@ -179,7 +171,8 @@ def capture(
 
     Asks the meter when no display does. Ends with Ctrl-C or after --seconds.
     """
-    _check_output(output, force=force)
+    if output.is_file() and output.stat().st_size and not force:
+        raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
     refuse_port_of_gateway(configuration_if_any(config), link)
     meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
     with quiet_pipe():
@@ -204,32 +197,23 @@ class _Recorder:
 
     def take_update(self, update: Update) -> None:
         self._readings += update.reading is not None
-        self._rejected = sum(update.health.garbage.values())
+        self._rejected = update.health.garbage.total()
         if update.health.error != self._error:
             self._error = update.health.error
-            self._say(self._error or "The meter answers.")
+            self.say(self._error or "The meter answers.")
 
     async def show_progress(self) -> None:
         """Keep the count on the terminal up to date; says nothing where there is none."""
         while sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{self._count()}")
-            sys.stderr.flush()
+            self.say(self.count(), end="")
             await asyncio.sleep(PROGRESS_INTERVAL)
 
-    def tell_end(self, output: Path) -> None:
-        self._say(self._count() if str(output) == "-" else f"{self._count()} in {output}")
+    def count(self) -> str:
+        counts = {"byte": self._bytes, "reading": self._readings, "rejected frame": self._rejected}
+        return ", ".join(counted(count, thing) for thing, count in counts.items())
 
-    def _count(self) -> str:
-        return ", ".join(
-            (
-                counted(self._bytes, "byte"),
-                counted(self._readings, "reading"),
-                counted(self._rejected, "rejected frame"),
-            )
-        )
-
-    def _say(self, text: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{text}\n" if sys.stderr.isatty() else f"{text}\n")
+    def say(self, text: str, end: str = "\n") -> None:
+        sys.stderr.write(f"\r\x1b[K{text}{end}" if sys.stderr.isatty() else f"{text}{end}")
         sys.stderr.flush()
 
     def _write(self, text: str) -> None:
@@ -240,11 +224,6 @@ class _Recorder:
             raise
         except OSError as error:
             raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
-
-
-def _check_output(output: Path, *, force: bool) -> None:
-    if output.is_file() and output.stat().st_size and not force:
-        raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
 
 
 def _open_output(output: Path) -> AbstractContextManager[TextIO]:
@@ -270,4 +249,4 @@ async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -
                     raise
             finally:
                 progress.cancel()
-                recorder.tell_end(output)
+                recorder.say(recorder.count() if str(output) == "-" else f"{recorder.count()} in {output}")

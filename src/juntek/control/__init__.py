@@ -201,7 +201,7 @@ def describe(update: Update, permission: Permission, *, available: bool | None =
             for control in settings
         ],
         "actions": [
-            {**_facts(control, permission), "argument": _argument(control)}
+            {**_facts(control, permission), "argument": _range(control) if control.takes_value else None}
             for control in controls
             if control.kind == "action"
         ],
@@ -217,10 +217,6 @@ def _range(control: Control) -> dict[str, Any]:
     choices = [{"value": word, "label": word.replace("_", " ").capitalize()} for word in control.choices]
     ends = {"unit": control.unit, "minimum": control.minimum, "maximum": control.maximum, "step": control.step}
     return {**ends, "choices": choices or None}
-
-
-def _argument(control: Control) -> dict[str, Any] | None:
-    return _range(control) if control.takes_value else None
 
 
 def _ready(update: Update) -> dict[str, Control]:

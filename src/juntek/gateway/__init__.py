@@ -115,7 +115,8 @@ class Gateway:
             if reading.time is None and reading.elapsed is None:  # a recording without times is played now
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
                 reading = reading.at(now, elapsed)
-            reading = self._batteries.add(update.meter, self.totals.add(update.meter, reading))
+            reading = self.totals.add(update.meter, reading)
+            reading = self._batteries.add(update.meter, reading, is_stuck=self.totals.is_stuck(update.meter))
             update = Update(update.meter, update.available, reading, update.identity, update.settings, update.health)
             self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)

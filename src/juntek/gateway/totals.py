@@ -132,6 +132,10 @@ class TotalsKeeper:
         if meter in self._ledgers:
             self._ledgers[meter].identify(identity)
 
+    def is_stuck(self, meter: str) -> bool:
+        """Whether the meter says the same again and again though a current flows."""
+        return meter in self._ledgers and self._ledgers[meter].notice == "stuck"
+
     def notice(self, meter: str) -> str | None:
         """Return what an owner should know of the meter's totals, as sentences, or None.
 

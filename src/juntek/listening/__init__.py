@@ -1,16 +1,19 @@
 """Where to listen, who connects, and how much each may have: what the page and the metrics have in common.
 
-Rule: no I/O and no library; `hosts` looks names up, and `http_server` needs uvicorn. What is scarce goes to the visitor
-who has least: one who takes all there is makes room for others.
+Rule: no library here, and nothing is looked up; `http_server` needs uvicorn. What is scarce goes to the visitor who has
+least: one who takes all there is makes room for others.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import NamedTuple, TypeVar
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from juntek.errors import ConfigurationError
 from juntek.names import hide_secrets
@@ -116,3 +119,60 @@ def find_crowds(holders: Iterable[T], visitor_of: Callable[[T], str], newcomer: 
         crowds.setdefault(visitor_of(holder), []).append(holder)
     least = len(crowds[newcomer])
     return sorted((crowd for crowd in crowds.values() if len(crowd) >= least), key=len, reverse=True)
+
+
+# Names -----------------------------------------------------------------------------------------------------------
+
+NOBODYS: Final = frozenset(
+    ("local", "lan", "home", "home.arpa", "localdomain", "internal", "intranet", "private", "corp")
+)
+"""What routers put behind the names of computers, and nobody can buy."""
+RESOLVER = Path("/etc/resolv.conf")
+"""Where this computer was told what its network puts there."""
+
+
+class HostCheck:
+    """Knows names of this computer: its own `machine`, those that are `allowed`, and those of the local network.
+
+    A name that somebody else's name server points here (DNS rebinding) is none. IP addresses and names without an
+    ending are safe: nobody elsewhere can have a page of that origin. With an ending it has to be our own name.
+    """
+
+    def __init__(self, machine: str, allowed: Iterable[str]) -> None:
+        machine = machine.lower().rstrip(".")
+        self._own = machine.partition(".")[0]
+        self._names = frozenset((machine, *(name.lower().strip("[]").rstrip(".") for name in allowed)))
+
+    def knows(self, host: str) -> bool:
+        """Return whether a Host header (with or without a port) names this computer."""
+        name = name_in(host)
+        if name is None:
+            return False
+        if name in self._names or parse_ip(name) is not None:
+            return True
+        first, _, ending = name.partition(".")
+        if not ending:
+            return _HOST.fullmatch(name) is not None
+        return first != "" and first == self._own and (ending in NOBODYS or ending in _endings_here())
+
+
+def name_in(host: str) -> str | None:
+    """Return the name in a Host header, None where it is no name."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return None
+    if not parts.hostname or parts.path or parts.query or parts.fragment or "@" in host:
+        return None
+    return parts.hostname.removesuffix(".") or None
+
+
+def _endings_here() -> set[str]:
+    endings: set[str] = set()
+    with suppress(OSError, UnicodeDecodeError):
+        for line in RESOLVER.read_text(encoding="ascii").splitlines():
+            kind, *words = line.split() or [""]
+            if kind in ("search", "domain"):
+                endings.update(word.lower().strip(".") for word in words)
+    return endings - {""}

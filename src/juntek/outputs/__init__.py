@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from juntek.control import Send
 from juntek.errors import JuntekError, RequestError
 from juntek.extras import find_modules
-from juntek.samples import nothing_of
+from juntek.metric import nothing_of
 from juntek.update import HistoryState, LatestUpdates, Outcome, Update
 
 O = TypeVar("O")  # noqa: E741 - options

@@ -22,8 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from juntek.listening import Limits
-from juntek.listening.hosts import HostCheck
+from juntek.listening import HostCheck, Limits
 from juntek.listening.http_server import serve as listen
 from juntek.metric import (
     GATEWAY_INFO_METRIC,
@@ -33,10 +32,13 @@ from juntek.metric import (
     SETTING_METRICS,
     SINK_METRICS,
     Metric,
+    samples_of_gateway,
+    samples_of_link,
+    samples_of_reading,
+    samples_of_settings,
 )
 from juntek.outputs import Context, Handle, take_nothing
 from juntek.outputs.metrics import MetricsOptions
-from juntek.samples import samples_of_gateway, samples_of_link, samples_of_reading, samples_of_settings
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +130,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Answer one request."""
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or not await self._hosts.knows(hosts[0]):
+        if len(hosts) != 1 or not self._hosts.knows(hosts[0]):
             await _answer(send, 421, _TEXT, _OTHER_NAME)
         elif scope["method"] not in ("GET", "HEAD"):
             await _answer(send, 405, _TEXT, b"Metrics can be read only.\n", {"allow": "GET, HEAD"})

@@ -13,7 +13,7 @@ from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, states
 from juntek.metric import BATTERY_METRICS, MEASUREMENT, METER, READING_METRICS, SITE, Metric
 
 if TYPE_CHECKING:
-    from juntek.samples import Sample
+    from juntek.metric import Sample
 
 _COLUMNS = [metric for metric in (*READING_METRICS, *BATTERY_METRICS) if metric.key in (*PLACES, METERED)]
 

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Final
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.files import hold, lock_of
 from juntek.history.cursors import Cursors
+from juntek.metric import samples_of_gateway, samples_of_link, samples_of_settings
 from juntek.outputs import SinkHealth, run_beside, take_nothing
 from juntek.outputs.timeseries.delivery import BATCH, FAR_BEHIND, open_delivery
 from juntek.outputs.timeseries.line_protocol import lines_of_samples
 from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
 from juntek.outputs.timeseries.target_responses import TargetError
-from juntek.samples import samples_of_gateway, samples_of_link, samples_of_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from juntek.metric import Sample
     from juntek.outputs import Context, Handle
     from juntek.outputs.timeseries import TimeseriesOptions
     from juntek.outputs.timeseries.delivery import Delivery
-    from juntek.samples import Sample
 
 log = logging.getLogger(__name__)
 

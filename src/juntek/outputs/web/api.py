@@ -86,9 +86,7 @@ async def show_days(api: Api, request: Request, values: Values) -> list[types.Da
 
 
 @operation(f"{METER}/battery/events", parameters=EVENTS)
-async def list_battery_events(
-    api: Api, request: Request, values: Values
-) -> types.BatteryEvents:
+async def list_battery_events(api: Api, request: Request, values: Values) -> types.BatteryEvents:
     """When the battery was full, empty, or set by its voltage."""
     start, end = values["start"] or 0.0, LATEST if values["end"] is None else values["end"]
     name = await _name(api, request)

@@ -18,11 +18,11 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from juntek.listening import Limits, find_crowds
+from juntek.metric import nothing_of
 from juntek.outputs import Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.responses import NEVER_KEPT, encode
 from juntek.reading import iso_time
-from juntek.samples import nothing_of
 
 GATEWAY: Final = ""
 """The key of the gateway itself among those of the meters; no meter can have this name."""

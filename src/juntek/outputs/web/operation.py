@@ -168,7 +168,12 @@ def _describe(operation: Operation, schemas: Schemas) -> Schema:
         ],
         "responses": {
             "200": _content(operation.summary, content),
-            **{str(status): _content(HTTPStatus(status).phrase, error) for status in sorted(errors)},
+            **{
+                str(status): _content(
+                    f"{HTTPStatus(status).phrase}: `error` says in a sentence how to ask instead.", error
+                )
+                for status in sorted(errors)
+            },
         },
     }
     if operation.is_public:
