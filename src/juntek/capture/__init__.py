@@ -107,12 +107,12 @@ class ChunkReader:
 
     def feed(self, block: bytes) -> list[Chunk]:
         """Take the next bytes of the recording and give what can be told of them so far."""
-        if self._raw:
+        if self._is_raw():
             return [Chunk(None, block)] if block else []
         chunks: list[Chunk] = []
         for line in self._split(block):
             chunks += self._read_line(line)
-        if self._raw:
+        if self._is_raw():
             chunks += self._release()
         elif len(self._tail) + len(self._held) > HELD_LIMIT:
             chunks += self._relieve()
@@ -132,7 +132,7 @@ class ChunkReader:
         for end in _LINE_END.finditer(data, searched):
             yield data[start : end.end()]
             start = end.end()
-            if self._raw:
+            if self._is_raw():
                 break
         self._tail = data[start:]
 
@@ -147,6 +147,9 @@ class ChunkReader:
             self._has_spoken = True
             self._times.remark(table.describe())
         return chunks
+
+    def _is_raw(self) -> bool:
+        return self._raw
 
     def _read_capture_line(self, line: bytes) -> list[Chunk]:
         content = line.rstrip(b"\r\n")

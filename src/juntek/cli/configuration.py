@@ -25,7 +25,7 @@ from juntek.config.keys import header_of, write_example
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
 from juntek.files import at_home, explain_unwritable, refuse_links_of_others
-from juntek.gateway import describe
+from juntek.gateway.notifier import describe
 from juntek.history import Database
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions

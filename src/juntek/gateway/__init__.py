@@ -17,14 +17,13 @@ from juntek.errors import ConfigurationError, JuntekError
 from juntek.files import hold, lock_of, system_zone
 from juntek.gateway.batteries import Batteries
 from juntek.gateway.commands import Commands
-from juntek.gateway.notifier import Notifier, write_status
+from juntek.gateway.notifier import Notifier, describe, write_status
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
 from juntek.history.inspection import Inspection
 from juntek.meter.line import Line
 from juntek.outputs import DATABASE, Context, find_outputs
-from juntek.reading import Identity, Reading
 from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
@@ -169,15 +168,6 @@ class Gateway:
             began, count = now, 0
         self._told[meter] = began, count + 1
         return max(MOST_TOLD - count, 0)
-
-
-def describe(identity: Identity | None, reading: Reading) -> str:
-    """Return the little that shows an owner that a meter works: KG140F, firmware 1.32, 52.2 V, 60 %."""
-    parts = [f"{identity.model}, firmware {identity.firmware}"] if identity is not None else []
-    parts.append(f"{reading.voltage:.1f} V")
-    if reading.state_of_charge is not None:
-        parts.append(f"{reading.state_of_charge:.0f} %")
-    return ", ".join(parts)
 
 
 def _page_of(configuration: Configuration) -> str | None:

@@ -5,9 +5,8 @@ Its numbers are made by the rows of its family. What no manual says and no captu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import inf
 from typing import NamedTuple
 
@@ -59,14 +58,6 @@ class Meter:
         self._encode = make_encoder(self.variant.model.readings)
         self._unnamed = {kind: [row.index for row in rows if not row.key and row.kind == kind] for kind in _UNNAMED}
         self._calibrate()
-        self._actions: dict[str, Callable[[int], None]] = {
-            "set_address": partial(setattr, self, "address"),
-            "output": self._switch,
-            "factory_reset": self._reset,
-            "state_of_charge": self._set_percent,
-            "zero_current": self._set_zero,
-            "clear_totals": lambda _: self.counters.clear(),
-        }
 
     @property
     def status(self) -> int:
@@ -165,12 +156,24 @@ class Meter:
 
     def write(self, number: int, value: int) -> bool:
         """Do what a W command says and return True; False for one that this family has not, or not with this value."""
-        for action in self.variant.model.actions:
-            if action.write == number and action.low <= value <= action.high and action.key in self._actions:
-                self._actions[action.key](value)
-                return True
-        if not self.settings.write(number, value):
-            return False
+        actions = (a.key for a in self.variant.model.actions if a.write == number and a.low <= value <= a.high)
+        match next(actions, None):
+            case "set_address":
+                self.address = value
+            case "output":
+                self.output = bool(value)
+                self._protection.clear()
+            case "factory_reset":  # address and counters stay, which no manual page at hand says or denies
+                self.settings.reset()
+                self._protection.clear()
+            case "state_of_charge":
+                self.counters.remaining = self._nominal_capacity * value / 100
+            case "zero_current":  # with a current flowing this spoils all counting, as on the real one
+                self._zero += self._sample.current / self._current_factor
+            case "clear_totals":
+                self.counters.clear()
+            case _ if not self.settings.write(number, value):
+                return False
         self._calibrate()
         return True
 
@@ -190,23 +193,6 @@ class Meter:
         protection.delay = value("protection_delay") or 0
         protection.recovery = value("protection_recovery_time") or 0
         self.counters.remaining = min(self.counters.remaining, self._nominal_capacity)
-
-    def _switch(self, output: int) -> None:
-        self.output = bool(output)
-        self._protection.clear()
-
-    def _reset(self, _: int) -> None:
-        """Forget the settings; address and counters stay, which no manual page at hand says or denies."""
-        self.settings.reset()
-        self._protection.clear()
-        self._calibrate()
-
-    def _set_percent(self, percent: int) -> None:
-        self.counters.remaining = self._nominal_capacity * percent / 100
-
-    def _set_zero(self, _: int) -> None:
-        """Take the present current for zero: with a current flowing this spoils all counting, as on the real one."""
-        self._zero += self._sample.current / self._current_factor
 
 
 @lru_cache(maxsize=8)

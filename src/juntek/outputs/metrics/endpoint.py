@@ -32,10 +32,6 @@ from juntek.metric import (
     SETTING_METRICS,
     SINK_METRICS,
     Metric,
-    samples_of_gateway,
-    samples_of_link,
-    samples_of_reading,
-    samples_of_settings,
 )
 from juntek.outputs import Context, Handle, take_nothing
 from juntek.outputs.metrics import MetricsOptions
@@ -79,16 +75,8 @@ class Meters(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics, in the order of the tables in `metric`."""
-        context = self._context
         families = {metric: _family(metric) for metric in (*_OF_METERS, GATEWAY_INFO_METRIC, *SINK_METRICS)}
-        samples = [*samples_of_gateway(context.site, context.gateway, context.version, context.sinks, context.time())]
-        for update in context.updates():
-            samples += samples_of_link(context.site, update, is_up=update.available)
-            if update.available:
-                samples += samples_of_settings(context.site, update, update.reading)
-                if update.reading is not None:
-                    samples += samples_of_reading(context.site, update.meter, update.reading)
-        for metric, labels, value in samples:
+        for metric, labels, value in self._context.samples(readings=True):
             if metric not in families:  # of a battery that is watched
                 families[metric] = _family(metric)
             families[metric].add_sample(metric.name, dict(labels), value)
