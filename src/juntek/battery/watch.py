@@ -44,9 +44,6 @@ TOLERANCE, CLEAR = 0.25, 0.15
 AGREEMENTS = 3
 """Windows in a row with the same verdict that are believed."""
 
-CLEARLY = 3.0
-"""Times that a rule misses as much as another, in all windows, so that the other one is believed."""
-
 LEAST_VOLTAGE = 0.01
 """V below which an energy tells no capacity: the smallest step of any meter."""
 
@@ -135,7 +132,7 @@ class CounterWatch:
     While nothing is decided, what is certain by all rules is counted, and the rest when it is.
     """
 
-    __slots__ = ("_agreed", "_has", "_pending", "_verdict", "_weighed", "_window", "rule", "rules")
+    __slots__ = ("_agreed", "_fitting", "_has", "_pending", "_verdict", "_window", "rule", "rules")
 
     def __init__(self, counters: Steps) -> None:
         has = [place for place, value in enumerate(counters) if value is not None]
@@ -150,8 +147,8 @@ class CounterWatch:
         self._verdict: Rule | None = None
         self._agreed = 0
         self._window = [0.0] * (len(COUNTERS) + 1)
-        self._weighed: dict[Rule, float] = {}
-        """By how much of them each rule misses the windows that fit one; that of no counters misses all."""
+        self._fitting = 0
+        """Windows in a row that some rule fits, though perhaps more than one."""
 
     @property
     def trust(self) -> Trust:
@@ -178,13 +175,10 @@ class CounterWatch:
         rules = self.rules[:-1] if self.rule in (None, "nothing") else (self.rule,)
         return min((flows(rule, interval)[1] for rule in rules if rule), default=0.0)
 
-    @property
-    def _does_fit(self) -> bool:
-        return self._weighed.get("nothing", 0.0) >= AGREEMENTS
-
     def _least(self) -> list[float]:
         """Return what is certain: by all rules, but that of no counters once these have been seen to fit."""
-        sums = (sums for rule, sums in self._pending.items() if rule != "nothing" or not self._does_fit)
+        does_fit = self._fitting >= AGREEMENTS
+        sums = (sums for rule, sums in self._pending.items() if rule != "nothing" or not does_fit)
         return [min(amounts) for amounts in zip(*sums, strict=True)]
 
     def _look(self, interval: Interval) -> None:
@@ -213,30 +207,21 @@ class CounterWatch:
             self._window = [0.0] * len(window)
         evidence = Interval(counted, window[-1], 1.0)
         errors = {rule: flows(rule, evidence)[1] for rule in self.rules[:-1]}
-        best, second, *_ = *sorted(errors, key=errors.__getitem__), "nothing", "nothing"
+        ranked = sorted(errors, key=errors.__getitem__)
         verdict: Rule = "nothing"
-        if errors and errors[best] <= TOLERANCE * scale:
-            self._weigh({**errors, "nothing": scale}, scale)
-            if errors.get(second, scale) - errors[best] < CLEAR * scale:
+        if ranked and errors[ranked[0]] <= TOLERANCE * scale:
+            self._fitting += 1
+            if len(ranked) > 1 and errors[ranked[1]] - errors[ranked[0]] < CLEAR * scale:
                 return
-            verdict = best
+            verdict = ranked[0]
         elif abs(window[-1]) < TOLERANCE * scale:  # full or empty, where what is left stands still
             return
         else:
-            self._weighed = {}
+            self._fitting = 0
         self._agreed = self._agreed + 1 if verdict == self._verdict else 1
         self._verdict = verdict
         if self._agreed >= AGREEMENTS:
             self.rule = verdict
-
-    def _weigh(self, errors: dict[Rule, float], scale: float) -> None:
-        """Add up what no window tells alone: a current that turns faster than is asked leaves a small net."""
-        if self.rule is not None:
-            return
-        parts = self._weighed = {rule: error / scale + self._weighed.get(rule, 0.0) for rule, error in errors.items()}
-        best, second, *_ = sorted(parts, key=parts.__getitem__)
-        if self._does_fit and parts[second] >= max(CLEARLY * parts[best], AGREEMENTS * CLEAR):
-            self.rule = best
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
@@ -246,7 +231,7 @@ class CounterWatch:
             "pending": [list(sums) for sums in self._pending.values()] if self.rule is None else [],
             "verdict": [self._verdict, self._agreed],
             "window": list(self._window),
-            "weighed": list(self._weighed.values()),
+            "fitting": self._fitting,
         }
 
     @classmethod
@@ -258,5 +243,5 @@ class CounterWatch:
             watch._pending = dict(zip(watch.rules, map(list, snapshot["pending"]), strict=True))
         watch._verdict, watch._agreed = snapshot["verdict"]
         watch._window = list(map(float, snapshot["window"]))
-        watch._weighed = dict(zip(watch.rules, snapshot.get("weighed", ()), strict=False))
+        watch._fitting = snapshot.get("fitting", 0)
         return watch

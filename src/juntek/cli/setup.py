@@ -22,17 +22,7 @@ from juntek.cli.configuration import log_in, try_meters
 from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
-from juntek.cli.setup_file import (
-    Document,
-    first_line,
-    first_meter,
-    listens,
-    part_of,
-    read,
-    say_end,
-    split_host,
-    write,
-)
+from juntek.cli.setup_file import Document, first_line, first_meter, listens, part_of, read, say_end, split_host, write
 from juntek.config import SYSTEM_FILE, Configuration, search_paths
 from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError

@@ -18,7 +18,7 @@ from juntek.update import Health, Update
 COLOURS = {"charging": "green", "discharging": "dark_orange", "idle": "bright_black"}
 ARROWS = {"charging": "▲ charging", "discharging": "▼ discharging", "idle": "● idle"}
 STALE = 5.0
-"""s after which a value on the screen is marked as old, or three of the usual intervals."""
+"""s after which a value on the screen is marked as old."""
 TRENDS = ("voltage", "current", "power")
 UNITS = {"energy": "Wh", "capacity": "Ah"}
 SMALLEST_SPAN = {"voltage": 0.2, "current": 1.0, "power": 20.0}

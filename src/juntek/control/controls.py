@@ -55,7 +55,6 @@ class Control:
     kind: Literal["setting", "action"]
     risk: Risk
     unit: str = ""
-    digits: int = 0
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
@@ -118,9 +117,7 @@ class Control:
             return "off" if self.off is not None else "-"
         if isinstance(value, str):
             return value
-        return (
-            f"{value:g}{f' {self.unit}' if self.unit else ''}" if abs(value) < 1e5 else f"{value} {self.unit}".rstrip()
-        )
+        return f"{f'{value:g}' if abs(value) < 1e5 else value} {self.unit}".rstrip()
 
 
 def controls_of(update: Update) -> dict[str, Control]:
@@ -191,7 +188,6 @@ def _setting(row: Field, ranges: tuple[int, int] | None) -> Control:
         kind="setting",
         risk=row.risk,
         unit=quantity.unit,
-        digits=quantity.digits,
         minimum=(low - row.offset) / row.scale if is_number else None,
         maximum=(high - row.offset) / row.scale if is_number else None,
         step=1 / row.scale if is_number else None,

@@ -59,15 +59,18 @@ class MeterTopics:
         self._due = self._soonest = 0.0  # by the loop's clock: the next state, and the next one for a change
         self._timer: asyncio.TimerHandle | None = None
 
-    def differs(self, update: Update) -> bool:
-        """Return whether anything but the reading is new. Asked for every reading, so it must be cheap."""
-        return _facts_of(update) != self._facts
+    async def take(self, update: Update) -> None:
+        """Publish what the update changes; a reading waits until its interval is over."""
+        if (facts := _facts_of(update)) != self._facts:
+            self._facts = facts
+            await self._publish_change(update)
+        if update.reading is not None:
+            self._take_reading(update.reading)
 
-    async def on_change(self, update: Update) -> None:
-        """Publish everything but the reading."""
+    async def _publish_change(self, update: Update) -> None:
         if not update.available:
             self.flush()
-        self._latest, self._facts = update, _facts_of(update)
+        self._latest = update
         known = update.reading or update.identity
         self._family = known.family if known else self._family
         await self.publish_discovery()
@@ -76,7 +79,7 @@ class MeterTopics:
             await self._publish_new(self._topics.settings, encode(update.settings.as_dict(secrets=False)))
         await self.publish_link()
 
-    def on_reading(self, reading: Reading) -> None:
+    def _take_reading(self, reading: Reading) -> None:
         """Publish a reading, or keep it until its interval is over; one that tells of a change goes out at once.
 
         There is at most one state an interval, and the last one before a silence is told too.
@@ -204,6 +207,7 @@ class MeterTopics:
 
 
 def _facts_of(update: Update) -> tuple[object, ...]:
+    """Return all but the reading; asked for every reading, so it must be cheap."""
     health, known = update.health, update.reading or update.identity
     situation = health.mode, health.connected, health.reconnects, health.error, health.notice
     return update.available, update.identity, update.settings, known and known.family, *situation

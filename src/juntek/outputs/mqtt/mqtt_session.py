@@ -109,10 +109,7 @@ class Session:
         meter = self._meters.get(update.meter)
         if meter is None:
             meter = self._meters[update.meter] = MeterTopics(update.meter, self)
-        if meter.differs(update):
-            await meter.on_change(update)
-        if update.reading is not None:
-            meter.on_reading(update.reading)
+        await meter.take(update)
 
     async def check(self) -> None:
         """Publish what has become due: counts of links, discovery that had to wait, a history that paused, births."""

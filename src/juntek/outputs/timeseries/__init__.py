@@ -135,6 +135,7 @@ async def open_sink(
     that is away or refuses, and ModuleNotFoundError where the library is missing.
     """
     from juntek.outputs.timeseries import delivery as sending  # noqa: PLC0415 - only whoever sends loads all that
+    from juntek.outputs.timeseries.line_protocol import TargetError  # noqa: PLC0415
     from juntek.outputs.timeseries.target import open_target  # noqa: PLC0415 - and needs the library
 
     name = f"{SECTION} {options.label}"
@@ -153,9 +154,9 @@ async def open_sink(
                 await session.send()  # one that takes nothing is not entered
                 async with run_beside(session.run()):
                     yield take_nothing
-            except sending.TargetError as error:
+            except TargetError as error:
                 context.carry_over[name] = delivery.limit
-                raise sending.TargetError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
+                raise TargetError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
 
 
 OUTPUT = Output(

@@ -101,11 +101,9 @@ class Session:
             reason = self._delivery.reason
             log.warning("%s: %d readings were refused (%s); all others are sent.", self._name, refused, reason)
         if lost:
+            mend = "raise history.keep_raw_days above the longest time that it is away"
             log.warning(
-                "%s: %d readings can be sent no more, as the history has dropped them; raise history.keep_raw_days "
-                "above the longest time that it is away.",
-                self._name,
-                lost,
+                "%s: %d readings can be sent no more, as the history has dropped them; %s.", self._name, lost, mend
             )
 
 
