@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from juntek.battery.estimate import BatteryOptions, Estimator
-from juntek.battery.estimate.chemistry import ChemistryName
+from juntek.battery import BatteryOptions, ChemistryName
+from juntek.battery.estimate import Estimator
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.recording import listen
 from juntek.capture.times import LineTimes

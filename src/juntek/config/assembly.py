@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from juntek.battery.estimate import BatteryOptions
+from juntek.battery import BatteryOptions
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
 from juntek.config.document import Document, Flag, Place, read_document
 from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
