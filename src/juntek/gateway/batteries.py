@@ -65,12 +65,12 @@ class Batteries:
         estimator = self._estimators.get(meter)
         return {} if estimator is None else {"battery": estimator.snapshot()}
 
-    def add(self, meter: str, reading: Reading) -> Reading:
-        """Return a reading with what is believed of its battery."""
+    def add(self, meter: str, reading: Reading, *, is_stuck: bool = False) -> Reading:
+        """Return a reading with what is believed of its battery; one of a meter that is stuck teaches nothing."""
         estimator = self._estimators.get(meter)
         if estimator is None:
             return reading
-        event = estimator.add(reading)
+        event = None if is_stuck else estimator.add(reading)
         told = reading.state_of_charge
         values = estimator.describe()
         if not values:
