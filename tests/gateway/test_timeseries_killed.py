@@ -68,6 +68,7 @@ def test_every_reading_is_there_once_whoever_was_killed(
             wait_until(lambda: "Nothing is lost" in log.read_text(), log)
         engine.start()
         with gateway(configuration) as last:
+            wait_until(lambda: len(in_victoria_metrics(engine)) > before + 1000, log)
             wait_until(lambda: not expected(path) - in_victoria_metrics(engine), log)
             last.terminate()
             assert last.wait(30) == 0
