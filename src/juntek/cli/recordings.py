@@ -18,8 +18,8 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from juntek.battery.estimate import BatteryOptions, Estimator
-from juntek.battery.estimate.chemistry import ChemistryName
+from juntek.battery import BatteryOptions, ChemistryName
+from juntek.battery.estimate import Estimator
 from juntek.capture import Chunk
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames

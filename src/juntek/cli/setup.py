@@ -16,7 +16,8 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName
+from juntek.battery import ChemistryName
+from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.arguments import Capacity, address_number, find_configuration
 from juntek.cli.configuration import log_in, try_meters
 from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
