@@ -177,10 +177,9 @@ class Clues:
         rules = self._rules
         step = abs(rules.signed(first) - rules.signed(last)) * gap / 360
         flow = rules.signed(first) * gap / 360
-        if step < 1.6:
-            return None
         moved = first[rules.stock] - last[rules.stock], rules.net(last, first)
-        return min(abs(amount - flow) for amount in moved) <= 0.9 + step / 4
+        fits = gap > 0 and min(abs(amount - flow) for amount in moved) <= 0.9 + step / 4
+        return None if not gap or (fits and step < 1.6) else fits  # a small step fits anything
 
     def _time_left_fits(self, first: Numbers) -> bool | None:
         rules, current = self._rules, first[self._rules.current]
