@@ -94,14 +94,14 @@ def run_fleet(count: int, way: str, seconds: float) -> Iterator[Figure]:
             sent = read_sent(file)
             stopped = time.time()
             wait_until(lambda: said_at(engine) > stopped + 2, ARRIVE, "the gateway's last word on its sinks")
+            states, said = read_states(listener.read()), read_said(count)
+            # What was committed last goes out in several requests, with that word between two of them.
+            wrong_points = once_shown(lambda: count_wrong_points(states, engine), 0)
             lost = losses(engine)
-        states, said = read_states(listener.read()), read_said(count)
         wrong = {
             "not at the subscriber, twice, or otherwise": count_wrong_states(sent, said, states),
             "not in the history, twice, or otherwise": count_wrong_rows(sent, said, directory / "juntek.db"),
-            "values not in VictoriaMetrics, twice, or otherwise": once_shown(
-                lambda: count_wrong_points(states, engine), 0
-            ),
+            "values not in VictoriaMetrics, twice, or otherwise": wrong_points,
             "lost or refused by the gateway's own count": lost,
         }
         yield from _figures(count, way, window, sent, states, wrong)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
 STATIC = ROOT / "src" / "juntek" / "outputs" / "web" / "static"
-CODINGS = {"brotli": ".br", "gzip": ".gz"}
+CODINGS = {"gzip": ".gz"}
 WEIGHT_AIM = 150.0
 SLOWER = 4
 PATIENCE = 30

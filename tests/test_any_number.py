@@ -10,9 +10,9 @@ import pytest
 
 from juntek import Bus, Identity, Options, Reading, Settings
 from juntek.battery.ledger import Ledger
+from juntek.metric import samples_of_reading
 from juntek.rs485.family import find_models
 from juntek.rs485.framing import encode
-from juntek.samples import samples_of_reading
 
 EDGES = (0, 1, 79, 100, 101, 255, 9999, 65_535, 235_959, 991_231, 2**31, 2**32 - 1, 2**40, 2**64, 10**400)
 FAMILIES = [None, *(model.family for model in find_models())]

@@ -385,6 +385,14 @@ def test_a_password_in_the_file_is_refused_and_not_repeated(file: Path) -> None:
     assert SECRET not in said
 
 
+def test_a_table_in_one_line_is_read_as_one_of_several(file: Path) -> None:
+    said = complaint(file, f'mqtt = {{ username = "a", password = "{SECRET}" }}\n{HOUSE}')
+    assert said.startswith(f"{file}, line 1: mqtt.password does not belong in this file")
+    text = f'mqtt = {{ username = "a", password_file = "password" }}\n{HOUSE}'
+    (file.parent / "password").write_text(SECRET)
+    assert mqtt(load_text(file, text)).password_file == file.parent / "password"
+
+
 @pytest.mark.parametrize("value", [f'["{SECRET}"]', "7777777"])
 def test_a_secret_of_a_wrong_kind_is_not_repeated(file: Path, value: str) -> None:
     said = complaint(file, f"{HOUSE}[mqtt]\npassword = {value}")
@@ -500,6 +508,7 @@ port = 1
         ("meters", 1): 13,
         ("meters", 1, "name"): 14,
         ("meters", 1, "link"): 15,
+        ("meters", 1, "link", "a"): 15,
         ("mqtt",): 16,
         ("mqtt", "host"): 17,
         ("mqtt", "port"): 18,

@@ -105,6 +105,14 @@ def test_with_a_current_flowing_the_zero_is_not_set() -> None:
     assert plan_action(kg_update(kg_reading(current=0.12)), "zero-current", None, ALL).new is None
 
 
+def test_what_nothing_undoes_says_so() -> None:
+    update = kg_update(kg_reading(current=0.0))
+    actions = [control for control in controls_of(update).values() if control.kind == "action"]
+    values = {"state_of_charge": 50, "output": "on", "set_address": 2}
+    warnings = {one.key: plan_action(update, one.key, values.get(one.key), ALL).warning for one in actions}
+    assert {key for key, text in warnings.items() if "undone" in text} == {"clear_totals", "factory_reset"}
+
+
 def test_a_limit_that_would_trip_at_once_says_so() -> None:
     (change,) = plan(kg_update(kg_reading(voltage=13.2)), {"over_voltage_protection": 12}, ALL)
     assert "beyond this limit now" in change.warning

@@ -19,9 +19,9 @@ import pytest
 
 from cli.program import environment, simulator, started_juntek
 from documents import CONFIGURATION, DOCUMENTS, JUNTEK_KG, MQTT, OTHER_PROGRAMS, README, ROOT, TROUBLES, table, words
-from juntek.cli.running import STATUSES
+from juntek.cli import STATUSES
 from juntek.links import find_kinds, kind_of
-from juntek.outputs.mqtt import messages, topic_layouts
+from juntek.outputs.mqtt import messages
 from juntek.quantity import DIRECTIONS, OUTPUT_STATES, QUANTITIES
 from juntek.reading import Reading
 from juntek.rs485.family import find_models
@@ -88,10 +88,10 @@ def test_every_name_of_juntek_kg_is_told_with_what_it_is_here() -> None:
     told = {name for row in rows for name in words(row[1])} | {"power_in", "power_out"}
     today = {"energy_today_in", "energy_today_out"}  # "those of today"
     computed = {"direction", "battery_time_left", "energy_wh", "time"}
-    assert told | today == set(topic_layouts._KEY_OF_NAME) | computed
+    assert told | today == set(messages.KEY_OF_OLD_NAME) | computed
     for _, names, here in rows:
         assert set(words(here)) & set(QUANTITIES) or words(here)[0] == words(names)[0] == "time"
-    for name, key in topic_layouts._KEY_OF_NAME.items():
+    for name, key in messages.KEY_OF_OLD_NAME.items():
         cells = [row[2] for row in rows if name in words(row[1])]
         # Its numbers 2 and 3 had each other's names.
         assert not cells or name in ("voltage", "current") or key in words(cells[0]) or name.startswith("energy")
@@ -233,4 +233,4 @@ def test_what_other_programs_are_to_read_is_in_our_message() -> None:
     assert {"power", "state_of_charge", "voltage", "current"} <= keys
     assert keys <= state.keys()
     assert f"`{messages.topics_of('house').state}`" in text
-    assert set(re.findall(r"`(Dc|[A-Z]\w+)`", text)) <= json.loads(topic_layouts.venus_of(kg_reading())).keys()
+    assert set(re.findall(r"`(Dc|[A-Z]\w+)`", text)) <= json.loads(messages.venus_of(kg_reading())).keys()

@@ -144,7 +144,7 @@ async def test_a_meter_of_an_unknown_family_is_an_error_that_says_so() -> None:
 
 
 async def test_a_slow_program_gets_the_newest(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meters.live, "MOST_WAITING", 5)
+    monkeypatch.setattr(meters, "MOST_WAITING", 5)
     async with juntek.open_meter(simulation.url, interval=0.01, mode="poll") as meter:
         await until(lambda: meter.health.frames > 30)
         newest = meter.health.frames - 2  # identity and settings are frames, too

@@ -16,8 +16,7 @@ import pytest
 
 import juntek
 from juntek.capture import HEADER, format_chunk
-from juntek.meter import Timing
-from juntek.meter.live import MOST_WAITING
+from juntek.meter import MOST_WAITING, Timing
 from juntek.rs485.framing import encode
 from juntek.simulator import Options, Simulation, history
 from meter.served import ENOUGH, open_files

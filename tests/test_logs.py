@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from juntek.capture import read_chunks
-from juntek.capture.packing import DamagedError, files_in_zip, unpack
+from juntek.capture.recording import DamagedError, files_in_zip, unpack
 from juntek.capture.times import NO_DATE, NO_TIME, NO_YEAR, NO_ZONE, TWO_DAYS, LineTimes
 from juntek.rs485.framing import Frame, parse
 from owners_logs import shown, zipped

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from juntek.capture.packing import DamagedError
+from juntek.capture.recording import DamagedError
 from juntek.reading import Reading
 from juntek.rs485.framing import Garbage, encode
 from owners_logs import FRAMES, VALUES, ZONE, Write, check, events, shown, written, zipped

@@ -143,31 +143,26 @@ class _Surveyor:
             self.take(self._bus.feed(chunk.data))
 
     def take(self, events: Sequence[Event]) -> None:
+        found = self._found
         for event in events:
-            if isinstance(event, Garbage):
-                self._found.damaged += event.raw.startswith(b":")
-            elif isinstance(event, Frame):
-                self._take_frame(event)
-            else:
-                self._take_value(event)
+            match event:
+                case Garbage():
+                    found.damaged += event.raw.startswith(b":")
+                case Frame() if event.raw in self._sent:
+                    self._echoes += 1
+                case Frame() if event.command[0] == "R":
+                    found.asked_by_display.add(event.address)
+                case Identity():
+                    self._hear(event.address).identity = event
+                case Settings():
+                    self._hear(event.address).settings = event
+                case Reading():
+                    self._hear(event.address).reading = event
 
-    def _take_frame(self, frame: Frame) -> None:
-        if frame.raw in self._sent:
-            self._echoes += 1
-        elif frame.command[0] == "R":
-            self._found.asked_by_display.add(frame.address)
-
-    def _take_value(self, event: Any) -> None:  # noqa: ANN401 - an identity, settings or a reading
+    def _hear(self, address: int) -> Station:
         self._found.frames += 1
-        meter = self._found.meters.setdefault(event.address, Station())
-        match event:
-            case Identity():
-                meter.identity = event
-            case Settings():
-                meter.settings = event
-            case Reading():
-                meter.reading = event
         self._heard.set()
+        return self._found.meters.setdefault(address, Station())
 
     async def ask(self, write: Write, patience: Patience) -> None:
         """Ask who is there: everybody, or beside a display that gets answers the likely ones, each behind an answer."""

@@ -19,8 +19,7 @@ from juntek.battery.ledger import Ledger
 from juntek.capture import HELD_LIMIT, Chunk
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError
-from juntek.capture.recording import Recording, first_time, listen
+from juntek.capture.recording import DamagedError, Recording, first_time, listen
 from juntek.capture.times import LineTimes
 from juntek.clock import CLOCK_END, Clock
 from juntek.errors import RequestError

@@ -7,14 +7,28 @@ left out of the repr is a secret: it is never shown, and a file may not hold it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from juntek.errors import ConfigurationError
 from juntek.names import list_choices, show
+
+_KINDS: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    Path: "a path in quotes",
+    tuple: 'a list such as ["a", "b"]',
+}
+_TRUTH = {**dict.fromkeys(("true", "yes", "on", "1", "t", "y"), True),
+          **dict.fromkeys(("false", "no", "off", "0", "f", "n"), False)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,41 @@ class Key:
             return self.option.choices()
         return get_args(self.kind) if get_origin(self.kind) is Literal else ()
 
+    @property
+    def table(self) -> type | None:
+        """The class of options that it is where it is a table of its own."""
+        return self.kind if isinstance(self.kind, type) and is_dataclass(self.kind) else None
+
+    def convert(self, value: Any) -> Any:  # noqa: ANN401 - what the key says
+        """Return a value of the key's type, of one as people and the environment write it.
+
+        Raises ValueError with the end of a sentence that begins with the key.
+        """
+        if value is None and not self.required and self.default is None:
+            return None
+        kind = get_origin(self.kind) or self.kind
+        made: Any = None
+        if kind is tuple:
+            words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+            made = tuple(words) if isinstance(words, list) else None
+            for word in [word for word in made or () if not isinstance(word, str)]:
+                raise ValueError(f"is {_KINDS[str]}, not {show(word, secret=self.secret)}.")
+        elif kind is Literal:
+            truth = _read_truth(value) if self.option.truth is not None else None
+            made = truth if truth is not None else value if value in self.choices else None
+        elif kind in (str, Path):
+            made = kind(value) if isinstance(value, str) and (kind is str or "\0" not in value) else None
+        elif kind is bool:
+            made = _read_truth(value)
+        else:
+            made = _read_number(kind, value, self.option.prefix)
+        if made is None:
+            raise ValueError(
+                f"is {list_choices(self.choices) if self.choices else _KINDS[kind]}, "
+                f"not {show(value, secret=self.secret)}."
+            )
+        return made
+
     def find_problem(self, value: Any) -> str | None:  # noqa: ANN401 - what the key says
         """Return what is wrong with a value of the right type, as the end of a sentence; None where it is right."""
         option = self.option
@@ -98,6 +147,25 @@ def check_options(section: str, options: object) -> None:
         problem = key.find_problem(value) if value is not None else None
         if problem is not None:
             raise ConfigurationError(f"{section}.{key.name} {problem}" if section else f"{key.name} {problem}")
+
+
+def _read_truth(value: Any) -> bool | None:  # noqa: ANN401 - anything
+    if isinstance(value, str):
+        return _TRUTH.get(value.strip().lower())
+    return bool(value) if value in (0, 1) else None
+
+
+def _read_number(kind: type, value: Any, prefix: str) -> float | None:  # noqa: ANN401 - anything
+    """True is not taken for the number 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and prefix:
+        value = value.strip().upper().removeprefix(prefix)
+    with suppress(ValueError, OverflowError):
+        number = float(value)
+        if math.isfinite(number):
+            return number if kind is float else int(number) if number.is_integer() else None
+    return None
 
 
 def _number(value: float) -> str:

@@ -72,6 +72,44 @@ def test_a_kill_costs_nothing_that_the_counters_know(counting: str, away: int) -
     assert (totals.discharged_energy, totals.charged_energy) == pytest.approx(battery.energy, rel=0.02, abs=5)
 
 
+SELDOM_ASKED: dict[str, Callable[[int], float]] = {
+    "seven seconds each": lambda second: 30.0 if second % 14 < 7 else -30.0,
+    "three seconds each": lambda second: 30.0 if second % 6 < 3 else -28.0,
+    "a wave of four seconds": lambda second: 30.0 * sin(second * 1.57) + 2.0,
+    "each second the other way": lambda second: 30.0 if second % 2 else -30.0,
+}
+
+
+def asked_seldom(counting: str, profile: Callable[[int], float], seconds: int) -> tuple[Ledger, MeteredBattery]:
+    battery, ledger = MeteredBattery("KL-F", counting), Ledger(ZONE)  # type: ignore[arg-type]
+    ledger.add(battery.reading(NOON))
+    for second in range(1, seconds + 1):
+        battery.step(profile(second))
+        battery.flow(1, battery.current)
+        if second % 18 == 0:
+            ledger.add(battery.reading(NOON + second))
+            ledger = Ledger.restore(ledger.snapshot(), ZONE) if second % 540 == 0 else ledger
+    return ledger, battery
+
+
+@pytest.mark.parametrize("profile", SELDOM_ASKED)
+def test_a_current_that_turns_between_two_questions_is_counted_both_ways(profile: str) -> None:
+    ledger, battery = asked_seldom("both", SELDOM_ASKED[profile], 3600)
+    assert_right(ledger, battery)
+
+
+@pytest.mark.parametrize("counting", ["one way", "backwards"])
+def test_where_nothing_tells_what_is_counted_half_of_it_is_certain_and_the_rest_comes_later(counting: str) -> None:
+    turning = SELDOM_ASKED["each second the other way"]
+    ledger, battery = asked_seldom(counting, turning, 3600)
+    totals = ledger.totals()
+    assert ledger.counters == "watched"
+    assert totals.discharged_capacity == pytest.approx(battery.capacity[0] / 2, rel=0.02)
+    assert totals.charged_capacity == pytest.approx(battery.capacity[1] / 2, rel=0.02)
+    ledger, battery = asked_seldom(counting, lambda second: turning(second) if second <= 3600 else 30.0, 3960)
+    assert_right(ledger, battery)
+
+
 @pytest.mark.parametrize("counting", ["one way", "both"])
 def test_a_battery_that_is_full_still_takes_what_it_takes(counting: str) -> None:
     battery, ledger = MeteredBattery("KL-F", counting, remaining=99.0), Ledger(ZONE)  # type: ignore[arg-type]

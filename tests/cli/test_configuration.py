@@ -11,8 +11,7 @@ import typer
 from syrupy.assertion import SnapshotAssertion
 
 from cli.program import PATIENCE, Ended, environment, run, simulator
-from juntek.cli import app
-from juntek.cli.running import FLAGS, read_arguments
+from juntek.cli import FLAGS, app, read_arguments
 from juntek.config import load
 from juntek.extras import install_line
 from servers.mosquitto import Mosquitto

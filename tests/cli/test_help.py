@@ -9,8 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import juntek
 from cli.program import run
-from juntek.cli import main
-from juntek.cli.running import STATUSES, status_of
+from juntek.cli import STATUSES, main, status_of
 from juntek.errors import (
     ConfigurationError,
     DatabaseError,

@@ -63,7 +63,7 @@ def test_two_meters_on_one_line_have_addresses_of_their_own() -> None:
         (("--model", "XY1"), 2, "There is no meter 'XY1' to simulate; write a name such as KG140F"),
         (("--listen", "127.0.0.1"), 2, "Cannot listen on '127.0.0.1'; write tcp://HOST:PORT"),
         (("--listen", "tcp://127.0.0.1:1", "--pty", "/no/such/place"), 4, "Cannot make the link /no/such/place"),
-        (("--noise", "2"), 2, "The noise is a probability from 0 to 1, not 2.0."),
+        (("--noise", "2"), 2, "A simulation's noise must be from 0 to 1, not 2.0."),
     ],
 )
 def test_what_cannot_be_simulated_is_one_sentence(options: tuple[str, ...], status: int, sentence: str) -> None:
@@ -110,7 +110,7 @@ def test_reading_without_end_is_stopped_well(meter: Running) -> None:
         ("socket://127.0.0.1:1", 4, "Cannot open socket://127.0.0.1:1: the bridge at 127.0.0.1:1 is not there;"),
         ("socket://no-such-host.invalid:4001", 4, "Cannot open socket://no-such-host.invalid:4001: "),
         ("sokcet://127.0.0.1:1", 4, "'sokcet://127.0.0.1:1' is not a link: give a device path"),
-        ("replay:/no/such", 4, "Cannot open replay:/no/such: there is no file /no/such; check the name"),
+        ("replay:/no/such", 4, "Cannot open replay:/no/such: /no/such does not exist; "),
         ("/dev/null", 4, "/dev/null is not a serial port; to play a recording write replay:/dev/null."),
     ],
 )

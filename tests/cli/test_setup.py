@@ -237,6 +237,15 @@ def test_a_wrong_answer_is_asked_for_again_and_nobody_starts_anew(
     assert (keys(file)["mqtt"]["username"], keys(file)["web"]["listen"]) == ("me", "0.0.0.0:8140")
 
 
+def test_a_password_for_a_page_that_is_not_configured_makes_it_one(file: Path, tmp_path: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('[[meters]]\nname = "house"\nlink = "replay:none"\n')
+    (tmp_path / "password").write_text("a long password")
+    given = ("--address", 1, "--broker", "none", "--page-password-file", tmp_path / "password", "--yes")
+    result = run("setup", "--config", file, *given, home=tmp_path)
+    assert (result.status, keys(file)["web"].keys()) == (0, {"password_hash_file"}), result.talk
+
+
 @pytest.mark.parametrize(
     ("listen", "page", "then"),
     [

@@ -26,8 +26,8 @@ from syrupy.assertion import SnapshotAssertion
 
 import juntek
 from cli.program import PATIENCE, environment, run, simulator, started_juntek
-from juntek.cli.watch_drawing import Trend, draw_bars
-from juntek.cli.watch_view import Watched, draw
+from juntek.cli.formats import draw_bars
+from juntek.cli.watch_view import Trend, Watched, draw
 from juntek.reading import Reading
 from juntek.update import Health, Update
 

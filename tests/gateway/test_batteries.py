@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
-from juntek.battery.estimate import BatteryOptions
+from juntek.battery import BatteryOptions
 from juntek.config import Configuration, load
 from juntek.errors import ConfigurationError
 from juntek.gateway import Gateway
 from juntek.gateway.batteries import Batteries
+from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
 from juntek.history.queries import HistoryReader
+from juntek.metric import samples_of_reading
 from juntek.outputs.mqtt.entities import entities_of
 from juntek.quantity import BATTERY_KEYS
 from juntek.reading import Identity, Reading
 from juntek.rs485.family import find_models
-from juntek.samples import samples_of_reading
 from juntek.simulator import Options, Simulation
+from metered import MeteredBattery
 
 OWN = {*BATTERY_KEYS, "state_of_charge", "time_to_empty", "time_to_full"}
 
@@ -174,3 +177,29 @@ async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_ch
     database = Database(tmp_path / "juntek.db")
     assert "battery" in database.load_ledgers()["house"]
     database.close()
+
+
+async def test_a_meter_that_hangs_while_it_charges_fills_no_battery(tmp_path: Path) -> None:
+    totals = TotalsKeeper(lambda: Database(tmp_path / "history.db"), {"house": 1.0}, UTC, lambda: 0.0)
+    await totals.open()
+    batteries, meter = Batteries({"house": BatteryOptions()}), MeteredBattery(remaining=60.0)
+    meter.step(30.0)
+
+    def take(second: int) -> Reading:
+        said = meter.reading(1_780_000_000.0 + second)._replace(nominal_capacity=100.0)
+        said = totals.add("house", said)
+        return batteries.add("house", said, is_stuck=totals.is_stuck("house"))
+
+    for second in range(60):
+        meter.flow(1, 30.0)
+        before = take(second)
+    for second in range(60, 7260):
+        hung = take(second)
+    assert totals.is_stuck("house")
+    meter.flow(7200, 0.1)
+    meter.flow(1, 30.0)
+    after = take(7261)
+    await totals.close()
+    assert not totals.is_stuck("house")
+    assert hung.state_of_charge == pytest.approx(before.state_of_charge, abs=0.2)
+    assert after.state_of_charge == pytest.approx(before.state_of_charge, abs=35)

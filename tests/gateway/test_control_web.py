@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -13,9 +14,8 @@ from gateway.controlled import Controlled, controlled
 from juntek.history.queries import HistoryReader
 from juntek.outputs.web.control import MOST_WRITING
 from juntek.outputs.web.passwords import token_path
-from juntek.simulator import Options
 from juntek.update import Outcome
-from meter.served import until
+from meter.served import WRONG_WRITES, until
 
 SETTINGS = "/api/meters/house/settings"
 
@@ -64,12 +64,13 @@ async def test_what_is_dangerous_is_allowed_by_its_name_and_confirmed_by_its_key
         assert outcome["outcome"] == "obeyed"
 
 
-@pytest.mark.parametrize("writes", ["ignored", "altered"])
+@pytest.mark.parametrize("writes", WRONG_WRITES)
 async def test_a_meter_that_does_not_take_a_value_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: str
 ) -> None:
-    options = Options(writes=writes)  # type: ignore[arg-type]
-    async with controlled(tmp_path, monkeypatch, options=options) as site, site.signed_in() as browser:
+    async with controlled(tmp_path, monkeypatch) as site, site.signed_in() as browser:
+        meter = site.wires.simulation.sites[0].meter
+        monkeypatch.setattr(meter, "write", partial(WRONG_WRITES[writes], meter))
         answer = await browser.post(SETTINGS, json={"values": {"nominal_capacity": 200}})
         (outcome,) = answer.json()["outcomes"]
         assert outcome["outcome"] == "refused"

@@ -159,7 +159,8 @@ def test_without_the_library_the_command_to_install_it_is_shown(is_sentence: Cal
 
 WITH_A_PORT_ONLY = """
 import sys
-import juntek.links.device, juntek.links.rfc2217
+import juntek.links.device, juntek.links.rfc2217, juntek.links.stream
+juntek.links.stream.load_serialx()
 assert "serialx" in sys.modules
 print([name for name in sys.modules if "esphome" in name])
 """

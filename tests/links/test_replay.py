@@ -166,7 +166,7 @@ async def test_a_replay_that_is_none(url: str, is_sentence: Callable[[object], s
 async def test_files_that_cannot_be_played(tmp_path: Path, is_sentence: Callable[[object], str]) -> None:
     with pytest.raises(LinkError) as error:
         await open_link(f"replay:{tmp_path}/missing")
-    assert "there is no file" in is_sentence(error.value)
+    assert "does not exist" in is_sentence(error.value)
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(LinkError) as error:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from juntek import Reading
 from juntek.meter import Line, MeterOptions, Mode, Timing
-from juntek.simulator import Options, Simulation
+from juntek.simulator import Meter, Options, Simulation
 from juntek.update import Update
 
 ENOUGH = 20.0
@@ -25,7 +25,14 @@ IMPATIENT = Timing(
 )  # fmt: skip
 """All waiting made short, in about the true proportions."""
 
-SPEAKERS = {"TcpPort": "program", "PtyPort": "program", "Answerer": "meter"}
+SPEAKERS = {"TcpPort": "program", "PtyPort": "program", "Simulation": "meter"}
+
+
+WRONG_WRITES = {
+    "ignored": lambda _meter, _number, _value: True,
+    "altered": lambda meter, number, value: Meter.write(meter, number, max(value - 1, 0)),
+}
+"""What meters do with a setting that is written, though they acknowledge it, in the place of `Meter.write`."""
 
 
 def open_files() -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,9 +15,8 @@ from juntek.control import controls_of
 from juntek.meter import Line, Mode, Timing
 from juntek.rs485.family import Model, find_models
 from juntek.simulator import Options
-from juntek.simulator.registers import Writes
 from juntek.update import Update
-from meter.served import IMPATIENT, Told, Wires, meters, until
+from meter.served import IMPATIENT, WRONG_WRITES, Told, Wires, meters, until
 
 QUICK = replace(IMPATIENT, listen_first=0.05)
 NAMES = {"KG-F": "KG140F", "KL-F": "KL140F", "KH-F": "KH140F"}
@@ -131,9 +131,13 @@ async def test_on_a_noisy_line_nothing_is_told_that_is_not_so(seed: int) -> None
         assert obeyed >= 2
 
 
-@pytest.mark.parametrize("writes", ["ignored", "altered"])
-async def test_a_meter_that_does_not_take_a_value_is_told_as_such(writes: Writes) -> None:
-    wires = Wires(Options(writes=writes))
+@pytest.mark.parametrize("writes", WRONG_WRITES.values())
+async def test_a_meter_that_does_not_take_a_value_is_told_as_such(
+    writes: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wires = Wires(Options())
+    meter = wires.simulation.sites[0].meter
+    monkeypatch.setattr(meter, "write", partial(writes, meter))
     (model,) = (model for model in find_models() if model.family == "KG-F")
     async with on_line(wires, model) as (line,):
         assert await line.send(1, "nominal_capacity", 123.0) == "refused"

@@ -66,7 +66,8 @@ async def test_readings_are_asked_for_at_the_interval_of_each_meter() -> None:
 
 
 async def test_a_display_that_is_plugged_in_takes_over_until_it_is_unplugged(port: Path | None) -> None:
-    async with served(Options(pty=port)) as (wires, told):
+    # Patient enough that a display is not taken for unplugged while this machine is busy.
+    async with served(Options(pty=port), timing=replace(IMPATIENT, silence=2.0, patience=10.0)) as (wires, told):
         await told.mode("poll")
         await told.more(3)
         wires.simulation.plug_display("newer")

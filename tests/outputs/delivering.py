@@ -17,8 +17,7 @@ from juntek.backoff import Backoff
 from juntek.gateway.supervisor import Supervisor
 from juntek.metric import READING_METRICS
 from juntek.outputs import Context, Handle, SinkHealth, history, timeseries
-from juntek.outputs.timeseries.session import serve
-from juntek.outputs.timeseries.target import RESPONSE_TIME
+from juntek.outputs.timeseries import RESPONSE_TIME
 from juntek.update import Health, Update
 from servers.engine import once_shown
 
@@ -46,7 +45,7 @@ class Gateway:
         self._handle: Handle | None = None
 
     def _supervise(self, options: timeseries.TimeseriesOptions) -> Supervisor:
-        output = replace(timeseries.OUTPUT, open=partial(serve, response_time=self.response_time))
+        output = replace(timeseries.OUTPUT, open=partial(timeseries.open_sink, response_time=self.response_time))
         return Supervisor(output, options, self.context, f"timeseries {options.label}", Backoff(0.1, 0.4))
 
     async def hear(self, count: int) -> None:

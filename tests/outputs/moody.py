@@ -15,9 +15,9 @@ from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
-from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
+from juntek.outputs.timeseries import HIGHEST_RATE, RESPONSE_TIME, TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH, Delivery, open_delivery
-from juntek.outputs.timeseries.target import RESPONSE_TIME, open_target
+from juntek.outputs.timeseries.target import open_target
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 

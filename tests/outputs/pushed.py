@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs.timeseries import TimeseriesOptions
+from juntek.outputs.timeseries.line_protocol import TargetError
 from juntek.outputs.timeseries.target import Target, open_target
-from juntek.outputs.timeseries.target_responses import TargetError
 from servers.mosquitto import User
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import httpx
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as open_parser
 
-from juntek.listening.visitors import Limits
+from juntek.listening import Limits
 from juntek.outputs import Context, SinkHealth
 from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, open_sink
 from servers.engines import series_name

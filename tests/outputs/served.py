@@ -14,7 +14,7 @@ import httpx
 
 from juntek.history import Database
 from juntek.history.recorder import Recorder
-from juntek.listening.visitors import Limits
+from juntek.listening import Limits
 from juntek.outputs import Context
 from juntek.outputs.web import WebOptions, open_sink
 from outputs.updates import kg_reading

@@ -17,7 +17,7 @@ import pytest
 
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.gateway.supervisor import Supervisor
-from juntek.listening.visitors import Limits
+from juntek.listening import Limits
 from juntek.outputs import metrics
 from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, endpoint, open_sink
 from juntek.outputs.metrics.endpoint import Meters

@@ -11,11 +11,10 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from juntek.control import Permission
 from juntek.errors import ConfigurationError
 from juntek.outputs.mqtt import MqttOptions, Timing
-from juntek.outputs.mqtt.meter_topics import Setup
-from juntek.outputs.mqtt.mqtt_commands import MOST_WAITING, Commands
+from juntek.outputs.mqtt.mqtt_commands import MOST_WAITING
+from juntek.outputs.mqtt.mqtt_session import Session
 from outputs.opened import AVAILABILITY, CONFIG, GATEWAY, HURRY, LINK, SETTINGS, STATE, context, count_on, next_on, sink
 from outputs.updates import KG_SETTINGS, kg_reading, kg_update, kh_reading, kh_update, listening
 from servers.recorder import record
@@ -524,10 +523,10 @@ async def test_a_command_that_found_no_room_may_be_sent_again() -> None:
             assert not retain
             told.append(json.loads(payload))
 
-    where, allowed = context(), ("settings",)
+    where = context()
     where.latest.take(kg_update())
-    setup = Setup(cast("Any", Connection()), MqttOptions(), where, Timing(), Permission.of(allowed))
-    commands = Commands(setup)
+    options = MqttOptions(allow_control=("settings",))
+    commands = Session(cast("Any", Connection()), options, where, Timing()).commands
     for _ in range(MOST_WAITING):
         commands.take("juntek/house/set/nothing", b"1", retained=False)
     for _ in range(2):

@@ -18,7 +18,7 @@ from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH, SMALLEST_BATCH, STEPS, WINDOW
-from juntek.outputs.timeseries.target_responses import TargetError
+from juntek.outputs.timeseries.line_protocol import TargetError
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, Reply, Request
 from outputs.moody import (

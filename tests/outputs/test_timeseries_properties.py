@@ -27,7 +27,7 @@ from juntek.history.recorder import Recorder
 from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import Delivery
-from juntek.outputs.timeseries.target_responses import Response, TargetError
+from juntek.outputs.timeseries.line_protocol import Response, TargetError
 from juntek.reading import Reading
 
 METERS = ("house", "van")

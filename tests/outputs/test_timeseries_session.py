@@ -12,7 +12,7 @@ import pytest
 
 from juntek.files import hold, lock_of
 from juntek.outputs import timeseries
-from juntek.outputs.timeseries.target_responses import TargetError
+from juntek.outputs.timeseries.line_protocol import TargetError
 from juntek.update import Health, Update
 from outputs.delivering import Gateway, serving, wait_until
 from outputs.line_server import GOOD, Reply, Request

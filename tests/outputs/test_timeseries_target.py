@@ -15,8 +15,8 @@ import pytest
 
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries import target as module
+from juntek.outputs.timeseries.line_protocol import TargetError
 from juntek.outputs.timeseries.target import HABIT, Target, open_target
-from juntek.outputs.timeseries.target_responses import TargetError
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.process import free_port
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs.timeseries import TimeseriesOptions
+from juntek.outputs.timeseries.line_protocol import TargetError
 from juntek.outputs.timeseries.target import open_target
-from juntek.outputs.timeseries.target_responses import TargetError
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 from servers.certificates import CertificateAuthority, ServerCertificate
 from servers.process import free_port

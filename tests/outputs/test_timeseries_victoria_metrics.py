@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs.timeseries import TimeseriesOptions
+from juntek.outputs.timeseries.line_protocol import TargetError
 from juntek.outputs.timeseries.target import open_target
-from juntek.outputs.timeseries.target_responses import TargetError
 from outputs.pushed import LOGIN, START, USER, check_taken, lines, opened, trouble, volts
 from servers.certificates import ServerCertificate
 from servers.engine import once_shown

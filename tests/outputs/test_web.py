@@ -25,10 +25,10 @@ from juntek.errors import DatabaseError, JuntekError
 from juntek.extras import install_line
 from juntek.history import exporting
 from juntek.history.queries import ROW_KEYS, HistoryReader
-from juntek.listening.visitors import Limits
+from juntek.listening import Limits
 from juntek.outputs.web import WebOptions, open_sink
 from juntek.outputs.web.history_queries import MOST_WAITING, VISITOR, HistoryQueries
-from juntek.outputs.web.latest_state import name_of_zone
+from juntek.outputs.web.live import name_of_zone
 from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
 from outputs.served import NOW, ZONE, context, served, write_past

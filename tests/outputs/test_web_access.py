@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from juntek.listening.hosts import HostCheck
+from juntek import listening
+from juntek.listening import HostCheck
 from juntek.outputs.web.authentication import (
     MOST_SESSIONS,
     MOST_TRIES,
@@ -276,41 +277,48 @@ async def test_any_other_name_is_refused_on_every_path() -> None:
                 assert "content-security-policy" in answer.headers
 
 
-async def test_a_machine_without_a_name_lets_no_empty_name_in() -> None:
+def test_a_machine_without_a_name_lets_no_empty_name_in() -> None:
     check = HostCheck("", ())
-    assert not await check.knows("")
-    assert not await check.knows(".local")
-    assert await check.knows("localhost")
+    assert not check.knows("")
+    assert not check.knows(".local")
+    assert check.knows("localhost")
 
 
 @pytest.mark.parametrize(
-    ("name", "leads_to", "known"),
+    ("name", "is_known"),
     [
-        ("pi.fritz.box", "127.0.0.1", True),
-        ("pi.lan:8140", "::1", True),
-        ("pi.home.arpa", "127.0.0.1", True),
-        ("battery", "127.0.0.1", True),  # no ending: nobody can buy it
-        ("pi.fritz.box", "192.0.2.7", False),  # somebody else's
-        ("pi.evil.example", "127.0.0.1", False),  # DNS rebinding
-        ("evil.lan", "127.0.0.1", False),
-        ("evil.fritz.box", "127.0.0.1", False),
-        ("pi.lan", "", False),
+        ("pi.lan:8140", True),
+        ("pi.home.arpa", True),
+        ("pi.fritz.box", True),  # this network's
+        ("pi.solar.example.", True),
+        ("pi.speedport.ip", False),  # another network's
+        ("pi.evil.example", False),  # DNS rebinding
+        ("pi.lan.evil.example", False),
+        ("pi.", True),
+        ("evil.lan", False),
+        ("evil.fritz.box", False),
+        ("fritz.box", False),
+        ("battery", True),  # no ending: nobody can buy it
+        ("bat tery", False),
     ],
 )
-async def test_a_name_of_the_local_network_is_ours_when_it_is_our_own_and_leads_here(
-    name: str, leads_to: str, known: bool
+def test_a_name_of_the_local_network_is_ours_when_it_is_our_own(
+    name: str, is_known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    resolver = tmp_path / "resolv.conf"
+    resolver.write_text("# made by DHCP\n\nnameserver 192.168.178.1\ndomain Fritz.Box\nsearch solar.example. .\n")
+    monkeypatch.setattr(listening, "RESOLVER", resolver)
+    assert HostCheck("Pi.example.org", ()).knows(name) is is_known
 
-    def resolve(name: str) -> set[str]:
-        asked.append(name)
-        if not leads_to:
-            raise OSError
-        return {leads_to}
 
-    check = HostCheck("pi", (), resolve)
-    assert [await check.knows(name) for _ in range(3)] == [known] * 3
-    assert len(asked) <= 1
+@pytest.mark.parametrize("text", [None, b"search caf\xe9"])
+def test_without_word_of_the_network_only_endings_that_nobody_can_buy_are_ours(
+    text: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "RESOLVER", tmp_path / "resolv.conf")
+    if text is not None:
+        (tmp_path / "resolv.conf").write_bytes(text)
+    assert [HostCheck("pi", ()).knows(name) for name in ("pi.lan", "pi.fritz.box")] == [True, False]
 
 
 # Sessions and tries by a clock --------------------------------------------------------------------------------

@@ -16,9 +16,8 @@ from uvicorn import Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from documents import ROOT
-from juntek.listening.address import Address
+from juntek.listening import Address, Limits
 from juntek.listening.http_server import listen
-from juntek.listening.visitors import Limits
 from outputs.served import HASH, PASSWORD, context, served, write_past
 from outputs.sockets import connect, let_go, rest_of
 from outputs.updates import kg_update

@@ -8,8 +8,8 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from juntek.listening.visitors import Limits
-from juntek.outputs.web.broadcast import Broadcaster, Client
+from juntek.listening import Limits
+from juntek.outputs.web.live import Broadcaster, Client
 from outputs.served import HASH, PASSWORD, Served, context, served
 from outputs.updates import kg_reading, kg_update, kh_update, listening
 

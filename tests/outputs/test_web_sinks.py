@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from juntek.listening.visitors import Limits
+from juntek.listening import Limits
 from juntek.outputs import Context, SinkHealth
 from juntek.outputs.web.api import description as describe_api
-from juntek.outputs.web.latest_state import LATE, HealthMonitor
+from juntek.outputs.web.live import LATE, HealthMonitor
 from outputs.served import NOW, context, served
 from outputs.updates import kg_reading, kg_update
 

@@ -12,7 +12,7 @@ import pytest
 
 from juntek.errors import LinkError, RequestError
 from juntek.rs485.framing import Frame, Framer, encode
-from juntek.simulator import Options, Simulation
+from juntek.simulator import Options, Simulation, wires
 from simulator.lines import parse_one
 
 PATIENCE = 60  # seconds until a test gives up
@@ -137,7 +137,8 @@ async def test_what_one_client_asks_all_others_hear() -> None:
         assert not asker.seen  # nobody hears himself
 
 
-async def test_a_newer_display_and_the_answers_to_it_are_heard_by_a_listener() -> None:
+async def test_a_newer_display_and_the_answers_to_it_are_heard_by_a_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "NEWER_PAUSE", 0.02)
     async with Simulation(Options(display="newer")) as simulation, connect(simulation.url) as client:
         frames = [await client.frame() for _ in range(8)]
     commands = {frame.command for frame in frames}
@@ -209,7 +210,8 @@ async def test_a_pulled_terminal_is_gone_and_comes_back(tmp_path: Path) -> None:
         assert path.exists()
 
 
-async def test_noise_damages_what_is_on_the_line_and_its_absence_does_not() -> None:
+async def test_noise_damages_what_is_on_the_line_and_its_absence_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "NEWER_PAUSE", 0.02)
     for probability, least, most in ((0.0, 0, 0), (1.0, 10, 10**6)):
         options = Options(display="newer", noise=probability)
         async with Simulation(options) as simulation, connect(simulation.url) as client:

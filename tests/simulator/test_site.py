@@ -82,11 +82,11 @@ def test_switching_the_output_off_disconnects_everything_and_on_connects_it_agai
 
 
 def test_where_no_relay_is_fitted_an_output_that_is_off_switches_nothing() -> None:
-    site = make_site(Options(output=False, relay=False), MIDNIGHT)
+    site, fitted = make_site(Options(), MIDNIGHT), make_site(Options(), MIDNIGHT)
+    site.meter.output = site.meter.has_relay = fitted.meter.output = False
     site.advance(10)
     assert read(site.meter)["output_state"] == 99
     assert read(site.meter)["current"] > 0
-    fitted = make_site(Options(output=False), MIDNIGHT)
     fitted.advance(10)
     assert read(fitted.meter)["current"] == 0
 

@@ -65,7 +65,7 @@ class FakeControl:
     actions: list[dict[str, Any]] = field(default_factory=_actions)
     commands: list[dict[str, Any]] = field(default_factory=lambda: [
         {"time": "2026-01-05T17:03:00+00:00", "meter": "house", "who": "mqtt", "key": "state_of_charge", "old": 88.0,
-         "new": 100, "outcome": "obeyed"},
+         "label": "Set state of charge", "new": 100, "outcome": "obeyed"},
     ])  # fmt: skip
 
     def settings(self, meter: str) -> dict[str, Any]:
@@ -115,4 +115,4 @@ class FakeControl:
             if row["key"] == change["key"] and self.outcome == "obeyed":
                 row["value"] = change["new"]
         entry = {"time": datetime.now(UTC).isoformat(), "meter": meter, "who": "page", "outcome": self.outcome}
-        self.commands.insert(0, {**entry, **{key: change[key] for key in ("key", "old", "new")}})
+        self.commands.insert(0, {**entry, **{key: change[key] for key in ("key", "label", "old", "new")}})

@@ -168,6 +168,12 @@ def test_every_schema_that_is_named_is_there() -> None:
     assert text.count("#/components/schemas/") == sum(text.count(f"'#/components/schemas/{name}'") for name in names)
 
 
+def test_what_may_be_left_out_of_a_body_is_said() -> None:
+    schemas = describe_api("1.2.3")["components"]["schemas"]
+    assert schemas["WishedSettings"]["required"] == ["values"]
+    assert "required" not in schemas["ConfirmedAction"]
+
+
 # Any question -------------------------------------------------------------------------------------------------
 
 TIMES = st.one_of(

@@ -17,9 +17,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Route
 
-from juntek.listening.address import Address
+from juntek.listening import Address, Limits
 from juntek.listening.http_server import serve
-from juntek.listening.visitors import Limits
 from juntek.outputs import Context
 from juntek.update import LatestUpdates, Outcome
 from outputs.served import HASH, Served, context, served

@@ -161,13 +161,17 @@ async def test_another_meter_is_one_click_away_and_stays_in_the_address() -> Non
 
 async def test_a_password_is_asked_for_and_a_wrong_one_refused() -> None:
     with make_gateway("password") as gateway:
-        async with look(gateway.url) as looked:
+        async with look(gateway.url, PHONE) as looked:
             await looked.page.fill("#password", "guess")
             await looked.page.click("button >> text=Sign in")
             await looked.until("() => document.querySelector('.trouble').innerText.includes('wrong')")
             await looked.page.fill("#password", gateway.password or "")
             await looked.page.keyboard.press("Enter")
             await looked.settled()
+            right = "document.querySelector('.tab:last-child').getBoundingClientRect().right"
+            assert await looked.page.evaluate(
+                f"{right} <= document.querySelector('.tabs').getBoundingClientRect().right"
+            )
             await looked.page.click("button >> text=Sign out")
             await looked.until("() => document.querySelector('#password')")
             assert not any("meters//" in url for url in looked.asked)

@@ -43,7 +43,6 @@ SLOWEST_CYCLE, MORE_THAN_FULL = 4.0, 1.2
 _FIRST, _LAST = 0.0, 250_000_000_000.0
 """s since 1970 between which a time has a date in every zone, and a day after it."""
 
-_ARE_ENERGIES = tuple(place in ENERGIES for place in range(len(COUNTERS)))
 _read = itemgetter(*(Reading._fields.index(key) for key in COUNTERS))
 
 
@@ -139,28 +138,6 @@ class Limits:
         if narrowly:
             return error <= 0.1 * moved + 2e6
         return not self.nominal_capacity or error <= 0.2 * moved + MORE_THAN_FULL * 1e6 * self.nominal_capacity
-
-    def usual_steps(self, base: Moment, now: Moment, gap: float) -> list[int | None] | None:
-        """Return what each counter moved where none by more than it can in a second: so it is nearly always.
-
-        None where it is not so, and has to be looked at more closely.
-        """
-        ran = now.ran_from(base)
-        if not 0 <= gap <= LONGEST_INTERVAL / 6 or not (ran is None or 0 <= ran <= LONGEST_INTERVAL / 6):
-            return None
-        most = min(self.max_current, self.nominal_capacity or LARGEST_CURRENT) * 1e6 / 3600
-        most_energy = most * now.voltage
-        steps: list[int | None] = []
-        for old, new, is_energy in zip(base.counts, now.counts, _ARE_ENERGIES):  # noqa: B905 - all are of COUNTERS
-            if old is None or new is None:
-                if old is not new:
-                    return None
-                steps.append(None)
-            elif 0 <= new - old <= (most_energy if is_energy else most):
-                steps.append(new - old)
-            else:
-                return None
-        return steps
 
     def go_on(self, base: Moment, now: Moment, gap: float, watch: CounterWatch, *, restored: bool) -> bool:
         """Whether the meter of the base can have got here in `gap` s, NaN where unknown.

@@ -30,16 +30,7 @@ from juntek.battery.counters import (
 )
 from juntek.battery.shape import LEDGER, VERSION, fits, of_version_1
 from juntek.battery.sums import Held, Sums, Totals
-from juntek.battery.watch import (
-    BOTH_WAYS,
-    COUNTED,
-    IN,
-    OUT,
-    CounterWatch,
-    Interval,
-    Steps,
-    Trust,
-)
+from juntek.battery.watch import BOTH_WAYS, COUNTED, IN, OUT, CounterWatch, Interval, Trust
 from juntek.errors import DatabaseError
 from juntek.reading import Identity, Reading
 
@@ -120,20 +111,15 @@ class Ledger:
             self._limits.nominal_capacity = reading.nominal_capacity
         now, base, candidate = Moment.of(reading, time), self._base, self._candidate
         gap = self._gap = self._gap + elapsed
-        if base is not None and candidate is None and not (self._restored or self._is_other or self._held.is_stuck):
-            steps = self._limits.usual_steps(base, now, gap)
-            if steps is not None:
-                self._count(base, now, gap, steps)
-                return
         if base is not None and self._is_believed(base, now, elapsed):
             self._candidate, self._restored = None, False
-            self._count(base, now, gap, now.steps_from(base))
+            self._count(base, now, gap)
             return
         self._candidate = now, gap
         if candidate is not None and self._limits.agree(candidate[0], now, elapsed):
             self._accept(*candidate)
             self._candidate = None
-            self._count(candidate[0], now, elapsed, now.steps_from(candidate[0]))
+            self._count(candidate[0], now, elapsed)
 
     def _is_believed(self, base: Moment, now: Moment, elapsed: float) -> bool:
         """Whether a reading goes on from the base, and not rather from the candidate."""
@@ -153,12 +139,12 @@ class Ledger:
         if base is None or self._is_other:
             self._begin(candidate, gap)
         elif self._goes_on(base, candidate, gap):
-            self._count(base, candidate, known, candidate.steps_from(base))
+            self._count(base, candidate, known)
         else:
             seconds = known * 1.25 + (2 if known <= self.longest_interval else MARGIN) if known >= 0 else UNKNOWN_GAP
             zero = cleared(base, candidate, seconds if known <= self.longest_interval else 0.0)
             if zero is not None and self._limits.allow(zero, candidate, seconds):
-                self._count(zero, candidate, known, candidate.steps_from(zero))
+                self._count(zero, candidate, known)
                 if not known <= self.longest_interval:
                     self._turn_day(self._sums.settle(), {0, 1, 2, 3}, candidate.time, known)
             else:
@@ -185,7 +171,7 @@ class Ledger:
         self._base, self._gap = now, 0.0
         self._held.reset()
 
-    def _count(self, base: Moment, now: Moment, gap: float, steps: Steps) -> None:
+    def _count(self, base: Moment, now: Moment, gap: float) -> None:
         """Count from the base to now; a `gap` that is NaN is of unknown length."""
         time, sums = now.time, self._sums
         short = gap <= self.longest_interval
@@ -199,13 +185,13 @@ class Ledger:
             self._base, self._gap = now, 0.0
             self._held.wait(base, now, gap)
         elif short:
-            self._follow(base, now, gap, steps)
+            self._follow(base, now, gap)
         else:
-            flagged = self._catch_up(base, now, gap, steps)
+            flagged = self._catch_up(base, now, gap)
         if turns:
             self._turn_day(before, flagged, time, gap)
 
-    def _follow(self, base: Moment, now: Moment, gap: float, steps: Steps) -> None:
+    def _follow(self, base: Moment, now: Moment, gap: float) -> None:
         """Count a short interval; nothing of it is estimated."""
         own = self._held.integrate(base, now, gap)
         net: float = now.remaining - base.remaining
@@ -213,12 +199,12 @@ class Ledger:
         if not net and (now.remaining <= 0 or (nominal and now.remaining >= nominal * 1e6)):
             net = own[IN] - own[OUT]  # what is left stands still at its ends
         voltage = (base.voltage + now.voltage) / 2
-        self._sums.add(self._watch.count(Interval(steps, net, voltage, own)))
+        self._sums.add(self._watch.count(Interval(now.steps_from(base), net, voltage, own)))
         self._set_base(now)
 
-    def _catch_up(self, base: Moment, now: Moment, gap: float, steps: Steps) -> set[int]:
+    def _catch_up(self, base: Moment, now: Moment, gap: float) -> set[int]:
         """Count what went on while nobody listened; return the channels that have an estimated part of it."""
-        seconds = seconds_of(gap)
+        seconds, steps = seconds_of(gap), now.steps_from(base)
         voltage = (base.voltage + now.voltage) / 2
         net = now.remaining - base.remaining
         change = net if abs(net) <= self._limits.most(BOTH_WAYS, seconds, voltage) else 0

@@ -26,6 +26,7 @@ LEDGER: dict[str, Any] = {
         "verdict": [(*COUNTED, None), float],
         "window": [float] * (len(COUNTERS) + 1),
         "pending": ([], *([[float] * 4] * rules for rules in (1, 2, 4))),
+        "fitting": float,
     },
     "identity": (str, NoneType),
     "limits": [float, (float, NoneType)],

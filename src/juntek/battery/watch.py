@@ -132,7 +132,7 @@ class CounterWatch:
     While nothing is decided, what is certain by all rules is counted, and the rest when it is.
     """
 
-    __slots__ = ("_agreed", "_has", "_pending", "_verdict", "_window", "rule", "rules")
+    __slots__ = ("_agreed", "_fitting", "_has", "_pending", "_verdict", "_window", "rule", "rules")
 
     def __init__(self, counters: Steps) -> None:
         has = [place for place, value in enumerate(counters) if value is not None]
@@ -147,6 +147,8 @@ class CounterWatch:
         self._verdict: Rule | None = None
         self._agreed = 0
         self._window = [0.0] * (len(COUNTERS) + 1)
+        self._fitting = 0
+        """Windows in a row that some rule fits, though perhaps more than one."""
 
     @property
     def trust(self) -> Trust:
@@ -174,7 +176,10 @@ class CounterWatch:
         return min((flows(rule, interval)[1] for rule in rules if rule), default=0.0)
 
     def _least(self) -> list[float]:
-        return [min(amounts) for amounts in zip(*self._pending.values(), strict=True)]
+        """Return what is certain: by all rules, but that of no counters once these have been seen to fit."""
+        does_fit = self._fitting >= AGREEMENTS
+        sums = (sums for rule, sums in self._pending.items() if rule != "nothing" or not does_fit)
+        return [min(amounts) for amounts in zip(*sums, strict=True)]
 
     def _look(self, interval: Interval) -> None:
         """Add what moved to the window of evidence, and judge it when enough has."""
@@ -201,14 +206,18 @@ class CounterWatch:
         if not gap:
             self._window = [0.0] * len(window)
         evidence = Interval(counted, window[-1], 1.0)
-        errors = sorted((flows(rule, evidence)[1], rule) for rule in self.rules[:-1])
+        errors = {rule: flows(rule, evidence)[1] for rule in self.rules[:-1]}
+        ranked = sorted(errors, key=errors.__getitem__)
         verdict: Rule = "nothing"
-        if errors and errors[0][0] <= TOLERANCE * scale:
-            if len(errors) > 1 and errors[1][0] - errors[0][0] < CLEAR * scale:
+        if ranked and errors[ranked[0]] <= TOLERANCE * scale:
+            self._fitting += 1
+            if len(ranked) > 1 and errors[ranked[1]] - errors[ranked[0]] < CLEAR * scale:
                 return
-            verdict = errors[0][1]
+            verdict = ranked[0]
         elif abs(window[-1]) < TOLERANCE * scale:  # full or empty, where what is left stands still
             return
+        else:
+            self._fitting = 0
         self._agreed = self._agreed + 1 if verdict == self._verdict else 1
         self._verdict = verdict
         if self._agreed >= AGREEMENTS:
@@ -222,6 +231,7 @@ class CounterWatch:
             "pending": [list(sums) for sums in self._pending.values()] if self.rule is None else [],
             "verdict": [self._verdict, self._agreed],
             "window": list(self._window),
+            "fitting": self._fitting,
         }
 
     @classmethod
@@ -233,4 +243,5 @@ class CounterWatch:
             watch._pending = dict(zip(watch.rules, map(list, snapshot["pending"]), strict=True))
         watch._verdict, watch._agreed = snapshot["verdict"]
         watch._window = list(map(float, snapshot["window"]))
+        watch._fitting = snapshot.get("fitting", 0)
         return watch

@@ -10,8 +10,8 @@ finds out which:
 1. Capture: the first line is the header.
 2. Table: a line names columns (`tables`): of readings, of values one by one, or of frames beside several times. A frame
    in a row goes before the values beside it.
-3. Text log: a line has a mark that no bus makes (`marks`): a written-out line end, quotes around a frame, a label or a
-   date in front of it, JSON, a dump, a value with its name (`series`), or what a known program writes.
+3. Text log: a line has what no bus makes (`likeness`): a written-out line end, quotes around a frame, a label or a
+   date in front of it, JSON, a dump, a value with its name (`named_values`), or what a known program writes.
 4. Raw: the first line with the start of a frame (`:r50=`, any number, either case of r and w) that is none of these.
    From there on every byte passes unchanged.
 
@@ -28,8 +28,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from juntek.capture.forms import FRAME_START
+from juntek.capture.likeness import MAY_SAY, is_log_line
 from juntek.capture.log_lines import LogLines
-from juntek.capture.marks import MAY_SAY, is_log_line
 from juntek.capture.tables import Table
 from juntek.capture.times import LineTimes
 from juntek.exchange import Chunk

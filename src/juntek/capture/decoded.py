@@ -134,11 +134,6 @@ def _plain_words(text: str) -> str:
     return re.sub(r"[^\w°]+", "_", text.lower()).strip("_")
 
 
-def is_decoded(record: Any) -> bool:  # noqa: ANN401 - any JSON
-    """Whether a record has values of a meter."""
-    return _values_of(record) is not None
-
-
 def reading_of(record: Any, time: float | None) -> Reading | None:  # noqa: ANN401 - any JSON
     """Return the reading in the names and values of a record, also one inside; None where there is none."""
     values = _values_of(record)
@@ -220,6 +215,7 @@ def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | N
         left = round(nominal * percent / 100, 3)
     state, code = _output(values["output_state"][0]) if "output_state" in values else (None, None)
     power = numbers.get("power")
+    power = round(voltage * current, 2) if power is None else copysign(power, current) if current else power
     more: dict[str, Any] = {} if percent is None or nominal else {"state_of_charge": percent}
     if left is None:
         more |= {"time_to_empty": None, "time_to_full": None}
@@ -227,14 +223,10 @@ def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | N
     known |= {"temperature": _short(numbers.get("temperature")), "run_time": _short(numbers.get("run_time"))}
     return Reading(**dict.fromkeys(Reading._fields) | known | {
         "time": time, "address": _short(numbers.get("address")), "voltage": voltage,
-        "current": current, "power": round(voltage * current, 2) if power is None else _signed(power, current),
+        "current": current, "power": power,
         "remaining_capacity": left, "direction": direction, "output_state": state, "output_code": code,
         "raw": b"", "estimated": (), "more": more,
     })  # fmt: skip
-
-
-def _signed(power: float, current: float) -> float:
-    return copysign(power, current) if current else power
 
 
 def _short(number: float | None) -> float | None:

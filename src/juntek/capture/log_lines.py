@@ -24,7 +24,7 @@ from juntek.capture.forms import (
     with_colons,
 )
 from juntek.capture.frames import Found, Pieces, close_frame, frames_in, is_whole, without
-from juntek.capture.marks import DATED, MAY_SAY, record_after
+from juntek.capture.likeness import DATED, MAY_SAY, record_after
 from juntek.capture.named_values import METER_KEYS, Series, value_in_record, values_in_line
 from juntek.capture.records import Record, RecordLines, rows_of, texts_of, time_of
 from juntek.capture.times import LineTimes

@@ -196,18 +196,15 @@ def _bytes_of(text: str) -> bytes:
 def time_of(record: Record, times: LineTimes, depth: int = 0) -> float | None:
     """Return the time of a record, the outermost that it has."""
     lower = {str(key).lower(): value for key, value in record.items()}
-    first = [lower[key] for key in _TIME_KEYS if key in lower]
-    others = [(key, value) for key, value in lower.items() if key not in _TIME_KEYS and not _NO_TIME_KEYS.search(key)]
-    for value in first:
-        number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
-        if number is not None and (time := times.read_value(number)) is not None:
-            return time
-    for key, value in others:
-        number = int(value) if isinstance(value, str) and value.isdecimal() and 10 <= len(value) < 20 else value
-        may_be = isinstance(number, int | float) or (isinstance(value, str) and _TIME_KEY.search(key) is not None)
-        if isinstance(number, str) and key.endswith("utc") and number[-1:].isdigit():
-            number += " UTC"
-        if may_be and (time := times.read_value(number)) is not None:
+    others = (key for key in lower if key not in _TIME_KEYS and not _NO_TIME_KEYS.search(key))
+    for key in (*_TIME_KEYS, *others):
+        value, is_time = lower.get(key), key in _TIME_KEYS
+        if isinstance(value, str) and value.isdecimal() and (is_time or len(value) >= 10) and len(value) < 20:
+            value = int(value)
+        if isinstance(value, str) and not is_time:
+            value = value if _TIME_KEY.search(key) else None
+            value = f"{value} UTC" if value and key.endswith("utc") and value[-1].isdigit() else value
+        if (time := times.read_value(value)) is not None:
             return time
     if depth < _NESTING:
         inside = (time_of(nested, times, depth + 1) for value in lower.values() for nested in records_in(value))

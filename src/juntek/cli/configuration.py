@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -25,7 +25,7 @@ from juntek.config.keys import header_of, write_example
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
 from juntek.files import at_home, explain_unwritable, refuse_links_of_others
-from juntek.gateway import describe
+from juntek.gateway.notifier import describe
 from juntek.history import Database
 from juntek.links import open_link
 from juntek.meter import Line, MeterOptions
@@ -79,7 +79,7 @@ def check(
     _look_for_libraries(configuration.sinks)
     if offline:
         return
-    trials = asyncio.run(try_all(configuration))
+    trials = asyncio.run(_try_all(configuration))
     typer.echo("\n" + "\n".join(trial.said for trial in trials if trial.error is None))
     errors = [type(trial.error)(trial.said) for trial in trials if trial.error is not None]
     for error in errors[:-1]:
@@ -101,22 +101,34 @@ def show_configuration(configuration: Configuration) -> str:
         )
         for meter in configuration.meters
     ]
-    topics = [f"{name} becomes {slug(name)}" for name, *_ in meters if slug(name) != name]
+    topics = ", ".join(f"{name} becomes {slug(name)}" for name, *_ in meters if slug(name) != name)
     outputs = [
-        (name, _show_options(options))
+        (name, " ".join(_show_options(options)))
         for section, configured in configuration.sinks.items()
         for name, options in find_outputs()[section].names(configured).items()
     ]
-    parts = [
+    parts = (
         f"{configuration.file or 'The environment'} is right.",
         draw_table(("meter", "link", "address", "mode", "model", "interval"), meters),
         draw_table(("output", "keys that are not the default"), outputs)
         if outputs
         else "Nothing is published: there is no section such as [mqtt].",
-        *([f"In topics and ids {', '.join(topics)}."] if topics else []),
+        f"In topics and ids {topics}." if topics else "",
         f"The site is {configuration.site}. Totals are kept in {configuration.database}.",
-    ]
-    return "\n\n".join(parts)
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def _show_options(options: object) -> Iterator[str]:
+    kind: type = type(options)
+    for name, key in keys_of(kind).items():
+        value = getattr(options, name)
+        if key.secret and value is not None:
+            yield f"{name}=(set)"
+        elif not key.secret and (value != key.default or name in ("host", "port")):
+            if isinstance(value, tuple):
+                value = json.dumps([str(one) for one in value])
+            yield f"{name}={show(value) if isinstance(value, bool) else value}"
 
 
 def _look_for_libraries(sections: Iterable[str]) -> None:
@@ -134,20 +146,6 @@ def _look_for_libraries(sections: Iterable[str]) -> None:
         )
 
 
-def _show_options(options: object) -> str:
-    shown = []
-    kind: type = type(options)
-    for name, key in keys_of(kind).items():
-        value = getattr(options, name)
-        if key.secret and value is not None:
-            shown.append(f"{name}=(set)")
-        elif not key.secret and (value != key.default or name in ("host", "port")):
-            if isinstance(value, tuple):
-                value = json.dumps([str(one) for one in value])
-            shown.append(f"{name}={show(value) if isinstance(value, bool) else value}")
-    return " ".join(shown)
-
-
 # Tries -------------------------------------------------------------------------------------------------------
 
 PATIENCE = 8.0
@@ -162,7 +160,7 @@ class Trial:
     error: JuntekError | None = None
 
 
-async def try_all(configuration: Configuration) -> list[Trial]:
+async def _try_all(configuration: Configuration) -> list[Trial]:
     """Try everything at once. Where a gateway runs with this database it has the meters, and they are left to it."""
     works: list[Awaitable[list[Trial]]] = [asyncio.to_thread(_try_database, configuration.database)]
     options = configuration.sinks.get("mqtt")
@@ -186,12 +184,12 @@ async def log_in(options: MqttOptions) -> None:
 
 async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
     """Read every meter of a link once."""
-    heard: dict[str, Update] = {}
+    heard: dict[str, str] = {}
     complete = asyncio.Event()
 
     def take(update: Update) -> None:
         if update.reading is not None:
-            heard[update.meter] = update
+            heard[update.meter] = describe(update.identity, update.reading)
         if len(heard) == len(meters):
             complete.set()
 
@@ -202,16 +200,16 @@ async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await complete.wait()
-            silent = {meter.options.name: meter.explain_silence(opened.name, line_is_good=bool(heard)) for meter in
-                      line.meters.values()}  # fmt: skip
+            silent = {
+                meter.options.name: meter.explain_silence(opened.name, line_is_good=bool(heard))
+                for meter in line.meters.values()
+            }
             running.cancel()
             await asyncio.wait([running])
     except LinkError as error:
         return [Trial(f"{meter.name}: {error}", error) for meter in meters]
     return [
-        Trial(f"{name}: {describe(heard[name].identity, reading)}")
-        if name in heard and (reading := heard[name].reading) is not None
-        else Trial(f"{name}: {error}", error)
+        Trial(f"{name}: {heard[name]}") if name in heard else Trial(f"{name}: {error}", error)
         for name, error in silent.items()
     ]
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 import typer
 
+from juntek.cli import quiet_pipe, run_until_stopped
 from juntek.cli.arguments import ConfigFile, configuration_if_any
 from juntek.cli.gateway_client import meters_held, open_gateway, update_of
-from juntek.cli.running import quiet_pipe, run_until_stopped
 from juntek.config import Configuration
 from juntek.errors import JuntekError, LinkError, NoReplyError
 from juntek.finding import Patience, Station, Survey, survey
@@ -36,6 +35,16 @@ FOUND = {
     "power, its jack, and A and B.",
 }
 """What is said of each cause that is no error."""
+NEXT = {
+    "swapped": "swap the wires A and B at {link}, then: juntek find",
+    "converter": "set {link} to 115200 baud, 8N1, then: juntek find",
+    "no_permission": "get the right to open {link} as said above, then: juntek find",
+    "gateway": "open the page of the gateway, or look at its log: journalctl --unit juntek",
+    "in_use": "do with {link} what is said above, then: juntek find",
+    "display_only": "switch the meter on, then: juntek find",
+}
+ORDER = (*NEXT, "speed", "noise", "echo", "silent")
+"""Of which cause an owner is told first what to do."""
 CONVERTER = "Look also whether the converter is set to 115200 baud, 8N1."
 """What is said, too, where the speed is not ours to set."""
 
@@ -58,19 +67,19 @@ def find(
     ports = links or list_ports()
     if not ports:
         raise NoReplyError("This computer has no serial port; plug the adapter in and look with: ls /dev/serial/by-id")
+
+    async def look() -> None:
+        surveys = await look_at(ports, configuration)
+        if form == "json":
+            typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
+        else:
+            typer.echo("\n".join(line for found in surveys for line in describe(found)))
+            typer.echo(f"\nNext: {next_step(surveys)}")
+        if not any(found.meters for found in surveys):
+            raise explain_none(surveys)
+
     with quiet_pipe():
-        run_until_stopped(_find(ports, form, configuration))
-
-
-async def _find(ports: Sequence[str], form: Form, configuration: Configuration | None) -> None:
-    surveys = await look_at(ports, configuration)
-    if form == "json":
-        typer.echo(json.dumps({"ports": [found.as_dict() for found in surveys]}, ensure_ascii=False, indent=2))
-    else:
-        typer.echo("\n".join(line for found in surveys for line in describe(found)))
-        typer.echo(f"\nNext: {next_step(surveys)}")
-    if not any(found.meters for found in surveys):
-        raise explain_none(surveys)
+        run_until_stopped(look())
 
 
 def explain_none(surveys: Sequence[Survey], text: str = "No meter was found.") -> JuntekError:
@@ -81,15 +90,14 @@ def explain_none(surveys: Sequence[Survey], text: str = "No meter was found.") -
 
 async def look_at(ports: Sequence[str], configuration: Configuration | None) -> list[Survey]:
     """Look at all ports at once, where the gateway reads one by asking it; says on stderr what it does."""
-    return list(await asyncio.gather(*(_look_at(port, configuration) for port in ports)))
 
+    async def look(port: str) -> Survey:
+        held = await asyncio.to_thread(ask_gateway, configuration, port)
+        return held or await survey(
+            port, Patience(), lambda doing: typer.echo(f"{hide_secrets(port)}: {doing}…", err=True)
+        )
 
-async def _look_at(port: str, configuration: Configuration | None) -> Survey:
-    def tell(doing: str) -> None:
-        sys.stderr.write(f"{hide_secrets(port)}: {doing}…\n")
-
-    held = await asyncio.to_thread(ask_gateway, configuration, port)
-    return held or await survey(port, Patience(), tell)
+    return list(await asyncio.gather(*map(look, ports)))
 
 
 def ask_gateway(configuration: Configuration | None, port: str) -> Survey | None:
@@ -151,26 +159,5 @@ def next_step(surveys: Sequence[Survey]) -> str:
     for found in surveys:
         if found.meters and found.cause == "meters":
             return f"juntek setup --link '{found.link}' --address {min(found.meters)}"
-    order = (
-        "swapped",
-        "converter",
-        "no_permission",
-        "gateway",
-        "in_use",
-        "display_only",
-        "speed",
-        "noise",
-        "echo",
-        "silent",
-    )
-    causes = {found.cause: found.link for found in reversed(surveys)}
-    cause = next((cause for cause in order if cause in causes), None)
-    where = causes[cause] if cause else surveys[0].link
-    return {
-        "swapped": f"swap the wires A and B at {where}, then: juntek find",
-        "converter": f"set {where} to 115200 baud, 8N1, then: juntek find",
-        "no_permission": f"get the right to open {where} as said above, then: juntek find",
-        "gateway": "open the page of the gateway, or look at its log: journalctl --unit juntek",
-        "in_use": f"do with {where} what is said above, then: juntek find",
-        "display_only": "switch the meter on, then: juntek find",
-    }.get(cause or "", f"check what is said of {where}, then: juntek find")
+    first = min(surveys, key=lambda found: ORDER.index(found.cause) if found.cause in ORDER else len(ORDER))
+    return NEXT.get(first.cause, "check what is said of {link}, then: juntek find").format(link=first.link)

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -47,6 +47,13 @@ _COLUMNS = (
     ("remaining_capacity", "remaining", 10),
     ("temperature", "temp.", 6),
 )
+_FONT = (
+    "┌─┐ ┐ ╶─┐╶─┐╷ ╷┌─╴┌─╴╶─┐┌─┐┌─┐    ",
+    "│ │ │ ┌─┘╶─┤└─┤└─┐├─┐  │├─┤└─┤╶─╴ ",
+    "└─┘ ┴ └─╴╶─┘  ╵╶─┘└─┘  ╵└─┘╶─┘   .",
+)
+"""The lines of large numbers: three characters for each digit and the minus, and one for the point."""
+_BLOCKS = " ▁▂▃▄▅▆▇█"
 _LONGEST_RAW = 48
 _MANY = {"settings": "settings", "identity": "identities"}
 """What is not made with an s."""
@@ -89,26 +96,16 @@ class Writer:
         self.reasons: Counter[str] = Counter()
         self._chosen = chosen
         self._write = write
-        if chosen is Format.CSV:
-            write(_csv_line(CSV_COLUMNS))
-        elif chosen is Format.TABLE:
-            write(_heading())
+        write(begin(chosen, CSV_COLUMNS, _HEADING))
 
     def add(self, events: Sequence[Event], time: float | None = None) -> None:
         """Write the events that came in one chunk at `time`."""
-        line_of = _LINES[self._chosen]
-        lines = []
         if events and getattr(events[0], "time", None) not in (None, time):
             time = None  # these have waited for a decision; when a request among them came is not known any more
-        for event in events:
-            self.kinds[kind_of(event)] += 1
-            if isinstance(event, Garbage):
-                self.reasons[event.reason] += 1
-            line = line_of(event, time)
-            if line:
-                lines.append(line)
-        if lines:
-            self._write("".join(lines))
+        self.kinds.update(map(kind_of, events))
+        self.reasons.update(event.reason for event in events if isinstance(event, Garbage))
+        if lines := "".join(self._line(event, time) for event in events):
+            self._write(lines)
 
     def summary(self) -> str:
         """Return how many of each kind there were, as a sentence for stderr."""
@@ -118,26 +115,31 @@ class Writer:
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         return f"{counts}{f' ({reasons})' if reasons else ''}."
 
-
-def _counted(count: int, kind: str) -> str:
-    return f"{count} {_MANY[kind]}" if kind in _MANY and count != 1 else counted(count, kind)
-
-
-def _json_line(event: Event, time: float | None) -> str:
-    return _encode(describe(event, time)) + "\n"
+    def _line(self, event: Event, time: float | None) -> str:
+        if self._chosen is Format.TABLE:
+            return _table_line(event, time)
+        is_left_out = self._chosen is Format.CSV and not isinstance(event, Reading)
+        return "" if is_left_out else line_of(self._chosen, describe(event, time), CSV_COLUMNS)
 
 
-def _csv_event(event: Event, _time: float | None) -> str:
-    if not isinstance(event, Reading):
-        return ""
-    values = describe(event)
-    return _csv_line(["" if values[key] is None else values[key] for key in CSV_COLUMNS])
+def begin(chosen: Format, columns: Sequence[str], heading: str) -> str:
+    """Return what stands above the first line of a format; `heading` is that of a table."""
+    return {Format.CSV: _in_csv(columns), Format.TABLE: heading, Format.JSON: ""}[chosen]
 
 
-def _csv_line(values: Iterable[object]) -> str:
+def line_of(chosen: Format, facts: Mapping[str, object], columns: Sequence[str]) -> str:
+    """Return a line of JSON with all facts, or one of CSV with the columns."""
+    return f"{_encode(facts)}\n" if chosen is Format.JSON else _in_csv([facts[key] for key in columns])
+
+
+def _in_csv(values: Sequence[object]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {_MANY[kind]}" if kind in _MANY and count != 1 else counted(count, kind)
 
 
 def _table_line(event: Event, time: float | None) -> str:
@@ -148,13 +150,13 @@ def _table_line(event: Event, time: float | None) -> str:
     address = getattr(event, "address", None)
     head = f"{clock:8} {'' if address is None else address:>3} "
     if not isinstance(event, Reading):
-        return f"{head} {_in_words(event)}\n"
+        return f"{head} {_say(event)}\n"
     cells = "".join(f"{_number(key, getattr(event, key)):>{width}}" for key, _, width in _COLUMNS)
     state = "" if event.output_state in ("on", None) else f", output {event.output_state}"
     return f"{head}{cells}  {event.direction}{state}\n"
 
 
-def _in_words(event: Event) -> str:
+def _say(event: Event) -> str:
     match event:
         case Garbage():
             return f"rejected ({event.reason}) {_readable(event.raw)}"
@@ -178,13 +180,10 @@ def _number(key: str, value: float | None) -> str:
     return "-" if value is None else f"{value:.{QUANTITIES[key].digits}f}"
 
 
-def _heading() -> str:
-    names = "".join(f"{heading:>{width}}" for _, heading, width in _COLUMNS)
-    units = "".join(f"{QUANTITIES[key].unit:>{width}}" for key, _, width in _COLUMNS)
-    return f"{'time':8} {'no.':>3} {names}  direction\n{'':13}{units}\n"
-
-
-_LINES = {Format.JSON: _json_line, Format.CSV: _csv_event, Format.TABLE: _table_line}
+_HEADING = (
+    f"{'time':8} {'no.':>3} {''.join(f'{heading:>{width}}' for _, heading, width in _COLUMNS)}  direction\n"
+    f"{'':13}{''.join(f'{QUANTITIES[key].unit:>{width}}' for key, _, width in _COLUMNS)}\n"
+)
 
 
 def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -199,6 +198,50 @@ def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def minute_of(moment: float, zone: tzinfo) -> str:
     """Return a moment as it is shown."""
     return f"{datetime.fromtimestamp(moment, zone):%Y-%m-%d %H:%M}"
+
+
+def short(value: float, digits: int) -> str:
+    """Return a number with fewer decimals the larger it is, so that the width stays about the same."""
+    size = abs(value)
+    return f"{value:.{0 if size >= 1000 else min(digits, 1) if size >= 100 else digits}f}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Return an energy or capacity in a unit that keeps it short; empty when it is not known."""
+    if value is None:
+        return ""
+    return f"{value / 1000:.2f} k{unit}" if value >= 1000 else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def draw_number(text: str) -> list[str]:
+    """Return the lines of a large number."""
+    places = {character: slice(3 * at, 3 * at + 3) for at, character in enumerate("0123456789-.")}
+    return ["".join(line[places[character]] for character in text) for line in _FONT]
+
+
+def draw_bars(values: Sequence[float | None], low: float, high: float, rows: int) -> list[str]:
+    """Return lines of blocks, top first; `low` is a bare line at the bottom, `high` fills all rows."""
+    steps = 8 * rows
+    heights = [
+        None if value is None else 1 + round((steps - 1) * min(max((value - low) / ((high - low) or 1), 0), 1))
+        for value in values
+    ]
+    return [
+        "".join(_BLOCKS[0 if height is None else min(max(height - 8 * row, 0), 8)] for height in heights)
+        for row in reversed(range(rows))
+    ]
 
 
 def draw_days(days: list[Day], by: By) -> str:

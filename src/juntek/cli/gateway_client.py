@@ -113,7 +113,11 @@ def is_running(database: Path) -> bool:
 def meters_on(configuration: Configuration | None, link: str) -> list[MeterOptions]:
     """Return the meters that are configured on this link, however it is written."""
     meters = configuration.meters if configuration is not None else ()
-    return [meter.options for meter in meters if _is_same(meter.link, link)]
+    return [meter.options for meter in meters if _plain(meter.link) == _plain(link)]
+
+
+def _plain(link: str) -> str:
+    return link.partition("?")[0] if "://" in link else os.path.realpath(link)
 
 
 def meters_held(configuration: Configuration | None, link: str) -> list[MeterOptions]:
@@ -139,13 +143,13 @@ def find_gateway(configuration: Configuration | None, link: str, address: int) -
     meters = meters_held(configuration, link)
     if configuration is None or not meters:
         return None
-    options = next((meter for meter in meters if meter.address == address), None)
-    if options is None:
-        raise RequestError(
-            f"The gateway reads {hide_secrets(link)}, and knows no meter with the address {address} there; add it "
-            "to [[meters]], or stop the gateway."
-        )
-    return open_gateway(configuration, options)
+    for meter in meters:
+        if meter.address == address:
+            return open_gateway(configuration, meter)
+    raise RequestError(
+        f"The gateway reads {hide_secrets(link)}, and knows no meter with the address {address} there; add it to "
+        "[[meters]], or stop the gateway."
+    )
 
 
 def open_gateway(configuration: Configuration, meter: MeterOptions) -> GatewayClient:
@@ -155,37 +159,22 @@ def open_gateway(configuration: Configuration, meter: MeterOptions) -> GatewayCl
         raise ConfigurationError(
             f"The gateway reads {meter.name} and has no page to ask it by; add [web] to its configuration, or stop it."
         )
-    token = _read_token(configuration.database, meter.name) if web.needs_password else None
-    return GatewayClient(meter.name, _reachable(web), token, meter.interval)
-
-
-def _read_token(database: Path, name: str) -> str:
-    path = token_path(database)
+    address, token, path = web.address, None, token_path(configuration.database)
     try:
-        return path.read_text(encoding="ascii").strip()
+        if web.needs_password:
+            token = path.read_text(encoding="ascii").strip()
     except PermissionError:
         raise ConfigurationError(
-            f"The gateway reads {name}, and {path} is for its own user; run this with sudo, or stop the gateway."
+            f"The gateway reads {meter.name}, and {path} is for its own user; run this with sudo, or stop the gateway."
         ) from None
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
-            f"The gateway reads {name}, and there is no {path} to ask it with; restart or stop the gateway."
+            f"The gateway reads {meter.name}, and there is no {path} to ask it with; restart or stop the gateway."
         ) from None
-
-
-def _reachable(options: WebOptions) -> str:
-    address = options.address
-    if address.is_any:
-        return f"[::1]:{address.port}" if ":" in address.host else f"127.0.0.1:{address.port}"
-    return str(address)
-
-
-def _is_same(configured: str, link: str) -> bool:
-    if configured == link:
-        return True
-    if "://" in configured or "://" in link:
-        return configured.partition("?")[0] == link.partition("?")[0]
-    return os.path.realpath(configured) == os.path.realpath(link)
+    local = "[::1]" if ":" in address.host else "127.0.0.1"
+    return GatewayClient(
+        meter.name, f"{local}:{address.port}" if address.is_any else str(address), token, meter.interval
+    )
 
 
 def _explain(error: urllib.error.HTTPError) -> JuntekError:
@@ -223,13 +212,15 @@ def read_events(lines: Iterable[bytes]) -> Iterator[Facts]:
 def update_of(facts: Facts) -> Update:
     """Return what the API says of a meter as the value that it was in the gateway."""
     identity, settings, latest = facts["identity"], facts["settings"], facts["latest"]
+    health = {field.name: facts["health"][field.name] for field in fields(Health)}
+    health |= {key: Counter(health[key]) for key in ("garbage", "out_of_range")}
     return Update(
         facts.get("meter") or facts["name"],
         available=facts["available"],
         reading=_reading(latest) if latest is not None else None,
         identity=Identity(**identity) if identity is not None else None,
         settings=_settings(settings) if settings is not None else None,
-        health=_health(facts["health"]),
+        health=Health(**health | {"last_frame": _moment(health["last_frame"])}),
     )
 
 
@@ -237,20 +228,13 @@ def _reading(facts: Facts) -> Reading:
     values: dict[str, Any] = dict.fromkeys(Reading._fields) | Reading._field_defaults
     values |= {key: facts[key] for key in facts if key in values}
     more = {key: facts[key] for key in READING_KEYS if key not in values and key in facts}
-    return Reading(**values | {
-        "time": _moment(facts["time"]), "raw": b"", "estimated": tuple(facts["estimated"]), "more": more,
-    })  # fmt: skip
+    values |= {"time": _moment(facts["time"]), "raw": b"", "estimated": tuple(facts["estimated"]), "more": more}
+    return Reading(**values)
 
 
 def _settings(facts: Facts) -> Settings:
     more = {key: value for key, value in facts.items() if key not in _SETTINGS}
-    return Settings(**{key: value for key, value in facts.items() if key in _SETTINGS}, more=more)
-
-
-def _health(facts: Facts) -> Health:
-    values = {field.name: facts[field.name] for field in fields(Health)}
-    counts: Facts = {key: Counter(facts[key]) for key in ("garbage", "out_of_range")}
-    return Health(**values | counts | {"last_frame": _moment(facts["last_frame"])})
+    return Settings(**{key: facts[key] for key in facts.keys() & _SETTINGS}, more=more)
 
 
 def _moment(text: str | None) -> float | None:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
     LATEST,
     App,
@@ -33,7 +34,6 @@ from juntek.cli.arguments import (
     zone_of_days,
 )
 from juntek.cli.formats import draw_days, minute_of, progress
-from juntek.cli.running import quiet_pipe
 from juntek.config.keys import name_problem
 from juntek.errors import DatabaseError, RequestError, counted
 from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others

@@ -45,8 +45,6 @@ from juntek.update import Health, Update
 
 DESCRIBING = 2.0
 """s in which a meter that says its readings has to say who it is; beside a display it never may."""
-
-
 SILENCE = 45.0
 """s without a word after which the gateway is gone; it says every 15 s that it is there."""
 COME_BACK = 3.0
@@ -93,8 +91,8 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | Gat
     if known is not None:
         yield known
         return
-    names = [meter.name for meter in meters_on(configuration, link) if meter.address == address]
-    name = names[0] if names else f"{link.partition('?')[0]} address {address}"
+    names = (meter.name for meter in meters_on(configuration, link) if meter.address == address)
+    name = next(names, f"{link.partition('?')[0]} address {address}")
     with loop_in_thread() as run:
         opening = open_meter(link, address, interval=0.5)
         meter = run(opening.__aenter__())
@@ -233,19 +231,15 @@ async def _hear(meter: LiveMeter) -> None:
     """Wait until the meter has said how it is set. Raises NoReplyError and the like where it does not."""
     if await anext(meter, None) is None:
         raise NoReplyError("There is no reading in this recording; give the link of a meter.")
-    if not await _wait(meter, lambda: meter.settings is not None, ANSWER_TIMEOUT):
+    await _wait(meter, lambda: meter.settings is not None, ANSWER_TIMEOUT)
+    if meter.settings is None:
         raise NoReplyError("The meter does not say how it is set; try again.")
     await _wait(meter, lambda: meter.identity is not None, DESCRIBING)
 
 
-async def _wait(meter: LiveMeter, condition: Callable[[], bool], seconds: float) -> bool:
-    """Return whether something becomes known in time."""
+async def _wait(meter: LiveMeter, condition: Callable[[], bool], seconds: float) -> None:
     updates = meter.updates()
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while not condition():
-                if await anext(updates, None) is None:
-                    return False
-    except TimeoutError:
-        return False
-    return True
+            while not condition() and await anext(updates, None) is not None:
+                pass

@@ -1,7 +1,7 @@
-"""`juntek read` and `juntek watch`: one meter, line by line or on the whole terminal.
+"""`juntek read`, `watch` and `capture`: one meter, line by line, on the whole terminal, or its bytes in a file.
 
 Rule: it ends when told to, or `read` when the meter is silent; `watch` always says what it is doing, also while nothing
-comes.
+comes; what `capture` records is on disk at once.
 """
 
 from __future__ import annotations
@@ -13,18 +13,25 @@ import termios
 import time
 import tty
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import TYPE_CHECKING, Annotated
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption
+import juntek
+from juntek.capture import HEADER, Chunk, format_chunk
+from juntek.cli import quiet_pipe, run_until_stopped
+from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption, configuration_if_any
 from juntek.cli.formats import Format, Writer
+from juntek.cli.gateway_client import refuse_port_of_gateway
 from juntek.cli.meter_access import Followed, GatewayMeter, follow
-from juntek.cli.running import quiet_pipe, run_until_stopped
-from juntek.errors import RequestError
-from juntek.meter import ANSWER_TIMEOUT
+from juntek.errors import JuntekError, RequestError, counted
+from juntek.files import explain_unwritable, refuse_links_of_others
+from juntek.links import open_link
+from juntek.meter import ANSWER_TIMEOUT, Line, MeterOptions
 from juntek.names import hide_secrets
+from juntek.update import Update
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +42,10 @@ REFRESH = 0.25
 """s between two pictures."""
 
 _QUIT_KEYS = b"qQ\x04"
+
+
+PROGRESS_INTERVAL = 0.5
+"""s between two progress lines on a terminal; elsewhere only the last one is written."""
 
 
 def read(
@@ -92,18 +103,10 @@ async def _watch(console: Console, link: str, address: int, following: AbstractA
 
     async with following as meter:
         watched = Watched(link, address, time.monotonic(), by_gateway=isinstance(meter, GatewayMeter))
-        updating = asyncio.create_task(_follow(meter, watched))
-        showing = asyncio.create_task(_show(console, watched))
-        try:
-            with _quit_keys():
-                await asyncio.wait([updating, showing], return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            showing.cancel()
-            updating.cancel()
-            await asyncio.wait([updating, showing])
-    for task in (updating, showing):
-        if not task.cancelled():
-            task.result()  # raises what the gateway says
+        with _quit_keys():
+            async with asyncio.TaskGroup() as tasks:  # raises what the gateway says
+                tasks.create_task(_follow(meter, watched))
+                await _show(console, watched)
 
 
 async def _follow(meter: Followed, watched: Watched) -> None:
@@ -148,3 +151,102 @@ def _quit_keys() -> Iterator[None]:
     finally:
         loop.remove_reader(descriptor)
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def capture(
+    link: Link,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - is stdout.")],
+    address: Address = 1,
+    mode: ModeOption = "auto",
+    interval: Interval = 1.0,
+    seconds: Annotated[
+        float, typer.Option(min=0, metavar="N", help="End after so many seconds; 0: when stopped.")
+    ] = 0.0,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that has something in it.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Record the bytes of a line with their times.
+
+    The file is for juntek decode, for a link replay:FILE, and for a report of what is wrong.
+
+    Asks the meter when no display does. Ends with Ctrl-C or after --seconds.
+    """
+    if output.is_file() and output.stat().st_size and not force:
+        raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
+    refuse_port_of_gateway(configuration_if_any(config), link)
+    meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
+    with quiet_pipe():
+        run_until_stopped(_record(link, meter, output, seconds))
+
+
+class _Recorder:
+    """Writes chunks and counts them."""
+
+    def __init__(self, file: TextIO, link: str) -> None:
+        self._file = file
+        self._bytes = 0
+        self._readings = 0
+        self._rejected = 0
+        self._error: str | None = None
+        self._write(f"{HEADER}\n# juntek {juntek.__version__}, {link}\n")
+
+    def take_chunk(self, chunk: Chunk) -> None:
+        self._bytes += len(chunk.data)
+        # Without a time the reader takes the bytes as they are; only recordings of recordings lack it.
+        self._write(format_chunk(chunk.time or 0.0, chunk.data))
+
+    def take_update(self, update: Update) -> None:
+        self._readings += update.reading is not None
+        self._rejected = update.health.garbage.total()
+        if update.health.error != self._error:
+            self._error = update.health.error
+            self.say(self._error or "The meter answers.")
+
+    async def show_progress(self) -> None:
+        """Keep the count on the terminal up to date; says nothing where there is none."""
+        while sys.stderr.isatty():
+            self.say(self.count(), end="")
+            await asyncio.sleep(PROGRESS_INTERVAL)
+
+    def count(self) -> str:
+        counts = {"byte": self._bytes, "reading": self._readings, "rejected frame": self._rejected}
+        return ", ".join(counted(count, thing) for thing, count in counts.items())
+
+    def say(self, text: str, end: str = "\n") -> None:
+        sys.stderr.write(f"\r\x1b[K{text}{end}" if sys.stderr.isatty() else f"{text}{end}")
+        sys.stderr.flush()
+
+    def _write(self, text: str) -> None:
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
+
+
+def _open_output(output: Path) -> AbstractContextManager[TextIO]:
+    if str(output) == "-":
+        return nullcontext(sys.stdout)
+    refuse_links_of_others(output)
+    with explain_unwritable(output, RequestError):
+        return output.open("w", encoding="ascii", newline="\n")
+
+
+async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:
+    link = await open_link(url)
+    async with link:
+        with _open_output(output) as file:
+            recorder = _Recorder(file, link.name)
+            line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
+            progress = asyncio.create_task(recorder.show_progress())
+            try:
+                async with asyncio.timeout(seconds or None):
+                    await line.run(link)
+            except TimeoutError as error:
+                if isinstance(error, JuntekError):
+                    raise
+            finally:
+                progress.cancel()
+                recorder.say(recorder.count() if str(output) == "-" else f"{recorder.count()} in {output}")

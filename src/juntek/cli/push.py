@@ -1,13 +1,14 @@
-"""`juntek history push`: the history into a time-series database; rule: the work is in the sink."""
+"""`juntek history push`: the history into a time-series database; rule: the sending is that of the output."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import tzinfo
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
@@ -29,7 +30,10 @@ from juntek.cli.formats import progress
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, RequestError, counted
 from juntek.extras import install_line
+from juntek.files import hold, lock_of
+from juntek.history.cursors import Cursors
 from juntek.history.queries import HistoryReader
+from juntek.outputs import SinkHealth
 from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
 
 _OPTIONS = ("username", "password_file", "token_file", "ca_file", "rate")
@@ -69,20 +73,20 @@ def push(
         targets = _find_targets(configuration, url, given)
         path = database or database_of(configuration)
         with HistoryReader(path, time_zone=configuration.time_zone if configuration else None) as reader:
-            meters = _choose_meters(reader, meters)
+            refuse_unknown(reader, meters or ())
+            meters = meters or reader.meters()
             again = _choose_range(reader.time_zone, start, end)
-        for target in targets:
-            target = replace(target, rate=HIGHEST_RATE if rate is None else rate)  # noqa: PLW2901 - the same target
+        for options in targets:
+            target = replace(options, rate=HIGHEST_RATE if rate is None else rate)
             try:
                 _push(target, path, site or (configuration.site if configuration else "home"), meters, again)
             except (DatabaseError, RequestError):
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
                 failures.setdefault(str(error), error)
-        first, *others = failures.values() or [None]
-        for other in others:
+        for other in list(failures.values())[1:]:
             typer.echo(other, err=True)
-        if first is not None:
+        for first in failures.values():
             raise first
 
 
@@ -125,11 +129,6 @@ def _find_targets(
     return (target,)
 
 
-def _choose_meters(reader: HistoryReader, meters: list[str] | None) -> list[str]:
-    refuse_unknown(reader, meters or ())
-    return meters or reader.meters()
-
-
 def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int, int] | None:
     """Return from when to when all is asked for again, ms since 1970; None where only what was never sent is."""
     first = round(1000 * moment_of(start, zone)) if start else 0
@@ -142,28 +141,48 @@ def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int
 def _push(
     options: TimeseriesOptions, database: Path, site: str, meters: list[str], again: tuple[int, int] | None
 ) -> None:
+    """Set the cursors back, and send what is missing then, or leave that to a gateway that is running."""
+    with ExitStack() as stack:
+        is_alone = stack.enter_context(hold(lock_of(database, options.label)))
+        if not is_alone and stack.enter_context(hold(lock_of(database))):
+            raise JuntekError(f"Another push to {options.label} is running; let it end, then run this again.")
+        with Cursors(database, options.label) as history:
+            for meter in meters:
+                history.send_again(meter, again)
+            gaps = [(meter, cursor) for meter, (cursor, _) in history.look().items() if cursor.has_gap]
+            total = sum(history.count_between(meter, cursor.past, cursor.until) for meter, cursor in gaps)
+        if is_alone:
+            asyncio.run(_send(options, database, site, total))
+        else:
+            past = f"what it has not got, about {counted(total, 'reading')}, beside the new ones"
+            rest = past if total else "the new ones, and it has all others"
+            typer.echo(f"The gateway that is running sends {options.label} {rest}.")
+
+
+async def _send(options: TimeseriesOptions, database: Path, site: str, total: int) -> None:
+    """Send what is missing, about so many readings, and say what became of them."""
     try:
-        from juntek.outputs.timeseries.session import push  # noqa: PLC0415 - only this command needs the library
+        from juntek.outputs.timeseries.delivery import open_delivery  # noqa: PLC0415 - only this command
+        from juntek.outputs.timeseries.target import open_target  # noqa: PLC0415 - needs the library
     except ModuleNotFoundError as error:
-        raise JuntekError(
-            f"A library is missing ({error.name}); install it with: {install_line('timeseries')}"
-        ) from error
+        line = install_line("timeseries")
+        raise JuntekError(f"A library is missing ({error.name}); install it with: {line}") from error
+    health = SinkHealth()
     with progress("Sending") as tell:
-        total, delivery = asyncio.run(
-            push(options, database, site, juntek.__version__, meters=meters, again=again, tell=tell)
-        )
-    if delivery is None:
-        past = f"what it has not got, about {counted(total, 'reading')}, beside the new ones"
-        rest = past if total else "the new ones, and it has all others"
-        typer.echo(f"The gateway that is running sends {options.label} {rest}.")
-        return
-    lost, refused = delivery.health.lost, delivery.health.refused
-    if delivery.sent or refused or lost:
+        async with (
+            open_target(options, juntek.__version__) as target,
+            open_delivery(options, database, target, site, health, ends=True) as delivery,
+        ):
+            while (wait := await delivery.send()) < inf:
+                done = delivery.sent + health.refused
+                tell(done, max(total, done))
+                await asyncio.sleep(wait)
+    if delivery.sent or health.refused or health.lost:
         typer.echo(f"{counted(delivery.sent, 'reading')} sent to {options.label}.")
     else:
         typer.echo(f"Nothing is left to send to {options.label}; --from sends once more what it was sent before.")
-    if lost:
-        typer.echo(f"{counted(lost, 'reading')} can be sent no more, as the history has dropped them.", err=True)
-    if refused:
-        were = "was" if refused == 1 else "were"
-        typer.echo(f"{counted(refused, 'reading')} {were} refused: {delivery.reason}", err=True)
+    if health.lost:
+        typer.echo(f"{counted(health.lost, 'reading')} can be sent no more, as the history has dropped them.", err=True)
+    if health.refused:
+        were = "was" if health.refused == 1 else "were"
+        typer.echo(f"{counted(health.refused, 'reading')} {were} refused: {delivery.reason}", err=True)

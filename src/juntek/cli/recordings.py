@@ -1,168 +1,54 @@
-"""`juntek capture` and `juntek decode`: the bytes of a line into a file, and a recording into its events.
+"""`juntek decode` and `juntek estimate`: a recording in, its events or the state of charge that follows out.
 
-Rule: what came is on disk at once; what is decoded passes the same checks as on a live line.
+Rule: what is decoded passes the same checks as on a live line, and is estimated by the same fold as in the gateway.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from functools import partial
+from math import isnan, nan
 from pathlib import Path
-from typing import Annotated, BinaryIO, TextIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
-import juntek
-from juntek.capture import HEADER, Chunk, format_chunk
+from juntek.battery import BatteryOptions, ChemistryName
+from juntek.battery.estimate import Estimator
+from juntek.capture import Chunk
+from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames
-from juntek.capture.packing import DamagedError
-from juntek.capture.recording import Recording, listen
+from juntek.capture.recording import DamagedError, Recording, listen
 from juntek.capture.times import NO_ZONE, LineTimes
+from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
-    Address,
+    Capacity,
     ConfigFile,
-    Interval,
-    Link,
-    ModeOption,
+    DatabaseFile,
     ZoneName,
+    address_number,
     configuration_if_any,
+    open_history,
+    refuse_unknown,
     tell_times,
     zone_of,
 )
-from juntek.cli.formats import Format, Writer
-from juntek.cli.gateway_client import refuse_port_of_gateway
-from juntek.cli.running import quiet_pipe, run_until_stopped
-from juntek.errors import JuntekError, RequestError, counted
-from juntek.files import explain_unreadable, explain_unwritable, pieces_all_over, refuse_links_of_others
-from juntek.links import open_link
-from juntek.meter import Line, MeterOptions
-from juntek.rs485.bus import Bus
-from juntek.update import Update
+from juntek.cli.formats import Format, Writer, begin, line_of
+from juntek.errors import RequestError, counted
+from juntek.exchange import Options
+from juntek.files import explain_unreadable, pieces_all_over
+from juntek.history.queries import HistoryReader
+from juntek.importing import explain_nothing, read_log
+from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
+from juntek.rs485.bus import Bus, Event
 
-_PROGRESS_INTERVAL = 0.5
-"""s between two progress lines on a terminal; elsewhere only the last one is written."""
 BLOCK = 64 * 1024
 """Bytes read at a time, fewer where they come slowly."""
-
-
-def capture(
-    link: Link,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - is stdout.")],
-    address: Address = 1,
-    mode: ModeOption = "auto",
-    interval: Interval = 1.0,
-    seconds: Annotated[
-        float, typer.Option(min=0, metavar="N", help="End after so many seconds; 0: when stopped.")
-    ] = 0.0,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that has something in it.")] = False,
-    config: ConfigFile = None,
-) -> None:
-    """Record the bytes of a line with their times.
-
-    The file is for juntek decode, for a link replay:FILE, and for a report of what is wrong.
-
-    Asks the meter when no display does. Ends with Ctrl-C or after --seconds.
-    """
-    _check_output(output, force=force)
-    refuse_port_of_gateway(configuration_if_any(config), link)
-    meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
-    with quiet_pipe():
-        run_until_stopped(_record(link, meter, output, seconds))
-
-
-class _Recorder:
-    """Writes chunks and counts them."""
-
-    def __init__(self, file: TextIO, link: str) -> None:
-        self._file = file
-        self._bytes = 0
-        self._readings = 0
-        self._rejected = 0
-        self._error: str | None = None
-        self._write(f"{HEADER}\n# juntek {juntek.__version__}, {link}\n")
-
-    def take_chunk(self, chunk: Chunk) -> None:
-        self._bytes += len(chunk.data)
-        # Without a time the reader takes the bytes as they are; only recordings of recordings lack it.
-        self._write(format_chunk(chunk.time or 0.0, chunk.data))
-
-    def take_update(self, update: Update) -> None:
-        self._readings += update.reading is not None
-        self._rejected = sum(update.health.garbage.values())
-        if update.health.error != self._error:
-            self._error = update.health.error
-            self._say(self._error or "The meter answers.")
-
-    async def show_progress(self) -> None:
-        """Keep the count on the terminal up to date; says nothing where there is none."""
-        while sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{self._count()}")
-            sys.stderr.flush()
-            await asyncio.sleep(_PROGRESS_INTERVAL)
-
-    def tell_end(self, output: Path) -> None:
-        self._say(self._count() if str(output) == "-" else f"{self._count()} in {output}")
-
-    def _count(self) -> str:
-        return ", ".join(
-            (
-                counted(self._bytes, "byte"),
-                counted(self._readings, "reading"),
-                counted(self._rejected, "rejected frame"),
-            )
-        )
-
-    def _say(self, text: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{text}\n" if sys.stderr.isatty() else f"{text}\n")
-        sys.stderr.flush()
-
-    def _write(self, text: str) -> None:
-        try:
-            self._file.write(text)
-            self._file.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
-
-
-def _check_output(output: Path, *, force: bool) -> None:
-    if output.is_file() and output.stat().st_size and not force:
-        raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
-
-
-def _open_output(output: Path) -> AbstractContextManager[TextIO]:
-    if str(output) == "-":
-        return nullcontext(sys.stdout)
-    refuse_links_of_others(output)
-    with explain_unwritable(output, RequestError):
-        return output.open("w", encoding="ascii", newline="\n")
-
-
-async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:
-    link = await open_link(url)
-    async with link:
-        with _open_output(output) as file:
-            recorder = _Recorder(file, link.name)
-            line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
-            progress = asyncio.create_task(recorder.show_progress())
-            try:
-                async with asyncio.timeout(seconds or None):
-                    await line.run(link)
-            except TimeoutError as error:
-                if isinstance(error, JuntekError):
-                    raise
-            finally:
-                progress.cancel()
-                recorder.tell_end(output)
-
-
-# Decoding ----------------------------------------------------------------------------------------------------
 
 
 def decode(
@@ -220,3 +106,161 @@ def _read(file: str, descriptor: int, recording: Recording, prepare: Callable[[]
         raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
     except OSError as error:
         raise RequestError(f"{file} {explain_unreadable(error)}") from None
+
+
+# The state of charge ----------------------------------------------------------------------------------------
+
+KEYS = (
+    "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",
+    "usable_capacity", "zero_offset", "event",
+)  # fmt: skip
+
+DAY, MINUTES = 86_400.0, 1440
+
+MOST_VOLTS, MOST_AMPERES = 1000.0, 10_000.0
+"""Of a battery; what somebody has decoded may be anything."""
+
+_SERIES = ("voltage", "current", "remaining_capacity", "state_of_charge")
+
+
+def estimate(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE|-", help="A recording with times.")] = None,
+    chemistry: Annotated[ChemistryName | None, typer.Option(help="Of its cells.")] = None,
+    cells: Annotated[int | None, typer.Option(min=1, max=400, metavar="N", help="In series.")] = None,
+    nominal_capacity: Capacity = None,
+    address: Annotated[
+        int | None, typer.Option(parser=address_number, metavar="N", help="Default: the first that is heard.")
+    ] = None,
+    history: Annotated[
+        str | None, typer.Option(metavar="METER", help="Take the minutes of this meter in the history.")
+    ] = None,
+    chosen: Annotated[Format, typer.Option("--format", help="json has one object a line.")] = Format.JSON,
+    database: DatabaseFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Work out the state of charge from a recording or the history, and how sure it is.
+
+    Chemistry and cells are guessed from the voltage where they are not given.
+    """
+    if (file is None) == (history is None):
+        raise RequestError("Give either a recording or --history with the name of a meter.")
+    estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))
+    with quiet_pipe():
+        if file is not None:
+            count = _write(estimator, _read_file(file, address, nominal_capacity, estimator.hear), chosen)
+        else:
+            with open_history(database, config) as reader:
+                count = _write(estimator, _read_history(reader, history or "", nominal_capacity), chosen)
+    if count == 0 and address is not None:
+        raise RequestError(f"There is no reading of address {address} with a time in it; juntek decode shows what is.")
+    if count == 0:
+        raise RequestError("There is no reading with a time in it: record with juntek capture, which notes them.")
+    typer.echo(_summary(estimator), err=True)
+
+
+def _read_file(
+    file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
+) -> Iterator[Reading]:
+    """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
+    seen = False
+    for event in _events_of(Path("/dev/stdin") if str(file) == "-" else file, address):
+        if isinstance(event, Settings) and address in (None, event.address):
+            hear(event)
+        if not isinstance(event, Reading):
+            continue
+        seen = True
+        if event.time is None or not (0 < event.voltage < MOST_VOLTS and abs(event.current) < MOST_AMPERES):
+            continue
+        address = event.address if address is None else address
+        if event.address == address:
+            reading = event if says_what_is_left(event) else event._replace(remaining_capacity=nan)
+            yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
+    if not seen and str(file) != "-" and (nothing := explain_nothing(file)):
+        raise RequestError(nothing)
+
+
+def _events_of(file: Path, address: int | None) -> Iterator[Event]:
+    bus = Bus({address: Options()} if address is not None else None)
+    # Only the time between readings matters, so that a time without a zone is one of UTC.
+    for block in read_log(file, times=LineTimes(UTC)):
+        for _, events in listen(bus, block):
+            yield from events
+    yield from bus.finish()
+
+
+def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:
+    """Yield a reading for each minute of a history."""
+    refuse_unknown(reader, [meter])
+    start, last = reader.span(meter) or (0.0, -1.0)
+    while start <= last:
+        end = start + DAY
+        series = reader.series(meter, _SERIES, start, end, MINUTES + 2)
+        columns = [series.columns[key].last or series.columns[key].average for key in _SERIES]
+        columns[1] = series.columns["current"].average
+        for time, voltage, current, left, percent in zip(series.time, *columns, strict=True):
+            if voltage is None or current is None or left is None:
+                continue
+            nominal = capacity or (round(100 * left / percent, 1) if percent else None)
+            yield _reading(time + series.resolution, voltage, current, left, nominal)
+        start = end
+
+
+def _reading(time: float, voltage: float, current: float, left: float, nominal: float | None) -> Reading:
+    values: dict[str, Any] = dict.fromkeys(Reading._fields) | {
+        "time": time, "voltage": voltage, "current": current, "remaining_capacity": left, "nominal_capacity": nominal,
+        "estimated": (), "more": NOTHING_MORE, "raw": b"",
+    }  # fmt: skip
+    return Reading(**values)
+
+
+def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) -> int:
+    """Write a line for each reading; return how many there were."""
+    count = 0
+    sys.stdout.write(begin(chosen, KEYS, _HEADING))
+    for reading in readings:
+        event = estimator.add(reading)
+        now = estimator.estimate()
+        if now is None:
+            continue
+        count += 1
+        values = (
+            iso_time(reading.time), reading.voltage, reading.current, _percent(reading),
+            round(now.state_of_charge, 2), round(now.state_of_charge_uncertainty, 2), round(now.usable_capacity, 2),
+            round(now.zero_offset, 4), event,
+        )  # fmt: skip
+        facts = dict(zip(KEYS, values, strict=True))
+        is_table = chosen is Format.TABLE
+        sys.stdout.write(_line(reading.time or 0.0, values) if is_table else line_of(chosen, facts, KEYS))
+    return count
+
+
+def _percent(reading: Reading) -> float | None:
+    """Return what the meter itself says, None where it does not."""
+    told = reading.state_of_charge
+    return None if told is None or isnan(told) else told
+
+
+_HEADING = (
+    f"{'time':16} {'V':>7} {'A':>8} {'meter %':>8} {'charge %':>8} {'+- %':>5} {'holds Ah':>9} {'zero A':>7}  event\n"
+)
+
+
+def _line(time: float, values: tuple[Any, ...]) -> str:
+    _, voltage, current, meter, state, error, capacity, offset, event = values
+    clock = datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M")
+    told = "-" if meter is None else f"{meter:.1f}"
+    return (
+        f"{clock} {voltage:7.2f} {current:8.2f} {told:>8} {state:8.1f} {error:5.1f} {capacity:9.1f} {offset:7.3f}  "
+        f"{event or ''}\n"
+    )
+
+
+def _summary(estimator: Estimator) -> str:
+    """Return what was learnt, as a sentence or two."""
+    values, steps = estimator.describe(), estimator.steps
+    fulls = counted(int(values["synchronisations"] or 0), "time")
+    learnt = [f"full {fulls}", f"holds {values['usable_capacity']:g} Ah", f"zero offset {values['zero_offset']:g} A"]
+    if steps.resistance is not None and steps.error is not None:
+        warmth = "" if steps.temperature is None else f" at {steps.temperature:.0f} °C"
+        learnt.append(f"{values['measured_resistance']:g} ± {1000 * steps.error:.2g} mΩ{warmth}")
+    return f"{estimator.pack.label}: {', '.join(learnt)}."

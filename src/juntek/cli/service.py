@@ -61,30 +61,6 @@ def uninstall(
     """
     _become_root("uninstall", *(["--purge"] if purge else []))
     _need_systemd()
-    uninstall_service(purge=purge)
-
-
-def can_be_service(configuration: Path) -> bool:
-    """Whether a service would read this file, and can be installed by this user on this system."""
-    return configuration == SYSTEM_FILE and os.geteuid() == 0 and _has_systemd()
-
-
-def install_service(program: Path) -> None:
-    """Write the unit for a program, let whoever called sudo open serial ports, and start or restart the service."""
-    group = find_serial_group()
-    if not _is_packaged(program):
-        UNIT.write_text(write_unit(program, find_owner(program), group), encoding="utf-8")
-        UNIT.chmod(0o644)
-    if (user := os.environ.get("SUDO_USER")) and group and user not in grp.getgrnam(group).gr_mem:
-        join_group(user, group)
-        typer.echo(f"{user} may open serial ports from the next login on.", err=True)
-    _tell_systemd("daemon-reload")
-    _tell_systemd("enable", "--quiet", NAME)
-    _tell_systemd("restart", NAME)
-
-
-def uninstall_service(*, purge: bool) -> None:
-    """Stop the service and remove its unit; with `purge` its configuration and data, too."""
     subprocess.run(["systemctl", "--quiet", "disable", "--now", NAME], check=False, stderr=subprocess.DEVNULL)  # noqa: S603, S607
     UNIT.unlink(missing_ok=True)
     leave_groups()
@@ -96,6 +72,25 @@ def uninstall_service(*, purge: bool) -> None:
         if SYSTEM_STATE.is_symlink():
             SYSTEM_STATE.unlink()
         shutil.rmtree(SYSTEM_STATE, ignore_errors=True)
+
+
+def can_be_service(configuration: Path) -> bool:
+    """Whether a service would read this file, and can be installed by this user on this system."""
+    return configuration == SYSTEM_FILE and os.geteuid() == 0 and _has_systemd()
+
+
+def install_service(program: Path) -> None:
+    """Write the unit for a program, let whoever called sudo open serial ports, and start or restart the service."""
+    group = find_serial_group()
+    if not (PACKAGED_UNIT.exists() and str(program) in PACKAGED_UNIT.read_text(encoding="utf-8")):
+        UNIT.write_text(write_unit(program, find_owner(program), group), encoding="utf-8")
+        UNIT.chmod(0o644)
+    if (user := os.environ.get("SUDO_USER")) and group and user not in grp.getgrnam(group).gr_mem:
+        join_group(user, group)
+        typer.echo(f"{user} may open serial ports from the next login on.", err=True)
+    _tell_systemd("daemon-reload")
+    _tell_systemd("enable", "--quiet", NAME)
+    _tell_systemd("restart", NAME)
 
 
 def join_group(user: str, group: str) -> None:
@@ -152,10 +147,6 @@ def find_serial_group() -> str | None:
     return next((name for name in SERIAL_GROUPS if name in names), None)
 
 
-def _is_packaged(program: Path) -> bool:
-    return PACKAGED_UNIT.exists() and str(program) in PACKAGED_UNIT.read_text(encoding="utf-8")
-
-
 def _become_root(*arguments: str) -> None:
     """Go on as root, by sudo where there is one. Raises RequestError where there is none."""
     if os.geteuid() == 0:
@@ -176,15 +167,11 @@ def _need_systemd() -> None:
 
 
 def _tell_systemd(*arguments: str) -> None:
+    """Raise ConfigurationError with why the service does not start, as it said it itself, else as systemd does."""
     done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
     if done.returncode:
-        raise ConfigurationError(_explain(done.stderr))
-
-
-def _explain(talk: str) -> str:
-    """Return why the service does not start, as it said it itself, else as systemd does."""
-    done = subprocess.run(  # noqa: S603
-        ["journalctl", f"--unit={NAME}", f"--identifier={NAME}", "--output=cat", "--lines=1"],  # noqa: S607
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return f"The gateway does not start: {done.stdout.strip() or ' '.join(talk.split())}"
+        said = subprocess.run(  # noqa: S603
+            ["journalctl", f"--unit={NAME}", f"--identifier={NAME}", "--output=cat", "--lines=1"],  # noqa: S607
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        raise ConfigurationError(f"The gateway does not start: {said.stdout.strip() or ' '.join(done.stderr.split())}")

@@ -14,11 +14,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from juntek.cli import quiet_pipe
 from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import Facts, GatewayClient
 from juntek.cli.meter_access import Direct, reach
-from juntek.cli.running import quiet_pipe
 from juntek.config.document import read_toml
 from juntek.control import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError
@@ -77,7 +77,7 @@ def set_values(
     """Change settings: shows the plan, asks, writes, and reads back what the meter says then."""
     values = _read_pairs(pairs)
     with reach(link, address, config) as access:
-        _change(access, access.plan(values), yes=yes, yes_dangerous=yes_dangerous)
+        _change(access, values, yes=yes, yes_dangerous=yes_dangerous)
 
 
 @app.example("settings save /dev/ttyUSB0 house.toml")
@@ -107,7 +107,7 @@ def restore(
     """Write what differs from a file; what is dangerous only when its key is typed, or with --yes-dangerous."""
     values = _read_file(file)
     with reach(link, address, config) as access:
-        _change(access, access.plan(values), yes=yes, yes_dangerous=yes_dangerous, may_leave=True)
+        _change(access, values, yes=yes, yes_dangerous=yes_dangerous, may_leave=True)
 
 
 @app.example("settings log --meter house")
@@ -159,22 +159,21 @@ def act(
 # Files ------------------------------------------------------------------------------------------------------
 
 
-def _write_file(file: Path, facts: Mapping[str, Any], *, force: bool) -> None:
+def _write_file(file: Path, facts: Facts, *, force: bool) -> None:
     """Write what `describe` says; raises RequestError where there is a file already, or none can be made."""
     lines = [f"# Settings of the meter {facts['meter']}; put them back with: juntek settings restore", "", "[settings]"]
     for setting in facts["settings"]:
-        if not setting["writable"]:
-            continue
-        value = "off" if setting["value"] is None else setting["value"]
-        unit = f"  # {setting['unit']}" if setting["unit"] else ""
-        lines.append(f"{setting['key']} = {json.dumps(value)}{unit}")
+        if setting["writable"]:
+            value = "off" if setting["value"] is None else setting["value"]
+            unit = f"  # {setting['unit']}" if setting["unit"] else ""
+            lines.append(f"{setting['key']} = {json.dumps(value)}{unit}")
     if file.exists() and not force:
         raise RequestError(f"{file} is there already; give another name, or write over it with --force.")
     with explain_unwritable(file, RequestError), file.open("w" if force else "x", encoding="utf-8") as opened:
         opened.write("\n".join(lines) + "\n")
 
 
-def _read_file(file: Path) -> dict[str, Any]:
+def _read_file(file: Path) -> Facts:
     """Return the settings in a file; raises RequestError for one that has none."""
     mend = "give a file that juntek settings save has written."
     if not file.exists():
@@ -204,8 +203,9 @@ def _read_pairs(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def _change(
-    access: Direct | GatewayClient, changes: Sequence[Facts], *, yes: bool, yes_dangerous: bool, may_leave: bool = False
+    access: Direct | GatewayClient, values: Facts, *, yes: bool, yes_dangerous: bool, may_leave: bool = False
 ) -> None:
+    changes = access.plan(values)
     confirmed = _confirm(changes, yes=yes, yes_dangerous=yes_dangerous, may_leave=may_leave)
     left = [change["key"] for change in changes if change["risk"] == "dangerous" and change["key"] not in confirmed]
     if left:
@@ -215,9 +215,7 @@ def _change(
         _tell(access.write(wanted, None, confirmed))
 
 
-def _confirm(
-    changes: Sequence[Mapping[str, Any]], *, yes: bool, yes_dangerous: bool, may_leave: bool = False
-) -> list[str]:
+def _confirm(changes: Sequence[Facts], *, yes: bool, yes_dangerous: bool, may_leave: bool = False) -> list[str]:
     """Show the plan and return the keys of what is dangerous and confirmed; raises RequestError for a no.
 
     With `may_leave` something dangerous may stay unconfirmed.
@@ -257,7 +255,7 @@ def _ask(question: str, option: str) -> str:
     return answer.strip()
 
 
-def _tell(outcomes: Sequence[Mapping[str, Any]]) -> None:
+def _tell(outcomes: Sequence[Facts]) -> None:
     """Say what became of each; raises NoReplyError where not all is as wished."""
     for outcome in outcomes:
         text = f"{outcome['key']}: {outcome['outcome']}"
@@ -271,17 +269,19 @@ def _tell(outcomes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _draw(facts: Facts) -> str:
-    settings = []
-    for one in facts["settings"]:
-        value = _show(one["value"], one["unit"], can_be_off=one["can_be_off"])
-        risk = one["risk"] if one["writable"] else "read only"
-        settings.append((one["key"], value, _limits(one), risk, one["help"]))
+    settings = [
+        (
+            one["key"],
+            _show(one["value"], one["unit"], can_be_off=one["can_be_off"]),
+            _limits(one),
+            one["risk"] if one["writable"] else "read only",
+            one["help"],
+        )
+        for one in facts["settings"]
+    ]
     actions = [(one["key"], _limits(one["argument"] or {}), one["risk"], one["help"]) for one in facts["actions"]]
-    tables = (
-        draw_table(("setting", "value", "limits", "risk", "what it does"), settings),
-        draw_table(("action", "takes", "risk", "what it does"), actions),
-    )
-    return "\n\n".join(tables)
+    what = draw_table(("setting", "value", "limits", "risk", "what it does"), settings)
+    return f"{what}\n\n{draw_table(('action', 'takes', 'risk', 'what it does'), actions)}"
 
 
 def _limits(facts: Mapping[str, Any]) -> str:

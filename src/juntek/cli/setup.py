@@ -7,36 +7,37 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName
+from juntek.battery import ChemistryName
+from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.arguments import Capacity, address_number, find_configuration
 from juntek.cli.configuration import log_in, try_meters
 from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
 from juntek.cli.service import can_be_service, find_program, install_service
-from juntek.cli.setup_file import NONE, PAGE_PORT, Answers, Document, first_meter, read, say_end, split_host, write
+from juntek.cli.setup_file import Document, first_line, first_meter, listens, part_of, read, say_end, split_host, write
 from juntek.config import SYSTEM_FILE, Configuration, search_paths
 from juntek.config.keys import name_problem
 from juntek.errors import ConfigurationError, JuntekError, NoReplyError, RequestError
 from juntek.files import at_home, refuse_orders_of_others
-from juntek.finding import Survey
 from juntek.meter import MeterOptions
 from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.mqtt.broker_login import LoginRefusedError
 from juntek.outputs.web import WebOptions
+from juntek.outputs.web.passwords import hash_password
 
-NEAR: Final = 0.5
-"""s to see whether a broker listens on this computer."""
+NAME: Final = "house"
+NONE: Final = "none"
+PAGE_PORT: Final = 8140
 
 
 Chemistry = Literal[ChemistryName, "none"]
@@ -64,11 +65,9 @@ class Asker:
 
     def secret(self, question: str) -> str:
         """Ask for what nobody shall see; empty where nobody answers."""
-        return (
-            ""
-            if self.silent
-            else str(typer.prompt(question, default="", hide_input=True, show_default=False, err=True))
-        )
+        if self.silent:
+            return ""
+        return str(typer.prompt(question, default="", hide_input=True, show_default=False, err=True))
 
     def yes(self, question: str, *, default: bool) -> bool:
         """Ask for a yes or no."""
@@ -113,22 +112,22 @@ def setup(
         _check_name(name)
     if broker:
         split_host(broker)
-    password, page_password = _first_line(password_file), _first_line(page_password_file)
+    password, page_password = first_line(password_file), first_line(page_password_file)
     document, before = read(path)
-    answers = asyncio.run(_find_meter(asker, before, link, address))
-    answers.name = name or asker.text("What is the battery called?", answers.name, _check_name)
-    _ask_battery(asker, document, answers, chemistry)
-    answers.capacity = capacity
+    meter = first_meter(document)
+    meter["link"], meter["address"] = asyncio.run(_find_meter(asker, before, link, address))
+    known_name = before.meters[0].options.name if before is not None else NAME
+    meter["name"] = name or asker.text("What is the battery called?", known_name, _check_name)
+    _ask_battery(asker, meter, chemistry, capacity)
     sinks = before.sinks if before is not None else {}
-    known = sinks.get("mqtt")
-    given = known if isinstance(known, MqttOptions) else MqttOptions()
-    given = replace(given, username=username or given.username, password=password or given.password)
-    _ask_broker(asker, answers, broker, given, is_known=isinstance(known, MqttOptions))
-    _ask_page(asker, sinks.get("web"), answers, page, page_password)
-    configuration = write(path, document, answers)
+    login = {key: said for key, said in (("username", username), ("password", password)) if said}
+    secrets = {
+        "mqtt": _ask_broker(asker, document, broker, sinks.get("mqtt"), login),
+        "web": _ask_page(asker, document, sinks.get("web"), page, page_password),
+    }
+    configuration = write(path, document, secrets)
     typer.echo(f"Written: {path}", err=True)
-    runs = service and can_be_service(path)
-    if runs:
+    if runs := service and can_be_service(path):
         install_service(find_program())
     typer.echo("\n".join(say_end(configuration, path, runs=runs)))
 
@@ -142,29 +141,28 @@ def _check_name(name: str) -> None:
         raise RequestError(f"--name {problem}")
 
 
-async def _find_meter(asker: Asker, before: Configuration | None, link: str | None, address: int | None) -> Answers:
-    """Return where the meter is: what was said, else what is configured and answers, else what is found."""
-    known = before.meters[0] if before is not None else None
-    name = known.options.name if known is not None else "house"
-    stays = Answers(name, known.link, address or known.options.address) if known is not None else None
-    if address is not None and (named := Answers(name, link, address) if link is not None else stays):
-        await _tell_silence(before, named)
-        return named
-    if before is not None and link is None and stays is not None and await _answers(before):
-        return stays
+async def _find_meter(
+    asker: Asker, before: Configuration | None, link: str | None, address: int | None
+) -> tuple[str, int]:
+    """Return the link and the address: what was said, else what is configured and answers, else what is found."""
+    first = before.meters[0] if before is not None else None
+    if address is not None and (named := link or (first.link if first is not None else None)):
+        await _answers(before, named, MeterOptions(name=first.options.name if first else NAME, address=address))
+        return named, address
+    if first is not None and link is None and await _answers(before, first.link, first.options):
+        return first.link, first.options.address
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library takes a while
 
     ports = [link] if link is not None else list_ports()
     surveys = await look_at(ports, before or _other_configuration())
     for found in surveys:
         typer.echo("\n".join(describe_port(found)), err=True)
-    meters = [(found, one) for found in surveys for one in sorted(found.meters) if address in (None, one)]
+    meters = [(link or found.link, one) for found in surveys for one in sorted(found.meters) if address in (None, one)]
     if meters:
-        chosen, one = meters[0] if len(meters) == 1 else _choose(asker, meters)
-        return Answers(name, link or chosen.link, one)
-    if link is None and stays is not None:
-        typer.echo(f"{hide_secrets(stays.link)} stays in the configuration, as no meter was found elsewhere.", err=True)
-        return stays
+        return meters[0] if len(meters) == 1 else _choose(asker, meters)
+    if link is None and first is not None:
+        typer.echo(f"{hide_secrets(first.link)} stays in the configuration, as no meter was found elsewhere.", err=True)
+        return first.link, first.options.address
     if not ports:
         raise NoReplyError(
             "No serial port was found; plug the adapter in and run this again, or give --link for one in the network."
@@ -179,31 +177,22 @@ def _other_configuration() -> Configuration | None:
     return None
 
 
-async def _tell_silence(configuration: Configuration | None, named: Answers) -> None:
-    """Say it where nobody answers at a link and address that were named; they are taken all the same."""
-    if await asyncio.to_thread(ask_gateway, configuration, named.link) is None:
-        (trial,) = await try_meters(named.link, [MeterOptions(name=named.name, address=named.address)])
-        if trial.error is not None:
-            typer.echo(trial.said, err=True)
-
-
-async def _answers(configuration: Configuration) -> bool:
-    """Whether the first meter answers, to us or to the gateway that reads it; says so where it does not."""
-    first = configuration.meters[0]
-    held = await asyncio.to_thread(ask_gateway, configuration, first.link)
+async def _answers(configuration: Configuration | None, link: str, meter: MeterOptions) -> bool:
+    """Whether a meter answers, to us or to the gateway that reads it; says so where it does not."""
+    held = await asyncio.to_thread(ask_gateway, configuration, link)
     if held is not None:
-        answers, said = first.options.address in held.meters, held.detail
+        answers, said = meter.address in held.meters, held.detail
     else:
-        (trial,) = await try_meters(first.link, [first.options])
+        (trial,) = await try_meters(link, [meter])
         answers, said = trial.error is None, trial.said
-    if not answers:
+    if not answers and said:
         typer.echo(said, err=True)
     return answers
 
 
-def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey, int]:
-    for number, (found, one) in enumerate(meters, 1):
-        typer.echo(f"  {number}: address {one} at {found.link}", err=True)
+def _choose(asker: Asker, meters: Sequence[tuple[str, int]]) -> tuple[str, int]:
+    for number, (link, address) in enumerate(meters, 1):
+        typer.echo(f"  {number}: address {address} at {hide_secrets(link)}", err=True)
 
     def check(answer: str) -> None:
         if not answer.isdecimal() or not 1 <= int(answer) <= len(meters):
@@ -212,31 +201,40 @@ def _choose(asker: Asker, meters: Sequence[tuple[Survey, int]]) -> tuple[Survey,
     return meters[int(asker.text("Which of them?", "1", check)) - 1]
 
 
-def _ask_battery(asker: Asker, document: Document, answers: Answers, chemistry: str | None) -> None:
+def _ask_battery(asker: Asker, meter: Document, chemistry: str | None, capacity: float | None) -> None:
     """Ask what the battery is made of, unless it is watched already and nobody said what of."""
-    battery = first_meter(document).get("battery")
+    if capacity is not None:
+        meter["nominal_capacity"] = capacity
+    battery = meter.get("battery")
     if chemistry is None and (asker.silent or (battery is not None and "chemistry" not in battery)):
         return
     words = ", ".join(CHEMISTRIES)
-    known = str((battery or {}).get("chemistry", NONE))
 
     def check(chosen: str) -> None:
         if chosen not in (*CHEMISTRIES, NONE):
             raise RequestError(f"A battery is one of {words}, or none, not {chosen}.")
 
     question = f"What is the battery made of ({words}; none: keep the meter's percentage)?"
-    answers.chemistry = chemistry or asker.text(question, known, check)
+    chemistry = chemistry or asker.text(question, str((battery or {}).get("chemistry", NONE)), check)
+    if chemistry == NONE:
+        meter.pop("battery", None)
+    else:
+        part_of(meter, "battery")["chemistry"] = chemistry
 
 
-def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttOptions, *, is_known: bool) -> None:
-    """Try the broker that was said or found, and ask for the user where it wants one."""
-    found = f"{given.host}:{given.port}" if is_known or _listens(given.host, given.port) else NONE
+def _ask_broker(
+    asker: Asker, document: Document, broker: str | None, known: object, login: Mapping[str, Any]
+) -> str | None:
+    """Try the broker that was said or found, ask for the user where it wants one, and return the password there."""
+    is_known = isinstance(known, MqttOptions)
+    given = replace(known if isinstance(known, MqttOptions) else MqttOptions(), **login)
     if broker is None and is_known and asker.silent:
-        return
+        return None
+    found = f"{given.host}:{given.port}" if is_known or listens(given.host, given.port) else NONE
     where = "Where is the MQTT broker (none: there is none)?"
-    answers.broker = broker or asker.text(where, found, split_host)
-    while answers.broker != NONE:
-        host, port = split_host(answers.broker)
+    broker = broker or asker.text(where, found, split_host)
+    while broker != NONE:
+        host, port = split_host(broker)
         try:
             asyncio.run(log_in(replace(given, host=host, port=port)))
         except JuntekError as error:
@@ -247,14 +245,22 @@ def _ask_broker(asker: Asker, answers: Answers, broker: str | None, given: MqttO
                 username = asker.text("The user at the broker?", given.username or "juntek")
                 given = replace(given, username=username, password=asker.secret("The password?") or None)
             else:
-                answers.broker = asker.text(where, answers.broker, split_host)
+                broker = asker.text(where, broker, split_host)
             continue
-        answers.username, answers.password = given.username, given.password
         typer.echo(f"The broker at {host}:{port} lets us in.", err=True)
-        return
+        mqtt = part_of(document, "mqtt")
+        mqtt["host"] = host
+        if port != 1883 or "port" in mqtt:
+            mqtt["port"] = port
+        if given.username is not None:
+            mqtt["username"] = given.username
+        return given.password
+    document.pop("mqtt", None)
+    return None
 
 
-def _ask_page(asker: Asker, known: object, answers: Answers, page: str | None, password: str | None) -> None:
+def _ask_page(asker: Asker, document: Document, known: object, page: str | None, password: str | None) -> str | None:
+    """Ask who may open the page, and return the hash of its password where that is new."""
     before = ("local" if known.address.is_loopback else "network") if isinstance(known, WebOptions) else NONE
     is_open = isinstance(known, WebOptions) and known.auth == "none"
     if page is None and not asker.silent and not is_open:
@@ -263,9 +269,16 @@ def _ask_page(asker: Asker, known: object, answers: Answers, page: str | None, p
     if page == "network" and (password is not None or before != "network" or is_open):
         password = _ask_password(asker, password)
     port = known.address.port if isinstance(known, WebOptions) else PAGE_PORT
-    if page != before:  # else it stays as it is written, with a port or an address of its own
-        answers.listen = {"network": f"0.0.0.0:{port}", "local": f"127.0.0.1:{port}", NONE: NONE}.get(page or "")
-    answers.page_password = password
+    if page == NONE:
+        document.pop("web", None)
+        return None
+    if page is not None and page != before:  # else it stays as it is written, with a port or an address of its own
+        part_of(document, "web")["listen"] = f"{'0.0.0.0' if page == 'network' else '127.0.0.1'}:{port}"  # noqa: S104
+    if password is None:
+        return None
+    if part_of(document, "web").get("auth") == "none":
+        del document["web"]["auth"]
+    return hash_password(password)
 
 
 def _ask_password(asker: Asker, given: str | None) -> str:
@@ -278,18 +291,3 @@ def _ask_password(asker: Asker, given: str | None) -> str:
         if asker.silent or given is not None:
             raise error
         typer.echo(error, err=True)
-
-
-def _first_line(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return at_home(file).read_text(encoding="utf-8").splitlines()[0]
-    except (OSError, UnicodeDecodeError, IndexError):
-        raise ConfigurationError(f"{file} holds no password; write it there as one line of text.") from None
-
-
-def _listens(host: str, port: int) -> bool:
-    with suppress(OSError), socket.create_connection((host, port), NEAR):
-        return True
-    return False

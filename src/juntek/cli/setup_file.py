@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
@@ -17,33 +16,19 @@ import tomlkit
 from juntek.config import SYSTEM_FILE, Configuration, load
 from juntek.config.keys import write_example
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import explain_unreadable, explain_unwritable, refuse_links_of_others, write_private
+from juntek.files import at_home, explain_unreadable, explain_unwritable, refuse_links_of_others, write_private
 from juntek.names import hide_secrets
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions, is_page_built
-from juntek.outputs.web.passwords import hash_password
-
-PAGE_PORT: Final = 8140
-NONE: Final = "none"
 
 Document = Any
 """A document of tomlkit: a dictionary that remembers its remarks."""
 
 
-@dataclass(slots=True)
-class Answers:
-    """What is to be written: of the meter, of the broker, of the page; None: as it is."""
-
-    name: str
-    link: str
-    address: int
-    chemistry: str | None = None
-    capacity: float | None = None
-    broker: str | None = None
-    username: str | None = None
-    password: str | None = None
-    listen: str | None = None
-    page_password: str | None = None
+NEAR: Final = 0.5
+"""s to see whether a broker listens on this computer."""
+SECRETS: Final = {"mqtt": ("password", "password_file"), "web": ("password_hash", "password_hash_file")}
+"""The key of the secret of a section, and that of the file that holds it."""
 
 
 def read(path: Path) -> tuple[Document, Configuration | None]:
@@ -69,20 +54,27 @@ def first_meter(document: Document) -> Document:
     return document["meters"][0]
 
 
-def write(path: Path, document: Document, answers: Answers) -> Configuration:
-    """Write the answers into the file, and return what it says; the one that was there stays beside it, as .bak.
+def part_of(table: Document, name: str) -> Document:
+    """Return a table within a table, which is new where there was none."""
+    is_inline = isinstance(table, tomlkit.items.InlineTable)
+    return table.setdefault(name, tomlkit.inline_table() if is_inline else tomlkit.table())
+
+
+def write(path: Path, document: Document, secrets: Mapping[str, str | None]) -> Configuration:
+    """Write a document and the secrets of its sections, and return what it says; the file before stays, as .bak.
 
     Secrets go where only their owner, or the service, may read them. Raises ConfigurationError; what makes no
     configuration is taken back, so that the next run can read it.
     """
-    change(document, answers)
     refuse_links_of_others(path)
     with explain_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_bytes() if path.exists() else None
         if before is not None:
             shutil.copy2(path, path.with_name(f"{path.name}.bak"))
-        _write_secrets(path, document, answers)
+        for section, secret in secrets.items():
+            if secret is not None:
+                _write_secret(path, document, section, secret)
         path.write_text(tomlkit.dumps(document), encoding="utf-8")
         try:
             return load(path, os.environ, for_service=True)
@@ -94,54 +86,17 @@ def write(path: Path, document: Document, answers: Answers) -> Configuration:
             raise
 
 
-def change(document: Document, answers: Answers) -> None:
-    """Put the answers into the document; what was not asked for stays."""
-    meter = first_meter(document)
-    meter["name"], meter["link"], meter["address"] = answers.name, answers.link, answers.address
-    if answers.capacity is not None:
-        meter["nominal_capacity"] = answers.capacity
-    if answers.chemistry == NONE:
-        meter.pop("battery", None)
-    elif answers.chemistry is not None:
-        battery = tomlkit.inline_table() if isinstance(meter, tomlkit.items.InlineTable) else tomlkit.table()
-        meter.setdefault("battery", battery)["chemistry"] = answers.chemistry
-    _change_outputs(document, answers)
-
-
-def _change_outputs(document: Document, answers: Answers) -> None:
-    if answers.broker == NONE:
-        document.pop("mqtt", None)
-    elif answers.broker is not None:
-        mqtt = document.setdefault("mqtt", tomlkit.table())
-        mqtt["host"], port = split_host(answers.broker)
-        if port != 1883 or "port" in mqtt:
-            mqtt["port"] = port
-        if answers.username is not None:
-            mqtt["username"] = answers.username
-    if answers.listen == NONE:
-        document.pop("web", None)
-    elif answers.listen is not None:
-        document.setdefault("web", tomlkit.table())["listen"] = answers.listen
-
-
-def _write_secrets(path: Path, document: Document, answers: Answers) -> None:
+def _write_secret(path: Path, document: Document, section: str, secret: str) -> None:
     """Give the service its secrets in its environment, which only root may read; others get files of their own."""
-    secrets = {}
-    if answers.password is not None:
-        secrets["mqtt", "password", "password_file"] = answers.password
-    if answers.page_password is not None:
-        if document["web"].get("auth") == "none":
-            del document["web"]["auth"]
-        secrets["web", "password_hash", "password_hash_file"] = hash_password(answers.page_password)
-    for (section, key, file_key), value in secrets.items():
-        if path == SYSTEM_FILE:
-            _set_variable(path.with_name("environment"), f"JUNTEK_{section.upper()}__{key.upper()}", value)
-            document[section].pop(file_key, None)
-        else:
-            file = path.with_name(f"{section}-password")
-            refuse_links_of_others(file)
-            write_private(file, f"{value}\n")
-            document[section][file_key] = file.name
+    key, file_key = SECRETS[section]
+    if path == SYSTEM_FILE:
+        _set_variable(path.with_name("environment"), f"JUNTEK_{section.upper()}__{key.upper()}", secret)
+        part_of(document, section).pop(file_key, None)
+    else:
+        file = path.with_name(f"{section}-password")
+        refuse_links_of_others(file)
+        write_private(file, f"{secret}\n")
+        part_of(document, section)[file_key] = file.name
 
 
 def _set_variable(file: Path, name: str, value: str) -> None:
@@ -192,6 +147,23 @@ def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator
             f"Home Assistant: add the integration MQTT with the broker {mqtt.host}:{mqtt.port}, if it is not there yet "
             f"(Settings, Devices & services); {names} appears there by itself."
         )
+
+
+def first_line(file: Path | None) -> str | None:
+    """Return the secret in a file; raises ConfigurationError where there is none."""
+    if file is None:
+        return None
+    try:
+        return at_home(file).read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, UnicodeDecodeError, IndexError):
+        raise ConfigurationError(f"{file} holds no password; write it there as one line of text.") from None
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether something listens there that is near."""
+    with suppress(OSError), socket.create_connection((host, port), NEAR):
+        return True
+    return False
 
 
 def _own_addresses(port: int) -> list[str]:

@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import add
 
 from rich.text import Text
 
-from juntek.cli.watch_drawing import (
-    HEIGHT,
-    Trend,
-    amount,
-    draw_bars,
-    draw_number,
-    duration,
-    short,
-    spread,
-    wrap,
-)
+from juntek.cli.formats import amount, draw_bars, draw_number, duration, short
 from juntek.errors import counted
 from juntek.quantity import QUANTITIES
 from juntek.reading import Reading
-from juntek.update import Update
+from juntek.update import Health, Update
 
 COLOURS = {"charging": "green", "discharging": "dark_orange", "idle": "bright_black"}
 ARROWS = {"charging": "▲ charging", "discharging": "▼ discharging", "idle": "● idle"}
 STALE = 5.0
-"""s after which a value on the screen is marked as old, or three of the usual intervals."""
+"""s after which a value on the screen is marked as old."""
 TRENDS = ("voltage", "current", "power")
+UNITS = {"energy": "Wh", "capacity": "Ah"}
 SMALLEST_SPAN = {"voltage": 0.2, "current": 1.0, "power": 20.0}
 """V, A, W: less than this is not blown up to the full height."""
 HEADROOM = 1.15
 """How much higher than its highest value a curve may be drawn, so that it does not touch the one above."""
 HIGHEST_CURVE = 6
 """Lines."""
+LONGEST = 900
+"""s of the curves that are kept."""
+STEPS = (1, 2, 5, 10, 15)
+"""s that one column of a curve may stand for."""
+
+
+class Trend:
+    """Averages by the second."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+        self._seconds: dict[int, list[float]] = {}
+        """How many readings came in each second, and the sums of their values."""
+
+    def add(self, reading: Reading, time: float) -> None:
+        """Take a reading received at `time`, in seconds."""
+        second = int(time)
+        if second < max(self._seconds, default=second):
+            self._seconds.clear()  # a recording that begins again, or a clock that was set back
+        values = [1.0, *(getattr(reading, key) for key in self._keys)]
+        self._seconds[second] = list(map(add, self._seconds.get(second, [0.0] * len(values)), values))
+        if len(self._seconds) > LONGEST:
+            del self._seconds[min(self._seconds)]
+
+    def span(self, width: int) -> int:
+        """Return how many seconds one column stands for, so that all that is kept fits into the width."""
+        elapsed = max(self._seconds, default=0) - min(self._seconds, default=0) + 1
+        return next((step for step in STEPS if elapsed <= step * width), STEPS[-1])
+
+    def columns(self, key: str, width: int) -> list[float | None]:
+        """Return the averages of a quantity, oldest first; None where nothing was received."""
+        place, step = self._keys.index(key) + 1, self.span(width)
+        # Columns begin at whole multiples of the step: so they do not flicker while time goes on.
+        first = max(self._seconds, default=0) // step - width + 1
+        counts, sums = [0.0] * width, [0.0] * width
+        for second, values in self._seconds.items():
+            if (column := second // step - first) >= 0:
+                counts[column] += values[0]
+                sums[column] += values[place]
+        return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
 
 
 @dataclass(slots=True)
@@ -49,13 +83,20 @@ class Watched:
     heard: float | None = None
     trend: Trend = field(default_factory=lambda: Trend(TRENDS))
 
+    @property
+    def health(self) -> Health:
+        """How its link does; about to listen where nothing is known yet."""
+        return self.update.health if self.update else Health(mode="starting", connected=True)
+
 
 def draw(watched: Watched, now: float, width: int, height: int) -> Text:
     """Return the screen, no wider and no higher than asked for."""
     lines = [_title(watched, now, width), Text("─" * width, "bright_black")]
     foot = _foot(watched, width)
     room = height - len(lines) - len(foot)
-    lines += _body(watched, width, room)[:room] if watched.reading else _waiting(watched, now, width)[:room]
+    lines += (
+        _body(watched, watched.reading, width, room)[:room] if watched.reading else _waiting(watched, now, width)[:room]
+    )
     lines += [Text()] * (height - len(lines) - len(foot))
     lines = [*lines, *foot][:height]
     for line in lines:
@@ -74,95 +115,78 @@ def _title(watched: Watched, now: float, width: int) -> Text:
 
 
 def _state(watched: Watched, now: float) -> Text:
-    health = watched.update.health if watched.update else None
-    if health is None or (health.mode == "starting" and not health.error):
+    health, age = watched.health, None if watched.heard is None else now - watched.heard
+    if health.mode == "starting" and not health.error:
         return Text("○ starting ", "yellow")
     if health.mode == "closed":
         return Text("■ end of the recording ", "bright_black")
     if not health.connected:
         return Text("✗ no link ", "bold red")
+    if health.error:
+        return Text("✗ no answer " if age is None else f"✗ silent for {duration(age)} ", "bold red")
     words = {"listen": "listening", "poll": "polling"}.get(health.mode, "starting")
     words = f"gateway is {words}" if watched.by_gateway else words
-    return _freshness(words, None if watched.heard is None else now - watched.heard, silent=bool(health.error))
-
-
-def _freshness(words: str, age: float | None, *, silent: bool) -> Text:
-    if silent:
-        return Text(f"✗ silent for {duration(age)} " if age is not None else "✗ no answer ", "bold red")
-    if age is None:
-        return Text(f"○ {words} ", "yellow")
-    if age >= STALE:
-        return Text(f"○ {words}, {duration(age)} ago ", "yellow")
+    if age is None or age >= STALE:
+        return Text(f"○ {words} " if age is None else f"○ {words}, {duration(age)} ago ", "yellow")
     return Text(f"● {words}, {age:.0f} s ago " if age >= 1 else f"● {words} ", "green")
 
 
 def _foot(watched: Watched, width: int) -> list[Text]:
-    health = watched.update.health if watched.update else None
+    health = watched.health
     lines = [Text("─" * width, "bright_black")]
-    if health and health.error and health.mode != "closed":
-        lines += wrap(f" {health.error}", width, "bold red" if not health.connected else "yellow")
+    if health.error and health.mode != "closed":
+        lines += wrap(f" {health.error}", width, "yellow" if health.connected else "bold red")
     # A narrow screen has no room for the name of the link.
-    parts = [f" {watched.link}"] if width >= 60 else []
-    if health:
-        parts.append(f"{'' if parts else ' '}{counted(health.frames, 'frame')}")
+    parts = [watched.link] if width >= 60 else []
+    if watched.update:
         reasons = ", ".join(f"{count} {reason}" for reason, count in health.garbage.most_common(3))
-        parts.append(f"rejected {sum(health.garbage.values())}{f' ({reasons})' if reasons else ''}")
-        if health.reconnects:
-            parts.append(f"reconnects {health.reconnects}")
-    lines += wrap("  ".join(parts), width, "bright_black")[:2]
-    lines.append(Text(" q or Ctrl-C ends", "bright_black"))
-    return lines
+        rejected = f"rejected {health.garbage.total()}{f' ({reasons})' if reasons else ''}"
+        parts += [counted(health.frames, "frame"), rejected]
+        parts += [f"reconnects {health.reconnects}"] if health.reconnects else []
+    lines += wrap(f" {'  '.join(parts)}", width, "bright_black")[:2]
+    return [*lines, Text(" q or Ctrl-C ends", "bright_black")]
 
 
 def _waiting(watched: Watched, now: float, width: int) -> list[Text]:
-    health = watched.update.health if watched.update else None
-    lines = [Text()]
-    for sentence in _doing(watched):
-        lines += wrap(f" {sentence}", width, "")
-    if health and sum(health.garbage.values()):
+    lines = [Text(), *wrap(f" {_doing(watched)}", width, "")]
+    if watched.health.garbage.total():
         lines += wrap(" Something is on the line, but nothing that is believed yet.", width, "yellow")
     return [*lines, Text(), Text(f" Waiting for {duration(now - watched.started)}", "bright_black")]
 
 
-def _doing(watched: Watched) -> list[str]:
-    health = watched.update.health if watched.update else None
-    if health is None or (health.mode == "starting" and health.connected):
-        return ["Listening whether a display asks the meter…"]
+def _doing(watched: Watched) -> str:
+    health = watched.health
+    if health.mode == "starting" and health.connected:
+        return "Listening whether a display asks the meter…"
     if health.mode == "closed":
-        return ["The recording is at its end, and there was no reading of this address in it."]
+        return "The recording is at its end, and there was no reading of this address in it."
     if not health.connected:
-        return ["The link is gone; trying again until it is back."]
+        return "The link is gone; trying again until it is back."
     if health.mode == "listen":
-        return [f"Listening, as a display asks; nothing of address {watched.address} yet."]
+        return f"Listening, as a display asks; nothing of address {watched.address} yet."
     who = "The gateway is asking" if watched.by_gateway else "Asking"
-    return [f"{who} address {watched.address}; no answer yet."]
+    return f"{who} address {watched.address}; no answer yet."
 
 
 # The reading ------------------------------------------------------------------------------------------------
 
 
-def _body(watched: Watched, width: int, room: int) -> list[Text]:
-    reading = watched.reading
-    assert reading is not None  # noqa: S101 - the caller has looked
-    health = watched.update.health if watched.update else None
-    old = bool(health and (health.error or not health.connected))
-    large = width >= 76 and room >= 15
-    head = _large_values(reading, width, old=old) if large else _small_values(reading, width, old=old)
-    charge = _charge(reading, width)
-    facts = _facts(reading, width)
+def _body(watched: Watched, reading: Reading, width: int, room: int) -> list[Text]:
+    is_old = bool(watched.health.error or not watched.health.connected)
+    head = (_large_values if width >= 76 and room >= 15 else _small_values)(reading, width, is_old=is_old)
+    charge, facts = _charge(reading, width), _facts(reading, width)
     # What is left of the height goes to the curves; air between the parts comes first.
     free = room - len(head) - len(charge) - len(facts)
     rows = (free - 5) // len(TRENDS)
     if rows > 2:  # such curves have air between them
         rows = max(2, min(HIGHEST_CURVE, (free - 7) // len(TRENDS)))
-    rows = max(1, rows)
-    curves = _curves(watched.trend, width, rows) if free >= len(TRENDS) + 1 else []
+    curves = _curves(watched.trend, width, max(1, rows)) if free > len(TRENDS) else []
     air = [Text()] if free - len(curves) >= 3 else []
-    lines = [*([Text()] if free - len(curves) >= 4 else []), *head, *air, *charge, *air, *curves]
-    return [*lines, *air, *facts] if curves else [*lines, *facts]
+    above = [Text()] if free - len(curves) >= 4 else []
+    return [*above, *head, *air, *charge, *air, *curves, *(air if curves else []), *facts]
 
 
-def _large_values(reading: Reading, width: int, *, old: bool) -> list[Text]:
+def _large_values(reading: Reading, width: int, *, is_old: bool) -> list[Text]:
     colour = COLOURS[reading.direction]
     values = (
         (f"{reading.voltage:.2f}", "V", "voltage", "bold cyan"),
@@ -170,20 +194,19 @@ def _large_values(reading: Reading, width: int, *, old: bool) -> list[Text]:
         (short(reading.power, 1), "W", "power", f"bold {colour}"),
     )
     cell = (width - 2) // 3
-    lines = [Text(" ") for _ in range(HEIGHT + 1)]
+    lines = [Text(" ") for _ in range(4)]
     for number, unit, label, style in values:
-        for row, drawn in enumerate(draw_number(number)):
-            text = drawn + (f" {unit}" if row == HEIGHT - 1 else "")
-            lines[row].append(f"{text:<{cell}}", "bright_black" if old else style)
+        *upper, last = draw_number(number)
         note = f"{label}  {ARROWS[reading.direction]}" if label == "current" else label
-        lines[HEIGHT].append(f"{note:<{cell}}", "bright_black")
+        for line, text in zip(lines, (*upper, f"{last} {unit}", note), strict=True):
+            line.append(f"{text:<{cell}}", "bright_black" if is_old or text is note else style)
     return lines
 
 
-def _small_values(reading: Reading, width: int, *, old: bool) -> list[Text]:
-    colour = "bright_black" if old else f"bold {COLOURS[reading.direction]}"
+def _small_values(reading: Reading, width: int, *, is_old: bool) -> list[Text]:
+    colour = "bright_black" if is_old else f"bold {COLOURS[reading.direction]}"
     values = Text.assemble(
-        (f" {reading.voltage:.2f} V", "bright_black" if old else "bold cyan"),
+        (f" {reading.voltage:.2f} V", "bright_black" if is_old else "bold cyan"),
         (f"   {short(reading.current, 2)} A   {short(reading.power, 1)} W", colour),
     )
     words = Text(f"{ARROWS[reading.direction]} ", COLOURS[reading.direction])
@@ -207,23 +230,18 @@ def _charge(reading: Reading, width: int) -> list[Text]:
 
 def _curves(trend: Trend, width: int, rows: int) -> list[Text]:
     lines: list[Text] = []
-    size = max(8, width - 32) if width >= 60 else max(8, width - 11)
+    size = max(8, width - 32 if width >= 60 else width - 11)
     for key in TRENDS:
         if rows > 2 and lines:
             lines.append(Text())
         values = trend.columns(key, size)
         known = [value for value in values if value is not None] or [0.0]
         low, high = min(known), max(known)
-        label = (
-            f"{low:.2f} to {high:.2f} V"
-            if key == "voltage"
-            else f"{short(low, 1)} to {short(high, 1)} {QUANTITIES[key].unit}"
-        )
-        bars = _bars(key, values, low, high, rows)
-        for row, bar in enumerate(bars):
-            head = f" {QUANTITIES[key].label:<8} " if row == rows - 1 else " " * 10
-            note = f"  {label}" if row == rows - 1 and width >= 60 else ""
-            lines.append(Text.assemble(head, bar, (note, "bright_black")))
+        ends = [f"{end:.2f}" if key == "voltage" else short(end, 1) for end in (low, high)]
+        label = f"  {' to '.join(ends)} {QUANTITIES[key].unit}" if width >= 60 else ""
+        *upper, last = _bars(key, values, low, high, rows)
+        lines += [Text.assemble(" " * 10, bar) for bar in upper]
+        lines.append(Text.assemble(f" {QUANTITIES[key].label:<8} ", last, (label, "bright_black")))
     lines.append(Text(f" {'':<8} the last {duration(trend.span(size) * size)}", "bright_black"))
     return lines
 
@@ -245,30 +263,35 @@ def _bars(key: str, values: list[float | None], low: float, high: float, rows: i
 
 
 def _facts(reading: Reading, width: int) -> list[Text]:
-    facts: list[tuple[str, str]] = []
-    for key in ("time_to_empty", "time_to_full"):
-        minutes = getattr(reading, key)
-        if minutes is not None:
-            facts.append((QUANTITIES[key].label, duration(60.0 * minutes)))
-    if reading.temperature is not None:
-        facts.append(("Temperature", f"{reading.temperature:g} °C"))
-    facts.append(("Output", reading.output_state.replace("_", "-")))
-    for way in ("charged", "discharged"):
-        amounts = [
-            amount(getattr(reading, f"{way}_{what}"), unit) for what, unit in (("energy", "Wh"), ("capacity", "Ah"))
-        ]
-        if any(amounts):
-            facts.append((way.capitalize(), "  ".join(amount for amount in amounts if amount)))
-    if reading.internal_resistance:
-        facts.append(("Resistance", f"{reading.internal_resistance:g} mΩ"))
-    if reading.run_time is not None:
-        facts.append(("Run time", duration(float(reading.run_time))))
+    times = [(QUANTITIES[key].label, getattr(reading, key)) for key in ("time_to_empty", "time_to_full")]
+    sums = [
+        (way.capitalize(), [amount(getattr(reading, f"{way}_{what}"), unit) for what, unit in UNITS.items()])
+        for way in ("charged", "discharged")
+    ]
+    facts = [
+        *((label, "" if minutes is None else duration(60.0 * minutes)) for label, minutes in times),
+        ("Temperature", "" if reading.temperature is None else f"{reading.temperature:g} °C"),
+        ("Output", reading.output_state.replace("_", "-")),
+        *((label, "  ".join(filter(None, amounts))) for label, amounts in sums),
+        ("Resistance", f"{reading.internal_resistance:g} mΩ" if reading.internal_resistance else ""),
+        ("Run time", "" if reading.run_time is None else duration(float(reading.run_time))),
+    ]
+    facts = [fact for fact in facts if fact[1]]
     columns = 1 if width < 60 else 2 if width < 110 else 3
     cell = max((width - 1) // columns, 16)
-    lines = []
-    for start in range(0, len(facts), columns):
-        line = Text(" ")
-        for label, value in facts[start : start + columns]:
-            line.append(f"{label:<15}", "bright_black").append(f"{value:<{cell - 15}}")
-        lines.append(line)
+    lines = [Text(" ") for _ in range(0, len(facts), columns)]
+    for number, (label, value) in enumerate(facts):
+        lines[number // columns].append(f"{label:<15}", "bright_black").append(f"{value:<{cell - 15}}")
     return lines
+
+
+def spread(left: Text, right: Text, width: int) -> Text:
+    """Return a line with two ends; where there is no room for both, the right one."""
+    gap = width - len(left) - len(right)
+    return Text.assemble(left, " " * gap, right) if gap > 0 else right
+
+
+def wrap(text: str, width: int, style: str) -> list[Text]:
+    """Return the lines of a sentence, the later ones with a blank in front."""
+    lines = textwrap.wrap(text, max(width - 1, 2), subsequent_indent=" ", break_on_hyphens=False)
+    return [Text(line[:width], style) for line in lines]

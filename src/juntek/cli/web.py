@@ -45,8 +45,7 @@ def password(
             "Write it into a file of its own for web.password_hash_file, or set JUNTEK_WEB__PASSWORD_HASH.", err=True
         )
         return
-    _refuse_other(at_home(output), read_password_hash)
-    _write(at_home(output), f"{hashed}\n", append=False)
+    _write(at_home(output), f"{hashed}\n", read_password_hash, append=False)
     typer.echo(f'Now add to [web]: password_hash_file = "{output}"', err=True)
 
 
@@ -70,8 +69,7 @@ def token(
         typer.echo(made)
         typer.echo(f"Add this line to the file in web.tokens_file: {line}", err=True)
         return
-    _refuse_other(at_home(output), read_tokens)
-    _write(at_home(output), f"{line}\n", append=True)
+    _write(at_home(output), f"{line}\n", read_tokens, append=True)
     typer.echo(made)
     typer.echo(f'Its hash is in {output}; if it is not there yet, add to [web]: tokens_file = "{output}"', err=True)
 
@@ -86,18 +84,14 @@ def _ask() -> str:
     return text
 
 
-def _refuse_other(path: Path, read: Callable[[Path], object]) -> None:
-    """Raise RequestError for a file that has something else in it, as the configuration has."""
+def _write(path: Path, text: str, read: Callable[[Path], object], *, append: bool) -> None:
+    """Write for the owner's eyes only; raises RequestError where `read` finds that something else is in the file."""
+    refuse_links_of_others(path)
     try:
         if path.is_file() and path.stat().st_size:
             read(path)
     except ConfigurationError:
         raise RequestError(f"{path} has something else in it already; give -o another name.") from None
-
-
-def _write(path: Path, text: str, *, append: bool) -> None:
-    """Write for the owner's eyes only."""
-    refuse_links_of_others(path)
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     with explain_unwritable(path), os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

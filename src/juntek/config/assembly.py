@@ -1,46 +1,48 @@
-"""Checked values made into a `Configuration`; rule: every problem names where the value came from."""
+"""Raw values made into a `Configuration`; rule: what is wrong is one sentence with its place, and no secret is in it.
+
+All tables are looked through before the first sentence is chosen: one about an unknown key, else the first in the file.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from juntek.battery.estimate import BatteryOptions
 from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
-from juntek.config.document import Document, Flag, Place, read_document
-from juntek.config.keys import GatewayKeys, MeterKeys, keys_at, name_of
-from juntek.config.values import Values, read_values
+from juntek.config.document import PREFIX, Document, Flag, Place, read_document
+from juntek.config.keys import GatewayKeys, MeterKeys, find_tables, header_of, keys_at, name_of
 from juntek.errors import ConfigurationError
 from juntek.exchange import Options as DecodeOptions
 from juntek.files import at_home, explain_unreadable, is_open_to_all
 from juntek.meter.line import MeterOptions
-from juntek.names import hide_secrets, slug
-from juntek.option import keys_of
-from juntek.outputs import Output, find_outputs
-
-T = TypeVar("T")
+from juntek.names import find_close, hide_secrets, show, slug
+from juntek.option import Key, keys_of
+from juntek.outputs import find_outputs
 
 log = logging.getLogger(__name__)
 
 PUBLIC_FILES = {"ca_file", "certificate_file"}
 """Keys of files that may be read by everybody."""
+UNKNOWN, WRONG, CONTRADICTORY = range(3)
+"""Which sentence is worth the most: of a key, of its value, of keys together."""
 
 
 def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...]) -> Configuration:
     """Return what file, environment and flags say together; raises ConfigurationError."""
     document = read_document(path, environment, flags, set(keys_at(())))
-    top, tables = read_values(document)
-    gateway = _make(document, (), GatewayKeys, top)
+    gateway, tables = _Reader(document).read()
     if not tables.get("meters"):
         raise ConfigurationError(_say_no_meters(document, environment))
-    outputs = _make_outputs(document, tables)
+    meters: list[MeterKeys] = tables.pop("meters")
+    _check_meters(document, meters)
+    outputs = _join_outputs(document, tables)
     return Configuration(
-        meters=_make_meters(document, tables["meters"]),
+        meters=tuple(map(_make_meter, meters)),
         sinks=outputs,
         database=getattr(outputs.get("history"), "path", None) or default_database(environment),
         site=gateway.site,
@@ -50,15 +52,184 @@ def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Fla
     )
 
 
-def _make(document: Document, place: Place, options: type[T], values: Values) -> T:
-    """Return options, which check their values; their problems name the key, but not where it was written."""
-    try:
-        return options(**values)
-    except ConfigurationError as error:
-        keys = re.findall(rf"\b{name_of(place)}\.(\w+)" if place else r"^(\w+)", str(error))
-        places: list[Place] = [(*place, key) for key in keys]
-        origin = document.origin(next((place for place in places if document.has(place)), place))
-        raise ConfigurationError(f"{origin}: {error}") from None
+@dataclass(slots=True)
+class _Reader:
+    """Makes options of tables, and notes what is wrong with them: how much it is worth, its line, the sentence."""
+
+    document: Document
+    problems: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def read(self) -> tuple[GatewayKeys, dict[str, list[Any]]]:
+        """Return the keys at the top, and the options of each table there is; raises ConfigurationError."""
+        values, tables = self.document.values, find_tables()
+        top = self._make((), GatewayKeys, {name: value for name, value in values.items() if name not in tables})
+        made: dict[str, list[Any]] = {}
+        for name, table in tables.items():
+            if name not in values:
+                continue
+            raw = values[name] if table.repeated else [values[name]]
+            if not isinstance(raw, list):
+                self._note((name,), _say_single(self.document, name))
+                continue
+            places: list[Place] = [(name, number) if table.repeated else (name,) for number in range(len(raw))]
+            made[name] = [self._make(place, table.options, one) for place, one in zip(places, raw, strict=True)]
+        if self.problems:
+            raise ConfigurationError(min(self.problems)[2])
+        return top, made
+
+    def _note(self, place: Place, sentence: str, worth: int = WRONG) -> None:
+        known = [self.document.lines.get(place[:length]) for length in range(len(place), 0, -1)]
+        line = next((line for line in known if line is not None), 0)
+        self.problems.append((worth, line, f"{self.document.origin(place)}: {sentence}"))
+
+    def _make(self, place: Place, options: type, raw: Any) -> Any:  # noqa: ANN401 - of the class that is asked for
+        """Return the options of a table; None where something in it is wrong."""
+        header, before = header_of(place), len(self.problems)
+        if not isinstance(raw, dict):
+            self._note(place, f"{header} is a table, not {show(raw)}; write {header} on a line and its keys below.")
+            return None
+        keys, values = keys_of(options), {}
+        for name, value in raw.items():
+            key, inner = keys.get(name), (*place, name)
+            if key is None:
+                self._note(inner, _say_unknown(self.document, inner), UNKNOWN)
+            elif key.table:
+                values[name] = self._make(inner, key.table, value)
+            else:
+                try:
+                    values[name] = self._read_value(inner, key, value)
+                except ValueError as error:
+                    self._note(inner, f"{name_of(inner)} {error}")
+        for name, key in keys.items():
+            if key.required and name not in raw:
+                example = f"{name} = {show(key.option.example)}"
+                self._note(place, f"{header} lacks {name}; add a line such as {example}.")
+        if len(self.problems) == before:
+            try:
+                return options(**values)
+            except ConfigurationError as error:
+                self._note(self._find_place(place, str(error)), str(error), CONTRADICTORY)
+        return None
+
+    def _find_place(self, table: Place, sentence: str) -> Place:
+        """Return the place of the first key that is named in a sentence of the options and has a value."""
+        names = re.findall(rf"\b{name_of(table)}\.(\w+)" if table else r"^(\w+)", sentence)
+        return next(((*table, name) for name in names if self.document.has((*table, name))), table)
+
+    def _read_value(self, place: Place, key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
+        """Return a value of the key's type; raises ValueError with the end of a sentence."""
+        is_from_file = self.document.is_from_file(place)
+        if key.secret and is_from_file:
+            name, there = name_of(place), keys_at(place[:-1])
+            mend = f"write it as one line into a file of its own and name that in {name}_file, or set "
+            variable = "__".join(str(part).upper() for part in place)
+            raise ValueError(
+                f"does not belong in this file; {mend if f'{key.name}_file' in there else 'set '}{PREFIX}{variable}."
+            )
+        made = key.convert(value)
+        if not isinstance(made, Path):
+            return made
+        path = at_home(made)
+        if path.parts[:1] and path.parts[0].startswith("~"):
+            raise ValueError(f"{path} is in the folder of a user who is not here; give the whole path.")
+        if self.document.file is not None and is_from_file:
+            path = self.document.file.parent / path
+        if key.name.endswith("_file"):
+            if key.name not in PUBLIC_FILES:
+                _warn_of_open(self.document, place, path)
+            try:
+                path.open("rb").close()
+            except OSError as error:
+                raise ValueError(f"{path} {explain_unreadable(error)}") from None
+        return path
+
+
+# Tables together --------------------------------------------------------------------------------------------
+
+
+def _check_meters(document: Document, meters: Sequence[MeterKeys]) -> None:
+    names: dict[str, str] = {}
+    lines: dict[str, dict[int, MeterKeys]] = {}
+    for number, meter in enumerate(meters):
+        place, plain = ("meters", number), slug(meter.name)
+        if plain in names:
+            same = f'is as good as "{names[plain]}" above in a topic ({plain})'
+            raise ConfigurationError(
+                f'{document.origin((*place, "name"))}: meters.name "{meter.name}" '
+                f"{same if meter.name != names[plain] else 'is there twice'}; give each meter its own name."
+            )
+        names[plain] = meter.name
+        neighbours = lines.setdefault(meter.link, {})
+        for other in neighbours.values():
+            both = f'the meters "{other.name}" and "{meter.name}"'
+            if other.address == meter.address:
+                raise ConfigurationError(
+                    f"{document.origin((*place, 'link'))}: {both} have the same link and the same address "
+                    f"{meter.address}; give each its own address or keep one."
+                )
+            if other.mode != meter.mode:
+                raise ConfigurationError(
+                    f"{document.origin((*place, 'mode'))}: {both} share one link; give them the same mode."
+                )
+        neighbours[meter.address] = meter
+        if document.is_from_file((*place, "link")) and hide_secrets(meter.link) != meter.link:
+            _warn_of_open(document, (*place, "link"), document.file)
+
+
+def _make_meter(keys: MeterKeys) -> MeterConfiguration:
+    decoding = DecodeOptions(
+        family=None if keys.model == "auto" else keys.model,
+        invert_current=keys.invert_current,
+        nominal_capacity=keys.nominal_capacity,
+        idle_current=keys.idle_current,
+    )
+    options = MeterOptions(
+        name=keys.name, address=keys.address, mode=keys.mode, interval=keys.interval, options=decoding
+    )
+    return MeterConfiguration(link=keys.link, options=options, battery=keys.battery)
+
+
+def _join_outputs(document: Document, tables: Mapping[str, list[Any]]) -> dict[str, object]:
+    """Return the options of each output there is, and of those that these cannot do without."""
+    joined: dict[str, object] = {}
+    listens: dict[str, str] = {}
+    found = find_outputs()
+    for section, options in tables.items():
+        if (label_of := found[section].label) is not None:
+            joined[section] = tuple(options)
+            labels = [label_of(one) for one in options]
+            for number, label in enumerate(labels):
+                if label in labels[:number]:
+                    raise ConfigurationError(
+                        f'{document.origin((section, number))}: [[{section}]] "{label}" is there twice; keep one, or '
+                        "give each its own name."
+                    )
+            continue
+        joined[section] = options[0]
+        listen = getattr(options[0], "listen", None)
+        if listen in listens:
+            raise ConfigurationError(
+                f"{document.origin((section, 'listen'))}: {section}.listen and {listens[listen]}.listen are both "
+                f"{listen}; give one of them another port."
+            )
+        if listen is not None:
+            listens[listen] = section
+    for needed in [needed for section in joined for needed in found[section].depends_on]:
+        joined.setdefault(needed, found[needed].options())
+    return joined
+
+
+def _warn_of_open(document: Document, place: Place, path: Path | None) -> None:
+    if path is not None and is_open_to_all(path):
+        log.warning(
+            "%s: every user of this computer may read %s, which holds a secret; keep it to its owner with: chmod o= %s",
+            document.origin(place),
+            path,
+            path,
+        )
+
+
+# Sentences --------------------------------------------------------------------------------------------------
 
 
 def _say_no_meters(document: Document, environment: Mapping[str, str]) -> str:
@@ -68,174 +239,27 @@ def _say_no_meters(document: Document, environment: Mapping[str, str]) -> str:
     return f"There is no configuration ({places}); write one with: juntek config init"
 
 
-# Meters -----------------------------------------------------------------------------------------------------
+def _say_single(document: Document, name: str) -> str:
+    origin = document.origin((name,))
+    if origin.startswith(PREFIX):
+        section = f"{PREFIX}{name.upper()}"
+        return f"put a number behind {section}, as there may be several; the first is {section}__0__…."
+    return f"write [[{name}]] with two brackets at each side and its keys below, as there may be several."
 
 
-def _make_meters(document: Document, tables: list[Values]) -> tuple[MeterConfiguration, ...]:
-    names: dict[str, str] = {}
-    lines: dict[str, dict[int, MeterKeys]] = {}
-    meters = []
-    for index, values in enumerate(tables):
-        place = ("meters", index)
-        battery = values.pop("battery", None)
-        keys = _make(document, place, MeterKeys, values)
-        _refuse_same_name(document, (*place, "name"), keys.name, names)
-        neighbours = lines.setdefault(keys.link, {})
-        if keys.address in neighbours:
-            raise ConfigurationError(
-                f'{document.origin((*place, "link"))}: the meters "{neighbours[keys.address].name}" and "{keys.name}" '
-                f"have the same link and the same address {keys.address}; give each its own address or keep one."
-            )
-        for other in neighbours.values():
-            if other.mode != keys.mode:
-                raise ConfigurationError(
-                    f'{document.origin((*place, "mode"))}: the meters "{other.name}" and "{keys.name}" share one link; '
-                    "give them the same mode."
-                )
-        neighbours[keys.address] = keys
-        if (
-            document.file is not None
-            and hide_secrets(keys.link) != keys.link
-            and document.is_from_file((*place, "link"))
-        ):
-            _warn_of_open(document, (*place, "link"), document.file)
-        meter = _make_meter(keys)
-        if battery is not None:
-            meter = replace(meter, battery=_make(document, (*place, "battery"), BatteryOptions, battery))
-        meters.append(meter)
-    return tuple(meters)
-
-
-def _make_meter(keys: MeterKeys) -> MeterConfiguration:
-    return MeterConfiguration(
-        link=keys.link,
-        options=MeterOptions(
-            name=keys.name,
-            address=keys.address,
-            mode=keys.mode,
-            interval=keys.interval,
-            options=DecodeOptions(
-                family=None if keys.model == "auto" else keys.model,
-                invert_current=keys.invert_current,
-                nominal_capacity=keys.nominal_capacity,
-                idle_current=keys.idle_current,
-            ),
-        ),
-    )
-
-
-def _refuse_same_name(document: Document, place: Place, name: str, names: dict[str, str]) -> None:
-    plain = slug(name)
-    if plain in names:
-        other = (
-            f'is as good as "{names[plain]}" above in a topic ({plain})' if name != names[plain] else "is there twice"
-        )
-        raise ConfigurationError(
-            f'{document.origin(place)}: meters.name "{name}" {other}; give each meter its own name.'
-        )
-    names[plain] = name
-
-
-# Outputs ----------------------------------------------------------------------------------------------------
-
-
-def _make_outputs(document: Document, tables: Mapping[str, list[Values]]) -> dict[str, object]:
-    made: dict[str, object] = {}
-    found = find_outputs()
-    for section, output in found.items():
-        if section not in tables:
-            continue
-        if output.label is None:
-            made[section] = _make_output(document, (section,), output, tables[section][0])
-        else:
-            several = [
-                _make_output(document, (section, number), output, values)
-                for number, values in enumerate(tables[section])
-            ]
-            _refuse_same_labels(document, section, [output.label(one) for one in several])
-            made[section] = tuple(several)
-    _refuse_same_listen(document, made)
-    for needed in [needed for section in made for needed in found[section].depends_on]:
-        made.setdefault(needed, found[needed].options())
-    return made
-
-
-def _make_output(document: Document, place: Place, output: Output[T], values: Values) -> T:
-    _refuse_secrets(document, place, output.options)
-    given = {key: _resolve(document, (*place, key), value) for key, value in values.items()}
-    _check_files(document, place, given)
-    return _make(document, place, output.options, given)
-
-
-def _refuse_same_labels(document: Document, section: str, labels: Sequence[str]) -> None:
-    for number, label in enumerate(labels):
-        if label in labels[:number]:
-            raise ConfigurationError(
-                f'{document.origin((section, number))}: [[{section}]] "{label}" is there twice; keep one, or give each '
-                "its own name."
-            )
-
-
-def _refuse_same_listen(document: Document, sinks: Mapping[str, object]) -> None:
-    taken: dict[str, str] = {}
-    for section, options in sinks.items():
-        listen = getattr(options, "listen", None)
-        if listen in taken:
-            raise ConfigurationError(
-                f"{document.origin((section, 'listen'))}: {section}.listen and {taken[listen]}.listen are both "
-                f"{listen}; give one of them another port."
-            )
-        if listen is not None:
-            taken[listen] = section
-
-
-def _refuse_secrets(document: Document, place: Place, options: type) -> None:
-    keys = keys_of(options)
-    for key in sorted(name for name, key in keys.items() if key.secret):
-        if document.is_from_file((*place, key)):
-            name = name_of((*place, key))
-            variable = "__".join(str(part).upper() for part in (*place, key))
-            mend = f"write it as one line into a file of its own and name that in {name}_file, or set "
-            raise ConfigurationError(
-                f"{document.origin((*place, key))}: {name} does not belong in this file; "
-                f"{mend if f'{key}_file' in keys else 'set '}JUNTEK_{variable}."
-            )
-
-
-def _resolve(document: Document, place: Place, value: Any) -> Any:  # noqa: ANN401
-    """Let a path in the file count from the folder of the file; other values stay."""
-    if not isinstance(value, Path):
-        return value
-    path = at_home(value)
-    if path.parts[:1] and path.parts[0].startswith("~"):
-        raise ConfigurationError(
-            f"{document.origin(place)}: {name_of(place)} {path} is in the folder of a user who is not here; give the "
-            "whole path."
-        )
-    if document.file is not None and document.is_from_file(place):
-        return document.file.parent / path
-    return path
-
-
-def _check_files(document: Document, section: Place, given: Mapping[str, object]) -> None:
-    for key, path in given.items():
-        if key.endswith("_file") and isinstance(path, Path):
-            place = (*section, key)
-            if key not in PUBLIC_FILES:
-                _warn_of_open(document, place, path)
-            try:
-                path.open("rb").close()
-            except OSError as error:
-                raise ConfigurationError(
-                    f"{document.origin(place)}: {name_of(place)} {path} {explain_unreadable(error)}"
-                ) from None
-
-
-def _warn_of_open(document: Document, place: Place, path: Path) -> None:
-    if is_open_to_all(path):
-        log.warning(
-            "%s: every user of this computer may read %s, which holds a secret; keep it to its owner with: chmod o= %s",
-            document.origin(place),
-            path,
-            path,
-        )
+def _say_unknown(document: Document, place: Place) -> str:
+    known, key = keys_at(place[:-1]), str(place[-1])
+    close = find_close(key.lower(), known)
+    if len(place) == 1:
+        what = f'there is no key or section "{key}"'
+        if elsewhere := [name for name in known if key in keys_at((name,))]:
+            return f"{what} here; write it below {header_of((elsewhere[0],))}."
+    else:
+        what = f'{header_of(place[:-1])} has no key "{key}"'
+        if key in keys_of(GatewayKeys):
+            is_variable = document.origin(place).startswith(PREFIX)
+            top = "it goes to the top of the file, above the first [section]"
+            return f"{what}; {f'set {PREFIX}{key.upper()}' if is_variable else top}."
+    if close:
+        return f'{what}; did you mean "{close}"?'
+    return f"{what}; there {'is only' if len(known) == 1 else 'are'} {', '.join(known)}."

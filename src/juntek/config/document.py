@@ -10,6 +10,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -51,6 +52,8 @@ class Document:
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[Place, str] = field(default_factory=dict)
     lines: dict[Place, int] = field(default_factory=dict)
+    given: set[Place] = field(default_factory=set)
+    """What variables and flags gave, and the tables that they made."""
 
     def origin(self, place: Place) -> str:
         """Return where the value at a place came from, or what it is part of."""
@@ -73,30 +76,26 @@ class Document:
 
     def is_from_file(self, place: Place) -> bool:
         """Whether the file gave this value."""
-        return self.origins.get(place, "").startswith(f"{self.file}, line ")
+        return (
+            self.file is not None
+            and self.has(place)
+            and self.given.isdisjoint(place[:length] for length in range(1, len(place) + 1))
+        )
 
     def set(self, place: Place, value: object, origin: str) -> None:
         """Put a value in, over what was there; raises ConfigurationError where it has no place."""
+        made = [place[:length] for length in range(1, len(place)) if not self.has(place[:length])] + [place]
         target: Any = self.values
         for part, following in pairwise(place):
             empty: Any = [] if isinstance(following, int) else {}
             target = _child(target, part, empty, origin)
         last = place[-1]
-        if isinstance(target, list):
-            _child(target, last, None, origin)
-            target[int(last)] = value
-        elif isinstance(target, dict):
-            target[str(last)] = value
-        else:
-            raise ConfigurationError(f"{origin}: a part of this is a single value already; set only one of the two.")
-        self._forget(place)
-        for length in range(1, len(place)):
-            self.origins.setdefault(place[:length], origin)
-        self.origins[place] = origin
-
-    def _forget(self, place: Place) -> None:
+        _child(target, last, None, origin)
+        target[last if isinstance(target, list) else str(last)] = value
         for known in [known for known in self.origins if known[: len(place)] == place]:
             del self.origins[known]
+        self.origins |= dict.fromkeys(made, origin)
+        self.given |= set(made)
 
 
 def _child(target: Any, part: str | int, empty: object, origin: str) -> Any:  # noqa: ANN401 - as deep as JSON
@@ -110,7 +109,7 @@ def _child(target: Any, part: str | int, empty: object, origin: str) -> Any:  # 
         return target[part]
     if not isinstance(target, dict):
         raise ConfigurationError(f"{origin}: a part of this is a single value already; set only one of the two.")
-    return target.setdefault(part, empty)
+    return target.setdefault(str(part), empty)
 
 
 def read_document(
@@ -213,82 +212,48 @@ def _is_number(word: str) -> bool:
 
 # Lines -------------------------------------------------------------------------------------------------------
 
-_HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?")
-_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'|\s*\.\s*)+?)\s*=""")
-_MARK = re.compile(r"""\"\"\"|'''|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\#[^\n]*|[\[\]{}]""")
+
+LONGEST = 4000
+"""Characters of one statement; behind one that is longer no lines are told."""
 
 
 def find_lines(text: str) -> dict[Place, int]:
-    """Return the line, counted from 1, of every table and of every key outside of inline tables."""
+    """Return the line, counted from 1, of every table and of every key that is no part of a list."""
     lines: dict[Place, int] = {}
     counts: dict[Place, int] = {}
     table: Place = ()
-    for number, statement in _statements(text):
-        if header := _HEADER.fullmatch(statement):
-            table = _resolve(_split(header[2]), counts)
-            if header[1] == "[[":
-                counts[table] = counts.get(table, -1) + 1
-                lines.setdefault(table, number)
+    for line, is_header, said in _statements(text):
+        if not is_header:
+            _note(lines, table, said, line)
+            continue
+        table, inner = (), said
+        while inner:
+            ((part, inner),) = inner.items()
+            table = (*table, part)
+            lines.setdefault(table, line)
+            if isinstance(inner, list):
+                counts[table], inner = counts.get(table, -1) + 1, {}
+            if table in counts:
                 table = (*table, counts[table])
-            _note(lines, table, number)
-        elif key := _KEY.match(statement):
-            _note(lines, (*table, *_split(key[1])), number)
+                lines.setdefault(table, line)
     return lines
 
 
-def _note(lines: dict[Place, int], place: Place, number: int) -> None:
-    for length in range(1, len(place) + 1):
-        lines.setdefault(place[:length], number)
+def _note(lines: dict[Place, int], table: Place, values: dict[str, Any], line: int) -> None:
+    for key, value in values.items():
+        lines.setdefault((*table, key), line)
+        if isinstance(value, dict):
+            _note(lines, (*table, key), value, line)
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Give the lines that begin a statement; the rest of a long text or array is left out."""
-    depth, quote = 0, ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not depth and not quote:
-            yield number, line
-            # The brackets of a header close on their own line, as those of a value may.
-        depth, quote = _follow(line, depth, quote)
-
-
-def _follow(line: str, depth: int, quote: str) -> tuple[int, str]:
-    """Return how deep in brackets and in which kind of long text the end of the line is."""
-    position = 0
-    while position < len(line):
-        if quote:
-            end = line.find(quote, position)
-            if end < 0:
-                return depth, quote
-            position, quote = end + 3, ""
-            continue
-        found = _MARK.search(line, position)
-        if found is None:
-            break
-        mark, position = found[0], found.end()
-        if mark in ('"""', "'''"):
-            quote = mark
-        elif mark in "[{":
-            depth += 1
-        elif mark in "]}":
-            depth -= 1
-    return depth, quote
-
-
-def _split(key: str) -> Place:
-    """Return the parts of a dotted key; the parser itself knows how they are quoted."""
-    parts: list[str | int] = []
-    value: object = tomllib.loads(f"{key} = 0")
-    while isinstance(value, dict):
-        ((name, value),) = value.items()
-        parts.append(name)
-    return tuple(parts)
-
-
-def _resolve(parts: Place, counts: dict[Place, int]) -> Place:
-    """Put the numbers of the last tables into the way of a header below them."""
-    place: Place = ()
-    for part in parts[:-1]:
-        place = (*place, part)
-        if place in counts:
-            place = (*place, counts[place])
-    return (*place, parts[-1])
+def _statements(text: str) -> Iterator[tuple[int, bool, Any]]:
+    """Yield the line of each statement, whether it is a header, and what it says; the parser knows where it ends."""
+    begin, statement = 1, ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        statement += f"{line}\n"
+        if len(statement) > LONGEST:
+            return
+        with suppress(tomllib.TOMLDecodeError):
+            if values := tomllib.loads(statement):
+                yield begin, statement.lstrip().startswith("["), values
+            begin, statement = number + 1, ""

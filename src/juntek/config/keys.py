@@ -10,12 +10,12 @@ import re
 import textwrap
 import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from juntek.battery.estimate import BatteryOptions
+from juntek.battery import BatteryOptions
 from juntek.config.document import Place
 from juntek.errors import LinkError
 from juntek.exchange import IDLE_CURRENT
@@ -27,7 +27,6 @@ from juntek.outputs import find_outputs
 from juntek.rs485.family import find_models
 
 LogLevel = Literal["debug", "info", "warning", "error"]
-
 
 _UNFIT_FOR_A_TOPIC = re.compile(r"[/+#\0]")
 _TAKEN_NAMES = {"gateway": "the gateway's own topics have this name"}
@@ -122,6 +121,7 @@ class MeterKeys:
         Option("default: what the meter is set to", unit="Ah", low=0.001, high=100_000, example=280.0),
     ] = None
     idle_current: Annotated[float, Option("below it the battery is idle", unit="A", low=0, high=100)] = IDLE_CURRENT
+    battery: Annotated[BatteryOptions | None, Option("how its battery is watched; default: not at all")] = None
 
     def __post_init__(self) -> None:
         check_options("meters", self)
@@ -134,8 +134,6 @@ class Table:
     options: type
     repeated: bool = False
     about: str = ""
-    parts: Mapping[str, type] = field(default_factory=dict)
-    """Tables within each of it, by name."""
 
 
 @cache
@@ -146,20 +144,21 @@ def find_tables() -> Mapping[str, Table]:
         section: Table(output.options, output.label is not None, output.about)
         for section, output in find_outputs().items()
     }
-    return {"meters": Table(MeterKeys, repeated=True, about=about, parts={"battery": BatteryOptions}), **outputs}
+    return {"meters": Table(MeterKeys, repeated=True, about=about), **outputs}
 
 
 def keys_at(place: Place) -> list[str]:
     """Return the names of the keys in the table at a place."""
-    names = [part for part in place if isinstance(part, str)]
-    if not names:
+    section, *inner = [part for part in place if isinstance(part, str)] or [""]
+    if not section:
         return [*keys_of(GatewayKeys), *find_tables()]
-    table = find_tables().get(names[0])
-    if table is None:
+    if section not in find_tables():
         return []
-    if len(names) == 1:
-        return [*keys_of(table.options), *table.parts]
-    return list(keys_of(table.parts[names[1]])) if len(names) == 2 and names[1] in table.parts else []
+    keys = keys_of(find_tables()[section].options)
+    for part in inner:
+        table = keys[part].table if part in keys else None
+        keys = keys_of(table) if table else {}
+    return list(keys)
 
 
 def name_of(place: Place) -> str:
@@ -202,8 +201,9 @@ def write_example(ports: Sequence[str]) -> str:
         lines += ["", *about, f"{'' if is_written else '# '}{header_of((name,))}"]
         found = ports if table.options is MeterKeys else ()
         lines += _write_keys(table.options, found, commented=not is_written)
-        for part, options in table.parts.items():
-            lines += ["", f"# {header_of((name, part))}", *_write_keys(options, commented=True)]
+        for key in keys_of(table.options).values():
+            if key.table:
+                lines += ["", f"# {header_of((name, key.name))}", *_write_keys(key.table, commented=True)]
     return _HEAD + "\n" + "\n".join(lines) + "\n"
 
 
@@ -213,8 +213,8 @@ def _is_written(options: type) -> bool:
 
 def _write_keys(options: type, ports: Sequence[str] = (), *, commented: bool) -> Iterator[str]:
     for key in keys_of(options).values():
-        if key.secret:
-            continue  # a file may not hold it
+        if key.secret or key.table:
+            continue  # a file may not hold it, or it is a table of its own
         values = list(ports) if ports and key.name == "link" else [_shown_value(key)]
         for number, value in enumerate(values):
             is_written = key.option.written and not commented and number == 0

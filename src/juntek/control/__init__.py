@@ -19,6 +19,7 @@ from juntek.control.controls import (
     check_words,
     controls_of,
     find_control,
+    label_of,
     parse_pair,
 )
 from juntek.errors import JuntekError, LinkError, NoReplyError, RequestError
@@ -38,6 +39,7 @@ __all__ = [
     "controls_of",
     "describe",
     "find_control",
+    "label_of",
     "parse_pair",
     "plan",
     "plan_action",
@@ -53,6 +55,8 @@ _RISKS: dict[Risk, str] = {
     "accounting": "a wrong value makes the percentage or the totals wrong",
     "dangerous": "can switch loads or the charger off, or lose the meter",
 }
+_FINAL = frozenset({"clear_totals", "factory_reset"})
+"""Actions that nothing undoes."""
 _TRIPS: dict[str, Callable[[float, Update], bool]] = {
     "over_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage > limit,
     "under_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage < limit,
@@ -84,8 +88,8 @@ class Change:
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
         control = self.control
-        facts = {"key": control.key, "label": control.label, "old": self.old, "new": self.new}
-        return {**facts, "unit": control.unit, "risk": control.risk, "warning": self.warning}
+        told = {"key": control.key, "label": control.label, "old": self.old, "new": self.new}
+        return {**told, "unit": control.unit, "risk": control.risk, "warning": self.warning}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +102,9 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON."""
-        change = self.change
-        facts = {"key": change.key, "label": change.control.label, "old": change.old, "new": change.new}
-        return {**facts, "outcome": self.outcome, "detail": self.detail}
+        facts = self.change.as_dict()
+        told = {key: facts[key] for key in ("key", "label", "old", "new")}
+        return {**told, "outcome": self.outcome, "detail": self.detail}
 
 
 class Send(Protocol):
@@ -178,45 +182,27 @@ async def carry_out(send: Send, look: Callable[[], Update], changes: Sequence[Ch
     return results
 
 
-def describe(update: Update, permission: Permission, *, available: bool | None = None) -> dict[str, Any]:
+def describe(update: Update, permission: Permission) -> dict[str, Any]:
     """Return all settings and actions with their limits, ready for JSON. Raises RequestError as `controls_of` does."""
-    controls = controls_of(update).values()
-    reachable = update.available if available is None else available
-    settings = [control for control in controls if control.kind == "setting"]
-    return {
-        "meter": update.meter,
-        "writable": bool(permission) and reachable,
-        "settings": [
-            {
-                **_facts(control, permission),
-                "value": update.settings.value(control.key) if update.settings is not None else None,
-                **_range(control),
-                "writable": control.writable,
-                "can_be_off": control.off is not None,
-            }
-            for control in settings
-        ],
-        "actions": [
-            {**_facts(control, permission), "argument": _argument(control)}
-            for control in controls
-            if control.kind == "action"
-        ],
-    }
-
-
-def _facts(control: Control, permission: Permission) -> dict[str, Any]:
-    facts = {"key": control.key, "label": control.label, "help": control.help, "risk": control.risk}
-    return {**facts, "allowed": permission.allows(control)}
+    settings: list[dict[str, Any]] = []
+    actions: list[dict[str, Any]] = []
+    for control in controls_of(update).values():
+        facts: dict[str, Any] = {"key": control.key, "label": control.label, "help": control.help}
+        facts |= {"risk": control.risk, "allowed": permission.allows(control)}
+        if control.kind == "action":
+            actions.append({**facts, "argument": _range(control) if control.takes_value else None})
+        else:
+            value = update.settings.value(control.key) if update.settings is not None else None
+            facts |= {"value": value, "writable": control.writable, "can_be_off": control.off is not None}
+            settings.append(facts | _range(control))
+    writable = bool(permission) and update.available
+    return {"meter": update.meter, "writable": writable, "settings": settings, "actions": actions}
 
 
 def _range(control: Control) -> dict[str, Any]:
     choices = [{"value": word, "label": word.replace("_", " ").capitalize()} for word in control.choices]
     ends = {"unit": control.unit, "minimum": control.minimum, "maximum": control.maximum, "step": control.step}
     return {**ends, "choices": choices or None}
-
-
-def _argument(control: Control) -> dict[str, Any] | None:
-    return _range(control) if control.takes_value else None
 
 
 def _ready(update: Update) -> dict[str, Control]:
@@ -259,6 +245,8 @@ def value_before(key: str, update: Update) -> Value:
 
 def _warn(control: Control, new: Value, update: Update) -> str:
     text = _RISKS[control.risk]
+    if control.key in _FINAL:
+        text = "this cannot be undone" + (f"; {text}" if control.risk == "dangerous" else "")
     trips = _TRIPS.get(control.key)
     if trips is not None and isinstance(new, int | float) and trips(new, update):
         return f"the battery is beyond this limit now, so the output is switched off; {text}"

@@ -55,7 +55,6 @@ class Control:
     kind: Literal["setting", "action"]
     risk: Risk
     unit: str = ""
-    digits: int = 0
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
@@ -118,9 +117,7 @@ class Control:
             return "off" if self.off is not None else "-"
         if isinstance(value, str):
             return value
-        return (
-            f"{value:g}{f' {self.unit}' if self.unit else ''}" if abs(value) < 1e5 else f"{value} {self.unit}".rstrip()
-        )
+        return f"{f'{value:g}' if abs(value) < 1e5 else value} {self.unit}".rstrip()
 
 
 def controls_of(update: Update) -> dict[str, Control]:
@@ -191,7 +188,6 @@ def _setting(row: Field, ranges: tuple[int, int] | None) -> Control:
         kind="setting",
         risk=row.risk,
         unit=quantity.unit,
-        digits=quantity.digits,
         minimum=(low - row.offset) / row.scale if is_number else None,
         maximum=(high - row.offset) / row.scale if is_number else None,
         step=1 / row.scale if is_number else None,
@@ -201,12 +197,19 @@ def _setting(row: Field, ranges: tuple[int, int] | None) -> Control:
     )
 
 
+def label_of(key: str) -> str:
+    """Return what an owner calls a setting or an action."""
+    if key in _ACTIONS:
+        return _ACTIONS[key][0]
+    return QUANTITIES[key].label if key in QUANTITIES else key.replace("_", " ").capitalize()
+
+
 def _action(action: Action) -> Control:
-    label, unit, text = _ACTIONS.get(action.key, (action.key.replace("_", " ").capitalize(), "", ""))
+    _, unit, text = _ACTIONS.get(action.key, ("", "", ""))
     is_number = not action.names and action.low < action.high
     return Control(
         key=action.key,
-        label=label,
+        label=label_of(action.key),
         help=text,
         kind="action",
         risk=action.risk,

@@ -48,8 +48,6 @@ BROKER_VARIABLES = "JUNTEK_MQTT__"
 DATABASE = "juntek.db"
 SPEED = 5.0
 """Simulated seconds in one second, so that something can be seen to happen."""
-PATIENCE = 5.0
-"""s that a broker may take to start."""
 STRETCHES = ((timedelta(days=30), 60.0), (timedelta(days=2), 20.0), (timedelta(hours=3), 2.0))
 """How long ago each stretch of the past begins, and the s between its readings: coarser the longer ago, which is enough
 for charts and made in seconds."""
@@ -86,13 +84,12 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="juntek-demo-")))
         meters = make_meters(datetime.now().astimezone())
         sites = await _fill(meters, folder / DATABASE)
-        screen.say("Starting two simulated meters…")
+        sys.stderr.write("Starting two simulated meters…\n")
         simulations = [
             await stack.enter_async_context(Simulation(meter.options, sites=(site,)))
             for meter, site in zip(meters, sites, strict=True)
         ]
-        screen.say("Looking for a broker…")
-        what, variables = await asyncio.to_thread(stack.enter_context, find_broker(os.environ, folder))
+        what, variables = stack.enter_context(find_broker(os.environ, folder))
         links = {meter: simulation.url for meter, simulation in zip(meters, simulations, strict=True)}
         trouble = _page_trouble(port)
         page = f"http://127.0.0.1:{port}/" if trouble is None else None
@@ -100,8 +97,7 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
         broker = configuration.sinks.get("mqtt")
         screen.broker = broker if isinstance(broker, MqttOptions) else None
         screen.introduce(links, trouble or f"The page: {page}", what)
-        work = [run_gateway(configuration), *(s.run() for s in simulations)]
-        work += [_watch_wire(meter.name, url, screen) for meter, url in links.items()]
+        work = [run_gateway(configuration), *(_watch_wire(meter.name, url, screen) for meter, url in links.items())]
         if screen.broker is not None:
             work.append(_watch_broker(screen.broker, screen))
         if page is not None and open_page:
@@ -111,19 +107,18 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
             async with asyncio.timeout(duration), asyncio.TaskGroup() as tasks:
                 for part in work:
                     tasks.create_task(part)
-    screen.say("The demo has ended; nothing is left running.")
+    sys.stderr.write("The demo has ended; nothing is left running.\n")
 
 
 def _configure(
     links: Mapping[DemoMeter, str], variables: Mapping[str, str], folder: Path, port: int | None
 ) -> Configuration:
     """Return what a file and flags of this content would say, beside the variables."""
-    tables = [
-        {"name": meter.name, "link": url, "address": meter.options.addresses[0], "interval": 1.0}
-        for meter, url in links.items()
-    ]
     keys: dict[tuple[str, ...], object] = {
-        ("meters",): tables,
+        ("meters",): [
+            {"name": meter.name, "link": url, "address": meter.options.addresses[0], "interval": 1.0}
+            for meter, url in links.items()
+        ],
         ("history", "path"): str(folder / DATABASE),
         ("history", "commit_interval"): 1.0,
     }
@@ -204,39 +199,22 @@ def find_broker(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     ours = {f"{BROKER_VARIABLES}HOST": "127.0.0.1", f"{BROKER_VARIABLES}PORT": str(port)}
-    try:
+    if find_spec("iotcore") is not None:
         from iotcore import Broker  # noqa: PLC0415 - has no wheel for every machine
-    except ImportError:
-        with _run_mosquitto(port, folder) as started:
-            yield "Mosquitto, started for the demo", ours if started else {}
-        return
-    with Broker(port=port, listen="127.0.0.1", max_payload_size=1_000_000):
-        yield "a broker inside the demo (iotcore)", ours
 
-
-@contextmanager
-def _run_mosquitto(port: int, folder: Path) -> Iterator[bool]:
-    program = shutil.which("mosquitto", path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
-    if program is None:
-        yield False
-        return
-    settings = folder / "mosquitto.conf"
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n")
-    command = [program, "-c", str(settings)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:  # noqa: S603 - our own
-        try:
-            yield _answers(port)
-        finally:
-            child.terminate()
-
-
-def _answers(port: int) -> bool:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-        time.sleep(0.05)
-    return False
+        with Broker(port=port, listen="127.0.0.1", max_payload_size=1_000_000):
+            yield "a broker inside the demo (iotcore)", ours
+    elif (program := shutil.which("mosquitto", path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")) is not None:
+        settings = folder / "mosquitto.conf"
+        settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n")
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen([program, "-c", str(settings)], stdout=quiet, stderr=quiet) as child:  # noqa: S603 - our own
+            try:
+                yield "Mosquitto, started for the demo", ours
+            finally:
+                child.terminate()
+    else:
+        yield "no broker", {}
 
 
 async def _watch_broker(options: MqttOptions, screen: Screen) -> None:

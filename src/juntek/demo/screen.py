@@ -49,10 +49,6 @@ class Screen:
     frames: int = 0
     broker: MqttOptions | None = None
 
-    def say(self, text: str) -> None:
-        """Tell what is being done: talk, not data."""
-        sys.stderr.write(f"{text}\n")
-
     def introduce(self, links: Mapping[DemoMeter, str], page: str, what: str) -> None:
         """Say what is running, and how to look at it from outside; `what` is the broker."""
         self.introduction.append(page)
@@ -162,37 +158,29 @@ def _summary(state: dict[str, object]) -> str:
     return f"{percent:>7}  {state['voltage']} V  {state['current']} A  {state['power']} W  {state['direction']}"
 
 
-def _rows(screen: Screen, width: int, height: int) -> int:
-    """Return how many lines of wire and of messages fit below what always stands there."""
-    introduction = sum(1 + len(line) // max(width - 4, 1) for line in screen.introduction)
-    frames = 8  # borders of the four boxes
-    return max(1, (height - introduction - len(screen.states) - frames) // 2)
-
-
 def _picture(screen: Screen, width: int, height: int) -> RenderableType:
-    rows = _rows(screen, width, height)
+    introduction = sum(1 + len(line) // max(width - 4, 1) for line in screen.introduction)
+    borders = 8  # of the four boxes
+    rows = max(1, (height - introduction - len(screen.states) - borders) // 2)
     batteries = Table.grid(padding=(0, 2), expand=True)
-    for column in ("meter", "bar", "summary"):
-        batteries.add_column(column, ratio=1 if column == "bar" else None, no_wrap=True)
+    for ratio in (None, 1, None):
+        batteries.add_column(ratio=ratio, no_wrap=True)
     for meter, state in screen.states.items():
         charge = state["state_of_charge"]
         completed = charge if isinstance(charge, float) else 0.0
         batteries.add_row(Text(meter, "bold"), ProgressBar(total=100, completed=completed), _summary(state))
     wire = Table.grid(padding=(0, 2))
-    for meter, raw, meaning in list(screen.wire)[-rows:]:
-        wire.add_row(
-            Text(meter, "cyan", no_wrap=True), Text(raw, "bright_black", no_wrap=True), Text(meaning, no_wrap=True)
-        )
+    for row in list(screen.wire)[-rows:]:
+        styles = ("cyan", "bright_black", "")
+        wire.add_row(*(Text(text, style, no_wrap=True) for text, style in zip(row, styles, strict=True)))
     published = Table.grid(padding=(0, 2))
     for topic, text in list(screen.published)[-rows:]:
         published.add_row(Text(topic, "green", no_wrap=True), Text(text, no_wrap=True, overflow="ellipsis"))
-    parts: list[RenderableType] = [
-        Panel(
-            Group(*(Text(line) for line in screen.introduction)), title="juntek demo — Ctrl-C ends", title_align="left"
-        ),
-        Panel(batteries, title="Batteries", title_align="left"),
-        Panel(wire, title=f"On the wires: {counted(screen.frames, 'frame')}", title_align="left"),
-    ]
+    boxes: dict[str, RenderableType] = {
+        "juntek demo — Ctrl-C ends": Group(*(Text(line) for line in screen.introduction)),
+        "Batteries": batteries,
+        f"On the wires: {counted(screen.frames, 'frame')}": wire,
+    }
     if screen.broker is not None:
-        parts.append(Panel(published, title=f"Published: {counted(screen.messages, 'message')}", title_align="left"))
-    return Group(*parts)
+        boxes[f"Published: {counted(screen.messages, 'message')}"] = published
+    return Group(*(Panel(inside, title=title, title_align="left") for title, inside in boxes.items()))

@@ -17,14 +17,13 @@ from juntek.errors import ConfigurationError, JuntekError
 from juntek.files import hold, lock_of, system_zone
 from juntek.gateway.batteries import Batteries
 from juntek.gateway.commands import Commands
-from juntek.gateway.notifier import Notifier, write_status
+from juntek.gateway.notifier import Notifier, describe, write_status
 from juntek.gateway.supervisor import Supervisor
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
 from juntek.history.inspection import Inspection
 from juntek.meter.line import Line
 from juntek.outputs import DATABASE, Context, find_outputs
-from juntek.reading import Identity, Reading
 from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
@@ -83,7 +82,6 @@ class Gateway:
         self._last_logged: dict[str, str] = {}
         self._told: dict[str, tuple[float, int]] = {}
         """Since when, and how many changes of each meter were to be told."""
-        self._in_trouble: set[str] = set()
         self._strangers = set(names)
         """Meters of which the log has not said yet that they work."""
 
@@ -116,12 +114,11 @@ class Gateway:
             if reading.time is None and reading.elapsed is None:  # a recording without times is played now
                 now, elapsed = self._clocks[update.meter].judge(time.time(), time.monotonic())
                 reading = reading.at(now, elapsed)
-            reading = self._batteries.add(update.meter, self.totals.add(update.meter, reading))
+            reading = self.totals.add(update.meter, reading)
+            reading = self._batteries.add(update.meter, reading, is_stuck=self.totals.is_stuck(update.meter))
             update = Update(update.meter, update.available, reading, update.identity, update.settings, update.health)
             self._tell_meters()
             update.health.notice = self.totals.notice(update.meter)
-            if update.meter in self._in_trouble:  # the reading ends it
-                self._log(update)
             if update.meter in self._strangers and update.identity is not None:
                 self._strangers.remove(update.meter)
                 log.info("%s: %s", update.meter, describe(update.identity, update.reading or reading))
@@ -130,16 +127,15 @@ class Gateway:
                 self.totals.identify(update.meter, update.identity)
             if update.settings is not None:
                 self._batteries.hear(update.meter, update.settings)
-            self._log(update)
+        self._log(update)
         self._latest.take(update)
         for supervisor in self.supervisors:
             supervisor.offer(update)
 
     def _tell_meters(self) -> None:
         """Send the percentages that meters are to be told; nothing waits for that."""
-        orders, self._batteries.orders = self._batteries.orders, []
-        for meter, percent in orders:
-            task = asyncio.get_running_loop().create_task(self._tell_meter(meter, percent))
+        while self._batteries.orders:
+            task = asyncio.get_running_loop().create_task(self._tell_meter(*self._batteries.orders.pop(0)))
             self._orders.add(task)
             task.add_done_callback(self._orders.discard)
 
@@ -152,7 +148,6 @@ class Gateway:
     def _log(self, update: Update) -> None:
         """Say what changed at a meter, once."""
         health = update.health
-        (self._in_trouble.add if health.error else self._in_trouble.discard)(update.meter)
         text = health.error or _DOING.get(health.mode)
         if text and self._last_logged.get(update.meter) != text:
             self._last_logged[update.meter] = text
@@ -173,15 +168,6 @@ class Gateway:
             began, count = now, 0
         self._told[meter] = began, count + 1
         return max(MOST_TOLD - count, 0)
-
-
-def describe(identity: Identity | None, reading: Reading) -> str:
-    """Return the little that shows an owner that a meter works: KG140F, firmware 1.32, 52.2 V, 60 %."""
-    parts = [f"{identity.model}, firmware {identity.firmware}"] if identity is not None else []
-    parts.append(f"{reading.voltage:.1f} V")
-    if reading.state_of_charge is not None:
-        parts.append(f"{reading.state_of_charge:.0f} %")
-    return ", ".join(parts)
 
 
 def _page_of(configuration: Configuration) -> str | None:

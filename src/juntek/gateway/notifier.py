@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from juntek.outputs import SinkHealth
+from juntek.reading import Identity, Reading
 from juntek.update import Update
 
 BEAT: Final = 5.0
@@ -73,6 +74,13 @@ def write_status(meters: Iterable[str], latest: Mapping[str, Update], sinks: Map
 def _write_meter(name: str, update: Update | None) -> str:
     if update is None or update.reading is None or not update.available:
         return f"{name}: {'no answer' if update is not None and update.health.error else 'waiting'}"
-    percent = update.reading.state_of_charge
-    charge = f", {percent:.0f} %" if percent is not None else ""
-    return f"{name}: {update.reading.voltage:.1f} V{charge}"
+    return f"{name}: {describe(None, update.reading)}"
+
+
+def describe(identity: Identity | None, reading: Reading) -> str:
+    """Return the little that shows an owner that a meter works: KG140F, firmware 1.32, 52.2 V, 60 %."""
+    parts = [f"{identity.model}, firmware {identity.firmware}"] if identity is not None else []
+    parts.append(f"{reading.voltage:.1f} V")
+    if reading.state_of_charge is not None:
+        parts.append(f"{reading.state_of_charge:.0f} %")
+    return ", ".join(parts)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 from juntek.battery.ledger import Ledger, Notice
@@ -89,8 +91,9 @@ class TotalsKeeper:
         snapshots = await asyncio.to_thread(database.load_ledgers, strict=False)
         for meter in self._intervals.keys() - self._ledgers.keys():
             snapshot = snapshots.get(meter)
+            make = Ledger if snapshot is None else partial(Ledger.restore, snapshot)
             try:
-                ledger = self._restore(meter, snapshot)
+                ledger = make(self._zone, longest_interval=max(60.0, 3 * self._intervals[meter]))
             except DatabaseError as error:
                 if self._unread.get(meter) != str(error):
                     log.warning("%s: %s", meter, error)
@@ -98,20 +101,12 @@ class TotalsKeeper:
                 continue
             self._ledgers[meter] = ledger
             self._unread.pop(meter, None)
+            if meter in self._identities:
+                ledger.identify(self._identities[meter])
             self._batteries.restore(meter, snapshot)
             if snapshot is not None:
                 self._published[meter] = ledger.totals()
                 self._saved[meter] = self._snapshot(meter)
-
-    def _restore(self, meter: str, snapshot: dict[str, Any] | None) -> Ledger:
-        longest = max(60.0, 3 * self._intervals[meter])
-        if snapshot is None:
-            ledger = Ledger(self._zone, longest_interval=longest)
-        else:
-            ledger = Ledger.restore(snapshot, self._zone, longest_interval=longest)
-        if meter in self._identities:
-            ledger.identify(self._identities[meter])
-        return ledger
 
     def _snapshot(self, meter: str) -> dict[str, Any]:
         return {**self._ledgers[meter].snapshot(), **self._batteries.snapshot(meter)}
@@ -137,6 +132,10 @@ class TotalsKeeper:
         if meter in self._ledgers:
             self._ledgers[meter].identify(identity)
 
+    def is_stuck(self, meter: str) -> bool:
+        """Whether the meter says the same again and again though a current flows."""
+        return meter in self._ledgers and self._ledgers[meter].notice == "stuck"
+
     def notice(self, meter: str) -> str | None:
         """Return what an owner should know of the meter's totals, as sentences, or None.
 
@@ -154,11 +153,9 @@ class TotalsKeeper:
     async def run(self) -> None:
         """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(COMMIT_INTERVAL):
                     await self._new.wait()
-            except TimeoutError:
-                pass
             self._new.clear()
             if self._database is None:
                 await self.open()

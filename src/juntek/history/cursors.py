@@ -15,15 +15,25 @@ from juntek.history import Database
 from juntek.history.fields import times_of
 from juntek.history.queries import Connections, HistoryReader
 
-_NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = meter.id ORDER BY time DESC LIMIT 1)"
-_UPDATE = (
+_NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = {} ORDER BY time DESC LIMIT 1)"
+_LOOK = (
+    f"SELECT name, coalesce({_NEWEST.format('id')}, 0), head, past, until, since, moves FROM meter"  # noqa: S608 - our own
+    " LEFT JOIN cursor ON cursor.meter = id AND target = ?"
+)
+_ADD = "INSERT OR IGNORE INTO cursor SELECT ?, id, {0}, 0, 0, {0}, 0 FROM meter"
+_OF_TARGET = "AND target = :target AND meter = (SELECT id FROM meter WHERE name = :meter)"
+_WIDEN = (
+    "UPDATE cursor SET past = CASE WHEN past < until THEN min(past, :past) ELSE :past END,"
+    " until = CASE WHEN past < until THEN max(until, {until}) ELSE {until} END, since = {since}, moves = moves + 1"
+    " WHERE :past < {until}"
+)
+_SAVE = (
     "UPDATE cursor SET head = ?, past = ?, until = ?, since = ?, moves = ?"
     " WHERE target = ? AND meter = (SELECT id FROM meter WHERE name = ?) AND moves = ?"
 )
-_LOWER = (
-    "UPDATE cursor SET past = CASE WHEN past < until THEN min(past, ?1) ELSE ?1 END,"
-    " until = CASE WHEN past < until THEN max(until, ?2) ELSE ?2 END, moves = moves + 1 WHERE meter = ?3"
-    " AND ?1 < (SELECT time * 1000 + last_time FROM hour WHERE meter = ?3 ORDER BY time DESC LIMIT 1)"
+_COUNT = (
+    "SELECT coalesce(sum(count), 0) FROM minute WHERE meter = (SELECT id FROM meter WHERE name = ?1)"
+    " AND time BETWEEN ?2 / 1000 - 59 AND ?3 / 1000 AND time * 1000 + first_time > ?2 AND time * 1000 + last_time <= ?3"
 )
 
 
@@ -68,11 +78,7 @@ class Cursors(HistoryReader):
         try:
             with self._database.transaction() as connection:
                 if connection.execute("INSERT OR IGNORE INTO cursor VALUES (?, 0, 0, 0, 0, 0, 0)", (target,)).rowcount:
-                    connection.execute(
-                        f"INSERT OR IGNORE INTO cursor SELECT ?, id, newest, 0, 0, newest, 0"  # noqa: S608 - our own
-                        f" FROM (SELECT id, coalesce({_NEWEST}, 0) AS newest FROM meter)",
-                        (target,),
-                    )
+                    connection.execute(_ADD.format(f"coalesce({_NEWEST.format('id')}, 0)"), (target,))
         except BaseException:
             self.close()
             raise
@@ -88,49 +94,35 @@ class Cursors(HistoryReader):
         A meter that came later than the target has a cursor that stands before all its readings.
         """
         with self._connections.reading() as connection:
-            rows = connection.execute(
-                f"SELECT name, coalesce({_NEWEST}, 0), head, past, until, since, moves FROM meter"  # noqa: S608 - our own
-                " LEFT JOIN cursor ON cursor.meter = meter.id AND target = ?",
-                (self._target,),
-            ).fetchall()
+            rows = connection.execute(_LOOK, (self._target,)).fetchall()
         if any(head is None for _, _, head, *_ in rows):
             with self._database.transaction() as connection:
-                connection.execute(
-                    "INSERT OR IGNORE INTO cursor SELECT ?, id, 0, 0, 0, 0, 0 FROM meter", (self._target,)
-                )
-        return {name: (Cursor() if row[0] is None else Cursor(*row), newest) for name, newest, *row in rows}
+                connection.execute(_ADD.format(0), (self._target,))
+        return {name: (Cursor(*(number or 0 for number in row)), newest) for name, newest, *row in rows}
 
     def save(self, cursors: Mapping[str, Cursor]) -> None:
         """Keep what has changed, but for cursors that others have moved since they were looked at."""
         changed = [(name, cursor) for name, cursor in cursors.items() if self._saved.get(name) != cursor]
         if changed:
             with self._database.transaction() as connection:
-                connection.executemany(
-                    _UPDATE, [(*cursor, self._target, name, cursor.moves) for name, cursor in changed]
-                )
+                connection.executemany(_SAVE, [(*cursor, self._target, name, cursor.moves) for name, cursor in changed])
             self._saved |= changed
 
     def send_again(self, meter: str, span: tuple[int, int] | None = None) -> None:
         """Have what is in a span (ms) sent, its end too, or else all that was never meant for the target."""
-        self.look()  # there is a cursor now
+        row = {"target": self._target, "meter": meter, "until": span and span[1]}
+        widen = _WIDEN.format(until=":until", since="since") if span else _WIDEN.format(until="since", since="0")
         for oldest in times_of(self.read_after(meter, -1, 1)):
-            with self._database.transaction() as connection:  # meanwhile nobody moves it
-                cursor, _ = self.look()[meter]
-                first, last = span or (oldest, cursor.since)
-                moved = cursor.widen(first - 1, last)._replace(moves=cursor.moves + 1)
-                moved = moved if span else moved._replace(since=0)
-                connection.execute(_UPDATE, (*moved, self._target, meter, cursor.moves))
+            row["past"] = (span[0] if span else oldest) - 1
+            with self._database.transaction() as connection:
+                connection.execute(_ADD.format(0), (self._target,))
+                connection.execute(f"{widen} {_OF_TARGET}", row)
 
     def count_between(self, meter: str, past: int, until: int) -> int:
         """Return about how many readings there ever were after `past`, up to `until`."""
         with self._connections.reading() as connection:
-            (count,) = connection.execute(
-                "SELECT sum(count) FROM minute WHERE meter = (SELECT id FROM meter WHERE name = ?1)"
-                " AND time BETWEEN ?2 / 1000 - 59 AND ?3 / 1000"
-                " AND time * 1000 + first_time > ?2 AND time * 1000 + last_time <= ?3",
-                (meter, past, until),
-            ).fetchone()
-        return count or 0
+            count: int = connection.execute(_COUNT, (meter, past, until)).fetchone()[0]
+        return count
 
 
 def lower_cursors(connection: sqlite3.Connection, meter: int, first: int, last: int) -> None:
@@ -138,4 +130,5 @@ def lower_cursors(connection: sqlite3.Connection, meter: int, first: int, last: 
 
     So it is when the clock was set back: what is written then lies before what the target was sent.
     """
-    connection.execute(_LOWER, (first - 1, last, meter))
+    widen = f"{_WIDEN.format(until=':until', since='since')} AND meter = :meter AND :past < {_NEWEST.format(':meter')}"
+    connection.execute(widen, {"past": first - 1, "until": last, "meter": meter})

@@ -2,7 +2,7 @@
 
 `device` is the kind for a path without a scheme. A module offers `async def open_link(url: str) -> Link` and is
 imported when its scheme is first asked for, so that nobody pays for a library that is not used. What kinds share
-stands in `stream` and `bridge`.
+stands in `stream`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ import pkgutil
 import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self, cast
+from urllib.parse import urlsplit
 
 from juntek.errors import LinkError
 from juntek.exchange import Chunk
-from juntek.links.bridge import parse_address
 from juntek.names import hide_secrets
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Chunk", "Link", "check_link", "find_kinds", "kind_of", "open_link"]
+__all__ = ["Chunk", "Link", "check_link", "find_kinds", "kind_of", "open_link", "parse_address"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 _ALIASES = {"tcp": "socket"}
-_SHARED = {"stream", "bridge", "serial_library"}
+_PORTS = {"esphome": 6053}
+"""What a link has where its URL names no port."""
+_HOST = re.compile(r"[\w.:%-]+")
 _NO_DEVICE = re.compile(r"(?![/.~]).*//|//|[^/]*@|.*\?")
 """What is meant as a URL, though its scheme or the colon behind it is missing."""
 
@@ -93,13 +95,30 @@ async def open_link(url: str) -> Link:
 
 def find_kinds() -> set[str]:
     """Return the names of the modules that are a kind of link."""
-    return {module.name for module in pkgutil.iter_modules(__path__)} - _SHARED
+    return {module.name for module in pkgutil.iter_modules(__path__)} - {"stream"}
 
 
 def check_link(url: str) -> None:
     """Look at a URL without opening anything; raises LinkError for one that can never be opened."""
     if kind_of(url) not in {"device", "replay"}:
         parse_address(url)
+
+
+def parse_address(url: str) -> tuple[str, int]:
+    """Take host and port from the URL of a bridge; raises LinkError with an example of a right one."""
+    scheme = url.partition(":")[0].lower()
+    default_port = _PORTS.get(scheme)
+    example = f"{scheme}://192.168.1.20" + (":4001" if default_port is None else "")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError:
+        host, port = None, None
+    if not host or not port or not _HOST.fullmatch(host):
+        raise LinkError(f"'{hide_secrets(url)}' lacks a host or a right port; write it like {example}.")
+    if "@" in parts.netloc:
+        raise LinkError(f"'{hide_secrets(url)}' has a user or a password, which this link does not take; {example}.")
+    return host, port
 
 
 def kind_of(url: str) -> str:

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from juntek.errors import LinkError
 from juntek.links import Link
-from juntek.links.bridge import describe
-from juntek.links.serial_library import DescriptorTransport, serialx
-from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
+from juntek.links.stream import READ_BLOCK, StreamLink, connect_serial, describe, load_serialx
 from juntek.names import hide_secrets
 
 try:
@@ -27,8 +25,6 @@ except ImportError:  # Windows has neither
 DEVICES = Path("/dev")
 # Names of serial adapters and of a Raspberry Pi's own port.
 _PORT_NAMES = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial[0-9]*")
-PSEUDO_TERMINALS = range(136, 144)
-"""Linux's numbers for them; each container counts its own from 0."""
 TERMINALS = Path("/sys/class/tty")
 """Where Linux lists them by name, ports and consoles; a pseudo terminal of a program is not among them."""
 
@@ -42,24 +38,13 @@ async def _open(url: str, path: str, names: tuple[Path, ...]) -> Link:
     users = await asyncio.to_thread(_find_rivals, path)
     if users:
         raise LinkError(_in_use(path, users))
-    link = DeviceLink(
-        url,
-        names,
-        mend="check the plug and the power of the adapter",
-        write_errors=(OSError, serialx.SerialException),
-    )
+    serialx = load_serialx()
+    link = DeviceLink(url, names)
     try:
-        transport, _ = await serialx.create_serial_connection(
-            asyncio.get_running_loop(),
-            lambda: link,
-            path,
-            baudrate=BAUD_RATE,
-            exclusive=True,
-            transport_cls=serialx.SerialTransport,
-        )
+        transport = await connect_serial(link, path, serialx.SerialTransport, exclusive=True)
     except (OSError, serialx.SerialException, TermiosError) as error:
         raise LinkError(await asyncio.to_thread(explain, path, error)) from error
-    if isinstance(transport, DescriptorTransport):
+    if hasattr(transport, "max_size"):  # of what the system hands over at a time
         transport.max_size = READ_BLOCK
     return link
 
@@ -70,10 +55,8 @@ class DeviceLink(StreamLink):
     least_silence = 60.0
     """A port of this computer is hardly ever open at one end only; mostly a display sleeps, or a meter has no power."""
 
-    def __init__(
-        self, url: str, names: tuple[Path, ...], *, mend: str, write_errors: tuple[type[Exception], ...]
-    ) -> None:
-        super().__init__(url, mend=mend, write_errors=write_errors)
+    def __init__(self, url: str, names: tuple[Path, ...]) -> None:
+        super().__init__(url, "check the plug and the power of the adapter")
         self._names = names
 
     async def reopen(self) -> Link:
@@ -126,7 +109,7 @@ def find_users(path: str) -> list[tuple[int, str]]:
         return users
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(_is_same(entry, device) for entry in (process / "fd").iterdir()):
+            if any(_is_device(entry, device.st_rdev) for entry in (process / "fd").iterdir()):
                 words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 users.append((int(process.name), " ".join(words[:2]).strip()))
     return users
@@ -139,13 +122,11 @@ def _find_rivals(path: str) -> list[tuple[int, str]]:
     return find_users(path) if is_port else []
 
 
-def _is_same(entry: Path, device: os.stat_result) -> bool:
-    """Whether an open file is the device, whatever its name; a container counts its own pseudo terminals."""
+def _is_device(entry: Path, number: int) -> bool:
+    """Whether an open file is the device of that number, whatever its name: a container may give it another."""
     with suppress(OSError):
-        if os.readlink(entry).startswith("/dev/"):  # noqa: PTH115 - a thousand of them; Path objects cost more
-            found = entry.stat()
-            is_pseudo = os.major(device.st_rdev) in PSEUDO_TERMINALS
-            return found.st_rdev == device.st_rdev and (found.st_dev == device.st_dev or not is_pseudo)
+        # A thousand of them; Path objects cost more.
+        return os.readlink(entry).startswith("/dev/") and entry.stat().st_rdev == number  # noqa: PTH115
     return False
 
 

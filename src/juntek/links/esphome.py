@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 from socket import gaierror
@@ -10,10 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from juntek.errors import LinkError
 from juntek.extras import install_line
-from juntek.links import Link
-from juntek.links.bridge import connection_error, describe, parse_address
-from juntek.links.serial_library import serialx
-from juntek.links.stream import BAUD_RATE, StreamLink
+from juntek.links import Link, parse_address
+from juntek.links.stream import StreamLink, connect_serial, connection_error, describe, load_serialx, mend_bridge
 from juntek.names import hide_secrets
 
 # What it warns of is in the LinkError already, and would stand in the log twice at every attempt.
@@ -24,7 +21,6 @@ async def open_link(url: str) -> Link:
     """Connect to the device and claim its serial proxy; raises LinkError."""
     name = hide_secrets(url)
     try:
-        from aioesphomeapi.core import APIConnectionError  # noqa: PLC0415 - an extra that may be missing
         from serialx.platforms.serial_esphome import ESPHomeSerialTransport  # noqa: PLC0415 - it takes 9 MB
     except ImportError as error:
         raise LinkError(
@@ -34,25 +30,14 @@ async def open_link(url: str) -> Link:
     parts = urlsplit(url)
     if not parts.path.strip("/") and not any(key.startswith("port_") for key in parse_qs(parts.query)):
         raise LinkError(f"{name} lacks the name of the serial proxy; write esphome://{host}/?port_name=NAME.")
-    link = StreamLink(
-        url,
-        name=name,
-        mend=f"check that {host} is switched on and in the network",
-        write_errors=(OSError, serialx.SerialException, APIConnectionError),
-    )
+    link = StreamLink(url, mend_bridge(host))
     try:
-        await serialx.create_serial_connection(
-            asyncio.get_running_loop(),
-            lambda: link,
-            url,
-            baudrate=BAUD_RATE,
-            transport_cls=ESPHomeSerialTransport,
-        )
+        await connect_serial(link, url, ESPHomeSerialTransport)
     except ValueError as error:
         raise LinkError(
             f"Cannot open {name}: the device has no such serial proxy; compare port_name with its YAML file."
         ) from error
-    except (OSError, serialx.SerialException) as error:
+    except (OSError, load_serialx().SerialException) as error:
         raise _explain(name, host, port, error) from error
     return link
 

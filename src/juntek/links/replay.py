@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
-import stat
-from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from juntek.capture import Chunk, ChunkReader
+from juntek.capture import Chunk, read_chunks
 from juntek.errors import LinkError, LinkLostError, RequestError, counted
-from juntek.files import at_home
+from juntek.files import at_home, explain_unreadable
 from juntek.links import Link
 
 if TYPE_CHECKING:
@@ -29,7 +27,13 @@ BLOCK = 16 * 1024
 async def open_link(url: str) -> Link:
     """Open the file; raises LinkError."""
     path, speed = parse_url(url)
-    return ReplayLink(url, _open_file(url, path), speed=speed)
+    # A pipe would stop the whole program while it is empty; only a file has its bytes at hand.
+    if path.exists() and not path.is_file():
+        raise LinkError(f"Cannot open {url}: {path} is not a file; give a file made by 'juntek capture'.")
+    try:
+        return ReplayLink(url, path.open("rb"), speed=speed)
+    except OSError as error:
+        raise LinkError(f"Cannot open {url}: {path} {explain_unreadable(error)}") from None
 
 
 def parse_url(url: str) -> tuple[Path, float]:
@@ -43,19 +47,6 @@ def parse_url(url: str) -> tuple[Path, float]:
     if not name or "?" in name or math.isnan(speed) or speed < 0:
         raise LinkError(f"'{url}' is not a replay; write replay:FILE, or replay:FILE?speed=10 with 0 for no waiting.")
     return at_home(name), speed or math.inf
-
-
-def _open_file(url: str, path: Path) -> BinaryIO:
-    # A pipe would stop the whole program while it is empty; only a file has its bytes at hand.
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise LinkError(f"Cannot open {url}: {path} is not a file; give a file made by 'juntek capture'.")
-        return path.open("rb")
-    except FileNotFoundError as error:
-        raise LinkError(f"Cannot open {url}: there is no file {path}; check the name and the folder.") from error
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise LinkError(f"Cannot open {url}: {reason}; check who may read {path}.") from error
 
 
 class ReplayLink(Link):
@@ -73,37 +64,26 @@ class ReplayLink(Link):
         self._file = file
         self._speed = speed
         self._sleep = sleep
-        self._reader = ChunkReader()
-        self._chunks: deque[Chunk] = deque()
-        self._finished = False
-        self._closed = False
+        self._chunks = (chunk for chunk in read_chunks(iter(partial(file.read, BLOCK), b"")) if chunk.data)
+        self._next: Chunk | None = None
         self._recorded: float | None = None
         self._started = 0.0
 
     async def read(self) -> Chunk:
         """Return the next chunk when its time has come."""
-        while not self._chunks:
-            self._refill()
-        await self._wait(self._chunks[0].time)
-        if not self._chunks:
-            raise LinkLostError(self._loss())
-        return self._chunks.popleft()
-
-    def _refill(self) -> None:
-        if self._closed or self._finished:
-            raise LinkLostError(self._loss())
-        try:
-            block = self._file.read(BLOCK)
-        except OSError as error:
-            raise LinkLostError(f"The link {self.url} was lost ({error}); check the disk.") from error
-        self._finished = not block
-        chunks = self._reader.feed(block) if block else self._reader.finish()
-        self._chunks.extend(chunk for chunk in chunks if chunk.data)
-
-    def _loss(self) -> str:
-        if self._closed:
-            return f"The link {self.url} is closed; open it again to use it."
-        return f"The recording {self.url} is at its end; open it again to play it once more."
+        if self._next is None and not self._file.closed:
+            try:
+                self._next = next(self._chunks, None)
+            except OSError as error:
+                raise LinkLostError(f"The link {self.url} was lost ({error}); check the disk.") from error
+        if self._next is not None:
+            await self._wait(self._next.time)
+        if self._file.closed:
+            raise LinkLostError(f"The link {self.url} is closed; open it again to use it.")
+        if self._next is None:
+            raise LinkLostError(f"The recording {self.url} is at its end; open it again to play it once more.")
+        chunk, self._next = self._next, None
+        return chunk
 
     async def _wait(self, recorded: float | None) -> None:
         now = asyncio.get_running_loop().time()
@@ -124,6 +104,4 @@ class ReplayLink(Link):
 
     async def close(self) -> None:
         """Close the file."""
-        self._closed = True
-        self._chunks.clear()
         self._file.close()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from juntek.errors import LinkError
-from juntek.links import Link
-from juntek.links.bridge import connection_error, keep_alive, parse_address
-from juntek.links.serial_library import serialx
-from juntek.links.stream import BAUD_RATE, READ_BLOCK, StreamLink
+from juntek.links import Link, parse_address
+from juntek.links.stream import (
+    READ_BLOCK,
+    StreamLink,
+    connect_serial,
+    connection_error,
+    keep_alive,
+    load_serialx,
+    mend_bridge,
+)
 from juntek.names import hide_secrets
 
 CONNECT_TIMEOUT = 5.0
@@ -18,20 +22,11 @@ CONNECT_TIMEOUT = 5.0
 async def open_link(url: str, *, connect_timeout: float = CONNECT_TIMEOUT) -> Link:
     """Connect and set the port to 115200 8N1; raises LinkError, also when that takes more than `connect_timeout` s."""
     host, port = parse_address(url)
-    link = StreamLink(
-        url,
-        mend=f"check that {host} is switched on and in the network",
-        write_errors=(OSError, serialx.SerialException),
-    )
+    serialx = load_serialx()
+    link = StreamLink(url, mend_bridge(host))
     try:
-        transport, _ = await serialx.create_serial_connection(
-            asyncio.get_running_loop(),
-            lambda: link,
-            url,
-            baudrate=BAUD_RATE,
-            connect_timeout=connect_timeout,
-            transport_cls=serialx.get_serial_classes("rfc2217://")[1],
-        )
+        transport_of = serialx.get_serial_classes("rfc2217://")[1]
+        transport = await connect_serial(link, url, transport_of, connect_timeout=connect_timeout)
     except TimeoutError as error:
         raise LinkError(
             f"Cannot open {hide_secrets(url)}: {host} did not answer as an RFC 2217 server; "

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 
-from juntek.links import Link
-from juntek.links.bridge import connection_error, keep_alive, parse_address
-from juntek.links.stream import StreamLink
+from juntek.links import Link, parse_address
+from juntek.links.stream import StreamLink, connection_error, keep_alive, mend_bridge
 
 CONNECT_TIMEOUT = 10.0
 """Seconds until a connection that is not answered is given up."""
@@ -20,7 +19,7 @@ CONNECT_TIMEOUT = 10.0
 async def open_link(url: str, *, connect_timeout: float = CONNECT_TIMEOUT) -> Link:
     """Connect; raises LinkError, also when that takes more than `connect_timeout` s."""
     host, port = parse_address(url)
-    link = StreamLink(url, mend=f"check that {host} is switched on and in the network")
+    link = StreamLink(url, mend_bridge(host))
     try:
         async with asyncio.timeout(connect_timeout):
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, host, port)

@@ -1,15 +1,24 @@
-"""A link over an asyncio transport, as its protocol; rule: bytes go straight into a small bounded buffer."""
+"""A link over an asyncio transport, as its protocol; rule: bytes go straight into a small bounded buffer.
+
+What the kinds of link share stands here too: how serialx opens a port, and what is wrong with a bridge in the network.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+import sys
 import time
 from contextlib import suppress
-from typing import cast
+from functools import cache
+from types import ModuleType
+from typing import Any, cast
 
-from juntek.errors import LinkLostError
+from juntek.errors import LinkError, LinkLostError
 from juntek.links import Chunk, Link
-from juntek.links.bridge import describe
+from juntek.names import hide_secrets
+from juntek.network import Mend, explain_no_connection
 
 BAUD_RATE = 115200
 """Bits a second, with 8 data bits, no parity, 1 stop bit (all three manuals)."""
@@ -19,30 +28,29 @@ READ_BLOCK = 2048
 """Bytes taken from the system at a time. By default asyncio asks for 256 KiB, and for each read the memory is mapped
 and given back, which takes longer than the read itself (80 us instead of 45 us here)."""
 
+# Seconds of silence before the kernel asks the other end, seconds between questions, questions without answer,
+# and milliseconds that sent bytes may stay unconfirmed: a bridge without power is noticed within 40 s.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 40_000}
+_MEND = Mend(host="the host of the link", port="host and port of the link", authority="", tls="")
+_SYSTEM_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
+_ESPHOME = "aioesphomeapi"
+
 
 class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
     """A link over any asyncio transport, as its protocol: bytes go straight into a small bounded buffer.
 
     asyncio fills the buffer that it is given; the transports of serialx call `data_received`.
 
-    `mend` says what an owner looks at when the link is lost. `write_errors` are what the transport raises when it
-    is gone. A transport that cannot be held back loses its oldest bytes to a slow reader. `close_timeout` is the
-    seconds that the last bytes have to leave before the link is closed without them.
+    `mend` says what an owner looks at when the link is lost. A transport that cannot be held back loses its oldest
+    bytes to a slow reader. `close_timeout` is the seconds that the last bytes have to leave before the link is closed
+    without them.
     """
 
     close_timeout = 2.0
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        mend: str,
-        name: str | None = None,
-        write_errors: tuple[type[Exception], ...] = (OSError,),
-    ) -> None:
-        super().__init__(url, name=name)
+    def __init__(self, url: str, mend: str) -> None:
+        super().__init__(url)
         self._mend = mend
-        self._write_errors = write_errors
         self._transport: asyncio.Transport
         self._block = memoryview(bytearray(READ_BLOCK))
         self._buffer = bytearray()
@@ -147,7 +155,7 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         if self._loss is None:
             try:
                 self._transport.write(data)
-            except self._write_errors as error:
+            except Exception as error:  # noqa: BLE001 - each library has its own
                 self._lose(error)
                 self._wake()
             else:
@@ -169,3 +177,52 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         except TimeoutError:
             self._transport.abort()
             await self._gone.wait()
+
+
+@cache
+def load_serialx() -> ModuleType:
+    """Return serialx without its ESPHome part, whose library takes 9 MB and is asked for by that kind of link alone."""
+    # serialx goes without what cannot be imported, and None is Python's word for that.
+    is_hidden = _ESPHOME not in sys.modules and "serialx" not in sys.modules
+    if is_hidden:
+        sys.modules[_ESPHOME] = cast("ModuleType", None)
+    try:
+        import serialx  # noqa: PLC0415 - only some kinds of link need it
+    finally:
+        if is_hidden:
+            del sys.modules[_ESPHOME]
+    return serialx
+
+
+async def connect_serial(link: StreamLink, url: str, transport: type[Any], **options: object) -> Any:  # noqa: ANN401
+    """Open a port with 115200 8N1 by a transport of serialx, and return that; raises what serialx raises."""
+    loop = asyncio.get_running_loop()
+    made, _ = await load_serialx().create_serial_connection(
+        loop, lambda: link, url, baudrate=BAUD_RATE, transport_cls=transport, **options
+    )
+    return made
+
+
+def mend_bridge(host: str) -> str:
+    """Return what an owner looks at when the link to a bridge is lost."""
+    return f"check that {host} is switched on and in the network"
+
+
+def connection_error(url: str, host: str, port: int, error: Exception) -> LinkError:
+    """Make of a failed connection to a bridge a sentence with its mend."""
+    bridge = f"Cannot open {hide_secrets(url)}: the bridge at {f'[{host}]' if ':' in host else host}:{port}"
+    return LinkError(explain_no_connection(error, bridge, _MEND, host=host))
+
+
+def describe(error: Exception) -> str:
+    """Say what the system said, without its numbers."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return _SYSTEM_NUMBER.sub("", text).rstrip(".")
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Let the kernel find out when the other end of a silent TCP connection is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -23,8 +23,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from juntek.errors import JuntekError
-from juntek.listening.address import Address
-from juntek.listening.visitors import Limits, find_crowds, network_of
+from juntek.listening import Address, Limits, find_crowds, network_of
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Who is believed when it says whom it asks for."""
@@ -214,19 +213,14 @@ def _find_unused(connections: list[_Connection], newcomer: _Connection) -> _Conn
 def listen(address: Address, key: str) -> socket.socket:
     """Return a listening socket; raises ListenError. The library would end the process where it cannot."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # asyncio sends small pieces at once only where the protocol is named; else each answer waits 40 ms for the client.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    takes_both = family == socket.AF_INET6 and address.is_any and socket.has_dualstack_ipv6()
     try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6 and address.is_any:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind(tuple(address))
-        listener.listen(128)
-        listener.setblocking(False)  # noqa: FBT003 - the library's signature
+        made = socket.create_server(tuple(address), family=family, backlog=128, dualstack_ipv6=takes_both)
     except OSError as error:
-        listener.close()
         raise ListenError(_explain(address, key, error)) from None
+    # asyncio sends small pieces at once only where the protocol is named; else each answer waits 40 ms for the client.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, made.detach())
+    listener.setblocking(False)  # noqa: FBT003 - the library's signature
     return listener
 
 
@@ -239,4 +233,4 @@ def _explain(address: Address, key: str, error: OSError) -> str:
         case errno.EACCES:
             return f"Port {address.port} is for the system's own services; give one above 1023 in {key}."
         case _:
-            return f"It is not possible to listen at {address} ({error.strerror}); correct {key}."
+            return f"It is not possible to listen at {address} ({os.strerror(error.errno or 0)}); correct {key}."

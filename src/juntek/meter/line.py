@@ -130,20 +130,22 @@ class Line:
         else:
             tell("listen")
         self._poller = poller
-        async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(self._watch(link))]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [tasks.create_task(self._watch(link))]
+                if poller is not None:
+                    helpers.append(tasks.create_task(poller.run()))
+                # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
+                try:
+                    await self._read(link, decoder, poller)
+                except Exception as error:  # noqa: BLE001 - raised again below
+                    failure = error
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            self._poller = None
             if poller is not None:
-                helpers.append(tasks.create_task(poller.run()))
-            # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
-            try:
-                await self._read(link, decoder, poller)
-            except Exception as error:  # noqa: BLE001 - raised again below
-                failure = error
-            for helper in helpers:
-                helper.cancel()
-        self._poller = None
-        if poller is not None:
-            poller.close()
+                poller.close()
         if not isinstance(failure, LinkLostError):
             raise failure
         return None if self._has_stalled else failure
@@ -158,7 +160,8 @@ class Line:
         await self.identify(address)
         poller, meter = self._writable(address), self.meters[address]  # the link may be another one now
         command = poller.decoder.command(address, key, value)  # again: now the limits are those of the meter
-        answer = await poller.in_turn(partial(write, poller, address, command, partial(meter.has_obeyed, command)))
+        async with poller.turn():
+            answer = await write(poller, address, command, partial(meter.has_obeyed, command))
         return "unknown" if answer is None else "obeyed" if answer else "refused"
 
     async def identify(self, address: int) -> None:
@@ -168,7 +171,8 @@ class Line:
         """
         poller, meter = self._writable(address), self.meters[address]
         if meter.identity is None:
-            await poller.in_turn(partial(identify, poller, address, lambda: meter.identity is not None))
+            async with poller.turn():
+                await identify(poller, address, lambda: meter.identity is not None)
 
     def check(self, address: int, key: str, value: Any) -> None:  # noqa: ANN401 - what the key takes
         """Raise what `send` would raise before anything is written."""

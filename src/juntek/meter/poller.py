@@ -7,20 +7,19 @@ requests of this side, or right behind a reply to somebody else's; so does a met
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from juntek.errors import LinkLostError, RequestError
+from juntek.errors import LinkLostError
 from juntek.exchange import Decoder, Heard, Query
 from juntek.links import Link
 from juntek.meter.state import Timing
 from juntek.update import Mode as Activity
 
 Answer = Literal["whole", "damaged", "none"]
-Result = TypeVar("Result")
 
 FEW_MISSES = 3
 """Requests without an answer after which a meter is asked more seldom."""
@@ -71,12 +70,10 @@ class Poller:
         self._caution = caution
         self._foreign: list[float] = []
         self._echo: bytes | None = None
-        self._answer: Answer = "none"
         self._awaited: tuple[Query | None, int] | None = None
-        self._reply: asyncio.Future[None] | None = None
-        self._errands: deque[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = deque()
-        self._wanted = asyncio.Event()
-        """There is a new errand."""
+        self._reply: asyncio.Future[Answer] | None = None
+        self._line = asyncio.Lock()
+        self._errands = 0
         self._gap = asyncio.Event()
         """Somebody else's request has just been answered, so that the line is free for a moment."""
 
@@ -96,43 +93,27 @@ class Poller:
 
     @property
     def is_busy(self) -> bool:
-        """Whether errands wait for their turn, or have it."""
-        return bool(self._errands)
+        """Whether anybody waits for `turn`, or has it."""
+        return self._errands > 0
 
-    async def in_turn(self, errand: Callable[[], Awaitable[Result]]) -> Result:
-        """Do an errand when the line is free, first come first served; return what it returns.
-
-        Raises LinkLostError when the link is lost before it is done.
-        """
-        outcome: asyncio.Future[Result] = self._loop.create_future()
-        self._errands.append((errand, outcome))
-        self._wanted.set()
-        return await outcome
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Have the line for oneself once it is free, first come first served."""
+        self._errands += 1
+        try:
+            async with self._line:
+                while not await self._has_gap(self._timing.silence):
+                    pass
+                yield
+        finally:
+            self._errands -= 1
 
     def close(self) -> None:
-        """Give up what waits for its turn: the link is lost."""
-        for _, outcome in self._errands:
-            if not outcome.done():
-                outcome.set_exception(LinkLostError("The link was lost before the command was done."))
-        self._errands.clear()
-
-    async def _do_next(self) -> None:
-        """Do an errand; whoever has gone wants nothing done any more."""
-        errand, outcome = self._errands[0]
-        result: Any = None
-        refusal: RequestError | None = None
-        if not outcome.done():
-            try:
-                result = await errand()
-            except RequestError as error:
-                refusal = error
-        self._errands.popleft()  # only now: one whose link is lost meanwhile is given up by `close`
-        if outcome.done():
-            return
-        if refusal is not None:
-            outcome.set_exception(refusal)
-        else:
-            outcome.set_result(result)
+        """Wake whoever has the line, or waits for it: the link is lost, and says so when it is written to."""
+        self._activity = "poll"
+        self._gap.set()
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(LinkLostError("The link was lost before the command was done."))
 
     def hear(self, heard: Heard) -> None:
         """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
@@ -176,14 +157,14 @@ class Poller:
 
     def _set(self, activity: Activity) -> None:
         self._activity = activity
+        if activity == "poll":
+            self._gap.set()
         self._tell(activity)
 
     def _end_waiting(self, answer: Answer) -> None:
-        self._answer = answer
-        self._awaited = None
-        self._echo = None
+        self._awaited = self._echo = None
         if self._reply is not None and not self._reply.done():
-            self._reply.set_result(None)
+            self._reply.set_result(answer)
 
     async def _wait_for_silence(self, patience: float) -> None:
         """Return when nobody else has been heard for `patience` seconds (`silence` once somebody was)."""
@@ -199,12 +180,10 @@ class Poller:
                 return
             neglected = self._find_neglected()
             self._gap.clear()  # one that lasts for a while is soon over
-            if not self._errands and neglected is None:
-                await self._rest(min(rest, 0.5))
+            if neglected is None or self._line.locked():
+                await asyncio.sleep(min(rest, 0.5))
             elif await self._has_gap(min(rest, 0.5)):
-                if self._errands:
-                    await self._do_next()
-                elif neglected is not None:
+                async with self._line:
                     await self._take_turn(neglected)
 
     def _find_neglected(self) -> int | None:
@@ -213,13 +192,6 @@ class Poller:
         lately = now - self._timing.silence
         due = (address for address, turn in self._turns.items() if turn.reading <= now and turn.others <= lately)
         return min(due, key=lambda address: self._turns[address].reading, default=None)
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait so long, or until there is a command to write."""
-        self._wanted.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wanted.wait()
 
     async def _has_gap(self, patience: float) -> bool:
         """Wait until the line is free for a moment: at once where nobody else asks."""
@@ -233,15 +205,13 @@ class Poller:
     async def _poll(self) -> None:
         """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
         while self._mode == "poll" or len(self._foreign) < 2:
-            if self._errands:
-                await self._do_next()
-                continue
             address = min(self._turns, key=lambda address: self._turns[address].reading)
             wait = self._turns[address].reading - self._loop.time()
             if wait > 0:
-                await self._rest(min(wait, 0.5))
+                await asyncio.sleep(min(wait, 0.5))
                 continue
-            await self._take_turn(address)
+            async with self._line:
+                await self._take_turn(address)
 
     async def _take_turn(self, address: int) -> None:
         turn, now = self._turns[address], self._loop.time()
@@ -273,14 +243,15 @@ class Poller:
 
     async def exchange(self, query: Query | None, address: int, line: bytes) -> Answer:
         """Write a request, or a command, now, and wait; return how the reply came."""
-        self._answer = "none"
         self._gap.clear()
         self._echo = line.rstrip()
         self._awaited = (query, address)
         self._reply = self._loop.create_future()
-        await self._link.write(line)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._timing.reply):
-                await self._reply
-        self._awaited = self._echo = None
-        return self._answer
+        try:
+            await self._link.write(line)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.reply):
+                    return await self._reply
+        finally:
+            self._awaited = self._echo = self._reply = None
+        return "none"

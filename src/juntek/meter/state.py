@@ -63,21 +63,6 @@ class MeterOptions:
 class Meter:
     """What is known of one meter on a line; the line's `garbage` is counted for all its meters together."""
 
-    __slots__ = (
-        "_before",
-        "_heard",
-        "_looked",
-        "_said",
-        "available",
-        "clock",
-        "health",
-        "identity",
-        "last_reading",
-        "options",
-        "patience",
-        "settings",
-    )
-
     def __init__(self, options: MeterOptions, garbage: Counter[str], patience: float) -> None:
         self.options = options
         self.patience = max(patience, 4 * options.interval)

@@ -1,4 +1,4 @@
-"""How a command is written, and what becomes of it; rule: the line is its own for so long (`Poller.in_turn`).
+"""How a command is written, and what becomes of it; rule: the line is its own for so long (`Poller.turn`).
 
 Whether one was obeyed is asked afterwards: an acknowledgement says that it came, and not what was made of it.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -20,7 +20,14 @@ from typing import Any, Generic, TypeVar
 from juntek.control import Send
 from juntek.errors import JuntekError, RequestError
 from juntek.extras import find_modules
-from juntek.samples import nothing_of
+from juntek.metric import (
+    Sample,
+    nothing_of,
+    samples_of_gateway,
+    samples_of_link,
+    samples_of_reading,
+    samples_of_settings,
+)
 from juntek.update import HistoryState, LatestUpdates, Outcome, Update
 
 O = TypeVar("O")  # noqa: E741 - options
@@ -148,6 +155,16 @@ class Context:
     def updates(self) -> list[Update]:
         """Return the latest update of every configured meter, and of any other that was heard; safe in any thread."""
         return list(({name: nothing_of(name) for name in self.meters} | self.latest).values())
+
+    def samples(self, *, readings: bool = False) -> Iterator[Sample]:
+        """Yield how the gateway, its sinks and its meters do and are set, and what those that answer have read."""
+        yield from samples_of_gateway(self.site, self.gateway, self.version, self.sinks, self.time())
+        for update in self.updates():
+            yield from samples_of_link(self.site, update, is_up=update.available)
+            if update.available:
+                yield from samples_of_settings(self.site, update, update.reading)
+                if readings and update.reading is not None:
+                    yield from samples_of_reading(self.site, update.meter, update.reading)
 
     def look_at_history(self) -> tuple[HistoryState, str | None]:
         """Return whether readings are kept at present, and what is wrong where they should be, or with the file."""

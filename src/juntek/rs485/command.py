@@ -6,7 +6,6 @@ Each command says what a wrong one can do: "harmless", "accounting" (what is cou
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from juntek.errors import RequestError
@@ -36,9 +35,11 @@ def set_value(
     try:
         raw = raw_of(row, value)
     except (ValueError, OverflowError, TypeError):
-        raise RequestError(f"{key} cannot be {value!r}; it takes {_describe(row, low, high)}.") from None
-    if raw != row.off and not low <= raw <= high:
-        raise RequestError(f"{key} cannot be {value}; it takes {_describe(row, low, high)}.")
+        raw = None
+    if raw is None or (raw != row.off and not low <= raw <= high):
+        takes = " or ".join(row.names) or f"{value_of(row, low) or 0} to {value_of(row, high)}"
+        off = "" if row.off is None else ", or nothing for off"
+        raise RequestError(f"{key} cannot be {value!r}; it takes {takes}{off}.")
     assert row.write is not None  # noqa: S101 - only rows with a write are settable
     # What is read back is compared as the meter rounds it.
     line = encode(f"W{row.write:02d}", address, (raw,))
@@ -94,9 +95,9 @@ def _operand(action: Action, operand: Any) -> int:  # noqa: ANN401 - what somebo
         operand = action.low
     if operand in action.names:
         return action.names.index(operand)
-    is_whole = isinstance(operand, int | float) and isfinite(operand) and operand == int(operand)
-    if not is_whole or not action.low <= operand <= action.high:
-        raise RequestError(f"{action.key} takes {_operands(action)}, not {operand}.")
+    if operand not in range(action.low, action.high + 1):
+        takes = " or ".join(action.names) or " to ".join(map(str, dict.fromkeys((action.low, action.high))))
+        raise RequestError(f"{action.key} takes {takes}, not {operand}.")
     return int(operand)
 
 
@@ -110,16 +111,3 @@ def _longest_counter(reading: Reading, _: Settings | None) -> float | None:
     """Return the run time (s) where the family tells it, else the energy (Wh): both are 0 once they were cleared."""
     counted = (reading.run_time, reading.discharged_energy, reading.charged_energy, reading.counted_energy)
     return max((float(count) for count in counted if count is not None), default=None)
-
-
-def _describe(row: Field, low: int, high: int) -> str:
-    if row.names:
-        return " or ".join(row.names)
-    text = f"{value_of(row, low) or 0} to {value_of(row, high)}"
-    return text if row.off is None else f"{text}, or nothing for off"
-
-
-def _operands(action: Action) -> str:
-    if action.names:
-        return " or ".join(action.names)
-    return str(action.low) if action.low == action.high else f"{action.low} to {action.high}"

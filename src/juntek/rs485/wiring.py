@@ -59,13 +59,6 @@ class Likeness(NamedTuple):
     detail: str = ""
 
 
-class _Reference(NamedTuple):
-    """What a likeness leaves: how much each byte speaks for it, in bits, and what it is."""
-
-    weights: dict[int, float]
-    likeness: Likeness
-
-
 def look_at(data: bytes) -> Likeness:
     """Say what bytes without a frame in them most likely are."""
     if language := _find_language(data):
@@ -74,7 +67,7 @@ def look_at(data: bytes) -> Likeness:
         return Likeness("swapped")  # the rest of a line is a long break to whoever has its wires swapped
     if len(data) < FEWEST:
         return Likeness("noise")
-    best, likeness = max((_score(data, each.weights), each.likeness) for each in _references())
+    best, likeness = max((_score(data, weights), likeness) for weights, likeness in _references())
     if best >= BITS:
         return likeness
     readable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in data)
@@ -90,7 +83,8 @@ def _score(data: bytes, weights: dict[int, float]) -> float:
 
 
 @cache
-def _references() -> tuple[_Reference, ...]:
+def _references() -> list[tuple[dict[int, float], Likeness]]:
+    """Return what each likeness leaves: how much each byte speaks for it, in bits."""
     some = _FRAMES[:1200]
     swapped = [_levels(text, gaps, swapped=True) for text in (some, *_REQUESTS) for gaps in GAPS]
     frames, others = _levels(_FRAMES), _levels(some + _OTHERS)
@@ -108,12 +102,10 @@ def _references() -> tuple[_Reference, ...]:
             for careful in (False, True)
             for late in (-0.1, 0.1)
         ]
-    return tuple(_reference(data, likeness) for data, likeness in heard)
-
-
-def _reference(heard: bytes, likeness: Likeness) -> _Reference:
-    counts = Counter(heard)
-    return _Reference({byte: math.log2(256 * count / len(heard)) for byte, count in counts.items()}, likeness)
+    return [
+        ({byte: math.log2(256 * count / len(data)) for byte, count in Counter(data).items()}, likeness)
+        for data, likeness in heard
+    ]
 
 
 def _find_language(data: bytes) -> str:

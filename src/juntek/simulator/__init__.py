@@ -6,10 +6,9 @@
 from juntek.simulator.battery import Battery
 from juntek.simulator.meter import Meter, Sample
 from juntek.simulator.simulation import Simulation
-from juntek.simulator.simulation_options import Display, Options
-from juntek.simulator.site import Site, history, make_site
+from juntek.simulator.site import Options, Site, history, make_site
 from juntek.simulator.solar_day import Day
-from juntek.simulator.wires import Noise
+from juntek.simulator.wires import Display, Noise
 
 __all__ = [
     "Battery",

@@ -30,48 +30,14 @@ _RELAXATION = 0.6  # of the resistance, that appears and fades slowly
 _RELAXATION_TIME = 300.0  # seconds
 _COOLING_TIME = 4 * 3600.0  # seconds
 _CELL_HEAT = 19.0  # joules per kelvin and Ah: 5.4 kg at 1000 J/(kg K) for a 280 Ah cell
-
-_GRID = 500  # pieces of the curve, each a straight line
-
-
-def _curve() -> tuple[float, ...]:
-    """Return the cell's voltages at equal distances of charge, with one more at the end to interpolate to."""
-    charges = [charge for charge, _ in CELL_VOLTAGES]
-    voltages = []
-    for piece in range(_GRID + 1):
-        charge = 100 * piece / _GRID
-        index = min(bisect_right(charges, charge), len(charges) - 1)
-        (left, low), (right, high) = CELL_VOLTAGES[index - 1], CELL_VOLTAGES[index]
-        voltages.append(low + (high - low) * (charge - left) / (right - left))
-    return (*voltages, voltages[-1])
-
-
-_CURVE = _curve()
+_CHARGES = [charge for charge, _ in CELL_VOLTAGES]
 
 
 class Battery:
     """A pack of `cells` in series; `remaining` in Ah, `voltage` in V, `current` in A, `temperature` in °C."""
 
-    __slots__ = (
-        "_decay",
-        "_decay_seconds",
-        "_relaxation",
-        "capacity",
-        "cells",
-        "current",
-        "remaining",
-        "resistance",
-        "temperature",
-        "voltage",
-    )
-
     def __init__(
-        self,
-        *,
-        cells: int = 16,
-        capacity: float = 280.0,
-        state_of_charge: float = 60.0,
-        temperature: float = 20.0,
+        self, *, cells: int = 16, capacity: float = 280.0, state_of_charge: float = 60.0, temperature: float = 20.0
     ) -> None:
         self.cells = cells
         self.capacity = capacity
@@ -80,8 +46,6 @@ class Battery:
         self.temperature = temperature
         self.current = 0.0
         self._relaxation = 0.0
-        self._decay = 1.0
-        self._decay_seconds = 0.0
         self.voltage = self.voltage_at(0.0)
 
     @property
@@ -96,10 +60,10 @@ class Battery:
 
     def open_circuit_voltage(self) -> float:
         """Return the volts that the pack comes to when it is left alone."""
-        place = self.remaining / self.capacity * _GRID
-        piece = int(place)
-        low = _CURVE[piece]
-        return self.cells * (low + (_CURVE[piece + 1] - low) * (place - piece))
+        charge = self.state_of_charge
+        right = min(bisect_right(_CHARGES, charge), len(_CHARGES) - 1)
+        (before, low), (after, high) = CELL_VOLTAGES[right - 1 : right + 1]
+        return self.cells * (low + (high - low) * (charge - before) / (after - before))
 
     def voltage_at(self, current: float) -> float:
         """Return the volts at the terminals when `current` flows now."""
@@ -116,20 +80,14 @@ class Battery:
         """
         if seconds > 0:
             hours = seconds / 3600
-            current = max(
-                min(current, (self.capacity - self.remaining) / hours),
-                -self.remaining / hours,
-            )
+            current = max(min(current, (self.capacity - self.remaining) / hours), -self.remaining / hours)
         self.current = current
         self.voltage = self.voltage_at(current)
         if seconds <= 0:
             return
         self.remaining = min(max(self.remaining + current * hours, 0.0), self.capacity)
-        if seconds != self._decay_seconds:
-            self._decay_seconds = seconds
-            self._decay = exp(-seconds / _RELAXATION_TIME)
         target = current * self.resistance * _RELAXATION
-        self._relaxation = target + (self._relaxation - target) * self._decay
+        self._relaxation = target + (self._relaxation - target) * exp(-seconds / _RELAXATION_TIME)
         warming = current * current * self.resistance / (self.cells * self.capacity * _CELL_HEAT)
         cooling = (self.temperature - surroundings) / _COOLING_TIME
         self.temperature += (warming - cooling) * seconds

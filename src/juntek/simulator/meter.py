@@ -5,15 +5,14 @@ Its numbers are made by the rows of its family. What no manual says and no captu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import inf
 from typing import NamedTuple
 
 from juntek.rs485.framing import Frame, encode
 from juntek.simulator.meter_settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
-from juntek.simulator.registers import PROTECTIONS, Counters, Estimate, Protection, TimeLeft, Writes
+from juntek.simulator.registers import PROTECTIONS, Counters, Estimate, Protection, TimeLeft
 
 OFF = 99
 _NONE = 100  # what an unnamed adjustment has when there is none, as far as its row allows
@@ -34,24 +33,20 @@ class Sample(NamedTuple):
 class Meter:
     """One meter; `sample` it once a second of its time, `answer` gives its reply to a request or None for silence."""
 
-    def __init__(  # noqa: PLR0913 - all but two have a usual value
+    def __init__(
         self,
         address: int,
         settings: MeterSettings,
         *,
         remaining: float,
         serial_number: int = 1,
-        relay: bool = True,
         time_left: TimeLeft = "finer",
-        writes: Writes = "obeyed",
     ) -> None:
         self.variant = settings.variant
         self.address = address
         self.settings = settings
         self.counters = Counters(remaining)
-        self.output = True
-        self._relay = relay
-        self._writes = writes
+        self.output = self.has_relay = True
         self._serial_number = serial_number
         self._protection = Protection()
         self._sample = Sample(0.0, 0.0, None, 1, 0.0)
@@ -63,14 +58,6 @@ class Meter:
         self._encode = make_encoder(self.variant.model.readings)
         self._unnamed = {kind: [row.index for row in rows if not row.key and row.kind == kind] for kind in _UNNAMED}
         self._calibrate()
-        self._actions: dict[str, Callable[[int], None]] = {
-            "set_address": partial(setattr, self, "address"),
-            "output": self._switch,
-            "factory_reset": self._reset,
-            "state_of_charge": self._set_percent,
-            "zero_current": self._set_zero,
-            "clear_totals": lambda _: self.counters.clear(),
-        }
 
     @property
     def status(self) -> int:
@@ -80,7 +67,7 @@ class Meter:
     @property
     def connected(self) -> bool:
         """Whether loads and charger are connected to the battery; always so where no relay is fitted."""
-        return not self._relay or self.status == 0
+        return not self.has_relay or self.status == 0
 
     def sample(self, seconds: float, sample: Sample) -> None:
         """Measure, and count what `sample` was for the last `seconds`."""
@@ -121,7 +108,7 @@ class Meter:
             return None
         # The fields of an acknowledgement are in no manual and no capture; one host took a 0 here for success (PJ).
         acknowledgement = encode(f"w{request.command[1:]}", self.address, [0])
-        return acknowledgement if self._write(int(request.command[1:]), request.fields[0]) else None
+        return acknowledgement if self.write(int(request.command[1:]), request.fields[0]) else None
 
     def numbers(self) -> list[int]:
         """Return the numbers after the checksum of `r50`."""
@@ -167,17 +154,26 @@ class Meter:
         if self._full_seconds > self._full_time:
             self.counters.remaining = self._nominal_capacity
 
-    def _write(self, number: int, value: int) -> bool:
-        if self._writes == "ignored":
-            return True
-        if self._writes == "altered":
-            value = max(value - 1, 0)
-        for action in self.variant.model.actions:
-            if action.write == number and action.low <= value <= action.high and action.key in self._actions:
-                self._actions[action.key](value)
-                return True
-        if not self.settings.write(number, value):
-            return False
+    def write(self, number: int, value: int) -> bool:
+        """Do what a W command says and return True; False for one that this family has not, or not with this value."""
+        actions = (a.key for a in self.variant.model.actions if a.write == number and a.low <= value <= a.high)
+        match next(actions, None):
+            case "set_address":
+                self.address = value
+            case "output":
+                self.output = bool(value)
+                self._protection.clear()
+            case "factory_reset":  # address and counters stay, which no manual page at hand says or denies
+                self.settings.reset()
+                self._protection.clear()
+            case "state_of_charge":
+                self.counters.remaining = self._nominal_capacity * value / 100
+            case "zero_current":  # with a current flowing this spoils all counting, as on the real one
+                self._zero += self._sample.current / self._current_factor
+            case "clear_totals":
+                self.counters.clear()
+            case _ if not self.settings.write(number, value):
+                return False
         self._calibrate()
         return True
 
@@ -197,23 +193,6 @@ class Meter:
         protection.delay = value("protection_delay") or 0
         protection.recovery = value("protection_recovery_time") or 0
         self.counters.remaining = min(self.counters.remaining, self._nominal_capacity)
-
-    def _switch(self, output: int) -> None:
-        self.output = bool(output)
-        self._protection.clear()
-
-    def _reset(self, _: int) -> None:
-        """Forget the settings; address and counters stay, which no manual page at hand says or denies."""
-        self.settings.reset()
-        self._protection.clear()
-        self._calibrate()
-
-    def _set_percent(self, percent: int) -> None:
-        self.counters.remaining = self._nominal_capacity * percent / 100
-
-    def _set_zero(self, _: int) -> None:
-        """Take the present current for zero: with a current flowing this spoils all counting, as on the real one."""
-        self._zero += self._sample.current / self._current_factor
 
 
 @lru_cache(maxsize=8)

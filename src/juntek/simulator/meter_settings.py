@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from juntek.errors import RequestError
 from juntek.rs485.decode import raw_of, value_of
-from juntek.rs485.family import Field, Layout, Model, find_models
+from juntek.rs485.family import Layout, Model, find_models
 
 Value = float | str | None
 Encoder = Callable[[Mapping[str | int, Value]], list[int]]
@@ -66,28 +65,26 @@ def make_encoder(layout: Layout) -> Encoder:
 
     Values are found by the row's key, or by its index where the row has none, and are 0 where nothing is found.
     """
-    return partial(_encode, tuple((row.key or row.index, row) for row in layout.rows))
+    # The short way for nearly all numbers, as this is done for every reading of a long past.
+    rows = [(row.key or row.index, row.scale, row.offset, row.low, row.high, row) for row in layout.rows]
 
+    def numbers_of(values: Mapping[str | int, Value]) -> list[int]:
+        numbers = []
+        for key, scale, offset, low, high, row in rows:
+            value = values.get(key, 0)
+            raw = round(value * scale) + offset if isinstance(value, (int, float)) else raw_of(row, value)
+            numbers.append(raw if low <= raw <= high else min(max(raw, low), high))
+        return numbers
 
-def _encode(rows: tuple[tuple[str | int, Field], ...], values: Mapping[str | int, Value]) -> list[int]:
-    numbers = []
-    for key, row in rows:
-        value = values.get(key, 0)
-        # The short way for nearly all numbers, as this is done for every reading of a long past.
-        raw = round(value * row.scale) + row.offset if isinstance(value, (int, float)) else raw_of(row, value)
-        numbers.append(raw if row.low <= raw <= row.high else min(max(raw, row.low), row.high))
-    return numbers
+    return numbers_of
 
 
 class MeterSettings:
     """The settings of one meter for a pack of `cells` with `capacity` Ah."""
 
-    __slots__ = ("_cells", "_numbers", "variant")
-
     def __init__(self, variant: Variant, *, capacity: float, cells: int) -> None:
         self.variant = variant
         self._cells = cells
-        self._numbers: dict[int, int] = {}
         self.reset(capacity)
 
     def reset(self, capacity: float = RESET_CAPACITY) -> None:
@@ -106,7 +103,7 @@ class MeterSettings:
         rows = self.variant.model.settings.rows
         off: dict[str | int, Value] = {row.key: None for row in rows if row.off is not None}
         numbers = make_encoder(self.variant.model.settings)(values | off)
-        self._numbers = dict(zip((row.index for row in rows), numbers, strict=True))
+        self._numbers: dict[int, int] = dict(zip((row.index for row in rows), numbers, strict=True))
 
     def numbers(self) -> list[int]:
         """Return the numbers after the checksum of `r51`."""

@@ -13,7 +13,6 @@ from random import Random
 from typing import Literal, get_args
 
 TimeLeft = Literal["exact", "late", "averaged", "off", "finer", "stuck"]
-Writes = Literal["obeyed", "ignored", "altered"]
 TIMES_LEFT: tuple[TimeLeft, ...] = get_args(TimeLeft)
 _AVERAGED = 6.0  # seconds in which an averaged current follows
 _STUCK = 5.0  # seconds for which a stuck one does not move
@@ -76,8 +75,6 @@ class Estimate:
     over some seconds, `off` 2 % too long or short, and `stuck` moves every 5 s only.
     """
 
-    __slots__ = ("_averaged", "_current", "_delay", "_factor", "_fine", "_kept", "_remaining", "_time", "_way")
-
     def __init__(self, way: TimeLeft, fine: float, seed: int = 1) -> None:
         dice = Random(f"estimate/{seed}")
         self._way = way
@@ -120,8 +117,6 @@ class Protection:
     `code` is the status of a trip, 0 while there is none. A `recovery` of 0 s means that a trip stays until the output
     is switched on again.
     """
-
-    __slots__ = ("_seconds", "_violation", "code", "delay", "limits", "recovery")
 
     def __init__(self) -> None:
         self.limits: Mapping[int, float] = {}

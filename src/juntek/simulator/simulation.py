@@ -6,10 +6,10 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from juntek.simulator.ports import PtyPort, TcpPort
-from juntek.simulator.simulation_options import Display, Options
-from juntek.simulator.site import Site
-from juntek.simulator.wires import Answerer, DisplayUnit, Line, Noise
+from juntek.rs485.framing import Frame, Framer
+from juntek.simulator.meter import Meter
+from juntek.simulator.site import Options, Site
+from juntek.simulator.wires import Display, Line, Noise, PtyPort, TcpPort, collide, poll
 
 _ANY_PORT = "tcp://127.0.0.1:0"
 
@@ -25,18 +25,14 @@ class Simulation:
         self.sites = sites or tuple(Site(options, index) for index in range(len(options.models)))
         self.noise = Noise(options.seed, options.noise)
         self._line = Line(self.noise)
-        self._display = DisplayUnit(self._line)
         self._ports: list[TcpPort | PtyPort] = []
         if options.pty is not None:
             self._ports.append(PtyPort(self._line, options.pty))
         if options.listen is not None or options.pty is None:
             self._ports.append(TcpPort(self._line, options.listen or _ANY_PORT))
-        self._answerer = Answerer(
-            self._line,
-            tuple(site.meter for site in self.sites),
-            latency=options.latency,
-            catch_up=self.catch_up,
-        )
+        self._silent: set[Meter] = set()
+        self._framer = Framer()
+        self._display: asyncio.Task[None] | None = None
         self._time = 0.0
 
     @property
@@ -51,59 +47,66 @@ class Simulation:
 
     async def __aenter__(self) -> Self:
         self._time = asyncio.get_running_loop().time()
-        self._answerer.enter()
-        try:
-            await self.plug_in()
-        except BaseException:
-            await self._stop()
-            raise
+        self._write = self._line.join(self._answer)
+        await self.plug_in()
         self.plug_display(self.options.display)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop()
+        self.unplug_display()
+        self._line.leave(self._answer)  # replies under way reach nobody
+        await self.pull()
 
     async def run(self) -> None:
         """Wait until it is cancelled."""
         await asyncio.Event().wait()
 
-    def catch_up(self) -> None:
-        """Bring all meters to the present simulated time."""
-        now = asyncio.get_running_loop().time()
-        elapsed = (now - self._time) * self.options.speed
-        self._time = now
-        for site in self.sites:
-            site.advance(elapsed)
-
     async def pull(self) -> None:
         """Pull the link out: clients are cut off, and nobody can connect until `plug_in`."""
         for port in self._ports:
-            await port.close()
+            port.close()
 
     async def plug_in(self) -> None:
         """Put the link back, at the same URL; raises LinkError where that is taken."""
-        for port in self._ports:
-            await port.close()
-            await port.open()
+        try:
+            for port in self._ports:
+                port.close()
+                await port.open()
+        except BaseException:
+            await self.pull()
+            raise
 
     def plug_display(self, style: Display = "newer", address: int | None = None) -> None:
-        """Plug a display in that polls the first meter or the one at `address`."""
-        self._display.plug_in(style, address or self.sites[0].meter.address)
+        """Plug a display in, in the place of one that is there, that polls the first meter or the one at `address`."""
+        self.unplug_display()
+        if style != "none":
+            self._display = asyncio.create_task(poll(self._line, style, address or self.sites[0].meter.address))
 
     def unplug_display(self) -> None:
         """Unplug the display."""
-        self._display.unplug()
+        if self._display is not None:
+            self._display.cancel()
 
     def silence(self, address: int | None = None, *, silent: bool = True) -> None:
         """Make the meter at `address`, or every one, stop answering, or answer again; its battery lives on."""
         for site in self.sites:
             if address in (None, site.meter.address):
-                (self._answerer.silent.add if silent else self._answerer.silent.discard)(site.meter)
+                (self._silent.add if silent else self._silent.discard)(site.meter)
 
-    async def _stop(self) -> None:
-        self._display.unplug()
-        self._answerer.leave()
-        for port in self._ports:
-            await port.close()
+    def _answer(self, data: bytes) -> None:
+        """Let each meter answer the requests in some bytes of the line."""
+        for event in self._framer.feed(data):
+            if isinstance(event, Frame) and event.command[0] in "RW":
+                self._catch_up()
+                meters = (site.meter for site in self.sites if site.meter not in self._silent)
+                if replies := [reply for meter in meters if (reply := meter.answer(event)) is not None]:
+                    asyncio.get_running_loop().call_later(self.options.latency, self._write, collide(replies))
+
+    def _catch_up(self) -> None:
+        """Bring all meters to the present simulated time."""
+        now = asyncio.get_running_loop().time()
+        elapsed, self._time = (now - self._time) * self.options.speed, now
+        for site in self.sites:
+            site.advance(elapsed)

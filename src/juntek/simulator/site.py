@@ -3,53 +3,119 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
 
 from juntek.errors import RequestError
 from juntek.rs485.framing import encode
 from juntek.simulator.battery import Battery
 from juntek.simulator.meter import Meter, Sample
-from juntek.simulator.meter_settings import MeterSettings
-from juntek.simulator.simulation_options import LONGEST_STEP, Options
-from juntek.simulator.solar_day import DAY, STARTER_CURRENT, STARTER_SAG, Day, Flow
+from juntek.simulator.meter_settings import MeterSettings, Variant, parse_variant
+from juntek.simulator.registers import TIMES_LEFT, TimeLeft
+from juntek.simulator.solar_day import DAY, LOADS, STARTER_CURRENT, STARTER_SAG, Day, Flow
+from juntek.simulator.wires import Display
 
+LONGEST_STEP = 30.0
+"""Seconds of simulated time that one step of the physics may be."""
 _USUAL_CAPACITY = 280.0
 _USUAL_ENERGY = 16 * _USUAL_CAPACITY  # cells times Ah of the pack that the day's panels and loads are made for
 _LARGEST_CHARGE = 0.35  # of the capacity, in amperes: what the charge controller gives at most
 _INVERTER_OFF, _INVERTER_ON = 4.0, 12.0  # percent of charge at which the loads go off and come back
 _STARTED_CELLS = 8  # packs of more than 24 V start no engine, unless they are asked to
 _MANY = 100  # samples after which a catching up takes longer steps
+_LIMITS = {
+    "noise": (0, 1),
+    "speed": (0.001, 1_000_000),
+    "latency": (0, 10),
+    "state_of_charge": (0, 100),
+    "cells": (1, 200),
+    "capacity": (1, 9999.9),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """A line with one meter for each of `models`, each with its own battery, sun and loads.
+
+    `listen` is `tcp://HOST:PORT` (0: a free one) and `pty` the path of a link to a pseudo-terminal; with neither,
+    a free port of 127.0.0.1. `display` polls the first meter, in the spelling of newer or of older units.
+    `noise` is the probability that a frame is damaged, `latency` the seconds a meter takes to answer, `speed` the
+    simulated seconds in one second. `start` is the date and the local time of day at which the simulation begins.
+    `capacity` in Ah, `state_of_charge` in percent. `load` is one of `solar_day.LOADS`. `time_left` is how the meters
+    make their time left; by default each has its way by the seed. Raises RequestError for what cannot be.
+    """
+
+    models: tuple[str, ...] = ("KG140F",)
+    addresses: tuple[int, ...] = (1,)
+    listen: str | None = None
+    pty: Path | None = None
+    display: Display = "none"
+    speed: float = 1.0
+    seed: int = 1
+    noise: float = 0.0
+    latency: float = 0.01
+    start: datetime = datetime(2025, 6, 21, 9, 0, tzinfo=UTC)
+    state_of_charge: float = 60.0
+    cells: int = 16
+    capacity: float = 280.0
+    load: str = "mixed"
+    time_left: TimeLeft | None = None
+
+    def __post_init__(self) -> None:
+        if not self.models or len(self.models) != len(self.addresses):
+            raise RequestError(
+                "A simulation needs at least one meter, such as KG140F, and one address for each meter, "
+                f"not {len(self.addresses)} for {len(self.models)}."
+            )
+        if len(set(self.addresses)) != len(self.addresses) or not all(1 <= one <= 99 for one in self.addresses):
+            raise RequestError("A meter's address is 1 to 99, and two meters on one line have two different ones.")
+        for name, (low, high) in _LIMITS.items():
+            if not low <= (value := getattr(self, name)) <= high:
+                what = name.replace("_", " ")
+                raise RequestError(f"A simulation's {what} must be from {low:,} to {high:,}, not {value}.")
+        for what, chosen, known in (("load", self.load, LOADS), ("time left", self.time_left or "late", TIMES_LEFT)):
+            if chosen not in known:
+                raise RequestError(f"There is no {what} {chosen!r}; choose one of {', '.join(known)}.")
+        for variant in self.variants:
+            if self.cells * 3.65 > variant.max_voltage:
+                raise RequestError(
+                    f"A {variant.name} takes {variant.max_voltage} V, too little for {self.cells} cells; "
+                    "choose fewer cells or another meter."
+                )
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The meters by their names."""
+        return tuple(parse_variant(model) for model in self.models)
+
+    def time_left_of(self, index: int) -> TimeLeft:
+        """Return how the meter number `index` makes its time left."""
+        drawn = Random(f"time left/{self.seed}/{index}").choice(TIMES_LEFT)
+        return drawn if self.time_left is None else self.time_left
 
 
 class Site:
     """The meter number `index` of the options with all that hangs on it."""
 
     def __init__(self, options: Options, index: int = 0) -> None:
-        variant = options.variants[index]
-        self.battery = Battery(
-            cells=options.cells,
-            capacity=options.capacity,
-            state_of_charge=options.state_of_charge,
-        )
+        cells, capacity = options.cells, options.capacity
+        self.battery = Battery(cells=cells, capacity=capacity, state_of_charge=options.state_of_charge)
         self.meter = Meter(
             options.addresses[index],
-            MeterSettings(variant, capacity=options.capacity, cells=options.cells),
+            MeterSettings(options.variants[index], capacity=capacity, cells=cells),
             remaining=self.battery.remaining,
             serial_number=index + 1,
-            relay=options.relay,
             time_left=options.time_left_of(index),
-            writes=options.writes,
         )
-        self.meter.output = options.output
         start = options.start
         self.ordinal = start.toordinal()
-        self.second = _second_of_day(start)
+        self.second = start.hour * 3600.0 + start.minute * 60 + start.second
         self._seed = options.seed * 100 + index
-        self._size = options.cells * options.capacity / _USUAL_ENERGY
-        self._probe = options.probe
+        self._size = cells * capacity / _USUAL_ENERGY
         self._load = options.load
-        self._starts = options.load == "starter" or options.cells <= _STARTED_CELLS
+        self._starts = options.load == "starter" or cells <= _STARTED_CELLS
         self._day = self._new_day()
         self._starved = False
         self._due = 0.0
@@ -81,8 +147,7 @@ class Site:
         current, sag = self._current(flow, seconds) if self.meter.connected else (0.0, 0.0)
         battery.step(seconds, current, flow.surroundings)
         voltage = battery.voltage * (1 - sag)
-        temperature = battery.temperature if self._probe else None
-        self.meter.sample(seconds, Sample(voltage, battery.current, temperature, self.ordinal, self.second))
+        self.meter.sample(seconds, Sample(voltage, battery.current, battery.temperature, self.ordinal, self.second))
 
     def _new_day(self) -> Day:
         return Day(self._seed, self.ordinal, self._size, self._load)
@@ -152,7 +217,3 @@ def history(  # noqa: PLR0913  # a stretch of time, and two things that most cal
 def make_site(options: Options, start: datetime, index: int = 0) -> Site:
     """Return the meter number `index` of the options as it is at `start`."""
     return Site(replace(options, start=start), index)
-
-
-def _second_of_day(moment: datetime) -> float:
-    return moment.hour * 3600.0 + moment.minute * 60 + moment.second

@@ -96,8 +96,6 @@ LOADS: dict[str, list[tuple[Maker, int]]] = {
 class Day:
     """The day number `ordinal` (of the proleptic Gregorian calendar); `size` scales the panels and the loads."""
 
-    __slots__ = ("_clouds", "_flicker", "_loads", "_pulses", "_size", "_warmth", "ordinal")
-
     def __init__(self, seed: int, ordinal: int, size: float = 1.0, load: str = "steady") -> None:
         dice = Random(f"{seed}/{ordinal}")
         self.ordinal = ordinal
@@ -117,15 +115,10 @@ class Day:
         )
 
     def pulses(self, second: float, seconds: float) -> Iterator[tuple[Pulse, float]]:
-        """Yield each pulse of the `seconds` that end at `second`, and the part of them that it takes, 0 to 1."""
-        begin = max(second - seconds, 0.0)
-        for slot in range(int(begin) // _SLOT, int(second) // _SLOT + 1):
-            for pulse in self._pulses.get(slot, ()):
-                # A pulse stands in all its slots: each gives what of it lies there.
-                left = max(begin, pulse.start, slot * _SLOT)
-                right = min(second, pulse.start + pulse.length, (slot + 1) * _SLOT)
-                if right > left:
-                    yield pulse, (right - left) / seconds
+        """Yield each pulse of each of the `seconds` that end at `second`, and the part of them that one is, 0 to 1."""
+        for moment in range(int(max(second - seconds, 0.0)), int(second)):
+            for pulse in self._pulses.get(moment, ()):
+                yield pulse, 1 / seconds
 
     def _clearness(self, second: float) -> float:
         place = second / _CLOUD
@@ -172,15 +165,14 @@ def _draw_loads(dice: Random) -> list[float]:
 
 
 def _draw_pulses(dice: Random, load: str) -> dict[int, list[Pulse]]:
-    """Return the pulses of a profile by the slots that they touch."""
+    """Return the pulses of a profile in each of their seconds."""
     pulses: dict[int, list[Pulse]] = {}
     for make, pause in LOADS[load]:
         second = dice.randint(1, pause)
         while second < DAY:
             for pulse in make(dice, second):
-                for slot in range(pulse.start // _SLOT, (pulse.start + pulse.length - 1) // _SLOT + 1):
-                    pulses.setdefault(slot, []).append(pulse)
-                second = pulse.start + pulse.length
+                for moment in range(pulse.start, second := pulse.start + pulse.length):
+                    pulses.setdefault(moment, []).append(pulse)
             second += dice.randint(pause // 2, pause * 3 // 2)
     return pulses
 

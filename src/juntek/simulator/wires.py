@@ -1,22 +1,34 @@
-"""The pair of wires, who is on it and what damages it; rule: what one writes all others hear, and not himself."""
+"""The pair of wires, the display on it, what damages it, and the ports at which clients open it.
+
+Rule: what one writes all others hear, and not himself; what nobody hears is lost.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import select
+import tty
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from itertools import count, zip_longest
+from pathlib import Path
 from random import Random
+from typing import Literal
+from urllib.parse import urlsplit
 
-from juntek.rs485.framing import Frame, Framer
-from juntek.simulator.meter import Meter
-from juntek.simulator.simulation_options import Display
+from juntek.errors import LinkError, RequestError
 
+Display = Literal["none", "newer", "older"]
 Hear = Callable[[bytes], None]
 
 NEWER_PAUSE = 0.2
 """Seconds between two requests of a newer unit, each of which asks 2 to 3 times a second (TF27)."""
 OLDER_PAUSE = 1.0
 """Seconds between two requests of an older unit."""
+_MOST_UNREAD = 65_536  # bytes kept for a client that does not read; more is lost, as on a real line
+_LOOK = 0.005  # seconds between two looks whether somebody has opened the terminal, and has written
 
 
 class Line:
@@ -29,70 +41,20 @@ class Line:
     def join(self, hear: Hear) -> Hear:
         """Connect someone; `hear` is called with what the others write. Return the function to write with."""
         self._ears.append(hear)
-
-        def write(data: bytes) -> None:
-            if hear not in self._ears:
-                return
-            arrived = self.noise.pass_through(data)
-            for ear in tuple(self._ears):
-                if ear != hear and arrived:
-                    ear(arrived)
-
-        return write
+        return partial(self._write, hear)
 
     def leave(self, hear: Hear) -> None:
-        """Disconnect someone; doing it twice is no error."""
+        """Disconnect someone, whose writing then reaches nobody; doing it twice is no error."""
         if hear in self._ears:
             self._ears.remove(hear)
 
-
-class Answerer:
-    """The meters of one line: hears requests and answers after `latency` seconds, unless the meter is silent.
-
-    `catch_up` is called before a meter is asked, to bring it to the present time.
-    """
-
-    def __init__(self, line: Line, meters: tuple[Meter, ...], *, latency: float, catch_up: Callable[[], None]) -> None:
-        self.silent: set[Meter] = set()
-        self._meters = meters
-        self._latency = latency
-        self._catch_up = catch_up
-        self._framer = Framer()
-        self._pending: set[asyncio.TimerHandle] = set()
-        self._line = line
-
-    def enter(self) -> None:
-        """Go on the line."""
-        self._write = self._line.join(self.hear)
-
-    def hear(self, data: bytes) -> None:
-        """Take bytes from the line."""
-        for event in self._framer.feed(data):
-            if isinstance(event, Frame) and event.command[0] in "RW":
-                self._answer(event)
-
-    def leave(self) -> None:
-        """Go off the line and forget the replies that were under way."""
-        self._line.leave(self.hear)
-        for handle in self._pending:
-            handle.cancel()
-        self._pending.clear()
-
-    def _answer(self, request: Frame) -> None:
-        self._catch_up()
-        replies = [
-            reply for meter in self._meters if meter not in self.silent and (reply := meter.answer(request)) is not None
-        ]
-        if replies:
-            self._send_later(collide(replies))
-
-    def _send_later(self, reply: bytes) -> None:
-        def send() -> None:
-            self._pending.discard(handle)
-            self._write(reply)
-
-        handle = asyncio.get_running_loop().call_later(self._latency, send)
-        self._pending.add(handle)
+    def _write(self, writer: Hear, data: bytes) -> None:
+        if writer not in self._ears:
+            return
+        arrived = self.noise.pass_through(data)
+        for hear in tuple(self._ears):
+            if hear != writer and arrived:
+                hear(arrived)
 
 
 def requests(style: Display, address: int) -> Iterator[bytes]:
@@ -106,43 +68,23 @@ def requests(style: Display, address: int) -> Iterator[bytes]:
             yield b":R%02d=%02d.\r\n" % (number, address)
 
 
-class DisplayUnit:
-    """The display that some meters come with: it asks and does not mind the answers."""
+async def poll(line: Line, style: Display, address: int) -> None:
+    """Ask a meter as the display does that some come with, until cancelled."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._task: asyncio.Task[None] | None = None
+    def hear(_: bytes) -> None:
+        """A display shows what it hears; nobody looks at this one."""
 
-    def plug_in(self, style: Display, address: int) -> None:
-        """Begin to poll the meter at `address`; one that is plugged in already is exchanged."""
-        self.unplug()
-        if style != "none":
-            self._task = asyncio.create_task(self._poll(style, address))
-
-    def unplug(self) -> None:
-        """Stop polling."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    async def _poll(self, style: Display, address: int) -> None:
-        def hear(_: bytes) -> None:
-            """A display shows what it hears; nobody looks at this one."""
-
-        write = self._line.join(hear)
-        pause = NEWER_PAUSE if style == "newer" else OLDER_PAUSE
-        try:
-            for request in requests(style, address):
-                write(request)
-                await asyncio.sleep(pause)
-        finally:
-            self._line.leave(hear)
+    write = line.join(hear)
+    try:
+        for request in requests(style, address):
+            write(request)
+            await asyncio.sleep(NEWER_PAUSE if style == "newer" else OLDER_PAUSE)
+    finally:
+        line.leave(hear)
 
 
 class Noise:
     """Damages frames; the same seed and frames give the same damage. `damaged` counts the frames hit."""
-
-    __slots__ = ("_dice", "damaged", "probability")
 
     def __init__(self, seed: int, probability: float) -> None:
         self.probability = probability
@@ -150,18 +92,15 @@ class Noise:
         self._dice = Random(f"noise/{seed}")
 
     def pass_through(self, frame: bytes) -> bytes:
-        """Return the frame as it arrives."""
-        if not self.probability or self._dice.random() >= self.probability:
+        """Return the frame as it arrives: mostly whole, else with one place where bytes are lost, changed or added."""
+        dice = self._dice
+        if not self.probability or dice.random() >= self.probability:
             return frame
-        return self.damage(frame)
-
-    def damage(self, frame: bytes) -> bytes:
-        """Return the frame with flipped bits, lost, changed or added bytes, a burst, or stray bytes around it."""
         self.damaged += 1
-        kind = self._dice.choice((_flip, _lose, _change, _add, _burst, _cut, _stray))
-        arrived = kind(self._dice, bytearray(frame))
-        # A changed byte may have become the same again; then a stray one is added, so that every hit shows.
-        return bytes(arrived) if arrived != frame else frame + b"\xff"
+        place = dice.randrange(len(frame) + 1)
+        lost, added = (dice.choice((0, 1, 1, 2, 30)) for _ in "ab")
+        arrived = frame[:place] + dice.randbytes(added) + frame[place + lost :]
+        return arrived if arrived != frame else frame + b"\xff"  # so that every hit shows
 
 
 def collide(replies: list[bytes]) -> bytes:
@@ -176,44 +115,127 @@ def collide(replies: list[bytes]) -> bytes:
     return arrived
 
 
-def _places(dice: Random, frame: bytearray, most: int) -> list[int]:
-    return [dice.randrange(len(frame)) for _ in range(dice.randint(1, most))] if frame else []
+# Ports --------------------------------------------------------------------------------------------------------
 
 
-def _flip(dice: Random, frame: bytearray) -> bytearray:
-    for place in _places(dice, frame, 3):
-        frame[place] ^= 1 << dice.randrange(8)
-    return frame
+class TcpPort:
+    """Serves a line at `tcp://HOST:PORT`; `url` is what a client opens."""
+
+    def __init__(self, line: Line, listen: str) -> None:
+        try:
+            parts = urlsplit(listen)
+            port = parts.port
+        except ValueError:
+            port = None
+        if port is None or parts.scheme != "tcp" or not parts.hostname or parts.path not in ("", "/"):
+            raise RequestError(f"Cannot listen on {listen!r}; write tcp://HOST:PORT, such as tcp://127.0.0.1:0.")
+        self._host: str = parts.hostname
+        self._port = port
+        self._line = line
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        """The link URL for a client."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"socket://{host}:{self._port}"
+
+    async def open(self) -> None:
+        """Begin to listen; a free port that was chosen once is kept. Raises LinkError where it cannot."""
+        try:
+            self._server = await asyncio.start_server(self._serve, self._host, self._port)
+        except OSError as error:
+            # The library puts its own words into strerror.
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+            raise LinkError(
+                f"Cannot listen on {self._host} port {self._port} ({reason}); choose a free port, or 0 to get one."
+            ) from error
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Stop listening and cut all clients off."""
+        if self._server is not None:
+            self._server.close()  # nobody waits for it: Python 3.12 would wait for a client on its way
+            for client in self._clients:
+                client.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        """Keep one connection on the line for as long as it lasts."""
+
+        def hear(data: bytes) -> None:
+            if client.transport.get_write_buffer_size() < _MOST_UNREAD:
+                client.write(data)
+
+        write = self._line.join(hear)
+        self._clients.add(client)
+        with suppress(OSError):
+            while data := await reader.read(4096):
+                write(data)
+        self._line.leave(hear)
+        self._clients.discard(client)
+        client.close()
 
 
-def _lose(dice: Random, frame: bytearray) -> bytearray:
-    for place in sorted(set(_places(dice, frame, 4)), reverse=True):
-        del frame[place]
-    return frame
+class PtyPort:
+    """Serves a line at `path`, a symbolic link to the terminal."""
 
+    def __init__(self, line: Line, path: Path) -> None:
+        self._line = line
+        self._path = path
+        self._device = ""
+        self._task: asyncio.Task[None] | None = None
 
-def _change(dice: Random, frame: bytearray) -> bytearray:
-    for place in _places(dice, frame, 3):
-        frame[place] = dice.randrange(256)
-    return frame
+    @property
+    def url(self) -> str:
+        """The link URL for a client."""
+        return str(self._path)
 
+    async def open(self) -> None:
+        """Make the terminal and the link to it; raises LinkError where it cannot."""
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        self._device = os.ttyname(slave)
+        # Closed on this side, so that the terminal tells whether a client has it open.
+        os.close(slave)
+        os.set_blocking(master, False)
+        try:
+            # One that a simulation left behind when it was killed may go; nobody's file does.
+            if self._path.is_symlink() and str(self._path.readlink()).startswith("/dev/pts/"):
+                self._path.unlink()
+            self._path.symlink_to(self._device)
+        except OSError as error:
+            os.close(master)
+            raise LinkError(
+                f"Cannot make the link {self._path} ({error.strerror}); choose a path that is free and writable."
+            ) from error
+        self._master = master
+        self._write = self._line.join(self._hear)
+        self._task = asyncio.create_task(self._listen())
 
-def _add(dice: Random, frame: bytearray) -> bytearray:
-    for place in _places(dice, frame, 3):
-        frame.insert(place, dice.randrange(256))
-    return frame
+    def close(self) -> None:
+        """Pull the adapter out: the link is gone and a client reads an error or the end."""
+        if self._task is None:
+            return
+        self._line.leave(self._hear)
+        self._task.cancel()
+        self._task = None
+        os.close(self._master)
+        if self._path.is_symlink() and str(self._path.readlink()) == self._device:
+            self._path.unlink()
 
+    def _hear(self, data: bytes) -> None:
+        """Give bytes of the line to the client; what does not fit because he does not read is lost."""
+        terminal = select.poll()
+        terminal.register(self._master, 0)
+        is_open = not any(event & select.POLLHUP for _, event in terminal.poll(0))
+        with suppress(OSError):
+            if is_open:
+                os.write(self._master, data)
 
-def _burst(dice: Random, frame: bytearray) -> bytearray:
-    start = dice.randrange(len(frame) + 1)
-    length = dice.randint(2, 30)
-    frame[start : start + length] = dice.randbytes(length)
-    return frame
-
-
-def _cut(dice: Random, frame: bytearray) -> bytearray:
-    return frame[: dice.randrange(len(frame) + 1)]
-
-
-def _stray(dice: Random, frame: bytearray) -> bytearray:
-    return bytearray(dice.randbytes(dice.randint(1, 8))) + frame + dice.randbytes(dice.randint(0, 8))
+    async def _listen(self) -> None:
+        while True:
+            with suppress(OSError):  # nobody has it open, or nothing was written
+                if data := os.read(self._master, 4096):
+                    self._write(data)
+            await asyncio.sleep(_LOOK)

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from juntek.listening.address import Address, hosts_problem, parse_address
-from juntek.listening.visitors import Limits
+from juntek.listening import Address, Limits, hosts_problem, parse_address
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
 

@@ -22,9 +22,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from juntek.listening.hosts import HostCheck
+from juntek.listening import HostCheck, Limits
 from juntek.listening.http_server import serve as listen
-from juntek.listening.visitors import Limits
 from juntek.metric import (
     GATEWAY_INFO_METRIC,
     LINK_METRICS,
@@ -36,7 +35,6 @@ from juntek.metric import (
 )
 from juntek.outputs import Context, Handle, take_nothing
 from juntek.outputs.metrics import MetricsOptions
-from juntek.samples import samples_of_gateway, samples_of_link, samples_of_reading, samples_of_settings
 
 log = logging.getLogger(__name__)
 
@@ -77,16 +75,8 @@ class Meters(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics, in the order of the tables in `metric`."""
-        context = self._context
         families = {metric: _family(metric) for metric in (*_OF_METERS, GATEWAY_INFO_METRIC, *SINK_METRICS)}
-        samples = [*samples_of_gateway(context.site, context.gateway, context.version, context.sinks, context.time())]
-        for update in context.updates():
-            samples += samples_of_link(context.site, update, is_up=update.available)
-            if update.available:
-                samples += samples_of_settings(context.site, update, update.reading)
-                if update.reading is not None:
-                    samples += samples_of_reading(context.site, update.meter, update.reading)
-        for metric, labels, value in samples:
+        for metric, labels, value in self._context.samples(readings=True):
             if metric not in families:  # of a battery that is watched
                 families[metric] = _family(metric)
             families[metric].add_sample(metric.name, dict(labels), value)
@@ -128,7 +118,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Answer one request."""
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or not await self._hosts.knows(hosts[0]):
+        if len(hosts) != 1 or not self._hosts.knows(hosts[0]):
             await _answer(send, 421, _TEXT, _OTHER_NAME)
         elif scope["method"] not in ("GET", "HEAD"):
             await _answer(send, 405, _TEXT, b"Metrics can be read only.\n", {"allow": "GET, HEAD"})

@@ -7,29 +7,26 @@ retained, so that whoever comes later finds it; nothing is taken over from the c
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import zlib
 from typing import TYPE_CHECKING
 
 from juntek.control import Control, controls_of
-from juntek.outputs.mqtt import topic_layouts
 from juntek.outputs.mqtt.messages import (
     OFFLINE,
     ONLINE,
     WRITES,
-    Topics,
     discovery,
     encode,
     entity_discovery,
     link,
-    topics_of,
+    old_place_of,
+    old_values_of,
+    venus_of,
 )
 from juntek.reading import average
 
 if TYPE_CHECKING:
-    from juntek.control import Permission
-    from juntek.outputs import Context
-    from juntek.outputs.mqtt import MqttOptions, Timing
-    from juntek.outputs.mqtt.mqtt_connection import Connection
+    from juntek.outputs.mqtt.mqtt_session import Session
     from juntek.reading import Reading
     from juntek.update import Update
 
@@ -37,42 +34,24 @@ SMALLEST_STEP, SMALLEST_PART = 20.0, 0.2
 """W, and part of what it was: a change of power by more is told at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What all meters share."""
-
-    connection: Connection
-    options: MqttOptions
-    context: Context
-    timing: Timing
-    permission: Permission
-    places: dict[str, str] = field(default_factory=dict)
-    """Which meter has each place of the older layout, by its device."""
-    platforms: dict[str, dict[str, str]] = field(default_factory=dict)
-    """What an earlier run has told of each device: the platforms of its components."""
-
-    def topics(self, meter: str) -> Topics:
-        """Return the topics of a meter, by the name that it has in the configuration or there."""
-        options = self.options
-        return topics_of(meter, base_topic=options.base_topic, discovery_prefix=options.discovery_prefix)
-
-
 class MeterTopics:
     """The topics of one meter over one connection; what waits for the broker raises BrokerError."""
 
-    def __init__(self, name: str, setup: Setup) -> None:
-        self._name, self._setup = name, setup
-        self._topics, self._options = setup.topics(name), setup.options
+    def __init__(self, name: str, session: Session) -> None:
+        self._name, self._session = name, session
+        self._topics, self._options = session.topics(name), session.options
         self.device = self._topics.device
-        self._publish, self._send = setup.connection.publish, setup.connection.send
+        self._publish, self._send = session.connection.publish, session.connection.send
         self._loop = asyncio.get_running_loop()
         self._latest: Update | None = None
         self._facts: tuple[object, ...] = ()  # what is published at once when it changes
         self._family: str | None = None
         self._described: tuple[object, ...] = ()  # what the discovery message was made for
         self._discovery_time = self._link_time = 0.0
-        self._sent: dict[str, str] = {}
-        """The messages that are on the broker, by topic."""
+        self._sent: dict[str, bytes] = {}
+        """The messages that are on the broker, by topic; packed, as discovery has 30 kB a meter."""
+        self._state: str | None = None
+        """The last state."""
         self.configs: set[str] = set()
         """The topics of discovery among them."""
         self._pending: list[Reading] = []
@@ -80,15 +59,18 @@ class MeterTopics:
         self._due = self._soonest = 0.0  # by the loop's clock: the next state, and the next one for a change
         self._timer: asyncio.TimerHandle | None = None
 
-    def differs(self, update: Update) -> bool:
-        """Return whether anything but the reading is new. Asked for every reading, so it must be cheap."""
-        return _facts_of(update) != self._facts
+    async def take(self, update: Update) -> None:
+        """Publish what the update changes; a reading waits until its interval is over."""
+        if (facts := _facts_of(update)) != self._facts:
+            self._facts = facts
+            await self._publish_change(update)
+        if update.reading is not None:
+            self._take_reading(update.reading)
 
-    async def on_change(self, update: Update) -> None:
-        """Publish everything but the reading."""
+    async def _publish_change(self, update: Update) -> None:
         if not update.available:
             self.flush()
-        self._latest, self._facts = update, _facts_of(update)
+        self._latest = update
         known = update.reading or update.identity
         self._family = known.family if known else self._family
         await self.publish_discovery()
@@ -97,7 +79,7 @@ class MeterTopics:
             await self._publish_new(self._topics.settings, encode(update.settings.as_dict(secrets=False)))
         await self.publish_link()
 
-    def on_reading(self, reading: Reading) -> None:
+    def _take_reading(self, reading: Reading) -> None:
         """Publish a reading, or keep it until its interval is over; one that tells of a change goes out at once.
 
         There is at most one state an interval, and the last one before a silence is told too.
@@ -126,7 +108,7 @@ class MeterTopics:
             readings, self._pending = self._pending, []
             self._shown = average(readings)
             now = self._loop.time()
-            self._due, self._soonest = now + self._options.interval, now + self._setup.timing.change
+            self._due, self._soonest = now + self._options.interval, now + self._session.timing.change
             self._send_state(self._shown)
 
     async def publish_discovery(self) -> None:
@@ -137,10 +119,10 @@ class MeterTopics:
         if self._options.discovery == "off" or self._family is None or self._described == described:
             return
         now = self._loop.time()
-        if self._discovery_time and now < self._discovery_time + self._setup.timing.settle:
+        if self._discovery_time and now < self._discovery_time + self._session.timing.settle:
             return
         self._described, self._discovery_time = described, now
-        context = self._setup.context
+        context = self._session.context
         history, _ = context.look_at_history()
         message = discovery(
             self._name, self._topics, family=self._family, identity=identity,
@@ -149,7 +131,7 @@ class MeterTopics:
         )  # fmt: skip
         if self._options.discovery == "device":
             told = {key: part["platform"] for key, part in message["components"].items() if WRITES.fullmatch(key)}
-            before = self._setup.platforms.setdefault(self.device, {})
+            before = self._session.platforms.setdefault(self.device, {})
             if is_settled:
                 # A component with nothing but its platform is removed; one that is only left out would stay.
                 message["components"] |= {key: {"platform": before[key]} for key in before.keys() - told.keys()}
@@ -170,7 +152,7 @@ class MeterTopics:
 
     def _allowed_controls(self) -> tuple[Control, ...]:
         """Return what may be written from there, once it is known how the meter is set."""
-        permission = self._setup.permission
+        permission = self._session.permission
         if not permission or self._latest is None or self._latest.settings is None:
             return ()
         return tuple(filter(permission.allows, controls_of(self._latest).values()))
@@ -181,7 +163,7 @@ class MeterTopics:
         if self._latest is None or now < self._link_time + older_than:
             return
         self._link_time = now
-        context = self._setup.context
+        context = self._session.context
         history, reason = context.look_at_history()
         message = link(
             self._latest.health, available=self._latest.available, gateway=context.gateway,
@@ -192,36 +174,40 @@ class MeterTopics:
     async def repeat(self, *, config: bool) -> None:
         """Publish again the discovery of a meter that has had one, or all its other messages."""
         if self.configs:
-            for topic, message in list(self._sent.items()):
+            for topic, packed in list(self._sent.items()):
                 if (topic in self.configs) is config:
-                    await self._publish(topic, message)
+                    await self._publish(topic, zlib.decompress(packed).decode())
+            if self._state is not None and not config:
+                await self._publish(self._topics.state, self._state)
 
     async def _publish_new(self, topic: str, message: str) -> None:
-        if self._sent.get(topic) != message:
-            self._sent[topic] = message
+        packed = zlib.compress(message.encode(), 1)
+        if self._sent.get(topic) != packed:
+            self._sent[topic] = packed
             await self._publish(topic, message)
 
     def _send_state(self, reading: Reading) -> None:
-        self._sent[self._topics.state] = message = encode(reading.as_dict())
-        self._send(self._topics.state, message)
+        self._state = encode(reading.as_dict())
+        self._send(self._topics.state, self._state)
         if self._options.topic_layout == "venus":
             venus = self._topics.state.removesuffix("state") + "venus"
-            self._send(venus, topic_layouts.venus_of(reading), retain=False)
+            self._send(venus, venus_of(reading), retain=False)
         elif self._options.topic_layout == "juntek_kg":
             place = self._place(reading)
-            for name, value in topic_layouts.values_of(reading):
+            for name, value in old_values_of(reading):
                 self._send(f"{place}/{name}/state", value, retain=False)
 
     def _place(self, reading: Reading) -> str:
         """Of two meters of one model the second has its name added, so that their values do not mix."""
         identity = self._latest.identity if self._latest else None
-        place = topic_layouts.place_of(self._options.base_topic, reading, identity)
-        if self._setup.places.setdefault(place, self.device) != self.device:
+        place = old_place_of(self._options.base_topic, reading, identity)
+        if self._session.places.setdefault(place, self.device) != self.device:
             return f"{place}_{self.device}"
         return place
 
 
 def _facts_of(update: Update) -> tuple[object, ...]:
+    """Return all but the reading; asked for every reading, so it must be cheap."""
     health, known = update.health, update.reading or update.identity
     situation = health.mode, health.connected, health.reconnects, health.error, health.notice
     return update.available, update.identity, update.settings, known and known.family, *situation

@@ -20,7 +20,7 @@ from juntek.outputs.mqtt.messages import encode
 from juntek.reading import iso_time
 
 if TYPE_CHECKING:
-    from juntek.outputs.mqtt.meter_topics import Setup
+    from juntek.outputs.mqtt.mqtt_session import Session
     from juntek.update import Update
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,8 @@ class Memory:
 class Commands:
     """What comes over one connection, one after the other."""
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-        self._context = setup.context
-        self._permission = setup.permission
+    def __init__(self, session: Session) -> None:
+        self._session, self._context, self._permission = session, session.context, session.permission
         self._names = {slug(meter): meter for meter in self._context.meters}
         """Of each meter, by the name that it has in topics."""
         self._memory: Memory = self._context.carry_over.setdefault(SECTION, Memory())
@@ -104,7 +102,7 @@ class Commands:
         if not self._permission.allows(control):
             return "not allowed"
         now = asyncio.get_running_loop().time()
-        repeats = self._memory.repeats(wish._replace(key=control.key), now, self._setup.timing.repeat)
+        repeats = self._memory.repeats(wish._replace(key=control.key), now, self._session.timing.repeat)
         return "repeated" if repeats else ""
 
     async def _obey(self, wish: Wish) -> None:
@@ -135,8 +133,8 @@ class Commands:
     async def _publish(self, wish: Wish, facts: dict[str, Any]) -> None:
         head = {"time": iso_time(self._context.time()), "key": wish.key[:80], "value": wish.value, "id": wish.identity}
         message = {"old": None, "new": None, **head, **facts, "refused": dict(self._memory.refused)}
-        topic = self._setup.topics(wish.meter).outcome
-        await self._setup.connection.publish(topic, encode(message), retain=False)
+        topic = self._session.topics(wish.meter).outcome
+        await self._session.connection.publish(topic, encode(message), retain=False)
 
     def _count(self, reason: str, what: str) -> None:
         self._memory.refused[reason] += 1

@@ -12,7 +12,7 @@ import logging
 import socket
 import ssl
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -48,18 +48,10 @@ KEEP_ALIVE: Final = 30
 """Seconds: after one and a half times this the broker speaks the last will of a machine that lost its power."""
 LARGEST_MESSAGE: Final = 128 * 1024
 """Bytes that a broker may send us at once, where MQTT 5 lets us say so; our own discovery is a third of it."""
-MOST_UNREAD: Final = 10_000
-"""Messages that wait to be looked at; a thousand meters have two thousand at a start."""
+MOST_UNREAD: Final = 50_000
+"""Messages that wait to be looked at; a thousand meters have left 40,000 where the form of discovery changes."""
 MOST_UNCONFIRMED: Final = 10
 """Messages on their way that the broker has not confirmed; some brokers take no more (MQTT 5, Receive Maximum)."""
-
-
-class Heard(NamedTuple):
-    """A message at a topic that was subscribed to."""
-
-    topic: str
-    payload: bytes
-    retained: bool
 
 
 @asynccontextmanager
@@ -112,7 +104,8 @@ class Connection:
     """
 
     def __init__(self, options: MqttOptions, paho: Client, answer: float) -> None:
-        self.messages: asyncio.Queue[Heard] = asyncio.Queue(MOST_UNREAD)
+        self.messages: asyncio.Queue[tuple[str, bytes, bool]] = asyncio.Queue(MOST_UNREAD)
+        """Topic and payload of what came, and whether it was retained."""
         self.refusal = ""
         """The sentence about the first message that the broker did not take, or topic that it does not let us hear."""
         self._options, self._paho, self._answer = options, paho, answer
@@ -276,7 +269,7 @@ class Connection:
 
     def _hear(self, message: MQTTMessage) -> None:
         with suppress(UnicodeDecodeError, asyncio.QueueFull):
-            self.messages.put_nowait(Heard(message.topic, bytes(message.payload), message.retain))
+            self.messages.put_nowait((message.topic, bytes(message.payload), message.retain))
 
     def _confirm(self, number: int, reasons: Iterable[ReasonCode], what: str) -> None:
         _, topic = self._unconfirmed.pop(number, (0.0, ""))

@@ -18,10 +18,10 @@ from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.outputs import run_beside
 from juntek.outputs.mqtt.broker_login import BrokerError
-from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, WRITES, encode, platforms_in, topics_of
-from juntek.outputs.mqtt.meter_topics import MeterTopics, Setup
+from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, WRITES, Topics, encode, platforms_in, topics_of
+from juntek.outputs.mqtt.meter_topics import MeterTopics
 from juntek.outputs.mqtt.mqtt_commands import Commands
-from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, connect
+from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, Connection, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,11 +38,8 @@ async def open_session(options: MqttOptions, context: Context, timing: Timing) -
         raise ConfigurationError('A meter named "gateway" would use the gateway\'s own topics; give it another name.')
     will = topics_of("", base_topic=options.base_topic).gateway, OFFLINE
     async with connect(options, timing, will=will) as connection:
-        session = Session(Setup(connection, options, context, timing, Permission.of(options.allow_control)))
-        async with (
-            run_beside(session.listen()),
-            run_beside(session.commands.run()),
-        ):
+        session = Session(connection, options, context, timing)
+        async with run_beside(session.listen()), run_beside(session.commands.run()):
             try:
                 await session.open()
                 async with run_beside(session.check()):
@@ -52,20 +49,29 @@ async def open_session(options: MqttOptions, context: Context, timing: Timing) -
 
 
 class Session:
-    """One connection; what publishes raises BrokerError."""
+    """One connection, and what all meters share over it; what publishes raises BrokerError."""
 
-    def __init__(self, setup: Setup) -> None:
-        self.commands = Commands(setup)
-        self._setup, self._context, self._options = setup, setup.context, setup.options
-        self._connection, self._publish = setup.connection, setup.connection.publish
-        self._status, self._devices = (f"{self._options.discovery_prefix}/{end}" for end in ("status", "device"))
-        self._gateway = setup.topics("").gateway
-        self._sets = re.compile(rf"{re.escape(self._options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
+    def __init__(self, connection: Connection, options: MqttOptions, context: Context, timing: Timing) -> None:
+        self.connection, self.options, self.context, self.timing = connection, options, context, timing
+        self.permission = Permission.of(options.allow_control)
+        self.commands = Commands(self)
+        self.places: dict[str, str] = {}
+        """Which meter has each place of the older layout, by its device."""
+        self.platforms: dict[str, dict[str, str]] = {}
+        """What an earlier run has told of each device: the platforms of its components."""
+        self._publish = connection.publish
+        self._status, self._devices = (f"{options.discovery_prefix}/{end}" for end in ("status", "device"))
+        self._gateway = self.topics("").gateway
+        self._sets = re.compile(rf"{re.escape(options.base_topic)}/[^/]+/set/[^/]+", re.DOTALL)
         self._meters: dict[str, MeterTopics] = {}
         self._leftovers: defaultdict[str, set[str]] = defaultdict(set)
         """Topics of single entities that write, and that an earlier run has left, by the device."""
         self._answer_due: float | None = None
         """When a birth of Home Assistant is answered, by the loop's clock."""
+
+    def topics(self, meter: str) -> Topics:
+        """Return the topics of a meter, by the name that it has in the configuration or there."""
+        return topics_of(meter, base_topic=self.options.base_topic, discovery_prefix=self.options.discovery_prefix)
 
     async def open(self) -> None:
         """Publish who we are, and subscribe.
@@ -73,8 +79,8 @@ class Session:
         A meter is offline until it is heard: what an earlier run left there says nothing about now. Home Assistant
         takes an entity from one form of discovery only, so the other form goes before ours comes.
         """
-        subscribe, options = self._connection.subscribe, self._options
-        topics = [self._setup.topics(meter) for meter in self._context.meters]
+        subscribe, options = self.connection.subscribe, self.options
+        topics = [self.topics(meter) for meter in self.context.meters]
         if options.discovery != "off":
             await subscribe(self._status)
         for meter in topics if options.discovery != "off" else ():
@@ -84,44 +90,41 @@ class Session:
             await self._publish(meter.availability, OFFLINE)
         await self._publish(self._gateway, ONLINE)
         await subscribe(f"{options.base_topic}/+/link")
-        if self._setup.permission:
+        if self.permission:
             await subscribe(f"{options.base_topic}/+/set/+", qos=0, commands=True)
-        await self._connection.flush()
-        await self._connection.messages.join()
+        await self.connection.flush()
+        await self.connection.messages.join()
 
     async def close(self) -> None:
         """Publish what is still held and that the gateway is offline, unless the connection broke."""
         for meter in self._meters.values():
             meter.flush()
         with suppress(BrokerError, TimeoutError):
-            async with asyncio.timeout(self._setup.timing.goodbye):
+            async with asyncio.timeout(self.timing.goodbye):
                 await self._publish(self._gateway, OFFLINE)
-                await self._connection.flush()
+                await self.connection.flush()
 
     async def handle(self, update: Update) -> None:
         """Publish what the update changes; a reading waits until its interval is over."""
         meter = self._meters.get(update.meter)
         if meter is None:
-            meter = self._meters[update.meter] = MeterTopics(update.meter, self._setup)
-        if meter.differs(update):
-            await meter.on_change(update)
-        if update.reading is not None:
-            meter.on_reading(update.reading)
+            meter = self._meters[update.meter] = MeterTopics(update.meter, self)
+        await meter.take(update)
 
     async def check(self) -> None:
         """Publish what has become due: counts of links, discovery that had to wait, a history that paused, births."""
-        loop, timing, history = asyncio.get_running_loop(), self._setup.timing, self._context.look_at_history()
+        loop, timing, history = asyncio.get_running_loop(), self.timing, self.context.look_at_history()
         while True:
             await asyncio.sleep(timing.check)
-            before, history = history, self._context.look_at_history()
+            before, history = history, self.context.look_at_history()
             for meter in list(self._meters.values()):
                 await meter.publish_discovery()
                 await meter.publish_link(older_than=timing.link if history == before else 0.0)
                 if meter.is_described:
                     for topic in self._leftovers.pop(meter.device, set()) - meter.configs:
                         await self._publish(topic, "")
-            if self._connection.refusal:
-                self._context.errors["mqtt"] = self._connection.refusal
+            if self.connection.refusal:
+                self.context.errors["mqtt"] = self.connection.refusal
             if self._answer_due is not None and loop.time() >= self._answer_due:
                 self._answer_due = None
                 await self._publish_again()
@@ -129,25 +132,25 @@ class Session:
     async def listen(self) -> None:
         """Notice births of Home Assistant, take commands, and correct what is no more."""
         while True:
-            topic, payload, is_retained = await self._connection.messages.get()
+            topic, payload, is_retained = await self.connection.messages.get()
             if self._sets.fullmatch(topic):
                 self.commands.take(topic, payload, retained=is_retained)
             elif topic == self._status:
                 # A retained birth is an old one: everything has just been published.
                 if payload == ONLINE.encode() and not is_retained and self._answer_due is None:
-                    wait = random.uniform(*self._setup.timing.birth)  # noqa: S311 - no secret
+                    wait = random.uniform(*self.timing.birth)  # noqa: S311 - no secret
                     self._answer_due = asyncio.get_running_loop().time() + wait
             elif is_retained and payload and topic.endswith("/config"):
                 is_device = topic.startswith(f"{self._devices}/")
-                if is_device is not (self._options.discovery == "device"):
+                if is_device is not (self.options.discovery == "device"):
                     await self._publish(topic, "")
                 elif is_device:
-                    self._setup.platforms[topic.split("/")[-2]] = platforms_in(payload)
+                    self.platforms[topic.split("/")[-2]] = platforms_in(payload)
                 elif WRITES.fullmatch(topic.split("/")[-2]):
                     self._leftovers[topic.split("/")[-3]].add(topic)
             elif is_retained and topic.endswith("/link"):
                 await self._correct_retained(topic.split("/")[-2], payload)
-            self._connection.messages.task_done()
+            self.connection.messages.task_done()
 
     async def _publish_again(self) -> None:
         meters = list(self._meters.values())
@@ -165,15 +168,15 @@ class Session:
         """
         if len(message) > LARGEST_MESSAGE:
             return
-        history, reason = self._context.look_at_history()
+        history, reason = self.context.look_at_history()
         now = {"available": False, "connected": False, "history": history, "history_error": reason}
         try:
             values = json.loads(message)
-            ours = values["gateway"] == self._context.gateway or meter in map(slug, self._context.meters)
+            ours = values["gateway"] == self.context.gateway or meter in map(slug, self.context.meters)
             corrected = encode({**values, **now}).encode()  # which a surrogate without its other half hinders
         except (ValueError, TypeError, KeyError, RecursionError):
             return
         if ours and meter not in map(slug, self._meters):
-            topics = self._setup.topics(meter)
+            topics = self.topics(meter)
             await self._publish(topics.availability, OFFLINE)
             await self._publish(topics.link, corrected)

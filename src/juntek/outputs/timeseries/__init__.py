@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, JuntekError
+from juntek.files import hold, lock_of
 from juntek.names import hide_secrets
 from juntek.option import Option, check_options
-from juntek.outputs import Context, Handle, Output
+from juntek.outputs import Context, Handle, Output, run_beside, take_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Iterator
 
 __all__ = ["OUTPUT", "TimeseriesOptions", "open_sink"]
 
 SECTION = "timeseries"
 HIGHEST_RATE = 1_000_000.0
+RESPONSE_TIME = 60.0
+"""s for a whole request, whatever signs of life there are; InfluxDB gives up a write after 10."""
 PORTS: Final = {"http": 80, "https": 443}
 """What is spoken, with the port it has where the URL names none."""
 
@@ -122,15 +125,38 @@ def _url_problems(text: str) -> Iterator[str]:
         yield f'has "{parameter}" in it, {login}, or timeseries.token_file, instead.'
 
 
-def open_sink(options: TimeseriesOptions, context: Context) -> AbstractAsyncContextManager[Handle]:
-    """Return what sends while it is entered.
+@asynccontextmanager
+async def open_sink(
+    options: TimeseriesOptions, context: Context, response_time: float = RESPONSE_TIME
+) -> AsyncIterator[Handle]:
+    """Send while it is entered; `response_time` is the s that a target may take.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, TargetError for a target
     that is away or refuses, and ModuleNotFoundError where the library is missing.
     """
-    from juntek.outputs.timeseries.session import serve  # noqa: PLC0415 - only whoever sends needs the library
+    from juntek.outputs.timeseries import delivery as sending  # noqa: PLC0415 - only whoever sends loads all that
+    from juntek.outputs.timeseries.line_protocol import TargetError  # noqa: PLC0415
+    from juntek.outputs.timeseries.target import open_target  # noqa: PLC0415 - and needs the library
 
-    return serve(options, context)
+    name = f"{SECTION} {options.label}"
+    if context.database is None:
+        raise ConfigurationError("history.path is not known; give the path of the database file.")
+    with hold(lock_of(context.database, options.label)) as is_alone:
+        if not is_alone:
+            raise JuntekError(f"Another juntek sends {options.label} what it has not got; let it end.")
+        async with (
+            open_target(options, context.version, response_time=response_time) as target,
+            sending.open_delivery(options, context.database, target, context.site, context.sinks[name]) as delivery,
+        ):
+            delivery.limit = context.carry_over.pop(name, sending.BATCH)
+            session = sending.Session(context, name, delivery)
+            try:
+                await session.send()  # one that takes nothing is not entered
+                async with run_beside(session.run()):
+                    yield take_nothing
+            except TargetError as error:
+                context.carry_over[name] = delivery.limit
+                raise TargetError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
 
 
 OUTPUT = Output(

@@ -9,6 +9,7 @@ series and time keeps it once.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,21 +17,22 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from juntek.history.cursors import Cursors
 from juntek.history.fields import part_of, times_of
-from juntek.outputs.timeseries.line_protocol import lines_of
-from juntek.outputs.timeseries.target_responses import TargetError, explain_refusal
+from juntek.outputs.timeseries.line_protocol import TargetError, explain_refusal, lines_of, lines_of_samples
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from juntek.history.cursors import Cursor
-    from juntek.outputs import SinkHealth
+    from juntek.outputs import Context, SinkHealth
     from juntek.outputs.timeseries import TimeseriesOptions
     from juntek.outputs.timeseries.target import Target
+
+log = logging.getLogger(__name__)
 
 BATCH: Final = 5_000
 """Readings in a request: two megabytes, a tenth of it compressed."""
@@ -42,6 +44,10 @@ STEPS: Final = 3
 """Into so many parts the window is divided."""
 FAR_BEHIND: Final = 180_000
 """ms: a head that begins further behind leaves a gap and goes on with what is new."""
+SITUATION_EVERY: Final = 15.0
+"""s between two tellings of how meters and sinks do."""
+COUNTS_LOGGED_EVERY: Final = 3600.0
+"""s between two sentences about readings that were refused, or are gone."""
 
 Lane = Literal["head", "past"]
 """What of a cursor moves on: the head with what is new, or the past in a gap."""
@@ -49,15 +55,56 @@ Spans = dict[str, tuple[int, int]]
 """Of each meter: after when, and up to and with when, ms since 1970."""
 
 
-class Collected(NamedTuple):
-    """Lines for one request, and up to when they are of each meter, ms since 1970."""
+class Session:
+    """What the gateway does for one target; `name` is that of the sink."""
 
-    lines: list[bytes]
-    reached: dict[str, int]
-    oldest: int | None
-    """The time of the oldest reading, ms since 1970."""
-    lost: int
-    """About how many readings before these the history has dropped."""
+    def __init__(self, context: Context, name: str, delivery: Delivery) -> None:
+        self._context, self._name, self._delivery, self._health = context, name, delivery, delivery.health
+        self._refused, self._lost = self._health.refused, self._health.lost  # as the log says it
+        self._is_behind = False
+        self._counts_due = self._situation_due = 0.0
+
+    async def run(self) -> None:
+        """Send for ever. Raises TargetError and DatabaseError."""
+        while True:
+            wait = await self.send()
+            await asyncio.sleep(wait)
+
+    async def send(self) -> float:
+        """Send what there is, and now and then how all do; return the s after which to look again."""
+        now, delivery = asyncio.get_running_loop().time, self._delivery
+        began = now()
+        self._health.behind = self._health.behind or self._context.time()  # until everything was answered
+        wait = await delivery.send()
+        if now() >= self._situation_due:
+            await delivery.target.write(lines_of_samples(self._context.samples(), self._context.time()))
+            self._situation_due = now() + SITUATION_EVERY
+            wait = 0.0 if delivery.take_restart() else wait
+        is_old = self._health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
+        if delivery.was_behind and is_old and not self._is_behind:
+            self._is_behind = True
+            log.info("%s: what it missed is sent now.", self._name)
+        if wait == inf:
+            self._health.behind = None
+            if self._is_behind:
+                self._is_behind = False
+                log.info("%s: it has all that it missed.", self._name)
+        if now() >= self._counts_due and (self._refused, self._lost) != (self._health.refused, self._health.lost):
+            self._counts_due = now() + COUNTS_LOGGED_EVERY
+            self._log_counts()
+        return max(min(wait, began + delivery.options.interval - now()), 0.0)
+
+    def _log_counts(self) -> None:
+        refused, lost = self._health.refused - self._refused, self._health.lost - self._lost
+        self._refused, self._lost = self._health.refused, self._health.lost
+        if refused:
+            reason = self._delivery.reason
+            log.warning("%s: %d readings were refused (%s); all others are sent.", self._name, refused, reason)
+        if lost:
+            mend = "raise history.keep_raw_days above the longest time that it is away"
+            log.warning(
+                "%s: %d readings can be sent no more, as the history has dropped them; %s.", self._name, lost, mend
+            )
 
 
 @asynccontextmanager
@@ -108,17 +155,15 @@ class Delivery:
     """Why the last one was refused, in the target's words."""
     was_behind: bool = field(default=False, init=False)
     """Whether there was a gap when it last began to send."""
-    _cursors: dict[str, Cursor] = field(default_factory=dict, init=False)
-    _newest: dict[str, int] = field(default_factory=dict, init=False)
-    """The time of the newest reading of each meter at the last look, ms since 1970."""
 
     def __post_init__(self) -> None:
+        self._newest: dict[str, int] = {}  # of each meter at the last look, ms since 1970
         self._past_due = self.clock()
         self._go_back()
 
     def _go_back(self) -> None:
         """Begin again where the cursors on disk are, with the next look."""
-        self._cursors = {}
+        self._cursors: dict[str, Cursor] = {}
         self._not_saved: deque[dict[str, Cursor]] = deque(maxlen=STEPS)
         self._noted = self.clock()
 
@@ -155,21 +200,14 @@ class Delivery:
         if (begun := self.clock()) >= self._past_due:
             past = await self.send_past(min(BATCH, round(self.options.rate))) or 0
             self._past_due = begun + past / self.options.rate
-        if self._cursors is not cursors:
-            return 0.0  # all went back, and the next look tells how far
-        if self.has_new or self.has_gap:
-            return 0.0 if self.has_new else max(self._past_due - self.clock(), 0.0)
+        if self._cursors is not cursors or any(c.head < self._newest[meter] for meter, c in cursors.items()):
+            return 0.0  # all went back and the next look tells how far, or more is new
+        if self.has_gap:
+            return max(self._past_due - self.clock(), 0.0)
         self.limit = BATCH
+        if self.ends:
+            await self._run(self.history.save, self._cursors)  # in place of where they were a minute ago
         return inf
-
-    async def keep(self) -> None:
-        """Keep where the cursors are now, in place of where they were a minute ago."""
-        await self._run(self.history.save, self._cursors)
-
-    @property
-    def has_new(self) -> bool:
-        """Whether more of what was new at the last look is to be sent."""
-        return any(cursor.head < self._newest[meter] for meter, cursor in self._cursors.items())
 
     @property
     def has_gap(self) -> bool:
@@ -191,17 +229,17 @@ class Delivery:
         return await self._send("past", {meter: gaps[meter]}, min(limit, self.limit))
 
     async def _send(self, lane: Lane, spans: Spans, limit: int) -> int:
-        collected: Collected = await self._run(self._collect, lane, spans, limit)
-        if collected.oldest is not None and (lane == "past" or not self.has_gap):
-            self.health.behind = collected.oldest / 1000
-        refused = await self._hand_over(collected.lines)
+        lines, reached, oldest, lost = await self._run(self._collect, lane, spans, limit)
+        if oldest is not None and (lane == "past" or not self.has_gap):
+            self.health.behind = oldest / 1000
+        refused = await self._hand_over(lines)
         if not self.take_restart():
-            for meter, reached in collected.reached.items():
-                self._cursors[meter] = self._cursors[meter]._replace(**{lane: reached})
-            self.sent += len(collected.lines) - refused
+            for meter, until in reached.items():
+                self._cursors[meter] = self._cursors[meter]._replace(**{lane: until})
+            self.sent += len(lines) - refused
             self.health.refused += refused
-            self.health.lost += collected.lost
-        return len(collected.lines)
+            self.health.lost += lost
+        return len(lines)
 
     def take_restart(self) -> bool:
         """Return whether the target may have lost what it took last; then all goes back to what is on disk."""
@@ -210,9 +248,8 @@ class Delivery:
             self._go_back()
         return was_restarted
 
-    # Out of the history, in the thread ----------------------------------------------------------------------
-
-    def _collect(self, lane: Lane, spans: Spans, limit: int) -> Collected:
+    def _collect(self, lane: Lane, spans: Spans, limit: int) -> tuple[list[bytes], dict[str, int], int | None, int]:
+        """Return lines for a request, how far each meter is then, their first time, and how many are lost before."""
         lines: list[bytes] = []
         reached: dict[str, int] = {}
         firsts: list[int] = []
@@ -225,15 +262,12 @@ class Delivery:
             lines += lines_of(self.site, meter, part_of(batch, 0, len(times)))
             reached[meter] = times[-1] if len(times) == room else until
             firsts += times[:1]
-            if lane == "past":
-                lost += self.history.count_between(meter, after, times[0] - 1 if times else until)
-        return Collected(lines, reached, min(firsts, default=None), lost)
+            lost += self.history.count_between(meter, after, times[0] - 1 if times else until) if lane == "past" else 0
+        return lines, reached, min(firsts, default=None), lost
 
     def _newest_line(self) -> list[bytes]:
         meter = max(self._newest, key=self._newest.__getitem__)
         return lines_of(self.site, meter, self.history.read_after(meter, self._newest[meter] - 1, 1))
-
-    # To the target ------------------------------------------------------------------------------------------
 
     async def _hand_over(self, lines: Sequence[bytes], *, is_checked: bool = False) -> int:
         """Send lines, halved until the wrong ones stand alone; return how many were refused.
@@ -261,5 +295,5 @@ class Delivery:
             self.reason = response.reason
             return len(lines)
         middle = len(lines) // 2
-        first = await self._hand_over(lines[:middle], is_checked=is_checked)
-        return first + await self._hand_over(lines[middle:], is_checked=is_checked)
+        halves = lines[:middle], lines[middle:]
+        return sum([await self._hand_over(half, is_checked=is_checked) for half in halves])

@@ -1,7 +1,7 @@
 """The far end: Influx line protocol over HTTP; rule: every failure is one sentence, and the library's errors end here.
 
 VictoriaMetrics, InfluxDB 1, 2 and 3, QuestDB and Telegraf take the same lines and differ in how they respond; what is
-known of that stands in `target_responses`. The files of a login are read once, and what is in them is shown nowhere.
+known of that stands in `line_protocol`. The files of a login are read once, and what is in them is shown nowhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import logging
 import re
 import ssl
 from base64 import b64encode
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -21,19 +24,21 @@ import httpx
 from juntek.errors import ConfigurationError
 from juntek.files import read_secret
 from juntek.network import Mend, explain_no_connection, make_tls_context
-from juntek.outputs.timeseries.target_responses import TargetError, explain_response, read_response
+from juntek.outputs.timeseries import RESPONSE_TIME
+from juntek.outputs.timeseries.line_protocol import Response, TargetError, explain_response, find_message, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from juntek.outputs.timeseries import TimeseriesOptions
-    from juntek.outputs.timeseries.target_responses import Response
 
 CONNECT_TIME: Final = 10.0
-RESPONSE_TIME: Final = 60.0
-"""s for a whole request, whatever signs of life there are; InfluxDB gives up a write after 10."""
 IDLE_TIME: Final = 3700.0
 """s after which we let go of an idle connection: beyond the longest interval, as a new one tells of a restart."""
+LARGEST_RESPONSE: Final = 65_536
+"""Bytes of a response that are looked at."""
+LONGEST_WAIT: Final = 300.0
+"""s that a target may ask to be left alone."""
 HABIT, SHORT_LIFE = 5, 100
 """Who lets go of so many connections in a row, each after fewer requests, does it with everybody, as Telegraf where it
 is idle."""
@@ -100,34 +105,30 @@ def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, 
         raise ConfigurationError(
             f"{source} holds a token with blanks or strange signs in it; write the token alone, as one line."
         )
-    # `Token` is InfluxDB 2's own word (docs.influxdata.com, API of version 2, "Token authentication"), and Telegraf's
-    # influxdb_v2_listener compares the whole header with it; vmauth takes it like the other. `Bearer` is everybody
-    # else's: InfluxDB 3 takes it at every path (docs.influxdata.com/influxdb3/core/api/authentication), its first
-    # versions took no other, and vmauth and QuestDB Enterprise want it.
+    # `Token` is InfluxDB 2's own word, and Telegraf's influxdb_v2_listener compares the whole header with it. `Bearer`
+    # is everybody else's: the first versions of InfluxDB 3 took no other, vmauth and QuestDB Enterprise want it.
     word = "Token" if urlsplit(options.url).path.rstrip("/").endswith("/api/v2/write") else "Bearer"
     return {"authorization": f"{word} {token}"}, (token,)
 
 
+@dataclass
 class Target:
     """An open target, for one request after the other."""
 
-    def __init__(
-        self,
-        options: TimeseriesOptions,
-        client: httpx.AsyncClient,
-        url: httpx.URL,
-        secrets: Collection[str],
-        response_time: float,
-    ) -> None:
-        self._options, self._client, self._url = options, client, url
-        self._secrets, self._response_time = secrets, response_time
-        self._decompresses: bool | None = None
-        """Whether it understands gzip, once that is known."""
-        self._connection: object = None
-        """What the last request went over; None where the target has said that it lets go of it."""
-        self._is_new = False
-        self._requests = self._short_lives = 0
-        """Requests over this connection that were answered, and connections in a row that had few."""
+    _options: TimeseriesOptions
+    _client: httpx.AsyncClient
+    _url: httpx.URL
+    _secrets: tuple[str, ...]
+    _response_time: float
+    _decompresses: bool | None = None
+    """Whether it understands gzip, once that is known."""
+    _connection: object = None
+    """What the last request went over; None where the target has said that it lets go of it."""
+    _is_new: bool = False
+    _requests: int = 0
+    """Those over this connection that were answered."""
+    _short_lives: int = 0
+    """Connections in a row that had few."""
 
     def take_new_connection(self) -> bool:
         """Return whether the target let go of a connection unseen since this was last asked, as in a restart."""
@@ -145,9 +146,8 @@ class Target:
         if compress and self._decompresses is None:
             self._decompresses = response.is_good or None
             if response.status in _UNREADABLE:
-                says_so = response.status == 415
                 response = await self._post(body, compress=False)
-                self._decompresses = False if says_so or response.is_good else None
+                self._decompresses = False if response.is_good else None
         if error := explain_response(self._options, response):
             raise error
         return response
@@ -162,12 +162,28 @@ class Target:
                 asyncio.timeout(self._response_time),
                 self._client.stream("POST", self._url, content=body, headers=headers) as stream,
             ):
-                response = await read_response(stream, self._secrets)
+                response = await self._read(stream)
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:  # a TimeoutError is one
             self._connection = None
             raise TargetError(self._explain(error), is_slow=isinstance(error, TimeoutError)) from None
         self._look_at_connection(stream)
         return response
+
+    async def _read(self, response: httpx.Response) -> Response:
+        """Read a response, or its beginning where it is long."""
+        body, headers = bytearray(), response.headers
+        with suppress(httpx.DecodingError):  # what it says is lost then, and its status tells enough
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > LARGEST_RESPONSE:
+                    break
+        return Response(
+            status=response.status_code,
+            message=shorten(find_message(bytes(body[:LARGEST_RESPONSE]), headers), self._secrets),
+            is_page="html" in headers.get("content-type", ""),
+            location=shorten(re.sub(r"[?#].*|(?<=//)[^/]*@", "", headers.get("location", "")), self._secrets),
+            wait=_find_wait(headers),
+        )
 
     def _look_at_connection(self, stream: httpx.Response) -> None:
         connection = stream.extensions["network_stream"]
@@ -197,6 +213,17 @@ class Target:
             tls = ", and https:// where it speaks TLS" if self._url.scheme == "http" else ""
             mend = f"check that it runs, and that timeseries.url has its port{tls}"
         return f"The connection to the target {self._options.label} broke; {mend}."
+
+
+def _find_wait(headers: Mapping[str, str]) -> float:
+    """Return the s after which to ask again, by the target's own clock where it names a date."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:10]), LONGEST_WAIT)
+    with suppress(ValueError, TypeError):  # no date, or one without a zone
+        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return min(max((parsedate_to_datetime(text) - now).total_seconds(), 0.0), LONGEST_WAIT)
+    return 0.0
 
 
 def _compress(body: bytes) -> bytes:

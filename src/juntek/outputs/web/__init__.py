@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from juntek.control import check_words
 from juntek.errors import ConfigurationError
-from juntek.listening.address import Address, hosts_problem, parse_address
-from juntek.listening.visitors import Limits, parse_ip
+from juntek.listening import Address, Limits, hosts_problem, parse_address, parse_ip
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
 from juntek.outputs.web.passwords import is_hash

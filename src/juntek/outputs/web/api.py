@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from functools import cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from juntek.control import label_of
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too
 from juntek.outputs.web.authentication import COOKIE, refuse_foreign, session_in
 from juntek.outputs.web.history_queries import PARQUET_TYPE, make_chart, make_days, stream_export
-from juntek.outputs.web.latest_state import GATEWAY
-from juntek.outputs.web.openapi import describe_api
-from juntek.outputs.web.operation import METER, OPERATIONS, Api, operation
+from juntek.outputs.web.live import GATEWAY
+from juntek.outputs.web.operation import METER, Api, describe_api, operation
 from juntek.outputs.web.parameters import (
     CALENDAR,
     CHART,
@@ -96,10 +95,10 @@ async def list_battery_events(api: Api, request: Request, values: Values) -> typ
 
 
 @operation("/api/commands", parameters=COMMANDS)
-async def show_commands(api: Api, _: Request, values: Values) -> types.Commands:
+async def show_commands(api: Api, _: Request, values: Values) -> dict[Literal["commands"], list[types.Command]]:
     """What was written to meters, the newest first."""
     entries = await api.queries.query(lambda reader: reader.commands(**values))
-    return {"commands": [cast("types.Command", entry.as_dict()) for entry in entries]}
+    return {"commands": [cast("types.Command", {**one.as_dict(), "label": label_of(one.key)}) for one in entries]}
 
 
 @operation(
@@ -147,7 +146,6 @@ async def watch(api: Api, request: Request) -> Response:
     """Server-sent events: `update` holds a LiveUpdate, `gateway` a Health."""
     if request.method == "HEAD":
         return Response(headers=NEVER_KEPT, media_type="text/event-stream")
-    api.broadcaster.renew(GATEWAY)  # its uptime and lags change untold
     keys = [GATEWAY, *api.state.names()]
     return api.broadcaster.join(_visitor(request), keys, lambda: api.authenticator.admits(request.headers))
 
@@ -173,8 +171,7 @@ async def show_session(api: Api, request: Request) -> Response:
 async def sign_in(api: Api, request: Request) -> Response:
     """Sign in, and end the session before it."""
     refuse_foreign(request.headers)
-    patience = api.broadcaster.limits.request_time
-    body = await read_object(request, types.Password, 8 * LONGEST_PASSWORD, patience)
+    body = await read_object(request, types.Password, 8 * LONGEST_PASSWORD, api.broadcaster.limits.request_time)
     password = body.get("password", "")
     if not 0 < len(password) <= LONGEST_PASSWORD:
         raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
@@ -221,10 +218,9 @@ def _visitor(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-@cache
 def description(version: str) -> dict[str, Any]:
     """Return the description of the whole API in OpenAPI 3.1."""
-    return describe_api(version, OPERATIONS)
+    return describe_api(version)
 
 
 def facts_of(row: Quantity) -> types.QuantityFacts:

@@ -6,7 +6,7 @@ its value.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.quantity import QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS, Accumulation, Quantity
@@ -214,10 +214,7 @@ class BatteryEvent(TypedDict):
     state_of_charge: float
 
 
-class BatteryEvents(TypedDict):
-    """In the order of time."""
-
-    events: list[BatteryEvent]
+BatteryEvents = dict[Literal["events"], list[BatteryEvent]]
 
 
 class Command(TypedDict):
@@ -227,15 +224,10 @@ class Command(TypedDict):
     meter: str
     who: str
     key: str
+    label: str
     old: Any
     new: Any
     outcome: str
-
-
-class Commands(TypedDict):
-    """What was written to meters, the newest first."""
-
-    commands: list[Command]
 
 
 class ChartFacts(TypedDict):

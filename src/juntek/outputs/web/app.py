@@ -21,18 +21,15 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from juntek.control import Permission
-from juntek.listening.address import Address, hosts_problem
-from juntek.listening.hosts import HostCheck, name_in
+from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
-from juntek.listening.visitors import Limits, network_of, parse_ip
-from juntek.outputs import Context
+from juntek.outputs import Context, run_beside
 from juntek.outputs.web import WebOptions, is_page_built
 from juntek.outputs.web import api as _handlers  # noqa: F401 - it declares what can be asked
 from juntek.outputs.web.authentication import Authenticator, LoginThrottle, Sessions
-from juntek.outputs.web.broadcast import Broadcaster
 from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
-from juntek.outputs.web.latest_state import GATEWAY, HealthMonitor, LatestState
+from juntek.outputs.web.live import GATEWAY, Broadcaster, HealthMonitor, LatestState
 from juntek.outputs.web.operation import Api, routes_of
 from juntek.outputs.web.parameters import DAY
 from juntek.outputs.web.passwords import (
@@ -81,17 +78,18 @@ async def serve(
     async def handle(update: Update) -> None:
         broadcaster.notify(update.meter)
 
+    monitor = HealthMonitor(context, clock, limits.tell_every)
     try:
-        async with listen(app, options.address, "web.listen", headers=headers, limits=limits, proxies=proxies):
+        async with (
+            listen(app, options.address, "web.listen", headers=headers, limits=limits, proxies=proxies),
+            run_beside(_look(monitor, broadcaster, authenticator.sessions, limits.look_every)),
+        ):
             log.info("web: the page is at http://%s/", options.address.seen_from(context.gateway))
             if not is_page_built():
                 log.warning("web: the page has not been built; install juntek once more where it reaches the internet.")
-            monitor = HealthMonitor(context, clock, limits.tell_every)
-            looking = asyncio.create_task(_look(monitor, broadcaster, authenticator.sessions, limits.look_every))
             try:
                 yield handle
             finally:
-                looking.cancel()
                 broadcaster.close()
     finally:
         await queries.close()
@@ -116,7 +114,7 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
     router = Router(routes, redirect_slashes=False, default=PageFiles())
 
     async def admit(scope: Scope, receive: Receive, send: Send) -> None:
-        await _check_visitor(scope, hosts, ingress)
+        _check_visitor(scope, hosts, ingress)
         VISITOR.set(network_of(scope["client"][0]) if scope["client"] else "")
         scope["app"] = router  # lets it raise what it finds wrong
         await router(scope, receive, send)
@@ -124,7 +122,7 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
     return ExceptionMiddleware(admit, {HTTPException: _refuse, Exception: _fail})
 
 
-async def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]) -> None:
+def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]) -> None:
     """Raise HTTPException for who may not ask here, or asks for a name that is not ours.
 
     Within Home Assistant the name is its own, and nobody can be led here whose address is not the Supervisor's.
@@ -134,7 +132,7 @@ async def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]
             raise HTTPException(403, 'This page is seen within Home Assistant only, as web.auth = "ingress" says.')
         return
     names = Headers(scope=scope).getlist("host")
-    if len(names) != 1 or not await hosts.knows(names[0]):
+    if len(names) != 1 or not hosts.knows(names[0]):
         raise HTTPException(
             421, "This name is not known to be this gateway's; use its address, or add the name to web.allowed_hosts."
         )

@@ -24,7 +24,7 @@ from starlette.requests import cookie_parser
 from juntek.control import Permission
 from juntek.errors import counted
 from juntek.files import write_private
-from juntek.listening.visitors import network_of, parse_ip
+from juntek.listening import network_of, parse_ip
 from juntek.names import plain
 from juntek.outputs.web.passwords import WHO, Token, digest, hash_token, matches
 

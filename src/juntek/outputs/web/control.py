@@ -28,8 +28,6 @@ from juntek.update import Outcome, Update
 log = logging.getLogger(__name__)
 
 LARGEST_BODY: Final = 16_384
-BODY_TIME: Final = 10.0
-"""s in which a request has to come."""
 MOST_WRITING: Final = 16
 """Requests that write at the same time: their commands wait for each other, also when who asked has gone."""
 
@@ -99,12 +97,6 @@ class PlannedChange(TypedDict):
     warning: str
 
 
-class Changes(TypedDict):
-    """What differs from what is."""
-
-    changes: list[PlannedChange]
-
-
 class CommandOutcome(TypedDict):
     """What became of a command, by what the meter says afterwards; `detail` is a sentence, or empty."""
 
@@ -116,10 +108,8 @@ class CommandOutcome(TypedDict):
     detail: str
 
 
-class Outcomes(TypedDict):
-    """What became of all."""
-
-    outcomes: list[CommandOutcome]
+Outcomes = dict[Literal["outcomes"], list[CommandOutcome]]
+"""What became of all."""
 
 
 class WishedSettings(TypedDict):
@@ -154,13 +144,13 @@ async def show_settings(api: Api, request: Request) -> MeterControls:
 
 
 @operation(f"{METER}/settings/plan", "POST", body=WishedSettings, errors=(422,))
-async def plan_settings(api: Api, request: Request) -> Changes:
+async def plan_settings(api: Api, request: Request) -> dict[Literal["changes"], list[PlannedChange]]:
     """What would be written; nothing is."""
     permission = api.authenticator.permission
     with _explained():
         api.authenticator.find_writer(request.headers)
         update = _look(api, request)
-        body = await _read(request, WishedSettings)
+        body = await _read(api, request, WishedSettings)
         changes = plan(update, body.get("values", {}), permission)
         for key, value in body.get("action", {}).items():
             changes.append(plan_action(update, key, value, permission))
@@ -172,7 +162,7 @@ async def write_settings(api: Api, request: Request) -> Outcomes:
     """Write settings, and return what the meter says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
-        body = await _read(request, ConfirmedSettings)
+        body = await _read(api, request, ConfirmedSettings)
         changes = plan(_look(api, request), body.get("values", {}), api.authenticator.permission)
         return await _carry_out(api, request, changes, body, who)
 
@@ -182,7 +172,7 @@ async def act(api: Api, request: Request) -> Outcomes:
     """Let a meter act, and return what it says afterwards."""
     with _explained():
         who = api.authenticator.find_writer(request.headers)
-        body = await _read(request, ConfirmedAction)
+        body = await _read(api, request, ConfirmedAction)
         key, value = request.path_params["key"], body.get("value")
         change = plan_action(_look(api, request), key, value, api.authenticator.permission)
         return await _carry_out(api, request, [change], body, who)
@@ -224,5 +214,5 @@ async def _carry_out(api: Api, request: Request, changes: list[Change], body: Ma
     return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}
 
 
-async def _read(request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
-    return await read_object(request, kind, LARGEST_BODY, BODY_TIME)
+async def _read(api: Api, request: Request, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
+    return await read_object(request, kind, LARGEST_BODY, api.broadcaster.limits.request_time)

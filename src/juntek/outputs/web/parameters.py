@@ -39,11 +39,22 @@ _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 Values = dict[str, Any]
 """What is asked for, by the name of the parameter, in the order in which they are declared."""
-Reader = Callable[[str, str, tzinfo], Any]
-"""Returns the value of a parameter by its name, its text and the zone of the gateway. Raises HTTPException."""
 
 
-# One value -------------------------------------------------------------------------------------------------------
+class Kind(NamedTuple):
+    """What a parameter can be: its type, and what reads it by its name, its text and the zone of the gateway."""
+
+    type: Any
+    read: Callable[[str, str, tzinfo], Any]
+
+
+class Parameter(NamedTuple):
+    """One word of an address: its name, what it means, what it can be, and what holds without it."""
+
+    name: str
+    text: str
+    kind: Kind = Kind(str, lambda _, text, __: text)
+    default: Any = None
 
 
 def _read_time(key: str, text: str, zone: tzinfo) -> float:
@@ -62,11 +73,11 @@ def _read_time(key: str, text: str, zone: tzinfo) -> float:
 
 def _read_date(key: str, text: str, _: tzinfo) -> date:
     try:
-        if len(text) != len("2026-01-31"):
-            raise ValueError  # noqa: TRY301 - other forms of ISO 8601 are not for people
         day = date.fromisoformat(text)
     except ValueError:
         raise _wrong(key, "a date such as 2026-01-31", text) from None
+    if text != day.isoformat():  # other forms of ISO 8601 are not for people
+        raise _wrong(key, "a date such as 2026-01-31", text)
     if not FIRST_DAY <= day <= LAST_DAY:
         raise _wrong(key, f"a date from {FIRST_DAY} to {LAST_DAY}", text)
     return day
@@ -80,16 +91,16 @@ def _read_quantities(_: str, text: str, __: tzinfo) -> tuple[str, ...]:
     return keys
 
 
-def _whole(low: int, high: int) -> Reader:
+def _whole(low: int, high: int) -> Kind:
     def read(key: str, text: str, _: tzinfo) -> int:
         if not (re.fullmatch(r"\d{1,9}", text, re.ASCII) and low <= int(text) <= high):
             raise _wrong(key, f"a whole number from {low} to {high}", text)
         return int(text)
 
-    return read
+    return Kind(Annotated[int, ("minimum", low), ("maximum", high)], read)
 
 
-def _one_of(choices: Any) -> Reader:  # noqa: ANN401 - a Literal
+def _one_of(choices: Any) -> Kind:  # noqa: ANN401 - a Literal
     *others, last = words = get_args(choices)
 
     def read(key: str, text: str, _: tzinfo) -> str:
@@ -97,7 +108,7 @@ def _one_of(choices: Any) -> Reader:  # noqa: ANN401 - a Literal
             raise _wrong(key, f"{', '.join(others)} or {last}", text)
         return text
 
-    return read
+    return Kind(choices, read)
 
 
 def _wrong(key: str, right: str, text: str) -> HTTPException:
@@ -115,48 +126,34 @@ def _show(text: str) -> str:
 
 # All of an address -----------------------------------------------------------------------------------------------
 
-
-class Parameter(NamedTuple):
-    """One word of an address: its name, what it means, its type, what holds without it, and what reads it."""
-
-    name: str
-    text: str
-    type: Any
-    default: Any = None
-    read: Reader = lambda _, text, __: text
-
-
 _SINCE_1970: Final = ("pattern", r"^(19[7-9]\d|[2-9]\d{3})-")
-_Time = Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST)]
-_Day = Annotated[Date, _SINCE_1970]
-_Quantities = Annotated[list[Annotated[str, ("enum", CHARTED)]], ("minItems", 1)]
-_Points = Annotated[int, ("minimum", 2), ("maximum", MOST_POINTS)]
-_Limit = Annotated[int, ("minimum", 1), ("maximum", MOST_COMMANDS)]
+_TIME = Kind(Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST)], _read_time)
+_DAY = Kind(Annotated[Date, _SINCE_1970], _read_date)
+_QUANTITIES = Kind(Annotated[list[Annotated[str, ("enum", CHARTED)]], ("minItems", 1)], _read_quantities)
 
 CHART: Final = (
-    Parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _Time,
-              read=_read_time),
-    Parameter("to", "Last time. Default: now.", _Time, read=_read_time),
-    Parameter("quantities", "What to draw, with commas between.", _Quantities, list(USUAL), _read_quantities),
-    Parameter("points", "At most this many points.", _Points, 1000, _whole(2, MOST_POINTS)),
-)  # fmt: skip
+    Parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _TIME),
+    Parameter("to", "Last time. Default: now.", _TIME),
+    Parameter("quantities", "What to draw, with commas between.", _QUANTITIES, list(USUAL)),
+    Parameter("points", "At most this many points.", _whole(2, MOST_POINTS), 1000),
+)
 CALENDAR: Final = (
-    Parameter("from", "First date. Default: 29 days before `to`.", _Day, read=_read_date),
-    Parameter("to", "Last date. Default: today.", _Day, read=_read_date),
-    Parameter("by", "What one row stands for.", By, "day", _one_of(By)),
+    Parameter("from", "First date. Default: 29 days before `to`.", _DAY),
+    Parameter("to", "Last date. Default: today.", _DAY),
+    Parameter("by", "What one row stands for.", _one_of(By), "day"),
 )
 EVENTS: Final = (
-    Parameter("start", "First time. Default: the first of all.", _Time, read=_read_time),
-    Parameter("end", "Last time. Default: the last of all.", _Time, read=_read_time),
+    Parameter("start", "First time. Default: the first of all.", _TIME),
+    Parameter("end", "Last time. Default: the last of all.", _TIME),
 )
 EXPORT: Final = (
-    Parameter("from", "First time. Default: the first of all.", _Time, read=_read_time),
-    Parameter("to", "Last time. Default: the last of all.", _Time, read=_read_time),
-    Parameter("format", "Kind of file.", Format, "csv", _one_of(Format)),
+    Parameter("from", "First time. Default: the first of all.", _TIME),
+    Parameter("to", "Last time. Default: the last of all.", _TIME),
+    Parameter("format", "Kind of file.", _one_of(Format), "csv"),
 )
 COMMANDS: Final = (
-    Parameter("meter", "Name of a meter. Default: all.", str),
-    Parameter("limit", "At most so many.", _Limit, 100, _whole(1, MOST_COMMANDS)),
+    Parameter("meter", "Name of a meter. Default: all."),
+    Parameter("limit", "At most so many.", _whole(1, MOST_COMMANDS), 100),
 )
 
 
@@ -170,7 +167,7 @@ def read_query(query: Iterable[tuple[str, str]], parameters: Iterable[Parameter]
             raise HTTPException(400, f"There is no parameter {_show(key)}; {mend}")
         if key in values:
             raise HTTPException(400, f"The parameter {key} is there twice; give it once.")
-        values[key] = known[key].read(key, text, zone)
+        values[key] = known[key].kind.read(key, text, zone)
     return {name: values.get(name, parameter.default) for name, parameter in known.items()}
 
 
@@ -264,7 +261,8 @@ async def read_object(request: Request, kind: Any, most: int, body_time: float) 
     if not isinstance(value, dict) or value.keys() - types.keys():
         raise HTTPException(400, f"Send an object with {', '.join(sorted(types))}.")
     for key, one in value.items():
-        has_shape = isinstance(one, types[key]) if types[key] in _SHAPES else True
-        if not has_shape or (types[key] is list and not all(isinstance(part, str) for part in one)):
-            raise HTTPException(400, f"{key} is {_SHAPES[types[key]]}.")
+        shape = types[key]
+        has_shape = shape not in _SHAPES or isinstance(one, shape)
+        if not has_shape or (shape is list and not all(isinstance(part, str) for part in one)):
+            raise HTTPException(400, f"{key} is {_SHAPES[shape]}.")
     return value

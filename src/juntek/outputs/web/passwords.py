@@ -45,9 +45,7 @@ def hash_password(password: str) -> str:
 def is_hash(text: str) -> bool:
     """Return whether this can be what `hash_password` made, at a cost that this computer will pay."""
     found = _HASH.fullmatch(text)
-    if found is None:
-        return False
-    cost, block, lanes = (int(found[number]) for number in (1, 2, 3))
+    cost, block, lanes = map(int, found.groups()[:3]) if found is not None else (0, 0, 0)
     return 1 < cost <= _LARGEST_COST and cost & (cost - 1) == 0 and 1 <= block <= 8 and 1 <= lanes <= 16
 
 
@@ -56,8 +54,7 @@ def matches(password: str, hashed: str) -> bool:
     found = _HASH.fullmatch(hashed)
     if found is None or len(password) > LONGEST_PASSWORD:
         return False
-    cost, block, lanes = (int(found[number]) for number in (1, 2, 3))
-    derived = _derive(password, base64.urlsafe_b64decode(found[4]), cost, block, lanes)
+    derived = _derive(password, base64.urlsafe_b64decode(found[4]), *map(int, found.groups()[:3]))
     return hmac.compare_digest(derived, base64.urlsafe_b64decode(found[5]))
 
 

@@ -70,8 +70,6 @@ def accepts(accepted: str, coding: str) -> bool:
 
 
 FOLDER = Path(__file__).parent / "static"
-_CODINGS: Final = {"br": ".br", "gzip": ".gz"}
-"""Ways to compress, best first, and what the names of such files end with."""
 _INDEX: Final = "index.html"
 _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",  # Python's table has other names for these
@@ -95,25 +93,21 @@ class PageFiles(StaticFiles):
         self.config_checked = True  # a page that was not built is told below
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return a file, the best compressed form of it that the browser takes."""
+        """Return a file, compressed where there is such a form of it and the browser takes that."""
         name = _INDEX if path == "." else path
-        if scope["path"] not in ("/", f"/{path}") or name.endswith(tuple(_CODINGS.values())):
+        if scope["path"] not in ("/", f"/{path}") or name.endswith(".gz"):
             raise HTTPException(404)  # each is at its own address only
-        accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))
-        for coding in (*(coding for coding in _CODINGS if accepts(accepted, coding)), ""):
-            try:
-                response = await super().get_response(name + _CODINGS.get(coding, ""), scope)
-                break
-            except HTTPException as error:
-                if error.status_code != 404 or not (coding or name == _INDEX):
-                    raise
-        else:
+        if name == _INDEX and self.lookup_path(name)[1] is None:
             return Response(_NOT_BUILT, 503, media_type="text/html")
+        response = await super().get_response(name, scope)
+        accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))
+        is_packed = accepts(accepted, "gzip") and self.lookup_path(f"{name}.gz")[1] is not None
+        if is_packed:
+            response = await super().get_response(f"{name}.gz", scope)
+            response.headers["content-encoding"] = "gzip"
         is_asset = name.startswith("assets/")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if is_asset else "no-cache"
         response.headers["vary"] = "accept-encoding"
-        if coding:
-            response.headers["content-encoding"] = coding
         if media_type := _TYPES.get(Path(name).suffix):
             response.headers["content-type"] = media_type
         return response

@@ -2,7 +2,7 @@
 // also works behind a proxy that puts it in a folder.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { defineConfig } from "vite";
 
 const gateway = process.env.JUNTEK_GATEWAY ?? "http://127.0.0.1:8140";
@@ -20,8 +20,7 @@ function compressed() {
         const path = join(entry.parentPath ?? entry.path, entry.name);
         const bytes = readFileSync(path);
         if (bytes.length < 1000) continue;
-        writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
-        writeFileSync(`${path}.br`, brotliCompressSync(bytes));
+        writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 })); // no browser takes better over plain HTTP
       }
     },
   };

@@ -4,8 +4,7 @@
  */
 
 import type {
-  BatteryEvent, BatteryEvents, Changes, Command, CommandOutcome, Commands, Day, Health, History, Meter, MeterControls, Outcomes, PlannedChange,
-  QuantityFacts, Session, WishedSettings,
+  BatteryEvent, Command, CommandOutcome, Day, Health, History, Meter, MeterControls, PlannedChange, QuantityFacts, Session, WishedSettings,
 } from "api-types";
 import type { Span } from "./span.ts";
 
@@ -42,21 +41,21 @@ export const getSession = (): Promise<Session> => ask("api/session");
 export const getSettings = (meter: string): Promise<MeterControls> => ask(`${of(meter)}/settings`);
 
 export async function getWritten(meter: string): Promise<readonly Command[]> {
-  return (await ask<Commands>(`api/commands?${new URLSearchParams({ meter, limit: "50" })}`)).commands;
+  return (await ask<{ commands: Command[] }>(`api/commands?${new URLSearchParams({ meter, limit: "50" })}`)).commands;
 }
 
 export async function getEvents(meter: string, start: number, end: number): Promise<readonly BatteryEvent[]> {
   const query = new URLSearchParams({ start: start.toFixed(0), end: end.toFixed(0) });
-  return (await ask<BatteryEvents>(`${of(meter)}/battery/events?${query}`)).events;
+  return (await ask<{ events: BatteryEvent[] }>(`${of(meter)}/battery/events?${query}`)).events;
 }
 
 export async function planChanges(meter: string, wanted: Partial<WishedSettings>, token: string): Promise<readonly PlannedChange[]> {
-  return (await post<Changes>(`${of(meter)}/settings/plan`, { values: {}, ...wanted }, token)).changes;
+  return (await post<{ changes: PlannedChange[] }>(`${of(meter)}/settings/plan`, { values: {}, ...wanted }, token)).changes;
 }
 
 /** Writes settings, or does an action; `confirm` has the keys of what is dangerous. */
 export async function write(meter: string, to: string, wanted: object, confirm: readonly string[], token: string): Promise<readonly CommandOutcome[]> {
-  return (await post<Outcomes>(`${of(meter)}/${to}`, { ...wanted, confirm }, token)).outcomes;
+  return (await post<{ outcomes: CommandOutcome[] }>(`${of(meter)}/${to}`, { ...wanted, confirm }, token)).outcomes;
 }
 
 const of = (meter: string): string => `api/meters/${encodeURIComponent(meter)}`;

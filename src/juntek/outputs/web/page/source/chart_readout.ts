@@ -38,29 +38,18 @@ export class ChartCursor {
     this.label.style.transform = `translateX(${Math.round(inside - half)}px)`;
   }
 
-  /** Goes so many points further; from nowhere to the first or the last in view. */
+  /** Goes so many points further within what is in view; from out of view to the first there, or back to the last. */
   step(count: number): void {
-    const { points, span } = this.shown();
-    if (points.time.length === 0) return;
-    const index = this.index ?? -1;
-    const isInside = index >= firstIn(points, span) && index <= lastIn(points, span);
-    if (isInside) this.set(index + count);
-    else this.edge(-count);
-  }
-
-  /** Goes to the first point in view, or with a side above 0 to the last. */
-  edge(side: number): void {
-    const { points, span } = this.shown();
-    this.set(side < 0 ? firstIn(points, span) : lastIn(points, span));
-  }
-
-  private set(wanted: number): void {
     const { strips, points, span } = this.shown();
-    const index = Math.min(Math.max(wanted, firstIn(points, span)), lastIn(points, span));
-    this.index = index;
-    this.show();
+    const [first, last] = [firstIn(points, span), lastIn(points, span)];
+    const from = this.index ?? -1;
+    const isInside = from >= first && from <= last;
+    const wanted = isInside || !Number.isFinite(count) ? from + count : count > 0 ? first : last;
+    const index = Math.min(Math.max(wanted, first), last);
     const time = points.time[index];
     if (time === undefined) return;
+    this.index = index;
+    this.show();
     const shown = strips.filter((strip) => !strip.element.hidden);
     const values = shown.map(({ quantity }) => `${quantity.label} ${toldAt(points, quantity, index)[0]}`);
     say(this.spoken, `${point(time, points.resolution)}: ${values.join(", ")}`);

@@ -1,11 +1,11 @@
 /** The past as charts over one axis of time; rule: one stretch, one cursor and one set of points for all of them. */
 
-import type { BatteryEvent, Reading } from "api-types";
+import type { BatteryEvent, Meter, Reading } from "api-types";
 import { exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
 import { ChartCursor, drawTable } from "./chart_readout.ts";
 import { card, element, say } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
-import { chartControls, listen } from "./gestures.ts";
+import { type Meant, chartControls, listen } from "./gestures.ts";
 import { type Points, doubtOf, join, nearest } from "./points.ts";
 import { type Charted, charted, quantityOf } from "./quantities.ts";
 import { type Range, type Seen, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
@@ -19,15 +19,12 @@ const REST = 140;
 const EVENTS_AGAIN = 300;
 const EVENTS: Record<string, string> = { full: "full", empty: "empty", synchronised: "set" };
 
-export class Charts {
+export class Charts implements Meant {
   private readonly title = element("p", { class: "card__span", id: "charts-span" });
   private readonly note = element("p", { class: "quiet charts__note" });
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
   private readonly details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, "Show these charts as a table"), this.table);
-  private readonly controls = chartControls(
-    { page: (parts) => this.page(parts), zoomHere: (factor) => this.zoomHere(factor) },
-    (range) => this.setRange(range),
-  );
+  private readonly controls = chartControls(this, (range) => this.move(spanOf(range, this.limits()), range));
   private readonly exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
   private readonly strips: Strip[] = [];
   private readonly cursor = new ChartCursor(() => ({ strips: this.strips, points: this.points, span: this.span, width: this.area.clientWidth }));
@@ -69,7 +66,8 @@ export class Charts {
     private readonly recent: (meter: string) => readonly Reading[],
     private readonly seen: (seen: Seen) => void,
   ) {
-    this.listen();
+    listen(this.area, (clientX) => clientX - this.area.getBoundingClientRect().left - AXIS, this);
+    new ResizeObserver(() => this.update()).observe(this.area);
   }
 
   /** Shows another meter, at a stretch or a range that ends now. */
@@ -96,16 +94,21 @@ export class Charts {
     this.area.prepend(...this.strips.map((strip) => strip.element));
   }
 
-  /** Tells when the history begins; the gateway may learn it after the page. */
-  setFirst(first: number | null): void {
-    if (first === this.first) return;
-    this.first = first;
-    if (this.range === "all") this.span = spanOf("all", this.limits());
-    this.update();
+  /** Shows how it is now: when the history begins, which may be learnt after the page, and what it can be saved as. */
+  show(meter: Meter | undefined, exports: readonly string[]): void {
+    const first = timeOf(meter?.first);
+    if (first !== this.first) {
+      this.first = first;
+      if (this.range === "all") this.span = spanOf("all", this.limits());
+      this.update();
+    }
+    for (const [format, link] of Object.entries(this.exports)) link.hidden = !exports.includes(format);
+    if (typeof meter?.latest?.["state_of_charge_uncertainty"] === "number") void this.markEvents();
+    this.tick();
   }
 
   /** Goes on with the clock, and puts new readings at the end. */
-  tick(): void {
+  private tick(): void {
     if (document.hidden || !this.follows || this.meter === "") return;
     const length = this.span.to - this.span.from;
     const time = now();
@@ -122,16 +125,11 @@ export class Charts {
     this.update();
   }
 
-  /** Offers what the gateway can save the past as. */
-  setExports(formats: readonly string[]): void {
-    for (const [format, link] of Object.entries(this.exports)) link.hidden = !formats.includes(format);
-  }
-
   /** Marks when the estimate of a battery was set to what it showed; asked for now and then, as there are few. */
-  async markEvents(hasEstimate: boolean): Promise<void> {
+  private async markEvents(): Promise<void> {
     const meter = this.meter;
     const time = now();
-    if (!hasEstimate || meter === "" || (this.marked.meter === meter && time - this.marked.asked < EVENTS_AGAIN)) return;
+    if (meter === "" || (this.marked.meter === meter && time - this.marked.asked < EVENTS_AGAIN)) return;
     this.marked = { meter, asked: time };
     const events = await getEvents(meter, this.first ?? 0, time).catch((): readonly BatteryEvent[] => []);
     if (meter !== this.meter) return;
@@ -154,11 +152,6 @@ export class Charts {
     return { from: Math.min(this.first ?? time, time), to: time };
   }
 
-  private setRange(range: Range): void {
-    this.range = range;
-    this.move(spanOf(range, this.limits()), range);
-  }
-
   private move(span: Span, range?: Range): void {
     const limits = this.limits();
     this.span = span;
@@ -168,14 +161,36 @@ export class Charts {
     this.seen({ range: this.range, span: this.span });
   }
 
-  private page(parts: number): void {
+  zoom(factor: number, left?: number): void {
+    // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
+    const here = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
+    this.move(zoom(this.span, factor, left === undefined ? here : this.timeAt(left), this.limits()));
+    if (left === undefined) say(this.cursor.spoken, spanText(this.span.from, this.span.to));
+  }
+
+  pan(pixels: number): void {
+    this.move(pan(this.span, this.timeAt(0) - this.timeAt(pixels), this.limits()));
+  }
+
+  page(parts: number): void {
     this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits()));
   }
 
-  private zoomHere(factor: number): void {
-    // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
-    const around = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
-    this.move(zoom(this.span, factor, around, this.limits()));
+  point(left: number | null): void {
+    this.cursor.index = left === null ? null : nearest(this.points, this.timeAt(left));
+    this.cursor.show();
+  }
+
+  step(count: number): void {
+    this.cursor.step(count);
+  }
+
+  isWidest(): boolean {
+    return isWidest(this.span, this.limits());
+  }
+
+  private timeAt(left: number): number {
+    return this.span.from + (left / plotWidth(this.area.clientWidth)) * (this.span.to - this.span.from);
   }
 
   private update(rest = REST): void {
@@ -224,7 +239,7 @@ export class Charts {
 
   private tell(): void {
     say(this.title, spanText(this.span.from, this.span.to));
-    this.controls.show(this.range, this.follows, isWidest(this.span, this.limits()));
+    this.controls.show(this.range, this.follows, this.isWidest());
     const { resolution, time } = this.points;
     let text: string = resolution > 0 ? `${averages(resolution)} averages` : "Single readings";
     if (this.failed !== "") text = `The charts could not be loaded. ${this.failed}`;
@@ -235,28 +250,6 @@ export class Charts {
     this.element.setAttribute("data-points", String(time.length));
     this.element.setAttribute("data-resolution", String(resolution));
     for (const [format, link] of Object.entries(this.exports)) link.href = exportAddress(this.meter, this.span, format);
-  }
-
-  private listen(): void {
-    const secondsIn = (pixels: number): number => (pixels / plotWidth(this.area.clientWidth)) * (this.span.to - this.span.from);
-    const timeAt = (left: number): number => this.span.from + secondsIn(left);
-    listen(this.area, (clientX) => clientX - this.area.getBoundingClientRect().left - AXIS, {
-      zoom: (factor, left) => this.move(zoom(this.span, factor, timeAt(left), this.limits())),
-      pan: (pixels) => this.move(pan(this.span, secondsIn(-pixels), this.limits())),
-      point: (left) => {
-        this.cursor.index = left === null ? null : nearest(this.points, timeAt(left));
-        this.cursor.show();
-      },
-      step: (count) => this.cursor.step(count),
-      edge: (side) => this.cursor.edge(side),
-      page: (parts) => this.page(parts),
-      zoomHere: (factor) => {
-        this.zoomHere(factor);
-        say(this.cursor.spoken, spanText(this.span.from, this.span.to));
-      },
-      isWidest: () => isWidest(this.span, this.limits()),
-    });
-    new ResizeObserver(() => this.update()).observe(this.area);
   }
 
   private drawTable(): void {

@@ -3,12 +3,13 @@
 export const NOTHING = "–";
 const MINUS = "\u2212";
 const SPACE = "\u00a0";
+const THIN_SPACE = "\u202f";
 
 /** Returns a number with fixed digits; nothing for null, and never a negative zero. */
 export function number(value: number | null | undefined, digits: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
   const text = Math.abs(value).toFixed(digits);
-  const grouped = Math.abs(value) >= 10_000 ? group(text) : text;
+  const grouped = Math.abs(value) >= 10_000 ? text.replace(/^\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, THIN_SPACE)) : text;
   return value < 0 && Number(text) !== 0 ? MINUS + grouped : grouped;
 }
 
@@ -176,11 +177,6 @@ export function point(time: number, resolution: number): string {
 /** The date of a moment as YYYY-MM-DD. */
 export function isoDate(time: number): string {
   return numeric(time).split("/").reverse().join("-");
-}
-
-function group(text: string): string {
-  const [whole = "", rest] = text.split(".");
-  return whole.replace(/\B(?=(\d{3})+$)/g, "\u202f") + (rest ? `.${rest}` : "");
 }
 
 /** Round numbers along an axis: never one label twice, and three at least. */

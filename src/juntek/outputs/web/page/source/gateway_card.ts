@@ -25,8 +25,14 @@ export class GatewayCard {
   private readonly about = element("p", { class: "card__told quiet" });
   private readonly list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" });
   private readonly none = element("p", { class: "quiet" }, "Readings go to this page only.");
-  readonly element = card("gateway", "Gateway", [this.about], element("h3", { id: "receivers-title" }, "Outputs"), this.list, this.none);
+  readonly element: HTMLElement;
   private shown = "";
+
+  /** `leave` ends the session, where there is one. */
+  constructor(leave: HTMLElement) {
+    const head = element("h3", { id: "receivers-title" }, "Outputs");
+    this.element = card("gateway", "Gateway", [this.about, leave], head, this.list, this.none);
+  }
 
   /** `isGone`: the gateway does not answer, so that nobody knows how anything does. */
   show(health: Health | null, isGone: boolean): void {

@@ -6,19 +6,17 @@
 import { choice, element, iconButton } from "./dom.ts";
 import { RANGES, type Range } from "./span.ts";
 
-interface Meant {
-  /** Length times factor, around a place. */
-  zoom(factor: number, left: number): void;
+export interface Meant {
+  /** Length times factor, around a place; without one around the cursor or what is looked at. */
+  zoom(factor: number, left?: number): void;
   /** Content moved by so many pixels to the right. */
   pan(pixels: number): void;
+  /** Moved in time by a part of what is shown. */
+  page(parts: number): void;
   /** The cursor is at a place; null: it left. */
   point(left: number | null): void;
-  /** The cursor by so many points, to the first (-1) or the last (1). */
+  /** The cursor by so many points; by infinitely many to the first or the last. */
   step(points: number): void;
-  edge(side: -1 | 1): void;
-  /** By a part of what is shown; closer or further around the cursor or the middle. */
-  page(parts: number): void;
-  zoomHere(factor: number): void;
   /** Whether a wheel outward would change nothing. */
   isWidest(): boolean;
 }
@@ -42,9 +40,9 @@ export function listen(area: HTMLElement, placeOf: (clientX: number) => number, 
 function press({ key, shiftKey }: KeyboardEvent, meant: Meant): boolean {
   const many = shiftKey ? 10 : 1;
   if (key === "ArrowLeft" || key === "ArrowRight") meant.step(key === "ArrowLeft" ? -many : many);
-  else if ("+=-_".includes(key)) meant.zoomHere("+=".includes(key) ? 0.5 : 2);
+  else if ("+=-_".includes(key)) meant.zoom("+=".includes(key) ? 0.5 : 2);
   else if (key === "PageUp" || key === "PageDown") meant.page(key === "PageUp" ? -0.8 : 0.8);
-  else if (key === "Home" || key === "End") meant.edge(key === "Home" ? -1 : 1);
+  else if (key === "Home" || key === "End") meant.step(key === "Home" ? -Infinity : Infinity);
   else if (key === "Escape") meant.point(null);
   else return false;
   return true;
@@ -134,10 +132,10 @@ function listenToPointers(area: HTMLElement, placeOf: (clientX: number) => numbe
 }
 
 /** The buttons above the charts. */
-export function chartControls(meant: Pick<Meant, "page" | "zoomHere">, choose: (range: Range) => void) {
+export function chartControls(meant: Pick<Meant, "page" | "zoom">, choose: (range: Range) => void) {
   const ranges = choice("Length of time shown", RANGES, choose);
   const later = iconButton("Later", "right", () => meant.page(0.8));
-  const wider = iconButton("Zoom out", "minus", () => meant.zoomHere(2));
+  const wider = iconButton("Zoom out", "minus", () => meant.zoom(2));
   return {
     ranges: ranges.element,
     moves: element(
@@ -146,7 +144,7 @@ export function chartControls(meant: Pick<Meant, "page" | "zoomHere">, choose: (
       iconButton("Earlier", "left", () => meant.page(-0.8)),
       later,
       wider,
-      iconButton("Zoom in", "plus", () => meant.zoomHere(0.5)),
+      iconButton("Zoom in", "plus", () => meant.zoom(0.5)),
     ),
     show(range: Range | null, follows: boolean, isWidest: boolean): void {
       ranges.show(range);

@@ -25,22 +25,16 @@ const charts = new Charts(
 const energy = new Energy();
 const batteryCard = new BatteryCard();
 const meterCard = new MeterCard();
-const gatewayCard = new GatewayCard();
+const leave = element("button", { type: "button", class: "link", hidden: true, click: () => void signOut().then(() => gateway.look()) }, "Sign out");
+const gatewayCard = new GatewayCard(leave);
 const noHistory = element("p", { class: "card quiet", id: "no-history", hidden: true }, "No history is kept, so there are no charts; add [history] to the gateway's configuration.");
 
 const zone = element("p", { class: "quiet zone", hidden: true });
 const notices = element("div", { class: "notices", role: "status", "aria-live": "polite" });
 const tabs = element("nav", { class: "tabs", "aria-label": "Meters" });
-const leave = element("button", { type: "button", class: "plain", hidden: true, click: () => void signOut().then(() => gateway.look()) }, "Sign out");
 const title = element("h1", { class: "only-read" }, "juntek");
-const header = element(
-  "header",
-  { class: "top" },
-  element("span", { class: "brand", translate: "no" }, "juntek"),
-  tabs,
-  leave,
-  themeSwitch(() => charts.redraw()),
-);
+const brand = element("span", { class: "brand", translate: "no" }, "juntek");
+const header = element("header", { class: "top" }, brand, tabs, themeSwitch(() => charts.redraw()));
 const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, batteryCard.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element, zone);
 const body = element("div", { class: "frame" });
 
@@ -72,13 +66,10 @@ function draw(): void {
   batteryCard.show(meter);
   meterCard.show(meter, gateway.token);
   gatewayCard.show(gateway.health, gateway.goneSince !== null);
-  charts.setFirst(timeOf(meter?.first));
-  charts.setExports(gateway.health?.exports ?? ["csv"]);
+  charts.show(meter, gateway.health?.exports ?? ["csv"]);
   zone.hidden = !isElsewhere();
   say(zone, `All times are those of the gateway, ${zoneName()}.`);
   void lookAtYesterday(time);
-  void charts.markEvents(typeof meter?.latest?.["state_of_charge_uncertainty"] === "number");
-  charts.tick();
   leave.hidden = !gateway.hasPassword;
   drawTabs();
   drawNotices(time);

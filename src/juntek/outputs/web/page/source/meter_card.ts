@@ -7,17 +7,6 @@ import { energy, joined, measure, moment, number, seconds } from "./format.ts";
 import { measureOf, quantityOf } from "./quantities.ts";
 import { SettingsCard } from "./settings_card.ts";
 
-const IDENTITY: Record<string, string> = {
-  model: "Model",
-  family: "Family",
-  sensor: "Sensor",
-  max_voltage: "Highest voltage",
-  max_current: "Highest current",
-  firmware: "Firmware",
-  serial_number: "Serial number",
-  address: "Address",
-};
-const UNITS: Record<string, string> = { max_voltage: "V", max_current: "A" };
 const SENSORS: Record<string, string> = { shunt: "shunt", hall: "Hall sensor" };
 const MODES: Record<string, string> = { starting: "Starting", listen: "Listens to a display", poll: "Asks the meter", closed: "Closed" };
 
@@ -86,9 +75,14 @@ function linkRows(health: LinkHealth): Facts {
 
 function identityRows(identity: Identity | null): Facts {
   if (identity === null) return [];
-  return Object.entries(IDENTITY).map(([key, label]) => {
-    const told = identity[key as keyof Identity];
-    if (typeof told === "number") return [label, measure(told, 0, UNITS[key] ?? "")];
-    return [label, SENSORS[told] ?? told];
-  });
+  return [
+    ["Model", identity.model],
+    ["Family", identity.family],
+    ["Sensor", SENSORS[identity.sensor] ?? identity.sensor],
+    ["Highest voltage", measure(identity.max_voltage, 0, "V")],
+    ["Highest current", measure(identity.max_current, 0, "A")],
+    ["Firmware", identity.firmware],
+    ["Serial number", number(identity.serial_number, 0)],
+    ["Address", String(identity.address)],
+  ];
 }

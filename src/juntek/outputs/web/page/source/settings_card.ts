@@ -7,7 +7,7 @@ import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, Planned
 import { GatewayError, getSettings, getWritten, now, planChanges, reasonOf, timeOf, write } from "./api.ts";
 import { element, fill, showFacts } from "./dom.ts";
 import { capitalised, moment } from "./format.ts";
-import { isKnown, quantityOf, settingOf, settings as allSettings } from "./quantities.ts";
+import { isKnown, settingOf, settings as allSettings } from "./quantities.ts";
 
 /** Where one enters a value, and what was entered. */
 type Field = Readonly<{ control: HTMLElement | null; read: () => Value }>;
@@ -148,7 +148,7 @@ export class SettingsCard {
     const written = await getWritten(this.meter).catch(() => []);
     const items = written.map((one) => {
       const by = `${moment(timeOf(one.time) ?? 0, now())}, by ${one.who}`;
-      return item(quantityOf(one.key).label, { "data-outcome": one.outcome }, [sayChange(one), OUTCOMES[one.outcome as keyof typeof OUTCOMES] ?? one.outcome], by);
+      return item(one.label, { "data-outcome": one.outcome }, [sayChange(one), OUTCOMES[one.outcome as keyof typeof OUTCOMES] ?? one.outcome], by);
     });
     fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, "Nothing has been changed yet.") : list(items));
   }
