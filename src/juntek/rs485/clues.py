@@ -9,7 +9,7 @@ And jumps that come more often than damage can bring them are right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log
+from math import copysign, exp, log
 
 from juntek.rs485.rules import Numbers, Rules
 
@@ -22,11 +22,17 @@ LEAST_ODDS = 4.5
 BLIND = 0.3 / 255
 """Share of damaged frames whose checksum fits and in which the number in question is wrong."""
 
+LEAST_SURE = 0.1
+"""How likely right a jump is at least, before any clue."""
+
 FRAMES = 1000
 """Frames over which it is counted how often a number jumps and jumps back."""
 
 FIRST = 100
 """Frames without a jump that a meter has to its credit."""
+
+SMALL = 120
+"""Raw steps of the current: as small as that only one digit of it can be damaged."""
 
 NEAR = 4
 """Raw steps that a number moves in a second without any cause."""
@@ -43,13 +49,13 @@ Answers = list[tuple["Clue", Fits]]
 class Clue:
     """Something that fits a right number, usually; `chance` is how often it fits a damaged one."""
 
-    __slots__ = ("_fitted", "_products", "_seen", "_squares", "chance")
+    __slots__ = ("_causes", "_effects", "_fitted", "_seen", "chance")
 
     def __init__(self, chance: float, usual: float = 0.6) -> None:
         self.chance = chance
         self._seen = 4.0
         self._fitted = usual * self._seen
-        self._products = self._squares = 0.0
+        self._effects = self._causes = 0.0
 
     def weigh(self, fits: Fits) -> float:
         """Return what it says for a frame, as the logarithm of odds."""
@@ -66,12 +72,12 @@ class Clue:
 
     def learn_slope(self, cause: float, effect: float, sure: float) -> None:
         """Remember how much a cause brought about."""
-        self._products += sure * (cause * effect - FORGET * self._products)
-        self._squares += sure * (cause * cause - FORGET * self._squares)
+        self._effects += sure * (copysign(effect, cause * effect) - FORGET * self._effects)
+        self._causes += sure * (abs(cause) - FORGET * self._causes)
 
     def expect(self, cause: float) -> float:
         """Return what a cause usually brings about; 0 where that is not known."""
-        return cause * self._products / self._squares if self._squares else 0.0
+        return cause * self._effects / self._causes if self._causes else 0.0
 
     def brings(self, cause: float, effect: float) -> bool:
         """Whether an effect is what a cause usually brings about."""
@@ -88,6 +94,7 @@ class Clues:
         self._gives, self._gives_late = Clue(0.25), Clue(0.25)
         self._explained, self._explained_late = Clue(0.1), Clue(0.1)
         self._edited = Clue(0.8, 0.25), Clue(0.8, 0.25), Clue(0.8, 0.25)
+        self._small = Clue(0.2)
         self._stays, self._moved = Clue(0.05), Clue(0.4, 0.8)
         self._full = 0.0
         """What the meter takes for a full battery, raw, by its time left."""
@@ -100,15 +107,18 @@ class Clues:
         """
         rate, damaged = self._rate(frames), BLIND * share / (1 - share)
         suspects = [answers for answers in self._answers(seen, gap) if len(answers) > 1]
-        weights = [sum(clue.weigh(fits) for clue, fits in answers) for answers in suspects]
-        return log(max(rate - damaged, 0.02 * rate) / damaged) + min(weights, default=0.0)
+        odds, rest = [], max(rate - damaged, LEAST_SURE * rate)
+        for answers in suspects:
+            odds.append(log(rest / damaged) + sum(clue.weigh(fits) for clue, fits in answers))
+            rest = 1.0  # what else would be damaged, would be so beside a jump that is right
+        return min(odds, default=log(rest / damaged))
 
     def learn(self, seen: Seen, gap: float, share: float, frames: int, *, returned: bool) -> None:
         """Remember what the clues said: of a number that stays, or of one that `returned`, by how often one does."""
         sure = 1.0
         if returned:
             rate = self._rate(frames)
-            sure = max(0.02, 1 - BLIND * share / (1 - share) / rate)
+            sure = max(LEAST_SURE, 1 - BLIND * share / (1 - share) / rate)
             self._jumps, self._at = rate * (min(frames, FRAMES) + FIRST), frames
         for clue, fits in (answer for answers in self._answers(seen, gap) for answer in answers):
             clue.learn(fits, sure)
@@ -147,7 +157,8 @@ class Clues:
                 (self._gives, self._gives.brings(push, rise) if abs(give) > NEAR else None),
                 (self._gives_late, self._gives_late.brings(push, volts[3] - volts[2]) if abs(late) > NEAR else None),
                 (self._time_left, self._time_left_fits(first)),
-                (self._edited[0], edited(rules.current)),
+                (self._small, abs(push) < SMALL),
+                    (self._edited[0], edited(rules.current)),
                 (self._moved, moved),
             ])  # fmt: skip
         if abs(rise) > NEAR:
