@@ -23,7 +23,7 @@ from pyarrow import parquet
 
 from juntek.errors import DatabaseError, JuntekError
 from juntek.extras import install_line
-from juntek.history import exporting
+from juntek.history import queries
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.listening import Limits
 from juntek.outputs.web import WebOptions, open_sink
@@ -225,7 +225,7 @@ async def test_an_export_holds_every_reading_and_is_sent_in_pieces(database: Pat
 async def test_an_export_in_parquet_holds_the_same_in_many_pieces(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "PARQUET_ROWS", 500)
+    monkeypatch.setattr(queries, "PARQUET_ROWS", 500)
     async with served(context(database=database)) as site, site.browser() as browser:
         answer = await browser.get("/api/meters/house/export?format=parquet")
         assert answer.headers["content-disposition"] == 'attachment; filename="juntek-house.parquet"'

@@ -40,8 +40,7 @@ from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_othe
 from juntek.history import Database, inspection
 from juntek.history.database_file import require_database
 from juntek.history.days import By
-from juntek.history.exporting import csv_pieces, parquet_pieces
-from juntek.history.queries import HistoryReader
+from juntek.history.queries import HistoryReader, csv_pieces, parquet_pieces
 from juntek.importing import Imported, LogImport, import_logs
 from juntek.outputs.history import HistoryOptions
 

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.database_file import FileInPlace, Kept, connect, damaged, explain, make_file, set_apart
 from juntek.history.rollups import add_columns, are_complete
+from juntek.reading import iso_time
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,26 @@ def _read_schema() -> dict[str, tuple[str, ...]]:
 
 MIGRATIONS = _read_schema()
 """Name and statements of each step from an empty file to the present schema, in order."""
+
+
+MOST_COMMANDS = 10_000
+"""Commands that are kept; older ones go."""
+
+
+class AuditEntry(NamedTuple):
+    """One command to a meter. `time` is s since 1970; `old` and `new` are values, `who` is who sent it, in words."""
+
+    time: float
+    meter: str
+    who: str
+    key: str
+    old: Any
+    new: Any
+    outcome: str = "unknown"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON; `time` is ISO 8601 with offset."""
+        return {**self._asdict(), "time": iso_time(self.time)}
 
 
 class Database:
@@ -72,11 +93,15 @@ class Database:
         self._connection, self._file = connection, FileInPlace(self.path)
         self._kept: Kept | None = None
 
-    def _follow(self) -> None:
-        """Open the file that is at the path now, where ours is there no more."""
+    def follow(self) -> bool:
+        """Open the file that is at the path now, where ours is there no more; return whether that was so."""
+        with self._lock:
+            return self._follow()
+
+    def _follow(self) -> bool:
         if self._file.is_there():
             if self._kept is None or self._kept.is_ours():
-                return
+                return False
             set_apart(self.path)
         self._file.sweep()
         before = self._connection
@@ -89,6 +114,7 @@ class Database:
             "%s was deleted, replaced or written over; what comes from now on is kept in the file that is there now.",
             self.path,
         )
+        return True
 
     def save_ledgers(
         self,
@@ -123,12 +149,29 @@ class Database:
         ledgers: dict[str, dict[str, Any]] = {}
         for meter, snapshot in rows:
             try:
-                ledgers[meter] = _parse(snapshot)
+                ledgers[meter] = {**json.loads(snapshot)}  # what is no object is a TypeError
             except (TypeError, ValueError, RecursionError) as error:
                 if strict:
                     raise damaged(self.path) from error
                 ledgers[meter] = {}
         return ledgers
+
+    def begin_command(self, entry: AuditEntry) -> int:
+        """Keep a command that is about to be sent, so that a kill leaves it "unknown"; return its number."""
+        time, meter, who, key, old, new, outcome = entry
+        with self.transaction() as connection:
+            number = connection.execute(
+                "INSERT INTO command (time, meter, who, key, old, new, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome),
+            ).lastrowid
+            assert number is not None  # noqa: S101 - it was inserted
+            connection.execute("DELETE FROM command WHERE id <= ?", (number - MOST_COMMANDS,))
+        return number
+
+    def finish_command(self, number: int, outcome: str) -> None:
+        """Keep what became of a command."""
+        with self.transaction() as connection:
+            connection.execute("UPDATE command SET outcome = ? WHERE id = ?", (outcome, number))
 
     def back_up(self, path: str | os.PathLike[str]) -> None:
         """Write all that is committed into another file, which must not be there; the database may be in use.
@@ -221,10 +264,3 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
     return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
-
-
-def _parse(snapshot: str | bytes) -> dict[str, Any]:
-    value = json.loads(snapshot)
-    if not isinstance(value, dict):
-        raise TypeError("no object")
-    return value

@@ -6,26 +6,31 @@ rollup answers wherever it can; readings themselves are unpacked only for short 
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, tzinfo
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
-from juntek.errors import DatabaseError, RequestError
-from juntek.files import refuse_links_of_others, system_zone
-from juntek.history import Database, is_current
-from juntek.history.audit import Entry, read_audit
+from juntek.errors import ConfigurationError, RequestError
+from juntek.extras import install_line
+from juntek.files import system_zone
+from juntek.history import AuditEntry, Database, is_current
 from juntek.history.blocks import read_blocks
-from juntek.history.database_file import FileInPlace, connect, explain, require_database
+from juntek.history.database_file import FileInPlace, connect_to_read, explain
 from juntek.history.days import By, Day, read_days
-from juntek.history.exporting import ROW_KEYS, rows_of
-from juntek.history.fields import FIELDS, TIME, Batch
+from juntek.history.fields import FIELDS, ROW_KEYS, TIME, Batch, rows_of
 from juntek.history.series import SERIES_KEYS, Chart, Column, Series
+from juntek.quantity import QUANTITIES
+from juntek.reading import iso_time
 
 __all__ = ["ROW_KEYS", "SERIES_KEYS", "Column", "Day", "HistoryReader", "Series"]
 
@@ -34,6 +39,9 @@ _END = 2**60
 
 CLOCK_TOLERANCE = 86_400.0
 """s that a reading may lie ahead of the clock; further ahead the clock was wrong when it was written."""
+
+CSV_ROWS, PARQUET_ROWS = 2000, 100_000
+"""Readings in a piece of a file; in Parquet it is a row group."""
 
 
 class HistoryReader:
@@ -142,10 +150,15 @@ class HistoryReader:
                 (meter, start, end),
             ).fetchall()
 
-    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
+    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[AuditEntry]:
         """Return what was written to a meter, or to all, the newest first."""
+        query = (
+            "SELECT time / 1000.0, meter, who, key, old, new, outcome FROM command"
+            " WHERE ?1 IS NULL OR meter = ?1 ORDER BY id DESC LIMIT ?2"
+        )
         with self._reading() as connection:
-            return read_audit(connection, meter, limit)
+            entries = [AuditEntry(*row) for row in connection.execute(query, (meter, limit))]
+        return [entry._replace(old=json.loads(entry.old), new=json.loads(entry.new)) for entry in entries]
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""
@@ -194,36 +207,72 @@ class HistoryReader:
             file.sweep()
             self._opened = None
             connection.close()
-        refuse_links_of_others(self.path)
-        connection = self._open(require_database(self.path))
+        connection = connect_to_read(self.path, is_changing=self._is_changing)
         if not is_current(connection):
             connection.close()
             # Whoever opens it for writing brings it to the present schema.
             Database(self.path, check=False).close()
-            connection = self._open(self.path)
+            connection = connect_to_read(self.path, is_changing=self._is_changing)
         self._opened = connection, FileInPlace(self.path)
         return connection
 
-    def _open(self, path: Path) -> sqlite3.Connection:
-        try:
-            return _connect_for_reading(path, "mode=ro")
-        except sqlite3.OperationalError as error:
-            # On a disk that is read-only there can be no file for the locks, and then nobody writes either.
-            name = getattr(error, "sqlite_errorname", "")
-            if self._is_changing or not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
-                raise
-            return _connect_for_reading(path, "immutable=1")
+
+# As the bytes of a file: no more than a piece of it is in memory ----------------------------------------------
 
 
-def _connect_for_reading(path: Path, how: str) -> sqlite3.Connection:
-    connection = connect(path, how)
+def csv_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
+    """Yield a table with a line of headings; times are ISO 8601 in UTC. `rows` are of ROW_KEYS."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(ROW_KEYS)
+    while True:
+        some = list(islice(rows, CSV_ROWS))
+        writer.writerows((iso_time(row[0]), *row[1:]) for row in some)
+        yield text.getvalue().encode()
+        if not some:
+            return
+        text.seek(0)
+        text.truncate()
+
+
+def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
+    """Yield a Parquet file: times are milliseconds in UTC, units stand in the columns' metadata.
+
+    It is written by pyarrow, the reference library of the format: smaller ones want pandas besides.
+    Raises ConfigurationError where its library is missing.
+    """
     try:
-        connection.execute("PRAGMA cache_size = -4000")
-        found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'raw'").fetchone()
-    except BaseException:
-        connection.close()
-        raise
-    if found is None:
-        connection.close()
-        raise DatabaseError(f"{path} has no history yet: start the gateway with a [history] section.")
-    return connection
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        from pyarrow import parquet  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
+            "or ask for CSV."
+        ) from error
+    schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
+    sink = io.BytesIO()
+    with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
+        while some := list(islice(rows, PARQUET_ROWS)):
+            columns = [list(column) for column in zip(*some, strict=True)]
+            columns[0] = [round(time * 1000) for time in columns[0]]
+            writer.write_table(pa.table(columns, schema=schema))
+            yield _taken(sink)
+    yield _taken(sink)
+
+
+def _taken(sink: io.BytesIO) -> bytes:
+    """Give what was written, and let the writer go on behind it."""
+    data = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return data
+
+
+def _field(arrow: Any, key: str) -> Any:  # noqa: ANN401 - a module, and a field of its
+    if key == "time":
+        return arrow.field(key, arrow.timestamp("ms", tz="UTC"), nullable=False)
+    quantity = QUANTITIES.get(key)
+    if quantity is None or not quantity.per_unit:
+        return arrow.field(key, arrow.string())
+    kind = arrow.int64() if quantity.per_unit == 1 else arrow.float64()
+    return arrow.field(key, kind, metadata={"unit": quantity.unit, "label": quantity.label})
