@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from juntek.calendar import LATEST_TIME
 from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
-    LATEST,
     App,
     ConfigFile,
     DatabaseFile,
@@ -41,7 +41,7 @@ from juntek.history import Database, inspection
 from juntek.history.days import By
 from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
-from juntek.importing import Imported, LogImport, explain_nothing, import_logs
+from juntek.importing import Imported, LogImport, import_logs
 from juntek.outputs.history import HistoryOptions
 
 FileForm = Literal["csv", "parquet"]
@@ -101,7 +101,7 @@ def export(
     with open_history(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
         zone = reader.time_zone
-        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else LATEST)
+        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else LATEST_TIME)
         counter = count()
         rows = (row for row, _ in zip(reader.readings(name, *span), counter, strict=False))
         pieces = (csv_pieces if chosen == "csv" else parquet_pieces)(rows)
@@ -152,8 +152,8 @@ def import_(
     if not result.kept and all(reason.startswith("rejected") for reason in result.skipped):
         other = f"nothing in it is of address {address}; juntek decode shows what is: give --address."
         mend = other if address is not None and not result.skipped else None
-        for file in files:
-            if explanation := explain_nothing(file) or mend:
+        for file, explanation in result.explanations.items():
+            if explanation := explanation or mend:
                 typer.echo(f"{file}: {explanation}", err=True)
     tell_times(job.times, "" if time_zone else ", the zone of the days; --time-zone tells another")
     if result.first is not None and result.first < job.keep_since:

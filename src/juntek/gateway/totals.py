@@ -154,7 +154,7 @@ class TotalsKeeper:
         """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(COMMIT_INTERVAL):  # wait_for of Python 3.11 may lose a cancellation
+                async with asyncio.timeout(COMMIT_INTERVAL):
                     await self._new.wait()
             self._new.clear()
             if self._database is None:
