@@ -35,9 +35,10 @@ from juntek.cli.arguments import (
 )
 from juntek.cli.formats import draw_days, minute_of, progress
 from juntek.config.keys import name_problem
-from juntek.errors import DatabaseError, RequestError, counted
+from juntek.errors import RequestError, counted
 from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others
 from juntek.history import Database, inspection
+from juntek.history.database_file import require_database
 from juntek.history.days import By
 from juntek.history.exporting import csv_pieces, parquet_pieces
 from juntek.history.queries import HistoryReader
@@ -170,7 +171,7 @@ def backup(
 
     The gateway may run meanwhile. To go back, stop it and put the copy in the place of its database.
     """
-    with Database(_existing(database or database_of(find_configuration(config))), check=False) as opened:
+    with Database(require_database(database or database_of(find_configuration(config))), check=False) as opened:
         opened.back_up(file)
     typer.echo(file)
 
@@ -189,7 +190,7 @@ def repair(
     Stop the gateway first. The damaged file stays as it is.
     """
     configuration = find_configuration(config)
-    path = _existing(database or database_of(configuration))
+    path = require_database(database or database_of(configuration))
     target = file or path.with_name(f"{path.stem}-repaired{path.suffix}")
     with hold(lock_of(path)) as is_alone:
         saved = inspection.repair(path, target)
@@ -221,12 +222,6 @@ _SAVED = {
     "hour": "hours",
 }
 """What the tables hold, in an owner's words."""
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise DatabaseError(f"There is no database {path}: give its path with --database.")
-    return path
 
 
 def _only_meter(reader: HistoryReader) -> str:

@@ -64,24 +64,19 @@ class Database:
         make_file(self.path)
         with explain(self.path):
             connection = connect(self.path)
-        try:
-            with explain(self.path):
+            try:
                 self._prepare(connection, check=check)
-        except BaseException:
-            connection.close()
-            raise
+            except BaseException:
+                connection.close()
+                raise
         self._connection, self._file = connection, FileInPlace(self.path)
         self._kept: Kept | None = None
 
-    def follow(self) -> bool:
-        """Open the file that is at the path now, where ours is there no more; return whether that was so."""
-        with self._lock:
-            return self._follow()
-
-    def _follow(self) -> bool:
+    def _follow(self) -> None:
+        """Open the file that is at the path now, where ours is there no more."""
         if self._file.is_there():
             if self._kept is None or self._kept.is_ours():
-                return False
+                return
             set_apart(self.path)
         self._file.sweep()
         before = self._connection
@@ -94,7 +89,6 @@ class Database:
             "%s was deleted, replaced or written over; what comes from now on is kept in the file that is there now.",
             self.path,
         )
-        return True
 
     def save_ledgers(
         self,

@@ -62,6 +62,16 @@ def make_file(path: Path) -> None:
         raise ConfigurationError(f"{path} is not a file: give the path of a database file.")
 
 
+def require_database(path: Path) -> Path:
+    """Return the path, where there is a file. Raises DatabaseError."""
+    if not path.is_file():
+        raise DatabaseError(
+            f"There is no database {path}: give the path of one, start the gateway, or put sudo before the command to "
+            "see that of the service."
+        )
+    return path
+
+
 @contextmanager
 def explain(path: Path) -> Iterator[None]:
     """Turn what SQLite says of a file into a DatabaseError with a sentence for the owner."""
