@@ -19,7 +19,7 @@ from juntek.outputs.web.passwords import hash_password
 from juntek.simulator import Options
 from juntek.update import Update
 from meter.served import Wires, until
-from servers.process import free_port
+from servers.process import NO_TLS, free_port
 
 PASSWORD = "kilowatt hour"  # noqa: S105 - it is the test's
 HASH = hash_password(PASSWORD)
@@ -44,7 +44,7 @@ class Controlled:
 
     def browser(self, **headers: str) -> httpx.AsyncClient:
         url = f"http://127.0.0.1:{self.port}"
-        return httpx.AsyncClient(base_url=url, timeout=30, trust_env=False, headers=headers)
+        return httpx.AsyncClient(base_url=url, timeout=30, trust_env=False, verify=NO_TLS, headers=headers)
 
     @asynccontextmanager
     async def signed_in(self) -> AsyncIterator[httpx.AsyncClient]:

@@ -14,7 +14,7 @@ from juntek.listening import Limits
 from juntek.outputs import Context, SinkHealth
 from juntek.outputs.metrics import MOST_CONNECTIONS, MetricsOptions, open_sink
 from servers.engines import series_name
-from servers.process import free_port
+from servers.process import NO_TLS, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,7 +37,8 @@ class Scraped:
     handle: Callable[[Update], Awaitable[None]]
 
     async def get(self, path: str = "/metrics", **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False) as client:
+        url = f"http://127.0.0.1:{self.port}"
+        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, verify=NO_TLS) as client:
             return await client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     async def page(self) -> dict[str, float]:

@@ -18,7 +18,7 @@ from juntek.listening import Limits
 from juntek.outputs import Context
 from juntek.outputs.web import WebOptions, open_sink
 from outputs.updates import kg_reading
-from servers.process import free_port
+from servers.process import NO_TLS, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -57,7 +57,7 @@ class Served:
 
     def browser(self, **options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - those of the library
         options["headers"] = {"accept-encoding": "gzip"} | options.get("headers", {})
-        return httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False, **options)
+        return httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False, verify=NO_TLS, **options)
 
 
 @asynccontextmanager

@@ -490,9 +490,10 @@ async def test_a_port_in_use_is_one_sentence_with_the_mend() -> None:
                 pass
 
 
-async def test_an_address_of_another_computer_is_one_sentence_with_the_mend() -> None:
+@pytest.mark.parametrize("address", ["192.0.2.1", "[fe80::1%nowhere0]"])
+async def test_an_address_of_another_computer_is_one_sentence_with_the_mend(address: str) -> None:
     with pytest.raises(JuntekError, match="is not an address of this computer"):
-        async with open_sink(WebOptions(listen=f"192.0.2.1:{free_port()}", auth="none"), context()):
+        async with open_sink(WebOptions(listen=f"{address}:{free_port()}", auth="none"), context()):
             pass
 
 

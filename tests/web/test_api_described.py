@@ -34,6 +34,7 @@ from juntek.outputs.web.parameters import (
 )
 from outputs.served import HASH, NOW, PASSWORD, context, served, write_past
 from outputs.updates import kg_update, kh_update
+from servers.process import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ def in_a_thread(**options: Any) -> Iterator[str]:  # noqa: ANN401 - those of the
 
 
 def ask(url: str, method: str = "GET") -> httpx.Response:
-    return httpx.request(method, url, trust_env=False, timeout=60)
+    return httpx.request(method, url, trust_env=False, verify=NO_TLS, timeout=60)
 
 
 @pytest.fixture(scope="module")

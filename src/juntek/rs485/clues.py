@@ -16,7 +16,7 @@ from juntek.rs485.rules import Numbers, Rules
 FORGET = 0.02
 """Share of what a clue remembers that it forgets with each jump."""
 
-LEAST_ODDS = 4.5
+LEAST_ODDS = 3.3
 """Logarithm of how many times likelier right than damaged a frame has to be."""
 
 BLIND = 0.3 / 255
@@ -151,6 +151,7 @@ class Clues:
             return _edited(last[place], first[place], after[place])
 
         if abs(push) > rules.highs[rules.current]:
+            turned = first[rules.direction] != last[rules.direction] and first[rules.current] == last[rules.current]
             give, late = self._gives.expect(push), self._gives_late.expect(push)
             answers.append([
                 (self._charge, self._charge_fits(last, first, gap)),
@@ -158,7 +159,7 @@ class Clues:
                 (self._gives_late, self._gives_late.brings(push, volts[3] - volts[2]) if abs(late) > NEAR else None),
                 (self._time_left, self._time_left_fits(first)),
                 (self._small, abs(push) < SMALL),
-                    (self._edited[0], edited(rules.current)),
+                (self._edited[0], turned or edited(rules.current)),
                 (self._moved, moved),
             ])  # fmt: skip
         if abs(rise) > NEAR:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import exp
-from operator import le, sub
+from operator import itemgetter, le, sub
 
 from juntek.reading import Reading
 from juntek.rs485.clues import LEAST_ODDS, Clues, Seen
@@ -220,7 +220,7 @@ class Validator:
             gap = rules.seconds(other, first.numbers, since, first.time)
             gap = gap if gap <= 1.5 * rules.pace else 0.0  # a frame is missing
             looks.append((clues.odds(seen, gap, share, frames), seen, gap))
-        odds, seen, gap = max(looks)
+        odds, seen, gap = max(looks, key=itemgetter(0))
         clues.learn(seen, gap, share, frames, returned=returned)
         is_believed = not returned or odds >= LEAST_ODDS
         self._doubted = None if is_believed else first
