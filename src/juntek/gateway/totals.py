@@ -153,8 +153,9 @@ class TotalsKeeper:
     async def run(self) -> None:
         """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._new.wait(), COMMIT_INTERVAL)
+            with suppress(TimeoutError):  # `wait_for` of Python 3.11 could lose a cancellation
+                async with asyncio.timeout(COMMIT_INTERVAL):
+                    await self._new.wait()
             self._new.clear()
             if self._database is None:
                 await self.open()
