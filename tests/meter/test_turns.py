@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
+from juntek.errors import LinkLostError
 from juntek.meter import Line, MeterOptions, Mode
+from juntek.meter.poller import Poller
 from juntek.simulator import Display, Options
 from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
 
@@ -200,3 +203,19 @@ async def test_in_mode_listen_a_meter_that_the_display_leaves_out_is_not_asked()
         await told.more(40, address=1)
     assert wires.said["program"] == b""
     assert told.of(2) == []
+
+
+async def test_a_command_that_waits_for_its_turn_is_not_written_once_the_link_is_left() -> None:
+    link = Mock(write=AsyncMock())
+    poller = Poller({1: 1.0}, link, Mock(), "poll", lambda _: None, IMPATIENT, 1.0)
+    waiting = asyncio.create_task(_write_in_turn(poller))
+    await asyncio.sleep(0)
+    poller.close()
+    with pytest.raises(LinkLostError):
+        await asyncio.wait_for(waiting, 5)
+    link.write.assert_not_called()
+
+
+async def _write_in_turn(poller: Poller) -> None:
+    async with poller.turn():
+        await poller.exchange(None, 1, b":W10=1,2,3,\r\n")

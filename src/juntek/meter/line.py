@@ -130,22 +130,21 @@ class Line:
         else:
             tell("listen")
         self._poller = poller
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(self._watch(link))]
-                if poller is not None:
-                    helpers.append(tasks.create_task(poller.run()))
-                # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
-                try:
-                    await self._read(link, decoder, poller)
-                except Exception as error:  # noqa: BLE001 - raised again below
-                    failure = error
-                for helper in helpers:
-                    helper.cancel()
-        finally:
-            self._poller = None
+        async with asyncio.TaskGroup() as tasks:
+            helpers = [tasks.create_task(self._watch(link))]
             if poller is not None:
-                poller.close()
+                helpers.append(tasks.create_task(poller.run()))
+            # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
+            try:
+                await self._read(link, decoder, poller)
+            except Exception as error:  # noqa: BLE001 - raised again below
+                failure = error
+            finally:  # before the helpers end, whose turn on the line another would take
+                self._poller = None
+                if poller is not None:
+                    poller.close()
+            for helper in helpers:
+                helper.cancel()
         if not isinstance(failure, LinkLostError):
             raise failure
         return None if self._has_stalled else failure

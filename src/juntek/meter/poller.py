@@ -21,6 +21,8 @@ from juntek.update import Mode as Activity
 
 Answer = Literal["whole", "damaged", "none"]
 
+_LOST = "The link was lost before the command was done."
+
 FEW_MISSES = 3
 """Requests without an answer after which a meter is asked more seldom."""
 
@@ -72,6 +74,7 @@ class Poller:
         self._echo: bytes | None = None
         self._awaited: tuple[Query | None, int] | None = None
         self._reply: asyncio.Future[Answer] | None = None
+        self._is_closed = False
         self._line = asyncio.Lock()
         self._errands = 0
         self._gap = asyncio.Event()
@@ -109,11 +112,12 @@ class Poller:
             self._errands -= 1
 
     def close(self) -> None:
-        """Wake whoever has the line, or waits for it: the link is lost, and says so when it is written to."""
+        """Wake whoever has the line, or waits for it: the link is lost or left, and nothing is written any more."""
+        self._is_closed = True
         self._activity = "poll"
         self._gap.set()
         if self._reply is not None and not self._reply.done():
-            self._reply.set_exception(LinkLostError("The link was lost before the command was done."))
+            self._reply.set_exception(LinkLostError(_LOST))
 
     def hear(self, heard: Heard) -> None:
         """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
@@ -243,6 +247,8 @@ class Poller:
 
     async def exchange(self, query: Query | None, address: int, line: bytes) -> Answer:
         """Write a request, or a command, now, and wait; return how the reply came."""
+        if self._is_closed:
+            raise LinkLostError(_LOST)
         self._gap.clear()
         self._echo = line.rstrip()
         self._awaited = (query, address)
