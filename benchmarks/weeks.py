@@ -12,7 +12,8 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from juntek.battery.estimate import BatteryOptions, Estimate, Estimator
+from juntek.battery import BatteryOptions
+from juntek.battery.estimate import Estimate, Estimator
 from juntek.reading import NOTHING_MORE, Reading
 
 FOLDER = Path(__file__).parents[1] / "tests" / "fixtures" / "weeks"

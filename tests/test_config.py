@@ -421,6 +421,12 @@ def test_no_file_at_all_says_how_to_write_one(tmp_path: Path, monkeypatch: pytes
         load(None, {"HOME": str(tmp_path)})
 
 
+@pytest.mark.parametrize("variable", ["JUNTEK_MQTT__PASSWORD", "JUNTEK_WEB__PASSWORD_HASH"])
+def test_without_a_meter_nothing_is_said_of_keys_that_do_not_fit_together(variable: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="juntek config init"):
+        load(None, {"HOME": str(tmp_path), variable: "bad"})
+
+
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"missing\.toml does not exist; write it with: juntek config init"):
         load(tmp_path / "missing.toml", {})

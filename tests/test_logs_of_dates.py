@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from juntek.capture.times import TWO_DAYS, LineTimes
-from juntek.importing import read_log
+from juntek.importing import RecordedFile
 from owners_logs import FRAMES
 
 DAY = datetime(2025, 3, 1, 12, 0, 5, tzinfo=UTC)
@@ -61,5 +61,5 @@ def test_days_in_the_middle_of_a_long_file_tell_the_order_of_all(tmp_path: Path)
         chatter = [f"{day}:30 {'nothing was heard ' * 20}\n"] * (400 if number in (0, 31) else 40)
         lines += [f"{day}:00 {FRAMES[0].strip()}\n", *chatter]
     log.write_text("".join(lines), encoding="utf-8")
-    times = [chunk.time for chunks in read_log(log, times=LineTimes(UTC)) for chunk in chunks]
+    times = [chunk.time for chunks in RecordedFile(log, LineTimes(UTC)).read() for chunk in chunks]
     assert times == [(datetime(2024, 5, 3, 8, tzinfo=UTC) + timedelta(number)).timestamp() for number in range(32)]

@@ -72,6 +72,28 @@ def test_on_a_noisy_line_a_voltage_that_moves_without_a_current_is_not_shown(fam
     assert shown.raws == right
 
 
+@pytest.mark.parametrize(
+    ("amperes", "damaged"),
+    [(0.57, 5.67), (131.81, 121.81), (4.0, 5.0), (6.03, 0.63), (17.09, 1.79), (170.0, 17.0), (25.74, 15.74)],
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_on_a_noisy_line_a_digit_of_the_current_is_told_from_a_load(
+    family: str, amperes: float, damaged: float
+) -> None:
+    """The charge that moved, and a voltage that gives way, are those of a load; damage has neither."""
+    meter = Meter(family, current=-amperes)
+    shown = settled(meter, noisy=True)
+    meter.tick()
+    shown.feed(meter.spike(1, round(damaged * 100)))
+    right = [meter.tick() for _ in range(5)]
+    meter.current, meter.voltage = -damaged, 52.0 + (amperes - damaged) / 100
+    right.append(meter.tick())
+    meter.current, meter.voltage = -amperes, 52.0
+    right += [meter.tick() for _ in range(5)]
+    shown.feed_all(right)
+    assert shown.raws == right
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_capacity_set_just_before_a_strong_load_costs_no_reading(family: str) -> None:
     """The meter measures its voltage a second before its current, so that it moves without one."""

@@ -5,10 +5,12 @@ A day is 23 or 25 hours long where clocks are changed.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 EARLIEST, LATEST = date(1900, 1, 1), date(9999, 12, 30)
 """Days before and after which are taken for these: no zone needs a time then that cannot be."""
+LATEST_TIME = datetime(LATEST.year, LATEST.month, LATEST.day, tzinfo=UTC).timestamp()
+"""s since 1970 up to which times are asked for."""
 
 
 def start_of(day: date, zone: tzinfo) -> int:

@@ -16,8 +16,6 @@ from urllib.parse import quote
 
 from juntek.errors import ConfigurationError, JuntekError
 
-_PIECES, _PIECE = 16, 16 * 1024
-
 
 def explain_unreadable(error: OSError) -> str:
     """Return why, as the end of a sentence that begins with the name of the file."""
@@ -39,12 +37,6 @@ def explain_unwritable(path: Path, kind: type[JuntekError] = ConfigurationError)
         yield
     except OSError as error:
         raise kind(f"{path} cannot be written ({error.strerror}); name a file in a folder of yours.") from None
-
-
-def pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
-    """Yield pieces of a file, of all over it and of its end, each from the beginning of a line on."""
-    for start in sorted({max(0, size * number // _PIECES - _PIECE) for number in range(1, _PIECES + 1)}):
-        yield os.pread(descriptor, _PIECE, start).partition(b"\n")[2 if start else 0]
 
 
 def at_home(path: str | Path) -> Path:

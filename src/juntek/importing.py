@@ -7,6 +7,9 @@ history is how much they grow.
 from __future__ import annotations
 
 import math
+import os
+import stat
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from juntek.battery.ledger import Ledger
-from juntek.capture import HELD_LIMIT, Chunk
+from juntek.capture import Chunk
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames
 from juntek.capture.recording import DamagedError, Recording, first_time, listen
@@ -24,7 +27,7 @@ from juntek.capture.times import LineTimes
 from juntek.clock import CLOCK_END, Clock
 from juntek.errors import RequestError
 from juntek.exchange import Options
-from juntek.files import pieces_all_over
+from juntek.files import explain_unreadable
 from juntek.history import Database
 from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
 from juntek.history.recorder import Recorder, Stream
@@ -34,6 +37,8 @@ from juntek.rs485.framing import Garbage
 
 NOTHING_LEFT = "without what is left in the battery, in Ah (nominal_capacity of the meter tells it from a percentage)"
 BLOCK = 256 * 1024
+"""Bytes read at a time, fewer where they come slowly."""
+_PIECES, _PIECE = 16, 16 * 1024
 BATCH = 20_000
 """Readings in one commit."""
 TOTALS_INTERVAL = 10.0
@@ -49,6 +54,8 @@ class Imported:
     meter: str
     kept: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    explanations: dict[Path, str | None] = field(default_factory=dict)
+    """Of each file without frames, what it seems to be."""
     first: float | None = None
     last: float | None = None
     """Times of the first and the last reading that was kept, s since 1970."""
@@ -221,37 +228,45 @@ class LogImport:
             result.last = self._waiting[-1].time
 
 
-def read_log(
-    path: Path,
-    tell: Callable[[int, int], None] = lambda _done, _of: None,
-    times: LineTimes | None = None,
-    recording: Recording | None = None,
-) -> Iterator[list[Chunk]]:
-    """Yield the chunks of a recording, also a packed one; `tell` hears how many of its bytes are read.
+class RecordedFile:
+    """A recording in a file, also a packed one, or on standard input for "-"; `times` reads its times."""
 
-    Raises RequestError where the file cannot be read.
-    """
-    times = times or LineTimes()
-    recording = recording or Recording(times)
-    try:
-        with path.open("rb") as file:
-            status = path.stat()
-            times.prepare(status.st_mtime, pieces_all_over(file.fileno(), status.st_size))
-            for chunks in recording.read(iter(partial(file.read, BLOCK), b"")):
-                yield chunks
-                tell(file.tell(), status.st_size)
-    except (OSError, DamagedError) as error:
-        text = getattr(error, "strerror", None) or error
-        raise RequestError(f"{path} cannot be read ({text}): give the path of a recording.") from error
+    def __init__(self, path: Path, times: LineTimes) -> None:
+        self.path = path
+        self._times = times
+        self._recording = Recording(times)
+
+    def read(self, tell: Callable[[int, int], None] = lambda _done, _of: None) -> Iterator[list[Chunk]]:
+        """Yield the chunks as they come; `tell` hears how many of a file's bytes are read.
+
+        Raises RequestError where it cannot be read.
+        """
+        is_input = str(self.path) == "-"
+        try:
+            with open(sys.stdin.fileno() if is_input else self.path, "rb", buffering=0, closefd=not is_input) as file:
+                status = os.fstat(file.fileno())
+                is_file = stat.S_ISREG(status.st_mode)
+                pieces = _pieces_all_over(file.fileno(), status.st_size) if is_file else ()
+                self._times.prepare(status.st_mtime, pieces)
+                self._recording = Recording(self._times, ends=is_file)
+                for chunks in self._recording.read(iter(partial(os.read, file.fileno(), BLOCK), b"")):
+                    yield chunks
+                    if is_file:
+                        tell(file.tell(), status.st_size)
+        except OSError as error:
+            raise RequestError(f"{self.path} {explain_unreadable(error)}") from None
+        except DamagedError as error:
+            raise RequestError(f"{self.path} cannot be read ({error}): give the path of a recording.") from None
+
+    def explain_nothing(self) -> str | None:
+        """Return a sentence about what was read where there were no frames in it, else None."""
+        return None if self._recording.has_frames else explain_no_frames(self._recording.start)
 
 
-def explain_nothing(path: Path) -> str | None:
-    """Return a sentence about a recording without frames, None where there are; raises RequestError like `read_log`."""
-    recording = Recording()
-    for _ in read_log(path, recording=recording):
-        if len(recording.start) == HELD_LIMIT:
-            break
-    return None if recording.has_frames else explain_no_frames(recording.start)
+def _pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
+    """Yield pieces of a file, of all over it and of its end, each from the beginning of a line on."""
+    for start in sorted({max(0, size * number // _PIECES - _PIECE) for number in range(1, _PIECES + 1)}):
+        yield os.pread(descriptor, _PIECE, start).partition(b"\n")[2 if start else 0]
 
 
 def import_logs(
@@ -260,10 +275,12 @@ def import_logs(
     """Read recordings, sorted by when they begin, to their end."""
     several = list(paths)
     zone = job.times.zone
-    starts = [first_time(read_log(path, times=LineTimes(zone))) if len(several) > 1 else 0.0 for path in several]
+    starts = [first_time(RecordedFile(path, LineTimes(zone)).read()) if len(several) > 1 else 0.0 for path in several]
     ordered = sorted(zip(starts, several, strict=True), key=lambda pair: pair[0])
     for (_, path), (following, _) in pairwise([*ordered, (math.inf, Path())]):
         job.begin_file(following)
-        for chunks in read_log(path, tell, job.times):
+        file = RecordedFile(path, job.times)
+        for chunks in file.read(tell):
             job.add(chunks)
+        job.result.explanations[path] = file.explain_nothing()
     return job.finish()

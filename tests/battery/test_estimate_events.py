@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
-from juntek.battery.estimate import BatteryOptions, Estimator
+from juntek.battery import BatteryOptions
+from juntek.battery.estimate import Estimator
 from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.reading import NOTHING_MORE, Reading, Settings

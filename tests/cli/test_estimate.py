@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,3 +123,15 @@ def test_absurd_values_are_left_out_and_a_meter_that_says_no_percentage_has_none
     path.write_text("time,voltage,current\n" + "".join(f"{a},{b}\n" for a, b in zip(times, values, strict=True)))
     rows = [json.loads(line) for line in run("estimate", path).output.splitlines()]
     assert [(row["voltage"], row["meter_state_of_charge"]) for row in rows] == [(13.25, None)]
+
+
+def test_a_recording_may_come_through_a_pipe(recording: Path) -> None:
+    lines = recording.read_bytes().splitlines(keepends=True)[:50]
+    reading, writing = os.pipe()
+    os.write(writing, b"".join(lines))
+    os.close(writing)
+    try:
+        ended = run("estimate", f"/dev/fd/{reading}", "--format", "csv")
+    finally:
+        os.close(reading)
+    assert len(ended.output.splitlines()) == len(lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
-from juntek.battery.estimate import BatteryOptions
+from juntek.battery import BatteryOptions
 from juntek.config import Configuration, load
 from juntek.errors import ConfigurationError
 from juntek.gateway import Gateway

@@ -48,6 +48,20 @@ def first(totals: TotalsKeeper, meter: str = "house") -> Reading:
     return totals.add(meter, reading(0))
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_it_ends_when_told_to_also_while_a_new_meter_comes(database: Database, turns: int) -> None:
+    totals = await keeper(database)
+    running = asyncio.create_task(totals.run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    first(totals)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=10)
+    assert done
+
+
 async def test_a_new_meter_has_no_totals_until_the_first_are_on_disk(database: Database) -> None:
     totals = await keeper(database)
     assert first(totals).discharged_capacity is None

@@ -33,8 +33,7 @@ WRITE = """
     from pathlib import Path
     from history.made import START, readings, reading_at, rows_in
     from juntek.history import Database
-    from juntek.history.exporting import csv_pieces
-    from juntek.history.queries import HistoryReader, SERIES_KEYS
+    from juntek.history.queries import HistoryReader, SERIES_KEYS, csv_pieces
     from juntek.history.recorder import Recorder
 
     path = Path(sys.argv[1])

@@ -167,6 +167,9 @@ async def test_files_that_cannot_be_played(tmp_path: Path, is_sentence: Callable
     with pytest.raises(LinkError) as error:
         await open_link(f"replay:{tmp_path}/missing")
     assert "does not exist" in is_sentence(error.value)
+    with pytest.raises(LinkError) as error:
+        await open_link(f"replay:{tmp_path}/{'too_long' * 40}")
+    assert "cannot be read" in is_sentence(error.value)
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(LinkError) as error:

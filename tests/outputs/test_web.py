@@ -23,7 +23,7 @@ from pyarrow import parquet
 
 from juntek.errors import DatabaseError, JuntekError
 from juntek.extras import install_line
-from juntek.history import exporting
+from juntek.history import queries
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.listening import Limits
 from juntek.outputs.web import WebOptions, open_sink
@@ -225,7 +225,7 @@ async def test_an_export_holds_every_reading_and_is_sent_in_pieces(database: Pat
 async def test_an_export_in_parquet_holds_the_same_in_many_pieces(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "PARQUET_ROWS", 500)
+    monkeypatch.setattr(queries, "PARQUET_ROWS", 500)
     async with served(context(database=database)) as site, site.browser() as browser:
         answer = await browser.get("/api/meters/house/export?format=parquet")
         assert answer.headers["content-disposition"] == 'attachment; filename="juntek-house.parquet"'
@@ -490,9 +490,10 @@ async def test_a_port_in_use_is_one_sentence_with_the_mend() -> None:
                 pass
 
 
-async def test_an_address_of_another_computer_is_one_sentence_with_the_mend() -> None:
+@pytest.mark.parametrize("address", ["192.0.2.1", "[fe80::1%nowhere0]"])
+async def test_an_address_of_another_computer_is_one_sentence_with_the_mend(address: str) -> None:
     with pytest.raises(JuntekError, match="is not an address of this computer"):
-        async with open_sink(WebOptions(listen=f"192.0.2.1:{free_port()}", auth="none"), context()):
+        async with open_sink(WebOptions(listen=f"{address}:{free_port()}", auth="none"), context()):
             pass
 
 

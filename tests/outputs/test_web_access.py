@@ -295,6 +295,8 @@ def test_a_machine_without_a_name_lets_no_empty_name_in() -> None:
         ("pi.evil.example", False),  # DNS rebinding
         ("pi.lan.evil.example", False),
         ("pi.", True),
+        ("pi..", False),
+        ("..", False),
         ("evil.lan", False),
         ("evil.fritz.box", False),
         ("fritz.box", False),

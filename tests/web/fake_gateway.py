@@ -37,7 +37,7 @@ STATES = (
 )  # fmt: skip
 IDENTITY = Identity(
     address=1, family="KG-F", model="KG140F", sensor="hall", max_voltage=100, max_current=400, firmware="1.10",
-    serial_number=1034,
+    serial_number=21034,
 ).as_dict()  # fmt: skip
 SETTINGS = Settings(
     address=1, family="KG-F", nominal_capacity=NOMINAL, over_voltage_protection=58.4, under_voltage_protection=44.0,

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.exceptions import HTTPException
 
+from juntek.calendar import LATEST_TIME
 from juntek.outputs.web.api import description as describe_api
 from juntek.outputs.web.parameters import (
     CALENDAR,
     CHART,
     CHARTED,
     EXPORT,
-    LATEST,
     MOST_DAYS,
     MOST_POINTS,
     read_calendar,
@@ -205,13 +205,13 @@ def test_any_query_is_understood_or_refused_in_one_sentence(query: list[tuple[st
         return None
 
     if chart := check(lambda: read_chart(read_query(query, CHART, ZONE), NOW)):
-        assert 0 <= chart.start < chart.end <= LATEST
+        assert 0 <= chart.start < chart.end <= LATEST_TIME
         assert 2 <= chart.points <= MOST_POINTS
         assert set(chart.quantities) <= set(CHARTED)
     if calendar := check(lambda: read_calendar(read_query(query, CALENDAR, ZONE), TODAY)):
         assert 0 <= (calendar.last - calendar.first).days <= MOST_DAYS
     if export := check(lambda: read_export(read_query(query, EXPORT, ZONE))):
-        assert 0 <= export.start < export.end <= LATEST
+        assert 0 <= export.start < export.end <= LATEST_TIME
 
 
 @given(start=st.floats(0, NOW + 1e6), span=st.floats(0.001, 1e9), points=st.integers(2, 500))

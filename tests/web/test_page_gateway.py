@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
-from juntek.battery.estimate import BatteryOptions
+from juntek.battery import BatteryOptions
 from juntek.capture import Chunk
 from juntek.gateway.batteries import Batteries
 from juntek.history import Database

@@ -88,6 +88,15 @@ async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(sta
             assert looked.complaints == []
 
 
+async def test_on_paper_there_is_nothing_to_press_but_the_serial_number_as_it_is() -> None:
+    with make_gateway() as gateway:
+        async with look(gateway.url) as looked:
+            await looked.settled()
+            assert "21034" in await looked.text("#meter")
+            await looked.page.emulate_media(media="print")
+            assert not await looked.page.locator(".top, .moves, .choice, .exports").filter(visible=True).count()
+
+
 @pytest.mark.parametrize("size", [SMALL, DESKTOP], ids=["small", "desktop"])
 async def test_settings_can_be_changed_by_anybody(size: ViewportSize) -> None:
     with make_gateway("settings") as gateway:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperCommand
 
+from juntek.calendar import LATEST_TIME
 from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
@@ -89,8 +90,6 @@ Capacity = Annotated[
     float | None,
     typer.Option(min=0.001, max=100_000, metavar="AH", help="Of the battery; default: as the meter is set."),
 ]
-LATEST = 2.0**33
-"""s since 1970, in 2242: no meter says anything later, and a date near it is one in every zone."""
 Form = Literal["table", "json"]
 """How what is for people or for programs is written."""
 
@@ -143,7 +142,7 @@ def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
     if after and len(text) <= len("2026-05-01"):
         moment = datetime.combine(moment, time.max)
     seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
-    return min(max(seconds, 0.0), LATEST)
+    return min(max(seconds, 0.0), LATEST_TIME)
 
 
 def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from juntek.calendar import LATEST_TIME
 from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
-    LATEST,
     App,
     ConfigFile,
     DatabaseFile,
@@ -35,13 +35,13 @@ from juntek.cli.arguments import (
 )
 from juntek.cli.formats import draw_days, minute_of, progress
 from juntek.config.keys import name_problem
-from juntek.errors import DatabaseError, RequestError, counted
+from juntek.errors import RequestError, counted
 from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others
 from juntek.history import Database, inspection
+from juntek.history.database_file import require_database
 from juntek.history.days import By
-from juntek.history.exporting import csv_pieces, parquet_pieces
-from juntek.history.queries import HistoryReader
-from juntek.importing import Imported, LogImport, explain_nothing, import_logs
+from juntek.history.queries import HistoryReader, csv_pieces, parquet_pieces
+from juntek.importing import Imported, LogImport, import_logs
 from juntek.outputs.history import HistoryOptions
 
 FileForm = Literal["csv", "parquet"]
@@ -101,7 +101,7 @@ def export(
     with open_history(database, config) as reader, quiet_pipe():
         name = meter or _only_meter(reader)
         zone = reader.time_zone
-        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else LATEST)
+        span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else LATEST_TIME)
         counter = count()
         rows = (row for row, _ in zip(reader.readings(name, *span), counter, strict=False))
         pieces = (csv_pieces if chosen == "csv" else parquet_pieces)(rows)
@@ -152,8 +152,8 @@ def import_(
     if not result.kept and all(reason.startswith("rejected") for reason in result.skipped):
         other = f"nothing in it is of address {address}; juntek decode shows what is: give --address."
         mend = other if address is not None and not result.skipped else None
-        for file in files:
-            if explanation := explain_nothing(file) or mend:
+        for file, explanation in result.explanations.items():
+            if explanation := explanation or mend:
                 typer.echo(f"{file}: {explanation}", err=True)
     tell_times(job.times, "" if time_zone else ", the zone of the days; --time-zone tells another")
     if result.first is not None and result.first < job.keep_since:
@@ -170,7 +170,7 @@ def backup(
 
     The gateway may run meanwhile. To go back, stop it and put the copy in the place of its database.
     """
-    with Database(_existing(database or database_of(find_configuration(config))), check=False) as opened:
+    with Database(require_database(database or database_of(find_configuration(config))), check=False) as opened:
         opened.back_up(file)
     typer.echo(file)
 
@@ -189,7 +189,7 @@ def repair(
     Stop the gateway first. The damaged file stays as it is.
     """
     configuration = find_configuration(config)
-    path = _existing(database or database_of(configuration))
+    path = require_database(database or database_of(configuration))
     target = file or path.with_name(f"{path.stem}-repaired{path.suffix}")
     with hold(lock_of(path)) as is_alone:
         saved = inspection.repair(path, target)
@@ -221,12 +221,6 @@ _SAVED = {
     "hour": "hours",
 }
 """What the tables hold, in an owner's words."""
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise DatabaseError(f"There is no database {path}: give its path with --database.")
-    return path
 
 
 def _only_meter(reader: HistoryReader) -> str:

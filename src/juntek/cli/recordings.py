@@ -5,25 +5,19 @@ Rule: what is decoded passes the same checks as on a live line, and is estimated
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import partial
 from math import isnan, nan
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 
-from juntek.battery.estimate import BatteryOptions, Estimator
-from juntek.battery.estimate.chemistry import ChemistryName
-from juntek.capture import Chunk
+from juntek.battery import BatteryOptions, ChemistryName
+from juntek.battery.estimate import Estimator
 from juntek.capture.decoded import says_what_is_left
-from juntek.capture.likeness import explain_no_frames
-from juntek.capture.recording import DamagedError, Recording, listen
+from juntek.capture.recording import listen
 from juntek.capture.times import NO_ZONE, LineTimes
 from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
@@ -41,14 +35,10 @@ from juntek.cli.arguments import (
 from juntek.cli.formats import Format, Writer, begin, line_of
 from juntek.errors import RequestError, counted
 from juntek.exchange import Options
-from juntek.files import explain_unreadable, pieces_all_over
 from juntek.history.queries import HistoryReader
-from juntek.importing import explain_nothing, read_log
+from juntek.importing import RecordedFile
 from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
 from juntek.rs485.bus import Bus, Event
-
-BLOCK = 64 * 1024
-"""Bytes read at a time, fewer where they come slowly."""
 
 
 def decode(
@@ -68,44 +58,21 @@ def decode(
     configuration = configuration_if_any() if time_zone is None else None
     times = LineTimes(zone_of(time_zone) or (configuration.time_zone if configuration else None))
     bus = Bus(check=not no_filter)
-    with _open(file) as source, quiet_pipe():
+    recording = RecordedFile(Path(file), times)
+    with quiet_pipe():
         writer = Writer(chosen, sys.stdout.write)
-        descriptor, status = source.fileno(), os.fstat(source.fileno())
-        is_file = stat.S_ISREG(status.st_mode)
-        pieces = pieces_all_over(descriptor, status.st_size) if is_file else ()
-        recording = Recording(times, ends=is_file)
-        for chunks in _read(file, descriptor, recording, partial(times.prepare, status.st_mtime, pieces)):
+        for chunks in recording.read():
             for chunk, events in listen(bus, chunks):
                 writer.add(events, chunk.time)
             sys.stdout.flush()
         writer.add(bus.finish())
-    if not recording.has_frames and not writer.kinds.keys() - {"garbage"}:
-        typer.echo(explain_no_frames(recording.start), err=True)
+    if not writer.kinds.keys() - {"garbage"} and (nothing := recording.explain_nothing()):
+        typer.echo(nothing, err=True)
     if times.lack == NO_ZONE:
         typer.echo("Times without an offset from UTC were left out; --time-zone tells it.", err=True)
     tell_times(times, f", the time zone of {configuration.file}" if configuration and configuration.file else "")
     if chosen is not Format.JSON:
         typer.echo(writer.summary(), err=True)
-
-
-def _open(file: str) -> AbstractContextManager[BinaryIO]:
-    if file == "-":
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return Path(file).open("rb")
-    except OSError as error:
-        raise RequestError(f"{file} {explain_unreadable(error)}") from None
-
-
-def _read(file: str, descriptor: int, recording: Recording, prepare: Callable[[], None]) -> Iterator[list[Chunk]]:
-    """Yield the chunks of the bytes as they come."""
-    try:
-        prepare()
-        yield from recording.read(iter(lambda: os.read(descriptor, BLOCK), b""))
-    except DamagedError as error:
-        raise RequestError(f"{file} cannot be read ({error}): give the path of a recording.") from None
-    except OSError as error:
-        raise RequestError(f"{file} {explain_unreadable(error)}") from None
 
 
 # The state of charge ----------------------------------------------------------------------------------------
@@ -162,8 +129,9 @@ def _read_file(
     file: Path, address: int | None, capacity: float | None, hear: Callable[[Settings], None]
 ) -> Iterator[Reading]:
     """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
-    seen = False
-    for event in _events_of(Path("/dev/stdin") if str(file) == "-" else file, address):
+    # Only the time between readings matters, so that a time without a zone is one of UTC.
+    recording, seen = RecordedFile(file, LineTimes(UTC)), False
+    for event in _events_of(recording, address):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
         if not isinstance(event, Reading):
@@ -175,14 +143,13 @@ def _read_file(
         if event.address == address:
             reading = event if says_what_is_left(event) else event._replace(remaining_capacity=nan)
             yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
-    if not seen and str(file) != "-" and (nothing := explain_nothing(file)):
+    if not seen and (nothing := recording.explain_nothing()):
         raise RequestError(nothing)
 
 
-def _events_of(file: Path, address: int | None) -> Iterator[Event]:
+def _events_of(recording: RecordedFile, address: int | None) -> Iterator[Event]:
     bus = Bus({address: Options()} if address is not None else None)
-    # Only the time between readings matters, so that a time without a zone is one of UTC.
-    for block in read_log(file, times=LineTimes(UTC)):
+    for block in recording.read():
         for _, events in listen(bus, block):
             yield from events
     yield from bus.finish()

@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from juntek.battery.estimate.chemistry import CHEMISTRIES, ChemistryName
+from juntek.battery import ChemistryName
+from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.cli.arguments import Capacity, address_number, find_configuration
 from juntek.cli.configuration import log_in, try_meters
 from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
@@ -113,26 +114,20 @@ def setup(
         split_host(broker)
     password, page_password = first_line(password_file), first_line(page_password_file)
     document, before = read(path)
-    there = asyncio.run(_find_meter(asker, before, link, address))
-    known_name = before.meters[0].options.name if before is not None else NAME
     meter = first_meter(document)
+    meter["link"], meter["address"] = asyncio.run(_find_meter(asker, before, link, address))
+    known_name = before.meters[0].options.name if before is not None else NAME
     meter["name"] = name or asker.text("What is the battery called?", known_name, _check_name)
-    meter["link"], meter["address"] = there
-    _ask_battery(asker, meter, chemistry)
-    if capacity is not None:
-        meter["nominal_capacity"] = capacity
+    _ask_battery(asker, meter, chemistry, capacity)
     sinks = before.sinks if before is not None else {}
-    known = sinks.get("mqtt")
-    given = known if isinstance(known, MqttOptions) else MqttOptions()
-    given = replace(given, username=username or given.username, password=password or given.password)
+    login = {key: said for key, said in (("username", username), ("password", password)) if said}
     secrets = {
-        "mqtt": _ask_broker(asker, document, broker, given, is_known=isinstance(known, MqttOptions)),
+        "mqtt": _ask_broker(asker, document, broker, sinks.get("mqtt"), login),
         "web": _ask_page(asker, document, sinks.get("web"), page, page_password),
     }
     configuration = write(path, document, secrets)
     typer.echo(f"Written: {path}", err=True)
-    runs = service and can_be_service(path)
-    if runs:
+    if runs := service and can_be_service(path):
         install_service(find_program())
     typer.echo("\n".join(say_end(configuration, path, runs=runs)))
 
@@ -206,8 +201,10 @@ def _choose(asker: Asker, meters: Sequence[tuple[str, int]]) -> tuple[str, int]:
     return meters[int(asker.text("Which of them?", "1", check)) - 1]
 
 
-def _ask_battery(asker: Asker, meter: Document, chemistry: str | None) -> None:
+def _ask_battery(asker: Asker, meter: Document, chemistry: str | None, capacity: float | None) -> None:
     """Ask what the battery is made of, unless it is watched already and nobody said what of."""
+    if capacity is not None:
+        meter["nominal_capacity"] = capacity
     battery = meter.get("battery")
     if chemistry is None and (asker.silent or (battery is not None and "chemistry" not in battery)):
         return
@@ -226,9 +223,11 @@ def _ask_battery(asker: Asker, meter: Document, chemistry: str | None) -> None:
 
 
 def _ask_broker(
-    asker: Asker, document: Document, broker: str | None, given: MqttOptions, *, is_known: bool
+    asker: Asker, document: Document, broker: str | None, known: object, login: Mapping[str, Any]
 ) -> str | None:
     """Try the broker that was said or found, ask for the user where it wants one, and return the password there."""
+    is_known = isinstance(known, MqttOptions)
+    given = replace(known if isinstance(known, MqttOptions) else MqttOptions(), **login)
     if broker is None and is_known and asker.silent:
         return None
     found = f"{given.host}:{given.port}" if is_known or listens(given.host, given.port) else NONE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from juntek.battery.estimate import BatteryOptions
+from juntek.battery import BatteryOptions
 from juntek.config.document import FILE_VARIABLE, Flag
 from juntek.errors import ConfigurationError
 from juntek.files import at_home, refuse_orders_of_others

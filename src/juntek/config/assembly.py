@@ -73,8 +73,10 @@ class _Reader:
                 continue
             places: list[Place] = [(name, number) if table.repeated else (name,) for number in range(len(raw))]
             made[name] = [self._make(place, table.options, one) for place, one in zip(places, raw, strict=True)]
-        if self.problems:
-            raise ConfigurationError(min(self.problems)[2])
+        # Without a meter that is the first thing to say, before what keys say together.
+        problems = [problem for problem in self.problems if problem[0] < CONTRADICTORY or made.get("meters")]
+        if problems:
+            raise ConfigurationError(min(problems)[2])
         return top, made
 
     def _note(self, place: Place, sentence: str, worth: int = WRONG) -> None:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from juntek.battery.estimate import BatteryOptions
+from juntek.battery import BatteryOptions
 from juntek.config.document import Place
 from juntek.errors import LinkError
 from juntek.exchange import IDLE_CURRENT

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from juntek.battery.estimate import BatteryOptions, Estimator
+from juntek.battery import BatteryOptions
 from juntek.errors import DatabaseError
 from juntek.reading import Identity, Reading, Settings
+
+if TYPE_CHECKING:
+    from juntek.battery.estimate import Estimator
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ class Batteries:
 
     def __init__(self, options: Mapping[str, BatteryOptions]) -> None:
         self._options = options
-        self._estimators = {meter: Estimator(own) for meter, own in options.items()}
+        self._estimators = {meter: _estimator_type()(own) for meter, own in options.items()}
         self._told: dict[str, bool] = {}
         self._written: dict[str, int] = {}
         """How often a battery had been full when its meter was last told: it is told once a full at most."""
@@ -52,7 +55,7 @@ class Batteries:
         if meter not in self._options or saved is None or mark != self._marks.get(meter):
             return
         try:
-            estimator = self._estimators[meter] = Estimator.restore(saved, self._options[meter])
+            estimator = self._estimators[meter] = _estimator_type().restore(saved, self._options[meter])
             self._written[meter] = estimator.statistics.fulls
         except DatabaseError as error:
             log.warning("%s: %s", meter, error)
@@ -90,7 +93,7 @@ class Batteries:
         if meter not in self._options or before in (None, mark):
             return
         log.warning("%s: this is another meter than before, so its battery is learnt anew.", meter)
-        self._estimators[meter] = Estimator(self._options[meter])
+        self._estimators[meter] = _estimator_type()(self._options[meter])
         self._told[meter] = False
         self._written.pop(meter, None)
 
@@ -115,3 +118,9 @@ class Batteries:
             and off >= options.synchronise_difference + now.state_of_charge_uncertainty
             and abs(reading.current) <= SMALL_CURRENT * now.usable_capacity
         )
+
+
+def _estimator_type() -> type[Estimator]:
+    from juntek.battery.estimate import Estimator  # noqa: PLC0415 - half a megabyte, where no battery is watched
+
+    return Estimator

@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from juntek.control import value_before
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
-from juntek.history.audit import Entry, begin, finish
+from juntek.history import AuditEntry, Database
 from juntek.meter.line import Line
 from juntek.update import Outcome, Update
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Commands:
@@ -44,7 +46,7 @@ class Commands:
         line.check(address, key, value)
         update = self._look(meter)
         old = value_before(key, update) if update is not None else None
-        number = await self._begin(Entry(self._time(), meter, who, key, old, value))
+        number = await self._begin(AuditEntry(self._time(), meter, who, key, old, value))
         outcome: Outcome = "unknown"
         try:
             outcome = await line.send(address, key, value)
@@ -57,10 +59,10 @@ class Commands:
             await asyncio.shield(self._finish(number, outcome))
         return outcome
 
-    async def _begin(self, entry: Entry) -> int | None:
+    async def _begin(self, entry: AuditEntry) -> int | None:
         """An owner who has to switch something off is not held up by a full disk."""
         try:
-            return await asyncio.to_thread(begin, self._database, entry)
+            return await asyncio.to_thread(self._in_database, lambda database: database.begin_command(entry))
         except (ConfigurationError, DatabaseError) as error:
             log.warning("%s: the command cannot be kept: %s", entry.meter, error)
             return None
@@ -69,6 +71,10 @@ class Commands:
         if number is None:
             return
         try:
-            await asyncio.to_thread(finish, self._database, number, outcome)
+            await asyncio.to_thread(self._in_database, lambda database: database.finish_command(number, outcome))
         except DatabaseError as error:
             log.warning("What became of a command cannot be kept: %s", error)
+
+    def _in_database(self, work: Callable[[Database], T]) -> T:
+        with Database(self._database, check=False) as database:
+            return work(database)

@@ -154,7 +154,8 @@ class TotalsKeeper:
         """Commit every COMMIT_INTERVAL, and a new meter's first totals at once, until cancelled."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._new.wait(), COMMIT_INTERVAL)
+                async with asyncio.timeout(COMMIT_INTERVAL):
+                    await self._new.wait()
             self._new.clear()
             if self._database is None:
                 await self.open()

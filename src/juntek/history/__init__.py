@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.database_file import FileInPlace, Kept, connect, damaged, explain, make_file, set_apart
 from juntek.history.rollups import add_columns, are_complete
+from juntek.reading import iso_time
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,26 @@ def _read_schema() -> dict[str, tuple[str, ...]]:
 
 MIGRATIONS = _read_schema()
 """Name and statements of each step from an empty file to the present schema, in order."""
+
+
+MOST_COMMANDS = 10_000
+"""Commands that are kept; older ones go."""
+
+
+class AuditEntry(NamedTuple):
+    """One command to a meter. `time` is s since 1970; `old` and `new` are values, `who` is who sent it, in words."""
+
+    time: float
+    meter: str
+    who: str
+    key: str
+    old: Any
+    new: Any
+    outcome: str = "unknown"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the public keys and values, ready for JSON; `time` is ISO 8601 with offset."""
+        return {**self._asdict(), "time": iso_time(self.time)}
 
 
 class Database:
@@ -64,12 +85,11 @@ class Database:
         make_file(self.path)
         with explain(self.path):
             connection = connect(self.path)
-        try:
-            with explain(self.path):
+            try:
                 self._prepare(connection, check=check)
-        except BaseException:
-            connection.close()
-            raise
+            except BaseException:
+                connection.close()
+                raise
         self._connection, self._file = connection, FileInPlace(self.path)
         self._kept: Kept | None = None
 
@@ -129,12 +149,29 @@ class Database:
         ledgers: dict[str, dict[str, Any]] = {}
         for meter, snapshot in rows:
             try:
-                ledgers[meter] = _parse(snapshot)
+                ledgers[meter] = {**json.loads(snapshot)}  # what is no object is a TypeError
             except (TypeError, ValueError, RecursionError) as error:
                 if strict:
                     raise damaged(self.path) from error
                 ledgers[meter] = {}
         return ledgers
+
+    def begin_command(self, entry: AuditEntry) -> int:
+        """Keep a command that is about to be sent, so that a kill leaves it "unknown"; return its number."""
+        time, meter, who, key, old, new, outcome = entry
+        with self.transaction() as connection:
+            number = connection.execute(
+                "INSERT INTO command (time, meter, who, key, old, new, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome),
+            ).lastrowid
+            assert number is not None  # noqa: S101 - it was inserted
+            connection.execute("DELETE FROM command WHERE id <= ?", (number - MOST_COMMANDS,))
+        return number
+
+    def finish_command(self, number: int, outcome: str) -> None:
+        """Keep what became of a command."""
+        with self.transaction() as connection:
+            connection.execute("UPDATE command SET outcome = ? WHERE id = ?", (outcome, number))
 
     def back_up(self, path: str | os.PathLike[str]) -> None:
         """Write all that is committed into another file, which must not be there; the database may be in use.
@@ -227,10 +264,3 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
     return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
-
-
-def _parse(snapshot: str | bytes) -> dict[str, Any]:
-    value = json.loads(snapshot)
-    if not isinstance(value, dict):
-        raise TypeError("no object")
-    return value

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from juntek.history import Database
 from juntek.history.fields import times_of
-from juntek.history.queries import Connections, HistoryReader
+from juntek.history.queries import HistoryReader
 
 _NEWEST = "(SELECT time * 1000 + last_time FROM hour WHERE meter = {} ORDER BY time DESC LIMIT 1)"
 _LOOK = (
@@ -68,10 +68,11 @@ class Cursor(NamedTuple):
 class Cursors(HistoryReader):
     """The history for one target, and how far it has it. Raises DatabaseError."""
 
+    _is_changing = True
+
     def __init__(self, path: Path, target: str) -> None:
         """A target that was not known gets what comes from now on."""
         super().__init__(path)
-        self._connections = Connections(path, changing=True)
         self._target = target
         self._saved: dict[str, Cursor] = {}
         self._database = Database(path, check=False, synchronous="NORMAL")
@@ -93,7 +94,7 @@ class Cursors(HistoryReader):
 
         A meter that came later than the target has a cursor that stands before all its readings.
         """
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             rows = connection.execute(_LOOK, (self._target,)).fetchall()
         if any(head is None for _, _, head, *_ in rows):
             with self._database.transaction() as connection:
@@ -120,7 +121,7 @@ class Cursors(HistoryReader):
 
     def count_between(self, meter: str, past: int, until: int) -> int:
         """Return about how many readings there ever were after `past`, up to `until`."""
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             count: int = connection.execute(_COUNT, (meter, past, until)).fetchone()[0]
         return count
 

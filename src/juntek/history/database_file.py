@@ -37,6 +37,34 @@ def connect(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
     )
 
 
+def connect_to_read(path: Path, *, is_changing: bool) -> sqlite3.Connection:
+    """Open a file that has a history, as `connect` does; one that is not `is_changing` also on a read-only disk."""
+    refuse_links_of_others(path)
+    require_database(path)
+    try:
+        return _connect_to_read(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        # On such a disk there can be no file for the locks, and then nobody writes either.
+        name = getattr(error, "sqlite_errorname", "")
+        if is_changing or not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise
+        return _connect_to_read(path, "immutable=1")
+
+
+def _connect_to_read(path: Path, how: str) -> sqlite3.Connection:
+    connection = connect(path, how)
+    try:
+        connection.execute("PRAGMA cache_size = -4000")
+        found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'raw'").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    if found is None:
+        connection.close()
+        raise DatabaseError(f"{path} has no history yet: start the gateway with a [history] section.")
+    return connection
+
+
 def make_file(path: Path) -> None:
     """Make the directory and an empty file that only its owner may read, if they are not there.
 
@@ -60,6 +88,16 @@ def make_file(path: Path) -> None:
         raise ConfigurationError(f"{path} cannot be made ({error.strerror}): give another path.") from error
     if not path.is_file():
         raise ConfigurationError(f"{path} is not a file: give the path of a database file.")
+
+
+def require_database(path: Path) -> Path:
+    """Return the path, where there is a file. Raises DatabaseError."""
+    if not path.is_file():
+        raise DatabaseError(
+            f"There is no database {path}: give the path of one, start the gateway, or put sudo before the command to "
+            "see that of the service."
+        )
+    return path
 
 
 @contextmanager

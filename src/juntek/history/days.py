@@ -34,16 +34,13 @@ _NAMES = (
 _PARTS = tuple(PART_NAMED[name] for name in _NAMES)
 _PLACES = {name: place for place, name in enumerate(_NAMES)}
 _FIRST_HOUR = "(SELECT min(time) FROM hour WHERE meter = ?1)"
-_QUERIES_LEFT = tuple(
-    f"SELECT remaining_capacity_last FROM {level} WHERE meter = ?1 AND {condition} LIMIT 1"  # noqa: S608 - our own
-    for level, condition in (
-        ("minute", "time < ?2 ORDER BY time DESC"),
-        ("hour", "time <= ?2 - 3600 ORDER BY time DESC"),  # of old times there are no minutes any more
-        ("minute", f"time < {_FIRST_HOUR} + 3600 AND ?2 NOTNULL ORDER BY time"),
-        ("hour", f"time = {_FIRST_HOUR} AND ?2 NOTNULL"),
-    )
-)
-"""What was left before a moment, or else at first."""
+_LEFT = f"""SELECT coalesce(
+    (SELECT remaining_capacity_last FROM minute WHERE meter = ?1 AND time < ?2 ORDER BY time DESC LIMIT 1),
+    (SELECT remaining_capacity_last FROM hour WHERE meter = ?1 AND time <= ?2 - 3600 ORDER BY time DESC LIMIT 1),
+    (SELECT remaining_capacity_last FROM minute WHERE meter = ?1 AND time < {_FIRST_HOUR} + 3600 ORDER BY time LIMIT 1),
+    (SELECT remaining_capacity_last FROM hour WHERE meter = ?1 AND time = {_FIRST_HOUR})
+)"""  # noqa: S608 - our own
+"""What was left (0.001 Ah) before a moment, also where minutes are kept no more, or else at the very first reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
     start, end = start_of(first, zone), start_of(day_after(last), zone)
     rollups = read_day_rollups(connection, _PARTS, meter, start, end, zone)
     rows = [(date_of(time, zone), rollup) for time, rollup in rollups]
-    left = _left_before(connection, meter, start)
+    (left,) = connection.execute(_LEFT, (meter, start)).fetchone()
     days = []
     for name, group in groupby(rows, key=lambda row: _begin(row[0], by)):
         rollup = fold([rollup for _, rollup in group], _PARTS)
@@ -95,14 +92,6 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
         now = rollup[_PLACES["remaining_capacity_last"]]
         left = now if now is not None else left
     return days
-
-
-def _left_before(connection: sqlite3.Connection, meter: int, start: int) -> int | None:
-    """Return what was left (0.001 Ah) when a range begins, or at the very first reading."""
-    for query in _QUERIES_LEFT:
-        if row := connection.execute(query, (meter, start)).fetchone():
-            return None if row[0] is None else int(row[0])
-    return None
 
 
 def _begin(day: date, by: By) -> date:

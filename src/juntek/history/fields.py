@@ -6,13 +6,14 @@ A batch has one list of whole numbers for each field, in the order of FIELDS, wi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES, READING_KEYS
 from juntek.reading import READERS, Reading
+from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 Column = list[int | None]
 Batch = list[Column]
@@ -77,6 +78,13 @@ COUNTED = ("discharged_capacity", "charged_capacity", "discharged_energy", "char
 """Totals that the gateway counts, and may estimate."""
 ESTIMATED_KEYS = (*COUNTED, "discharged_energy_today", "charged_energy_today")
 
+_PLAIN_KEYS = tuple(key for key in QUANTITY_KEYS if key not in (CHARGE, *BATTERY_KEYS))
+_BATTERY_KEYS = tuple(key for key in QUANTITY_KEYS if key in BATTERY_KEYS and key != CHARGE)
+ROW_KEYS = (
+    "time", *_PLAIN_KEYS[:4], CHARGE, *_PLAIN_KEYS[4:], "direction", "output_state", "estimated", *_BATTERY_KEYS,
+)  # fmt: skip
+"""Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with spaces between.
+What only a watched battery has stands last."""
 
 Columns = Mapping[int, int]
 """The place in a batch of each field, by its number in the blocks."""
@@ -102,6 +110,24 @@ def batch_of(readings: Sequence[Reading]) -> Batch:
     masks = {keys: mask_of(keys) for keys in set(columns[_ESTIMATED])}
     batch[PLACES["estimated"]] = [masks[keys] for keys in columns[_ESTIMATED]]
     return batch
+
+
+def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
+    """Yield the readings of a batch as rows of ROW_KEYS."""
+    columns: dict[str, list[Any]] = {
+        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", *_PLAIN_KEYS, *_BATTERY_KEYS)
+    }
+    columns[CHARGE] = states_of_charge(CHARGE, batch)
+    columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]]]
+    columns["output_state"] = [OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch[PLACES["output_code"]]]
+    columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch[PLACES["estimated"]]]
+    yield from zip(*(columns[key] for key in ROW_KEYS), strict=True)
+
+
+def _scaled(column: Column, scale: int) -> list[Any]:
+    if scale == 1:
+        return column
+    return [None if value is None else value / scale for value in column]
 
 
 def _whole_numbers(values: Sequence[Any], scale: int) -> Column:

@@ -1,31 +1,36 @@
 """What the history can be asked; rule: it only reads, from any thread, and an answer is never larger than asked for.
 
-Each thread has its own connection, and a database that is gone or damaged is one sentence. Times are s since 1970. A
+Threads wait for each other, and a database that is gone or damaged is one sentence. Times are s since 1970. A
 rollup answers wherever it can; readings themselves are unpacked only for short ranges.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, tzinfo
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
-from juntek.errors import DatabaseError, RequestError
-from juntek.files import refuse_links_of_others, system_zone
-from juntek.history import Database, is_current
-from juntek.history.audit import Entry, read_audit
+from juntek.errors import ConfigurationError, RequestError
+from juntek.extras import install_line
+from juntek.files import system_zone
+from juntek.history import AuditEntry, Database, is_current
 from juntek.history.blocks import read_blocks
-from juntek.history.database_file import FileInPlace, connect, explain
+from juntek.history.database_file import FileInPlace, connect_to_read, explain
 from juntek.history.days import By, Day, read_days
-from juntek.history.exporting import ROW_KEYS, rows_of
-from juntek.history.fields import FIELDS, TIME, Batch
+from juntek.history.fields import FIELDS, ROW_KEYS, TIME, Batch, rows_of
 from juntek.history.series import SERIES_KEYS, Chart, Column, Series
+from juntek.quantity import QUANTITIES
+from juntek.reading import iso_time
 
 __all__ = ["ROW_KEYS", "SERIES_KEYS", "Column", "Day", "HistoryReader", "Series"]
 
@@ -35,6 +40,9 @@ _END = 2**60
 CLOCK_TOLERANCE = 86_400.0
 """s that a reading may lie ahead of the clock; further ahead the clock was wrong when it was written."""
 
+CSV_ROWS, PARQUET_ROWS = 2000, 100_000
+"""Readings in a piece of a file; in Parquet it is a row group."""
+
 
 class HistoryReader:
     """The history in a database file, which a gateway may be writing to; each answer is as of one moment.
@@ -43,6 +51,9 @@ class HistoryReader:
     Raises DatabaseError where there is no history or it cannot be read, RequestError for a meter, a quantity or a
     range that cannot be.
     """
+
+    _is_changing = False
+    """Whether the file is written to for sure: then it is never taken for one on a disk that is read-only."""
 
     def __init__(
         self,
@@ -54,12 +65,13 @@ class HistoryReader:
         """The file is opened when it is first asked. Without a `time_zone` days are those of this computer."""
         self.path = Path(path)
         self.time_zone = time_zone or system_zone()
-        self._connections = Connections(self.path)
         self._clock = clock
+        self._lock = Lock()
+        self._opened: tuple[sqlite3.Connection, FileInPlace] | None = None
 
     def meters(self) -> list[str]:
         """Return the names of all meters that have a history, sorted."""
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM meter ORDER BY name")]
 
     def span(self, meter: str) -> tuple[float, float] | None:
@@ -68,18 +80,14 @@ class HistoryReader:
         Readings that a wrong clock put further into the future than CLOCK_TOLERANCE do not count.
         """
         latest = int(self._clock() + CLOCK_TOLERANCE)
-        with self._connections.reading() as connection:
-            ends = []
-            for order, part in (("ASC", "first_time"), ("DESC", "last_time")):
-                row = connection.execute(
-                    f"SELECT time, {part} FROM hour"  # noqa: S608 - our own names
-                    f" WHERE meter = (SELECT id FROM meter WHERE name = ?) AND time <= ? ORDER BY time {order} LIMIT 1",
-                    (meter, latest),
-                ).fetchone()
-                if row is None:
-                    return None
-                ends.append(row[0] + row[1] / 1000)
-        return ends[0], ends[1]
+        with self._reading() as connection:
+            first, last = (
+                f"(SELECT time + {part} / 1000.0 FROM hour WHERE meter = id AND time <= ? ORDER BY time {way} LIMIT 1)"  # noqa: S608
+                for part, way in (("first_time", "ASC"), ("last_time", "DESC"))
+            )
+            query = f"SELECT {first}, {last} FROM meter WHERE name = ?"  # noqa: S608 - our own names
+            ends = connection.execute(query, (latest, latest, meter)).fetchone()
+        return None if ends is None or ends[0] is None else ends
 
     def series(self, meter: str, quantities: Sequence[str], start: float, end: float, points: int) -> Series:
         """Return the quantities from `start` up to, not including, `end`, in at most `points` points.
@@ -93,7 +101,7 @@ class HistoryReader:
             raise RequestError("The range ends before it begins; give an end after its start.")
         if points < 1:
             raise RequestError(f"{points} points make no chart; ask for 1 or more.")
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             number = self._number(connection, meter)
             return Chart(connection, number, quantities, start, end, self.time_zone).read(points)
 
@@ -101,7 +109,7 @@ class HistoryReader:
         """Return what each local day, month or year was, from the first date up to and with the last."""
         if by not in ("day", "month", "year"):
             raise RequestError(f'Days can be told by "day", "month" or "year", not by "{by}".')
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             return read_days(connection, self._number(connection, meter), start_date, end_date, by, self.time_zone)
 
     def readings(self, meter: str, start: float, end: float) -> Iterator[tuple[Any, ...]]:
@@ -111,7 +119,7 @@ class HistoryReader:
         """
         first, last = round(start * 1000), round(end * 1000)
         while True:
-            with self._connections.reading() as connection:
+            with self._reading() as connection:
                 blocks = list(read_blocks(connection, self._number(connection, meter), first, last, limit=8))
             if not blocks:
                 return
@@ -125,7 +133,7 @@ class HistoryReader:
         They are in the order of time; without any, each column is empty.
         """
         whole: Batch = [[] for _ in FIELDS]
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             for _, batch in read_blocks(connection, self._number(connection, meter), time_ms + 1, _END):
                 for place, column in enumerate(batch):
                     whole[place] += column[: limit - len(whole[place])]
@@ -135,29 +143,37 @@ class HistoryReader:
 
     def battery_events(self, meter: str, start: float, end: float) -> list[tuple[float, str, float]]:
         """Return when a battery was found to be what, from `start` up to, not including, `end`: s, word, percent."""
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             return connection.execute(
                 "SELECT time, event, state_of_charge FROM battery_event WHERE meter = ? AND time >= ? AND time < ?"
                 " ORDER BY time",
                 (meter, start, end),
             ).fetchall()
 
-    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[Entry]:
+    def commands(self, *, meter: str | None = None, limit: int = 100) -> list[AuditEntry]:
         """Return what was written to a meter, or to all, the newest first."""
-        with self._connections.reading() as connection:
-            return read_audit(connection, meter, limit)
+        query = (
+            "SELECT time / 1000.0, meter, who, key, old, new, outcome FROM command"
+            " WHERE ?1 IS NULL OR meter = ?1 ORDER BY id DESC LIMIT ?2"
+        )
+        with self._reading() as connection:
+            entries = [AuditEntry(*row) for row in connection.execute(query, (meter, limit))]
+        return [entry._replace(old=json.loads(entry.old), new=json.loads(entry.new)) for entry in entries]
 
     def count(self, meter: str) -> int:
         """Return how many readings there ever were."""
-        with self._connections.reading() as connection:
+        with self._reading() as connection:
             row = connection.execute(
                 "SELECT sum(count) FROM hour WHERE meter = ?", (self._number(connection, meter),)
             ).fetchone()
         return row[0] or 0
 
     def close(self) -> None:
-        """Close the file; no other thread may be reading."""
-        self._connections.close()
+        """Close the file."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened[0].close()
+                self._opened = None
 
     def __enter__(self) -> Self:
         return self
@@ -172,90 +188,91 @@ class HistoryReader:
             raise RequestError(f'There is no history of a meter "{meter}".')
         return int(row[0])
 
-
-class Connections:
-    """Gives each thread a connection to the file, made when it first asks.
-
-    Where the file is `changing` it is never taken for one on a disk that is read-only.
-    """
-
-    def __init__(self, path: Path, *, changing: bool = False) -> None:
-        self.path = path
-        self._changing = changing
-        self._lock = threading.Lock()
-        self._all: list[sqlite3.Connection] = []
-        self._local = threading.local()
-
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Yield this thread's connection, within which everything is as of one moment."""
-        with explain(self.path):
-            connection = self._connection()
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection, within which everything is as of one moment."""
+        with self._lock, explain(self.path):
+            connection = self._connect()
             connection.execute("BEGIN")
             try:
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
 
-    def close(self) -> None:
-        """Close all connections; no thread may be reading."""
-        with self._lock:
-            for connection in self._all:
-                connection.close()
-            self._all.clear()
-            self._local = threading.local()
-
-    def _connection(self) -> sqlite3.Connection:
-        opened: tuple[sqlite3.Connection, FileInPlace] | None = getattr(self._local, "opened", None)
-        if opened is not None:
-            connection, file = opened
+    def _connect(self) -> sqlite3.Connection:
+        if self._opened is not None:
+            connection, file = self._opened
             if file.is_there():
                 return connection
             file.sweep()
-            with self._lock:
-                self._all.remove(connection)
-            del self._local.opened
+            self._opened = None
             connection.close()
-        connection = self._open()
-        with self._lock:
-            self._all.append(connection)
-        self._local.opened = connection, FileInPlace(self.path)
-        return connection
-
-    def _open(self) -> sqlite3.Connection:
-        refuse_links_of_others(self.path)
-        if not self.path.is_file():
-            raise DatabaseError(
-                f"There is no database {self.path}: give the path of one, start the gateway, or put sudo before the "
-                "command to see that of the service."
-            )
-        connection = self._open_as_it_is()
+        connection = connect_to_read(self.path, is_changing=self._is_changing)
         if not is_current(connection):
             connection.close()
             # Whoever opens it for writing brings it to the present schema.
             Database(self.path, check=False).close()
-            connection = self._open_as_it_is()
+            connection = connect_to_read(self.path, is_changing=self._is_changing)
+        self._opened = connection, FileInPlace(self.path)
         return connection
 
-    def _open_as_it_is(self) -> sqlite3.Connection:
-        try:
-            return self._try("mode=ro")
-        except sqlite3.OperationalError as error:
-            # On a disk that is read-only there can be no file for the locks, and then nobody writes either.
-            name = getattr(error, "sqlite_errorname", "")
-            if self._changing or not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
-                raise
-            return self._try("immutable=1")
 
-    def _try(self, how: str) -> sqlite3.Connection:
-        connection = connect(self.path, how)
-        try:
-            connection.execute("PRAGMA cache_size = -4000")
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        except BaseException:
-            connection.close()
-            raise
-        if "raw" not in tables:
-            connection.close()
-            raise DatabaseError(f"{self.path} has no history yet: start the gateway with a [history] section.")
-        return connection
+# As the bytes of a file: no more than a piece of it is in memory ----------------------------------------------
+
+
+def csv_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
+    """Yield a table with a line of headings; times are ISO 8601 in UTC. `rows` are of ROW_KEYS."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(ROW_KEYS)
+    while True:
+        some = list(islice(rows, CSV_ROWS))
+        writer.writerows((iso_time(row[0]), *row[1:]) for row in some)
+        yield text.getvalue().encode()
+        if not some:
+            return
+        text.seek(0)
+        text.truncate()
+
+
+def parquet_pieces(rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
+    """Yield a Parquet file: times are milliseconds in UTC, units stand in the columns' metadata.
+
+    It is written by pyarrow, the reference library of the format: smaller ones want pandas besides.
+    Raises ConfigurationError where its library is missing.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        from pyarrow import parquet  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"Parquet needs a library that is not installed; install it with: {install_line('parquet')}, "
+            "or ask for CSV."
+        ) from error
+    schema = pa.schema([_field(pa, key) for key in ROW_KEYS])
+    sink = io.BytesIO()
+    with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
+        while some := list(islice(rows, PARQUET_ROWS)):
+            columns = [list(column) for column in zip(*some, strict=True)]
+            columns[0] = [round(time * 1000) for time in columns[0]]
+            writer.write_table(pa.table(columns, schema=schema))
+            yield _taken(sink)
+    yield _taken(sink)
+
+
+def _taken(sink: io.BytesIO) -> bytes:
+    """Give what was written, and let the writer go on behind it."""
+    data = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return data
+
+
+def _field(arrow: Any, key: str) -> Any:  # noqa: ANN401 - a module, and a field of its
+    if key == "time":
+        return arrow.field(key, arrow.timestamp("ms", tz="UTC"), nullable=False)
+    quantity = QUANTITIES.get(key)
+    if quantity is None or not quantity.per_unit:
+        return arrow.field(key, arrow.string())
+    kind = arrow.int64() if quantity.per_unit == 1 else arrow.float64()
+    return arrow.field(key, kind, metadata={"unit": quantity.unit, "label": quantity.label})

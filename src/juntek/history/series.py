@@ -118,25 +118,19 @@ class Chart:
 
     def _count(self) -> int:
         level, width = ("minute", 60) if self.end - self.start < 2 * _DAY else ("hour", 3600)
-        row = self.connection.execute(
-            f"SELECT sum(count) FROM {level} WHERE meter = ? AND time > ? AND time < ?",  # noqa: S608 - our own names
-            (self.meter, self.start - width, self.end),
-        ).fetchone()
-        return row[0] or 0
+        query = f"SELECT coalesce(sum(count), 0) FROM {level} WHERE meter = ? AND time > ? AND time < ?"  # noqa: S608
+        count: int = self.connection.execute(query, (self.meter, self.start - width, self.end)).fetchone()[0]
+        return count
 
     def _are_kept(self, table: str, unit: int) -> bool:
         """Whether readings or minutes of the whole range are still kept; times of the table are in 1/unit s."""
-        rolled = self.connection.execute(
-            "SELECT time FROM hour WHERE meter = ? AND time > ? AND time < ? ORDER BY time LIMIT 1",
-            (self.meter, self.start - 3600, self.end),
-        ).fetchone()
-        if rolled is None:
-            return True
-        kept = self.connection.execute(
-            f"SELECT 1 FROM {table} WHERE meter = ? AND time >= ? AND time < ? LIMIT 1",  # noqa: S608 - our own names
-            (self.meter, rolled[0] * unit, (rolled[0] + 3600) * unit),
-        ).fetchone()
-        return kept is not None
+        query = (
+            f"SELECT EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.meter = hour.meter"  # noqa: S608 - our own names
+            f" AND kept.time >= hour.time * {unit} AND kept.time < (hour.time + 3600) * {unit})"
+            " FROM hour WHERE meter = ? AND time > ? AND time < ? ORDER BY time LIMIT 1"
+        )
+        row = self.connection.execute(query, (self.meter, self.start - 3600, self.end)).fetchone()
+        return row is None or bool(row[0])
 
     def _names(self) -> list[str]:
         """Return the parts of a rollup that are needed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import stat
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -27,10 +28,10 @@ BLOCK = 16 * 1024
 async def open_link(url: str) -> Link:
     """Open the file; raises LinkError."""
     path, speed = parse_url(url)
-    # A pipe would stop the whole program while it is empty; only a file has its bytes at hand.
-    if path.exists() and not path.is_file():
-        raise LinkError(f"Cannot open {url}: {path} is not a file; give a file made by 'juntek capture'.")
     try:
+        # A pipe would stop the whole program while it is empty; only a file has its bytes at hand.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise LinkError(f"Cannot open {url}: {path} is not a file; give a file made by 'juntek capture'.")
         return ReplayLink(url, path.open("rb"), speed=speed)
     except OSError as error:
         raise LinkError(f"Cannot open {url}: {path} {explain_unreadable(error)}") from None

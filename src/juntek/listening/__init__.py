@@ -150,8 +150,8 @@ class HostCheck:
             return False
         if name in self._names or parse_ip(name) is not None:
             return True
-        first, _, ending = name.partition(".")
-        if not ending:
+        first, dot, ending = name.partition(".")
+        if not dot:
             return _HOST.fullmatch(name) is not None
         return first != "" and first == self._own and (ending in NOBODYS or ending in _endings_here())
 

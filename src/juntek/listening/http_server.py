@@ -228,7 +228,7 @@ def _explain(address: Address, key: str, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return f"Another program already listens at {address}; stop it, or give another port in {key}."
-        case errno.EADDRNOTAVAIL:
+        case errno.EADDRNOTAVAIL | socket.EAI_NONAME:  # the latter for a network card that is not there
             return f"{address.host} is not an address of this computer; correct {key}, or use 0.0.0.0 for all."
         case errno.EACCES:
             return f"Port {address.port} is for the system's own services; give one above 1023 in {key}."

@@ -8,9 +8,6 @@ from juntek.rs485.family import Field, Layout
 
 Numbers = tuple[int, ...]
 
-MODULUS = 255
-"""What a damaged number may be wrong by without the checksum telling."""
-
 SHORT_GAP = 30.0
 """s that the run time alone may tell of a gap in a recording without times."""
 
@@ -30,31 +27,50 @@ class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_current", "_direction", "_least", "_limits", "_needed", "_output", "_rows", "_run_time",
-        "_stock", "_voltage", "current_row", "highs", "lows", "pace",
+        "_counters",
+        "_least",
+        "_limits",
+        "_needed",
+        "_output",
+        "_rows",
+        "current",
+        "current_row",
+        "direction",
+        "echo",
+        "highs",
+        "lows",
+        "moving",
+        "pace",
+        "resistance",
+        "run_time",
+        "stock",
+        "voltage",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
         self._rows = layout.rows
-        self._voltage, self._current = layout.place("voltage"), layout.place("current")
-        self._stock, self._direction = layout.place("remaining_capacity"), layout.place("direction")
+        self.voltage, self.current = layout.place("voltage"), layout.place("current")
+        self.stock, self.direction = layout.place("remaining_capacity"), layout.place("direction")
         self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
-        self._run_time = layout.run_time
-        self.current_row = layout.rows[self._current]
+        self.run_time = layout.run_time
+        self.echo = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
+        self.resistance = next((row.index - 2 for row in layout.rows if row.key == "internal_resistance"), None)
+        self.moving = [row.index - 2 for row in layout.rows if row.kind in ("counter", "stock", "clock")]
+        self.current_row = layout.rows[self.current]
         self.highs = [ANY if row.kind in ("free", "echo") else row.step for row in layout.rows]
         forward = ("counter", "clock")
         self.lows = [0 if row.kind in forward else -high for row, high in zip(layout.rows, self.highs, strict=True)]
         self._limits = [row.high for row in layout.rows]
         self._least = [row.low for row in layout.rows]
         self._output = layout.place("output_state")
-        self._needed = {self._voltage, self._current, self._stock, self._direction, self._output}
+        self._needed = {self.voltage, self.current, self.stock, self.direction, self._output}
         self.pace = 1.0
         """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
 
     def limit(self, voltage: int, current: int) -> None:
         """Narrow the ranges of two raw numbers."""
-        self._limits[self._voltage] = voltage
-        self._limits[self._current] = current
+        self._limits[self.voltage] = voltage
+        self._limits[self.current] = current
 
     def impossible(self, numbers: Numbers) -> Field | None:
         """Return the row of a needed number that is out of its range."""
@@ -72,17 +88,19 @@ class Rules:
         """
         if clean and (time is None or since is None) and self._stands_still(before, after) and after[self._output]:
             return LONGEST_GAP
-        return max(1.0, self.seconds(before, after, since, time)) * (CLEAN if clean else 1.0)
+        return max(1.0, self.seconds(before, after, since, time, clean=clean)) * (CLEAN if clean else 1.0)
 
-    def seconds(self, before: Numbers, after: Numbers, since: float | None, time: float | None) -> float:
+    def seconds(
+        self, before: Numbers, after: Numbers, since: float | None, time: float | None, *, clean: bool = False
+    ) -> float:
         """Return the seconds between two frames: by the meter's own run time where it counts, else by their times.
 
         A bridge gives frames out late and in bursts; a run time may stand still, or be damaged itself.
         """
         gap = time - since if time is not None and since is not None else None
-        ran = after[self._run_time] - before[self._run_time] if self._run_time is not None else 0
+        ran = after[self.run_time] - before[self.run_time] if self.run_time is not None else 0
         credible = max(SHORT_GAP if gap is None else 1.5 * gap + 2, 4 * self.pace)
-        if ran > 0 and (ran <= credible or self._has_flowed(before, after, ran)):
+        if ran > 0 and (ran <= credible or ((gap is None or clean) and self._has_flowed(before, after, ran))):
             gap = float(ran)
         elif gap is None and not self._stands_still(before, after):
             gap = 1.0
@@ -92,21 +110,21 @@ class Rules:
 
     def _stands_still(self, before: Numbers, after: Numbers) -> bool:
         """Whether the run time does, as it also does while the output is off."""
-        return self._run_time is not None and after[self._run_time] == before[self._run_time]
+        return self.run_time is not None and after[self.run_time] == before[self.run_time]
 
     def _seconds_of_charge(self, before: Numbers, after: Numbers) -> float:
         """Return the seconds that a current needs for what has moved, where a counter bears it out; else 1."""
         moved = self._moved(before, after)
         if len(moved) < 2 or max(moved) - min(moved) > 3 + abs(moved[0]) / 5:
             return 1.0
-        return abs(moved[0]) * 360 / max(before[self._current], after[self._current], 1)
+        return abs(moved[0]) * 360 / max(before[self.current], after[self.current], 1)
 
     def _has_flowed(self, before: Numbers, after: Numbers, gap: float) -> bool:
         """Whether the charge that has moved can belong to a gap that only the run time tells."""
-        least, most = (way(before[self._current], after[self._current]) / 360 * gap for way in (min, max))
+        least, most = (way(before[self.current], after[self.current]) / 360 * gap for way in (min, max))
         if self.signed(before) * self.signed(after) < 0:
             return True
-        stock, moved = after[self._stock] - before[self._stock], self._moved(before, after)
+        stock, moved = after[self.stock] - before[self.stock], self._moved(before, after)
         if abs(stock) > 100 and self._counters and len(moved) == 1:
             return False  # what is left went alone
         moved.append(float(stock))
@@ -116,7 +134,7 @@ class Rules:
 
     def _counts_agree(self, before: Numbers, after: Numbers) -> bool:
         """Whether the counters bear out what is left, whatever was switched in between."""
-        stock, net = after[self._stock] - before[self._stock], 0.0
+        stock, net = after[self.stock] - before[self.stock], 0.0
         for place in self._counters:
             change = self._counted(place, before, after)
             net += change if self._rows[place].key.startswith("charged") else -change
@@ -124,26 +142,28 @@ class Rules:
 
     def signed(self, numbers: Numbers) -> int:
         """Return the current, 0.01 A, positive when charging."""
-        return numbers[self._current] if numbers[self._direction] else -numbers[self._current]
+        return numbers[self.current] if numbers[self.direction] else -numbers[self.current]
 
     def jump(self, before: Numbers, after: Numbers, gap: float, *, clean: bool = False) -> Field | None:
         """Return the first row that moved by more than the battery, the flow and a switched load explain."""
         lows, highs = self.lows, self.highs
         for place, change in enumerate(map(sub, after, before)):
-            if lows[place] <= change <= highs[place] or place in (self._current, self._direction):
+            if lows[place] <= change <= highs[place] or place in (self.current, self.direction):
                 continue
             if not self._explains(place, before, after, gap, clean=clean):
                 return self._rows[place]
         return None
 
-    def is_quiet(self, before: Numbers, after: Numbers, gap: float) -> bool:
-        """Whether the current went on as it was."""
+    def is_quiet(self, before: Numbers, after: Numbers) -> bool:
+        """Whether current, voltage and internal resistance went on as they were."""
         push = self.signed(after) - self.signed(before)
-        rise = after[self._voltage] - before[self._voltage]
-        gap = min(gap, 8.0)
-        return abs(push) <= self.highs[self._current] * gap + after[self._current] // 40 and (
-            abs(rise) <= self.highs[self._voltage] * gap + (abs(push) / 10 if rise * push > 0 else 0)
-        )
+        rise = after[self.voltage] - before[self.voltage]
+        if abs(push) > self.highs[self.current] + after[self.current] // 1000:
+            return False
+        if abs(rise) > self.highs[self.voltage] + (abs(push) / 10 if rise * push > 0 else 0):
+            return False
+        place = self.resistance
+        return place is None or abs(after[place] - before[place]) <= self.highs[place] + before[place] // 2
 
     def _explains(self, place: int, before: Numbers, after: Numbers, gap: float, *, clean: bool) -> bool:
         row, change = self._rows[place], after[place] - before[place]
@@ -165,16 +185,16 @@ class Rules:
 
     def _flow(self, row: Field, before: Numbers, after: Numbers) -> float:
         """What the larger of two currents adds to an amount in a second, in its raw unit."""
-        current = 1.25 * max(before[self._current], after[self._current])
+        current = 1.25 * max(before[self.current], after[self.current])
         if row.key.endswith("capacity"):
             return current / 360
-        return current * max(before[self._voltage], after[self._voltage]) / 360_000 if row.scale != 1 else 0
+        return current * max(before[self.voltage], after[self.voltage]) / 360_000 if row.scale != 1 else 0
 
     def _give(self, place: int, before: Numbers, after: Numbers, gap: float, *, clean: bool) -> float:
         """How much further a level may go because a load was switched, perhaps between the two frames."""
         smaller = min(after[place], before[place])
         push = self.signed(after) - self.signed(before)
-        if place == self._voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
+        if place == self.voltage:  # beyond a quarter, and what 0.1 ohm explain, it is another battery
             if clean:  # some measure it earlier than the current, so that it follows the one before
                 return smaller / 3 + abs(push) / 10
             return smaller / 4 + (abs(push) / 10 if push * (after[place] - before[place]) > 0 else 0)
@@ -185,44 +205,19 @@ class Rules:
             return ANY if clean or none else 3 * smaller + 1000
         return smaller if clean else 0
 
-    def looks_damaged(self, before: Numbers, after: Numbers) -> bool:
-        """Whether current or voltage moved by what the checksum cannot see, as near as it can be told."""
-        changes = (abs(after[place] - before[place]) + 3 for place in (self._current, self._voltage))
-        return any(change >= MODULUS and change % MODULUS <= 6 for change in changes)
-
-    def bears_out(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
-        """Whether something speaks for a load that was switched in `first`, or too little has moved to tell."""
-        return self._has_given_way(last, first) or self._has_moved(last, first, after, gaps)
-
-    def gives_way_alone(self, before: Numbers, last: Numbers, first: Numbers) -> bool:
-        """Whether the voltage moved without a load: neither now nor just before, as where it is measured late."""
-        currents = [self.signed(numbers) for numbers in (before, last, first)]
-        push = max(abs(currents[2] - currents[1]), abs(currents[1] - currents[0]), abs(currents[2] - currents[0]))
-        return abs(first[self._voltage] - last[self._voltage]) > 2 * self.highs[self._voltage] + push / 10
-
-    def _has_given_way(self, last: Numbers, first: Numbers) -> bool:
-        """Whether the voltage went the way of the current, by no more than 0.1 ohm explains."""
-        push, rise = self.signed(first) - self.signed(last), first[self._voltage] - last[self._voltage]
-        return abs(rise) >= 2 and 0 < rise * push <= push * push / 10
-
-    def _has_moved(self, last: Numbers, first: Numbers, after: Numbers, gaps: tuple[float, float]) -> bool:
-        """Whether what has moved is what flows with `first`, and not what flows without it, as far as that shows.
-
-        A frame of the same moment as the one before has no other current.
-        """
-        if not gaps[0]:
-            return False
-        currents = [self.signed(numbers) / 360 for numbers in (last, first, after)]
-        without = (currents[0] + currents[2]) / 2 * sum(gaps)
-        with_it = (currents[0] + currents[1]) / 2 * gaps[0] + (currents[1] + currents[2]) / 2 * gaps[1]
-        expected = with_it - without
-        if abs(expected) < 2.5:  # 0.001 Ah
-            return True
-        return any(0.4 <= (moved - without) / expected <= 2.6 for moved in self._moved(last, after))
+    def net(self, before: Numbers, after: Numbers) -> float:
+        """Return what the counters say has flowed, 0.001 Ah, positive when charging."""
+        net, sign = 0.0, 1 if self.signed(before) + self.signed(after) > 0 else -1
+        for place in self._counters:
+            change, key = self._counted(place, before, after), self._rows[place].key
+            if key.startswith("counted"):
+                return sign * change
+            net += change if key.startswith("charged") else -change
+        return net
 
     def _moved(self, last: Numbers, after: Numbers) -> list[float]:
         """Return what has flowed by what is left and by the counters, 0.001 Ah; those that stand still tell nothing."""
-        moved = [float(after[self._stock] - last[self._stock])]
+        moved = [float(after[self.stock] - last[self.stock])]
         sign = 1 if self.signed(after) + self.signed(last) > 0 else -1
         moved += [sign * self._counted(place, last, after) for place in self._counters]
         return [change for change in moved if change]
@@ -231,7 +226,7 @@ class Rules:
         """Return what a counter has counted, 0.001 Ah, of energy at the voltage that there was."""
         change = float(after[place] - before[place])
         is_energy = self._rows[place].key.endswith("energy")
-        return change * 1000 / max(before[self._voltage], 1) if is_energy else change
+        return change * 1000 / max(before[self.voltage], 1) if is_energy else change
 
 
 def _seconds(clock: int) -> int:

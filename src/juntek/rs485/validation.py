@@ -4,9 +4,8 @@ The checksum is order-blind and lets one in 255 damaged frames through, so what 
 line is damaged. Where nothing was rejected, a frame with a right checksum is right, whatever its current did. What
 does not follow from the frame before waits for the next one, and that bears it out or not:
 
-- A load or a charger was switched: only current, voltage and what follows from them moved. The charge that has moved
-  since, or the voltage that gave way, bear it out; on a line that is hardly damaged nothing has to. A change by a
-  multiple of 255 in one number alone looks like damage: that the checksum cannot see.
+- A load or a charger was switched: only current, voltage and what follows from them moved. Where it stays so, it is
+  right; where it comes and goes, `clues` tell how likely it is right.
 - Anything else jumped (a counter was cleared, a capacity set): believed when the next frame follows from it.
 """
 
@@ -14,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import exp
-from operator import le, sub
+from operator import itemgetter, le, sub
 
 from juntek.reading import Reading
+from juntek.rs485.clues import LEAST_ODDS, Clues, Seen
 from juntek.rs485.family import Field, Layout
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.rules import Numbers, Rules
@@ -25,17 +25,13 @@ MEMORY = 20_000
 """Frames over which the noise of a line is counted: a rejected one in a thousand has to show."""
 
 NOISY = 0.2
-"""Share of rejected frames from which on a jump has to be told three times, and a load needs something that speaks for
-it."""
+"""Share of rejected frames from which on a jump has to be told three times."""
 
 FIRST = 10
 """Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
 
-CAREFUL = 0.03
-"""Share from which on a voltage that moves alone is not believed."""
-
 DOUBTFUL = 0.004
-"""Share from which on one that looks like damage needs something that speaks for it."""
+"""Share from which on the last frame of a recording is not believed if nothing behind it bears it out."""
 
 UNVERIFIED_AGREEMENTS = 3
 """Frames that must agree where their checksum field says: not verified."""
@@ -90,10 +86,11 @@ class Held:
 class Validator:
     """The memory of one meter's frames, as raw numbers of one layout; `read` makes a reading of a believed one."""
 
-    __slots__ = ("_before", "_held", "_last", "_last_time", "_noise", "_read", "_rules")
+    __slots__ = ("_before", "_clues", "_doubted", "_held", "_last", "_last_time", "_noise", "_read", "_rules")
 
     def __init__(self, layout: Layout, noise: Noise, read: Callable[[Frame, float | None], Reading | Garbage]) -> None:
         self._rules = Rules(layout)
+        self._clues = Clues(self._rules)
         self._noise = noise
         self._read = read
         self._last: Numbers | None = None
@@ -101,6 +98,7 @@ class Validator:
         """The frame before the last one."""
         self._last_time: float | None = None
         self._held: list[Held] = []
+        self._doubted: Held | None = None
 
     def limit(self, *, max_voltage: float, max_current: float) -> None:
         """Narrow the ranges to what this model can measure (V, A), with room for what it shows beyond."""
@@ -175,7 +173,7 @@ class Validator:
             return self._count_agreeing(first, others, 2) if share else True
         gap = rules.gap(last, first.numbers, self._last_time, first.time, clean=not share)
         surprise = rules.jump(last, first.numbers, gap, clean=not share)
-        if surprise is None and (not share or rules.is_quiet(last, first.numbers, gap)):
+        if surprise is None and (not share or rules.is_quiet(last, first.numbers)):
             return True
         first.doubt = _doubt(surprise or rules.current_row, last, first.numbers)
         if surprise is None:
@@ -188,7 +186,7 @@ class Validator:
     def _agree(self, numbers: Numbers, time: float | None, held: Held) -> bool:
         """Whether a frame follows from other numbers, and nothing was switched in between."""
         gap = self._rules.gap(numbers, held.numbers, time, held.time)
-        return self._rules.jump(numbers, held.numbers, gap) is None and self._rules.is_quiet(numbers, held.numbers, gap)
+        return self._rules.jump(numbers, held.numbers, gap) is None and self._rules.is_quiet(numbers, held.numbers)
 
     def _judge_unverified(self, first: Held, others: Sequence[Held]) -> bool | None:
         """Judge a frame whose checksum says nothing by the next one whose checksum is right, or by several like it."""
@@ -211,17 +209,22 @@ class Validator:
                 break
         else:
             return False if len(others) > MOST_OTHERS else None
-        if rules.is_quiet(first.numbers, after.numbers, gap):
-            return True
-        gaps = (
-            rules.seconds(last, first.numbers, self._last_time, first.time),
-            rules.seconds(first.numbers, after.numbers, first.time, after.time),
-        )
-        if share >= CAREFUL and rules.gives_way_alone(self._before or last, last, first.numbers):
-            return False
-        looks_damaged = rules.looks_damaged(last, first.numbers) or rules.looks_damaged(after.numbers, first.numbers)
-        is_suspect = share >= DOUBTFUL and (looks_damaged or not gaps[0])
-        return not (is_suspect or share >= NOISY) or rules.bears_out(last, first.numbers, after.numbers, gaps)
+        clues, frames = self._clues, self._noise.frames
+        returned = not rules.is_quiet(first.numbers, after.numbers)
+        contexts = [(self._before or last, last, self._last_time)]
+        if (doubted := self._doubted) is not None:
+            contexts.append((last, doubted.numbers, doubted.time))
+        looks: list[tuple[float, Seen, float]] = []
+        for before, other, since in contexts:
+            seen: Seen = (before, other, first.numbers, after.numbers)
+            gap = rules.seconds(other, first.numbers, since, first.time)
+            gap = gap if gap <= 1.5 * rules.pace else 0.0  # a frame is missing
+            looks.append((clues.odds(seen, gap, share, frames), seen, gap))
+        odds, seen, gap = max(looks, key=itemgetter(0))
+        clues.learn(seen, gap, share, frames, returned=returned)
+        is_believed = not returned or odds >= LEAST_ODDS
+        self._doubted = None if is_believed else first
+        return is_believed
 
     def _judge_jump(
         self, row: Field, last: Numbers, first: Held, others: Sequence[Held], agreements: int

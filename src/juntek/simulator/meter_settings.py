@@ -65,14 +65,15 @@ def make_encoder(layout: Layout) -> Encoder:
 
     Values are found by the row's key, or by its index where the row has none, and are 0 where nothing is found.
     """
+    # The short way for nearly all numbers, as this is done for every reading of a long past.
+    rows = [(row.key or row.index, row.scale, row.offset, row.low, row.high, row) for row in layout.rows]
 
     def numbers_of(values: Mapping[str | int, Value]) -> list[int]:
         numbers = []
-        for row in layout.rows:
-            value = values.get(row.key or row.index, 0)
-            # The short way for nearly all numbers, as this is done for every reading of a long past.
-            raw = round(value * row.scale) + row.offset if isinstance(value, (int, float)) else raw_of(row, value)
-            numbers.append(min(max(raw, row.low), row.high))
+        for key, scale, offset, low, high, row in rows:
+            value = values.get(key, 0)
+            raw = round(value * scale) + offset if isinstance(value, (int, float)) else raw_of(row, value)
+            numbers.append(raw if low <= raw <= high else min(max(raw, low), high))
         return numbers
 
     return numbers_of

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from juntek.battery import BatteryOptions
 from juntek.battery.estimate.anchors import Anchor, Anchors
 from juntek.battery.estimate.belief import Belief, Look
 from juntek.battery.estimate.count import LARGEST, Count
-from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, BatteryOptions, Moment, Pack
+from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Moment, Pack
 from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
 from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
 from juntek.battery.estimate.saved import load, snapshot_of

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from typing import Literal
 
-ChemistryName = Literal["lifepo4", "flooded", "agm", "gel", "nmc", "lto"]
+from juntek.battery import ChemistryName
 
 Curve = tuple[tuple[float, float, float], ...]
 """V of a cell at rest, its state of charge (0 to 1), and how far that may be off (one standard deviation)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from statistics import fmean, median_high
 from types import NoneType
 from typing import Any
 
@@ -86,10 +85,10 @@ class LoadSteps:
     def error(self) -> float | None:
         """Ω, half of the middle half of the steps."""
         middle = self.resistance
-        return None if middle is None else median_high(abs(step[0] - middle) for step in self.steps)
+        return None if middle is None else sorted(abs(step[0] - middle) for step in self.steps)[len(self.steps) // 2]
 
     @property
     def temperature(self) -> float | None:
         """°C at which it was measured, on average."""
         known = [step[2] for step in self.steps if step[2] is not None]
-        return fmean(known) if known else None
+        return sum(known) / len(known) if known else None

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from juntek.battery import MOST_CELLS
 from juntek.battery.estimate.anchors import Anchors, FullDetection
 from juntek.battery.estimate.belief import BELIEF_SHAPE, Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES
 from juntek.battery.estimate.count import LARGEST, Count
-from juntek.battery.estimate.pack import MOST_CELLS
 from juntek.battery.estimate.published import Statistics
 from juntek.battery.estimate.resistance import STEP_SHAPE, LoadSteps
 from juntek.battery.shape import fits, made_of, shape_of

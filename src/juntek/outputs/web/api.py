@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from juntek.calendar import LATEST_TIME
 from juntek.control import label_of
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
@@ -24,7 +25,6 @@ from juntek.outputs.web.parameters import (
     COMMANDS,
     EVENTS,
     EXPORT,
-    LATEST,
     Values,
     read_calendar,
     read_chart,
@@ -88,7 +88,7 @@ async def show_days(api: Api, request: Request, values: Values) -> list[types.Da
 @operation(f"{METER}/battery/events", parameters=EVENTS)
 async def list_battery_events(api: Api, request: Request, values: Values) -> types.BatteryEvents:
     """When the battery was full, empty, or set by its voltage."""
-    start, end = values["start"] or 0.0, LATEST if values["end"] is None else values["end"]
+    start, end = values["start"] or 0.0, LATEST_TIME if values["end"] is None else values["end"]
     name = await _name(api, request)
     events = await api.queries.query(lambda reader: reader.battery_events(name, start, end))
     return {"events": [{"time": time, "event": event, "state_of_charge": state} for time, event, state in events]}

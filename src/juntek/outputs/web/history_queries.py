@@ -21,8 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError, RequestError
-from juntek.history.exporting import csv_pieces, parquet_pieces
-from juntek.history.queries import HistoryReader
+from juntek.history.queries import HistoryReader, csv_pieces, parquet_pieces
 from juntek.outputs import DATABASE, Context
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web.parameters import Calendar, Chart, Export

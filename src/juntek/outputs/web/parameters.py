@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_ori
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from juntek.calendar import LATEST_TIME
 from juntek.history.queries import SERIES_KEYS
 from juntek.names import find_close, plain
 from juntek.outputs.web.api_types import Date, Moment
@@ -24,8 +25,6 @@ By = Literal["day", "month", "year"]
 Format = Literal["csv", "parquet"]
 
 DAY: Final = 86400.0
-LATEST: Final = 253_402_128_000.0
-"""Seconds since 1970 at the end of the year 9999, less a day for time zones and one for the midnight that follows."""
 MOST_POINTS: Final = 10_000
 MOST_DAYS: Final = 36_600
 MOST_COMMANDS: Final = 1000
@@ -66,7 +65,7 @@ def _read_time(key: str, text: str, zone: tzinfo) -> float:
             seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError, OSError):
         raise _wrong(key, "a time such as 2026-01-31T18:00:00Z or seconds since 1970", text) from None
-    if not 0 <= seconds <= LATEST:
+    if not 0 <= seconds <= LATEST_TIME:
         raise _wrong(key, "a time from 1970 to 9999", text)
     return seconds
 
@@ -127,7 +126,7 @@ def _show(text: str) -> str:
 # All of an address -----------------------------------------------------------------------------------------------
 
 _SINCE_1970: Final = ("pattern", r"^(19[7-9]\d|[2-9]\d{3})-")
-_TIME = Kind(Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST)], _read_time)
+_TIME = Kind(Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST_TIME)], _read_time)
 _DAY = Kind(Annotated[Date, _SINCE_1970], _read_date)
 _QUANTITIES = Kind(Annotated[list[Annotated[str, ("enum", CHARTED)]], ("minItems", 1)], _read_quantities)
 
@@ -221,7 +220,7 @@ def read_calendar(values: Values, now: datetime) -> Calendar:
 def read_export(values: Values) -> Export:
     """Return what is to be exported. Raises HTTPException."""
     start, end, kind = values.values()
-    export = Export(start or 0.0, LATEST if end is None else end, kind)
+    export = Export(start or 0.0, LATEST_TIME if end is None else end, kind)
     _check_order(export.start, export.end)
     return export
 

@@ -9,7 +9,7 @@ READINGS = Layout(
     (
         Field(index=2, key="voltage", scale=100, high=62_000, kind="level", step=4,
               source="KG-man p. 26; proven by capacity/time in LD, TF, AV, PO"),
-        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=40,
+        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=25,
               source="KG-man p. 26; magnitude, the sign is in field 11"),
         Field(index=4, key="remaining_capacity", scale=1000, high=10**8, kind="stock", step=30,
               source="KG-man p. 26; AV: -0.303 Ah in 18 s at 60.55 A"),

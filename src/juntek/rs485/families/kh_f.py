@@ -10,7 +10,7 @@ READINGS = Layout(
     (
         Field(index=2, key="voltage", scale=100, high=12_600, kind="level", step=4,
               source="KH-man p. 29; proven by capacity/time there and in SL"),
-        Field(index=3, key="current", scale=100, high=50_000, kind="level", step=40,
+        Field(index=3, key="current", scale=100, high=50_000, kind="level", step=25,
               source="KH-man p. 29; magnitude, the sign is in field 11"),
         Field(index=4, key="remaining_capacity", scale=1000, high=10**8, kind="stock", step=30, source=_MANUAL),
         Field(index=5, key="discharged_energy", scale=100, kind="counter", step=200,

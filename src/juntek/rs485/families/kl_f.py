@@ -11,7 +11,7 @@ READINGS = Layout(
     "r50",
     (
         Field(index=2, key="voltage", scale=100, high=62_000, kind="level", step=4, source=_MANUAL),
-        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=40, source=_MANUAL),
+        Field(index=3, key="current", scale=100, high=75_000, kind="level", step=25, source=_MANUAL),
         Field(index=4, key="remaining_capacity", scale=1000, high=10**8, kind="stock", step=30,
               source="KL-man; LU: 55456 min at the shown current"),
         Field(index=5, key="counted_capacity", scale=1000, kind="counter", step=30,

@@ -82,7 +82,7 @@ function identityRows(identity: Identity | null): Facts {
     ["Highest voltage", measure(identity.max_voltage, 0, "V")],
     ["Highest current", measure(identity.max_current, 0, "A")],
     ["Firmware", identity.firmware],
-    ["Serial number", number(identity.serial_number, 0)],
+    ["Serial number", String(identity.serial_number)],
     ["Address", String(identity.address)],
   ];
 }
