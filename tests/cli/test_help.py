@@ -98,6 +98,7 @@ def test_every_error_has_its_status(error: type[JuntekError], status: int) -> No
             3,
             "/root/x is in a folder that this user may not look into",
         ),
+        (OSError(36, "File name too long", "long.toml"), 2, "long.toml is too long for a name of a file; name another"),
         (ValueError("\x1b[31m\n"), 1, "Something unexpected happened (ValueError: ?[31m); run it again with --debug"),
         (KeyError("x"), 1, "Something unexpected happened (KeyError: 'x'); run it again with --debug and report what"),
     ],

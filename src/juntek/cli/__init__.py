@@ -8,6 +8,7 @@ plain list of known flags is left to the command in `application`, which explain
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -164,6 +165,8 @@ def _find_cause(error: Exception) -> Exception:
             f"{hide_secrets(str(error.filename))} is in a folder that this user may not look into; name another place, "
             "or put sudo before the command."
         )
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return RequestError(f"{hide_secrets(str(error.filename))} is too long for a name of a file; name another one.")
     return error
 
 
