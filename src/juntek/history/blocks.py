@@ -135,7 +135,10 @@ def _pack_column(block: bytearray, column: Column) -> None:
         _append_number(block, values[0])
         return
     tag, code = next((tag, code) for tag, code, limit in _WIDTHS if -limit <= low and high < limit)
-    data = _bytes_of(array(code, steps))
+    numbers = array(code, steps)
+    if _SWAPPED:
+        numbers.byteswap()
+    data = numbers.tobytes()
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
     smaller = compressor.compress(data) + compressor.flush()
     if len(smaller) < len(data):
@@ -172,12 +175,6 @@ def _unpack_column(block: bytes, position: int, count: int, *, needed: bool) -> 
     if absent is not None:
         values = [None if value == absent else value for value in values]
     return values, end
-
-
-def _bytes_of(steps: array[int]) -> bytes:
-    if _SWAPPED:
-        steps.byteswap()
-    return steps.tobytes()
 
 
 def _append_number(block: bytearray, number: int) -> None:
@@ -234,14 +231,10 @@ def read_blocks(  # noqa: PLR0913, PLR0917 - what of which meter, and from when 
 def keep_readings(connection: sqlite3.Connection, meter: int, batch: Batch, since: int, columns: Columns) -> None:
     """Write a batch whose times only grow, but for hours that it enters before `since` (ms since 1970)."""
     times = times_of(batch)
-    for start, end in _hours(times):
+    cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b // HOUR != a // HOUR]
+    for start, end in pairwise((0, *cuts, len(times))):
         if times[start] >= since:
             _store(connection, meter, part_of(batch, start, end), columns)
-
-
-def _hours(times: list[int]) -> list[tuple[int, int]]:
-    cuts = [place for place, (a, b) in enumerate(pairwise(times), 1) if b // HOUR != a // HOUR]
-    return list(pairwise((0, *cuts, len(times))))
 
 
 def _store(connection: sqlite3.Connection, meter: int, batch: Batch, columns: Columns) -> None:

@@ -115,7 +115,8 @@ def batch_of(readings: Sequence[Reading]) -> Batch:
 def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
     """Yield the readings of a batch as rows of ROW_KEYS."""
     columns: dict[str, list[Any]] = {
-        key: _scaled(batch[PLACES[key]], SCALES[key]) for key in ("time", *_PLAIN_KEYS, *_BATTERY_KEYS)
+        key: batch[PLACES[key]] if SCALES[key] == 1 else scaled(batch[PLACES[key]], SCALES[key])
+        for key in ("time", *_PLAIN_KEYS, *_BATTERY_KEYS)
     }
     columns[CHARGE] = states_of_charge(CHARGE, batch)
     columns["direction"] = [DIRECTIONS[number or 0] for number in batch[PLACES["direction"]]]
@@ -124,9 +125,8 @@ def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
     yield from zip(*(columns[key] for key in ROW_KEYS), strict=True)
 
 
-def _scaled(column: Column, scale: int) -> list[Any]:
-    if scale == 1:
-        return column
+def scaled(column: Sequence[int | None], scale: int) -> list[float | None]:
+    """Return the values of whole numbers."""
     return [None if value is None else value / scale for value in column]
 
 

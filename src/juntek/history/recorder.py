@@ -73,7 +73,9 @@ class Recorder:
         with self._database.transaction() as connection:
             self._columns = read_columns(connection)  # the file may be another one than before
             for stream, batch in streams:
-                meter = _open_stream(connection, stream)
+                meter, time, totals = _find_meter(connection, stream.meter)
+                if stream.live:  # it goes on where it was
+                    stream.time, stream.totals = time, totals
                 for run in _runs(batch):
                     refused += self._record(connection, meter, stream, run, round(keep_since * 1000))
                 if stream.live:
@@ -178,14 +180,6 @@ def _keep_gaps(
         if times[place] - start <= LONGEST_GAP and start // QUARTER != times[place] // QUARTER
     ]
     connection.executemany(_INSERT_GAP, rows)
-
-
-def _open_stream(connection: sqlite3.Connection, stream: Stream) -> int:
-    """Return the number of the meter, and let a live stream go on where it was."""
-    meter, time, totals = _find_meter(connection, stream.meter)
-    if stream.live:
-        stream.time, stream.totals = time, totals
-    return meter
 
 
 def _find_meter(connection: sqlite3.Connection, name: str) -> tuple[int, int | None, list[int | None] | None]:

@@ -29,6 +29,7 @@ from juntek.history.fields import (
     Batch,
     charge_of,
     percent_of,
+    scaled,
     times_of,
 )  # fmt: skip
 from juntek.history.rollups import OPTIONAL, PART_NAMED, PARTS, Part, Rollup, fold, read_rollups, roll_up
@@ -183,11 +184,11 @@ def _points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
     columns: dict[str, Column] = {}
     for key in quantities:
         if key in _CHARGES:
-            left = _scaled(batch[PLACES["remaining_capacity"]], SCALES["remaining_capacity"])
+            left = scaled(batch[PLACES["remaining_capacity"]], SCALES["remaining_capacity"])
             metered = _percents_of(left, batch[PLACES["nominal_capacity"]])
-            values = charge_of(key, _scaled(batch[PLACES[CHARGE]], SCALES[CHARGE]), metered)
+            values = charge_of(key, scaled(batch[PLACES[CHARGE]], SCALES[CHARGE]), metered)
         else:
-            values = _scaled(batch[PLACES[key]], _FINER[key])
+            values = scaled(batch[PLACES[key]], _FINER[key])
         columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
     return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
 
@@ -208,7 +209,7 @@ def _grown(totals: Sequence[int | None]) -> list[int]:
 
 def _column(key: str, parts: Parts, scales: Mapping[str, int]) -> Column:
     if key in TOTALS:
-        last, increase = (_scaled(parts[f"{key}_{part}"], scales[key]) for part in ("last", "increase"))
+        last, increase = (scaled(parts[f"{key}_{part}"], scales[key]) for part in ("last", "increase"))
         return Column(last=last, increase=increase)
     if key not in _CHARGES:
         return Column(*_instants(key, parts, scales))
@@ -224,12 +225,8 @@ def _instants(key: str, parts: Parts, scales: Mapping[str, int] = SCALES) -> lis
         round(total / count / scale, 4) if total is not None and count else None
         for total, count in zip(parts[f"{key}_sum"], parts[_count_of(key)], strict=True)
     ]
-    minimum, maximum, last = (_scaled(parts[f"{key}_{part}"], scale) for part in ("minimum", "maximum", "last"))
+    minimum, maximum, last = (scaled(parts[f"{key}_{part}"], scale) for part in ("minimum", "maximum", "last"))
     return [minimum, averages, maximum, last]
-
-
-def _scaled(numbers: Sequence[int | None], scale: int) -> Values:
-    return [None if number is None else number / scale for number in numbers]
 
 
 def _percents_of(values: Values, nominals: Sequence[int | None]) -> Values:

@@ -160,17 +160,14 @@ class _Keeper:
             except asyncio.CancelledError:
                 stopped = True
         if work.exception() is not None:
-            self._leave(held)
+            self.failed = True
+            for meter, readings in self._held.items():
+                held.setdefault(meter, []).extend(readings)
+            # What was not written, and what came meanwhile, is left to the next entry.
+            self._context.carry_over[SECTION] = held
         work.result()
         if stopped:
             raise asyncio.CancelledError
-
-    def _leave(self, held: dict[str, list[Reading]]) -> None:
-        """Leave what was not written, and what came meanwhile, to the next entry."""
-        self.failed = True
-        for meter, readings in self._held.items():
-            held.setdefault(meter, []).extend(readings)
-        self._context.carry_over[SECTION] = held
 
     def _write(self, held: dict[str, list[Reading]]) -> None:
         while held:
