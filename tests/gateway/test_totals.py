@@ -259,16 +259,3 @@ async def test_a_ledger_that_was_put_back_or_removed_is_taken_up_again(database:
     await totals.commit()
     assert totals.add("house", reading(1)).discharged_capacity == 5.0
     assert totals.notice("house") is None
-
-
-async def test_a_stop_is_heeded_in_the_very_moment_in_which_a_new_meter_is_heard(database: Database) -> None:
-    totals = await keeper(database)
-    running = asyncio.create_task(totals.run())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    first(totals)
-    running.cancel()
-    done, _ = await asyncio.wait([running], timeout=5)
-    running.cancel()
-    assert done
-    assert running.cancelled()
