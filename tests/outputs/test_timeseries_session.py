@@ -20,10 +20,6 @@ from outputs.moody import REFUSAL, arrive, introduce, moody_server, ticks_of, wr
 from outputs.updates import kg_update
 
 
-def by_lines(few: Reply) -> object:
-    return lambda request: few if ticks_of(request.lines) else GOOD
-
-
 async def test_a_target_that_is_away_is_told_of_once_and_its_return_too(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -167,6 +163,18 @@ async def test_how_meters_sinks_and_the_gateway_do_is_told_of_meters_that_are_si
     assert b"juntek,site=home,gateway=pi,version=1.2.3 gateway_info=1.0" in told
     assert b"juntek,site=home,meter=house meter_up=0.0,link_up=0.0,frames_total=0.0,reconnects_total=0.0" in told
     assert any(line.startswith(b"juntek,site=home,sink=timeseries\\ 127.0.0.1:") for line in told)
+
+
+async def test_a_target_that_does_not_take_how_the_gateway_does_gets_the_readings(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "juntek.outputs.timeseries")
+    async with moody_server() as (mood, server, url):
+        mood.judge = lambda request: GOOD if ticks_of(request.lines) else REFUSAL
+        async with serving(path, url) as gateway:
+            await gateway.hear(5)
+            await arrive(server, *range(1, 6))
+    assert "field type conflict" in caplog.text
 
 
 async def test_how_a_meter_is_set_is_told(path: Path) -> None:

@@ -77,7 +77,9 @@ class Session:
         self._health.behind = self._health.behind or self._context.time()  # until everything was answered
         wait = await delivery.send()
         if now() >= self._situation_due:
-            await delivery.target.write(lines_of_samples(self._context.samples(), self._context.time()))
+            response = await delivery.target.write(lines_of_samples(self._context.samples(), self._context.time()))
+            if not response.is_good:
+                log.debug("%s: it does not take how the gateway does: %s", self._name, response.reason)
             self._situation_due = now() + SITUATION_EVERY
             wait = 0.0 if delivery.take_restart() else wait
         is_old = self._health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
