@@ -272,8 +272,13 @@ def _pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
 def import_logs(
     job: LogImport, paths: Iterable[Path], tell: Callable[[int, int], None] = lambda _done, _of: None
 ) -> Imported:
-    """Read recordings, sorted by when they begin, to their end."""
+    """Read recordings, sorted by when they begin, to their end.
+
+    Raises RequestError for one that cannot be read; of several also for what can be read only once.
+    """
     several = list(paths)
+    if len(several) > 1 and (once := [path for path in several if str(path) == "-" or path.is_fifo()]):
+        raise RequestError(f"{once[0]} can be read only once, and so cannot be sorted in: import it alone.")
     zone = job.times.zone
     starts = [first_time(RecordedFile(path, LineTimes(zone)).read()) if len(several) > 1 else 0.0 for path in several]
     ordered = sorted(zip(starts, several, strict=True), key=lambda pair: pair[0])

@@ -278,6 +278,7 @@ def test_a_backup_is_a_database_of_its_own(imported: Path, tmp_path: Path) -> No
         (("export", "-", "--meter", "cellar", "--database", "FILE"), 'There is no history of a meter "cellar".'),
         (("summary", "--from", "yesterday", "--database", "FILE"), '"yesterday" is no time; write it like'),
         (("import", "none.log", "--meter", "house", "--database", "FILE"), "none.log does not exist"),
+        (("import", "-", "/dev/null", "--meter", "house", "--database", "FILE"), "- can be read only once"),
         (("import", "none.log", "--meter", "a/b", "--database", "FILE"), "MQTT topics may not have"),
         (("backup", "copy.db", "--database", "none.db"), "There is no database none.db"),
     ],

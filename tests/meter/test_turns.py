@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
@@ -214,6 +215,21 @@ async def test_a_command_that_waits_for_its_turn_is_not_written_once_the_link_is
     with pytest.raises(LinkLostError):
         await asyncio.wait_for(waiting, 5)
     link.write.assert_not_called()
+
+
+async def test_a_link_that_is_lost_while_a_command_is_being_written_is_told_once() -> None:
+    lost, unseen = asyncio.get_running_loop().create_future(), Mock()
+    asyncio.get_running_loop().set_exception_handler(unseen)
+    poller = Poller({1: 1.0}, Mock(write=lambda _: lost), Mock(), "poll", lambda _: None, IMPATIENT, 1.0)
+    writing = asyncio.create_task(poller.exchange(None, 1, b":W10=1,2,3,\r\n"))
+    await asyncio.sleep(0)
+    poller.close()
+    lost.set_exception(LinkLostError("unplugged"))
+    with pytest.raises(LinkLostError, match="unplugged"):
+        await asyncio.wait_for(writing, 5)
+    del poller, writing
+    gc.collect()
+    unseen.assert_not_called()
 
 
 async def _write_in_turn(poller: Poller) -> None:

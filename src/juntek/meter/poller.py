@@ -118,6 +118,7 @@ class Poller:
         self._gap.set()
         if self._reply is not None and not self._reply.done():
             self._reply.set_exception(LinkLostError(_LOST))
+            self._reply.exception()  # whose request is still being written hears it from the link
 
     def hear(self, heard: Heard) -> None:
         """Take note of what passes on the line, as soon as it does: whether it is believed may take longer."""
