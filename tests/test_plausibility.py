@@ -96,6 +96,21 @@ def test_on_a_noisy_line_a_digit_of_the_current_is_told_from_a_load(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_a_recording_without_times_of_a_meter_asked_once_a_minute_loses_nothing(family: str) -> None:
+    """What flowed in between fits neither of the two currents, so only the run time tells how long it was."""
+    meter = Meter(family)
+    shown = settled(meter, timed=False)
+    right = []
+    for between in (2.5, -60.0, -5.0, 90.0, -90.0):
+        meter.current = between
+        meter.tick(59)
+        meter.current = -30.0
+        right.append(meter.tick())
+    shown.feed_all(right)
+    assert shown.raws == right
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_capacity_set_just_before_a_strong_load_costs_no_reading(family: str) -> None:
     """The meter measures its voltage a second before its current, so that it moves without one."""
     meter = Meter(family)

@@ -84,3 +84,9 @@ async def test_host_that_cannot_be_is_a_fault_of_the_configuration() -> None:
     with pytest.raises(ConfigurationError, match=r"timeseries\.url cannot be right; check the name of the host"):
         async with open_target(TimeseriesOptions(url="http://999.1.1.1/write"), "1"):
             pass
+
+
+async def test_login_is_not_shown_where_a_target_is() -> None:
+    options = TimeseriesOptions(url="http://pi/write", username="house", password="hunter2")  # noqa: S106
+    async with open_target(options, "1") as target:
+        assert "hunter2" not in repr(target)

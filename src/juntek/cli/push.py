@@ -141,26 +141,33 @@ def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int
 def _push(
     options: TimeseriesOptions, database: Path, site: str, meters: list[str], again: tuple[int, int] | None
 ) -> None:
-    """Set the cursors back, and send what is missing then, or leave that to a gateway that is running."""
+    """Send what is missing, or leave that to a gateway that is running."""
     with ExitStack() as stack:
         is_alone = stack.enter_context(hold(lock_of(database, options.label)))
         if not is_alone and stack.enter_context(hold(lock_of(database))):
             raise JuntekError(f"Another push to {options.label} is running; let it end, then run this again.")
-        with Cursors(database, options.label) as history:
-            for meter in meters:
-                history.send_again(meter, again)
-            gaps = [(meter, cursor) for meter, (cursor, _) in history.look().items() if cursor.has_gap]
-            total = sum(history.count_between(meter, cursor.past, cursor.until) for meter, cursor in gaps)
         if is_alone:
-            asyncio.run(_send(options, database, site, total))
+            asyncio.run(_send(options, database, site, meters, again))
         else:
+            total = _set_back(database, options.label, meters, again)
             past = f"what it has not got, about {counted(total, 'reading')}, beside the new ones"
             rest = past if total else "the new ones, and it has all others"
             typer.echo(f"The gateway that is running sends {options.label} {rest}.")
 
 
-async def _send(options: TimeseriesOptions, database: Path, site: str, total: int) -> None:
-    """Send what is missing, about so many readings, and say what became of them."""
+def _set_back(database: Path, label: str, meters: list[str], again: tuple[int, int] | None) -> int:
+    """Set the cursors back; return about how many readings are missing then."""
+    with Cursors(database, label) as history:
+        for meter in meters:
+            history.send_again(meter, again)
+        gaps = [(meter, cursor) for meter, (cursor, _) in history.look().items() if cursor.has_gap]
+        return sum(history.count_between(meter, cursor.past, cursor.until) for meter, cursor in gaps)
+
+
+async def _send(
+    options: TimeseriesOptions, database: Path, site: str, meters: list[str], again: tuple[int, int] | None
+) -> None:
+    """Send what is missing and say what became of it; without a library or a file for it, no cursor is set back."""
     try:
         from juntek.outputs.timeseries.delivery import open_delivery  # noqa: PLC0415 - only this command
         from juntek.outputs.timeseries.target import open_target  # noqa: PLC0415 - needs the library
@@ -168,15 +175,14 @@ async def _send(options: TimeseriesOptions, database: Path, site: str, total: in
         line = install_line("timeseries")
         raise JuntekError(f"A library is missing ({error.name}); install it with: {line}") from error
     health = SinkHealth()
-    with progress("Sending") as tell:
-        async with (
-            open_target(options, juntek.__version__) as target,
-            open_delivery(options, database, target, site, health, ends=True) as delivery,
-        ):
-            while (wait := await delivery.send()) < inf:
-                done = delivery.sent + health.refused
-                tell(done, max(total, done))
-                await asyncio.sleep(wait)
+    async with open_target(options, juntek.__version__) as target:
+        total = _set_back(database, options.label, meters, again)
+        with progress("Sending") as tell:
+            async with open_delivery(options, database, target, site, health, ends=True) as delivery:
+                while (wait := await delivery.send()) < inf:
+                    done = delivery.sent + health.refused
+                    tell(done, max(total, done))
+                    await asyncio.sleep(wait)
     if delivery.sent or health.refused or health.lost:
         typer.echo(f"{counted(delivery.sent, 'reading')} sent to {options.label}.")
     else:

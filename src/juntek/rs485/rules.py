@@ -9,7 +9,7 @@ from juntek.rs485.family import Field, Layout
 Numbers = tuple[int, ...]
 
 SHORT_GAP = 30.0
-"""s that the run time alone may tell of a gap in a recording without times."""
+"""s that the run time alone may tell of a gap in a recording without times; four times as many on a clean line."""
 
 LONGEST_GAP = 3600.0
 """s of silence that widen what may have changed; more than that does not widen it further."""
@@ -99,7 +99,8 @@ class Rules:
         """
         gap = time - since if time is not None and since is not None else None
         ran = after[self.run_time] - before[self.run_time] if self.run_time is not None else 0
-        credible = max(SHORT_GAP if gap is None else 1.5 * gap + 2, 4 * self.pace)
+        alone = 4 * SHORT_GAP if clean else SHORT_GAP
+        credible = max(alone if gap is None else 1.5 * gap + 2, 4 * self.pace)
         if ran > 0 and (ran <= credible or ((gap is None or clean) and self._has_flowed(before, after, ran))):
             gap = float(ran)
         elif gap is None and not self._stands_still(before, after):

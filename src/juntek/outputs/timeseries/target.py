@@ -111,7 +111,7 @@ def _read_login(options: TimeseriesOptions) -> tuple[dict[str, str], tuple[str, 
     return {"authorization": f"{word} {token}"}, (token,)
 
 
-@dataclass
+@dataclass(repr=False)  # which would show the secrets
 class Target:
     """An open target, for one request after the other."""
 
