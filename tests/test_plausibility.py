@@ -9,6 +9,7 @@ import pytest
 
 from juntek import Bus, Reading
 from juntek.exchange import Options as DecodingOptions
+from juntek.rs485.clues import Clue
 from juntek.rs485.framing import encode, parse
 from juntek.simulator import Options, history
 from replies import Meter, Shown, layout, settled
@@ -370,3 +371,22 @@ def test_a_meter_that_sends_current_before_voltage_is_not_guessed_at(family: str
     assert len(garbage) >= 7
     assert {getattr(event, "reason", None) for event in garbage} == {"unknown_layout"}
     assert not isinstance(events[-1], Reading)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_damage_does_not_bear_out_the_same_damage_a_minute_later(family: str) -> None:
+    place = layout(family).place("current")
+    meter = Meter(family)
+    shown = settled(meter, timed=True, noisy=True)
+    for _ in range(2):
+        meter.tick()
+        shown.feed(meter.spike(place, 0))
+        shown.feed_all([meter.tick() for _ in range(60)])
+    assert shown.reasons == ["implausible", "implausible"]
+
+
+def test_what_moves_without_a_cause_is_put_down_to_none() -> None:
+    clue = Clue(0.1)
+    for cause, effect in ((1000, 50), (0, 300), (0, -300), (-1000, -50)):
+        clue.learn_slope(cause, effect, 1.0)
+    assert clue.expect(1000) == pytest.approx(50)

@@ -232,6 +232,12 @@ async def test_a_link_that_is_lost_while_a_command_is_being_written_is_told_once
     unseen.assert_not_called()
 
 
+async def test_a_command_before_the_link_is_open_says_so() -> None:
+    line = Line("tcp://127.0.0.1:9", [MeterOptions(name="house")], lambda _: None)
+    with pytest.raises(LinkLostError, match="not open yet"):
+        await line.send(1, "clear_totals", None)
+
+
 async def _write_in_turn(poller: Poller) -> None:
     async with poller.turn():
         await poller.exchange(None, 1, b":W10=1,2,3,\r\n")

@@ -182,8 +182,9 @@ class Line:
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
         if poller is None:
-            why = meter.health.error or f"{hide_secrets(self.url)} is a recording, which takes no commands."
-            raise LinkLostError(why)
+            url, is_open = hide_secrets(self.url), meter.health.connected
+            why = f"{url} is a recording, which takes no commands." if is_open else f"{url} is not open yet; try again."
+            raise LinkLostError(meter.health.error or why)
         return poller
 
     async def _read(self, link: Link, decoder: Decoder, poller: Poller | None) -> None:

@@ -71,9 +71,10 @@ class Clue:
             self._seen += sure * (1 - FORGET * self._seen)
 
     def learn_slope(self, cause: float, effect: float, sure: float) -> None:
-        """Remember how much a cause brought about."""
-        self._effects += sure * (copysign(effect, cause * effect) - FORGET * self._effects)
-        self._causes += sure * (abs(cause) - FORGET * self._causes)
+        """Remember how much a cause brought about; what moves without one says nothing."""
+        if cause:
+            self._effects += sure * (copysign(effect, cause * effect) - FORGET * self._effects)
+            self._causes += sure * (abs(cause) - FORGET * self._causes)
 
     def expect(self, cause: float) -> float:
         """Return what a cause usually brings about; 0 where that is not known."""

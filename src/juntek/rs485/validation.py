@@ -99,6 +99,7 @@ class Validator:
         self._last_time: float | None = None
         self._held: list[Held] = []
         self._doubted: Held | None = None
+        """A frame right behind the last one, in which a load was switched that was not believed."""
 
     def limit(self, *, max_voltage: float, max_current: float) -> None:
         """Narrow the ranges to what this model can measure (V, A), with room for what it shows beyond."""
@@ -144,6 +145,7 @@ class Validator:
         if self._last is not None:
             self._rules.pace = self._rules.gap(self._last, held.numbers, self._last_time, held.time)
         self._before, self._last, self._last_time = self._last, held.numbers, held.time
+        self._doubted = None
         held.event = self._read(held.frame, held.time)
 
     def _is_likely(self, held: Held) -> bool:
