@@ -147,7 +147,7 @@ class LoginThrottle:
         self._wrong = [(time, one) for time, one in self._wrong if one != _key(address)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # which would show the hash and the secret
 class Authenticator:
     """Knows sessions, tokens and the password. Without a `password_hash` everybody may see the page.
 
