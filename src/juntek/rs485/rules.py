@@ -27,24 +27,8 @@ class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters",
-        "_least",
-        "_limits",
-        "_needed",
-        "_output",
-        "_rows",
-        "current",
-        "current_row",
-        "direction",
-        "echo",
-        "highs",
-        "lows",
-        "moving",
-        "pace",
-        "resistance",
-        "run_time",
-        "stock",
-        "voltage",
+        "_counters", "_least", "_limits", "_needed", "_output", "_rows", "current", "current_row", "direction",
+        "echo", "highs", "lows", "moving", "pace", "resistance", "run_time", "stock", "voltage",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
