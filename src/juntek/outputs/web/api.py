@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from juntek.calendar import LATEST_TIME
 from juntek.control import label_of
+from juntek.errors import DatabaseError
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too
 from juntek.outputs.web.authentication import COOKIE, refuse_foreign, session_in
-from juntek.outputs.web.history_queries import PARQUET_TYPE, make_chart, make_days, stream_export
+from juntek.outputs.web.history_queries import PARQUET_TYPE, make_chart, stream_export
 from juntek.outputs.web.live import GATEWAY
 from juntek.outputs.web.operation import METER, Api, describe_api, operation
 from juntek.outputs.web.parameters import (
@@ -25,11 +26,12 @@ from juntek.outputs.web.parameters import (
     COMMANDS,
     EVENTS,
     EXPORT,
-    Values,
-    read_calendar,
-    read_chart,
-    read_export,
+    By,
+    Format,
+    check_order,
+    read_days,
     read_object,
+    read_times,
 )
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.outputs.web.responses import NEVER_KEPT, json_response
@@ -51,7 +53,7 @@ async def list_meters(api: Api, _: Request) -> list[types.Meter]:
 async def _spans(api: Api) -> dict[str, tuple[float, float] | None]:
     try:
         return await api.queries.spans()
-    except HTTPException:
+    except (HTTPException, DatabaseError):
         return {}  # what is now is shown all the same; /api/health says what the history lacks
 
 
@@ -66,38 +68,44 @@ async def show_latest(api: Api, request: Request) -> types.Reading:
 
 
 @operation(f"{METER}/history", parameters=CHART, answer=types.History)
-async def show_history(api: Api, request: Request, values: Values) -> Response:
+async def show_history(  # noqa: PLR0913, PLR0917 - its parameters
+    api: Api, request: Request, start: float | None, end: float | None, quantities: Sequence[str], points: int
+) -> Response:
     """A chart: the past at a resolution that fits.
 
     It is encoded by the thread that made it: with many points that takes longer than the database does.
     """
-    chart = read_chart(values, api.context.time())
+    first, last = read_times(start, end, api.context.time())
     name = await _name(api, request)
     accepted = request.headers.get("accept-encoding", "")
-    return await api.queries.query(lambda reader: json_response(make_chart(reader, name, chart), accepted))
+    return await api.queries.query(
+        lambda reader: json_response(make_chart(reader, name, quantities, first, last, points), accepted)
+    )
 
 
 @operation(f"{METER}/days", parameters=CALENDAR)
-async def show_days(api: Api, request: Request, values: Values) -> list[types.Day]:
+async def show_days(api: Api, request: Request, start: date | None, end: date | None, by: By) -> list[types.Day]:
     """Energy and extremes of days, months or years; none for a meter without a history."""
-    calendar = read_calendar(values, datetime.fromtimestamp(api.context.time(), api.context.time_zone))
+    first, last = read_days(start, end, datetime.fromtimestamp(api.context.time(), api.context.time_zone).date())
     name = await _name(api, request)
-    return await api.queries.query(lambda reader: make_days(reader, name, calendar))
+    days = await api.queries.query(lambda reader: reader.days(name, first, last, by) if name in reader.meters() else [])
+    return [cast("types.Day", day.as_dict()) for day in days]
 
 
 @operation(f"{METER}/battery/events", parameters=EVENTS)
-async def list_battery_events(api: Api, request: Request, values: Values) -> types.BatteryEvents:
+async def list_battery_events(api: Api, request: Request, start: float, end: float) -> types.BatteryEvents:
     """When the battery was full, empty, or set by its voltage."""
-    start, end = values["start"] or 0.0, LATEST_TIME if values["end"] is None else values["end"]
     name = await _name(api, request)
     events = await api.queries.query(lambda reader: reader.battery_events(name, start, end))
     return {"events": [{"time": time, "event": event, "state_of_charge": state} for time, event, state in events]}
 
 
 @operation("/api/commands", parameters=COMMANDS)
-async def show_commands(api: Api, _: Request, values: Values) -> dict[Literal["commands"], list[types.Command]]:
+async def show_commands(
+    api: Api, _: Request, meter: str | None, limit: int
+) -> dict[Literal["commands"], list[types.Command]]:
     """What was written to meters, the newest first."""
-    entries = await api.queries.query(lambda reader: reader.commands(**values))
+    entries = await api.queries.query(lambda reader: reader.commands(meter=meter, limit=limit))
     return {"commands": [cast("types.Command", {**one.as_dict(), "label": label_of(one.key)}) for one in entries]}
 
 
@@ -107,13 +115,13 @@ async def show_commands(api: Api, _: Request, values: Values) -> dict[Literal["c
     errors=(501,),
     content={"text/csv": {"type": "string"}, PARQUET_TYPE: {"type": "string", "contentMediaType": PARQUET_TYPE}},
 )
-async def export(api: Api, request: Request, values: Values) -> Response:
+async def export(api: Api, request: Request, start: float, end: float, kind: Format) -> Response:
     """All readings of a meter as a file, which is sent while it is read."""
-    wanted = read_export(values)
+    check_order(start, end)
     name = await _name(api, request)
     if request.method == "HEAD":
         return Response(headers=NEVER_KEPT)
-    return await stream_export(api.queries, name, wanted)
+    return await stream_export(api.queries, name, start, end, kind)
 
 
 async def _name(api: Api, request: Request) -> str:
@@ -171,7 +179,7 @@ async def show_session(api: Api, request: Request) -> Response:
 async def sign_in(api: Api, request: Request) -> Response:
     """Sign in, and end the session before it."""
     refuse_foreign(request.headers)
-    body = await read_object(request, types.Password, 8 * LONGEST_PASSWORD, api.broadcaster.limits.request_time)
+    body = await read_object(request, types.Password, api.broadcaster.limits.request_time)
     password = body.get("password", "")
     if not 0 < len(password) <= LONGEST_PASSWORD:
         raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')

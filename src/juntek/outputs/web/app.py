@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -20,7 +21,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from juntek.control import Permission
+from juntek.control import NotAllowedError, Permission
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError, NoReplyError, RequestError
 from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
@@ -48,6 +50,14 @@ log = logging.getLogger(__name__)
 _SENTENCES: Final = {
     404: "There is nothing at this address; the page is at / and the API is described at /api/openapi.json.",
     405: "This address does not take this method.",
+}
+_STATUSES: Final[dict[type[JuntekError], int]] = {
+    NotAllowedError: 403,
+    RequestError: 422,
+    ConfigurationError: 501,  # of a library that is not installed
+    DatabaseError: 503,
+    LinkError: 503,
+    NoReplyError: 503,
 }
 _OTHER_NAME: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>juntek</title>
@@ -119,7 +129,8 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
         scope["app"] = router  # lets it raise what it finds wrong
         await router(scope, receive, send)
 
-    return ExceptionMiddleware(admit, {HTTPException: _refuse, Exception: _fail})
+    explain = {kind: partial(_explain, status) for kind, status in _STATUSES.items()}
+    return ExceptionMiddleware(admit, {HTTPException: _refuse, Exception: _fail, **explain})
 
 
 def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]) -> None:
@@ -149,6 +160,12 @@ async def _refuse(request: Request, error: Exception) -> Response:
     is_own = error.detail != HTTPStatus(status).phrase  # the framework says no more than that
     sentence = error.detail if is_own else _SENTENCES.get(status, error.detail)
     return json_response({"error": sentence}, status=status, headers=error.headers)
+
+
+async def _explain(status: int, _: Request, error: Exception) -> Response:
+    if status == 403:
+        log.info("web: refused: %s", error)
+    return json_response({"error": str(error)}, status=status)
 
 
 async def _fail(request: Request, error: Exception) -> Response:

@@ -60,7 +60,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing that can be asked, and what answers it: `handler(api, request)`, with the values of its parameters.
+    """One thing that can be asked, and what answers it: `handler(api, request, *values)`, a value for each parameter.
 
     `is_public`: nobody has to be signed in. `content` is what it answers where that is not JSON, `answer` the type of
     its JSON where the handler returns a response; `body` is the type of what it is sent.
@@ -86,7 +86,7 @@ class Operation:
         if not self.is_public and not api.authenticator.admits(request.headers):
             raise HTTPException(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
         values = read_query(request.query_params.multi_items(), self.parameters, api.context.time_zone)
-        answer = await self.handler(api, request, *([values] if values else []))
+        answer = await self.handler(api, request, *values)
         if isinstance(answer, Response):
             return answer
         return json_response(answer, request.headers.get("accept-encoding", ""))
