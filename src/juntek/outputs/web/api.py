@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from juntek.control import label_of
 from juntek.errors import DatabaseError
+from juntek.history.days import Day
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too
@@ -35,7 +36,7 @@ from juntek.outputs.web.parameters import (
 )
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.outputs.web.responses import NEVER_KEPT, json_response
-from juntek.quantity import QUANTITIES, Quantity
+from juntek.quantity import QUANTITIES, Chart, Quantity
 from juntek.quantity.row import label_words
 from juntek.rs485.family import find_models
 
@@ -46,8 +47,14 @@ from juntek.rs485.family import find_models
 async def list_meters(api: Api, _: Request) -> list[types.Meter]:
     """All meters, now: those of the configuration first, then those that only the history knows."""
     spans = await _spans(api)
-    names = dict.fromkeys((*api.state.names(), *spans))
-    return [api.state.meter(name, spans.get(name)) for name in names]
+    meters: list[types.Meter] = []
+    for name in dict.fromkeys((*api.state.names(), *spans)):
+        first, last = spans.get(name) or (None, None)
+        is_configured = name in api.context.meters
+        meters.append(
+            {"name": name, "configured": is_configured, **api.state.meter(name), "first": first, "last": last}
+        )
+    return meters
 
 
 async def _spans(api: Api) -> dict[str, tuple[float, float] | None]:
@@ -61,7 +68,7 @@ async def _spans(api: Api) -> dict[str, tuple[float, float] | None]:
 async def show_latest(api: Api, request: Request) -> types.Reading:
     """The latest reading of a meter."""
     name = await _name(api, request)
-    latest = api.state.reading(name)
+    latest = api.state.meter(name)["latest"]
     if latest is None:
         raise HTTPException(404, f'The meter "{name}" has said nothing yet; see /api/health.')
     return latest
@@ -84,12 +91,11 @@ async def show_history(  # noqa: PLR0913, PLR0917 - its parameters
 
 
 @operation(f"{METER}/days", parameters=CALENDAR)
-async def show_days(api: Api, request: Request, start: date | None, end: date | None, by: By) -> list[types.Day]:
+async def show_days(api: Api, request: Request, start: date | None, end: date | None, by: By) -> list[Day]:
     """Energy and extremes of days, months or years; none for a meter without a history."""
     first, last = read_days(start, end, datetime.fromtimestamp(api.context.time(), api.context.time_zone).date())
     name = await _name(api, request)
-    days = await api.queries.query(lambda reader: reader.days(name, first, last, by) if name in reader.meters() else [])
-    return [cast("types.Day", day.as_dict()) for day in days]
+    return await api.queries.query(lambda reader: reader.days(name, first, last, by) if name in reader.meters() else [])
 
 
 @operation(f"{METER}/battery/events", parameters=EVENTS)
@@ -127,9 +133,10 @@ async def export(api: Api, request: Request, start: float, end: float, kind: For
 async def _name(api: Api, request: Request) -> str:
     """Return the meter that a path names; raises HTTPException where there is none."""
     name: str = request.path_params["name"]
-    if name in api.state or name in await _spans(api):
+    names = api.state.names()
+    if name in names or name in await _spans(api):
         return name
-    raise HTTPException(404, f"There is no such meter; there are {', '.join(api.state.names()) or 'none'}.")
+    raise HTTPException(404, f"There is no such meter; there are {', '.join(names) or 'none'}.")
 
 
 # The gateway -----------------------------------------------------------------------------------------------------
@@ -161,7 +168,7 @@ async def watch(api: Api, request: Request) -> Response:
 @operation("/api/openapi.json", is_public=True)
 async def describe(api: Api, _: Request) -> dict[str, Any]:
     """The description of this API."""
-    return description(api.context.version)
+    return describe_api(api.context.version)
 
 
 # Sessions --------------------------------------------------------------------------------------------------------
@@ -226,11 +233,6 @@ def _visitor(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def description(version: str) -> dict[str, Any]:
-    """Return the description of the whole API in OpenAPI 3.1."""
-    return describe_api(version)
-
-
 def facts_of(row: Quantity) -> types.QuantityFacts:
     """Return a quantity as the API shows it."""
     return {
@@ -241,6 +243,10 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "accumulation": row.accumulation,
         "history": row.key in SERIES_KEYS,
         "words": label_words(row.words, row.names),
-        "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
+        "chart": cast("Chart | None", asdict(row.chart) if row.chart is not None else None),
         "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }
+
+
+description = describe_api
+"""Of the whole API, as all operations are declared by now."""

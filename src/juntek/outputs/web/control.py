@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NotRequired, TypedDict, cast
+from typing import Any, Final, Literal, TypedDict, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -98,25 +98,27 @@ Outcomes = dict[Literal["outcomes"], list[CommandOutcome]]
 """What became of all."""
 
 
-class WishedSettings(TypedDict):
+class _Settings(TypedDict):
+    values: dict[str, Any]
+
+
+class WishedSettings(_Settings, total=False):
     """Settings as they are to be; with `action` what an action would change."""
 
-    values: dict[str, Any]
-    action: NotRequired[dict[str, Any]]
+    action: dict[str, Any]
 
 
-class ConfirmedSettings(TypedDict):
+class ConfirmedSettings(_Settings, total=False):
     """Settings as they are to be; `confirm` has the keys of those that are dangerous."""
 
-    values: dict[str, Any]
-    confirm: NotRequired[list[str]]
+    confirm: list[str]
 
 
-class ConfirmedAction(TypedDict):
+class ConfirmedAction(TypedDict, total=False):
     """What an action takes, and its key in `confirm` where it is dangerous."""
 
-    value: NotRequired[Any]
-    confirm: NotRequired[list[str]]
+    value: Any
+    confirm: list[str]
 
 
 @operation(f"{METER}/settings", errors=(422,))
