@@ -17,8 +17,8 @@ from juntek.history.days import Day
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too
-from juntek.outputs.web.authentication import COOKIE, refuse_foreign, session_in
-from juntek.outputs.web.history_queries import PARQUET_TYPE, make_chart, stream_export
+from juntek.outputs.web.authentication import COOKIE, session_in
+from juntek.outputs.web.history_queries import PARQUET_TYPE, VISITOR, make_chart, stream_export
 from juntek.outputs.web.live import GATEWAY
 from juntek.outputs.web.operation import METER, Api, describe_api, operation
 from juntek.outputs.web.parameters import (
@@ -162,7 +162,7 @@ async def watch(api: Api, request: Request) -> Response:
     if request.method == "HEAD":
         return Response(headers=NEVER_KEPT, media_type="text/event-stream")
     keys = [GATEWAY, *api.state.names()]
-    return api.broadcaster.join(_visitor(request), keys, lambda: api.authenticator.admits(request.headers))
+    return api.broadcaster.join(VISITOR.get(), keys, lambda: api.authenticator.admits(request.headers))
 
 
 @operation("/api/openapi.json", is_public=True)
@@ -185,14 +185,13 @@ async def show_session(api: Api, request: Request) -> Response:
 @operation("/api/session", "POST", is_public=True, body=types.Password, answer=types.Session, errors=(429,))
 async def sign_in(api: Api, request: Request) -> Response:
     """Sign in, and end the session before it."""
-    refuse_foreign(request.headers)
     body = await read_object(request, types.Password, api.broadcaster.limits.request_time)
     password = body.get("password", "")
     if not 0 < len(password) <= LONGEST_PASSWORD:
         raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
     if not api.authenticator.is_needed:
         return _session(api, request, None, None, signed_in=True)
-    await api.authenticator.check(_visitor(request), password)
+    await api.authenticator.check(request.scope["client"][0], password)
     _end(api, request)
     session = api.authenticator.sessions.open()
     token = api.authenticator.page_token(session) if api.authenticator.permission else None
@@ -202,7 +201,6 @@ async def sign_in(api: Api, request: Request) -> Response:
 @operation("/api/session", "DELETE", is_public=True, answer=types.Session, errors=(403,))
 async def sign_out(api: Api, request: Request) -> Response:
     """Sign out, here and in the browser."""
-    refuse_foreign(request.headers)
     cookie = "" if _end(api, request) else None
     return _session(api, request, None, cookie, signed_in=not api.authenticator.is_needed)
 
@@ -227,10 +225,6 @@ def _end(api: Api, request: Request) -> bool:
     if session is not None:
         api.authenticator.sessions.close(session)
     return session is not None
-
-
-def _visitor(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def facts_of(row: Quantity) -> types.QuantityFacts:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -39,7 +38,7 @@ from juntek.outputs.web.passwords import (
     hash_token,
     read_password_hash,
     read_tokens,
-    remove_token,
+    token_path,
     write_token,
 )
 from juntek.outputs.web.responses import NEVER_KEPT, PageFiles, json_response, security_headers
@@ -48,9 +47,10 @@ from juntek.update import Update
 log = logging.getLogger(__name__)
 
 _SENTENCES: Final = {
-    404: "There is nothing at this address; the page is at / and the API is described at /api/openapi.json.",
-    405: "This address does not take this method.",
+    "Not Found": "There is nothing at this address; the page is at / and the API is described at /api/openapi.json.",
+    "Method Not Allowed": "This address does not take this method.",
 }
+"""In place of what the framework says, which is no more than the name of the status."""
 _STATUSES: Final[dict[type[JuntekError], int]] = {
     NotAllowedError: 403,
     RequestError: 422,
@@ -104,7 +104,8 @@ async def serve(
     finally:
         await queries.close()
         if authenticator.is_needed and context.database is not None:
-            remove_token(context.database)
+            with suppress(OSError):
+                token_path(context.database).unlink()
         if authenticator.sessions.changed:
             authenticator.sessions.save()
 
@@ -125,7 +126,7 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
 
     async def admit(scope: Scope, receive: Receive, send: Send) -> None:
         _check_visitor(scope, hosts, ingress)
-        VISITOR.set(network_of(scope["client"][0]) if scope["client"] else "")
+        VISITOR.set(network_of(scope["client"][0]))
         scope["app"] = router  # lets it raise what it finds wrong
         await router(scope, receive, send)
 
@@ -157,9 +158,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if status == 421 and hosts_problem((name,)) is None and "text/html" in request.headers.get("accept", ""):
         page = _OTHER_NAME.format(name=name, address=Address(*request.scope["server"]))
         return HTMLResponse(page, status, NEVER_KEPT)
-    is_own = error.detail != HTTPStatus(status).phrase  # the framework says no more than that
-    sentence = error.detail if is_own else _SENTENCES.get(status, error.detail)
-    return json_response({"error": sentence}, status=status, headers=error.headers)
+    return json_response({"error": _SENTENCES.get(error.detail, error.detail)}, status=status, headers=error.headers)
 
 
 async def _explain(status: int, _: Request, error: Exception) -> Response:
@@ -185,7 +184,6 @@ def _authenticator(options: WebOptions, context: Context, clock: Callable[[], fl
         if (local := write_token(context.database)) is not None:
             tokens[hash_token(local)] = Token("", may_write=True)
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
-    sessions.load()
     # Without a password anybody could write; Home Assistant has signed in whom it lets through.
     permission = Permission.of(options.allow_control if password_hash or options.ingress else ())
     return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress, permission)

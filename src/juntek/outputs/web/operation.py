@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from juntek.outputs import Context
 from juntek.outputs.web.api_types import OPEN_TYPES, Error, LiveUpdate, schema_of_quantity
-from juntek.outputs.web.authentication import COOKIE, Authenticator
+from juntek.outputs.web.authentication import COOKIE, Authenticator, refuse_foreign
 from juntek.outputs.web.history_queries import HistoryQueries
 from juntek.outputs.web.live import Broadcaster, LatestState
 from juntek.outputs.web.parameters import Parameter, read_query
@@ -87,6 +87,8 @@ class Operation:
 
     async def call(self, api: Api, request: Request) -> Response:
         """Return the response to a request. Raises HTTPException."""
+        if self.method != "GET":
+            refuse_foreign(request.headers)
         if not self.is_public and not api.authenticator.admits(request.headers):
             raise HTTPException(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
         values = read_query(request.query_params.multi_items(), self.parameters, api.context.time_zone)
