@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from juntek.control import label_of
-from juntek.errors import DatabaseError
 from juntek.history.days import Day
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
@@ -46,7 +45,7 @@ from juntek.rs485.family import find_models
 @operation("/api/meters")
 async def list_meters(api: Api, _: Request) -> list[types.Meter]:
     """All meters, now: those of the configuration first, then those that only the history knows."""
-    spans = await _spans(api)
+    spans = await api.queries.spans()
     meters: list[types.Meter] = []
     for name in dict.fromkeys((*api.state.names(), *spans)):
         first, last = spans.get(name) or (None, None)
@@ -55,13 +54,6 @@ async def list_meters(api: Api, _: Request) -> list[types.Meter]:
             {"name": name, "configured": is_configured, **api.state.meter(name), "first": first, "last": last}
         )
     return meters
-
-
-async def _spans(api: Api) -> dict[str, tuple[float, float] | None]:
-    try:
-        return await api.queries.spans()
-    except (HTTPException, DatabaseError):
-        return {}  # what is now is shown all the same; /api/health says what the history lacks
 
 
 @operation(f"{METER}/latest")
@@ -134,7 +126,7 @@ async def _name(api: Api, request: Request) -> str:
     """Return the meter that a path names; raises HTTPException where there is none."""
     name: str = request.path_params["name"]
     names = api.state.names()
-    if name in names or name in await _spans(api):
+    if name in names or name in await api.queries.spans():
         return name
     raise HTTPException(404, f"There is no such meter; there are {', '.join(names) or 'none'}.")
 

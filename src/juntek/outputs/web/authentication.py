@@ -162,7 +162,7 @@ class Authenticator:
     permission: Permission = field(default_factory=Permission)
     """What those may write who may write at all."""
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    _checking: list[None] = field(default_factory=list)
+    _checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CHECKS))
     _one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -235,15 +235,11 @@ class Authenticator:
             seconds = int(wait) + 1
             sentence = f"Too many wrong passwords; try again in {counted(seconds, 'second')}."
             raise HTTPException(429, sentence, {"retry-after": str(seconds)})
-        if len(self._checking) >= MOST_CHECKS:
+        if self._checks.locked():
             raise HTTPException(503, "Too many sign in at once; try again in a moment.", {"retry-after": "2"})
         self.throttle.count(address)  # before the check, as several may be under way
-        self._checking.append(None)
-        try:
-            async with self._one_check:
-                is_right = await asyncio.to_thread(matches, password, self.password_hash or "")
-        finally:
-            self._checking.pop()
+        async with self._checks, self._one_check:
+            is_right = await asyncio.to_thread(matches, password, self.password_hash or "")
         if not is_right:
             raise HTTPException(401, "That is not the password.")
         self.throttle.forgive(address)

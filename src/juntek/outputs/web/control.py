@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,9 +13,6 @@ from juntek.names import plain
 from juntek.outputs.web.operation import METER, Api, operation
 from juntek.outputs.web.parameters import read_object
 from juntek.update import Outcome, Update
-
-MOST_WRITING: Final = 16
-"""Requests that write at the same time: their commands wait for each other, also when who asked has gone."""
 
 Value = Any
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -172,11 +169,8 @@ def _look(api: Api, request: Request) -> Update:
 async def _carry_out(api: Api, request: Request, changes: list[Change], body: Mapping[str, Any], who: str) -> Outcomes:
     """Write changes that are confirmed, and return what the meter says afterwards."""
     require_confirmed(changes, body.get("confirm", []))
-    if len(api.writing) >= MOST_WRITING:
+    if api.writing.locked():
         raise HTTPException(503, "Too much is written at once; try again in a moment.", {"retry-after": "2"})
-    api.writing.append(who)
-    try:
+    async with api.writing:
         results = await carry_out(api.context.send, lambda: _look(api, request), changes, who=who)
-    finally:
-        api.writing.remove(who)
     return {"outcomes": [cast("CommandOutcome", result.as_dict()) for result in results]}

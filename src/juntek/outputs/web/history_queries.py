@@ -14,13 +14,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from functools import partial
 from typing import Final, TypeVar, cast
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from juntek.errors import DamagedFileError
+from juntek.errors import DamagedFileError, DatabaseError
 from juntek.history.queries import HistoryReader, csv_pieces, parquet_pieces
 from juntek.outputs import DATABASE, Context
 from juntek.outputs.web import api_types as types
@@ -60,32 +59,28 @@ class HistoryQueries:
         if self._asked[visitor] >= MOST_WAITING:
             raise HTTPException(503, "The history is busy; try again in a moment.", {"retry-after": "2"})
         self._asked[visitor] += 1
-        # Who goes away leaves a query behind that counts as theirs until it has had its turn.
-        work = asyncio.ensure_future(self._take_turn(visitor, partial(query, self._reader)))
-        work.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.shield(work)
+            async with self._turns.setdefault(visitor, asyncio.Lock()):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, query, self._reader)
         except DamagedFileError as error:
             if DATABASE not in self._errors:
                 self._errors[DATABASE] = str(error)  # all who show how the history does know of it
                 log.warning("%s", error)
             raise
-
-    async def _take_turn(self, visitor: str, query: Callable[[], T]) -> T:
-        """Ask in a thread when the visitor has its next turn."""
-        try:
-            async with self._turns.setdefault(visitor, asyncio.Lock()):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, query)
         finally:
             self._asked[visitor] -= 1
             if not self._asked[visitor]:
                 del self._asked[visitor], self._turns[visitor]
 
     async def spans(self) -> dict[str, tuple[float, float] | None]:
-        """Return the first and last time of every meter that has a history; nothing where there is none."""
-        if self._reader is None:
+        """Return the first and last time of every meter that has a history; none where that cannot be read.
+
+        What is now is shown all the same; /api/health says what the history lacks.
+        """
+        try:
+            return await self.query(lambda reader: {name: reader.span(name) for name in reader.meters()})
+        except (HTTPException, DatabaseError):
             return {}
-        return await self.query(lambda reader: {name: reader.span(name) for name in reader.meters()})
 
     async def close(self) -> None:
         """Wait for the query that runs, and end the thread."""

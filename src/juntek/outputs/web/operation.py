@@ -6,6 +6,7 @@ library makes the description: the one that would takes 14 MB of memory of a gat
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import types
 import typing
@@ -40,6 +41,9 @@ OPERATIONS: Final[list[Operation]] = []
 """All that are declared, in the order in which they stand."""
 Schema = dict[str, Any]
 
+MOST_WRITING: Final = 16
+"""Requests that write at the same time: their commands wait for each other, also when who asked has gone."""
+
 _NAME: Final = Parameter("name", "Name of the meter.")
 _KEY: Final = Parameter("key", "Key of the action.")
 _ALWAYS = (400, 401, 405, 421, 500, 503)
@@ -63,8 +67,7 @@ class Api:
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
-    writing: list[str] = field(default_factory=list)
-    """Who is writing to a meter now."""
+    writing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_WRITING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
