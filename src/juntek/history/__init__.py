@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history.database_file import FileInPlace, Kept, connect, damaged, explain, make_file, set_apart
-from juntek.history.rollups import add_columns, are_complete
+from juntek.history.rollups import missing_columns
 from juntek.reading import iso_time
 
 log = logging.getLogger(__name__)
@@ -254,7 +254,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, empty: bool) -> None
             for statement in statements:
                 connection.execute(statement)
             connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
-    add_columns(connection)
+    for statement in missing_columns(connection):
+        connection.execute(statement)
 
 
 def _read_migrations(connection: sqlite3.Connection) -> set[str]:
@@ -263,4 +264,4 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
-    return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
+    return MIGRATIONS.keys() <= _read_migrations(connection) and not missing_columns(connection)
