@@ -75,8 +75,8 @@ class Line:
         self._poller: Poller | None = None
         self._opened_before = False
         self._backoff = Backoff(self._timing.shortest_wait, self._timing.longest_wait)
-        self._silence = 0.0
-        """s without a byte, as far as this program ran meanwhile."""
+        self._silence: float | None = 0.0
+        """s without a byte at the last look; None where there was one since then."""
         self._has_stalled = False
         self._stalls = 0
         """How often the link was opened anew since the last byte, as it brought nothing."""
@@ -190,7 +190,7 @@ class Line:
                 self._take(decoder.finish(time), loop.time())
                 raise
             self._backoff.reset()
-            self._stalls, self._silence = 0, 0.0
+            self._stalls, self._silence = 0, None
             time, now = chunk.time, loop.time()
             if time is not None and link.can_write:
                 self._ahead = time - now
@@ -221,7 +221,7 @@ class Line:
         while True:
             await asyncio.sleep(timing.watch)
             # However long that took: where this program stood still, what came meanwhile is still to be read.
-            self._silence += timing.watch
+            self._silence = 0.0 if self._silence is None else self._silence + timing.watch
             longest = max(min(patience * 2**self._stalls, timing.longest_silence), link.least_silence, patience)
             was_busy, is_busy = is_busy, not link.can_write or poller.is_busy
             # One command may follow the other at once.

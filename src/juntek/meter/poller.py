@@ -72,8 +72,8 @@ class Poller:
         self._tell = tell
         self._activity: Activity = "starting"
         self._timing = timing
-        self._quiet_at = now if mode == "poll" else now + timing.listen_first * caution
-        """When nobody else will have been heard for so long that this side asks."""
+        self._quiet_at = now + timing.listen_first * caution
+        """When nobody else will have been heard for so long that this side asks (in mode `auto`)."""
         self._foreign = deque((-inf, -inf), maxlen=2)
         """When somebody else asked."""
         self.stranger: int | None = None
@@ -153,7 +153,7 @@ class Poller:
         """Take note of what passes between others."""
         now = self._loop.time()
         self._quiet_at = now + self._timing.silence
-        if self._activity == "starting":
+        if self._activity == "starting" and self.mode == "auto":
             self._set("listen")
         if turn := self._turns.get(address or 0):
             turn.others = now
@@ -175,7 +175,7 @@ class Poller:
         """Ask where nobody else was heard for long enough, until another master is heard twice."""
         now = self._loop.time()
         if self._activity != "poll":
-            if now >= self._quiet_at:
+            if self.mode == "poll" or now >= self._quiet_at:
                 self._foreign.extend((-inf, -inf))
                 self._set("poll")
         elif self.mode != "poll" and self._foreign[0] > self._foreign[1] - self._timing.silence:

@@ -72,20 +72,21 @@ class Meter:
         self.last_reading: Reading | None = None
         self.available = False
         self.health = Health(garbage=garbage)
-        self._silence = 0.0
-        """s without a believed reading."""
+        self._silence: float | None = 0.0
+        """s without a believed reading at the last look; None where there was one since then."""
         self.clock = Clock()
         self._before = Counter[str]()
         self._said: dict[Query, float] = {}
         """When what is known came, by the loop's clock."""
 
     def begin(self) -> None:
-        """Begin to be patient: the link was opened."""
+        """Begin to be patient, as the link was opened or a reading came."""
         self._silence = 0.0
+        self._before = self.health.garbage.copy()
 
     def hear(self, reading: Reading, came: float | None, now: float) -> Reading:
         """Keep a reading that is believed at `now` and `came` then or earlier; return it with its time judged."""
-        self._silence = 0.0
+        self._silence = None
         self._said["reading"] = now if came is None else came
         time, elapsed = self.clock.judge(reading.time, came)
         self.available = True
@@ -97,8 +98,9 @@ class Meter:
 
     def is_silent_after(self, seconds: float) -> bool:
         """Whether there should have been a reading, so many seconds after that was asked before."""
-        if not self._silence:
-            self._before = self.health.garbage.copy()
+        if self._silence is None:
+            self.begin()
+            return False
         self._silence += seconds
         return self._silence >= self.patience
 
