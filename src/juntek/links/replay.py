@@ -53,6 +53,8 @@ def parse_url(url: str) -> tuple[Path, float]:
 class ReplayLink(Link):
     """Plays a recording; nobody is there to hear what is written, so writing is refused."""
 
+    can_write = False
+
     def __init__(
         self,
         url: str,
@@ -61,7 +63,7 @@ class ReplayLink(Link):
         speed: float,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        super().__init__(url, can_write=False)
+        super().__init__(url)
         self._file = file
         self._speed = speed
         self._sleep = sleep
