@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -99,7 +98,7 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | Gat
         try:
             run(_hear(meter))
             places = {name: (meter.line, address)}
-            commands = Commands(places, lambda _: meter.latest, database_of(configuration), time.time)
+            commands = Commands(places, lambda _: meter.latest, database_of(configuration))
             yield Direct(run, meter, name, address, commands)
         finally:
             run(opening.__aexit__(None, None, None))
