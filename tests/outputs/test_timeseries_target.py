@@ -189,7 +189,8 @@ async def test_target_that_lets_go_of_every_connection_has_the_habit() -> None:
         news = []
         for _ in range(HABIT + 3):
             await target.write(lines(1))
-            news.append(target.take_new_connection())
+            news.append(target.is_new)
+            target.is_new = False
             server.hang_up()
             await asyncio.sleep(0.02)  # until it has come here
     assert news == [False] + [True] * (HABIT - 1) + [False] * 3
@@ -205,6 +206,7 @@ async def test_connection_that_is_let_go_unseen_is_told_by_the_next_one() -> Non
                 await asyncio.sleep(0.05)  # until it has come here
             with suppress(TargetError):
                 await target.write(lines(1))
-            news.append(target.take_new_connection())
+            news.append(target.is_new)
+            target.is_new = False
     assert news == [False, True, False, False, False, False]
     assert server.connections == 4

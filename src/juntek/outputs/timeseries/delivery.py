@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,10 +37,8 @@ BATCH: Final = 5_000
 """Readings in a request: two megabytes, a tenth of it compressed."""
 SMALLEST_BATCH: Final = 100
 """Readings in a request to a target that does not respond to larger ones in time."""
-WINDOW: Final = 60.0
-"""s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 30."""
-STEPS: Final = 3
-"""Into so many parts the window is divided."""
+WINDOW: Final = 45.0
+"""s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 35."""
 FAR_BEHIND: Final = 180_000
 """ms: a head that begins further behind leaves a gap and goes on with what is new."""
 SITUATION_EVERY: Final = 15.0
@@ -72,26 +69,26 @@ class Session:
 
     async def send(self) -> float:
         """Send what there is, and now and then how all do; return the s after which to look again."""
-        now, delivery = asyncio.get_running_loop().time, self._delivery
+        now, health, delivery = asyncio.get_running_loop().time, self._health, self._delivery
         began = now()
-        self._health.behind = self._health.behind or self._context.time()  # until everything was answered
+        health.behind = health.behind or self._context.time()  # until everything was answered
         wait = await delivery.send()
-        if now() >= self._situation_due:
+        if began >= self._situation_due:
+            self._situation_due = began + SITUATION_EVERY
             response = await delivery.target.write(lines_of_samples(self._context.samples(), self._context.time()))
             if not response.is_good:
                 log.debug("%s: it does not take how the gateway does: %s", self._name, response.reason)
-            self._situation_due = now() + SITUATION_EVERY
-            wait = 0.0 if delivery.take_restart() else wait
-        is_old = self._health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
+            wait = 0.0 if delivery.target.is_new else wait
+        is_old = health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
         if delivery.was_behind and is_old and not self._is_behind:
             self._is_behind = True
             log.info("%s: what it missed is sent now.", self._name)
         if wait == inf:
-            self._health.behind = None
+            health.behind = None
             if self._is_behind:
                 self._is_behind = False
                 log.info("%s: it has all that it missed.", self._name)
-        if now() >= self._counts_due and (self._refused, self._lost) != (self._health.refused, self._health.lost):
+        if now() >= self._counts_due and (self._refused, self._lost) != (health.refused, health.lost):
             self._counts_due = now() + COUNTS_LOGGED_EVERY
             self._log_counts()
         return max(min(wait, began + delivery.options.interval - now()), 0.0)
@@ -164,24 +161,25 @@ class Delivery:
         self._go_back()
 
     def _go_back(self) -> None:
-        """Begin again where the cursors on disk are, with the next look."""
+        """Begin again where the cursors on disk are."""
+        self.target.is_new = False
         self._cursors: dict[str, Cursor] = {}
-        self._not_saved: deque[dict[str, Cursor]] = deque(maxlen=STEPS)
+        self._not_saved: dict[str, Cursor] = {}
         self._noted = self.clock()
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - what it takes and returns
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
     async def look(self) -> None:
-        """See what is new, and what others have moved; keep how far everything was a minute ago.
+        """See what is new, and what others have moved; keep how far everything was a window ago.
 
         Where a head begins far behind, go on with what is new; what lies between is sent beside it.
         """
-        if self.clock() - self._noted >= WINDOW / STEPS:
-            self._noted = self.clock()
-            if len(self._not_saved) == STEPS:
-                await self._run(self.history.save, self._not_saved[0])
-            self._not_saved.append(dict(self._cursors))
+        if self.target.is_new:  # it may have lost what it took last
+            self._go_back()
+        if self.clock() - self._noted >= WINDOW:
+            await self._run(self.history.save, self._not_saved)
+            self._not_saved, self._noted = dict(self._cursors), self.clock()
         found: dict[str, tuple[Cursor, int]] = await self._run(self.history.look)
         for meter, (saved, newest) in found.items():
             cursor = self._cursors.get(meter, saved)
@@ -190,6 +188,7 @@ class Delivery:
             if meter not in self._cursors and newest - cursor.head > FAR_BEHIND:
                 cursor = cursor.widen(cursor.head, newest)._replace(head=newest)
             self._cursors[meter], self._newest[meter] = cursor, newest
+        self.was_behind = self.has_gap
 
     async def send(self) -> float:
         """Send what is new and, no faster than its `rate`, what lies in gaps; return the s until there may be more.
@@ -197,13 +196,12 @@ class Delivery:
         That is for ever where the target has all that there was.
         """
         await self.look()
-        cursors, self.was_behind = self._cursors, self.has_gap
         await self.send_new()
         if (begun := self.clock()) >= self._past_due:
             past = await self.send_past(min(BATCH, round(self.options.rate))) or 0
             self._past_due = begun + past / self.options.rate
-        if self._cursors is not cursors or any(c.head < self._newest[meter] for meter, c in cursors.items()):
-            return 0.0  # all went back and the next look tells how far, or more is new
+        if self.target.is_new or any(cursor.head < self._newest[meter] for meter, cursor in self._cursors.items()):
+            return 0.0
         if self.has_gap:
             return max(self._past_due - self.clock(), 0.0)
         self.limit = BATCH
@@ -235,20 +233,12 @@ class Delivery:
         if oldest is not None and (lane == "past" or not self.has_gap):
             self.health.behind = oldest / 1000
         refused = await self._hand_over(lines)
-        if not self.take_restart():
-            for meter, until in reached.items():
-                self._cursors[meter] = self._cursors[meter]._replace(**{lane: until})
-            self.sent += len(lines) - refused
-            self.health.refused += refused
-            self.health.lost += lost
+        for meter, until in reached.items():
+            self._cursors[meter] = self._cursors[meter]._replace(**{lane: until})
+        self.sent += len(lines) - refused
+        self.health.refused += refused
+        self.health.lost += lost
         return len(lines)
-
-    def take_restart(self) -> bool:
-        """Return whether the target may have lost what it took last; then all goes back to what is on disk."""
-        was_restarted = self.target.take_new_connection()
-        if was_restarted:
-            self._go_back()
-        return was_restarted
 
     def _collect(self, lane: Lane, spans: Spans, limit: int) -> tuple[list[bytes], dict[str, int], int | None, int]:
         """Return lines for a request, how far each meter is then, their first time, and how many are lost before."""

@@ -124,16 +124,12 @@ class Target:
     """Whether it understands gzip, once that is known."""
     _connection: object = None
     """What the last request went over; None where the target has said that it lets go of it."""
-    _is_new: bool = False
+    is_new: bool = False
+    """Whether the target let go of a connection unseen, as in a restart; whoever heeds it takes it back."""
     _requests: int = 0
     """Those over this connection that were answered."""
     _short_lives: int = 0
     """Connections in a row that had few."""
-
-    def take_new_connection(self) -> bool:
-        """Return whether the target let go of a connection unseen since this was last asked, as in a restart."""
-        is_new, self._is_new = self._is_new, False
-        return is_new
 
     async def write(self, lines: Sequence[bytes]) -> Response:
         """Hand lines over, each with its line end; return a response that is good, or says that lines are wrong.
@@ -190,7 +186,7 @@ class Target:
         if self._connection not in (None, connection):
             self._short_lives = self._short_lives + 1 if self._requests < SHORT_LIFE else 1
             self._requests = 0
-            self._is_new |= self._short_lives < HABIT
+            self.is_new |= self._short_lives < HABIT
         self._requests += 1
         stays = stream.http_version == "HTTP/1.1" and stream.headers.get("connection", "").lower() != "close"
         self._connection = connection if stays else None
