@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from juntek.control import check_words
 from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["OUTPUT", "TIMING", "MqttOptions", "Timing", "open_sink"]
 

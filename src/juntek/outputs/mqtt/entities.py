@@ -7,19 +7,15 @@ energy dashboard shows them, durations h ("20h 34m") or d, and words have the la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
+from juntek.control import Control
 from juntek.quantity import BATTERY_KEYS, QUANTITIES, READING_KEYS, Quantity
 from juntek.quantity.row import label_words
-from juntek.rs485.family import find_models
+from juntek.rs485.family import Field, Model, find_models
 from juntek.update import Mode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from juntek.control import Control
-    from juntek.rs485.family import Field, Model
 
 Entity = dict[str, Any]
 """Keys as Home Assistant names them, but for `key`; `template` and `attributes`, which read `value_json`; and `source`,

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from juntek.control import Control
 from juntek.names import slug
-from juntek.outputs.mqtt.entities import entities_of, entity_of
+from juntek.outputs.mqtt.entities import Entity, entities_of, entity_of
+from juntek.reading import Identity, Reading
 from juntek.rs485.family import model_of_family
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from juntek.control import Control
-    from juntek.outputs.mqtt.entities import Entity
-    from juntek.reading import Identity, Reading
-    from juntek.update import Health, HistoryState
+from juntek.update import Health, HistoryState
 
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""

@@ -11,17 +11,20 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from juntek.names import slug
 from juntek.outputs import run_beside
+from juntek.outputs.mqtt import MqttOptions, Timing
 from juntek.outputs.mqtt.broker_login import (
     BAD_PROTOCOL,
     BrokerError,
@@ -33,14 +36,6 @@ from juntek.outputs.mqtt.broker_login import (
     make_context,
     read_password,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-
-    from paho.mqtt.client import MQTTMessage
-    from paho.mqtt.reasoncodes import ReasonCode
-
-    from juntek.outputs.mqtt import MqttOptions, Timing
 
 log = logging.getLogger(__name__)
 

@@ -11,28 +11,23 @@ import json
 import random
 import zlib
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from math import inf
-from typing import TYPE_CHECKING
 
 from paho.mqtt.client import topic_matches_sub
 
 from juntek.control import Permission
 from juntek.errors import ConfigurationError
 from juntek.names import slug
-from juntek.outputs import run_beside
+from juntek.outputs import Context, Handle, run_beside
+from juntek.outputs.mqtt import MqttOptions, Timing
 from juntek.outputs.mqtt.broker_login import BrokerError
 from juntek.outputs.mqtt.messages import OFFLINE, ONLINE, WRITES, Topics, encode, platforms_in
 from juntek.outputs.mqtt.meter_topics import MeterTopics
 from juntek.outputs.mqtt.mqtt_commands import Commands
 from juntek.outputs.mqtt.mqtt_connection import LARGEST_MESSAGE, Connection, connect
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from juntek.outputs import Context, Handle
-    from juntek.outputs.mqtt import MqttOptions, Timing
-    from juntek.update import Update
+from juntek.update import Update
 
 
 @asynccontextmanager
