@@ -120,15 +120,9 @@ def link(
 
     `history`: whether readings are kept at present; `history_error`: why they are not.
     """
-    values = health.as_dict()
-    return {
-        "available": available,
-        **values,
-        "rejected": values["garbage"],
-        "gateway": gateway,
-        "history": history,
-        "history_error": history_error,
-    }
+    values = {"available": available, **health.as_dict()}
+    values |= {"rejected": values["garbage"], "gateway": gateway}
+    return values | {"history": history, "history_error": history_error}
 
 
 def _component(entity: Entity, topics: Topics) -> dict[str, Any]:
