@@ -26,9 +26,7 @@ from juntek.names import slug
 from juntek.outputs import run_beside
 from juntek.outputs.mqtt import MqttOptions, Timing
 from juntek.outputs.mqtt.broker_login import (
-    BAD_PROTOCOL,
     BrokerError,
-    LoginRefusedError,
     RefusedError,
     explain_loss,
     explain_no_right,
@@ -82,10 +80,8 @@ async def _log_in(options: MqttOptions, timing: Timing, will: tuple[str, str] | 
         try:
             await connection.open()
         except (RefusedError, OSError, ValueError) as error:  # a TimeoutError is one, a strange name of a host another
-            is_too_new = isinstance(error, RefusedError) and error.code in (None, BAD_PROTOCOL)
-            if version is versions[-1] or not is_too_new:
-                is_login = isinstance(error, RefusedError) and error.is_login
-                raise (LoginRefusedError if is_login else BrokerError)(explain_refusal(options, error)) from None
+            if version is versions[-1] or not (isinstance(error, RefusedError) and error.is_too_new):
+                raise explain_refusal(options, error) from None
         else:
             return connection
     raise AssertionError  # pragma: no cover - the last version returns or raises
