@@ -252,7 +252,8 @@ def test_what_is_wrong_is_one_sentence(
 def test_what_cannot_be_sent_from_here_is_not_asked_for(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     push(database, url, "--token-file", "none", status=2)
-    monkeypatch.delitem(sys.modules, "juntek.outputs.timeseries.target", raising=False)
+    for module in ("delivery", "target"):
+        monkeypatch.delitem(sys.modules, f"juntek.outputs.timeseries.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "httpx", None)
     assert "A library is missing (httpx)" in push(database, url, status=6)
     with Cursors(database, url.split("/")[2]) as cursors:

@@ -14,10 +14,9 @@ from history.made import START, readings
 from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
-from juntek.outputs import SinkHealth
+from juntek.outputs import Context
 from juntek.outputs.timeseries import HIGHEST_RATE, RESPONSE_TIME, TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH, Delivery, open_delivery
-from juntek.outputs.timeseries.target import open_target
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 
@@ -77,10 +76,8 @@ async def delivering(
     limit: int = BATCH,
 ) -> AsyncIterator[Delivery]:
     options = TimeseriesOptions(url=url, rate=HIGHEST_RATE)
-    async with (
-        open_target(options, "1", response_time=response_time) as target,
-        open_delivery(options, path, target, "home", SinkHealth(), clock=clock) as delivery,
-    ):
+    context = Context(version="1", gateway="pi", meters=("house",))
+    async with open_delivery(options, path, context, response_time=response_time, clock=clock) as delivery:
         delivery.limit = limit
         yield delivery
 

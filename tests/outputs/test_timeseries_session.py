@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from juntek.files import hold, lock_of
-from juntek.outputs import timeseries
-from juntek.outputs.timeseries.line_protocol import TargetError
+from juntek.outputs import FarEndError, timeseries
 from juntek.update import Health, Update
 from outputs.delivering import Gateway, serving, wait_until
 from outputs.line_server import GOOD, Reply, Request
@@ -103,7 +102,7 @@ async def test_a_target_that_asks_to_be_left_alone_ends_it_with_the_time(path: P
     async with moody_server() as (mood, _, url):
         mood.judge = lambda _: Reply(429, headers={"Retry-After": "30"})
         gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url)])
-        with pytest.raises(TargetError, match="Nothing is lost") as said:
+        with pytest.raises(FarEndError, match="Nothing is lost") as said:
             async with timeseries.open_sink(gateway.targets[0], gateway.context):
                 pass
     assert said.value.wait == 30

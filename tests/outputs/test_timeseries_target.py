@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from juntek.outputs.timeseries import TimeseriesOptions
-from juntek.outputs.timeseries import target as module
 from juntek.outputs.timeseries.line_protocol import TargetError
 from juntek.outputs.timeseries.target import HABIT, Target, open_target
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
@@ -63,16 +62,17 @@ async def test_few_lines_are_not_worth_packing() -> None:
 
 async def test_large_batch_is_packed_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    pack = module._compress
+    pack = gzip.compress
 
-    def watched(body: bytes) -> bytes:
+    def watched(body: bytes, level: int) -> bytes:
         threads.append(threading.get_ident())
-        return pack(body)
+        return pack(body, level)
 
-    monkeypatch.setattr(module, "_compress", watched)
+    monkeypatch.setattr(gzip, "compress", watched)
     async with serve_lines() as server, opened(server) as target:
         await target.write(lines(10_000))
     assert server.taken == lines(10_000)
+    assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
@@ -189,7 +189,8 @@ async def test_target_that_lets_go_of_every_connection_has_the_habit() -> None:
         news = []
         for _ in range(HABIT + 3):
             await target.write(lines(1))
-            news.append(target.take_new_connection())
+            news.append(target.is_new)
+            target.is_new = False
             server.hang_up()
             await asyncio.sleep(0.02)  # until it has come here
     assert news == [False] + [True] * (HABIT - 1) + [False] * 3
@@ -205,6 +206,7 @@ async def test_connection_that_is_let_go_unseen_is_told_by_the_next_one() -> Non
                 await asyncio.sleep(0.05)  # until it has come here
             with suppress(TargetError):
                 await target.write(lines(1))
-            news.append(target.take_new_connection())
+            news.append(target.is_new)
+            target.is_new = False
     assert news == [False, True, False, False, False, False]
     assert server.connections == 4

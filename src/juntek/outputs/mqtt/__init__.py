@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from juntek.control import check_words
 from juntek.errors import ConfigurationError
+from juntek.listening import parse_ip
 from juntek.names import slug
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["OUTPUT", "TIMING", "MqttOptions", "Timing", "open_sink"]
 
@@ -30,27 +27,22 @@ def _topic_problem(topic: str) -> str | None:
     return None
 
 
-def _is_ip(host: str) -> bool:
-    with suppress(ValueError):
-        return bool(ip_address(host.partition("%")[0]))
-    return False
-
-
 def _host_problem(host: str) -> str | None:
     if not host.strip():
         return "is empty; give the name or address of the broker."
-    if not any(character in host for character in "/@[") and (":" not in host or _is_ip(host)):
+    if not any(character in host for character in "/@[") and (":" not in host or parse_ip(host)):
         return None
     scheme, _, rest = host.rpartition("://")
     user, _, place = rest.partition("/")[0].rpartition("@")
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:]+)(?::(\d{1,5}))?", place)
     if found is None:
         return "is the name or address of the broker alone; write it like 192.168.1.5."
-    lines = [f'host = "{found[1].strip("[]")}"', *([f"port = {found[2]}"] if found[2] else [])]
-    name = user.partition(":")[0]
-    lines += [*([f'username = "{name}"'] if name else []), *(["tls = true"] if scheme in _WITH_TLS else [])]
-    password = "; the password goes into a file (password_file)" if ":" in user else ""
-    return f"is the name or address of the broker alone; write {' and '.join(lines)}, each on its own line{password}."
+    name, colon, _ = user.partition(":")
+    lines = [f'host = "{found[1].strip("[]")}"', f"port = {found[2]}" if found[2] else ""]
+    lines += [f'username = "{name}"' if name else "", "tls = true" if scheme in _WITH_TLS else ""]
+    password = "; the password goes into a file (password_file)" if colon else ""
+    settings = " and ".join(filter(None, lines))
+    return f"is the name or address of the broker alone; write {settings}, each on its own line{password}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
