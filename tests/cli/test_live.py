@@ -63,7 +63,7 @@ def test_two_meters_on_one_line_have_addresses_of_their_own() -> None:
         (("--model", "XY1"), 2, "There is no meter 'XY1' to simulate; write a name such as KG140F"),
         (("--listen", "127.0.0.1"), 2, "Cannot listen on '127.0.0.1'; write tcp://HOST:PORT"),
         (("--listen", "tcp://127.0.0.1:1", "--pty", "/no/such/place"), 4, "Cannot make the link /no/such/place"),
-        (("--noise", "2"), 2, "A simulation's noise must be from 0 to 1, not 2.0."),
+        (("--noise", "2"), 2, "A simulation's noise is 0 to 1, not 2."),
     ],
 )
 def test_what_cannot_be_simulated_is_one_sentence(options: tuple[str, ...], status: int, sentence: str) -> None:

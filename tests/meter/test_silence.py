@@ -88,7 +88,7 @@ async def test_a_reading_that_has_to_wait_is_an_answer_too() -> None:
         counters = wires.simulation.sites[0].meter.counters
         before = wires.asked("R50=1"), wires.asked("R50=2")
         for _ in range(6):
-            counters.remaining -= 20.0  # as if set anew at the display
+            counters.remaining_capacity -= 20.0  # as if set anew at the display
             await told.more(6, address=1)
         asked, neighbour = wires.asked("R50=1") - before[0], wires.asked("R50=2") - before[1]
     assert abs(asked - neighbour) <= 4
