@@ -131,10 +131,11 @@ class Belief:
         if self._learn((1.0, 0.0, weight, 0.0), -(deficit + weight * capacity), variance):
             errors[_CAPACITY][_CAPACITY] = max(errors[_CAPACITY][_CAPACITY], (LEAST_CAPACITY_ERROR * capacity) ** 2)
             return
-        # What was learnt of the meter and the battery stays, less sure.
+        # What was learnt of the meter and the battery stays, less sure; the deficit is a part of the capacity now.
         self.values[_DEFICIT] = -weight * capacity
-        self._untie(_DEFICIT, variance + weight * weight * errors[_CAPACITY][_CAPACITY])
-        errors[_DEFICIT][_CAPACITY] = errors[_CAPACITY][_DEFICIT] = -weight * errors[_CAPACITY][_CAPACITY]
+        errors[_DEFICIT][_DEFICIT] = variance + weight * weight * errors[_CAPACITY][_CAPACITY]
+        for place in (_OFFSET, _CAPACITY, _LOSS):
+            errors[_DEFICIT][place] = errors[place][_DEFICIT] = -weight * errors[_CAPACITY][place]
         errors[_OFFSET][_OFFSET] += (OFFSET_ERROR / 4) ** 2
 
     def see_zero(self, offset: float, error: float) -> None:
