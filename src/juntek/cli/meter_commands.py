@@ -52,7 +52,7 @@ def read(
     link: Link,
     address: Address = 1,
     count: Annotated[int, typer.Option(min=0, metavar="N", help="End after so many readings; 0: never.")] = 0,
-    chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = Format.JSON,
+    chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = "json",
     mode: ModeOption = "auto",
     interval: Interval = 1.0,
     timeout: Annotated[
@@ -71,7 +71,7 @@ def read(
 
 async def _read(following: AbstractAsyncContextManager[Followed], count: int, chosen: Format) -> None:
     async with following as meter:
-        writer = Writer(chosen, sys.stdout.write)
+        writer = Writer(chosen)
         sys.stdout.flush()
         async for reading in meter:
             writer.add([reading], reading.time)
