@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from cli.program import Running, environment, run, simulator
-from juntek.cli.setup_file import split_host
+from juntek.cli.setup_file import broker_address
 from juntek.config import load
-from juntek.errors import RequestError
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
@@ -293,15 +293,16 @@ def converse(arguments: list[str], answers: dict[str, list[str]], home: Path) ->
     [
         ("192.168.1.10", ("192.168.1.10", 1883)), ("box.local:1884", ("box.local", 1884)), ("::1", ("::1", 1883)),
         ("[fd00::5]", ("fd00::5", 1883)), ("[fd00::5]:1884", ("fd00::5", 1884)), ("a:b", None), ("a:b:c", None),
-        ("mqtt://10.0.0.1", None), ("mqtt://10.0.0.1:1883", None), ("[::1", ("::1", 1883)),
+        ("mqtt://10.0.0.1", None), ("mqtt://10.0.0.1:1883", None), ("[::1", ("::1", 1883)), ("", None),
+        ("two words", None),
     ],
 )  # fmt: skip
 def test_a_broker_is_given_as_owners_write_it(broker: str, parts: tuple[str, int] | None) -> None:
     if parts is None:
-        with pytest.raises(RequestError):
-            split_host(broker)
+        with pytest.raises(typer.BadParameter):
+            broker_address(broker)
     else:
-        assert split_host(broker) == parts
+        assert broker_address(broker) == parts
 
 
 def test_a_meter_that_does_not_answer_where_it_was_said_to_be_is_told_and_written(file: Path, tmp_path: Path) -> None:

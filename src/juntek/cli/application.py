@@ -207,6 +207,8 @@ def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the
         problem = f"{plain(error.option_name, 60)} {takes}"
     elif kind == "MissingParameter":
         problem = f"{_name_of(error.param)} is missing"
+    elif kind == "BadParameter" and error.param is None:
+        return str(error.message)
     elif kind == "BadParameter":
         takes = _describe(error.param)
         if not takes:

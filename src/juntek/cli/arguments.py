@@ -18,7 +18,7 @@ from juntek.calendar import LATEST_TIME
 from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
-from juntek.config.keys import zone_problem
+from juntek.config.keys import name_problem, zone_problem
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import system_zone
 from juntek.history.queries import HistoryReader
@@ -61,6 +61,20 @@ def address_number(text: str | int) -> int:
     return int(found[1])
 
 
+def meter_name(text: str) -> str:
+    """Return the name of a meter; raises BadParameter for one that cannot be."""
+    if problem := name_problem(text):
+        raise typer.BadParameter(f"the name {problem}")
+    return text
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone by its name; raises BadParameter where there is none of it."""
+    if problem := zone_problem(name):
+        raise typer.BadParameter(f"this {problem}")
+    return ZoneInfo(name)
+
+
 LINK_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Link = Annotated[str, typer.Argument(metavar="LINK", help=LINK_HELP, show_default=False)]
 Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
@@ -82,9 +96,11 @@ From = Annotated[
     str | None, typer.Option("--from", metavar="TIME", help="As 2026-05-01 or 2026-05-01T08:00; included.")
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from; a date includes its day.")]
-ZoneName = Annotated[
-    str | None,
-    typer.Option("--time-zone", metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."),
+Zone = Annotated[
+    ZoneInfo | None,
+    typer.Option(
+        "--time-zone", parser=zone, metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."
+    ),
 ]
 Capacity = Annotated[
     float | None,
@@ -92,15 +108,6 @@ Capacity = Annotated[
 ]
 Form = Literal["table", "json"]
 """How what is for people or for programs is written."""
-
-
-def zone_of(name: str | None) -> ZoneInfo | None:
-    """Return the zone of a name; raises RequestError."""
-    if name is None:
-        return None
-    if problem := zone_problem(name):
-        raise RequestError(f"--time-zone {problem}")
-    return ZoneInfo(name)
 
 
 def find_configuration(config: Path | None) -> Configuration | None:

@@ -24,13 +24,12 @@ from juntek.cli.arguments import (
     Capacity,
     ConfigFile,
     DatabaseFile,
-    ZoneName,
+    Zone,
     address_number,
     configuration_if_any,
     open_history,
     refuse_unknown,
     tell_times,
-    zone_of,
 )
 from juntek.cli.formats import Columns, Facts, Format, Lines, Writer, draw_cells, draw_heading, draw_time
 from juntek.errors import RequestError, counted
@@ -45,7 +44,7 @@ def decode(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A recording; - is standard input.")] = "-",
     chosen: Annotated[Format, typer.Option("--format", help="json has every kind, csv readings only.")] = "json",
     no_filter: Annotated[bool, typer.Option("--no-filter", help="Hold nothing back as implausible.")] = False,
-    time_zone: ZoneName = None,
+    time_zone: Zone = None,
 ) -> None:
     """Decode a recording of a bus.
 
@@ -56,7 +55,7 @@ def decode(
     acknowledgement or garbage. Garbage has a "reason"; it is no error.
     """
     configuration = configuration_if_any() if time_zone is None else None
-    times = LineTimes(zone_of(time_zone) or (configuration.time_zone if configuration else None))
+    times = LineTimes(time_zone or (configuration.time_zone if configuration else None))
     bus = Bus(check=not no_filter)
     recording = RecordedFile(Path(file), times)
     with quiet_pipe():
