@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,8 +51,6 @@ SILENCE = 45.0
 COME_BACK = 3.0
 """s before the gateway is asked again."""
 
-Find = Callable[[], GatewayClient]
-
 
 def follow(
     link: str,
@@ -70,13 +69,7 @@ def follow(
     if known is None:
         return open_meter(link, address, mode=mode, interval=interval, timeout=timeout)
     sys.stderr.write(f"The gateway reads {known.meter}, so it is asked, and shown as often as it reads.\n")
-
-    def find() -> GatewayClient:
-        found = find_gateway(configuration, link, address)
-        if found is None:
-            raise LinkLostError("The gateway was stopped; start it again, or run this again to read the meter itself.")
-        return found
-
+    find = partial(find_gateway, configuration, link, address)
     return GatewayMeter(find, None if timeout is None else timeout + known.interval)
 
 
@@ -143,13 +136,13 @@ class Direct:
         return self.meter.latest._replace(meter=self.name)
 
 
-class GatewayMeter(AsyncIterator[Reading]):
+class GatewayMeter:
     """A meter by way of its gateway, as long as the context lasts; one that goes away is found anew when it is back.
 
     A reading may be `overdue` seconds after the one before (None: for ever).
     """
 
-    def __init__(self, find: Find, overdue: float | None) -> None:
+    def __init__(self, find: Callable[[], GatewayClient | None], overdue: float | None) -> None:
         self._find = find
         self._overdue = overdue
         self._ended = threading.Event()
@@ -169,28 +162,24 @@ class GatewayMeter(AsyncIterator[Reading]):
     async def updates(self) -> AsyncIterator[Update]:
         """Iterate over everything that changes. Raises what the gateway says where it cannot be asked at all."""
         while True:
-            yield await self._take()
+            update = await self._waiting.get()
+            if isinstance(update, JuntekError):
+                raise update
+            self._health = update.health
+            yield update
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Reading:
-        """Return the next reading; raises NoReplyError where it is overdue, LinkLostError where the link is down."""
-        try:
-            async with asyncio.timeout(self._overdue):
-                while (update := await self._take()).reading is None:
-                    pass
-                return update.reading
-        except TimeoutError:
-            sentence = self._health.error or "The gateway has no reading of this meter; look at its log."
-            raise (NoReplyError if self._health.connected else LinkLostError)(sentence) from None
-
-    async def _take(self) -> Update:
-        update = await self._waiting.get()
-        if isinstance(update, JuntekError):
-            raise update
-        self._health = update.health
-        return update
+    async def __aiter__(self) -> AsyncIterator[Reading]:
+        """Iterate over readings; raises NoReplyError where one is overdue, LinkLostError where the link is down."""
+        updates = self.updates()
+        while True:
+            try:
+                async with asyncio.timeout(self._overdue):
+                    while (reading := (await anext(updates)).reading) is None:
+                        pass
+            except TimeoutError:
+                sentence = self._health.error or "The gateway has no reading of this meter; look at its log."
+                raise (NoReplyError if self._health.connected else LinkLostError)(sentence) from None
+            yield reading
 
     def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
         def put(update: Update | JuntekError) -> None:
@@ -201,6 +190,10 @@ class GatewayMeter(AsyncIterator[Reading]):
         while not self._ended.is_set():
             try:
                 client = self._find()
+                if client is None:
+                    raise LinkLostError(
+                        "The gateway was stopped; start it again, or run this again to read the meter itself."
+                    )
                 with client.open("live", timeout=SILENCE) as stream:
                     for facts in read_events(stream):
                         if facts.get("meter") == client.meter:
@@ -231,15 +224,11 @@ async def _hear(meter: LiveMeter) -> None:
     """Wait until the meter has said how it is set. Raises NoReplyError and the like where it does not."""
     if await anext(meter, None) is None:
         raise NoReplyError("There is no reading in this recording; give the link of a meter.")
-    await _wait(meter, lambda: meter.settings is not None, ANSWER_TIMEOUT)
+    for key, seconds in (("settings", ANSWER_TIMEOUT), ("identity", DESCRIBING)):
+        updates = meter.updates()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while getattr(meter, key) is None and await anext(updates, None) is not None:
+                    pass
     if meter.settings is None:
         raise NoReplyError("The meter does not say how it is set; try again.")
-    await _wait(meter, lambda: meter.identity is not None, DESCRIBING)
-
-
-async def _wait(meter: LiveMeter, condition: Callable[[], bool], seconds: float) -> None:
-    updates = meter.updates()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while not condition() and await anext(updates, None) is not None:
-                pass
