@@ -11,7 +11,8 @@ import typer
 from syrupy.assertion import SnapshotAssertion
 
 from cli.program import PATIENCE, Ended, environment, run, simulator
-from juntek.cli import FLAGS, app, read_arguments
+from juntek.cli import FLAGS, read_arguments
+from juntek.cli.application import app
 from juntek.config import load
 from juntek.extras import install_line
 from servers.mosquitto import Mosquitto

@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from cli.program import run
-from juntek.cli import app, main
+from juntek.cli import main
+from juntek.cli.application import app
 
 Complain = Callable[[list[str]], str]
 Command = Any
