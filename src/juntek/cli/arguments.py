@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, tzinfo
@@ -39,6 +40,18 @@ class _Command(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as above
         """Return the words behind the command."""
         return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        """Run the command; when whoever reads our output has seen enough, as `head` has, it ends well and quietly."""
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:  # as it is where it was closed
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes stdout once more at its end; let that go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        return result
 
 
 class App(typer.Typer):

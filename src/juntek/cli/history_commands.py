@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 import typer
 
 from juntek.calendar import LATEST_TIME
-from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
     App,
     ConfigFile,
@@ -62,7 +61,7 @@ def summary(
     config: ConfigFile = None,
 ) -> None:
     """Show the energies and extremes of days, months or years."""
-    with open_history(database, config) as reader, quiet_pipe():
+    with open_history(database, config) as reader:
         names = [meter] if meter else reader.meters()
         if not names:
             typer.echo("There are no readings yet: start the gateway with a [history] section.", err=True)
@@ -97,7 +96,7 @@ def export(
     Times are in UTC.
     """
     chosen = chosen or ("parquet" if file.suffix == ".parquet" else "csv")
-    with open_history(database, config) as reader, quiet_pipe():
+    with open_history(database, config) as reader:
         name = meter or _only_meter(reader)
         zone = reader.time_zone
         span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else LATEST_TIME)

@@ -19,7 +19,6 @@ from juntek.battery.estimate import Estimator
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.recording import listen
 from juntek.capture.times import NO_ZONE, LineTimes
-from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
     Capacity,
     ConfigFile,
@@ -58,13 +57,12 @@ def decode(
     times = LineTimes(time_zone or (configuration.time_zone if configuration else None))
     bus = Bus(check=not no_filter)
     recording = RecordedFile(Path(file), times)
-    with quiet_pipe():
-        writer = Writer(chosen)
-        for chunks in recording.read():
-            for chunk, events in listen(bus, chunks):
-                writer.add(events, chunk.time)
-            sys.stdout.flush()
-        writer.add(bus.finish())
+    writer = Writer(chosen)
+    for chunks in recording.read():
+        for chunk, events in listen(bus, chunks):
+            writer.add(events, chunk.time)
+        sys.stdout.flush()
+    writer.add(bus.finish())
     if not writer.kinds.keys() - {"garbage"} and (nothing := recording.explain_nothing()):
         typer.echo(nothing, err=True)
     if times.lack == NO_ZONE:
@@ -117,12 +115,11 @@ def estimate(
     if (file is None) == (history is None):
         raise RequestError("Give either a recording or --history with the name of a meter.")
     estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))
-    with quiet_pipe():
-        if file is not None:
-            count = _write(estimator, _read_file(file, address, nominal_capacity, estimator.hear), chosen)
-        else:
-            with open_history(database, config) as reader:
-                count = _write(estimator, _read_history(reader, history or "", nominal_capacity), chosen)
+    if file is not None:
+        count = _write(estimator, _read_file(file, address, nominal_capacity, estimator.hear), chosen)
+    else:
+        with open_history(database, config) as reader:
+            count = _write(estimator, _read_history(reader, history or "", nominal_capacity), chosen)
     if count == 0 and address is not None:
         raise RequestError(f"There is no reading of address {address} with a time in it; juntek decode shows what is.")
     if count == 0:
