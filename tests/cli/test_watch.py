@@ -144,14 +144,14 @@ def test_bars_grow_with_the_values() -> None:
 
 
 def test_a_gap_in_the_readings_is_a_gap_in_the_curve() -> None:
-    trend = Trend(("voltage",))
+    trend = Trend()
     for second, voltage in ((0, 50.0), (1, 51.0), (1.5, 53.0), (4, 54.0)):
         trend.add(READING._replace(voltage=voltage), second)
     assert trend.columns("voltage", 6) == [None, 50.0, 52.0, None, None, 54.0]
 
 
 def test_the_curve_takes_longer_steps_when_time_goes_on() -> None:
-    trend = Trend(("voltage",))
+    trend = Trend()
     for second in range(100):
         trend.add(READING, float(second))
     assert (trend.span(100), trend.span(60), trend.span(30)) == (1, 2, 5)
