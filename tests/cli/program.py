@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -56,18 +56,15 @@ def run(*arguments: object, given: bytes | None = None, home: Path | None = None
     return Ended(status, *said)
 
 
-def run_apart(*arguments: object, given: bytes | None = None, home: Path | None = None, **variables: str) -> Ended:
+def run_apart(
+    *arguments: object, home: Path | None = None, program: Sequence[str] = ("-m", "juntek"), **variables: str
+) -> Ended:
     """Run the program to its end, as a process of its own."""
+    command = [sys.executable, *program, *map(str, arguments)]
     result = subprocess.run(
-        [sys.executable, "-m", "juntek", *map(str, arguments)],
-        input=given,
-        stdin=subprocess.DEVNULL if given is None else None,
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
-        env=environment(home, **variables),
-        cwd=home,
-    )
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
+        env=environment(home, **variables), cwd=home,
+    )  # fmt: skip
     return Ended(result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
