@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from juntek import control
 from juntek.cli.arguments import configuration_if_any, database_of
 from juntek.cli.gateway_client import (
     Action,
@@ -26,17 +27,6 @@ from juntek.cli.gateway_client import (
     read_events,
     update_of,
     user_name,
-)
-from juntek.control import (
-    ALL,
-    Change,
-    carry_out,
-    controls_of,
-    describe,
-    find_control,
-    plan,
-    plan_action,
-    require_confirmed,
 )
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.gateway.commands import Commands
@@ -53,12 +43,7 @@ COME_BACK = 3.0
 
 
 def follow(
-    link: str,
-    address: int,
-    config: Path | None,
-    mode: Mode,
-    interval: float,
-    timeout: float | None,
+    link: str, address: int, config: Path | None, mode: Mode, interval: float, timeout: float | None
 ) -> AbstractAsyncContextManager[Followed]:
     """Read one meter: by the gateway where that runs and reads this link, else by the link itself.
 
@@ -110,7 +95,7 @@ class Direct:
 
     def describe(self) -> Facts:
         """Return all settings and actions, as GET …/settings does."""
-        return describe(self._look(), ALL)
+        return control.describe(self._look(), control.ALL)
 
     def plan(self, values: Mapping[str, Any], action: Action | None = None) -> list[Facts]:
         """Return what would be changed."""
@@ -119,18 +104,16 @@ class Direct:
     def write(self, values: Mapping[str, Any], action: Action | None, confirmed: Sequence[str]) -> list[Facts]:
         """Write the values, or let the meter act, and return what became of each."""
         changes = self._plan(values, action)
-        require_confirmed(changes, confirmed)
-        results = self.run(carry_out(self.commands.send, self._look, changes, who=f"command line {user_name()}"))
+        control.require_confirmed(changes, confirmed)
+        who = f"command line {user_name()}"
+        results = self.run(control.carry_out(self.commands.send, self._look, changes, who=who))
         return [result.as_dict() for result in results]
 
-    def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[Change]:
+    def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[control.Change]:
         if action is not None:
-            return [plan_action(self._look(), *action, ALL)]
-        controls = controls_of(self._look())
-        for word in values:
-            find_control(controls, word)  # before the meter is asked for anything
+            return [control.plan_action(self._look(), *action, control.ALL)]
         self.run(self.meter.line.identify(self.address))
-        return plan(self._look(), values, ALL)
+        return control.plan(self._look(), values, control.ALL)
 
     def _look(self) -> Update:
         return self.meter.latest._replace(meter=self.name)
