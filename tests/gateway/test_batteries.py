@@ -11,14 +11,13 @@ import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
 from juntek.battery import BatteryOptions
-from juntek.config import Configuration, MeterConfiguration, load
+from juntek.config import Configuration, MeterKeys, load
 from juntek.errors import ConfigurationError
 from juntek.gateway import Gateway
 from juntek.gateway.account import Account, Disk
 from juntek.gateway.batteries import BatteryEvent, WatchedBattery
 from juntek.history import Database
 from juntek.history.queries import HistoryReader
-from juntek.meter import MeterOptions
 from juntek.metric import samples_of_reading
 from juntek.outputs.mqtt.entities import entities_of
 from juntek.quantity import BATTERY_KEYS
@@ -40,8 +39,7 @@ def watched(options: BatteryOptions | None = None) -> WatchedBattery:
 
 
 def account(battery: BatteryOptions | None) -> Account:
-    options = MeterOptions(name="house")
-    return Account(MeterConfiguration(link="/dev/null", options=options, battery=battery), UTC, Disk())
+    return Account(MeterKeys(name="house", link="/dev/null", battery=battery), UTC, Disk())
 
 
 def configured(tmp_path: Path, text: str) -> Configuration:

@@ -14,11 +14,10 @@ import pytest
 
 import juntek
 from juntek import Reading
-from juntek.config import MeterConfiguration
+from juntek.config import MeterKeys
 from juntek.errors import DatabaseError
 from juntek.gateway.totals import AT_ONCE, TotalsKeeper
 from juntek.history import Database, database_file
-from juntek.meter import MeterOptions
 from juntek.rs485.framing import encode
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -38,8 +37,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
         yield database
 
 
-def configured(*names: str) -> list[MeterConfiguration]:
-    return [MeterConfiguration(link="/dev/null", options=MeterOptions(name=name)) for name in names]
+def configured(*names: str) -> list[MeterKeys]:
+    return [MeterKeys(name=name, link="/dev/null") for name in names]
 
 
 async def keeper(database: Database, *names: str) -> TotalsKeeper:

@@ -257,7 +257,8 @@ OURS = (
 )  # fmt: skip
 NOT_OURS = (
     "evil.example", "evil.example:PORT", "localhost.evil.example", "127.0.0.1.evil.example", "pi.evil.example",
-    "evil.example#localhost", "evil.example[::1]", "user@localhost", "localhost:evil", "", "[::1", "local host", "127.0.0.1:PORT, evil",
+    "evil.example#localhost", "evil.example[::1]", "user@localhost", "localhost:evil", "", "[::1", "local host",
+    "127.0.0.1:PORT, evil",
 )  # fmt: skip
 
 

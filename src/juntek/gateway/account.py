@@ -16,7 +16,7 @@ from typing import Any
 from juntek.battery.ledger import Ledger, Notice
 from juntek.battery.sums import Totals
 from juntek.clock import Clock
-from juntek.config import MeterConfiguration
+from juntek.config import MeterKeys
 from juntek.errors import DatabaseError
 from juntek.gateway.batteries import BatteryEvent, WatchedBattery
 from juntek.gateway.notifier import describe
@@ -56,7 +56,7 @@ class Disk:
 class Account:
     """One meter of a gateway; `published` are the totals that are on disk."""
 
-    def __init__(self, configured: MeterConfiguration, zone: tzinfo, disk: Disk) -> None:
+    def __init__(self, configured: MeterKeys, zone: tzinfo, disk: Disk) -> None:
         self.meter = configured.options.name
         battery = configured.battery
         self.battery = None if battery is None else WatchedBattery(self.meter, battery, disk.events)

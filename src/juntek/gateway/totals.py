@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import tzinfo
 
-from juntek.config import MeterConfiguration
+from juntek.config import MeterKeys
 from juntek.errors import DatabaseError
 from juntek.gateway.account import Account, Disk
 from juntek.history import Database
@@ -34,7 +34,7 @@ class TotalsKeeper:
     def __init__(
         self,
         open_database: Callable[[], Database],
-        meters: Iterable[MeterConfiguration],
+        meters: Iterable[MeterKeys],
         zone: tzinfo,
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Literal
 
 from juntek.extras import find_modules
-from juntek.rs485 import families
 
 Kind = Literal["level", "stock", "counter", "flag", "echo", "date", "clock", "free"]
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -152,7 +151,7 @@ class Model:
 @cache
 def find_models() -> tuple[Model, ...]:
     """Return the models of every file in `families/`, in the order of their names."""
-    return tuple(module.MODEL for module in find_modules(families.__name__))
+    return tuple(module.MODEL for module in find_modules("juntek.rs485.families"))
 
 
 def model_of_family(family: str) -> Model | None:
