@@ -108,11 +108,7 @@ async def _watch(console: Console, link: str, address: int, following: AbstractA
 
 async def _follow(meter: Followed, watched: Watched) -> None:
     async for update in meter.updates():
-        watched.update = update
-        if update.reading is not None:
-            watched.reading = update.reading
-            watched.heard = time.monotonic()
-            watched.trend.add(update.reading, watched.heard if update.reading.time is None else update.reading.time)
+        watched.take(update, time.monotonic())
 
 
 async def _show(console: Console, watched: Watched) -> None:
