@@ -20,8 +20,8 @@ from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
 from juntek.config.keys import name_problem, zone_problem
-from juntek.errors import ConfigurationError, RequestError
-from juntek.files import system_zone
+from juntek.errors import ConfigurationError, JuntekError, RequestError
+from juntek.files import explain_unwritable, refuse_links_of_others, system_zone
 from juntek.history.queries import HistoryReader
 from juntek.meter import Mode
 
@@ -163,6 +163,16 @@ def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
         moment = datetime.combine(moment, time.max)
     seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     return min(max(seconds, 0.0), LATEST_TIME)
+
+
+def write_new(file: Path, text: str, kind: type[JuntekError], *, force: bool) -> None:
+    """Write a file that is not there yet, or over it; raises an error of this kind where that cannot be."""
+    if file.exists() and not force:
+        raise kind(f"{file} is there already; change it, name another one, or write over it with --force.")
+    refuse_links_of_others(file)
+    with explain_unwritable(file, kind):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
 
 def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:

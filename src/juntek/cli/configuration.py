@@ -16,14 +16,14 @@ from typing import Annotated
 
 import typer
 
-from juntek.cli.arguments import App, ConfigFile
+from juntek.cli.arguments import App, ConfigFile, write_new
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import is_running
 from juntek.config import SYSTEM_STATE, Configuration, load, search_paths
 from juntek.config.keys import header_of, write_example
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
-from juntek.files import at_home, explain_unwritable, refuse_links_of_others
+from juntek.files import at_home
 from juntek.gateway.notifier import describe
 from juntek.history import Database
 from juntek.links import open_link
@@ -49,13 +49,8 @@ def init(
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library is not needed to be wrong about a key
 
     path = at_home(file or search_paths(os.environ)[1])
-    if path.exists() and not force:
-        raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
-    refuse_links_of_others(path)
     ports = list_ports()
-    with explain_unwritable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(write_example(ports), encoding="utf-8")
+    write_new(path, write_example(ports), ConfigurationError, force=force)
     typer.echo(path)
     if ports:
         typer.echo(f"It has the port {ports[0]}. Look through it, then: juntek config check", err=True)

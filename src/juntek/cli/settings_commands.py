@@ -14,14 +14,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history
+from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history, write_new
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import Facts, GatewayClient
 from juntek.cli.meter_access import Direct, reach
 from juntek.config.document import read_toml
 from juntek.control import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError
-from juntek.files import explain_unwritable
 
 
 class _ShowByDefault(TyperGroup):
@@ -88,10 +87,7 @@ def save(
     """Write the settings that can be written into a file, for restore."""
     with reach(link, address, config) as access:
         text = _in_toml(access.describe())
-    if file.exists() and not force:
-        raise RequestError(f"{file} is there already; give another name, or write over it with --force.")
-    with explain_unwritable(file, RequestError), file.open("w" if force else "x", encoding="utf-8") as opened:
-        opened.write(text)
+    write_new(file, text, RequestError, force=force)
     typer.echo(file)
 
 
