@@ -91,6 +91,10 @@ def zone(name: str) -> ZoneInfo:
 LINK_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Link = Annotated[str, typer.Argument(metavar="LINK", help=LINK_HELP, show_default=False)]
 Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
+FoundAddress = Annotated[
+    int | None,
+    typer.Option("--address", parser=address_number, metavar="N", help="Default: the first found."),
+]
 ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
 Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
 ConfigFile = Annotated[

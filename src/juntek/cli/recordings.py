@@ -24,8 +24,8 @@ from juntek.cli.arguments import (
     Capacity,
     ConfigFile,
     DatabaseFile,
+    FoundAddress,
     Zone,
-    address_number,
     configuration_if_any,
     open_history,
     refuse_unknown,
@@ -105,9 +105,7 @@ def estimate(
     chemistry: Annotated[ChemistryName | None, typer.Option(help="Of its cells.")] = None,
     cells: Annotated[int | None, typer.Option(min=1, max=400, metavar="N", help="In series.")] = None,
     nominal_capacity: Capacity = None,
-    address: Annotated[
-        int | None, typer.Option(parser=address_number, metavar="N", help="Default: the first that is heard.")
-    ] = None,
+    address: FoundAddress = None,
     history: Annotated[
         str | None, typer.Option(metavar="METER", help="Take the minutes of this meter in the history.")
     ] = None,

@@ -15,8 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history, write_new
-from juntek.cli.formats import draw_table
-from juntek.cli.gateway_client import Facts, GatewayClient
+from juntek.cli.formats import Facts, draw_table
+from juntek.cli.gateway_client import GatewayClient
 from juntek.cli.meter_access import Direct, reach
 from juntek.config.document import read_toml
 from juntek.control import parse_pair

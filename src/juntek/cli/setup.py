@@ -19,7 +19,7 @@ import typer
 
 from juntek.battery import ChemistryName
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.arguments import Capacity, address_number, find_configuration, meter_name
+from juntek.cli.arguments import Capacity, FoundAddress, find_configuration, meter_name
 from juntek.cli.configuration import log_in, try_meters
 from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
@@ -89,9 +89,7 @@ def setup(
         typer.Option("--name", parser=meter_name, metavar="NAME", help="What the battery is called; default: house."),
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Where the meter is; default: what is found.")] = None,
-    address: Annotated[
-        int | None, typer.Option(parser=address_number, metavar="N", help="Its address; default: found.")
-    ] = None,
+    address: FoundAddress = None,
     chemistry: Annotated[Chemistry | None, typer.Option(help="Of its cells; default: asked for.")] = None,
     capacity: Capacity = None,
     broker: Annotated[
