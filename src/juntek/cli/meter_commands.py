@@ -13,7 +13,7 @@ import termios
 import time
 import tty
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -218,18 +218,14 @@ class _Recorder:
             raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
 
 
-def _open_output(output: Path) -> AbstractContextManager[TextIO]:
-    if str(output) == "-":
-        return nullcontext(sys.stdout)
-    refuse_links_of_others(output)
-    with explain_unwritable(output, RequestError):
-        return output.open("w", encoding="ascii", newline="\n")
-
-
 async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:
-    link = await open_link(url)
-    async with link:
-        with _open_output(output) as file:
+    async with await open_link(url) as link:
+        is_file = str(output) != "-"
+        if is_file:
+            refuse_links_of_others(output)
+        with explain_unwritable(output, RequestError):
+            opened = output.open("w", encoding="ascii", newline="\n") if is_file else nullcontext(sys.stdout)
+        with opened as file:
             recorder = _Recorder(file, link.name)
             line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
             progress = asyncio.create_task(recorder.show_progress())
@@ -241,4 +237,4 @@ async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -
                     raise
             finally:
                 progress.cancel()
-                recorder.say(recorder.count() if str(output) == "-" else f"{recorder.count()} in {output}")
+                recorder.say(f"{recorder.count()} in {output}" if is_file else recorder.count())

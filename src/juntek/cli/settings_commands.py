@@ -202,8 +202,7 @@ def _change(
     left = [change["key"] for change in changes if change["risk"] == "dangerous" and change["key"] not in confirmed]
     if left:
         typer.echo(f"Left as they are: {', '.join(left)}.", err=True)
-    wanted = {change["key"]: change["new"] for change in changes if change["key"] not in left}
-    if wanted:
+    if wanted := {change["key"]: change["new"] for change in changes if change["key"] not in left}:
         _tell(access.write(wanted, None, confirmed))
 
 
@@ -252,8 +251,7 @@ def _tell(outcomes: Sequence[Facts]) -> None:
     """Say what became of each; raises NoReplyError where not all is as wished."""
     for outcome in outcomes:
         typer.echo(f"{outcome['key']}: {outcome['outcome']}. {outcome['detail']}".rstrip())
-    refused = [outcome["key"] for outcome in outcomes if outcome["outcome"] == "refused"]
-    if refused:
+    if refused := [outcome["key"] for outcome in outcomes if outcome["outcome"] == "refused"]:
         raise NoReplyError(f"The meter did not do everything ({', '.join(refused)}); the rest is as shown above.")
 
 

@@ -76,7 +76,7 @@ class Asker:
 
 
 def first_line(file: str) -> str:
-    """Return the secret in a file; raises ConfigurationError where there is none."""
+    """Return the password in a file; raises ConfigurationError where there is none."""
     return read_secret("password", None, Path(file))
 
 
