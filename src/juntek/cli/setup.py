@@ -226,7 +226,7 @@ def _ask_broker(
     broker = broker or asker.ask(where, str(there) if known or listens(there) else NONE, broker_address)
     while broker != NOWHERE:
         try:
-            asyncio.run(log_in(replace(options, host=broker.host, port=broker.port)))
+            lets_in = asyncio.run(log_in(replace(options, host=broker.host, port=broker.port)))
         except JuntekError as error:
             if asker.silent:
                 raise
@@ -238,7 +238,7 @@ def _ask_broker(
             else:
                 broker = asker.ask(where, str(broker), broker_address)
             continue
-        typer.echo(f"The broker at {broker} lets us in.", err=True)
+        typer.echo(f"mqtt: {lets_in}", err=True)
         mqtt = part_of(document, "mqtt")
         mqtt["host"] = broker.host
         if broker.port != MQTT_PORT or "port" in mqtt:
