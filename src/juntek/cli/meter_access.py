@@ -17,9 +17,9 @@ from typing import Any, Self
 
 from juntek import control
 from juntek.cli.arguments import configuration_if_any, database_of
+from juntek.cli.formats import Facts
 from juntek.cli.gateway_client import (
     Action,
-    Facts,
     GatewayClient,
     find_gateway,
     meters_on,
