@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import logging
 import os
 import socket
 import sys
@@ -77,14 +76,13 @@ async def serve(  # noqa: PLR0913 - what a server is made of
 
 
 def _configure(application: Callable[..., Any], headers: Iterable[tuple[str, str]], proxies: Sequence[str]) -> Config:
-    logging.getLogger("uvicorn.error").propagate = False  # it tells of every stranger's bad request
     config = Config(
         application,
         http="h11",
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="critical",
+        log_level="critical",  # it tells of every stranger's bad request
         access_log=False,
         server_header=False,
         headers=list(headers),

@@ -116,24 +116,21 @@ class HealthMonitor:
         self._context = context
         self._clock = clock
         self._tell_every = tell_every
-        self._told, self._told_at = self._look(), clock()
+        self._state: Any = None
+        self._counts: Any = None
+        self._told_at = 0.0
+        self.has_news()  # how it all begins is none
 
     def has_news(self) -> bool:
         """Return whether there is something to tell, which counts as told from then on."""
-        seen, now = self._look(), self._clock()
+        sinks, now = sinks_of(self._context).values(), self._clock()
+        state = [(sink["connected"], sink["error"]) for sink in sinks], self._context.look_at_history()
+        counts = [(sink["failures"], sink["lost"], sink["refused"], max(sink["lag"], LATE)) for sink in sinks]
         is_early = now - self._told_at < self._tell_every
-        if seen == self._told or (is_early and seen[0] == self._told[0]):
+        if state == self._state and (is_early or counts == self._counts):
             return False
-        self._told, self._told_at = seen, now
+        self._state, self._counts, self._told_at = state, counts, now
         return True
-
-    def _look(self) -> tuple[Any, Any]:
-        """Return what is told at once, and what may wait."""
-        sinks = sinks_of(self._context).values()
-        states = [(sink["connected"], sink["error"]) for sink in sinks]
-        lags = [sink["lag"] if sink["lag"] >= LATE else 0 for sink in sinks]
-        counts = [(sink["failures"], sink["lost"], sink["refused"]) for sink in sinks]
-        return (states, self._context.look_at_history()), (counts, lags)
 
 
 class Broadcaster:
