@@ -34,7 +34,6 @@ from uvicorn.server import ServerState
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Who is believed when it says whom it asks for."""
-KEEP_ALIVE: Final = 5
 LARGEST_HEAD: Final = 16 * 1024
 STOP_TIME: Final = 2
 """s in which responses under way may end."""
@@ -86,7 +85,6 @@ def _configure(application: Callable[..., Any], headers: Iterable[tuple[str, str
         access_log=False,
         server_header=False,
         headers=list(headers),
-        timeout_keep_alive=KEEP_ALIVE,
         h11_max_incomplete_event_size=LARGEST_HEAD,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
