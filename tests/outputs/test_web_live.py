@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from juntek.listening import Limits
-from juntek.outputs.web.live import Broadcaster, Client
+from juntek.outputs.web.live import Broadcaster
 from outputs.served import HASH, PASSWORD, Served, context, events, served, status_of_stream
 from outputs.updates import kg_reading, kg_update, kh_update, listening
 
@@ -238,10 +238,9 @@ def test_the_text_of_an_event_is_made_once_for_all_browsers() -> None:
     assert made == ["house", "house"]
 
 
-def test_a_broadcaster_that_is_closed_lets_nobody_stay() -> None:
+async def test_a_broadcaster_that_is_closed_lets_nobody_stay() -> None:
     broadcaster = Broadcaster(lambda _: ("", None), Limits())
     early = broadcaster.join()
     broadcaster.close()
-    late: Client = broadcaster.join()
-    assert early.closing
-    assert late.closing
+    for client in (early, broadcaster.join()):
+        assert [text async for text in client.body_iterator] == []
