@@ -33,14 +33,7 @@ from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.live import GATEWAY, Broadcaster, HealthMonitor, LatestState
 from juntek.outputs.web.operation import Api, routes_of
 from juntek.outputs.web.parameters import DAY
-from juntek.outputs.web.passwords import (
-    Token,
-    hash_token,
-    read_password_hash,
-    read_tokens,
-    token_path,
-    write_token,
-)
+from juntek.outputs.web.passwords import Token, hash_token, read_password_hash, read_tokens, token_path, write_token
 from juntek.outputs.web.responses import NEVER_KEPT, PageFiles, json_response, security_headers
 from juntek.update import Update
 
