@@ -215,8 +215,7 @@ export class Charts {
   private load(): void {
     this.timer = 0;
     if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
-    this.tell();
-    this.drawTable();
+    this.frame ||= window.requestAnimationFrame(() => this.draw());
   }
 
   private draw(): void {
@@ -226,6 +225,7 @@ export class Charts {
     this.layOut();
     this.cursor.show(this.points);
     this.tell();
+    if (this.timer === 0) this.drawTable(); // not while hands move
     if (!this.isMarked && this.points.time.length > 0) {
       this.isMarked = true;
       performance.mark("first-chart"); // for whoever measures

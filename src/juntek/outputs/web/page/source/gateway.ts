@@ -37,8 +37,8 @@ export class Gateway {
   needsPassword = false;
   /** Whether a password is asked of anybody. */
   hasPassword = false;
-  /** What this session writes with; null where it may not, undefined where the gateway cannot. */
-  token: string | null | undefined;
+  /** What this session writes with; null where it may not. */
+  token: string | null = null;
   readonly recent = new Map<string, Reading[]>();
 
   private events: EventSource | null = null;

@@ -26,7 +26,7 @@ type Write = (confirmed: readonly string[]) => Promise<readonly CommandOutcome[]
 export class SettingsCard {
   private readonly panel = element("div", { class: "panel", tabindex: "-1" });
   private readonly written = element("div");
-  private readonly log = element("details", { hidden: true, toggle: () => void this.showLog() }, element("summary", {}, "Log of changes"), this.written);
+  private readonly log = element("details", { toggle: () => void this.showLog() }, element("summary", {}, "Log of changes"), this.written);
   readonly element = element("div", { class: "card settings", id: "settings" }, element("h3", {}, "Settings"), this.panel, this.log);
   private meter = "";
   private token = "";
@@ -34,15 +34,14 @@ export class SettingsCard {
   private isBusy = false;
   private last: Settings | null = null;
 
-  /** `token` is what this session writes with; null where it may not, undefined before that is known. */
-  show(meter: Meter, token: string | null | undefined): void {
+  /** `token` is what this session writes with; null where it may not. */
+  show(meter: Meter, token: string | null): void {
     this.token = token ?? ""; // it may be another one after a restart, while one still enters
-    const state = JSON.stringify([meter.name, meter.settings, token === undefined, !token]);
+    const state = JSON.stringify([meter.name, meter.settings, !token]);
     if (state === this.shown || (this.isBusy && meter.name === this.meter)) return;
     this.shown = state;
     this.meter = meter.name;
     this.last = meter.settings;
-    this.log.hidden = token === undefined;
     this.log.open = false;
     void this.read();
   }
