@@ -5,7 +5,7 @@
 
 import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, PlannedChange, SettingFacts, Settings, Value } from "api-types";
 import { GatewayError, getSettings, getWritten, now, planChanges, reasonOf, timeOf, write } from "./api.ts";
-import { element, facts, fill } from "./dom.ts";
+import { type Child, element, facts, fill } from "./dom.ts";
 import { capitalised, moment } from "./format.ts";
 import { isKnown, settingOf, settings as allSettings } from "./quantities.ts";
 
@@ -152,7 +152,7 @@ export class SettingsCard {
     fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, "Nothing has been changed yet.") : list(items));
   }
 
-  private put(parts: readonly Node[], focus: boolean): void {
+  private put(parts: readonly Child[], focus: boolean): void {
     fill(this.panel, ...parts);
     if (focus) this.panel.focus();
   }
