@@ -19,7 +19,7 @@ from juntek.calendar import LocalDays
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
 from juntek.history import Database
 from juntek.history.blocks import pack, unpack
-from juntek.history.fields import FIELDS, PLACES, Batch
+from juntek.history.fields import FIELDS, Batch, Column
 from juntek.history.queries import SERIES_KEYS, HistoryReader
 from juntek.history.recorder import Recorder
 from juntek.reading import Reading
@@ -52,13 +52,13 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 @settings(max_examples=60)
 def test_a_block_gives_back_whatever_was_packed(rows: list[tuple[int | None, ...]], current: int) -> None:
-    count, columns = len(rows), dict(enumerate(range(len(FIELDS))))
-    batch: Batch = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
-    batch += [list(column) for column in zip(*rows, strict=True)]
+    count, columns = len(rows), dict(enumerate(FIELDS))
+    made: list[Column] = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
+    batch: Batch = dict(zip(FIELDS, [*made, *map(list, zip(*rows, strict=True))], strict=True))
     assert unpack(pack(batch, columns), count, columns=columns) == batch
-    wanted = {0, PLACES["power"], 5}
+    wanted = {"time", "power", FIELDS[5]}
     some = unpack(pack(batch, columns), count, wanted, columns)
-    assert [some[place] for place in wanted] == [batch[place] for place in wanted]
+    assert [some[key] for key in wanted] == [batch[key] for key in wanted]
 
 
 def test_a_reading_takes_few_bytes(hours: Path) -> None:
@@ -80,7 +80,7 @@ def test_readings_after_a_time_are_read_piece_by_piece(hours: Path, limit: int) 
     times: list[int] = []
     after, most = -1, 10 if limit < 100 else 20_000
     with HistoryReader(hours) as reader:
-        while len(times) < most and (some := reader.read_after("house", after, limit)[0]):
+        while len(times) < most and (some := reader.read_after("house", after, limit)["time"]):
             assert len(some) <= limit
             times += [time or 0 for time in some]
             after = times[-1]
@@ -96,7 +96,7 @@ def test_readings_after_a_time_pass_over_a_damaged_block(tmp_path: Path) -> None
     connection.commit()
     connection.close()
     with HistoryReader(path, time_zone=BERLIN) as reader:
-        some = reader.read_after("house", 0, 10)[0]
+        some = reader.read_after("house", 0, 10)["time"]
     assert len(some) == 10
     assert (some[0] or 0) % 3_600_000 < 1000
 

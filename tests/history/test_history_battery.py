@@ -12,7 +12,7 @@ from history.made import START, readings, rows_in
 from juntek.battery.ledger import Ledger
 from juntek.history import Database
 from juntek.history.blocks import pack
-from juntek.history.fields import FIRST_COLUMNS, PLACES, batch_of
+from juntek.history.fields import FIRST_COLUMNS, batch_of
 from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder, Stream
 from juntek.outputs.timeseries.line_protocol import lines_of
@@ -113,5 +113,5 @@ def test_what_was_learnt_stays_when_a_recording_is_imported_after_it(tmp_path: P
 
 def test_without_the_section_a_block_is_what_it_was() -> None:
     batch = batch_of(readings(0, 100))
-    columns = dict(FIRST_COLUMNS) | {16: PLACES["state_of_charge"], 17: PLACES["state_of_charge_uncertainty"]}
+    columns = dict(FIRST_COLUMNS) | {16: "state_of_charge", 17: "state_of_charge_uncertainty"}
     assert pack(batch, columns) == pack(batch)

@@ -11,7 +11,7 @@ import pytest
 from history.made import START, reading_at, readings, rows_in
 from juntek.history import Database
 from juntek.history.blocks import pack, unpack
-from juntek.history.fields import PLACES, batch_of
+from juntek.history.fields import batch_of
 from juntek.history.recorder import Recorder
 
 HOUR = 3_600_000
@@ -83,12 +83,10 @@ def test_a_block_that_is_damaged_stops_nobody_from_writing(tmp_path: Path) -> No
 
 def test_a_block_of_other_columns_is_readable() -> None:
     batch = batch_of([reading_at(tick) for tick in range(50)])
-    temperature, voltage = PLACES["temperature"], PLACES["voltage"]
-    other = {0: 0, 1: voltage, 2: PLACES["current"], 900: temperature, 7: PLACES["power"]}
-    block = pack(batch, other)
-    assert unpack(block, 50, columns=other)[temperature] == batch[temperature]
-    known = unpack(block, 50, columns={0: 0, 1: voltage, 2: PLACES["current"]})
-    assert known[voltage] == batch[voltage]
-    assert known[temperature] == [None] * 50
+    known = {0: "time", 1: "voltage", 2: "current"}
+    block = pack(batch, other := known | {900: "temperature", 7: "power"})
+    assert unpack(block, 50, columns=other)["temperature"] == batch["temperature"]
+    assert unpack(block, 50, columns=known)["voltage"] == batch["voltage"]
+    assert unpack(block, 50, columns=known)["temperature"] == [None] * 50
     with pytest.raises(ValueError, match="version"):
         unpack(b"\x09" + block[1:], 50)

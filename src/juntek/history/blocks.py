@@ -21,18 +21,15 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, chain, islice, pairwise
 from operator import sub
 
 from juntek.history.fields import (
-    CURRENT,
     FIELDS,
     FIRST_COLUMNS,
     FIRST_FIELDS,
-    POWER,
-    VOLTAGE,
     Batch,
     Column,
     Columns,
@@ -44,6 +41,8 @@ from juntek.history.fields import (
 )
 
 VERSION = 2
+_FACTORS = ("voltage", "current")
+"""Whose product the power is, nearly always."""
 NOTHING, CONSTANT = 0, 1
 _WIDTHS = ((2, "b", 2**7), (3, "h", 2**15), (4, "i", 2**31), (5, "q", 2**63))
 _CODES = {tag: code for tag, code, _ in _WIDTHS}
@@ -67,40 +66,37 @@ def pack(batch: Batch, columns: Columns = FIRST_COLUMNS) -> bytes:
     block = bytearray((VERSION,))
     # A further field takes no place where nobody has it.
     columns = {
-        number: place
-        for number, place in columns.items()
-        if number in FIRST_COLUMNS or batch[place].count(None) < len(batch[place])
+        number: key
+        for number, key in columns.items()
+        if number in FIRST_COLUMNS or batch[key].count(None) < len(batch[key])
     }
     _append_number(block, len(columns))
     for number in columns:
         _append_number(block, number)
-    derived = power_of(batch[VOLTAGE], batch[CURRENT]) == batch[POWER]
-    for place in columns.values():
-        if place == POWER and derived:
+    derived = power_of(batch["voltage"], batch["current"]) == batch["power"]
+    for key in columns.values():
+        if key == "power" and derived:
             block.append(NOTHING)
         else:
-            _pack_column(block, batch[place])
+            _pack_column(block, batch[key])
     return bytes(block)
 
 
-def unpack(
-    block: bytes, count: int, wanted: Container[int] = range(len(FIELDS)), columns: Columns = FIRST_COLUMNS
-) -> Batch:
-    """Return the batch of `count` readings of a block, with empty columns in the places that are not wanted.
+def unpack(block: bytes, count: int, wanted: Iterable[str] = FIELDS, columns: Columns = FIRST_COLUMNS) -> Batch:
+    """Return the wanted columns of the `count` readings of a block.
 
-    What the block has no field for is absent; a field that `columns` has no place for is passed over.
+    What the block has no field for is absent; a field that `columns` does not know is passed over.
     """
+    batch: Batch = {key: [None] * count for key in wanted}
+    needed = batch.keys() | (_FACTORS if "power" in batch else ())
     numbers, position = _read_head(block)
-    power_wanted = POWER in wanted
-    batch: Batch = [[None] * count if place in wanted else [] for place in range(len(FIELDS))]
     for number in numbers:
-        place = columns.get(number)
-        needed = place is not None and (place in wanted or (power_wanted and place in (VOLTAGE, CURRENT)))
-        column, position = _unpack_column(block, position, count, needed=needed)
-        if place is not None:
-            batch[place] = column
-    if power_wanted and batch[POWER][0] is None:
-        batch[POWER] = power_of(batch[VOLTAGE], batch[CURRENT])
+        key = columns.get(number, "")
+        column, position = _unpack_column(block, position, count, needed=key in needed)
+        if key in needed:
+            batch[key] = column
+    if "power" in batch and batch["power"][0] is None:
+        batch["power"] = power_of(*(batch[key] for key in _FACTORS))
     return batch
 
 
@@ -204,13 +200,12 @@ def read_blocks(  # noqa: PLR0913, PLR0917 - what of which meter, and from when 
     meter: int,
     first: float,
     last: float,
-    wanted: Container[int] = range(len(FIELDS)),
+    wanted: Iterable[str] = FIELDS,
     limit: int = -1,
 ) -> Iterator[tuple[int, Batch]]:
     """Yield what blocks have from `first` up to, not including, `last` (ms since 1970), each with its last time.
 
-    `wanted` are places of fields, TIME among them. At most `limit` blocks are read; one that a failing card has altered
-    has no readings.
+    `wanted` has "time" in it. At most `limit` blocks are read; one that a failing card has altered has no readings.
     """
     columns = read_columns(connection)
     blocks = connection.execute(
@@ -222,7 +217,7 @@ def read_blocks(  # noqa: PLR0913, PLR0917 - what of which meter, and from when 
         try:
             batch = unpack(block, count, wanted, columns)
         except DAMAGE:
-            yield until, [[] for _ in FIELDS]
+            yield until, {key: [] for key in wanted}
             continue
         times = times_of(batch)
         yield until, part_of(batch, bisect_left(times, first), bisect_left(times, last))
@@ -248,11 +243,11 @@ def _store(connection: sqlite3.Connection, meter: int, batch: Batch, columns: Co
     _insert(connection, meter, batch, columns)
     if times[-1] >= hour + meter % _SPREAD[1] * _SPREAD[0]:
         last = connection.execute(
-            "SELECT time FROM raw WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 2", (meter, hour)
+            "SELECT time / ?1 * ?1 FROM raw WHERE meter = ?2 AND time < ?3 ORDER BY time DESC LIMIT 2",
+            (HOUR, meter, hour),
         ).fetchall()
-        before = {time // HOUR * HOUR for (time,) in last}
-        if len(last) > len(before):
-            _make_one(connection, meter, before.pop(), columns)
+        if len(last) > len(set(last)):
+            _make_one(connection, meter, last[0][0], columns)
 
 
 def _make_one(

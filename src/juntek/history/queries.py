@@ -27,7 +27,7 @@ from juntek.history import AuditEntry, Database, is_current
 from juntek.history.blocks import read_blocks
 from juntek.history.database_file import FileInPlace, connect_to_read, explain
 from juntek.history.days import By, Day, read_days
-from juntek.history.fields import FIELDS, ROW_KEYS, TIME, Batch, rows_of
+from juntek.history.fields import FIELDS, ROW_KEYS, Batch, rows_of
 from juntek.history.series import SERIES_KEYS, Chart, Column, Series
 from juntek.quantity import QUANTITIES
 from juntek.reading import iso_time
@@ -132,12 +132,12 @@ class HistoryReader:
 
         They are in the order of time; without any, each column is empty.
         """
-        whole: Batch = [[] for _ in FIELDS]
+        whole: Batch = {key: [] for key in FIELDS}
         with self._reading() as connection:
             for _, batch in read_blocks(connection, self._number(connection, meter), time_ms + 1, _END):
-                for place, column in enumerate(batch):
-                    whole[place] += column[: limit - len(whole[place])]
-                if len(whole[TIME]) >= limit:
+                for key, column in whole.items():
+                    column.extend(batch[key][: limit - len(column)])
+                if len(whole["time"]) >= limit:
                     break
         return whole
 

@@ -16,17 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from juntek.history.fields import (
-    FIELDS,
-    INSTANTS,
-    PLACES,
-    SETTINGS,
-    TIME,
-    TOTALS,
-    Batch,
-    Column,
-    times_of,
-)
+from juntek.history.fields import FIELDS, INSTANTS, SETTINGS, TOTALS, Batch, Column, times_of
 
 OPTIONAL = tuple(key for key in INSTANTS if key not in ("voltage", "current", "power", "remaining_capacity"))
 """Instants that a reading may lack; they are counted by themselves."""
@@ -103,17 +93,17 @@ def roll_up(batch: Batch, growth: Sequence[Sequence[int]], width: int = 60) -> d
 
 
 def _roll_up(batch: Batch, growth: Sequence[Sequence[int]], start: int, end: int) -> Rollup:
-    times = batch[TIME]
+    times = times_of(batch)
     rollup: Rollup = [end - start, times[start], times[end - 1]]
     for key in INSTANTS:
-        values: Sequence[Any] = batch[PLACES[key]][start:end]
+        values: Sequence[Any] = batch[key][start:end]
         if key in OPTIONAL:
             values = [value for value in values if value is not None]
             rollup.append(len(values))
         rollup += (min(values), max(values), sum(values), values[-1]) if values else (None, None, 0, None)
     for key, grown in zip(TOTALS, growth, strict=True):
-        rollup += (_at(batch[PLACES[key]], end - 1), grown[end] - grown[start] if grown else None)
-    rollup += (_at(batch[PLACES[key]], end - 1) for key in SETTINGS)
+        rollup += (_at(batch[key], end - 1), grown[end] - grown[start] if grown else None)
+    rollup += (_at(batch[key], end - 1) for key in SETTINGS)
     return rollup
 
 
