@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from history.made import START, readings, rows_in
+from history.made import START, execute, readings, record, rows_in
 from juntek.battery.ledger import Ledger
 from juntek.history import Database
 from juntek.history.blocks import pack
@@ -36,25 +35,18 @@ def watched(first: int, count: int) -> list[Reading]:
     ]  # fmt: skip
 
 
-def write(path: Path, batch: list[Reading]) -> None:
-    with Database(path) as database:
-        Recorder(database).record({"house": batch})
-
-
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An hour without the section, then an hour with it, in a file that was made before there was any of it."""
     path = tmp_path_factory.mktemp("battery") / "history.db"
-    write(path, readings(0, 3600))
-    connection = sqlite3.connect(path)
-    for table in ("minute", "hour"):
-        for key in KEYS[:2]:
-            for end in ("count", "minimum", "maximum", "sum", "last"):
-                connection.execute(f"ALTER TABLE {table} DROP COLUMN {key}_{end}")
-    connection.execute("DELETE FROM field WHERE key LIKE 'state_of_charge%'")
-    connection.commit()
-    connection.close()
-    write(path, watched(3600, 3600))
+    record(path, readings(0, 3600))
+    parts = [f"{key}_{end}" for key in KEYS[:2] for end in ("count", "minimum", "maximum", "sum", "last")]
+    execute(
+        path,
+        "DELETE FROM field WHERE key LIKE 'state_of_charge%'",
+        *(f"ALTER TABLE {table} DROP COLUMN {part}" for table in ("minute", "hour") for part in parts),
+    )
+    record(path, watched(3600, 3600))
     return path
 
 

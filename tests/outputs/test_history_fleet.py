@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 
-from history.made import reading_at, readings, rows_in
+from history.made import execute, reading_at, readings, rows_in
 from juntek.errors import DatabaseError
 from juntek.outputs import Context
 from juntek.outputs.history import METERS_A_COMMIT, HistoryOptions, open_sink
@@ -22,16 +20,8 @@ def context(path: Path) -> Context:
     return Context(version="1", gateway="pi", meters=NAMES, database=path, time_zone=UTC)
 
 
-def execute(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement)
-        connection.commit()
-
-
 def blocks_in(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM raw").fetchone()
-    return int(count)
+    return int(execute(path, "SELECT count(*) FROM raw")[0][0])
 
 
 async def test_of_a_write_that_fails_half_way_no_reading_is_missing_or_doubled(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, NamedTuple, Self
@@ -169,11 +169,8 @@ class Database:
         """Keep a command that is about to be sent, so that a kill leaves it "unknown"; return its number."""
         time, meter, who, key, old, new, outcome = entry
         with self.transaction() as connection:
-            number = connection.execute(
-                "INSERT INTO command (time, meter, who, key, old, new, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome),
-            ).lastrowid
-            assert number is not None  # noqa: S101 - it was inserted
+            row = (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome)
+            number = connection.execute("INSERT INTO command VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
             connection.execute("DELETE FROM command WHERE id <= ?", (number - MOST_COMMANDS,))
         return number
 
@@ -193,13 +190,9 @@ class Database:
                 f"{target} is there already: give the backup another name, or move that file away."
             )
         make_file(target)
-        with self._lock, explain(target):
-            copy = sqlite3.connect(target)
-            try:
-                self._connection.backup(copy, pages=-1)
-                copy.execute("PRAGMA journal_mode = DELETE")
-            finally:
-                copy.close()
+        with self._lock, explain(target), closing(sqlite3.connect(target)) as copy:
+            self._connection.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         """Close the file; everything committed is in it."""

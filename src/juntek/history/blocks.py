@@ -4,7 +4,7 @@ No block crosses an hour, and those of a meter never overlap. What is written ev
 an hour that is over is one block. So a reading is written twice.
 
 A block begins with its version, the number of its fields and their numbers in the database (see `fields`); one of
-the first version has FIRST_FIELDS. Then comes each field in that order: a tag, and what the tag says:
+the first version has FIRST_COLUMNS. Then comes each field in that order: a tag, and what the tag says:
 
 - NOTHING: the field is absent throughout; of the power, it is voltage times current.
 - CONSTANT: the one value.
@@ -24,21 +24,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, chain, islice, pairwise
-from operator import sub
+from operator import itemgetter, sub
 
-from juntek.history.fields import (
-    FIELDS,
-    FIRST_COLUMNS,
-    FIRST_FIELDS,
-    Batch,
-    Column,
-    Columns,
-    join,
-    part_of,
-    power_of,
-    read_columns,
-    times_of,
-)
+from juntek.history.fields import FIELDS, FIRST_COLUMNS, Batch, Column, Columns, part_of, read_columns, times_of
 
 VERSION = 2
 _FACTORS = ("voltage", "current")
@@ -73,7 +61,7 @@ def pack(batch: Batch, columns: Columns = FIRST_COLUMNS) -> bytes:
     _append_number(block, len(columns))
     for number in columns:
         _append_number(block, number)
-    derived = power_of(batch["voltage"], batch["current"]) == batch["power"]
+    derived = _power_of(batch["voltage"], batch["current"]) == batch["power"]
     for key in columns.values():
         if key == "power" and derived:
             block.append(NOTHING)
@@ -96,14 +84,22 @@ def unpack(block: bytes, count: int, wanted: Iterable[str] = FIELDS, columns: Co
         if key in needed:
             batch[key] = column
     if "power" in batch and batch["power"][0] is None:
-        batch["power"] = power_of(*(batch[key] for key in _FACTORS))
+        batch["power"] = _power_of(*(batch[key] for key in _FACTORS))
     return batch
+
+
+def _power_of(voltages: Column, currents: Column) -> Column:
+    """Return 0.01 W as the decoder rounds it, so that it need not be kept."""
+    return [
+        round(round((voltage / 100) * (current / 100), 2) * 100)  # type: ignore[operator]  # every reading has them
+        for voltage, current in zip(voltages, currents, strict=True)
+    ]
 
 
 def _read_head(block: bytes) -> tuple[Sequence[int], int]:
     """Return the numbers of the fields in the block, and where the first of them begins."""
     if block[0] == 1:
-        return range(len(FIRST_FIELDS)), 1
+        return range(len(FIRST_COLUMNS)), 1
     if block[0] != VERSION:
         raise ValueError(f"block of version {block[0]}")
     size, position = _read_number(block, 1)
@@ -264,7 +260,7 @@ def _make_one(
             batches.append(unpack(block, count, columns=columns))
     connection.execute("DELETE FROM raw WHERE meter = ? AND time BETWEEN ? AND ?", span)
     if batches:
-        _insert(connection, meter, join(batches), columns)
+        _insert(connection, meter, _join(batches), columns)
 
 
 def _insert(connection: sqlite3.Connection, meter: int, batch: Batch, columns: Columns) -> None:
@@ -273,3 +269,10 @@ def _insert(connection: sqlite3.Connection, meter: int, batch: Batch, columns: C
         "INSERT INTO raw (meter, time, last, count, block) VALUES (?, ?, ?, ?, ?)",
         (meter, times[0], times[-1], len(times), pack(batch, columns)),
     )
+
+
+def _join(batches: Iterable[Batch]) -> Batch:
+    """Return all readings in the order of time."""
+    rows = [row for batch in batches for row in zip(*(batch[key] for key in FIELDS), strict=True)]
+    columns = zip(*sorted(rows, key=itemgetter(0)), strict=True)
+    return dict(zip(FIELDS, map(list, columns), strict=True))

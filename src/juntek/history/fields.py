@@ -6,8 +6,7 @@ A batch has a column of whole numbers for each field, with None for what is abse
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES, READING_KEYS
@@ -40,20 +39,10 @@ TOTALS = tuple(row.key for row in KEPT if row.accumulation == "total")
 """Fields with a last value and an increase in each rollup."""
 SETTINGS = tuple(row.key for row in KEPT if row.accumulation == "setting")
 """Fields with a last value in each rollup."""
-QUANTITY_KEYS = (
-    *INSTANTS,
-    *TOTALS,
-    *SETTINGS,
-    *(row.key for row in KEPT if row.key not in INSTANTS + TOTALS + SETTINGS),
-)
+QUANTITY_KEYS = tuple(dict.fromkeys(INSTANTS + TOTALS + SETTINGS + tuple(row.key for row in KEPT)))
 
-SCALES = {
-    "time": 1000,
-    **{key: QUANTITIES[key].per_unit for key in QUANTITY_KEYS},
-    "output_code": 1,
-    "direction": 1,
-    "estimated": 1,
-}
+_OTHERS = {"output_code": 1, "direction": 1, "estimated": 1}
+SCALES = {"time": 1000} | {key: QUANTITIES[key].per_unit for key in QUANTITY_KEYS} | _OTHERS
 """The whole numbers in one unit of each field."""
 FIELDS = tuple(SCALES)
 
@@ -70,6 +59,8 @@ ROW_KEYS = (
 )  # fmt: skip
 """Keys of a row; `time` is s since 1970, `estimated` the keys of totals with an estimated part, with spaces between.
 What only a watched battery has stands last."""
+SERIES_KEYS = (*dict.fromkeys(("voltage", "current", "power", CHARGE, *INSTANTS, *TOTALS)), METERED)
+"""What a chart may show."""
 
 Columns = Mapping[int, str]
 """The field of each number in the blocks."""
@@ -143,21 +134,6 @@ def part_of(batch: Batch, start: int, end: int) -> Batch:
     if start == 0 and end == len(batch["time"]):
         return batch
     return {key: column[start:end] for key, column in batch.items()}
-
-
-def join(batches: Iterable[Batch]) -> Batch:
-    """Return all readings in the order of time."""
-    rows = [row for batch in batches for row in zip(*(batch[key] for key in FIELDS), strict=True)]
-    columns = zip(*sorted(rows, key=itemgetter(0)), strict=True)
-    return dict(zip(FIELDS, map(list, columns), strict=True))
-
-
-def power_of(voltages: Column, currents: Column) -> Column:
-    """Return 0.01 W as the decoder rounds it, so that it need not be kept."""
-    return [
-        round(round((voltage / 100) * (current / 100), 2) * 100)  # type: ignore[operator]  # every reading has them
-        for voltage, current in zip(voltages, currents, strict=True)
-    ]
 
 
 def estimated_keys(mask: int) -> tuple[str, ...]:

@@ -27,8 +27,8 @@ from juntek.history import AuditEntry, Database, is_current
 from juntek.history.blocks import read_blocks
 from juntek.history.database_file import FileInPlace, connect_to_read, explain
 from juntek.history.days import By, Day, read_days
-from juntek.history.fields import FIELDS, ROW_KEYS, Batch, rows_of
-from juntek.history.series import SERIES_KEYS, Chart, Column, Series
+from juntek.history.fields import FIELDS, ROW_KEYS, SERIES_KEYS, Batch, rows_of
+from juntek.history.series import Chart, Column, Series
 from juntek.quantity import QUANTITIES
 from juntek.reading import iso_time
 

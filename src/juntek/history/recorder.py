@@ -175,9 +175,7 @@ def _find_meter(connection: sqlite3.Connection, name: str) -> tuple[int, int | N
     query = f"SELECT id, time, {', '.join(TOTALS)} FROM meter WHERE name = ?"  # noqa: S608 - our own names
     row = connection.execute(query, (name,)).fetchone()
     if row is None:
-        cursor = connection.execute("INSERT INTO meter (name) VALUES (?)", (name,))
-        assert cursor.lastrowid is not None  # noqa: S101 - a row was made
-        return cursor.lastrowid, None, None
+        return connection.execute("INSERT INTO meter (name) VALUES (?)", (name,)).lastrowid or 0, None, None
     meter, time, *totals = row
     return meter, time, totals
 

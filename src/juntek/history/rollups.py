@@ -172,13 +172,12 @@ def choose_new(connection: sqlite3.Connection, meter: int, times: list[int]) -> 
         return None
     taken = {minute: (minute + first, minute + last, count) for minute, first, last, count in rows}
     spans = {minute: _span(taken, minute) for minute in taken}
-    if not taken or times[-1] - times[0] > HOUR:
-        for hour in _hours_without_minutes(connection, meter, times):  # what is there already can be told no more
-            spans |= {minute: (minute, minute + MINUTE) for minute in range(hour, hour + HOUR, MINUTE)}
+    # Of these hours it can be told no more what is there already.
+    gone = _hours_without_minutes(connection, meter, times) if not taken or times[-1] - times[0] > HOUR else ()
     chosen = []
     for time in times:
         first, last = spans.get(time - time % MINUTE, (0, -1))
-        chosen.append(not first <= time <= last)
+        chosen.append(not first <= time <= last and time - time % HOUR not in gone)
     return None if all(chosen) else chosen
 
 

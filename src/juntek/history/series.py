@@ -21,7 +21,6 @@ from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
     CHARGE,
     FIELDS,
-    INSTANTS,
     METERED,
     SCALES,
     TOTALS,
@@ -36,7 +35,6 @@ from juntek.history.rollups import PARTS, Rollup, fold, parts_of, read_rollups, 
 _CHARGES = (CHARGE, METERED)
 _SOURCES = ("remaining_capacity", CHARGE, "nominal_capacity")
 """What either is made of."""
-SERIES_KEYS = (*dict.fromkeys(("voltage", "current", "power", CHARGE, *INSTANTS, *TOTALS)), METERED)
 WIDTHS = (
     1, 2, 5, 10, 15, 30,
     60, 120, 300, 600, 900, 1800,
