@@ -42,8 +42,8 @@ NEVER = 3600.0
 """s of commit interval: only a stop writes."""
 
 
-def context(path: Path) -> Context:
-    return Context(version="1", gateway="pi", meters=("house",), database=path, time_zone=UTC)
+def context(path: Path, meters: tuple[str, ...] = ("house",)) -> Context:
+    return Context(version="1", gateway="pi", meters=meters, database=path, time_zone=UTC)
 
 
 @asynccontextmanager

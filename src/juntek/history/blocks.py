@@ -71,10 +71,7 @@ def pack(batch: Batch, columns: Columns = FIRST_COLUMNS) -> bytes:
 
 
 def unpack(block: bytes, count: int, wanted: Iterable[str] = FIELDS, columns: Columns = FIRST_COLUMNS) -> Batch:
-    """Return the wanted columns of the `count` readings of a block.
-
-    What the block has no field for is absent; a field that `columns` does not know is passed over.
-    """
+    """Return the wanted columns of a block of `count` readings; what it has no field for is absent."""
     batch: Batch = {key: [None] * count for key in wanted}
     needed = batch.keys() | (_FACTORS if "power" in batch else ())
     numbers, position = _read_head(block)

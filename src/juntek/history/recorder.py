@@ -16,7 +16,7 @@ from itertools import accumulate, compress, groupby, pairwise
 from operator import sub
 from typing import Any
 
-from juntek.history import Database
+from juntek.history import SAVE_LEDGER, Database
 from juntek.history.blocks import keep_readings
 from juntek.history.cursors import lower_cursors
 from juntek.history.fields import TOTALS, Batch, batch_of, part_of, read_columns, times_of
@@ -96,10 +96,8 @@ class Recorder:
             _close_stream(connection, meter, stream)
             row = connection.execute("SELECT snapshot FROM ledger WHERE meter = ?", (stream.meter,)).fetchone()
             before = json.loads(row[0]) if row is not None else {}
-            connection.execute(
-                "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)",
-                (stream.meter, json.dumps(before | snapshot, allow_nan=False), stream.time / 1000),
-            )
+            text = json.dumps(before | snapshot, allow_nan=False)
+            connection.execute(SAVE_LEDGER, (stream.meter, text, stream.time / 1000))
 
     def drop_raw(self, before: float, limit: int) -> int:
         """Drop at most so many blocks that ended before `before` (s), the oldest first; return how many."""
