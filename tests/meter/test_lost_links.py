@@ -16,7 +16,7 @@ from juntek.links import device
 from juntek.meter import Line, Timing
 from juntek.rs485.framing import encode
 from juntek.simulator import Options
-from meter.served import ENOUGH, IMPATIENT, Told, meters, served, serving, until
+from meter.served import ENOUGH, IMPATIENT, Told, meters, running, served, serving, until
 
 READING = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])
 
@@ -68,13 +68,9 @@ class Waiting(Line):
 async def waiting(url: str, count: int, timing: Timing = IMPATIENT) -> AsyncIterator[tuple[Waiting, Told]]:
     told = Told()
     line = Waiting(url, told, timing)
-    task = asyncio.create_task(line.run())
-    try:
+    async with running(line):
         await until(lambda: len(line.waits) >= count)
         yield line, told
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def test_the_waits_between_attempts_double_up_to_a_limit(tmp_path: Path) -> None:

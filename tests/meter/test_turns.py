@@ -14,7 +14,7 @@ from juntek.errors import LinkLostError
 from juntek.meter import Line, MeterOptions, Mode
 from juntek.meter.poller import Poller
 from juntek.simulator import Display, Options
-from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
+from meter.served import IMPATIENT, Told, Wires, meters, running, served, serving, until
 
 
 @pytest.mark.parametrize("display", ["newer", "older"])
@@ -121,13 +121,13 @@ async def test_a_master_that_asks_exactly_as_we_do_is_noticed(*, echo: bool) -> 
 async def test_a_line_whose_bytes_are_gathered_is_read_whole(port: Path | None) -> None:
     wires = Wires(Options(pty=port, display="newer", speed=1000.0))  # no two replies are the same
     told = Told()
-    async with wires.simulation as simulation:
-        task = asyncio.create_task(Line(simulation.url, meters(), told, gather=0.1, timing=IMPATIENT).run())
+    async with (
+        wires.simulation as simulation,
+        running(Line(simulation.url, meters(), told, gather=0.1, timing=IMPATIENT)),
+    ):
         await told.more(20)
         wires.simulation.unplug_display()
         await told.mode("poll")
-        task.cancel()
-        await asyncio.wait([task])
     replies = bytes(wires.said["meter"]).split(b"\r\n")[:-1]
     first = replies.index(told.readings[0].raw)
     listened = [reply for reply in replies[first:] if reply.startswith(b":r50")]
