@@ -76,7 +76,6 @@ async def test_two_lines_become_states_that_say_what_the_meters_say(mosquitto: M
         record(mosquitto, "juntek/#") as recorder,
         gateway(write_configuration(tmp_path, mosquitto, ("house", house.url, 1), ("boat", boat.url, 3))) as process,
     ):
-        running = [asyncio.create_task(simulation.run()) for simulation in (house, boat)]
         await wait_for_states(recorder, "house", 3)
         await wait_for_states(recorder, "boat", 3)
         await recorder.wait_for(lambda _: states(recorder, "boat")[-1]["charged_energy"] is not None, timeout=30)
@@ -93,14 +92,11 @@ async def test_two_lines_become_states_that_say_what_the_meters_say(mosquitto: M
         process.terminate()
         assert await process.wait() == 0
         await recorder.wait_for(lambda _: recorder.on("juntek/gateway/availability")[-1].payload == b"offline")
-        for task in running:
-            task.cancel()
 
 
 async def test_a_killed_gateway_is_seen_and_takes_no_total_back(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """SIGKILL tells the last will; what was published before is never undercut after the restart."""
     async with Simulation(Options(display="newer", speed=60.0)) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
         configuration = write_configuration(tmp_path, mosquitto, ("house", house.url, 1))
         last = dict.fromkeys(TOTALS, 0.0)
         for _ in range(3):
@@ -117,14 +113,12 @@ async def test_a_killed_gateway_is_seen_and_takes_no_total_back(mosquitto: Mosqu
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
                 await recorder.wait_for(lambda _: recorder.on("juntek/gateway/availability")[-1].payload == b"offline")
-        running.cancel()
     with Database(tmp_path / "juntek.db") as database:
         assert set(database.load_ledgers()) == {"house"}
 
 
 async def test_a_broker_that_restarts_in_the_middle_is_found_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
     async with Simulation(Options(display="newer")) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
         async with gateway(write_configuration(tmp_path, mosquitto, ("house", house.url, 1))):
             await wait_for_states(recorder, "house", 2)
             await asyncio.to_thread(mosquitto.restart)
@@ -134,12 +128,10 @@ async def test_a_broker_that_restarts_in_the_middle_is_found_again(mosquitto: Mo
                 timeout=30,
             )
             await wait_for_states(recorder, "house", 2)
-        running.cancel()
 
 
 async def test_a_pulled_meter_is_unavailable_and_comes_back(mosquitto: Mosquitto, tmp_path: Path) -> None:
     async with Simulation(Options(display="newer")) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
         async with gateway(write_configuration(tmp_path, mosquitto, ("house", house.url, 1))):
             await wait_for_states(recorder, "house", 2)
             await house.pull()
@@ -153,7 +145,6 @@ async def test_a_pulled_meter_is_unavailable_and_comes_back(mosquitto: Mosquitto
                 lambda _: recorder.on("juntek/house/availability")[-1].payload == b"online", timeout=40
             )
             await wait_for_states(recorder, "house", 1)
-        running.cancel()
 
 
 @pytest.mark.parametrize(
@@ -182,7 +173,6 @@ async def test_a_wrong_configuration_is_one_sentence_and_a_status(
 async def test_a_second_gateway_on_the_same_database_is_refused(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """Its totals would be set against ours."""
     async with Simulation(Options(display="newer")) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
         configuration = write_configuration(tmp_path, mosquitto, ("house", house.url, 1))
         async with gateway(configuration):
             await wait_for_states(recorder, "house", 1)
@@ -190,7 +180,6 @@ async def test_a_second_gateway_on_the_same_database_is_refused(mosquitto: Mosqu
                 sys.executable, "-m", "juntek", "run", "--config", str(configuration), stderr=asyncio.subprocess.PIPE
             )
             _, errors = await second.communicate()
-        running.cancel()
     assert second.returncode == 3
     assert b"Another gateway already uses" in errors
     assert b"Traceback" not in errors

@@ -193,21 +193,30 @@ async def down(told: Told) -> None:
     await until(lambda: not told.last["meter 1"].health.connected)
 
 
-@pytest.mark.parametrize("kinds", [("by-id", "by-path"), ("by-id",), ("by-path",)])
-async def test_a_port_that_comes_back_under_another_number_is_found(adapter: Plug, kinds: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "moves"),
+    [
+        (("by-id", "by-path"), False),
+        (("by-id",), False),
+        (("by-path",), False),
+        (("by-id", "by-path"), True),
+        ((), False),
+    ],
+)
+async def test_a_port_that_comes_back_is_found(adapter: Plug, kinds: tuple[str, ...], moves: bool) -> None:
+    """Under another number, also in another socket; one without lasting names at its number."""
     meter = adapter("meter", kinds)
     url = await meter.plug_in()
     async with serving(url, meters(mode="listen")) as told:
         await meter.say(told, 2)
-        meter.pull()
-        await down(told)
-        await meter.plug_in(lambda port: port != url)
-        await meter.say(told, 2)
-        assert told.last["meter 1"].health.reconnects == 1
-        meter.pull()
-        await down(told)
-        await meter.plug_in()
-        await meter.say(told, 2)
+        for reconnects in (1, 2):
+            meter.pull()
+            await down(told)
+            if moves:
+                meter.names[1] = meter.names[1].with_name(f"by-path-elsewhere-{reconnects}")
+            await meter.plug_in(lambda port: (port != url) is bool(kinds))
+            await meter.say(told, 2)
+            assert told.last["meter 1"].health.reconnects == reconnects
 
 
 async def test_another_adapter_at_the_old_number_is_not_read_in_its_place(adapter: Plug) -> None:
@@ -225,29 +234,6 @@ async def test_another_adapter_at_the_old_number_is_not_read_in_its_place(adapte
         await meter.plug_in()
         await until(lambda: told.last["meter 1"].health.connected)
         assert len(told.readings) == count
-        await meter.say(told, 2)
-
-
-async def test_an_adapter_moved_to_another_socket_is_found_by_its_name(adapter: Plug) -> None:
-    meter = adapter("meter")
-    url = await meter.plug_in()
-    async with serving(url, meters(mode="listen")) as told:
-        await meter.say(told, 2)
-        meter.pull()
-        await down(told)
-        meter.names[1] = meter.names[1].with_name("by-path-elsewhere")
-        await meter.plug_in(lambda port: port != url)
-        await meter.say(told, 2)
-
-
-async def test_a_port_without_lasting_names_is_found_at_its_number(adapter: Plug) -> None:
-    meter = adapter("meter", ())
-    url = await meter.plug_in()
-    async with serving(url, meters(mode="listen")) as told:
-        await meter.say(told, 2)
-        meter.pull()
-        await down(told)
-        await meter.plug_in(lambda port: port == url)
         await meter.say(told, 2)
 
 
