@@ -190,18 +190,6 @@ async def display(converter: Converter, seconds: float, *addresses: int) -> None
 
 
 @in_fake_time
-async def test_a_meter_that_the_display_leaves_out_is_asked_in_the_gaps_after_its_replies() -> None:
-    converter = Converter(1, 2)
-    async with converter.served(1, 2):
-        await display(converter, 60, 1)
-        assert converter.readings(2) >= 20
-        assert converter.readings(1) >= 50
-        assert {update.health.mode for update in converter.last.values()} == {"listen"}
-        assert all(update.available for update in converter.last.values())
-    assert set(converter.asked) == {2}, "the display asks the other one"
-
-
-@in_fake_time
 async def test_a_display_that_asks_all_meters_hears_nobody_else() -> None:
     converter = Converter(1, 2)
     async with converter.served(1, 2):

@@ -235,22 +235,3 @@ async def test_another_adapter_at_the_old_number_is_not_read_in_its_place(adapte
         await until(lambda: told.last["meter 1"].health.connected)
         assert len(told.readings) == count
         await meter.say(told, 2)
-
-
-async def test_a_server_that_accepts_and_says_nothing_is_called_again() -> None:
-    calls = 0
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal calls
-        calls += 1
-        is_dead = calls == 1
-        while await reader.readline():
-            if not is_dead:
-                writer.write(READING)
-        writer.close()
-
-    async with peer(talk) as url, serving(url, meters(mode="poll")) as told:
-        await told.more(3)
-        health = told.last["meter 1"].health
-        assert (calls, health.reconnects, health.connected, health.error) == (2, 1, True, None)
-    assert any(told.errors)
