@@ -6,7 +6,7 @@ A strict server of our own; what real engines say stands in the files of their n
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,25 +14,11 @@ from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.line_protocol import TargetError
 from juntek.outputs.timeseries.target import open_target
 from outputs.line_server import LineServer, Reply, serve_lines
+from outputs.pushed import lines, trouble
 from servers.process import free_port
 
-if TYPE_CHECKING:
-    pass
-
-LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"] * 100
 USER: dict[str, Any] = {"username": "house", "password": "hunter2"}
 TOKEN: dict[str, Any] = {"token": "hunter2"}
-
-
-async def trouble(server: LineServer, path: str = "/write", **options: Any) -> TargetError:  # noqa: ANN401
-    """Return what is said when lines are written."""
-    async with open_target(TimeseriesOptions(url=f"{server.url}{path}", name="workshop", **options), "1") as target:
-        with pytest.raises(TargetError) as said:
-            await target.write(LINES)
-    assert "workshop" in str(said.value)
-    assert str(said.value).endswith(".")
-    assert "hunter2" not in str(said.value)
-    return said.value
 
 
 # --- Answers ------------------------------------------------------------------------------------------------------
@@ -133,9 +119,8 @@ async def test_target_that_is_not_there_is_told() -> None:
 
 
 async def test_name_that_nobody_knows_is_told() -> None:
-    async with open_target(TimeseriesOptions(url="http://nowhere.invalid/write"), "1") as target:
-        with pytest.raises(TargetError, match=r'name "nowhere.invalid" is not known; check'):
-            await target.write(LINES)
+    said = await trouble(LineServer(), url="http://nowhere.invalid/write")
+    assert 'name "nowhere.invalid" is not known; check' in str(said)
 
 
 async def test_connection_that_is_cut_is_told() -> None:
@@ -163,7 +148,7 @@ async def test_target_that_never_ends_its_answer_is_given_up(fault: Any) -> None
         open_target(TimeseriesOptions(url=f"{server.url}/write"), "1", response_time=0.3) as target,
     ):
         with pytest.raises(TargetError, match="takes too long to answer; look at its log and its load") as said:
-            await target.write(LINES)
+            await target.write(lines(100))
     assert said.value.is_slow
 
 
