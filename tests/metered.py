@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from juntek.battery.ledger import Ledger
 from juntek.reading import Reading
 
 Counting = Literal["KG-F", "KH-F", "one way", "both", "backwards", "nothing"]
@@ -80,6 +81,12 @@ class MeteredBattery:
             run_time=int(self.run_time),
             counters=dict(zip(_COUNTERS.get(self.family, ()), (first, second), strict=False)),
         )
+
+
+def trust_in(ledger: Ledger) -> str:
+    """Return what a ledger thinks of its meter's counters."""
+    rule = ledger.snapshot()["watch"]["rule"]
+    return "watched" if rule is None else "distrusted" if rule == "nothing" else "trusted"
 
 
 _COUNTERS = {

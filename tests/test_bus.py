@@ -133,13 +133,13 @@ def test_settings_that_change_are_believed_when_they_come_twice_alike() -> None:
     meter = Meter()
     shown = settled(meter)
     assert shown.bus.feed(meter.settings(320.0))[0].__class__ is Garbage
-    assert shown.bus.stations[1].doubts_settings
+    assert shown.bus.wants(1) == {"settings"}
     (settings,) = shown.bus.feed(meter.settings(320.0))
     assert isinstance(settings, Settings)
     assert settings.nominal_capacity == 320.0
     shown.feed(meter.tick())
     assert shown.readings[-1].nominal_capacity == 320.0
-    assert not shown.bus.stations[1].doubts_settings
+    assert not shown.bus.wants(1)
 
 
 def test_settings_that_come_only_once_are_not_believed() -> None:

@@ -276,3 +276,18 @@ def test_a_link_is_not_opened_again_below_a_command() -> None:
             assert len(converter.links) == 2
 
     run(test)
+
+
+def test_a_damaged_reply_from_the_address_that_a_meter_is_to_have_does_not_end_the_line() -> None:
+    async def test() -> None:
+        converter = Converter(1)
+        answer = converter.answer
+        converter.answer = lambda data: b":r50=9,1?7,\r\n" if b"=9," in data else answer(data)  # type: ignore[method-assign]
+        async with converter.served() as line:
+            await asyncio.sleep(30)
+            assert await line.send(1, "set_address", 9) == "refused"
+            before = converter.readings()
+            await asyncio.sleep(10)
+            assert converter.readings() > before
+
+    run(test)

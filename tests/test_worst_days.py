@@ -47,11 +47,11 @@ def test_a_meter_that_is_replaced_by_one_of_another_family_is_read_on_the_same_l
     other = Meter("KH-F")
     replies = [other.tick() for _ in range(6)]
     shown.feed_all(replies)
-    assert shown.bus.stations[1].doubts_identity, "whoever asks has to ask who it is"
+    assert shown.bus.wants(1) == {"identity"}, "whoever asks has to ask who it is"
     assert shown.raws == replies[1:]
     assert {reading.family for reading in shown.readings} == {"KH-F"}
     shown.feed(other.identity())
-    assert not shown.bus.stations[1].doubts_identity
+    assert not shown.bus.wants(1)
 
 
 def test_a_capacity_set_at_the_display_while_charging_holds_nothing_back() -> None:

@@ -16,6 +16,7 @@ from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
 from juntek.battery import BatteryOptions
 from juntek.battery.estimate import Estimator
+from juntek.battery.estimate.belief import Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
 from juntek.errors import ConfigurationError, DatabaseError
 from juntek.reading import NOTHING_MORE, Reading, Settings
@@ -240,6 +241,17 @@ def test_another_battery_after_a_gap_is_not_believed_to_be_as_full() -> None:
     assert sure is not None
     assert now is not None
     assert sure.state_of_charge_uncertainty < 20 < now.state_of_charge_uncertainty
+
+
+def test_an_anchor_that_is_a_surprise_tells_the_state_of_charge_and_leaves_all_else_as_sure() -> None:
+    belief = Belief(1.0, 100.0, 0.08, 0.0, 0.03)
+    for net, state in ((-90.0, 0.1), (90.0, 1.0), (-60.0, 0.4), (10.0, 0.05)):
+        belief.advance(net, max(net, 0.0), 24.0, 0.0)
+        before = [list(row) for row in belief.errors]
+        belief.anchor(state, 0.01)
+    told = [row[0] - 0.95 * row[2] for row in belief.errors]
+    assert told == pytest.approx([(0.01 * belief.capacity) ** 2, 0.0, 0.0, 0.0], abs=1e-9)
+    assert [row[1:] for row in belief.errors[2:]] == [row[1:] for row in before[2:]]
 
 
 def test_nothing_is_lost_over_a_restart() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from juntek.battery.ledger import Ledger
 from juntek.battery.watch import CHANNELS
 from juntek.reading import Reading
-from metered import MeteredBattery
+from metered import MeteredBattery, trust_in
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOON = 1_780_000_000.0
@@ -103,7 +103,7 @@ def test_where_nothing_tells_what_is_counted_half_of_it_is_certain_and_the_rest_
     turning = SELDOM_ASKED["each second the other way"]
     ledger, battery = asked_seldom(counting, turning, 3600)
     totals = ledger.totals()
-    assert ledger.counters == "watched"
+    assert trust_in(ledger) == "watched"
     assert totals.discharged_capacity == pytest.approx(battery.capacity[0] / 2, rel=0.02)
     assert totals.charged_capacity == pytest.approx(battery.capacity[1] / 2, rel=0.02)
     ledger, battery = asked_seldom(counting, lambda second: turning(second) if second <= 3600 else 30.0, 3960)
@@ -144,7 +144,7 @@ def test_a_made_up_family_with_any_counters_has_totals(keys: tuple[str, ...]) ->
         ledger.add(counted(battery, keys, NOON + second))
         if second % 50 == 0:
             ledger = Ledger.restore(ledger.snapshot(), ZONE)
-    assert ledger.counters == "trusted"
+    assert trust_in(ledger) == "trusted"
     assert_right(ledger, battery)
 
 

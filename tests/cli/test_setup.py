@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
-import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from cli.program import Running, environment, run, simulator
-from juntek.cli.setup_file import split_host
+from cli.program import Running, on_a_terminal, run, simulator
+from juntek.cli.setup_file import broker_address
 from juntek.config import load
-from juntek.errors import RequestError
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 from servers.mosquitto import Mosquitto, User
-from servers.process import started
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("in_haste")]
 
@@ -210,14 +206,8 @@ def test_an_answer_that_makes_no_configuration_leaves_the_one_that_was_there(fil
 
 
 def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path) -> None:
-    answers = {
-        "called?": ["Cabin"],
-        "broker": [f"127.0.0.1:{mosquitto.port}"],
-        "password?": ["n"],
-        "made of": ["lifepo4"],
-    }
-    asked = converse(["setup", "--config", str(file), "--link", meter.url, "--address", "3"], answers, tmp_path)
-    assert asked == len(answers) == 4
+    answers = {"called?": "Cabin", "made of": "lifepo4", "broker": f"127.0.0.1:{mosquitto.port}", "password?": "n"}
+    converse(file, meter, answers.items(), tmp_path)
     (cabin,) = keys(file)["meters"]
     assert (cabin["name"], cabin["battery"]) == ("Cabin", {"chemistry": "lifepo4"})
     assert keys(file)["mqtt"]["port"] == mosquitto.port
@@ -227,14 +217,23 @@ def test_a_wrong_answer_is_asked_for_again_and_nobody_starts_anew(
     meter: Running, start_mosquitto: Callable[..., Mosquitto], file: Path, tmp_path: Path
 ) -> None:
     broker = f"127.0.0.1:{start_mosquitto(user=User('me', 'hunter2')).port}"
-    answers = {
-        "called?": ["a/b", "Cabin"], "made of": ["wood", "agm"], "Where is": ["127.0.0.1:1", broker],
-        "The user": ["you", "me"], "The password": ["no", "hunter2"], "others in": ["y"],
-        "A password": ["short", "long enough"],
-    }  # fmt: skip
-    asked = converse(["setup", "--config", str(file), "--link", meter.url, "--address", "3"], answers, tmp_path)
-    assert asked == sum(map(len, answers.values()))
+    answers = (
+        ("called?", "a/b"), ("called?", "Cabin"), ("made of", "wood"), ("made of", "agm"), ("Where is", "127.0.0.1:1"),
+        ("Where is", broker), ("The user", "you"), ("The password", "no"), ("The user", "me"),
+        ("The password", "hunter2"), ("others in", "y"), ("A password", "short"), ("A password", "long enough"),
+    )  # fmt: skip
+    converse(file, meter, answers, tmp_path)
     assert (keys(file)["mqtt"]["username"], keys(file)["web"]["listen"]) == ("me", "0.0.0.0:8140")
+
+
+def converse(file: Path, meter: Running, answers: Iterable[tuple[str, str]], home: Path) -> None:
+    """Set up at a terminal, and answer the questions with these words in them, one after the other."""
+    with on_a_terminal("setup", "--config", file, "--link", meter.url, "--address", 3, home=home) as screen:
+        for word, answer in answers:
+            screen.wait_for(word)
+            screen.wait_for(": ")  # a password is read from then on
+            screen.type(f"{answer}\n")
+        assert screen.wait_for_end() == 0
 
 
 def test_a_password_for_a_page_that_is_not_configured_makes_it_one(file: Path, tmp_path: Path) -> None:
@@ -264,44 +263,21 @@ def test_the_page_keeps_its_port(file: Path, tmp_path: Path, listen: str, page: 
     assert (keys(file)["web"]["listen"], "auth" in keys(file)["web"]) == (then, False)
 
 
-def converse(arguments: list[str], answers: dict[str, list[str]], home: Path) -> int:
-    """Answer each question by the word in it, one after the other; return how many were asked."""
-    left = {word: iter(one) for word, one in answers.items()}
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "juntek", *arguments]
-    with started(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home)) as process:
-        os.close(theirs)
-        text, asked = "", 0
-        while process.poll() is None and select.select([ours], [], [], 60)[0]:
-            try:
-                text += os.read(ours, 4096).decode()
-            except OSError:
-                break
-            line = text.splitlines()[-1] if text else ""
-            if line.endswith((": ", "?: ")):
-                asked += 1
-                word = next(word for word in answers if word in line)
-                os.write(ours, f"{next(left[word])}\n".encode())
-                text = ""
-        assert process.wait(60) == 0, text
-    os.close(ours)
-    return asked
-
-
 @pytest.mark.parametrize(
     ("broker", "parts"),
     [
         ("192.168.1.10", ("192.168.1.10", 1883)), ("box.local:1884", ("box.local", 1884)), ("::1", ("::1", 1883)),
         ("[fd00::5]", ("fd00::5", 1883)), ("[fd00::5]:1884", ("fd00::5", 1884)), ("a:b", None), ("a:b:c", None),
-        ("mqtt://10.0.0.1", None), ("mqtt://10.0.0.1:1883", None), ("[::1", ("::1", 1883)),
+        ("mqtt://10.0.0.1", None), ("mqtt://10.0.0.1:1883", None), ("[::1", ("::1", 1883)), ("", None),
+        ("two words", None),
     ],
 )  # fmt: skip
 def test_a_broker_is_given_as_owners_write_it(broker: str, parts: tuple[str, int] | None) -> None:
     if parts is None:
-        with pytest.raises(RequestError):
-            split_host(broker)
+        with pytest.raises(typer.BadParameter):
+            broker_address(broker)
     else:
-        assert split_host(broker) == parts
+        assert broker_address(broker) == parts
 
 
 def test_a_meter_that_does_not_answer_where_it_was_said_to_be_is_told_and_written(file: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.controlled import Controlled, controlled
 from juntek.history.queries import HistoryReader
-from juntek.outputs.web.control import MOST_WRITING
+from juntek.outputs.web.operation import MOST_WRITING
 from juntek.outputs.web.passwords import token_path
 from juntek.update import Outcome
 from meter.served import WRONG_WRITES, until

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from juntek.config import load
-from juntek.gateway import MOST_TOLD, Gateway
+from juntek.gateway import Gateway
+from juntek.gateway.account import MOST_TOLD
 from juntek.meter import Timing
 from juntek.simulator import Options, Simulation
 from juntek.update import Health, Update
@@ -54,10 +55,10 @@ def test_a_link_that_comes_and_goes_all_day_does_not_fill_the_log(
     path.write_text('[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
     gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
     now = 0.0
-    monkeypatch.setattr("juntek.gateway.time.monotonic", lambda: now)
+    monkeypatch.setattr("juntek.gateway.account.time.monotonic", lambda: now)
     for now in range(0, 86_400, 4):  # noqa: B007 - the clock reads it
         for health in (Health(mode="poll", connected=True), Health(mode="poll", error="The link was lost.")):
-            gateway._log(Update("house", available=False, reading=None, identity=None, settings=None, health=health))
+            gateway._take(Update("house", available=False, reading=None, identity=None, settings=None, health=health))
     lines = [message for message in caplog.messages if message.startswith("house: ")]
     assert len(lines) <= 24 * (MOST_TOLD + 1)
     assert "house: The link was lost." in lines

@@ -93,9 +93,9 @@ def days_in(path: Path, zone: tzinfo, meter: str = "house") -> dict[int, dict[st
     """All local days, with every part of a rollup."""
     connection = sqlite3.connect(path)
     (number,) = connection.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
-    days = read_day_rollups(connection, PARTS, number, 0, 2.0**33, zone)
+    days = read_day_rollups(connection, [*PARTS], number, 0, 2.0**33, zone)
     connection.close()
-    return {time: {part.name: value for part, value in zip(PARTS, day, strict=True)} for time, day in days}
+    return {time: dict(zip(PARTS, day, strict=True)) for time, day in days}
 
 
 def assert_rollups_are_right(path: Path, zone: tzinfo) -> None:

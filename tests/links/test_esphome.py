@@ -55,7 +55,7 @@ async def test_a_cut_connection_is_a_lost_link(server: EsphomeServer, is_sentenc
     assert url in is_sentence(lost.value)
 
 
-async def test_a_reader_too_slow_for_a_proxy_that_cannot_wait_loses_the_oldest_and_counts_them(
+async def test_a_reader_too_slow_for_a_proxy_that_cannot_wait_loses_the_oldest(
     server: EsphomeServer,
 ) -> None:
     url = f"esphome://127.0.0.1:{server.port}/?port_name=Meter"
@@ -68,7 +68,6 @@ async def test_a_reader_too_slow_for_a_proxy_that_cannot_wait_loses_the_oldest_a
             await asyncio.sleep(0.05)
             received = (await link.read()).data
             assert len(received) <= READ_LIMIT
-        assert link.dropped_bytes > 0
 
 
 async def test_a_proxy_that_another_client_uses(is_sentence: Callable[[object], str]) -> None:

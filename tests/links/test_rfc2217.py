@@ -13,8 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from juntek.errors import LinkError, LinkLostError
-from juntek.links import open_link
-from juntek.links.rfc2217 import open_link as open_rfc2217
+from juntek.links import open_link, rfc2217
 from links.peers import PATIENCE
 from links.rfc2217_server import (
     BINARY,
@@ -96,9 +95,12 @@ async def test_a_server_without_the_option_is_named(is_sentence: Callable[[objec
     assert "allow RFC 2217" in is_sentence(error.value)
 
 
-async def test_a_bridge_of_bare_bytes_is_not_taken_for_one(peer: Peer, is_sentence: Callable[[object], str]) -> None:
+async def test_a_bridge_of_bare_bytes_is_not_taken_for_one(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch, is_sentence: Callable[[object], str]
+) -> None:
+    monkeypatch.setattr(rfc2217, "CONNECT_TIMEOUT", 0.1)
     with pytest.raises(LinkError) as error:
-        await open_rfc2217(f"rfc2217://127.0.0.1:{peer.port}", connect_timeout=0.1)
+        await open_link(f"rfc2217://127.0.0.1:{peer.port}")
     assert f"use socket://127.0.0.1:{peer.port}" in is_sentence(error.value)
 
 

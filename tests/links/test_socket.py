@@ -12,7 +12,7 @@ import pytest
 
 from juntek.errors import LinkError, LinkLostError
 from juntek.links import open_link
-from juntek.links.socket import open_link as open_socket
+from juntek.links import socket as socket_link
 from juntek.links.stream import READ_LIMIT, StreamLink
 
 if TYPE_CHECKING:
@@ -128,7 +128,6 @@ async def test_a_slow_reader_holds_the_sender_back_and_loses_nothing(peer: Peer)
             received += size
             largest = max(largest, size)
         assert largest < 2 * READ_LIMIT
-        assert link.dropped_bytes == 0
 
 
 async def test_a_bridge_that_takes_nothing_does_not_hinder_closing(peer: Peer) -> None:
@@ -167,7 +166,8 @@ async def test_the_host_is_not_known(is_sentence: Callable[[object], str]) -> No
     assert 'the name "no-such-host.invalid" is not known' in is_sentence(error.value)
 
 
-async def test_the_host_does_not_answer(is_sentence: Callable[[object], str]) -> None:
+async def test_the_host_does_not_answer(monkeypatch: pytest.MonkeyPatch, is_sentence: Callable[[object], str]) -> None:
+    monkeypatch.setattr(socket_link, "CONNECT_TIMEOUT", 0.1)
     # A listener whose queue is full answers no more.
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -178,7 +178,7 @@ async def test_the_host_does_not_answer(is_sentence: Callable[[object], str]) ->
             client.settimeout(0)
             client.connect_ex(address)
         with pytest.raises(LinkError) as error:
-            await open_socket(f"socket://127.0.0.1:{address[1]}", connect_timeout=0.1)
+            await open_link(f"socket://127.0.0.1:{address[1]}")
         for client in waiting:
             client.close()
     assert "does not answer" in is_sentence(error.value)

@@ -87,9 +87,9 @@ async def test_every_action_is_done(model: Model) -> None:
         }
         assert set(outcomes.values()) == {"obeyed"}
         assert meter.counters.run_time < 60
-        assert 32 < 100 * meter.counters.remaining / 280 < 34
+        assert 32 < 100 * meter.counters.remaining_capacity / 280 < 34
         assert await line.send(1, "factory_reset", None) == "unknown"
-        assert meter.settings.value("nominal_capacity") == 100
+        assert meter.settings.values["nominal_capacity"] == 100
         assert await line.send(1, "set_address", 9) == "obeyed"
         assert meter.address == 9
     assert {action.key for action in model.actions} == {*outcomes, "factory_reset", "set_address", "zero_current"}
@@ -127,7 +127,7 @@ async def test_on_a_noisy_line_nothing_is_told_that_is_not_so(seed: int) -> None
             outcome = await line.send(1, "nominal_capacity", value)
             if outcome == "obeyed":
                 obeyed += 1
-                assert meter.settings.value("nominal_capacity") == value
+                assert meter.settings.values["nominal_capacity"] == value
         assert obeyed >= 2
 
 
@@ -172,4 +172,4 @@ async def test_two_programs_that_write_at_once_do_not_lose_a_value() -> None:
         )  # fmt: skip
         assert list(outcomes) == ["obeyed", "obeyed"]
         meter = wires.simulation.sites[0].meter
-        assert (meter.settings.value("nominal_capacity"), meter.settings.value("protection_delay")) == (123.0, 7)
+        assert (meter.settings.values["nominal_capacity"], meter.settings.values["protection_delay"]) == (123.0, 7)

@@ -22,7 +22,9 @@ from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
 async def test_beside_a_display_it_reads_and_writes_not_one_byte(
     port: Path | None, display: Display, mode: Mode
 ) -> None:
-    async with served(Options(pty=port, display=display), mode=mode) as (wires, told):
+    # Patient enough that a display is heard first while this machine is busy.
+    timing = replace(IMPATIENT, listen_first=3.0)
+    async with served(Options(pty=port, display=display), mode=mode, timing=timing) as (wires, told):
         await told.more(20)
         assert told.last["meter 1"].health.mode == "listen"
     assert wires.said["program"] == b""
@@ -208,7 +210,7 @@ async def test_in_mode_listen_a_meter_that_the_display_leaves_out_is_not_asked()
 
 async def test_a_command_that_waits_for_its_turn_is_not_written_once_the_link_is_left() -> None:
     link = Mock(write=AsyncMock())
-    poller = Poller({1: 1.0}, link, Mock(), "poll", lambda _: None, IMPATIENT, 1.0)
+    poller = Poller({1: 1.0}, link, Mock(), "poll", lambda _: None, IMPATIENT)
     waiting = asyncio.create_task(_write_in_turn(poller))
     await asyncio.sleep(0)
     poller.close()
@@ -220,7 +222,7 @@ async def test_a_command_that_waits_for_its_turn_is_not_written_once_the_link_is
 async def test_a_link_that_is_lost_while_a_command_is_being_written_is_told_once() -> None:
     lost, unseen = asyncio.get_running_loop().create_future(), Mock()
     asyncio.get_running_loop().set_exception_handler(unseen)
-    poller = Poller({1: 1.0}, Mock(write=lambda _: lost), Mock(), "poll", lambda _: None, IMPATIENT, 1.0)
+    poller = Poller({1: 1.0}, Mock(write=lambda _: lost), Mock(), "poll", lambda _: None, IMPATIENT)
     writing = asyncio.create_task(poller.exchange(None, 1, b":W10=1,2,3,\r\n"))
     await asyncio.sleep(0)
     poller.close()

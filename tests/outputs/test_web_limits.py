@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.specifiers import SpecifierSet
-from uvicorn import Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from documents import ROOT
@@ -181,7 +180,6 @@ def test_versions_of_uvicorn_that_nobody_tried_are_not_installed() -> None:
     assert not bound.contains(f"{major}.{minor + 1}")
     for name in ("connection_made", "data_received", "send_400_response"):
         assert callable(getattr(H11Protocol, name))
-    assert callable(Server.capture_signals)
 
 
 async def test_passwords_are_checked_while_values_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -251,7 +251,7 @@ def test_the_text_of_an_event_is_made_once_for_all_browsers() -> None:
 
 
 def test_a_broadcaster_that_is_closed_lets_nobody_stay() -> None:
-    broadcaster = Broadcaster(lambda _: None, Limits())
+    broadcaster = Broadcaster(lambda _: ("", None), Limits())
     early = broadcaster.join()
     broadcaster.close()
     late: Client = broadcaster.join()

@@ -5,7 +5,6 @@ from itertools import pairwise
 import pytest
 
 from juntek import Bus
-from juntek.errors import RequestError
 from juntek.reading import Reading
 from juntek.simulator import Day, Meter, Options, Sample, make_site
 from juntek.simulator.registers import TIMES_LEFT, TimeLeft
@@ -141,9 +140,3 @@ def test_each_meter_has_a_way_by_its_seed() -> None:
     ways = [Options(seed=seed).time_left_of(0) for seed in range(100)]
     assert set(ways) == set(TIMES_LEFT)
     assert ways == [Options(seed=seed).time_left_of(0) for seed in range(100)]
-
-
-@pytest.mark.parametrize("wrong", [{"load": "nothing"}, {"time_left": "never"}])
-def test_an_unknown_load_or_way_is_refused(wrong: dict[str, str]) -> None:
-    with pytest.raises(RequestError):
-        Options(**wrong)  # type: ignore[arg-type]

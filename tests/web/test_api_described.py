@@ -19,18 +19,18 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.exceptions import HTTPException
 
 from juntek.calendar import LATEST_TIME
+from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web.api import description as describe_api
 from juntek.outputs.web.parameters import (
     CALENDAR,
     CHART,
-    CHARTED,
     EXPORT,
     MOST_DAYS,
     MOST_POINTS,
-    read_calendar,
-    read_chart,
-    read_export,
+    check_order,
+    read_days,
     read_query,
+    read_times,
 )
 from outputs.served import HASH, NOW, PASSWORD, context, served, write_past
 from outputs.updates import kg_update, kh_update
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ZONE = ZoneInfo("Europe/Berlin")
-TODAY = datetime.fromtimestamp(NOW, ZONE)
+TODAY = datetime.fromtimestamp(NOW, ZONE).date()
 BOUNDED = settings(
     max_examples=40,
     derandomize=True,
@@ -185,7 +185,7 @@ TIMES = st.one_of(
     st.text(max_size=30),
 )
 KEYS = st.sampled_from(["from", "to", "points", "quantities", "by", "format", "x"])
-VALUES = st.one_of(TIMES, st.sampled_from([*CHARTED, "day", "month", "csv", ""]), st.integers().map(str))
+VALUES = st.one_of(TIMES, st.sampled_from([*SERIES_KEYS, "day", "month", "csv", ""]), st.integers().map(str))
 QUERIES = st.lists(st.tuples(KEYS, VALUES), max_size=4)
 
 
@@ -204,14 +204,18 @@ def test_any_query_is_understood_or_refused_in_one_sentence(query: list[tuple[st
         assert len(refused.detail) < 300
         return None
 
-    if chart := check(lambda: read_chart(read_query(query, CHART, ZONE), NOW)):
-        assert 0 <= chart.start < chart.end <= LATEST_TIME
-        assert 2 <= chart.points <= MOST_POINTS
-        assert set(chart.quantities) <= set(CHARTED)
-    if calendar := check(lambda: read_calendar(read_query(query, CALENDAR, ZONE), TODAY)):
-        assert 0 <= (calendar.last - calendar.first).days <= MOST_DAYS
-    if export := check(lambda: read_export(read_query(query, EXPORT, ZONE))):
-        assert 0 <= export.start < export.end <= LATEST_TIME
+    if chart := check(lambda: read_query(query, CHART, ZONE)):
+        start, end, quantities, points = chart
+        if times := check(lambda: read_times(start, end, NOW)):
+            assert 0 <= times[0] < times[1] <= LATEST_TIME
+        assert 2 <= points <= MOST_POINTS
+        assert set(quantities) <= set(SERIES_KEYS)
+    calendar = check(lambda: read_query(query, CALENDAR, ZONE))
+    if calendar and (days := check(lambda: read_days(calendar[0], calendar[1], TODAY))):
+        assert 0 <= (days[1] - days[0]).days <= MOST_DAYS
+    if export := check(lambda: read_query(query, EXPORT, ZONE)):
+        check(lambda: check_order(export[0], export[1]))
+        assert 0 <= min(export[:2]) <= max(export[:2]) <= LATEST_TIME
 
 
 @given(start=st.floats(0, NOW + 1e6), span=st.floats(0.001, 1e9), points=st.integers(2, 500))

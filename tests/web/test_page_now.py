@@ -54,7 +54,7 @@ async def test_a_battery_that_charges_is_not_said_to_last() -> None:
 
 
 async def test_motion_stops_for_those_who_do_not_want_it() -> None:
-    running = "() => document.querySelector('.pipe__train').getAnimations().some(it => it.playState === 'running')"
+    running = "() => document.getAnimations().some(it => it.animationName === 'flow' && it.playState === 'running')"
     with make_gateway(interval=0.2) as gateway:
         async with look(gateway.url) as looked:
             await looked.until("() => document.querySelector('#now').dataset.direction !== 'idle'")

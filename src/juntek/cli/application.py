@@ -16,9 +16,9 @@ import typer
 import juntek
 from juntek.cli import (
     FLAGS,
+    STATUSES,
     configuration,
     history_commands,
-    list_statuses,
     run_until_stopped,
     serve,
     service,
@@ -35,11 +35,11 @@ from juntek.errors import RequestError
 from juntek.names import find_close, plain
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_EXAMPLE = f"read /dev/ttyUSB0 --format table\n\n\b\nExit statuses:\n{list_statuses()}"
+_STATUSES = "\n".join(f"  {status}  {meaning}" for status, meaning in STATUSES.items())
 
 app = App(
     "Read Juntek coulomb counters and bring them to Home Assistant, MQTT, Grafana, the terminal and files.",
-    _EXAMPLE,
+    f"read /dev/ttyUSB0 --format table\n\n\b\nExit statuses:\n{_STATUSES}",
     name="juntek",
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -118,10 +118,9 @@ def simulate(
             await simulation.run()
 
     models = tuple(model or ("KG140F",))
-    addresses = tuple(address or range(1, len(models) + 1))
     options = Options(
         models=models,
-        addresses=addresses,
+        addresses=tuple(address or range(1, len(models) + 1)),
         listen=listen,
         pty=pty,
         display="newer" if display else "none",
@@ -198,28 +197,28 @@ def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the
     """Return what is wrong and where it is written how it is right."""
     context = error.ctx
     command = context.command_path if context is not None else _command_of(arguments)
-    kind, named = type(error).__name__, _first_quoted(error.message)
-    if kind == "NoSuchOption":
-        known = [name for parameter in context.command.params for name in parameter.opts] if context else []
-        problem = f"There is no option {plain(error.option_name, 60)}{_suggest(error.option_name, known)}"
-    elif kind == "BadOptionUsage":
-        takes = "takes no value" if "not take" in error.message else "needs a value after it"
-        problem = f"{plain(error.option_name, 60)} {takes}"
-    elif kind == "MissingParameter":
-        problem = f"{_name_of(error.param)} is missing"
-    elif kind == "BadParameter":
-        takes = _describe(error.param)
-        if not takes:
-            return f"{_name_of(error.param)}: {error.message}"  # a parser of ours says it in a sentence
-        problem = f"{_name_of(error.param)} is {takes}"
-    elif hasattr(getattr(context, "command", None), "commands"):
-        known = list(context.command.commands)
-        problem = f"There is no command {command} {named}{_suggest(named, known)}"
-    elif kind == "UsageError" and "argument" in error.message:
-        problem = f"{named} is too much for {command}"
-    else:
-        problem = f"That is not how {command} is used"
-    return f"{problem}; see {command} --help."
+    named, name, close = _first_quoted(error.message), _name_of(error), None
+    match type(error).__name__:
+        case "NoSuchOption":
+            close = next(iter(error.possibilities or ()), None)
+            problem = f"There is no option {name}"
+        case "BadOptionUsage":
+            problem = f"{name} {'takes no value' if 'not take' in error.message else 'needs a value after it'}"
+        case "MissingParameter":
+            problem = f"{name} is missing"
+        case "BadParameter":
+            takes = _describe(error.param)
+            if not takes:  # a parser of ours says it in a sentence
+                return f"{name}: {error.message}" if name else str(error.message)
+            problem = f"{name} is {takes}"
+        case "UsageError" if hasattr(getattr(context, "command", None), "commands"):
+            close = find_close(named, list(context.command.commands), 0.6)
+            problem = f"There is no command {command} {named}"
+        case "UsageError" if "argument" in error.message:
+            problem = f"{named} is too much for {command}"
+        case _:
+            problem = f"That is not how {command} is used"
+    return f"{problem}{f', did you mean {close}?' if close else ''}; see {command} --help."
 
 
 def _command_of(arguments: Sequence[str]) -> str:
@@ -234,8 +233,7 @@ def _command_of(arguments: Sequence[str]) -> str:
 
 def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above
     """Return what an option takes; empty where that is a parser's business."""
-    facts = getattr(parameter, "type_descriptor", None)
-    if facts is not None:
+    if facts := getattr(parameter, "type_descriptor", None):
         limits, is_whole, is_parsed = facts.parameter_info, facts.annotation is int, facts.parameter_info.parser
     else:  # typer before 0.28, which packages have, since the later ones bring pydantic
         facts = limits = getattr(parameter, "type", None)
@@ -252,16 +250,12 @@ def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above
     return f"{kind} of at least {least:g}" if most is None else f"{kind} from {least:g} to {most:g}"
 
 
-def _name_of(parameter: Any) -> str:  # noqa: ANN401 - as above
-    """Return the name of an option or argument as the help shows it."""
+def _name_of(error: Any) -> str:  # noqa: ANN401 - as above
+    """Return the name of an option or argument as the help shows it; empty where the error is of none."""
+    parameter = getattr(error, "param", None)
     if parameter is None:
-        return "A value"
+        return plain(getattr(error, "option_name", ""), 60)
     return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name)
-
-
-def _suggest(wrong: str, known: Sequence[str]) -> str:
-    close = find_close(wrong, known, 0.6)
-    return f", did you mean {close}?" if close else ""
 
 
 def _first_quoted(message: str) -> str:

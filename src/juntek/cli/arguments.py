@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, tzinfo
@@ -18,7 +19,7 @@ from juntek.calendar import LATEST_TIME
 from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
-from juntek.config.keys import zone_problem
+from juntek.config.keys import name_problem, zone_problem
 from juntek.errors import ConfigurationError, RequestError
 from juntek.files import system_zone
 from juntek.history.queries import HistoryReader
@@ -40,6 +41,18 @@ class _Command(TyperCommand):
         """Return the words behind the command."""
         return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
 
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        """Run the command; when whoever reads our output has seen enough, as `head` has, it ends well and quietly."""
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:  # as it is where it was closed
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes stdout once more at its end; let that go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        return result
+
 
 class App(typer.Typer):
     """Commands whose help is plain text, which every terminal and every pipe can show, with an example at its end."""
@@ -59,6 +72,20 @@ def address_number(text: str | int) -> int:
     if found is None or not 1 <= int(found[1]) <= 99:
         raise typer.BadParameter("a meter's address is 1 to 99; look for P01 at its display.")
     return int(found[1])
+
+
+def meter_name(text: str) -> str:
+    """Return the name of a meter; raises BadParameter for one that cannot be."""
+    if problem := name_problem(text):
+        raise typer.BadParameter(f"the name {problem}")
+    return text
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone by its name; raises BadParameter where there is none of it."""
+    if problem := zone_problem(name):
+        raise typer.BadParameter(f"this {problem}")
+    return ZoneInfo(name)
 
 
 LINK_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
@@ -82,9 +109,11 @@ From = Annotated[
     str | None, typer.Option("--from", metavar="TIME", help="As 2026-05-01 or 2026-05-01T08:00; included.")
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from; a date includes its day.")]
-ZoneName = Annotated[
-    str | None,
-    typer.Option("--time-zone", metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."),
+Zone = Annotated[
+    ZoneInfo | None,
+    typer.Option(
+        "--time-zone", parser=zone, metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."
+    ),
 ]
 Capacity = Annotated[
     float | None,
@@ -92,15 +121,6 @@ Capacity = Annotated[
 ]
 Form = Literal["table", "json"]
 """How what is for people or for programs is written."""
-
-
-def zone_of(name: str | None) -> ZoneInfo | None:
-    """Return the zone of a name; raises RequestError."""
-    if name is None:
-        return None
-    if problem := zone_problem(name):
-        raise RequestError(f"--time-zone {problem}")
-    return ZoneInfo(name)
 
 
 def find_configuration(config: Path | None) -> Configuration | None:

@@ -9,8 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -80,26 +79,20 @@ def check(
     if offline:
         return
     trials = asyncio.run(_try_all(configuration))
-    typer.echo("\n" + "\n".join(trial.said for trial in trials if trial.error is None))
-    errors = [type(trial.error)(trial.said) for trial in trials if trial.error is not None]
-    for error in errors[:-1]:
-        typer.echo(error, err=True)
-    if errors:
-        raise errors[-1]
+    typer.echo("\n" + "\n".join(f"{name}: {found}" for name, found in trials if isinstance(found, str)))
+    errors = [(name, found) for name, found in trials if isinstance(found, JuntekError)]
+    for name, error in errors[:-1]:
+        typer.echo(f"{name}: {error}", err=True)
+    for name, error in errors[-1:]:
+        error.args = (f"{name}: {error}",)
+        raise error
 
 
 def show_configuration(configuration: Configuration) -> str:
     """Return the configuration as tables for people, without its secrets."""
     meters = [
-        (
-            meter.options.name,
-            hide_secrets(meter.link),
-            str(meter.options.address),
-            meter.options.mode,
-            meter.options.options.family or "auto",
-            f"{meter.options.interval:g} s",
-        )
-        for meter in configuration.meters
+        (one.name, hide_secrets(link), str(one.address), one.mode, one.options.family or "auto", f"{one.interval:g} s")
+        for link, one in ((meter.link, meter.options) for meter in configuration.meters)
     ]
     topics = ", ".join(f"{name} becomes {slug(name)}" for name, *_ in meters if slug(name) != name)
     outputs = [
@@ -151,13 +144,8 @@ def _look_for_libraries(sections: Iterable[str]) -> None:
 PATIENCE = 8.0
 """s for the meters of a link: they are listened for first, then asked."""
 
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What became of a try: a line for the owner, and the error where it failed."""
-
-    said: str
-    error: JuntekError | None = None
+Trial = tuple[str, str | JuntekError]
+"""What was tried, and what became of it: words for the owner, or the error where it failed."""
 
 
 async def _try_all(configuration: Configuration) -> list[Trial]:
@@ -170,7 +158,7 @@ async def _try_all(configuration: Configuration) -> list[Trial]:
     if not runs:
         works += [try_meters(link, meters) for link, meters in configuration.links().items()]
     trials = [trial for trials in await asyncio.gather(*works) for trial in trials]
-    left = Trial("meters: the gateway runs and reads them; what it says: journalctl --unit juntek")
+    left = ("meters", "the gateway runs and reads them; what it says: journalctl --unit juntek")
     return [*trials, left] if runs else trials
 
 
@@ -185,32 +173,25 @@ async def log_in(options: MqttOptions) -> None:
 async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
     """Read every meter of a link once."""
     heard: dict[str, str] = {}
-    complete = asyncio.Event()
 
     def take(update: Update) -> None:
         if update.reading is not None:
             heard[update.meter] = describe(update.identity, update.reading)
         if len(heard) == len(meters):
-            complete.set()
+            running.cancel()
 
     try:
         async with await open_link(link) as opened:
             line = Line(link, meters, take)
             running = asyncio.create_task(line.run(opened))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
-                    await complete.wait()
-            silent = {
-                meter.options.name: meter.explain_silence(opened.name, line_is_good=bool(heard))
-                for meter in line.meters.values()
-            }
+            await asyncio.wait([running], timeout=PATIENCE)
             running.cancel()
             await asyncio.wait([running])
     except LinkError as error:
-        return [Trial(f"{meter.name}: {error}", error) for meter in meters]
+        return [(meter.name, error) for meter in meters]
     return [
-        Trial(f"{name}: {heard[name]}") if name in heard else Trial(f"{name}: {error}", error)
-        for name, error in silent.items()
+        (name, heard.get(name) or meter.explain_silence(opened.name, line_is_good=bool(heard)))
+        for name, meter in ((meter.options.name, meter) for meter in line.meters.values())
     ]
 
 
@@ -218,20 +199,20 @@ async def _try_broker(options: MqttOptions) -> list[Trial]:
     try:
         await log_in(options)
     except JuntekError as error:
-        return [Trial(f"mqtt: {error}", error)]
-    return [Trial(f"mqtt: the broker at {options.host}:{options.port} lets us in")]
+        return [("mqtt", error)]
+    return [("mqtt", f"the broker at {options.host}:{options.port} lets us in")]
 
 
 def _try_database(path: Path) -> list[Trial]:
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if path.is_relative_to(SYSTEM_STATE) and not os.access(SYSTEM_STATE.parent, os.W_OK):
-        return [Trial(f"database: {path} is that of the service; sudo juntek config check tries it, too")]
+        return [("database", f"{path} is that of the service; sudo juntek config check tries it, too")]
     if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
-        error = f"database: {path} cannot be made by this user; give a path in a folder of yours: history.path."
-        return [Trial(error, DatabaseError(error))]
+        problem = f"{path} cannot be made by this user; give a path in a folder of yours: history.path."
+        return [("database", DatabaseError(problem))]
     try:
         if path.exists():
             Database(path, check=False).close()
-    except (ConfigurationError, DatabaseError) as problem:
-        return [Trial(f"database: {problem}", problem)]
-    return [Trial(f"database: {path} can be written")]
+    except (ConfigurationError, DatabaseError) as error:
+        return [("database", error)]
+    return [("database", f"{path} can be written")]

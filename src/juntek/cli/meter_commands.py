@@ -21,7 +21,7 @@ import typer
 
 import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
-from juntek.cli import quiet_pipe, run_until_stopped
+from juntek.cli import run_until_stopped
 from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption, configuration_if_any
 from juntek.cli.formats import Format, Writer
 from juntek.cli.gateway_client import refuse_port_of_gateway
@@ -40,19 +40,17 @@ if TYPE_CHECKING:
 
 REFRESH = 0.25
 """s between two pictures."""
-
-_QUIT_KEYS = b"qQ\x04"
-
-
 PROGRESS_INTERVAL = 0.5
 """s between two progress lines on a terminal; elsewhere only the last one is written."""
+
+_QUIT_KEYS = b"qQ\x04"
 
 
 def read(
     link: Link,
     address: Address = 1,
     count: Annotated[int, typer.Option(min=0, metavar="N", help="End after so many readings; 0: never.")] = 0,
-    chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = Format.JSON,
+    chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = "json",
     mode: ModeOption = "auto",
     interval: Interval = 1.0,
     timeout: Annotated[
@@ -65,13 +63,12 @@ def read(
     Where the gateway reads the meter it is asked; --mode and --interval are its own then.
     """
     meter = follow(link, address, config, mode, interval, timeout or None)
-    with quiet_pipe():
-        run_until_stopped(_read(meter, count, chosen))
+    run_until_stopped(_read(meter, count, chosen))
 
 
 async def _read(following: AbstractAsyncContextManager[Followed], count: int, chosen: Format) -> None:
     async with following as meter:
-        writer = Writer(chosen, sys.stdout.write)
+        writer = Writer(chosen)
         sys.stdout.flush()
         async for reading in meter:
             writer.add([reading], reading.time)
@@ -175,8 +172,7 @@ def capture(
         raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
     refuse_port_of_gateway(configuration_if_any(config), link)
     meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
-    with quiet_pipe():
-        run_until_stopped(_record(link, meter, output, seconds))
+    run_until_stopped(_record(link, meter, output, seconds))
 
 
 class _Recorder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import add
 
@@ -36,17 +35,16 @@ STEPS = (1, 2, 5, 10, 15)
 class Trend:
     """Averages by the second."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = keys
+    def __init__(self) -> None:
         self._seconds: dict[int, list[float]] = {}
-        """How many readings came in each second, and the sums of their values."""
+        """How many readings came in each second, and the sums of their values, as in TRENDS."""
 
     def add(self, reading: Reading, time: float) -> None:
         """Take a reading received at `time`, in seconds."""
         second = int(time)
         if second < max(self._seconds, default=second):
             self._seconds.clear()  # a recording that begins again, or a clock that was set back
-        values = [1.0, *(getattr(reading, key) for key in self._keys)]
+        values = [1.0, *(getattr(reading, key) for key in TRENDS)]
         self._seconds[second] = list(map(add, self._seconds.get(second, [0.0] * len(values)), values))
         if len(self._seconds) > LONGEST:
             del self._seconds[min(self._seconds)]
@@ -58,7 +56,7 @@ class Trend:
 
     def columns(self, key: str, width: int) -> list[float | None]:
         """Return the averages of a quantity, oldest first; None where nothing was received."""
-        place, step = self._keys.index(key) + 1, self.span(width)
+        place, step = TRENDS.index(key) + 1, self.span(width)
         # Columns begin at whole multiples of the step: so they do not flicker while time goes on.
         first = max(self._seconds, default=0) // step - width + 1
         counts, sums = [0.0] * width, [0.0] * width
@@ -81,7 +79,7 @@ class Watched:
     update: Update | None = None
     reading: Reading | None = None
     heard: float | None = None
-    trend: Trend = field(default_factory=lambda: Trend(TRENDS))
+    trend: Trend = field(default_factory=Trend)
 
     @property
     def health(self) -> Health:
@@ -94,11 +92,8 @@ def draw(watched: Watched, now: float, width: int, height: int) -> Text:
     lines = [_title(watched, now, width), Text("─" * width, "bright_black")]
     foot = _foot(watched, width)
     room = height - len(lines) - len(foot)
-    lines += (
-        _body(watched, watched.reading, width, room)[:room] if watched.reading else _waiting(watched, now, width)[:room]
-    )
-    lines += [Text()] * (height - len(lines) - len(foot))
-    lines = [*lines, *foot][:height]
+    body = _body(watched, watched.reading, width, room) if watched.reading else _waiting(watched, now, width)
+    lines = [*lines, *body[: max(room, 0)], *[Text()] * (room - len(body)), *foot][:height]
     for line in lines:
         line.truncate(width)
     return Text("\n").join(lines)

@@ -11,28 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from juntek.battery import BatteryOptions
 from juntek.config.document import FILE_VARIABLE, Flag
+from juntek.config.keys import MeterKeys
 from juntek.errors import ConfigurationError
 from juntek.files import at_home, refuse_orders_of_others
 from juntek.meter.line import MeterOptions
 
-__all__ = ["Configuration", "Flag", "MeterConfiguration", "default_database", "find_file", "load", "search_paths"]
+__all__ = ["Configuration", "Flag", "MeterKeys", "default_database", "find_file", "load", "search_paths"]
 
 FILE_NAME = "juntek.toml"
 SYSTEM_FILE = Path("/etc/juntek") / FILE_NAME
 SYSTEM_STATE = Path("/var/lib/juntek")
 """What systemd gives the service as STATE_DIRECTORY."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterConfiguration:
-    """One meter: where it is connected, and how it is read."""
-
-    link: str
-    options: MeterOptions
-    battery: BatteryOptions | None = None
-    """How its battery is watched; None where it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +36,7 @@ class Configuration:
     `file`: the file that was read; None where there was none.
     """
 
-    meters: tuple[MeterConfiguration, ...]
+    meters: tuple[MeterKeys, ...]
     sinks: Mapping[str, object]
     database: Path
     site: str = "home"

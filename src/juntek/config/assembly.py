@@ -1,6 +1,7 @@
 """Raw values made into a `Configuration`; rule: what is wrong is one sentence with its place, and no secret is in it.
 
-All tables are looked through before the first sentence is chosen: one about an unknown key, else the first in the file.
+All tables are looked through before the first sentence is chosen: one about an unknown key, else one about a variable
+or a flag, else the first in the file.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from juntek.config import Configuration, MeterConfiguration, default_database, search_paths
+from juntek.config import Configuration, default_database, search_paths
 from juntek.config.document import PREFIX, Document, Flag, Place, read_document
-from juntek.config.keys import GatewayKeys, MeterKeys, find_tables, header_of, keys_at, name_of
+from juntek.config.keys import GatewayKeys, MeterKeys, Table, find_tables, header_of, keys_at, name_of
 from juntek.errors import ConfigurationError
-from juntek.exchange import Options as DecodeOptions
 from juntek.files import at_home, explain_unreadable, is_open_to_all
-from juntek.meter.line import MeterOptions
 from juntek.names import find_close, hide_secrets, show, slug
 from juntek.option import Key, keys_of
 from juntek.outputs import find_outputs
@@ -38,11 +37,11 @@ def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Fla
     gateway, tables = _Reader(document).read()
     if not tables.get("meters"):
         raise ConfigurationError(_say_no_meters(document, environment))
-    meters: list[MeterKeys] = tables.pop("meters")
+    meters = tables.pop("meters")
     _check_meters(document, meters)
     outputs = _join_outputs(document, tables)
     return Configuration(
-        meters=tuple(map(_make_meter, meters)),
+        meters=tuple(meters),
         sinks=outputs,
         database=getattr(outputs.get("history"), "path", None) or default_database(environment),
         site=gateway.site,
@@ -63,25 +62,25 @@ class _Reader:
         """Return the keys at the top, and the options of each table there is; raises ConfigurationError."""
         values, tables = self.document.values, find_tables()
         top = self._make((), GatewayKeys, {name: value for name, value in values.items() if name not in tables})
-        made: dict[str, list[Any]] = {}
-        for name, table in tables.items():
-            if name not in values:
-                continue
-            raw = values[name] if table.repeated else [values[name]]
-            if not isinstance(raw, list):
-                self._note((name,), _say_single(self.document, name))
-                continue
-            places: list[Place] = [(name, number) if table.repeated else (name,) for number in range(len(raw))]
-            made[name] = [self._make(place, table.options, one) for place, one in zip(places, raw, strict=True)]
+        made = {name: self._make_section(name, table) for name, table in tables.items() if name in values}
         # Without a meter that is the first thing to say, before what keys say together.
         problems = [problem for problem in self.problems if problem[0] < CONTRADICTORY or made.get("meters")]
         if problems:
             raise ConfigurationError(min(problems)[2])
         return top, made
 
+    def _make_section(self, name: str, table: Table) -> list[Any]:
+        raw = self.document.values[name]
+        if not table.repeated:
+            return [self._make((name,), table.options, raw)]
+        if isinstance(raw, list):
+            return [self._make((name, number), table.options, one) for number, one in enumerate(raw)]
+        self._note((name,), _say_single(self.document, name))
+        return []
+
     def _note(self, place: Place, sentence: str, worth: int = WRONG) -> None:
-        known = [self.document.lines.get(place[:length]) for length in range(len(place), 0, -1)]
-        line = next((line for line in known if line is not None), 0)
+        found = self.document.find(place)
+        line = found if isinstance(found, int) else 0  # what variables and flags say goes first
         self.problems.append((worth, line, f"{self.document.origin(place)}: {sentence}"))
 
     def _make(self, place: Place, options: type, raw: Any) -> Any:  # noqa: ANN401 - of the class that is asked for
@@ -110,13 +109,10 @@ class _Reader:
             try:
                 return options(**values)
             except ConfigurationError as error:
-                self._note(self._find_place(place, str(error)), str(error), CONTRADICTORY)
+                # It belongs to the first key that its sentence names and that has a value.
+                names = re.findall(rf"\b{name_of(place)}\.(\w+)" if place else r"^(\w+)", str(error))
+                self._note((*place, *[name for name in names if name in raw][:1]), str(error), CONTRADICTORY)
         return None
-
-    def _find_place(self, table: Place, sentence: str) -> Place:
-        """Return the place of the first key that is named in a sentence of the options and has a value."""
-        names = re.findall(rf"\b{name_of(table)}\.(\w+)" if table else r"^(\w+)", sentence)
-        return next(((*table, name) for name in names if self.document.has((*table, name))), table)
 
     def _read_value(self, place: Place, key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
         """Return a value of the key's type; raises ValueError with the end of a sentence."""
@@ -176,19 +172,6 @@ def _check_meters(document: Document, meters: Sequence[MeterKeys]) -> None:
         neighbours[meter.address] = meter
         if document.is_from_file((*place, "link")) and hide_secrets(meter.link) != meter.link:
             _warn_of_open(document, (*place, "link"), document.file)
-
-
-def _make_meter(keys: MeterKeys) -> MeterConfiguration:
-    decoding = DecodeOptions(
-        family=None if keys.model == "auto" else keys.model,
-        invert_current=keys.invert_current,
-        nominal_capacity=keys.nominal_capacity,
-        idle_current=keys.idle_current,
-    )
-    options = MeterOptions(
-        name=keys.name, address=keys.address, mode=keys.mode, interval=keys.interval, options=decoding
-    )
-    return MeterConfiguration(link=keys.link, options=options, battery=keys.battery)
 
 
 def _join_outputs(document: Document, tables: Mapping[str, list[Any]]) -> dict[str, object]:

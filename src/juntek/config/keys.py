@@ -18,9 +18,9 @@ from typing import Annotated, Literal
 from juntek.battery import BatteryOptions
 from juntek.config.document import Place
 from juntek.errors import LinkError
-from juntek.exchange import IDLE_CURRENT
+from juntek.exchange import IDLE_CURRENT, Options
 from juntek.links import check_link
-from juntek.meter import Mode
+from juntek.meter import MeterOptions, Mode
 from juntek.names import find_close, slug
 from juntek.option import Key, Option, check_options, keys_of
 from juntek.outputs import find_outputs
@@ -125,6 +125,19 @@ class MeterKeys:
 
     def __post_init__(self) -> None:
         check_options("meters", self)
+
+    @property
+    def options(self) -> MeterOptions:
+        """How the meter is read."""
+        decoding = Options(
+            family=None if self.model == "auto" else self.model,
+            invert_current=self.invert_current,
+            nominal_capacity=self.nominal_capacity,
+            idle_current=self.idle_current,
+        )
+        return MeterOptions(
+            name=self.name, address=self.address, mode=self.mode, interval=self.interval, options=decoding
+        )
 
 
 @dataclass(frozen=True, slots=True)

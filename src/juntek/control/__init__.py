@@ -28,6 +28,7 @@ from juntek.update import Outcome, Update
 
 __all__ = [
     "ALL",
+    "TRIPS",
     "Change",
     "Control",
     "NotAllowedError",
@@ -57,14 +58,15 @@ _RISKS: dict[Risk, str] = {
 }
 _FINAL = frozenset({"clear_totals", "factory_reset"})
 """Actions that nothing undoes."""
-_TRIPS: dict[str, Callable[[float, Update], bool]] = {
-    "over_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage > limit,
-    "under_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage < limit,
-    "over_current_protection": lambda limit, now: now.reading is not None and -now.reading.current > limit,
-    "negative_over_current_protection": lambda limit, now: now.reading is not None and now.reading.current > limit,
-    "over_power_protection": lambda limit, now: now.reading is not None and abs(now.reading.power) > limit,
+TRIPS: dict[str, Callable[[Any, float], bool]] = {
+    "over_voltage_protection": lambda now, limit: now.voltage > limit,
+    "over_current_protection": lambda now, limit: -now.current > limit,
+    "under_voltage_protection": lambda now, limit: now.voltage < limit,
+    "negative_over_current_protection": lambda now, limit: now.current > limit,
+    "over_power_protection": lambda now, limit: abs(now.voltage * now.current) > limit,
+    "over_temperature_protection": lambda now, limit: now.temperature is not None and now.temperature > limit,
 }
-"""Whether a limit is passed already."""
+"""Whether what is measured now is beyond a limit, in the order of the codes by which meters tell that it tripped."""
 
 
 class NotAllowedError(RequestError):
@@ -247,8 +249,8 @@ def _warn(control: Control, new: Value, update: Update) -> str:
     text = _RISKS[control.risk]
     if control.key in _FINAL:
         text = "this cannot be undone" + (f"; {text}" if control.risk == "dangerous" else "")
-    trips = _TRIPS.get(control.key)
-    if trips is not None and isinstance(new, int | float) and trips(new, update):
+    trips, now = TRIPS.get(control.key), update.reading
+    if trips is not None and now is not None and isinstance(new, int | float) and trips(now, new):
         return f"the battery is beyond this limit now, so the output is switched off; {text}"
     return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,12 +28,10 @@ class Commands:
         places: Mapping[str, tuple[Line, int]],
         look: Callable[[str], Update | None],
         database: Path,
-        time: Callable[[], float],
     ) -> None:
         self._places = places
         self._look = look
         self._database = database
-        self._time = time
 
     async def send(self, meter: str, key: str, value: Any, *, who: str = "juntek") -> Outcome:  # noqa: ANN401 - what the key takes
         """Set a setting of a meter, or make it act, when its line is free; return what became of it.
@@ -46,7 +45,7 @@ class Commands:
         line.check(address, key, value)
         update = self._look(meter)
         old = value_before(key, update) if update is not None else None
-        number = await self._begin(AuditEntry(self._time(), meter, who, key, old, value))
+        number = await self._begin(AuditEntry(time.time(), meter, who, key, old, value))
         outcome: Outcome = "unknown"
         try:
             outcome = await line.send(address, key, value)

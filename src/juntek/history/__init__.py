@@ -17,8 +17,17 @@ from threading import Lock
 from typing import Any, Literal, NamedTuple, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history.database_file import FileInPlace, Kept, connect, damaged, explain, make_file, set_apart
-from juntek.history.rollups import add_columns, are_complete
+from juntek.history.database_file import (
+    NEWEST_COMMIT,
+    FileInPlace,
+    Kept,
+    connect,
+    damaged,
+    explain,
+    make_file,
+    set_apart,
+)
+from juntek.history.rollups import missing_columns
 from juntek.reading import iso_time
 
 log = logging.getLogger(__name__)
@@ -36,6 +45,8 @@ def _read_schema() -> dict[str, tuple[str, ...]]:
 MIGRATIONS = _read_schema()
 """Name and statements of each step from an empty file to the present schema, in order."""
 
+
+_SAVE_LEDGER = "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
 
 MOST_COMMANDS = 10_000
 """Commands that are kept; older ones go."""
@@ -124,20 +135,18 @@ class Database:
     ) -> None:
         """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970.
 
-        `events` of batteries have the meter, the time, what it was, and the state of charge (%).
+        The times of commits grow, though a clock is set back, so that they tell them apart. `events` of batteries have
+        the meter, the time, what it was, and the state of charge (%).
         """
-        rows = [(meter, json.dumps(snapshot, allow_nan=False), time) for meter, snapshot in snapshots.items()]
+        texts = [(meter, json.dumps(snapshot, allow_nan=False)) for meter, snapshot in snapshots.items()]
         with self.transaction() as connection:
-            connection.executemany(
-                "INSERT INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
-                " ON CONFLICT (meter) DO UPDATE SET snapshot = excluded.snapshot, time = excluded.time",
-                rows,
-            )
+            time = max(time, connection.execute(NEWEST_COMMIT).fetchone()[0] + 0.001)
+            connection.executemany(_SAVE_LEDGER, [(*text, time) for text in texts])
             if events:
                 connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
         with self._lock, explain(self.path):
             self._kept = self._kept or Kept(self.path, self._connection)
-            self._kept.add(snapshots, time)
+            self._kept.add(time)
 
     def load_ledgers(self, *, strict: bool = True) -> dict[str, dict[str, Any]]:
         """Return the snapshots by the meter's name.
@@ -254,7 +263,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, empty: bool) -> None
             for statement in statements:
                 connection.execute(statement)
             connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
-    add_columns(connection)
+    for statement in missing_columns(connection):
+        connection.execute(statement)
 
 
 def _read_migrations(connection: sqlite3.Connection) -> set[str]:
@@ -263,4 +273,4 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
-    return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
+    return MIGRATIONS.keys() <= _read_migrations(connection) and not missing_columns(connection)

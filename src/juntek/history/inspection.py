@@ -20,7 +20,7 @@ from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history import Database
 from juntek.history.database_file import connect, explain
-from juntek.history.rollups import PARTS, row_of, upsert
+from juntek.history.rollups import PARTS, UPSERTS
 
 log = logging.getLogger(__name__)
 
@@ -285,15 +285,10 @@ def _copy(walk: Walk, table: str, new: Database) -> int:
 
 def _make_hours(connection: sqlite3.Connection) -> None:
     """Make the hours that are missing of their minutes."""
-    names = ", ".join(part.name for part in PARTS)
+    names = ", ".join([*PARTS][3:])
     minutes = connection.execute(
-        f"SELECT meter, time, {names} FROM minute WHERE NOT EXISTS (SELECT 1 FROM hour WHERE hour.meter = minute.meter"  # noqa: S608
+        "SELECT meter, time / 3600 * 3600, count, time * 1000 + first_time, time * 1000 + last_time,"  # noqa: S608 - our own
+        f" {names} FROM minute WHERE NOT EXISTS (SELECT 1 FROM hour WHERE hour.meter = minute.meter"
         " AND hour.time = minute.time / 3600 * 3600) ORDER BY meter, time"
     ).fetchall()
-    connection.executemany(
-        upsert("hour"),
-        (
-            row_of(meter, moment - moment % 3600, [count, first + moment * 1000, last + moment * 1000, *rest])
-            for meter, moment, count, first, last, *rest in minutes
-        ),
-    )
+    connection.executemany(UPSERTS["hour"], minutes)

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 from juntek.errors import ConfigurationError
 from juntek.names import hide_secrets
 
 T = TypeVar("T")
 
-_ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
+_HOST_AND_PORT = re.compile(r"(?:\[(?P<six>[^][]+)\]|(?P<host>[^][:/?#@,\s]+))(?::(?P<port>[0-9]{0,5}))?")
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")
 
 
@@ -54,8 +53,8 @@ def parse_address(text: str, key: str, usual_port: int) -> Address:
     Raises ConfigurationError, which names the key and shows an address with its `usual_port`.
     """
     form = f'{key} is an IP address and a port such as "127.0.0.1:{usual_port}" or "0.0.0.0:{usual_port}"'
-    found = _ADDRESS.fullmatch(text.strip())
-    if found is None:
+    found = _HOST_AND_PORT.fullmatch(text.strip())
+    if found is None or not found["port"]:
         raise ConfigurationError(f'{form}, not "{hide_secrets(text)}".')
     host = found["six"] or found["host"]
     host = "127.0.0.1" if host == "localhost" else host
@@ -158,14 +157,8 @@ class HostCheck:
 
 def name_in(host: str) -> str | None:
     """Return the name in a Host header, None where it is no name."""
-    try:
-        parts = urlsplit(f"//{host}")
-        _ = parts.port  # raises where it is no number
-    except ValueError:
-        return None
-    if not parts.hostname or parts.path or parts.query or parts.fragment or "@" in host:
-        return None
-    return parts.hostname.removesuffix(".") or None
+    found = _HOST_AND_PORT.fullmatch(host)
+    return (found["six"] or found["host"]).lower().removesuffix(".") or None if found is not None else None
 
 
 def _endings_here() -> set[str]:

@@ -1,9 +1,9 @@
 """A web server within the gateway; rule: it starts or says why not, and whoever holds a connection unused loses it.
 
-It is uvicorn by its options. What those do not reach is here: it waits for ever for the rest of a request and for a
-client to take what was sent, and it takes any number of connections from anybody. What is overridden for that are
-callbacks of asyncio, `send_400_response` and `capture_signals`; a test holds pyproject.toml to versions that this was
-tried with.
+It is uvicorn's protocol by uvicorn's options. What those do not reach is here: it waits for ever for the rest of a
+request and for a client to take what was sent, and it takes any number of connections from anybody. What is overridden
+for that are callbacks of asyncio and `send_400_response`; a test holds pyproject.toml to versions that this was tried
+with. uvicorn's own server is for a program of its own: it takes the signals, and wakes up ten times a second.
 """
 
 from __future__ import annotations
@@ -14,16 +14,24 @@ import json
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from email.utils import formatdate
+from types import ModuleType
 from typing import Any, Final, cast
-
-from uvicorn import Config, Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from juntek.errors import JuntekError
 from juntek.listening import Address, Limits, find_crowds, network_of
+
+if "uvicorn" not in sys.modules:
+    # Its package imports its command line, and that click and multiprocessing: 1.6 MB that no gateway needs.
+    _without = sys.modules["uvicorn.main"] = ModuleType("uvicorn.main")
+    vars(_without).update(Server=None, main=None, run=None)
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Who is believed when it says whom it asks for."""
@@ -55,66 +63,63 @@ async def serve(  # noqa: PLR0913 - what a server is made of
     Every response has the `headers`, errors and refusals too. `key` is what the owner has to correct. `proxies` are
     believed whom they ask for. Raises ListenError.
     """
-    logging.getLogger("uvicorn.error").propagate = False  # it tells of every stranger's bad request
-    listener = listen(address, key)
-    try:
-        server = _Server(_configure(application, list(headers), limits, proxies))
-        work = asyncio.create_task(server.serve([listener]), name=f"server of {key}")
-    except BaseException:
-        listener.close()
-        raise
-    looking = asyncio.create_task(server.look(limits.look_every))
-    try:
-        yield
-    finally:
-        looking.cancel()
-        server.should_exit = True
+    config, state, loop = _configure(application, headers, proxies), ServerState(), asyncio.get_running_loop()
+    state.default_headers = config.encoded_headers
+    with listen(address, key) as listener:
+        server = await loop.create_server(lambda: _Connection(limits, config, state, {}, loop), sock=listener)
+        looking = asyncio.create_task(_look(state, config.encoded_headers, limits.look_every))
         try:
-            await work
+            yield
         finally:
-            server.cut_all()
+            server.close()
+            looking.cancel()
+            await _end(state)
 
 
-def _configure(
-    application: Callable[..., Any], headers: list[tuple[str, str]], limits: Limits, proxies: Sequence[str]
-) -> Config:
-    return Config(
+def _configure(application: Callable[..., Any], headers: Iterable[tuple[str, str]], proxies: Sequence[str]) -> Config:
+    logging.getLogger("uvicorn.error").propagate = False  # it tells of every stranger's bad request
+    config = Config(
         application,
-        http=cast("type[_Connection]", partial(_Connection, limits)),
+        http="h11",
         ws="none",
         lifespan="off",
         log_config=None,
         log_level="critical",
         access_log=False,
         server_header=False,
-        headers=headers,
+        headers=list(headers),
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=STOP_TIME,
         h11_max_incomplete_event_size=LARGEST_HEAD,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
         workers=1,
     )
+    config.load()
+    return config
 
 
-class _Server(Server):
-    """The server as a part of a gateway."""
+async def _look(state: ServerState, headers: list[tuple[bytes, bytes]], every: float) -> None:
+    """Cut connections that have been waiting for too long, and let responses have the time."""
+    while True:
+        state.default_headers = [(b"date", formatdate(usegmt=True).encode()), *headers]
+        for connection in list(state.connections):
+            cast("_Connection", connection).look()
+        await asyncio.sleep(every)
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the gateway."""
-        yield
 
-    async def look(self, every: float) -> None:
-        """Cut connections that have been waiting for too long."""
-        while True:
-            await asyncio.sleep(every)
-            for connection in list(self.server_state.connections):
-                cast("_Connection", connection).look()
-
-    def cut_all(self) -> None:
-        """Cut every connection that is still open."""
-        for connection in list(self.server_state.connections):
+async def _end(state: ServerState) -> None:
+    """Let responses under way end for a while, then cut every connection."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIME):
+                while state.connections or state.tasks:  # noqa: ASYNC110 - only looking tells
+                    await asyncio.sleep(0.05)
+    finally:
+        for task in state.tasks:
+            task.cancel()
+        for connection in list(state.connections):
             connection.transport.abort()
 
 

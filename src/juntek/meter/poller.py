@@ -7,16 +7,17 @@ requests of this side, or right behind a reply to somebody else's; so does a met
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from juntek.errors import LinkLostError
 from juntek.exchange import Decoder, Heard, Query
 from juntek.links import Link
-from juntek.meter.state import Timing
+from juntek.meter.state import Mode, Timing
 from juntek.update import Mode as Activity
 
 Answer = Literal["whole", "damaged", "none"]
@@ -25,6 +26,9 @@ _LOST = "The link was lost before the command was done."
 
 FEW_MISSES = 3
 """Requests without an answer after which a meter is asked more seldom."""
+
+LOOK = 0.5
+"""s after which it is decided again who asks."""
 
 
 @dataclass(slots=True)
@@ -43,11 +47,10 @@ class _Turn:
 
 
 class Poller:
-    """Asks the meters of one link in turns, unless another master does.
+    """Asks the meters of one link in turns, unless another master does; in mode `listen`, or on a recording, nobody.
 
-    `intervals` are the seconds between polls, by address. `tell` is called with "listen", "poll" or "starting"
-    whenever that changes. `caution` is the share of the usual time for which the line is listened to before the first
-    request.
+    `intervals` are the seconds between polls, by address. `tell` is called with "listen" or "poll" whenever that
+    changes. `caution` is the share of the usual time for which the line is listened to before the first request.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one line and its manners
@@ -55,22 +58,26 @@ class Poller:
         intervals: Mapping[int, float],
         link: Link,
         decoder: Decoder,
-        mode: str,
+        mode: Mode,
         tell: Callable[[Activity], None],
         timing: Timing,
         caution: float = 1.0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._heard = self._loop.time()
-        self._turns = {address: _Turn(interval, self._heard) for address, interval in intervals.items()}
+        now = self._loop.time()
+        self._turns = {address: _Turn(interval, now) for address, interval in intervals.items()}
         self._link = link
         self.decoder = decoder
-        self._mode = mode
+        self.mode = mode if link.can_write else "listen"
         self._tell = tell
         self._activity: Activity = "starting"
         self._timing = timing
-        self._caution = caution
-        self._foreign: list[float] = []
+        self._quiet_at = now + timing.listen_first * caution
+        """When nobody else will have been heard for so long that this side asks (in mode `auto`)."""
+        self._foreign = deque((-inf, -inf), maxlen=2)
+        """When somebody else asked."""
+        self.stranger: int | None = None
+        """The address of none of ours that somebody else asked last."""
         self._echo: bytes | None = None
         self._awaited: tuple[Query | None, int] | None = None
         self._reply: asyncio.Future[Answer] | None = None
@@ -82,17 +89,13 @@ class Poller:
 
     async def run(self) -> None:
         """Ask or be silent until cancelled, or until the link is lost: why, says whoever reads it."""
+        if self.mode == "listen":
+            self._set("listen")
+            return
         with suppress(LinkLostError):
-            if self._mode == "auto":
-                self._set("starting")
-                await self._wait_for_silence(self._timing.listen_first * self._caution)
             while True:
-                self._set("poll")
-                await self._poll()
-                self._set("listen")
-                for turn in self._turns.values():
-                    turn.others = self._loop.time()
-                await self._wait_for_silence(self._timing.silence)
+                self._decide_who_asks()
+                await (self._poll() if self._activity == "poll" else self._wait_for_gap())
 
     @property
     def is_busy(self) -> bool:
@@ -125,40 +128,42 @@ class Poller:
         self._gap.clear()
         if heard.kind == "request":
             self._hear_request(heard)
+        elif self._awaited == (heard.query, heard.address):
+            self._end_waiting("whole", self._awaited[1])
         elif heard.kind == "damaged":
-            self._hear_damaged(heard)
+            if self._awaited is not None and heard.query == self._awaited[0]:  # a reply, too: nothing better will come
+                self._end_waiting("damaged", self._awaited[1])
         else:
-            self._hear_reply(heard)
+            if turn := self._turns.get(heard.address or 0):
+                turn.misses = 0
+            if self._activity != "poll":
+                self._hear_others(heard.address)
+                self._gap.set()
 
     def _hear_request(self, heard: Heard) -> None:
         if heard.raw == self._echo:
             self._echo = None
-        else:
-            now = self._hear_others(heard.address)
-            lately = now - self._timing.silence
-            self._foreign = [*(at for at in self._foreign[-1:] if at > lately), now]  # two are enough
+            return
+        self._foreign.append(self._loop.time())
+        self._hear_others(heard.address)
+        if heard.address not in self._turns:
+            self.stranger = heard.address
 
-    def _hear_reply(self, heard: Heard) -> None:
-        if heard.address in self._turns:
-            self._turns[heard.address].misses = 0
-        if self._awaited == (heard.query, heard.address):
-            self._end_waiting("whole")
-        elif self._activity != "poll":
-            self._hear_others(heard.address)
-            self._gap.set()
+    def _hear_others(self, address: int | None) -> None:
+        """Take note of what passes between others."""
+        now = self._loop.time()
+        self._quiet_at = now + self._timing.silence
+        if self._activity == "starting" and self.mode == "auto":
+            self._set("listen")
+        if turn := self._turns.get(address or 0):
+            turn.others = now
 
-    def _hear_others(self, address: int | None) -> float:
-        """Take note of what passes between others; return when that is."""
-        self._heard = now = self._loop.time()
+    def _end_waiting(self, answer: Answer, address: int) -> None:
+        self._awaited = self._echo = None
         if address in self._turns:
-            self._turns[address].others = now
-        return now
-
-    def _hear_damaged(self, heard: Heard) -> None:
-        """A damaged reply is a reply, too: nothing better will come."""
-        if self._awaited is not None and heard.query == self._awaited[0]:
-            self._turns[self._awaited[1]].misses = 0
-            self._end_waiting("damaged")
+            self._turns[address].misses = 0
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_result(answer)
 
     def _set(self, activity: Activity) -> None:
         self._activity = activity
@@ -166,30 +171,39 @@ class Poller:
             self._gap.set()
         self._tell(activity)
 
-    def _end_waiting(self, answer: Answer) -> None:
-        self._awaited = self._echo = None
-        if self._reply is not None and not self._reply.done():
-            self._reply.set_result(answer)
+    def _decide_who_asks(self) -> None:
+        """Ask where nobody else was heard for long enough, until another master is heard twice."""
+        now = self._loop.time()
+        if self._activity != "poll":
+            if self.mode == "poll" or now >= self._quiet_at:
+                self._foreign.extend((-inf, -inf))
+                self._set("poll")
+        elif self.mode != "poll" and self._foreign[0] > self._foreign[1] - self._timing.silence:
+            self._quiet_at = now + self._timing.silence
+            for turn in self._turns.values():
+                turn.others = now
+            self._set("listen")
 
-    async def _wait_for_silence(self, patience: float) -> None:
-        """Return when nobody else has been heard for `patience` seconds (`silence` once somebody was)."""
-        start = self._loop.time()
-        while True:
-            if self._heard > start and self._activity == "starting":
-                self._set("listen")
-            if self._heard > start:
-                patience = self._timing.silence
-            rest = max(self._heard, start) + patience - self._loop.time()
-            if rest <= 0:
-                self._foreign.clear()
-                return
-            neglected = self._find_neglected()
-            self._gap.clear()  # one that lasts for a while is soon over
-            if neglected is None or self._line.locked():
-                await asyncio.sleep(min(rest, 0.5))
-            elif await self._has_gap(min(rest, 0.5)):
-                async with self._line:
-                    await self._take_turn(neglected)
+    async def _poll(self) -> None:
+        """Ask whoever is due, or wait for that."""
+        address = min(self._turns, key=lambda address: self._turns[address].reading)
+        wait = self._turns[address].reading - self._loop.time()
+        if wait > 0:
+            await asyncio.sleep(min(wait, LOOK))
+            return
+        async with self._line:
+            await self._take_turn(address)
+
+    async def _wait_for_gap(self) -> None:
+        """Ask a meter that nobody asks, where there is one, behind a reply to somebody else's request."""
+        wait = min(self._quiet_at - self._loop.time(), LOOK)
+        neglected = self._find_neglected()
+        self._gap.clear()  # one that lasts for a while is soon over
+        if neglected is None or self._line.locked():
+            await asyncio.sleep(wait)
+        elif await self._has_gap(wait):
+            async with self._line:
+                await self._take_turn(neglected)
 
     def _find_neglected(self) -> int | None:
         """Return a meter that is due and that nobody asks, while somebody asks another."""
@@ -206,17 +220,6 @@ class Poller:
             async with asyncio.timeout(patience):
                 await self._gap.wait()
         return self._gap.is_set()
-
-    async def _poll(self) -> None:
-        """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
-        while self._mode == "poll" or len(self._foreign) < 2:
-            address = min(self._turns, key=lambda address: self._turns[address].reading)
-            wait = self._turns[address].reading - self._loop.time()
-            if wait > 0:
-                await asyncio.sleep(min(wait, 0.5))
-                continue
-            async with self._line:
-                await self._take_turn(address)
 
     async def _take_turn(self, address: int) -> None:
         turn, now = self._turns[address], self._loop.time()

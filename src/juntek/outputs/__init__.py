@@ -160,11 +160,10 @@ class Context:
     def look_at_history(self) -> tuple[HistoryState, str | None]:
         """Return whether readings are kept at present, and what is wrong where they should be, or with the file."""
         damage = self.errors.get(DATABASE)
-        if "history" not in self.sections:
-            return ("damaged" if damage else "off"), damage
-        if reason := self.errors.get("history"):
+        is_kept = "history" in self.sections
+        if is_kept and (reason := self.errors.get("history")):
             return "paused", reason
-        return ("damaged" if damage else "ok"), damage
+        return ("damaged" if damage else "ok" if is_kept else "off"), damage
 
 
 async def take_nothing(_: Update) -> None:

@@ -4,7 +4,8 @@
 """
 
 from juntek.simulator.battery import Battery
-from juntek.simulator.meter import Meter, Sample
+from juntek.simulator.meter import Meter
+from juntek.simulator.registers import Sample
 from juntek.simulator.simulation import Simulation
 from juntek.simulator.site import Options, Site, history, make_site
 from juntek.simulator.solar_day import Day

@@ -6,34 +6,34 @@ The true current and voltage are counted, never what is shown. Protection has th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp, inf
+from math import exp
 from random import Random
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
+
+from juntek.simulator.meter_settings import MeterSettings
 
 TimeLeft = Literal["exact", "late", "averaged", "off", "finer", "stuck"]
 TIMES_LEFT: tuple[TimeLeft, ...] = get_args(TimeLeft)
 _AVERAGED = 6.0  # seconds in which an averaged current follows
 _STUCK = 5.0  # seconds for which a stuck one does not move
 
-OVER_VOLTAGE, OVER_CURRENT, LOW_VOLTAGE, NEGATIVE_OVER_CURRENT, OVER_POWER, OVER_TEMPERATURE = range(1, 7)
-PROTECTIONS = {
-    OVER_VOLTAGE: "over_voltage_protection",
-    OVER_CURRENT: "over_current_protection",
-    LOW_VOLTAGE: "under_voltage_protection",
-    NEGATIVE_OVER_CURRENT: "negative_over_current_protection",
-    OVER_POWER: "over_power_protection",
-    OVER_TEMPERATURE: "over_temperature_protection",
-}
-"""The setting of each code."""
+
+class Sample(NamedTuple):
+    """What the meter measures at one moment: V, A (charging positive), °C, and the date and time it has."""
+
+    voltage: float
+    current: float
+    temperature: float | None
+    ordinal: int
+    second: float
 
 
-@dataclass(slots=True)
+@dataclass
 class Counters:
-    """Ah, Wh and seconds since they were cleared, and the Ah that are left."""
+    """Ah, Wh and seconds since they were cleared, and the Ah that are left, each by the key of its quantity."""
 
-    remaining: float
+    remaining_capacity: float
     discharged_capacity: float = 0.0
     charged_capacity: float = 0.0
     discharged_energy: float = 0.0
@@ -43,29 +43,13 @@ class Counters:
     def count(self, seconds: float, voltage: float, current: float, nominal_capacity: float) -> None:
         """Add `seconds` of a current; what is left stays between 0 and `nominal_capacity` (SH, CM)."""
         capacity = current * seconds / 3600
-        self.remaining = min(max(self.remaining + capacity, 0.0), nominal_capacity)
+        self.remaining_capacity = min(max(self.remaining_capacity + capacity, 0.0), nominal_capacity)
         if current > 0:
             self.charged_capacity += capacity
             self.charged_energy += capacity * voltage
         else:
             self.discharged_capacity -= capacity
             self.discharged_energy -= capacity * voltage
-
-    @property
-    def counted_capacity(self) -> float:
-        """Ah of both directions: what KL-man says of the KL-F, in doubt (protocol: KL-F's counters)."""
-        return self.charged_capacity + self.discharged_capacity
-
-    @property
-    def counted_energy(self) -> float:
-        """Wh of both directions: what KL-man says of the KL-F, in doubt (protocol: KL-F's counters)."""
-        return self.charged_energy + self.discharged_energy
-
-    def clear(self) -> None:
-        """Begin again at 0, as W62 does; what is left stays."""
-        self.discharged_capacity = self.charged_capacity = 0.0
-        self.discharged_energy = self.charged_energy = 0.0
-        self.run_time = 0.0
 
 
 class Estimate:
@@ -112,49 +96,29 @@ class Estimate:
 
 
 class Protection:
-    """Trips after `delay` s beyond one of `limits`, in V, A, W and °C by their codes, without those switched off.
+    """Trips after the delay that is set, beyond one of the limits that are set; `code` is the status then, else 0.
 
-    `code` is the status of a trip, 0 while there is none. A `recovery` of 0 s means that a trip stays until the output
-    is switched on again.
+    Where no recovery time is set a trip stays until the output is switched on again.
     """
 
-    def __init__(self) -> None:
-        self.limits: Mapping[int, float] = {}
-        self.delay = self.recovery = self._seconds = 0.0
+    def __init__(self, settings: MeterSettings) -> None:
+        self._settings = settings
         self.code = self._violation = 0
+        self._seconds = 0.0
 
-    def watch(self, seconds: float, voltage: float, current: float, temperature: float) -> None:
+    def watch(self, seconds: float, sample: Sample) -> None:
         """Take what was measured for the last `seconds`."""
-        violation = self._find_violation(voltage, current, temperature)
+        values = self._settings.values
+        violation = next((code for code, trips, limit in self._settings.limits if trips(sample, limit)), 0)
+        self._seconds = self._seconds + seconds if self.code or violation == self._violation else seconds
         if self.code:
-            self._seconds += seconds
-            if self.recovery and self._seconds >= self.recovery and not violation:
+            if 0 < values.get("protection_recovery_time", 0) <= self._seconds and not violation:
                 self.clear()
-            return
-        if violation != self._violation:
-            self._violation = violation
-            self._seconds = 0.0
-        self._seconds += seconds
-        if violation and self._seconds > self.delay:
-            self.code = violation
-            self._seconds = 0.0
+        elif violation and self._seconds > values.get("protection_delay", 0):
+            self.code, self._seconds = violation, 0.0
+        self._violation = violation
 
     def clear(self) -> None:
         """Forget a trip, as the OK button does."""
         self.code = self._violation = 0
         self._seconds = 0.0
-
-    def _find_violation(self, voltage: float, current: float, temperature: float) -> int:
-        """Return the status code of the first limit that is passed, 0 if none is."""
-        limits = self.limits
-        if not limits:
-            return 0
-        measured = {
-            OVER_VOLTAGE: voltage,
-            OVER_CURRENT: -current,
-            NEGATIVE_OVER_CURRENT: current,
-            OVER_POWER: abs(voltage * current),
-            OVER_TEMPERATURE: temperature,
-        }
-        passed = (code for code, value in measured.items() if code in limits and value > limits[code])
-        return next(passed, LOW_VOLTAGE if voltage < limits.get(LOW_VOLTAGE, -inf) else 0)

@@ -99,14 +99,10 @@ class Simulation:
         """Let each meter answer the requests in some bytes of the line."""
         for event in self._framer.feed(data):
             if isinstance(event, Frame) and event.command[0] in "RW":
-                self._catch_up()
+                loop = asyncio.get_running_loop()
+                before, self._time = self._time, loop.time()
+                for site in self.sites:
+                    site.advance((self._time - before) * self.options.speed)
                 meters = (site.meter for site in self.sites if site.meter not in self._silent)
                 if replies := [reply for meter in meters if (reply := meter.answer(event)) is not None]:
-                    asyncio.get_running_loop().call_later(self.options.latency, self._write, collide(replies))
-
-    def _catch_up(self) -> None:
-        """Bring all meters to the present simulated time."""
-        now = asyncio.get_running_loop().time()
-        elapsed, self._time = (now - self._time) * self.options.speed, now
-        for site in self.sites:
-            site.advance(elapsed)
+                    loop.call_later(self.options.latency, self._write, collide(replies))

@@ -98,7 +98,6 @@ class Day:
 
     def __init__(self, seed: int, ordinal: int, size: float = 1.0, load: str = "steady") -> None:
         dice = Random(f"{seed}/{ordinal}")
-        self.ordinal = ordinal
         self._size = size
         self._warmth = dice.uniform(14.0, 21.0)
         self._clouds = _draw_clouds(dice)
@@ -116,8 +115,9 @@ class Day:
 
     def pulses(self, second: float, seconds: float) -> Iterator[tuple[Pulse, float]]:
         """Yield each pulse of each of the `seconds` that end at `second`, and the part of them that one is, 0 to 1."""
-        for moment in range(int(max(second - seconds, 0.0)), int(second)):
-            for pulse in self._pulses.get(moment, ()):
+        moments = range(int(max(second - seconds, 0.0)), int(second))
+        for moment in filter(self._pulses.__contains__, moments):
+            for pulse in self._pulses[moment]:
                 yield pulse, 1 / seconds
 
     def _clearness(self, second: float) -> float:

@@ -13,7 +13,7 @@ from juntek.battery.estimate.anchors import Anchor, Anchors
 from juntek.battery.estimate.belief import Belief, Look
 from juntek.battery.estimate.count import LARGEST, Count
 from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Moment, Pack
-from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
+from juntek.battery.estimate.published import Estimate, Statistics, describe
 from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
 from juntek.battery.estimate.saved import load, snapshot_of
 from juntek.battery.estimate.zero import ZERO_ERROR
@@ -70,15 +70,16 @@ class Estimator:
     def add(self, reading: Reading) -> Event | None:
         """Take a reading; return what it was found to be. One without a time is left out."""
         time, count = reading.time, self.count
-        last = count.time
-        if last is None or time is None:
-            if time is not None:
-                self._begin(reading, time)
+        if time is None:
             return None
-        seconds = time - last
+        if count.time is None:
+            self._begin(reading, time)
+            return None
+        seconds = time - count.time
         current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
         if not 0 < seconds <= LONGEST_INTERVAL:
-            return self._bridge(reading, seconds) if seconds else None
+            self._bridge(reading, time, seconds)
+            return None
         change, flow = current - count.current, self._flow(current, remaining, seconds)
         count.net += flow
         if flow > 0:
@@ -151,10 +152,11 @@ class Estimator:
         self._per_second = 0.5 * capacity / _HOUR
         self._seeks_zero = self.belief is None or self.belief.offset_error > ZERO_ERROR
 
-    def _bridge(self, reading: Reading, seconds: float) -> Event | None:
+    def _bridge(self, reading: Reading, time: float, seconds: float) -> None:
         """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
-        belief, time = self._settle(), reading.time
-        assert time is not None  # noqa: S101 - the caller looked
+        if not seconds:
+            return
+        belief = self._settle()
         hours, capacity, count = max(seconds, 0.0) / _HOUR, belief.capacity, self.count
         counted = reading.remaining_capacity - count.remaining
         if abs(counted) > min(hours * capacity + 0.01, 1.1 * capacity):
@@ -169,7 +171,6 @@ class Estimator:
                 belief.doubt()
         self.steps.leave()
         self._begin(reading, time)
-        return None
 
     def _settle(self) -> Belief:
         """Move the belief on to now."""
@@ -255,12 +256,12 @@ class Estimator:
 
     def estimate(self) -> Estimate | None:
         """Return what is believed now, None before the first reading."""
-        return None if self.belief is None else estimate_of(self.belief, self.look())
+        return None if self.belief is None else Estimate.of(self.belief, self.look())
 
     def describe(self) -> dict[str, float | int | None]:
         """Return what is published, by the keys of `quantity.battery`; nothing before the first reading."""
-        now, belief = self.estimate(), self.belief
-        return {} if now is None or belief is None else describe(self, now, self.count.average - belief.offset)
+        now = self.estimate()
+        return {} if now is None else describe(self, now)
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""

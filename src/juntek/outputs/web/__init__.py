@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,7 +15,8 @@ from juntek.outputs import Context, Handle, Output
 from juntek.outputs.web.passwords import is_hash
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["OUTPUT", "WebOptions", "open_sink"]
 
@@ -129,12 +129,11 @@ class WebOptions:
             yield "web.tokens_file is for a page with a password; set web.password_hash_file too, or leave it out."
 
 
-@asynccontextmanager
-async def open_sink(
+def open_sink(
     options: WebOptions,
     context: Context,
     limits: Limits = Limits(),  # noqa: B008 - it cannot change
-) -> AsyncIterator[Handle]:
+) -> AbstractAsyncContextManager[Handle]:
     """Serve the page at `options.listen` and yield `handle(update)`; leaving closes every connection.
 
     Raises ConfigurationError for what the owner must mend in the configuration or its files, ListenError where the
@@ -142,8 +141,7 @@ async def open_sink(
     """
     from juntek.outputs.web.app import serve  # noqa: PLC0415 - only whoever serves a page needs the library
 
-    async with serve(options, context, limits) as handle:
-        yield handle
+    return serve(options, context, limits)
 
 
 def is_page_built() -> bool:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from juntek.calendar import LATEST_TIME
 from juntek.control import label_of
+from juntek.history.days import Day
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too
-from juntek.outputs.web.authentication import COOKIE, refuse_foreign, session_in
-from juntek.outputs.web.history_queries import PARQUET_TYPE, make_chart, make_days, stream_export
+from juntek.outputs.web.authentication import COOKIE, session_in
+from juntek.outputs.web.history_queries import PARQUET_TYPE, VISITOR, make_chart, stream_export
 from juntek.outputs.web.live import GATEWAY
 from juntek.outputs.web.operation import METER, Api, describe_api, operation
 from juntek.outputs.web.parameters import (
@@ -25,15 +26,16 @@ from juntek.outputs.web.parameters import (
     COMMANDS,
     EVENTS,
     EXPORT,
-    Values,
-    read_calendar,
-    read_chart,
-    read_export,
+    By,
+    Format,
+    check_order,
+    read_days,
     read_object,
+    read_times,
 )
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
 from juntek.outputs.web.responses import NEVER_KEPT, json_response
-from juntek.quantity import QUANTITIES, Quantity
+from juntek.quantity import QUANTITIES, Chart, Quantity
 from juntek.quantity.row import label_words
 from juntek.rs485.family import find_models
 
@@ -43,61 +45,65 @@ from juntek.rs485.family import find_models
 @operation("/api/meters")
 async def list_meters(api: Api, _: Request) -> list[types.Meter]:
     """All meters, now: those of the configuration first, then those that only the history knows."""
-    spans = await _spans(api)
-    names = dict.fromkeys((*api.state.names(), *spans))
-    return [api.state.meter(name, spans.get(name)) for name in names]
-
-
-async def _spans(api: Api) -> dict[str, tuple[float, float] | None]:
-    try:
-        return await api.queries.spans()
-    except HTTPException:
-        return {}  # what is now is shown all the same; /api/health says what the history lacks
+    spans = await api.queries.spans()
+    meters: list[types.Meter] = []
+    for name in dict.fromkeys((*api.state.names(), *spans)):
+        first, last = spans.get(name) or (None, None)
+        is_configured = name in api.context.meters
+        meters.append(
+            {"name": name, "configured": is_configured, **api.state.meter(name), "first": first, "last": last}
+        )
+    return meters
 
 
 @operation(f"{METER}/latest")
 async def show_latest(api: Api, request: Request) -> types.Reading:
     """The latest reading of a meter."""
     name = await _name(api, request)
-    latest = api.state.reading(name)
+    latest = api.state.meter(name)["latest"]
     if latest is None:
         raise HTTPException(404, f'The meter "{name}" has said nothing yet; see /api/health.')
     return latest
 
 
 @operation(f"{METER}/history", parameters=CHART, answer=types.History)
-async def show_history(api: Api, request: Request, values: Values) -> Response:
+async def show_history(  # noqa: PLR0913, PLR0917 - its parameters
+    api: Api, request: Request, start: float | None, end: float | None, quantities: Sequence[str], points: int
+) -> Response:
     """A chart: the past at a resolution that fits.
 
     It is encoded by the thread that made it: with many points that takes longer than the database does.
     """
-    chart = read_chart(values, api.context.time())
+    first, last = read_times(start, end, api.context.time())
     name = await _name(api, request)
     accepted = request.headers.get("accept-encoding", "")
-    return await api.queries.query(lambda reader: json_response(make_chart(reader, name, chart), accepted))
+    return await api.queries.query(
+        lambda reader: json_response(make_chart(reader, name, quantities, first, last, points), accepted)
+    )
 
 
 @operation(f"{METER}/days", parameters=CALENDAR)
-async def show_days(api: Api, request: Request, values: Values) -> list[types.Day]:
+async def show_days(api: Api, request: Request, start: date | None, end: date | None, by: By) -> list[Day]:
     """Energy and extremes of days, months or years; none for a meter without a history."""
-    calendar = read_calendar(values, datetime.fromtimestamp(api.context.time(), api.context.time_zone))
+    first, last = read_days(start, end, datetime.fromtimestamp(api.context.time(), api.context.time_zone).date())
     name = await _name(api, request)
-    return await api.queries.query(lambda reader: make_days(reader, name, calendar))
+    return await api.queries.query(lambda reader: reader.days(name, first, last, by) if name in reader.meters() else [])
 
 
 @operation(f"{METER}/battery/events", parameters=EVENTS)
-async def list_battery_events(api: Api, request: Request, values: Values) -> types.BatteryEvents:
+async def list_battery_events(api: Api, request: Request, start: float, end: float) -> types.BatteryEvents:
     """When the battery was full, empty, or set by its voltage."""
-    start, end = values["start"] or 0.0, LATEST_TIME if values["end"] is None else values["end"]
     name = await _name(api, request)
     events = await api.queries.query(lambda reader: reader.battery_events(name, start, end))
     return {"events": [{"time": time, "event": event, "state_of_charge": state} for time, event, state in events]}
 
 
 @operation("/api/commands", parameters=COMMANDS)
-async def show_commands(api: Api, _: Request, values: Values) -> dict[Literal["commands"], list[types.Command]]:
+async def show_commands(
+    api: Api, _: Request, meter: str | None, limit: int
+) -> dict[Literal["commands"], list[types.Command]]:
     """What was written to meters, the newest first."""
-    entries = await api.queries.query(lambda reader: reader.commands(**values))
+    entries = await api.queries.query(lambda reader: reader.commands(meter=meter, limit=limit))
     return {"commands": [cast("types.Command", {**one.as_dict(), "label": label_of(one.key)}) for one in entries]}
 
 
@@ -107,21 +113,22 @@ async def show_commands(api: Api, _: Request, values: Values) -> dict[Literal["c
     errors=(501,),
     content={"text/csv": {"type": "string"}, PARQUET_TYPE: {"type": "string", "contentMediaType": PARQUET_TYPE}},
 )
-async def export(api: Api, request: Request, values: Values) -> Response:
+async def export(api: Api, request: Request, start: float, end: float, kind: Format) -> Response:
     """All readings of a meter as a file, which is sent while it is read."""
-    wanted = read_export(values)
+    check_order(start, end)
     name = await _name(api, request)
     if request.method == "HEAD":
         return Response(headers=NEVER_KEPT)
-    return await stream_export(api.queries, name, wanted)
+    return await stream_export(api.queries, name, start, end, kind)
 
 
 async def _name(api: Api, request: Request) -> str:
     """Return the meter that a path names; raises HTTPException where there is none."""
     name: str = request.path_params["name"]
-    if name in api.state or name in await _spans(api):
+    names = api.state.names()
+    if name in names or name in await api.queries.spans():
         return name
-    raise HTTPException(404, f"There is no such meter; there are {', '.join(api.state.names()) or 'none'}.")
+    raise HTTPException(404, f"There is no such meter; there are {', '.join(names) or 'none'}.")
 
 
 # The gateway -----------------------------------------------------------------------------------------------------
@@ -147,13 +154,13 @@ async def watch(api: Api, request: Request) -> Response:
     if request.method == "HEAD":
         return Response(headers=NEVER_KEPT, media_type="text/event-stream")
     keys = [GATEWAY, *api.state.names()]
-    return api.broadcaster.join(_visitor(request), keys, lambda: api.authenticator.admits(request.headers))
+    return api.broadcaster.join(VISITOR.get(), keys, lambda: api.authenticator.admits(request.headers))
 
 
 @operation("/api/openapi.json", is_public=True)
 async def describe(api: Api, _: Request) -> dict[str, Any]:
     """The description of this API."""
-    return description(api.context.version)
+    return describe_api(api.context.version)
 
 
 # Sessions --------------------------------------------------------------------------------------------------------
@@ -170,14 +177,13 @@ async def show_session(api: Api, request: Request) -> Response:
 @operation("/api/session", "POST", is_public=True, body=types.Password, answer=types.Session, errors=(429,))
 async def sign_in(api: Api, request: Request) -> Response:
     """Sign in, and end the session before it."""
-    refuse_foreign(request.headers)
-    body = await read_object(request, types.Password, 8 * LONGEST_PASSWORD, api.broadcaster.limits.request_time)
+    body = await read_object(request, types.Password, api.broadcaster.limits.request_time)
     password = body.get("password", "")
     if not 0 < len(password) <= LONGEST_PASSWORD:
         raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
     if not api.authenticator.is_needed:
         return _session(api, request, None, None, signed_in=True)
-    await api.authenticator.check(_visitor(request), password)
+    await api.authenticator.check(request.scope["client"][0], password)
     _end(api, request)
     session = api.authenticator.sessions.open()
     token = api.authenticator.page_token(session) if api.authenticator.permission else None
@@ -187,7 +193,6 @@ async def sign_in(api: Api, request: Request) -> Response:
 @operation("/api/session", "DELETE", is_public=True, answer=types.Session, errors=(403,))
 async def sign_out(api: Api, request: Request) -> Response:
     """Sign out, here and in the browser."""
-    refuse_foreign(request.headers)
     cookie = "" if _end(api, request) else None
     return _session(api, request, None, cookie, signed_in=not api.authenticator.is_needed)
 
@@ -214,15 +219,6 @@ def _end(api: Api, request: Request) -> bool:
     return session is not None
 
 
-def _visitor(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def description(version: str) -> dict[str, Any]:
-    """Return the description of the whole API in OpenAPI 3.1."""
-    return describe_api(version)
-
-
 def facts_of(row: Quantity) -> types.QuantityFacts:
     """Return a quantity as the API shows it."""
     return {
@@ -233,6 +229,10 @@ def facts_of(row: Quantity) -> types.QuantityFacts:
         "accumulation": row.accumulation,
         "history": row.key in SERIES_KEYS,
         "words": label_words(row.words, row.names),
-        "chart": cast("types.ChartFacts | None", asdict(row.chart) if row.chart is not None else None),
+        "chart": cast("Chart | None", asdict(row.chart) if row.chart is not None else None),
         "families": [model.family for model in find_models() if row.key in {one.key for one in model.settings.rows}],
     }
+
+
+description = describe_api
+"""Of the whole API, as all operations are declared by now."""

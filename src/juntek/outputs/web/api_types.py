@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypedDict
 
 from juntek.outputs.web.passwords import LONGEST_PASSWORD
-from juntek.quantity import QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS, Accumulation, Quantity
+from juntek.quantity import QUANTITIES, READING_KEYS, SENSORS, SETTING_KEYS, Accumulation, Chart, Quantity
 from juntek.update import HistoryState, Mode
 
 Moment = Annotated[str, ("format", "date-time")]
@@ -182,30 +182,6 @@ class History(Range):
     quantities: dict[str, Column]
 
 
-class Extremes(TypedDict):
-    """The least and the most of a quantity."""
-
-    minimum: float | None
-    maximum: float | None
-
-
-class Day(TypedDict):
-    """Energy in Wh, capacity in Ah, efficiency a part of 1; `date` begins a day, month or year."""
-
-    date: Date
-    count: int
-    charged_energy: float | None
-    discharged_energy: float | None
-    charged_capacity: float | None
-    discharged_capacity: float | None
-    efficiency: float | None
-    voltage: Extremes
-    current: Extremes
-    power: Extremes
-    temperature: Extremes
-    state_of_charge: Extremes
-
-
 class BatteryEvent(TypedDict):
     """What a battery was found to be; `time` is in seconds since 1970."""
 
@@ -230,16 +206,6 @@ class Command(TypedDict):
     outcome: str
 
 
-class ChartFacts(TypedDict):
-    """How the page draws a quantity; see `juntek.quantity.Chart`."""
-
-    least_span: float
-    height: float
-    ends: list[float] | None
-    signed: bool
-    order: int
-
-
 class QuantityFacts(TypedDict):
     """A quantity: what it is called and how it is shown.
 
@@ -254,7 +220,7 @@ class QuantityFacts(TypedDict):
     accumulation: Accumulation
     history: bool
     words: dict[str, str]
-    chart: ChartFacts | None
+    chart: Chart | None
     families: list[str]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from http import HTTPStatus
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -20,7 +20,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from juntek.control import Permission
+from juntek.control import NotAllowedError, Permission
+from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError, NoReplyError, RequestError
 from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen
@@ -37,7 +38,7 @@ from juntek.outputs.web.passwords import (
     hash_token,
     read_password_hash,
     read_tokens,
-    remove_token,
+    token_path,
     write_token,
 )
 from juntek.outputs.web.responses import NEVER_KEPT, PageFiles, json_response, security_headers
@@ -46,8 +47,17 @@ from juntek.update import Update
 log = logging.getLogger(__name__)
 
 _SENTENCES: Final = {
-    404: "There is nothing at this address; the page is at / and the API is described at /api/openapi.json.",
-    405: "This address does not take this method.",
+    "Not Found": "There is nothing at this address; the page is at / and the API is described at /api/openapi.json.",
+    "Method Not Allowed": "This address does not take this method.",
+}
+"""In place of what the framework says, which is no more than the name of the status."""
+_STATUSES: Final[dict[type[JuntekError], int]] = {
+    NotAllowedError: 403,
+    RequestError: 422,
+    ConfigurationError: 501,  # of a library that is not installed
+    DatabaseError: 503,
+    LinkError: 503,
+    NoReplyError: 503,
 }
 _OTHER_NAME: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>juntek</title>
@@ -94,7 +104,8 @@ async def serve(
     finally:
         await queries.close()
         if authenticator.is_needed and context.database is not None:
-            remove_token(context.database)
+            with suppress(OSError):
+                token_path(context.database).unlink()
         if authenticator.sessions.changed:
             authenticator.sessions.save()
 
@@ -115,11 +126,12 @@ def make_app(routes: Sequence[BaseRoute], hosts: HostCheck, ingress: frozenset[s
 
     async def admit(scope: Scope, receive: Receive, send: Send) -> None:
         _check_visitor(scope, hosts, ingress)
-        VISITOR.set(network_of(scope["client"][0]) if scope["client"] else "")
+        VISITOR.set(network_of(scope["client"][0]))
         scope["app"] = router  # lets it raise what it finds wrong
         await router(scope, receive, send)
 
-    return ExceptionMiddleware(admit, {HTTPException: _refuse, Exception: _fail})
+    explain = {kind: partial(_explain, status) for kind, status in _STATUSES.items()}
+    return ExceptionMiddleware(admit, {HTTPException: _refuse, Exception: _fail, **explain})
 
 
 def _check_visitor(scope: Scope, hosts: HostCheck, ingress: frozenset[str]) -> None:
@@ -146,9 +158,13 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if status == 421 and hosts_problem((name,)) is None and "text/html" in request.headers.get("accept", ""):
         page = _OTHER_NAME.format(name=name, address=Address(*request.scope["server"]))
         return HTMLResponse(page, status, NEVER_KEPT)
-    is_own = error.detail != HTTPStatus(status).phrase  # the framework says no more than that
-    sentence = error.detail if is_own else _SENTENCES.get(status, error.detail)
-    return json_response({"error": sentence}, status=status, headers=error.headers)
+    return json_response({"error": _SENTENCES.get(error.detail, error.detail)}, status=status, headers=error.headers)
+
+
+async def _explain(status: int, _: Request, error: Exception) -> Response:
+    if status == 403:
+        log.info("web: refused: %s", error)
+    return json_response({"error": str(error)}, status=status)
 
 
 async def _fail(request: Request, error: Exception) -> Response:
@@ -168,7 +184,6 @@ def _authenticator(options: WebOptions, context: Context, clock: Callable[[], fl
         if (local := write_token(context.database)) is not None:
             tokens[hash_token(local)] = Token("", may_write=True)
     sessions = Sessions(options.session_days * DAY, context.time, password_hash or "", path)
-    sessions.load()
     # Without a password anybody could write; Home Assistant has signed in whom it lets through.
     permission = Permission.of(options.allow_control if password_hash or options.ingress else ())
     return Authenticator(password_hash, sessions, LoginThrottle(clock), tokens, options.ingress, permission)

@@ -52,7 +52,7 @@ RENEWED: Final = 0.01
 class Sessions:
     """Signed-in browsers. `lifetime` is s without a visit, `clock` gives s since 1970.
 
-    With a `path` they are kept in that file, and `password_hash` is a part of what is kept.
+    With a `path` they are kept in that file, with `password_hash` as a part, and go on with those that are in it.
     """
 
     lifetime: float
@@ -63,6 +63,17 @@ class Sessions:
     """Whether there is something to save."""
     _ends: dict[str, float] = field(default_factory=dict)
     _saving: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if self.path is None:
+            return
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            self._ends = {str(key): float(end) for key, end in kept.items()}
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, AttributeError):
+            log.warning("web: %s cannot be read, so everybody has to sign in again.", self.path)
 
     def open(self) -> str:
         """Return the id of a new session; the oldest one ends where there are too many."""
@@ -91,18 +102,6 @@ class Sessions:
         """End a session; nothing happens where there is none."""
         if self._ends.pop(self._key(session), None) is not None:
             self.changed = True
-
-    def load(self) -> None:
-        """Go on with the sessions in the file, where there is one that can be read."""
-        if self.path is None:
-            return
-        try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
-            self._ends = {str(key): float(end) for key, end in kept.items()}
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, TypeError, AttributeError):
-            log.warning("web: %s cannot be read, so everybody has to sign in again.", self.path)
 
     def save(self) -> None:
         """Write the file, for this user only; another thread may go on using the sessions."""
@@ -163,7 +162,7 @@ class Authenticator:
     permission: Permission = field(default_factory=Permission)
     """What those may write who may write at all."""
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    _checking: list[None] = field(default_factory=list)
+    _checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CHECKS))
     _one_check: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -195,8 +194,7 @@ class Authenticator:
     def find_writer(self, headers: Headers) -> str:
         """Return who wants to write, in words. Raises HTTPException for who may not.
 
-        A browser has to show a token that only our own page can read, so that no page of somebody else can use its
-        session.
+        A browser has to show a token that only our own page can read: no page of somebody else can use its session.
         """
         if not self.permission:
             raise HTTPException(403, "Nothing may be written here; set web.allow_control and a password.")
@@ -209,8 +207,7 @@ class Authenticator:
             return f"token {token.name}" if token.name else f"command line {plain(headers.get(WHO, '')[:40])}"
         browser = self._browser_of(headers)
         shown = headers.get(PAGE_TOKEN, "").encode()
-        is_ours = browser is not None and is_own_origin(headers)
-        if browser is None or not is_ours or not hmac.compare_digest(shown, self.page_token(browser[0]).encode()):
+        if browser is None or not hmac.compare_digest(shown, self.page_token(browser[0]).encode()):
             raise HTTPException(403, "Only the gateway's own page may do this, signed in.")
         return browser[1]
 
@@ -238,15 +235,11 @@ class Authenticator:
             seconds = int(wait) + 1
             sentence = f"Too many wrong passwords; try again in {counted(seconds, 'second')}."
             raise HTTPException(429, sentence, {"retry-after": str(seconds)})
-        if len(self._checking) >= MOST_CHECKS:
+        if self._checks.locked():
             raise HTTPException(503, "Too many sign in at once; try again in a moment.", {"retry-after": "2"})
         self.throttle.count(address)  # before the check, as several may be under way
-        self._checking.append(None)
-        try:
-            async with self._one_check:
-                is_right = await asyncio.to_thread(matches, password, self.password_hash or "")
-        finally:
-            self._checking.pop()
+        async with self._checks, self._one_check:
+            is_right = await asyncio.to_thread(matches, password, self.password_hash or "")
         if not is_right:
             raise HTTPException(401, "That is not the password.")
         self.throttle.forgive(address)
@@ -263,18 +256,14 @@ def bearer_in(headers: Headers) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def is_own_origin(headers: Headers) -> bool:
-    """Return whether a request that changes something comes from our own page or from no page at all."""
-    site = headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        return False
-    origin = headers.get("origin")
-    return origin is None or site == "same-origin" or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-
-
 def refuse_foreign(headers: Headers) -> None:
-    """Raise HTTPException for what a page of somebody else asks."""
-    if not is_own_origin(headers):
+    """Raise HTTPException for what a page of somebody else asks; one that shows a token was given it."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    is_near = site in (None, "same-origin", "none")
+    is_own = (
+        origin is None or site == "same-origin" or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    )
+    if not (is_near and is_own) and bearer_in(headers) is None:
         raise HTTPException(403, "Only the gateway's own page may do this.")
 
 

@@ -11,20 +11,19 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError, RequestError
+from juntek.errors import DamagedFileError, DatabaseError
 from juntek.history.queries import HistoryReader, csv_pieces, parquet_pieces
 from juntek.outputs import DATABASE, Context
 from juntek.outputs.web import api_types as types
-from juntek.outputs.web.parameters import Calendar, Chart, Export
+from juntek.outputs.web.parameters import Format
 from juntek.outputs.web.responses import NEVER_KEPT
 
 log = logging.getLogger(__name__)
@@ -60,34 +59,28 @@ class HistoryQueries:
         if self._asked[visitor] >= MOST_WAITING:
             raise HTTPException(503, "The history is busy; try again in a moment.", {"retry-after": "2"})
         self._asked[visitor] += 1
-        # Who goes away leaves a query behind that counts as theirs until it has had its turn.
-        work = asyncio.ensure_future(self._take_turn(visitor, partial(query, self._reader)))
-        work.add_done_callback(lambda done: done.cancelled() or done.exception())
-        try:
-            return await asyncio.shield(work)
-        except DatabaseError as error:
-            if isinstance(error, DamagedFileError) and DATABASE not in self._errors:
-                self._errors[DATABASE] = str(error)  # all who show how the history does know of it
-                log.warning("%s", error)
-            raise HTTPException(503, str(error)) from error
-        except RequestError as error:
-            raise HTTPException(400, str(error)) from error
-
-    async def _take_turn(self, visitor: str, query: Callable[[], T]) -> T:
-        """Ask in a thread when the visitor has its next turn."""
         try:
             async with self._turns.setdefault(visitor, asyncio.Lock()):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, query)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, query, self._reader)
+        except DamagedFileError as error:
+            if DATABASE not in self._errors:
+                self._errors[DATABASE] = str(error)  # all who show how the history does know of it
+                log.warning("%s", error)
+            raise
         finally:
             self._asked[visitor] -= 1
             if not self._asked[visitor]:
                 del self._asked[visitor], self._turns[visitor]
 
     async def spans(self) -> dict[str, tuple[float, float] | None]:
-        """Return the first and last time of every meter that has a history; nothing where there is none."""
-        if self._reader is None:
+        """Return the first and last time of every meter that has a history; none where that cannot be read.
+
+        What is now is shown all the same; /api/health says what the history lacks.
+        """
+        try:
+            return await self.query(lambda reader: {name: reader.span(name) for name in reader.meters()})
+        except (HTTPException, DatabaseError):
             return {}
-        return await self.query(lambda reader: {name: reader.span(name) for name in reader.meters()})
 
     async def close(self) -> None:
         """Wait for the query that runs, and end the thread."""
@@ -96,24 +89,18 @@ class HistoryQueries:
             self._reader.close()
 
 
-def make_chart(reader: HistoryReader, meter: str, chart: Chart) -> types.History:
+def make_chart(  # noqa: PLR0913, PLR0917 - what a chart is
+    reader: HistoryReader, meter: str, quantities: Sequence[str], start: float, end: float, points: int
+) -> types.History:
     """Return a chart as the API shows it; an empty one for a meter that has no history yet."""
     answer: types.History = {
-        "meter": meter, "from": chart.start, "to": chart.end, "resolution": 0.0, "time": [], "quantities": {},
+        "meter": meter, "from": start, "to": end, "resolution": 0.0, "time": [], "quantities": {},
     }  # fmt: skip
     if meter in reader.meters():
-        series = reader.series(meter, chart.quantities, chart.start, chart.end, chart.points)
+        series = reader.series(meter, quantities, start, end, points)
         answer["resolution"], answer["time"] = series.resolution, series.time
-        answer["quantities"] = {key: _show_column(series.columns[key]) for key in chart.quantities}
+        answer["quantities"] = {key: _show_column(series.columns[key]) for key in quantities}
     return answer
-
-
-def make_days(reader: HistoryReader, meter: str, calendar: Calendar) -> list[types.Day]:
-    """Return days, months or years as the API shows them; none for a meter that has no history yet."""
-    if meter not in reader.meters():
-        return []
-    days = reader.days(meter, calendar.first, calendar.last, calendar.by)
-    return [cast("types.Day", day.as_dict()) for day in days]
 
 
 def _show_column(column: object) -> types.Column:
@@ -122,15 +109,15 @@ def _show_column(column: object) -> types.Column:
     return cast("types.Column", {part: values for part in sorted(parts) if (values := getattr(column, part))})
 
 
-async def stream_export(queries: HistoryQueries, meter: str, export: Export) -> Response:
-    """Return an answer that is made while it is sent. Raises HTTPException, also where its beginning cannot be read."""
-    make_pieces, media_type = _KINDS[export.format]
-    pieces = make_pieces(await queries.query(lambda reader: _find_rows(reader, meter, export)))
-    try:
-        begin = await queries.query(lambda _: next(pieces, b""))
-    except ConfigurationError as error:
-        raise HTTPException(501, str(error)) from None
-    name = f"juntek-{re.sub('[^A-Za-z0-9_-]', '_', meter)}.{export.format}"
+async def stream_export(queries: HistoryQueries, meter: str, start: float, end: float, kind: Format) -> Response:
+    """Return all readings as a file that is made while it is sent. Raises what keeps its beginning from being read."""
+    make_pieces, media_type = _KINDS[kind]
+    rows = await queries.query(
+        lambda reader: reader.readings(meter, start, end) if meter in reader.meters() else iter(())
+    )
+    pieces = make_pieces(rows)
+    begin = await queries.query(lambda _: next(pieces, b""))
+    name = f"juntek-{re.sub('[^A-Za-z0-9_-]', '_', meter)}.{kind}"
     headers = NEVER_KEPT | {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_continue(queries, begin, pieces), headers=headers, media_type=media_type)
 
@@ -141,9 +128,3 @@ async def _continue(queries: HistoryQueries, begin: bytes, pieces: Iterator[byte
         if piece:
             yield piece
         piece = await queries.query(lambda _: next(pieces, None))
-
-
-def _find_rows(reader: HistoryReader, meter: str, export: Export) -> Iterator[tuple[Any, ...]]:
-    if meter not in reader.meters():
-        return iter(())
-    return reader.readings(meter, export.start, export.end)

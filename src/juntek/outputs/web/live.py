@@ -43,22 +43,21 @@ class LatestState:
         self._started = asyncio.get_running_loop().time()
         self._exports = ["csv", "parquet"] if find_spec("pyarrow") is not None else ["csv"]
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._context.meters or name in self._context.latest
-
     def names(self) -> list[str]:
         """Return the names as they stand in the configuration."""
-        return [update.meter for update in self._context.updates()]
+        return list(dict.fromkeys((*self._context.meters, *self._context.latest)))
 
-    def reading(self, name: str) -> types.Reading | None:
-        """Return the latest reading of a meter, or None."""
-        return self._state(name)["latest"]
-
-    def meter(self, name: str, span: tuple[float, float] | None) -> types.Meter:
-        """Return a meter as the list of meters has it. `span` is the first and last time in the history."""
-        first, last = span or (None, None)
-        is_configured = name in self._context.meters
-        return {"name": name, "configured": is_configured, **self._state(name), "first": first, "last": last}
+    def meter(self, name: str) -> types.MeterState:
+        """Return what is known of a meter."""
+        update = self._context.latest.get(name) or nothing_of(name)
+        state = {
+            "available": update.available,
+            "identity": update.identity.as_dict() if update.identity is not None else None,
+            "settings": update.settings.as_dict(secrets=False) if update.settings is not None else None,
+            "health": update.health.as_dict(),
+            "latest": update.reading.as_dict() if update.reading is not None else None,
+        }
+        return cast("types.MeterState", state)
 
     def health(self) -> types.Health:
         """Return how the gateway, its links and its outputs do."""
@@ -79,22 +78,9 @@ class LatestState:
             },
         }
 
-    def event(self, key: str) -> Event | None:
+    def event(self, key: str) -> Event:
         """Return the present event of a meter or of the gateway, for a stream."""
-        if key == GATEWAY:
-            return "gateway", self.health()
-        return ("update", {"meter": key, **self._state(key)}) if key in self else None
-
-    def _state(self, name: str) -> types.MeterState:
-        update = self._context.latest.get(name) or nothing_of(name)
-        state = {
-            "available": update.available,
-            "identity": update.identity.as_dict() if update.identity is not None else None,
-            "settings": update.settings.as_dict(secrets=False) if update.settings is not None else None,
-            "health": update.health.as_dict(),
-            "latest": update.reading.as_dict() if update.reading is not None else None,
-        }
-        return cast("types.MeterState", state)
+        return ("update", {"meter": key, **self.meter(key)}) if key != GATEWAY else ("gateway", self.health())
 
 
 def name_of_zone(zone: tzinfo, time: float) -> str:
@@ -153,7 +139,7 @@ class HealthMonitor:
 class Broadcaster:
     """All browsers that look on. `describe(key)` gives the present event of a key: a meter's name, or "" for us."""
 
-    def __init__(self, describe: Callable[[str], Event | None], limits: Limits) -> None:
+    def __init__(self, describe: Callable[[str], Event], limits: Limits) -> None:
         self._describe = describe
         self.limits = limits
         self._texts: dict[str, bytes] = {}
@@ -189,11 +175,10 @@ class Broadcaster:
         self._clients.pop(client, None)
 
     def text_of(self, key: str) -> bytes:
-        """Return the event of a key as it is sent; empty where there is nothing to tell."""
+        """Return the event of a key as it is sent."""
         if key not in self._texts:
-            event = self._describe(key)
-            text = b"" if event is None else b"event: %s\ndata: %s\n\n" % (event[0].encode(), encode(event[1]))
-            self._texts[key] = text
+            name, value = self._describe(key)
+            self._texts[key] = b"event: %s\ndata: %s\n\n" % (name.encode(), encode(value))
         return self._texts[key]
 
     def close(self) -> None:

@@ -6,15 +6,18 @@ library makes the description: the one that would takes 14 MB of memory of a gat
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from datetime import date
 from functools import cache, partial
 from http import HTTPStatus
+from inspect import getdoc
 from types import NoneType
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,7 +26,7 @@ from starlette.routing import Route
 
 from juntek.outputs import Context
 from juntek.outputs.web.api_types import OPEN_TYPES, Error, LiveUpdate, schema_of_quantity
-from juntek.outputs.web.authentication import COOKIE, Authenticator
+from juntek.outputs.web.authentication import COOKIE, Authenticator, refuse_foreign
 from juntek.outputs.web.history_queries import HistoryQueries
 from juntek.outputs.web.live import Broadcaster, LatestState
 from juntek.outputs.web.parameters import Parameter, read_query
@@ -38,11 +41,21 @@ OPERATIONS: Final[list[Operation]] = []
 """All that are declared, in the order in which they stand."""
 Schema = dict[str, Any]
 
+MOST_WRITING: Final = 16
+"""Requests that write at the same time: their commands wait for each other, also when who asked has gone."""
+
 _NAME: Final = Parameter("name", "Name of the meter.")
 _KEY: Final = Parameter("key", "Key of the action.")
 _ALWAYS = (400, 401, 405, 421, 500, 503)
 _WITH_BODY = (403, 408, 413, 415)
-_PLAIN: dict[Any, str] = {str: "string", float: "number", int: "integer", bool: "boolean", NoneType: "null"}
+_PLAIN: dict[Any, Schema] = {
+    str: {"type": "string"},
+    float: {"type": "number"},
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+    NoneType: {"type": "null"},
+    date: {"type": "string", "format": "date"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +67,12 @@ class Api:
     queries: HistoryQueries
     broadcaster: Broadcaster
     authenticator: Authenticator
-    writing: list[str] = field(default_factory=list)
-    """Who is writing to a meter now."""
+    writing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_WRITING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing that can be asked, and what answers it: `handler(api, request)`, with the values of its parameters.
+    """One thing that can be asked, and what answers it: `handler(api, request, *values)`, a value for each parameter.
 
     `is_public`: nobody has to be signed in. `content` is what it answers where that is not JSON, `answer` the type of
     its JSON where the handler returns a response; `body` is the type of what it is sent.
@@ -76,17 +88,14 @@ class Operation:
     body: Any = None
     answer: Any = None
 
-    @property
-    def summary(self) -> str:
-        """What it is for, in a line."""
-        return (self.handler.__doc__ or "").partition("\n")[0].removesuffix(".")
-
     async def call(self, api: Api, request: Request) -> Response:
         """Return the response to a request. Raises HTTPException."""
+        if self.method != "GET":
+            refuse_foreign(request.headers)
         if not self.is_public and not api.authenticator.admits(request.headers):
             raise HTTPException(401, "Sign in first, or send a token.", {"www-authenticate": 'Bearer realm="juntek"'})
         values = read_query(request.query_params.multi_items(), self.parameters, api.context.time_zone)
-        answer = await self.handler(api, request, *([values] if values else []))
+        answer = await self.handler(api, request, *values)
         if isinstance(answer, Response):
             return answer
         return json_response(answer, request.headers.get("accept-encoding", ""))
@@ -150,32 +159,24 @@ def describe_api(version: str) -> Schema:
 
 def _describe(operation: Operation, schemas: Schemas) -> Schema:
     first, *others = operation.handler.__name__.split("_")
-    has_name = operation.path.startswith(METER)
+    summary = (operation.handler.__doc__ or "").partition("\n")[0].removesuffix(".")
+    of_path = [parameter for parameter in (_NAME, _KEY) if f"{{{parameter.name}}}" in operation.path]
     result = operation.answer or get_type_hints(operation.handler, include_extras=True)["return"]
     content = operation.content or {"application/json": schemas.of(result)}
     error = {"application/json": schemas.of(Error)}
-    errors = {*_ALWAYS, *operation.errors, *((404,) if has_name else ()), *(_WITH_BODY if operation.body else ())}
+    errors = {*_ALWAYS, *operation.errors, *((404,) if of_path else ()), *(_WITH_BODY if operation.body else ())}
     described: Schema = {
         "operationId": first + "".join(map(str.capitalize, others)),
-        "summary": operation.summary,
+        "summary": summary,
         "parameters": [
-            *(
-                _parameter(parameter, schemas) | {"in": "path", "required": True}
-                for parameter in (_NAME, _KEY)
-                if f"{{{parameter.name}}}" in operation.path
-            ),
-            *(_parameter(parameter, schemas) for parameter in operation.parameters),
+            *(_parameter(parameter, schemas, "path") for parameter in of_path),
+            *(_parameter(parameter, schemas, "query") for parameter in operation.parameters),
         ],
-        "responses": {
-            "200": _content(operation.summary, content),
-            **{
-                str(status): _content(
-                    f"{HTTPStatus(status).phrase}: `error` says in a sentence how to ask instead.", error
-                )
-                for status in sorted(errors)
-            },
-        },
+        "responses": {"200": _content(summary, content)},
     }
+    for status in sorted(errors):
+        sentence = f"{HTTPStatus(status).phrase}: `error` says in a sentence how to ask instead."
+        described["responses"][str(status)] = _content(sentence, error)
     if operation.is_public:
         described["security"] = []
     if operation.body is not None:
@@ -185,14 +186,13 @@ def _describe(operation: Operation, schemas: Schemas) -> Schema:
     return described
 
 
-def _parameter(parameter: Parameter, schemas: Schemas) -> Schema:
+def _parameter(parameter: Parameter, schemas: Schemas, place: Literal["path", "query"]) -> Schema:
     schema = schemas.of(parameter.kind.type)
     if parameter.default is not None:
         schema = schema | {"default": parameter.default}
-    described: Schema = {"name": parameter.name, "in": "query", "description": parameter.text, "schema": schema}
-    if schema.get("type") == "array":
-        described |= {"style": "form", "explode": False}
-    return described
+    form = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+    facts = {"name": parameter.name, "in": place, "required": place == "path", "description": parameter.text}
+    return {**facts, "schema": schema, **form}
 
 
 def _content(description: str, kinds: Mapping[str, Schema]) -> Schema:
@@ -207,15 +207,13 @@ class Schemas:
 
     def of(self, kind: Any) -> Schema:  # noqa: ANN401 - any type
         """Return the schema of a type. Raises KeyError for one that no answer may have."""
-        if is_typeddict(kind):
+        if is_typeddict(kind) or is_dataclass(kind):
             return self._record(kind)
         arguments = get_args(kind)
         schema: Schema = {}
         match get_origin(kind):
             case None if kind is not Any:
-                schema = {"type": _PLAIN[kind]}
-            case typing.NotRequired:
-                schema = self.of(arguments[0])
+                schema = _PLAIN[kind]
             case typing.Annotated:
                 schema = self.of(arguments[0]) | {
                     key: list(value) if isinstance(value, tuple) else value for key, value in arguments[1:]
@@ -223,9 +221,12 @@ class Schemas:
             case typing.Literal:
                 schema = {"enum": list(arguments)}
             case typing.Union | types.UnionType:
-                schema = self._union(arguments)
+                schema = {"anyOf": [self.of(one) for one in arguments]}
             case builtins.list:
                 schema = {"type": "array", "items": self.of(arguments[0])}
+            case builtins.tuple:  # of so many values of one kind
+                ends = {"minItems": len(arguments), "maxItems": len(arguments)}
+                schema = {"type": "array", "items": self.of(arguments[0]), **ends}
             case builtins.dict if get_origin(arguments[0]) is typing.Literal:
                 (key,) = get_args(arguments[0])
                 schema = {"type": "object", "properties": {key: self.of(arguments[1])}, "required": [key]}
@@ -233,26 +234,14 @@ class Schemas:
                 schema = {"type": "object", "additionalProperties": self.of(arguments[1])}
         return schema
 
-    def _record(self, kind: Any) -> Schema:  # noqa: ANN401 - a TypedDict
+    def _record(self, kind: Any) -> Schema:  # noqa: ANN401 - a TypedDict or a data class
         name: str = kind.__name__
         if name not in self.named:
             self.named[name] = {}  # so that it may hold itself
-            hints = get_type_hints(kind, include_extras=True)
-            properties = {key: self.of(hint) for key, hint in hints.items()}
-            more = {key: schema_of_quantity(QUANTITIES[key]) for key in OPEN_TYPES.get(name, ())}
-            optional = {key for key, hint in hints.items() if get_origin(hint) is typing.NotRequired}
-            required = [key for key in properties | more if kind.__total__ and key not in optional]
+            properties = {key: self.of(hint) for key, hint in get_type_hints(kind, include_extras=True).items()}
+            properties |= {key: schema_of_quantity(QUANTITIES[key]) for key in OPEN_TYPES.get(name, ())}
+            optional = getattr(kind, "__optional_keys__", ())
+            required = [key for key in properties if key not in optional]
             rest = {"required": required} if required else {"additionalProperties": False}
-            self.named[name] = {
-                "type": "object", "description": kind.__doc__, "properties": properties | more, **rest,
-            }  # fmt: skip
+            self.named[name] = {"type": "object", "description": getdoc(kind), "properties": properties, **rest}
         return {"$ref": f"#/components/schemas/{name}"}
-
-    def _union(self, kinds: tuple[Any, ...]) -> Schema:
-        schemas = [self.of(kind) for kind in kinds if kind is not NoneType]
-        if NoneType not in kinds:
-            return {"oneOf": schemas}
-        (schema,) = schemas
-        if "type" in schema:
-            return schema | {"type": [schema["type"], "null"]}
-        return {"anyOf": [schema, {"type": "null"}]}

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from math import isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from starlette.exceptions import HTTPException
@@ -29,22 +28,18 @@ MOST_POINTS: Final = 10_000
 MOST_DAYS: Final = 36_600
 MOST_COMMANDS: Final = 1000
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
-CHARTED = SERIES_KEYS
-"""Quantities of which there is a history."""
 USUAL = ("voltage", "current", "power", "state_of_charge", "temperature")
 _OFFSET_IN_ADDRESS = re.compile(r"(T.*\d) (\d\d:?\d\d)")
 """A plus sign in an address is read as a blank."""
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
-Values = dict[str, Any]
-"""What is asked for, by the name of the parameter, in the order in which they are declared."""
-
 
 class Kind(NamedTuple):
-    """What a parameter can be: its type, and what reads it by its name, its text and the zone of the gateway."""
+    """What a parameter can be: its type, the same in words, and what reads it in the gateway's zone or raises."""
 
     type: Any
-    read: Callable[[str, str, tzinfo], Any]
+    words: str
+    read: Callable[[str, tzinfo], Any]
 
 
 class Parameter(NamedTuple):
@@ -52,66 +47,55 @@ class Parameter(NamedTuple):
 
     name: str
     text: str
-    kind: Kind = Kind(str, lambda _, text, __: text)
+    kind: Kind = Kind(str, "text", lambda text, _: text)
     default: Any = None
 
+    def read(self, text: str, zone: tzinfo) -> Any:  # noqa: ANN401 - what it can be
+        """Return what the text means. Raises HTTPException."""
+        try:
+            return self.kind.read(text, zone)
+        except (ValueError, OverflowError, OSError):
+            raise HTTPException(400, f"{self.name} is {self.kind.words}, not {_show(text)}.") from None
 
-def _read_time(key: str, text: str, zone: tzinfo) -> float:
-    try:
-        if _NUMBER.fullmatch(text) and isfinite(float(text)):
-            seconds = float(text)
-        else:
-            moment = datetime.fromisoformat(_OFFSET_IN_ADDRESS.sub(r"\1+\2", text))
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise _wrong(key, "a time such as 2026-01-31T18:00:00Z or seconds since 1970", text) from None
+
+def _read_time(text: str, zone: tzinfo) -> float:
+    if _NUMBER.fullmatch(text):
+        seconds = float(text)
+    else:
+        moment = datetime.fromisoformat(_OFFSET_IN_ADDRESS.sub(r"\1+\2", text))
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     if not 0 <= seconds <= LATEST_TIME:
-        raise _wrong(key, "a time from 1970 to 9999", text)
+        raise ValueError
     return seconds
 
 
-def _read_date(key: str, text: str, _: tzinfo) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise _wrong(key, "a date such as 2026-01-31", text) from None
-    if text != day.isoformat():  # other forms of ISO 8601 are not for people
-        raise _wrong(key, "a date such as 2026-01-31", text)
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise _wrong(key, f"a date from {FIRST_DAY} to {LAST_DAY}", text)
+def _read_date(text: str, _: tzinfo) -> date:
+    day = date.fromisoformat(text)
+    if text != day.isoformat() or not FIRST_DAY <= day <= LAST_DAY:  # other forms of ISO 8601 are not for people
+        raise ValueError
     return day
 
 
-def _read_quantities(_: str, text: str, __: tzinfo) -> tuple[str, ...]:
+def _read_quantities(text: str, _: tzinfo) -> tuple[str, ...]:
     keys = tuple(dict.fromkeys(text.split(",")))
     for key in keys:
-        if key not in CHARTED:
-            raise HTTPException(400, f"There is no history of {_show(key)}; {_mend(key, CHARTED)}")
+        if key not in SERIES_KEYS:
+            raise HTTPException(400, f"There is no history of {_show(key)}; {_mend(key, SERIES_KEYS)}")
     return keys
 
 
 def _whole(low: int, high: int) -> Kind:
-    def read(key: str, text: str, _: tzinfo) -> int:
+    def read(text: str, _: tzinfo) -> int:
         if not (re.fullmatch(r"\d{1,9}", text, re.ASCII) and low <= int(text) <= high):
-            raise _wrong(key, f"a whole number from {low} to {high}", text)
+            raise ValueError
         return int(text)
 
-    return Kind(Annotated[int, ("minimum", low), ("maximum", high)], read)
+    return Kind(Annotated[int, ("minimum", low), ("maximum", high)], f"a whole number from {low} to {high}", read)
 
 
 def _one_of(choices: Any) -> Kind:  # noqa: ANN401 - a Literal
     *others, last = words = get_args(choices)
-
-    def read(key: str, text: str, _: tzinfo) -> str:
-        if text not in words:
-            raise _wrong(key, f"{', '.join(others)} or {last}", text)
-        return text
-
-    return Kind(choices, read)
-
-
-def _wrong(key: str, right: str, text: str) -> HTTPException:
-    return HTTPException(400, f"{key} is {right}, not {_show(text)}.")
+    return Kind(choices, f"{', '.join(others)} or {last}", lambda text, _: words[words.index(text)])
 
 
 def _mend(word: str, known: Sequence[str]) -> str:
@@ -126,9 +110,13 @@ def _show(text: str) -> str:
 # All of an address -----------------------------------------------------------------------------------------------
 
 _SINCE_1970: Final = ("pattern", r"^(19[7-9]\d|[2-9]\d{3})-")
-_TIME = Kind(Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST_TIME)], _read_time)
-_DAY = Kind(Annotated[Date, _SINCE_1970], _read_date)
-_QUANTITIES = Kind(Annotated[list[Annotated[str, ("enum", CHARTED)]], ("minItems", 1)], _read_quantities)
+_TIME = Kind(
+    Annotated[Moment, _SINCE_1970] | Annotated[float, ("minimum", 0), ("maximum", LATEST_TIME)],
+    "a time from 1970 to 9999, such as 2026-01-31T18:00:00Z or seconds since 1970",
+    _read_time,
+)
+_DAY = Kind(Annotated[Date, _SINCE_1970], f"a date such as 2026-01-31, from {FIRST_DAY} to {LAST_DAY}", _read_date)
+_QUANTITIES = Kind(Annotated[list[Annotated[str, ("enum", SERIES_KEYS)]], ("minItems", 1)], "", _read_quantities)
 
 CHART: Final = (
     Parameter("from", "First time: ISO 8601 or seconds since 1970. Default: a day before `to`.", _TIME),
@@ -142,12 +130,12 @@ CALENDAR: Final = (
     Parameter("by", "What one row stands for.", _one_of(By), "day"),
 )
 EVENTS: Final = (
-    Parameter("start", "First time. Default: the first of all.", _TIME),
-    Parameter("end", "Last time. Default: the last of all.", _TIME),
+    Parameter("start", "First time. Default: the first of all.", _TIME, 0),
+    Parameter("end", "Last time. Default: the last of all.", _TIME, LATEST_TIME),
 )
 EXPORT: Final = (
-    Parameter("from", "First time. Default: the first of all.", _TIME),
-    Parameter("to", "Last time. Default: the last of all.", _TIME),
+    EVENTS[0]._replace(name="from"),
+    EVENTS[1]._replace(name="to"),
     Parameter("format", "Kind of file.", _one_of(Format), "csv"),
 )
 COMMANDS: Final = (
@@ -156,89 +144,56 @@ COMMANDS: Final = (
 )
 
 
-def read_query(query: Iterable[tuple[str, str]], parameters: Iterable[Parameter], zone: tzinfo) -> Values:
-    """Return the values of all parameters: that given, else the default. Raises HTTPException."""
+def read_query(query: Iterable[tuple[str, str]], parameters: Iterable[Parameter], zone: tzinfo) -> list[Any]:
+    """Return the value of each parameter: that given, else the default. Raises HTTPException."""
     known = {parameter.name: parameter for parameter in parameters}
-    values: Values = {}
+    values: dict[str, Any] = {}
     for key, text in query:
         if key not in known:
             mend = _mend(key, tuple(known)) if known else "there are none here."
             raise HTTPException(400, f"There is no parameter {_show(key)}; {mend}")
         if key in values:
             raise HTTPException(400, f"The parameter {key} is there twice; give it once.")
-        values[key] = known[key].kind.read(key, text, zone)
-    return {name: values.get(name, parameter.default) for name, parameter in known.items()}
+        values[key] = known[key].read(text, zone)
+    return [values.get(name, parameter.default) for name, parameter in known.items()]
 
 
-class Chart(NamedTuple):
-    """What a chart shows, from `start` to `end` in s since 1970."""
-
-    start: float
-    end: float
-    quantities: tuple[str, ...]
-    points: int
-
-
-class Calendar(NamedTuple):
-    """Days from the first to the last, both included."""
-
-    first: date
-    last: date
-    by: By
-
-
-class Export(NamedTuple):
-    """What is exported, from `start` to `end` in s since 1970."""
-
-    start: float
-    end: float
-    format: Format
-
-
-def read_chart(values: Values, now: float) -> Chart:
-    """Return what a chart asks for; the last day where no time is given. Raises HTTPException."""
-    start, end, quantities, points = values.values()
+def read_times(start: float | None, end: float | None, now: float) -> tuple[float, float]:
+    """Return from when to when a chart is, s since 1970; the last day where no time is given. Raises HTTPException."""
     if end is None:
         end = now if start is None or start < now else start + DAY
     start = max(end - DAY, 0.0) if start is None else start
-    _check_order(start, end)
-    return Chart(start, end, tuple(quantities), points)
+    check_order(start, end)
+    return start, end
 
 
-def read_calendar(values: Values, now: datetime) -> Calendar:
-    """Return which days are asked for; the last thirty where none are given. Raises HTTPException."""
-    first, last, by = values.values()
-    last = last or max(now.date(), first or now.date())
+def check_order(start: float, end: float) -> None:
+    """Raise HTTPException where nothing is between two times."""
+    if not start < end:
+        raise HTTPException(400, "from is before to and not before 1970; correct the times.")
+
+
+def read_days(first: date | None, last: date | None, today: date) -> tuple[date, date]:
+    """Return the first and the last day; the last thirty where none are given. Raises HTTPException."""
+    last = last or max(today, first or today)
     first = first or max(last - timedelta(days=29), FIRST_DAY)
     if first > last:
         raise HTTPException(400, f"from ({first}) is after to ({last}); exchange them.")
     if (last - first).days > MOST_DAYS:
         raise HTTPException(400, f"from and to are at most {MOST_DAYS} days apart; ask for less at once.")
-    return Calendar(first, last, by)
-
-
-def read_export(values: Values) -> Export:
-    """Return what is to be exported. Raises HTTPException."""
-    start, end, kind = values.values()
-    export = Export(start or 0.0, LATEST_TIME if end is None else end, kind)
-    _check_order(export.start, export.end)
-    return export
-
-
-def _check_order(start: float, end: float) -> None:
-    if not start < end:
-        raise HTTPException(400, "from is before to and not before 1970; correct the times.")
+    return first, last
 
 
 # A body ----------------------------------------------------------------------------------------------------------
 
+LARGEST_BODY: Final = 16_384
 _SHAPES: Final = {str: "text", list: "a list of keys", dict: "an object, such as {…: …}"}
 
 
-async def read_object(request: Request, kind: Any, most: int, body_time: float) -> dict[str, Any]:  # noqa: ANN401
-    """Return the JSON object of a request, `most` bytes long, that comes within `body_time` s.
+async def read_object(request: Request, kind: Any, body_time: float) -> dict[str, Any]:  # noqa: ANN401 - a TypedDict
+    """Return the JSON object of a request, that comes within `body_time` s. Raises HTTPException.
 
-    It has no keys but those of `kind`, a TypedDict, and their types, but not all of them. Raises HTTPException.
+    It has no keys but those of `kind`, a TypedDict, and their types, but not all of them.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
@@ -247,8 +202,8 @@ async def read_object(request: Request, kind: Any, most: int, body_time: float) 
         async with asyncio.timeout(body_time):
             async for piece in request.stream():
                 body += piece
-                if len(body) > most:
-                    raise HTTPException(413, f"Send at most {most} bytes.", {"connection": "close"})
+                if len(body) > LARGEST_BODY:
+                    raise HTTPException(413, f"Send at most {LARGEST_BODY} bytes.", {"connection": "close"})
         value = json.loads(body)
     except TimeoutError:
         raise HTTPException(408, "The request did not come in time; send it again.", {"connection": "close"}) from None

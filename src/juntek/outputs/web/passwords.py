@@ -12,7 +12,6 @@ import hmac
 import logging
 import re
 import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 _COST, _BLOCK, _LANES = 2**14, 8, 5
 """scrypt in 16 MB of memory; the least that OWASP's cheat sheet on storing passwords gives for that memory."""
 
-_MOST_MEMORY: Final = 64 * 2**20
+_MOST_MEMORY: Final = 65 * 2**20
 _LARGEST_COST: Final = 2**16
 _HASH = re.compile(r"scrypt:(\d{1,6}):(\d{1,2}):(\d{1,2}):([A-Za-z0-9_-]{22,88}={0,2}):([A-Za-z0-9_-]{43}=)")
 _TOKEN_HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -39,7 +38,7 @@ WHO: Final = "x-juntek-user"
 def hash_password(password: str) -> str:
     """Return what stands for a password in a file or the environment; takes a part of a second."""
     salt = secrets.token_bytes(16)
-    return ":".join(("scrypt", str(_COST), str(_BLOCK), str(_LANES), _encode(salt), _encode(_derive(password, salt))))
+    return f"scrypt:{_COST}:{_BLOCK}:{_LANES}:{_encode(salt)}:{_encode(_derive(password, salt))}"
 
 
 def is_hash(text: str) -> bool:
@@ -122,12 +121,6 @@ def write_token(database: Path) -> str | None:
     return token
 
 
-def remove_token(database: Path) -> None:
-    """Remove it when the page ends."""
-    with suppress(OSError):
-        token_path(database).unlink(missing_ok=True)
-
-
 def _read(key: str, path: Path) -> str:
     try:
         return read_bytes(path, f"web.{key}").decode()
@@ -137,7 +130,7 @@ def _read(key: str, path: Path) -> str:
 
 def _derive(password: str, salt: bytes, cost: int = _COST, block: int = _BLOCK, lanes: int = _LANES) -> bytes:
     data = password.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(data, salt=salt, n=cost, r=block, p=lanes, maxmem=_MOST_MEMORY + 2**20, dklen=32)
+    return hashlib.scrypt(data, salt=salt, n=cost, r=block, p=lanes, maxmem=_MOST_MEMORY, dklen=32)
 
 
 def _encode(data: bytes) -> str:

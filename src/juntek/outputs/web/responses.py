@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,9 +42,13 @@ WORTH_COMPRESSING = 2048
 """Bytes from which on compression pays; level 1 takes a Raspberry Pi some 20 ms a megabyte."""
 
 
-def encode(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can hold
+def encode(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can hold, data classes and dates
     """Return JSON without blanks; raises ValueError for a number that JSON cannot hold."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - one of these
+    return value.isoformat() if isinstance(value, date) else asdict(value)
 
 
 def json_response(

@@ -2,7 +2,10 @@
 
 type Child = Node | string | null | undefined | false;
 
-type Properties = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
+type Properties = Record<string, string | number | boolean | null | undefined | Style | ((event: never) => void)>;
+
+/** By the names of CSS; set one by one, as the page's own policy lets no text through. */
+type Style = Readonly<Record<string, string>>;
 
 /** Returns an element; a function becomes a listener, false and null leave an attribute out. */
 export function element<K extends keyof HTMLElementTagNameMap>(tag: K, properties: Properties = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
@@ -14,10 +17,10 @@ export function drawn<K extends keyof SVGElementTagNameMap>(tag: K, properties: 
   return make(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 }
 
-/** Returns a card of the page with its title, what stands beside that, and what it holds. */
+/** Returns a card of the page with its title, what stands beside that, and what it holds; without that it is hidden. */
 export function card(id: string, title: string, beside: Child[], ...children: Child[]): HTMLElement {
   const head = element("div", { class: "card__head" }, element("h2", { id: `${id}-title` }, title), ...beside);
-  return element("section", { class: `card ${id}`, id, "aria-labelledby": `${id}-title` }, head, ...children);
+  return element("section", { class: `card ${id}`, id, "aria-labelledby": `${id}-title`, hidden: children.length === 0 }, head, ...children);
 }
 
 /** One of a few, as a row of buttons. */
@@ -40,20 +43,42 @@ export function table(caption: HTMLElement, heads: readonly string[], rows: read
 /** Names and their values; null where there is nothing to be said. */
 export type Facts = readonly (readonly [string, string | null])[];
 
-/** Shows names and values in a list; one that only says another value keeps its place, so that what is marked stays marked. */
-export function showFacts(list: HTMLElement, facts: Facts): HTMLElement {
-  const rows = facts.filter(([, value]) => value !== null);
-  const names = [...list.querySelectorAll("dt")].map((name) => name.textContent);
-  if (names.join("\n") !== rows.map(([name]) => name).join("\n")) {
-    fill(list, ...rows.map(([name]) => element("div", { class: "fact" }, element("dt", {}, name), element("dd"))));
-  }
-  list.querySelectorAll("dd").forEach((place, index) => say(place, rows[index]?.[1] ?? ""));
-  return list;
+/** Returns a list of names and values. */
+export function facts(all: Facts): HTMLElement {
+  const rows = all.filter(([, value]) => value !== null);
+  return element("dl", { class: "facts" }, ...rows.map(([name, value]) => element("div", { class: "fact" }, element("dt", {}, name), element("dd", {}, value))));
 }
 
 /** Replaces the children of an element. */
 export function fill(parent: Element, ...children: Child[]): void {
   parent.replaceChildren(...children.filter(isThere));
+}
+
+/**
+ * Makes the children of an element look like the wanted ones. What stands in the same place only takes what is new, so
+ * that nothing is said twice by a screen reader, what is marked stays marked, and what moves goes on; it keeps its listeners.
+ */
+export function update(parent: Element, ...children: Node[]): void {
+  children.forEach((child, index) => {
+    const before = parent.childNodes[index];
+    if (before === child) return;
+    if (!before) parent.append(child);
+    else if (before.nodeName !== child.nodeName) before.replaceWith(child);
+    else if (!(before instanceof Element)) before.nodeValue === child.nodeValue || (before.nodeValue = child.nodeValue);
+    else takeOver(before as HTMLElement, child as HTMLElement);
+  });
+  while (parent.childNodes.length > children.length) parent.lastChild?.remove();
+}
+
+function takeOver(before: HTMLElement, wanted: HTMLElement): void {
+  // Whether details are open is for whoever looks at them.
+  for (const name of before.getAttributeNames()) if (!wanted.hasAttribute(name) && name !== "open") before.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) {
+    if (before.getAttribute(name) === value) continue;
+    if (name === "style") before.style.cssText = value;
+    else before.setAttribute(name, value);
+  }
+  update(before, ...wanted.childNodes);
 }
 
 /** Sets the text of an element only when it is another one: a screen reader would say it again. */
@@ -65,6 +90,7 @@ function make<E extends Element>(made: E, properties: Properties, children: Chil
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") made.addEventListener(name, value as EventListener);
+    else if (typeof value === "object") for (const [key, text] of Object.entries(value)) (made as unknown as HTMLElement).style.setProperty(key, text);
     else made.setAttribute(name, value === true ? "" : String(value));
   }
   made.append(...children.filter(isThere));

@@ -14,6 +14,10 @@ export type Change = "meters" | "reading" | "gateway" | "session" | "back";
 /** Seconds between two looks at what no event tells: settings, the history's state, the first reading ever. */
 const LOOK = 30;
 
+/** Seconds between two looks for a gateway that is gone, and for one that is silent. */
+const RETRY = 3;
+const RETRY_SILENT = 5;
+
 /** Seconds without any event after which it is asked whether the gateway is there at all. */
 const QUIET = 20;
 
@@ -39,7 +43,6 @@ export class Gateway {
 
   private events: EventSource | null = null;
   private heard = 0;
-  private retry = 0;
   private looked = 0;
   private hiddenSince: number | null = null;
 
@@ -88,8 +91,7 @@ export class Gateway {
     this.needsPassword = false;
     this.heard = now();
     if (!this.events) this.listen();
-    this.changed(wasGone ? "back" : isNew ? "meters" : "gateway");
-    if (wasGone && isNew) this.changed("meters");
+    this.changed(isNew ? "meters" : wasGone ? "back" : "gateway");
   }
 
   private lock(): void {
@@ -101,11 +103,9 @@ export class Gateway {
 
   private lose(): void {
     this.hangUp();
-    this.retry = now() + 3;
-    if (this.goneSince === null) {
-      this.goneSince = now();
-      this.changed("gateway");
-    }
+    if (this.goneSince !== null) return;
+    this.goneSince = now();
+    this.changed("gateway");
   }
 
   private hangUp(): void {
@@ -154,14 +154,9 @@ export class Gateway {
     if (this.needsPassword) return;
     const time = now();
     if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) return this.hangUp();
-    if (this.goneSince !== null || !this.known) {
-      if (time >= this.retry) {
-        this.retry = time + 3;
-        void this.look();
-      }
-    } else if ((time - this.heard > QUIET || time - this.looked > LOOK) && time - this.looked > 5) {
-      void this.look();
-    }
+    const isThere = this.known && this.goneSince === null;
+    const patience = !isThere ? RETRY : time - this.heard > QUIET ? RETRY_SILENT : LOOK;
+    if (time - this.looked > patience) void this.look();
   }
 }
 

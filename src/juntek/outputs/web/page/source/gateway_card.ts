@@ -1,7 +1,7 @@
 /** The gateway, and how everything does that its readings go to; rule: shown only while the gateway itself tells it. */
 
 import type { Health, SinkHealth } from "api-types";
-import { card, element, fill, icon, say } from "./dom.ts";
+import { card, element, icon } from "./dom.ts";
 import { counted, roughly, seconds } from "./format.ts";
 
 /** What is drawn before a receiver's name. */
@@ -21,33 +21,14 @@ const RECEIVERS: Readonly<Record<string, string>> = {
 /** Seconds from which on a receiver is called behind. */
 const LATE = 60;
 
-export class GatewayCard {
-  private readonly about = element("p", { class: "card__told quiet" });
-  private readonly list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" });
-  private readonly none = element("p", { class: "quiet" }, "Readings go to this page only.");
-  readonly element: HTMLElement;
-  private shown = "";
-
-  /** `leave` ends the session, where there is one. */
-  constructor(leave: HTMLElement) {
-    const head = element("h3", { id: "receivers-title" }, "Outputs");
-    this.element = card("gateway", "Gateway", [this.about, leave], head, this.list, this.none);
-  }
-
-  /** `isGone`: the gateway does not answer, so that nobody knows how anything does. */
-  show(health: Health | null, isGone: boolean): void {
-    this.element.hidden = health === null || isGone;
-    if (health === null || isGone) return;
-    const { version, uptime, sinks } = health;
-    say(this.about, `juntek ${version}, running for ${seconds(uptime)}`);
-    const receivers = receiversOf(sinks);
-    const state = JSON.stringify(receivers);
-    if (state === this.shown) return;
-    this.shown = state;
-    fill(this.list, ...receivers.map(receiver));
-    this.list.hidden = receivers.length === 0;
-    this.none.hidden = receivers.length > 0;
-  }
+/** `leave` ends the session, where there is one. Nothing of `health` is told while the gateway does not answer. */
+export function gatewayCard(health: Health | null, leave: HTMLElement): HTMLElement {
+  if (health === null) return card("gateway", "Gateway", []);
+  const about = element("p", { class: "card__told quiet" }, `juntek ${health.version}, running for ${seconds(health.uptime)}`);
+  const receivers = receiversOf(health.sinks).map(receiver);
+  const list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" }, ...receivers);
+  const none = element("p", { class: "quiet" }, "Readings go to this page only.");
+  return card("gateway", "Gateway", [about, leave], element("h3", { id: "receivers-title" }, "Outputs"), receivers.length > 0 ? list : none);
 }
 
 function receiver({ sink, name, mark, state, missed, error }: Receiver): HTMLElement {

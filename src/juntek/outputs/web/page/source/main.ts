@@ -2,45 +2,40 @@
 
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import type { Day, Meter } from "api-types";
 import { getDays, now, reasonOf, signIn, signOut, timeOf } from "./api.ts";
-import { BatteryCard } from "./battery_card.ts";
+import { batteryCard } from "./battery_card.ts";
 import { Charts } from "./charts.ts";
-import { element, fill, say } from "./dom.ts";
+import { element, fill, say, update } from "./dom.ts";
 import { Energy, add } from "./energy.ts";
 import { NOTHING, isElsewhere, isoDate, number, zoneName } from "./format.ts";
 import { type Change, Gateway } from "./gateway.ts";
-import { GatewayCard } from "./gateway_card.ts";
-import { MeterCard } from "./meter_card.ts";
+import { gatewayCard } from "./gateway_card.ts";
+import { meterCards } from "./meter_card.ts";
 import { ageOf, noticesOf } from "./notices.ts";
-import { Overview } from "./overview.ts";
+import { overview, setPace } from "./overview.ts";
+import { SettingsCard } from "./settings_card.ts";
 import { readPlace, writePlace } from "./span.ts";
 import { themeSwitch } from "./theme.ts";
 
 const gateway = new Gateway((change, meter) => react(change, meter));
-const overview = new Overview();
 const charts = new Charts(
   (meter) => gateway.recent.get(meter) ?? [],
   (seen) => remember({ meter: chosen, ...seen }),
 );
 const energy = new Energy();
-const batteryCard = new BatteryCard();
-const meterCard = new MeterCard();
-const leave = element("button", { type: "button", class: "link", hidden: true, click: () => void signOut().then(() => gateway.look()) }, "Sign out");
-const gatewayCard = new GatewayCard(leave);
-const noHistory = element("p", { class: "card quiet", id: "no-history", hidden: true }, "No history is kept, so there are no charts; add [history] to the gateway's configuration.");
+const settings = new SettingsCard();
+const meterPart = element("section", { class: "meter", id: "meter", "aria-labelledby": "meter-title" });
 
-const zone = element("p", { class: "quiet zone", hidden: true });
-const notices = element("div", { class: "notices", role: "status", "aria-live": "polite" });
-const tabs = element("nav", { class: "tabs", "aria-label": "Meters" });
-const title = element("h1", { class: "only-read" }, "juntek");
-const brand = element("span", { class: "brand", translate: "no" }, "juntek");
-const header = element("header", { class: "top" }, brand, tabs, themeSwitch(() => charts.redraw()));
-const main = element("main", { class: "page", id: "main", tabindex: "-1" }, title, notices, overview.element, batteryCard.element, charts.element, energy.element, noHistory, meterCard.element, gatewayCard.element, zone);
+const tabs = element("nav", { class: "tabs", "aria-label": "Meters", click: ({ target }: Event) => choose((target as Element).closest<HTMLElement>(".tab")?.dataset["meter"] ?? chosen) });
+const header = element("header", { class: "top" }, element("span", { class: "brand", translate: "no" }, "juntek"), tabs, themeSwitch(() => charts.redraw()));
+const main = element("main", { class: "page", id: "main", tabindex: "-1" });
 const body = element("div", { class: "frame" });
 
 let chosen: string | null = readPlace(location.hash).meter;
 let isSignIn = false;
 let writing = 0;
+let yesterday: Day | null = null;
 let ofYesterday = "";
 
 function react(change: Change, meter?: string): void {
@@ -57,27 +52,39 @@ function react(change: Change, meter?: string): void {
 
 function draw(): void {
   const meter = chosen === null ? undefined : gateway.meter(chosen);
+  const latest = meter?.latest ?? null;
   const time = now();
   const age = ageOf(gateway, meter, time);
-  overview.show(meter, age);
-  overview.element.hidden = meterCard.element.hidden = !meter;
-  charts.element.hidden = energy.element.hidden = !meter || !hasHistory();
-  noHistory.hidden = !meter || hasHistory();
-  batteryCard.show(meter);
-  meterCard.show(meter, gateway.token);
-  gatewayCard.show(gateway.health, gateway.goneSince !== null);
-  charts.show(meter, gateway.health?.exports ?? ["csv"]);
-  zone.hidden = !isElsewhere();
-  say(zone, `All times are those of the gateway, ${zoneName()}.`);
   void lookAtYesterday(time);
-  leave.hidden = !gateway.hasPassword;
+  charts.element.hidden = energy.element.hidden = !meter || !hasHistory();
+  charts.show(meter, gateway.health?.exports ?? ["csv"]);
+  drawMeter(meter);
   drawTabs();
-  drawNotices(time);
-  const charge = meter?.latest?.state_of_charge ?? null;
+  update(
+    main,
+    element("h1", { class: "only-read" }, meter?.name ?? "juntek"),
+    element("div", { class: "notices", role: "status", "aria-live": "polite" }, ...noticesOf(gateway, meter, time).map(({ kind, text }) => element("p", { class: "notice", "data-kind": kind }, text))),
+    overview(meter, age, yesterday),
+    batteryCard(latest),
+    charts.element,
+    energy.element,
+    element("p", { class: "card quiet", id: "no-history", hidden: !meter || hasHistory() }, "No history is kept, so there are no charts; add [history] to the gateway's configuration."),
+    meterPart,
+    gatewayCard(gateway.goneSince === null ? gateway.health : null, element("button", { type: "button", class: "link", hidden: !gateway.hasPassword, click: leave }, "Sign out")),
+    element("p", { class: "quiet zone", hidden: !isElsewhere() }, `All times are those of the gateway, ${zoneName()}.`),
+  );
+  setPace(main, Math.abs(latest?.power ?? 0));
+  const charge = latest?.state_of_charge ?? null;
   const name = meter?.name ?? "juntek";
-  say(title, name);
-  const heading = meter && charge !== null ? `${age === "" ? "" : "(old) "}${number(charge, 0)} % · ${name}` : name;
+  const heading = charge === null ? name : `${age === "" ? "" : "(old) "}${number(charge, 0)} % · ${name}`;
   if (document.title !== heading) document.title = heading;
+}
+
+function drawMeter(meter: Meter | undefined): void {
+  meterPart.hidden = !meter;
+  if (!meter) return;
+  settings.show(meter, gateway.token);
+  update(meterPart, element("h2", { id: "meter-title", class: "only-read" }, "Meter"), ...meterCards(meter), settings.element);
 }
 
 /** Asks how much it was yesterday, once for each meter and day. */
@@ -86,43 +93,26 @@ async function lookAtYesterday(time: number): Promise<void> {
   const wanted = `${chosen} ${day}`;
   if (chosen === null || !gateway.known || !hasHistory() || wanted === ofYesterday) return;
   ofYesterday = wanted;
-  overview.setYesterday(null);
+  yesterday = null;
   const [row = null] = await getDays(chosen, day, day, "day", new AbortController().signal).catch(() => []);
-  if (wanted === ofYesterday) overview.setYesterday(row);
+  if (wanted === ofYesterday) yesterday = row;
 }
 
 function hasHistory(): boolean {
   return gateway.health?.history?.state !== "off";
 }
 
-function drawNotices(time: number): void {
-  const meter = chosen === null ? undefined : gateway.meter(chosen);
-  const wanted = noticesOf(gateway, meter, time);
-  // Only what changed is put anew: a screen reader says every new sentence.
-  wanted.forEach(({ kind, text }, index) => {
-    let shown = notices.children[index] as HTMLElement | undefined;
-    if (!shown) {
-      shown = element("p", { class: "notice" });
-      notices.append(shown);
-    }
-    shown.dataset["kind"] = kind;
-    say(shown, text);
-  });
-  while (notices.children.length > wanted.length) notices.lastElementChild?.remove();
-}
-
 function drawTabs(): void {
-  if (tabs.children.length !== gateway.meters.length) {
-    fill(tabs, ...gateway.meters.map(({ name }) => element("button", { type: "button", class: "tab", "data-meter": name, click: () => choose(name) }, element("span", { class: "tab__name" }, name), element("span", { class: "tab__charge" }))));
-  }
-  gateway.meters.forEach((meter, index) => {
-    const tab = tabs.children[index] as HTMLElement;
-    const charge = meter.latest?.state_of_charge ?? null;
-    tab.classList.toggle("is-silent", !meter.available);
-    if (meter.name === chosen) tab.setAttribute("aria-current", "true");
-    else tab.removeAttribute("aria-current");
-    say(tab.lastElementChild as Element, charge === null ? NOTHING : `${number(charge, 0)}\u00a0%`);
+  const made = gateway.meters.map(({ name, available, latest }) => {
+    const charge = latest?.state_of_charge ?? null;
+    return element(
+      "button",
+      { type: "button", class: available ? "tab" : "tab is-silent", "data-meter": name, "aria-current": name === chosen && "true" },
+      element("span", { class: "tab__name" }, name),
+      element("span", { class: "tab__charge" }, charge === null ? NOTHING : `${number(charge, 0)}\u00a0%`),
+    );
   });
+  update(tabs, ...made);
 }
 
 function choose(name: string | null, isNew = false): void {
@@ -142,6 +132,8 @@ function remember(place: Parameters<typeof writePlace>[0]): void {
   window.clearTimeout(writing);
   writing = window.setTimeout(() => history.replaceState(null, "", writePlace(place)), 250);
 }
+
+const leave = (): void => void signOut().then(() => gateway.look());
 
 function showSignIn(): void {
   if (isSignIn) return;

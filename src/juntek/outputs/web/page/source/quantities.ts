@@ -1,10 +1,10 @@
 /** What each quantity is called and how it is shown; rule: as the gateway says, and nothing of it is written here. */
 
-import type { ChartFacts, QuantityFacts, Value } from "api-types";
+import type { Chart, QuantityFacts, Value } from "api-types";
 import { NOTHING, capitalised, energy, joined, measure, minutes, seconds } from "./format.ts";
 
 export interface Charted extends QuantityFacts {
-  readonly chart: ChartFacts;
+  readonly chart: Chart;
 }
 
 const known = new Map<string, QuantityFacts>();

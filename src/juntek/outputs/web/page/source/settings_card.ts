@@ -5,7 +5,7 @@
 
 import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, PlannedChange, SettingFacts, Settings, Value } from "api-types";
 import { GatewayError, getSettings, getWritten, now, planChanges, reasonOf, timeOf, write } from "./api.ts";
-import { element, fill, showFacts } from "./dom.ts";
+import { element, facts, fill } from "./dom.ts";
 import { capitalised, moment } from "./format.ts";
 import { isKnown, settingOf, settings as allSettings } from "./quantities.ts";
 
@@ -50,8 +50,8 @@ export class SettingsCard {
   /** Shows how it is set; with a button to change it where this session may. */
   private async read(focus = false): Promise<void> {
     this.isBusy = false;
-    const facts = this.last === null ? element("p", { class: "quiet" }, "The meter has not told its settings yet.") : showFacts(element("dl", { class: "facts" }), rowsOf(this.last));
-    this.put([element("p", { class: "quiet" }, `As the meter is set.${this.token ? "" : " To change it here, add allow_control to [web] in the configuration."}`), facts], focus);
+    const told = this.last === null ? element("p", { class: "quiet" }, "The meter has not told its settings yet.") : facts(rowsOf(this.last));
+    this.put([element("p", { class: "quiet" }, `As the meter is set.${this.token ? "" : " To change it here, add allow_control to [web] in the configuration."}`), told], focus);
     if (!this.token) return;
     const meter = this.meter;
     const controls = await getSettings(meter).catch(() => null);
