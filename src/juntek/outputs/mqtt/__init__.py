@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,6 +42,14 @@ def _host_problem(host: str) -> str | None:
     password = "; the password goes into a file (password_file)" if colon else ""
     settings = " and ".join(filter(None, lines))
     return f"is the name or address of the broker alone; write {settings}, each on its own line{password}."
+
+
+_NEEDS = (
+    *((key, "username", "needs a user name; set mqtt.username too.") for key in ("password", "password_file")),
+    *((key, "tls", "is for TLS only; set mqtt.tls = true too.") for key in ("ca_file", "certificate_file", "key_file")),
+    ("key_file", "certificate_file", "needs its certificate; set mqtt.certificate_file too."),
+)
+"""Keys that say nothing without another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,18 +96,9 @@ class MqttOptions:
 
     def __post_init__(self) -> None:
         check_options("mqtt", self)
-        for problem in self._problems():
-            raise ConfigurationError(problem)
-
-    def _problems(self) -> Iterator[str]:
-        for key in ("password", "password_file"):
-            if getattr(self, key) is not None and self.username is None:
-                yield f"mqtt.{key} needs a user name; set mqtt.username too."
-        for key in ("ca_file", "certificate_file", "key_file"):
-            if getattr(self, key) is not None and not self.tls:
-                yield f"mqtt.{key} is for TLS only; set mqtt.tls = true too."
-        if self.key_file is not None and self.certificate_file is None:
-            yield "mqtt.key_file needs its certificate; set mqtt.certificate_file too."
+        for key, other, problem in _NEEDS:
+            if getattr(self, key) is not None and not getattr(self, other):
+                raise ConfigurationError(f"mqtt.{key} {problem}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
