@@ -258,8 +258,3 @@ def test_quantity_and_family_of_another_package_have_their_entities(tmp_path: Pa
     assert (seen["of_zz"]["beeper"]["options"], seen["of_zz"]["beeper"]["device_class"]) == (["Off", "On"], "enum")
     assert "internal_resistance" not in seen["of_zz"]
     assert {"midpoint", "cycle_count", "charged_energy", "power"} <= set(seen["of_zz"])
-
-
-def test_unknown_family_is_refused() -> None:
-    with pytest.raises(KeyError, match="XY-F"):
-        discover("XY-F")

@@ -111,6 +111,9 @@ GATEWAY_INFO_METRIC = Metric("juntek_gateway_info", "info", "", "The gateway its
 """Always 1, with the labels gateway and version."""
 INFO, GATEWAY_INFO = METER_INFO_METRIC.name, GATEWAY_INFO_METRIC.name
 
+ALL_METRICS = (METER_INFO_METRIC, *READING_METRICS, *SETTING_METRICS, *LINK_METRICS, GATEWAY_INFO_METRIC, *SINK_METRICS)
+"""But for those of a battery that is watched, in the order in which they are shown."""
+
 _IDENTITY_KEYS = ("family", "model", "sensor", "firmware")
 
 

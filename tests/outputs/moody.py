@@ -40,6 +40,15 @@ async def moody_server() -> AsyncIterator[tuple[Moody, LineServer, str]]:
         yield mood, server, f"{server.url}/write"
 
 
+@asynccontextmanager
+async def moody_server_without(path: Path, count: int) -> AsyncIterator[tuple[Moody, LineServer, str]]:
+    """A target that is known, and has nothing yet of a history of so many readings."""
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, count)
+        yield mood, server, url
+
+
 def tick_of(line: bytes) -> int | None:
     """The tick of a reading of `house`; None for what is none."""
     found = re.fullmatch(rb"juntek,site=home,meter=house voltage_volts=.* (\d+)000000\n", line)
@@ -85,3 +94,10 @@ async def delivering(
 async def send_all(delivery: Delivery) -> None:
     while await delivery.send() != inf:
         pass
+
+
+async def deliver(path: Path, url: str) -> Delivery:
+    """Send all, and return the delivery as it is then."""
+    async with delivering(path, url) as delivery:
+        await send_all(delivery)
+    return delivery

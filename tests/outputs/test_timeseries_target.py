@@ -8,36 +8,19 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.line_protocol import TargetError
-from juntek.outputs.timeseries.target import HABIT, Target, open_target
-from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
+from juntek.outputs.timeseries.target import HABIT
+from outputs.line_server import GOOD, Reply, Request, serve_lines
+from outputs.pushed import lines, opened
 from servers.process import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-START = 1_700_000_000
-
-
-def line(number: int) -> bytes:
-    return b"juntek,meter=house,site=home voltage_volts=%d.0 %d000000000\n" % (number, START + number)
-
-
-def lines(count: int) -> list[bytes]:
-    return [line(number) for number in range(count)]
-
-
-@asynccontextmanager
-async def opened(server: LineServer, path: str = "/write", **options: Any) -> AsyncIterator[Target]:  # noqa: ANN401
-    async with open_target(TimeseriesOptions(url=f"{server.url}{path}", **options), "1.2.3") as target:
-        yield target
-
+    pass
 
 # --- What is sent -------------------------------------------------------------------------------------------------
 
@@ -174,7 +157,7 @@ async def test_answer_without_an_end_is_read_only_so_far() -> None:
 
 async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
     replies = [GOOD, Reply(fault="cut")]
-    async with serve_lines(lambda _: replies.pop(0)) as server, opened(server, name="workshop") as target:
+    async with serve_lines(lambda _: replies.pop(0)) as server, opened(server) as target:
         await target.write(lines(1))
         with pytest.raises(TargetError) as said:
             await target.write(lines(1))

@@ -1,7 +1,7 @@
 """The endpoint: what is known is written when asked for; rule: whoever asks, and however often, meters are read on.
 
-The text of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, by one
-thread, for all who ask meanwhile; and no more often than leaves most of the time to others.
+The text of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, once for
+all who ask meanwhile; and no more often than leaves most of the time to others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import html
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -24,15 +23,7 @@ from prometheus_client.registry import Collector
 
 from juntek.listening import HostCheck, Limits
 from juntek.listening.http_server import serve as listen
-from juntek.metric import (
-    GATEWAY_INFO_METRIC,
-    LINK_METRICS,
-    METER_INFO_METRIC,
-    READING_METRICS,
-    SETTING_METRICS,
-    SINK_METRICS,
-    Metric,
-)
+from juntek.metric import ALL_METRICS, Metric
 from juntek.outputs import Context, Handle, take_nothing
 from juntek.outputs.metrics import MetricsOptions
 
@@ -60,8 +51,6 @@ _FOR_PEOPLE: Final = """<!doctype html>
 <p>The gateway of {site} has its metrics for Prometheus at <a href="{path}">{path}</a>.</p></html>
 """
 
-_OF_METERS: Final = (METER_INFO_METRIC, *READING_METRICS, *SETTING_METRICS, *LINK_METRICS)
-
 Family = GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily
 Scope = MutableMapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -75,7 +64,7 @@ class Meters(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics, in the order of the tables in `metric`."""
-        families = {metric: _family(metric) for metric in (*_OF_METERS, GATEWAY_INFO_METRIC, *SINK_METRICS)}
+        families = {metric: _family(metric) for metric in ALL_METRICS}
         for metric, labels, value in self._context.samples(readings=True):
             if metric not in families:  # of a battery that is watched
                 families[metric] = _family(metric)
@@ -100,7 +89,6 @@ class Endpoint:
         self._registry = registry
         self._hosts = hosts
         self._welcome = _FOR_PEOPLE.format(site=html.escape(site), path=PATH).encode()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="juntek-metrics")
         self._written: dict[tuple[bool, bool], asyncio.Future[tuple[bytes, float]]] = {}
         """The metrics, and until when they may be shown again; by whether they are OpenMetrics, and packed."""
 
@@ -118,10 +106,6 @@ class Endpoint:
             await _answer(send, 404, _TEXT, sentence.encode())
         else:
             await self._show(send, scope["headers"])
-
-    async def close(self) -> None:
-        """Wait for what is being written, and end the thread."""
-        await asyncio.to_thread(self._writer.shutdown, cancel_futures=True)
 
     async def _show(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
         accepted, codings = (
@@ -142,7 +126,7 @@ class Endpoint:
     async def _get(self, form: tuple[bool, bool]) -> bytes:
         written = self._written.get(form)
         if written is None or (written.done() and (written.exception() or time.monotonic() > written.result()[1])):
-            written = asyncio.get_running_loop().run_in_executor(self._writer, self._write, *form)
+            written = asyncio.get_running_loop().run_in_executor(None, self._write, *form)
             self._written[form] = written
         return (await asyncio.shield(written))[0]
 
@@ -185,10 +169,6 @@ async def serve(options: MetricsOptions, context: Context, limits: Limits) -> As
     registry.register(Meters(context))
     ProcessCollector(registry=registry)
     endpoint = Endpoint(registry, context.site, HostCheck(context.gateway, options.allowed_hosts))
-    address = options.address
-    try:
-        async with listen(endpoint, address, "metrics.listen", headers=HEADERS, limits=limits):
-            log.info("metrics: served at http://%s%s", address.seen_from(context.gateway), PATH)
-            yield take_nothing
-    finally:
-        await endpoint.close()
+    async with listen(endpoint, options.address, "metrics.listen", headers=HEADERS, limits=limits):
+        log.info("metrics: served at http://%s%s", options.address.seen_from(context.gateway), PATH)
+        yield take_nothing

@@ -116,14 +116,13 @@ class Connection:
             limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's own, without types
             limits.MaximumPacketSize = LARGEST_MESSAGE
         place = self._options.host, self._options.port, KEEP_ALIVE
-        connecting = asyncio.ensure_future(asyncio.to_thread(self._paho.connect, *place, properties=limits))
         try:
-            await asyncio.shield(connecting)
+            await asyncio.to_thread(self._paho.connect, *place, properties=limits)
             self._listen()
             async with asyncio.timeout(self._answer):
                 await self._login
-        except BaseException:
-            connecting.add_done_callback(lambda done: self.close() if _succeeded(done) else None)
+        except BaseException:  # where the thread still connects the client closes its socket when it is let go of
+            self.close()
             raise
 
     def close(self) -> None:
@@ -269,7 +268,3 @@ class Connection:
             if reason.is_failure and not self.refusal:
                 self.refusal = explain_no_right(self._options, f"{what} at {topic} ({reason})")
                 log.warning("mqtt: %s", self.refusal)
-
-
-def _succeeded(done: asyncio.Future[Any]) -> bool:
-    return not done.cancelled() and done.exception() is None

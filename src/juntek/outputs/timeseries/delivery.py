@@ -144,12 +144,9 @@ class Delivery:
     ends: bool = False
     limit: int = field(default=BATCH, init=False)
     """Readings in a request at most: fewer after one that took too long, until the target has all."""
-    sent: int = field(default=0, init=False)
-    """Readings that the target has taken."""
-    reason: str = field(default="", init=False)
-    """Why the last one was refused, in the target's words."""
-    was_behind: bool = field(default=False, init=False)
-    """Whether there was a gap when it last began to send."""
+    sent: int = field(default=0, init=False)  # readings that the target has taken
+    reason: str = field(default="", init=False)  # why the last one was refused, in the target's words
+    was_behind: bool = field(default=False, init=False)  # whether there was a gap when it last began to send
 
     def __post_init__(self) -> None:
         self._newest: dict[str, int] = {}  # of each meter at the last look, ms since 1970
