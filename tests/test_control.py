@@ -9,18 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from juntek import RequestError
-from juntek.control import (
-    ALL,
-    Change,
-    NotAllowedError,
-    Permission,
-    carry_out,
-    controls_of,
-    describe,
-    plan,
-    plan_action,
-    require_confirmed,
-)
+from juntek.control import Change, NotAllowedError, carry_out, describe, plan, plan_action, require_confirmed
+from juntek.control.controls import ALL, Permission, controls_of
 from juntek.errors import LinkLostError, NoReplyError
 from juntek.outputs.mqtt.entities import entity_of
 from juntek.reading import Settings

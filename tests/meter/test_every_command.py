@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from juntek import LinkError, RequestError
-from juntek.control import controls_of
+from juntek.control.controls import controls_of
 from juntek.meter import Line, Mode, Timing
 from juntek.rs485.family import Model, find_models
 from juntek.simulator import Options

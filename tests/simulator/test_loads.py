@@ -8,8 +8,8 @@ import pytest
 
 from juntek import Bus
 from juntek.reading import Reading
-from juntek.simulator import Day, Options, history, make_site
-from juntek.simulator.solar_day import LOADS
+from juntek.simulator import Options, history, make_site
+from juntek.simulator.solar_day import LOADS, Day
 from simulator.lines import parse_one
 
 READINGS = 1200

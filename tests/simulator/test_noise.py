@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from juntek.rs485.framing import Frame, Framer
-from juntek.simulator import Noise
-from juntek.simulator.wires import collide
+from juntek.simulator.wires import Noise, collide
 
 FRAME = b":r50=1,229,1342,20,16022,52,71,43,123,0,99,1,1193,13392,\r\n"
 

@@ -26,17 +26,8 @@ from juntek.cli.gateway_client import (
     update_of,
     user_name,
 )
-from juntek.control import (
-    ALL,
-    Change,
-    carry_out,
-    controls_of,
-    describe,
-    find_control,
-    plan,
-    plan_action,
-    require_confirmed,
-)
+from juntek.control import Change, carry_out, describe, plan, plan_action, require_confirmed
+from juntek.control.controls import ALL, controls_of, find_control
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.gateway.commands import Commands
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, loop_in_thread, open_meter

@@ -20,7 +20,7 @@ from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import Facts, GatewayClient
 from juntek.cli.meter_access import Direct, reach
 from juntek.config.document import read_toml
-from juntek.control import parse_pair
+from juntek.control.controls import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError
 from juntek.files import explain_unwritable
 

@@ -147,29 +147,22 @@ class _Reader:
 
 def _check_meters(document: Document, meters: Sequence[MeterKeys]) -> None:
     names: dict[str, str] = {}
-    lines: dict[str, dict[int, MeterKeys]] = {}
+    lines: dict[str, list[MeterKeys]] = {}
     for number, meter in enumerate(meters):
         place, plain = ("meters", number), slug(meter.name)
         if plain in names:
             same = f'is as good as "{names[plain]}" above in a topic ({plain})'
-            raise ConfigurationError(
-                f'{document.origin((*place, "name"))}: meters.name "{meter.name}" '
-                f"{same if meter.name != names[plain] else 'is there twice'}; give each meter its own name."
-            )
+            what = same if meter.name != names[plain] else "is there twice"
+            raise document.error((*place, "name"), f'meters.name "{meter.name}" {what}; give each meter its own name.')
         names[plain] = meter.name
-        neighbours = lines.setdefault(meter.link, {})
-        for other in neighbours.values():
+        for other in lines.setdefault(meter.link, []):
             both = f'the meters "{other.name}" and "{meter.name}"'
             if other.address == meter.address:
-                raise ConfigurationError(
-                    f"{document.origin((*place, 'link'))}: {both} have the same link and the same address "
-                    f"{meter.address}; give each its own address or keep one."
-                )
+                same = f"have the same link and the same address {meter.address}"
+                raise document.error((*place, "link"), f"{both} {same}; give each its own address or keep one.")
             if other.mode != meter.mode:
-                raise ConfigurationError(
-                    f"{document.origin((*place, 'mode'))}: {both} share one link; give them the same mode."
-                )
-        neighbours[meter.address] = meter
+                raise document.error((*place, "mode"), f"{both} share one link; give them the same mode.")
+        lines[meter.link].append(meter)
         if document.is_from_file((*place, "link")) and hide_secrets(meter.link) != meter.link:
             _warn_of_open(document, (*place, "link"), document.file)
 
@@ -180,23 +173,16 @@ def _join_outputs(document: Document, tables: Mapping[str, list[Any]]) -> dict[s
     listens: dict[str, str] = {}
     found = find_outputs()
     for section, options in tables.items():
-        if (label_of := found[section].label) is not None:
-            joined[section] = tuple(options)
-            labels = [label_of(one) for one in options]
-            for number, label in enumerate(labels):
-                if label in labels[:number]:
-                    raise ConfigurationError(
-                        f'{document.origin((section, number))}: [[{section}]] "{label}" is there twice; keep one, or '
-                        "give each its own name."
-                    )
-            continue
-        joined[section] = options[0]
-        listen = getattr(options[0], "listen", None)
+        label_of, listen = found[section].label, getattr(options[0], "listen", None) if options else None
+        joined[section] = options[0] if label_of is None else tuple(options)
+        labels = [] if label_of is None else [label_of(one) for one in options]
+        for number, label in enumerate(labels):
+            if label in labels[:number]:
+                twice = f'[[{section}]] "{label}" is there twice; keep one, or give each its own name.'
+                raise document.error((section, number), twice)
         if listen in listens:
-            raise ConfigurationError(
-                f"{document.origin((section, 'listen'))}: {section}.listen and {listens[listen]}.listen are both "
-                f"{listen}; give one of them another port."
-            )
+            both = f"{section}.listen and {listens[listen]}.listen are both {listen}"
+            raise document.error((section, "listen"), f"{both}; give one of them another port.")
         if listen is not None:
             listens[listen] = section
     for needed in [needed for section in joined for needed in found[section].depends_on]:

@@ -64,6 +64,10 @@ class Document:
         file = str(self.file) if self.file else "The configuration"
         return f"{file}, line {found}" if found else file
 
+    def error(self, place: Place, sentence: str) -> ConfigurationError:
+        """Return an error about the value at a place."""
+        return ConfigurationError(f"{self.origin(place)}: {sentence}")
+
     def is_from_file(self, place: Place) -> bool:
         """Whether the file gave this value."""
         return self.file is not None and isinstance(self.find(place), int)

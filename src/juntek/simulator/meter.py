@@ -33,10 +33,11 @@ class Meter:
         self.settings = settings
         self.counters = Counters(remaining)
         self.output = self.has_relay = True
+        self.silent = False
         self._serial_number = serial_number
         self._protection = Protection(settings)
         self._sample = Sample(0.0, 0.0, None, 1, 0.0)
-        self._resolution = self.variant.resolution
+        self._resolution = 0.01 if self.variant.max_current <= 200 else 0.1  # A of the last digit (KG-man p. 4)
         self._steps = 0  # of this resolution, that are shown
         self._zero = 0.0
         self._resistance = 0.0
@@ -81,7 +82,7 @@ class Meter:
         What a meter does on a wrong value is not documented; this one stays silent. To address 0 it replies with
         its own address, which is not documented either.
         """
-        if request.address not in (0, self.address):
+        if self.silent or request.address not in (0, self.address):
             return None
         match request.command:
             case "R00":
@@ -125,7 +126,7 @@ class Meter:
 
     def _minutes_left(self) -> int:
         """Return the minutes to empty or full by a finer current than is shown, 16 bit that wrap; 0 for none (JK)."""
-        fine, remaining = self.variant.fine_resolution, self.counters.remaining_capacity
+        fine, remaining = self.variant.max_current / 64_000, self.counters.remaining_capacity  # 6.25 mA at 400 A
         current = round(self._sample.current / fine) * fine
         if not current:
             return 0

@@ -150,10 +150,8 @@ def _draw_clouds(dice: Random) -> list[float]:
 def _draw_loads(dice: Random) -> list[float]:
     """Return the watts of every slot: what is always on, the fridge, the evening, and short heavy loads."""
     phase = dice.randrange(_FRIDGE_PERIOD)
-    loads = []
-    for second in range(0, DAY + _SLOT, _SLOT):
-        fridge = _FRIDGE_WATTS if (second + phase) % _FRIDGE_PERIOD < _FRIDGE_ON else 0.0
-        loads.append(_BASE + fridge)
+    seconds = range(phase, phase + DAY + _SLOT, _SLOT)
+    loads = [_BASE + (_FRIDGE_WATTS if second % _FRIDGE_PERIOD < _FRIDGE_ON else 0.0) for second in seconds]
     _add(loads, dice.gauss(18.0, 0.4), dice.uniform(4.0, 5.5), dice.uniform(350, 750))  # lights and screens
     for _ in range(dice.randint(4, 7)):
         _add(loads, dice.uniform(6.5, 21.5), dice.uniform(0.04, 0.07), 2000)  # kettle

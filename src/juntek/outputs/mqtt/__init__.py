@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from juntek.control import check_words
+from juntek.control.controls import check_words
 from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.option import Option, check_options

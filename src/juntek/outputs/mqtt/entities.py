@@ -18,7 +18,7 @@ from juntek.update import Mode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from juntek.control import Control
+    from juntek.control.controls import Control
     from juntek.rs485.family import Field, Model
 
 Entity = dict[str, Any]

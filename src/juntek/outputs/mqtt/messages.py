@@ -19,7 +19,7 @@ from juntek.rs485.family import model_of_family
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from juntek.control import Control
+    from juntek.control.controls import Control
     from juntek.outputs.mqtt.entities import Entity
     from juntek.reading import Identity, Reading
     from juntek.update import Health, HistoryState

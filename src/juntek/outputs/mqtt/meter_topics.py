@@ -10,7 +10,7 @@ import asyncio
 import zlib
 from typing import TYPE_CHECKING
 
-from juntek.control import Control, controls_of
+from juntek.control.controls import Control, controls_of
 from juntek.outputs.mqtt.messages import (
     OFFLINE,
     ONLINE,

@@ -13,7 +13,7 @@ from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from juntek.control import Permission
+from juntek.control.controls import Permission
 from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.outputs import run_beside

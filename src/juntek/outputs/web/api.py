@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from juntek.calendar import LATEST_TIME
-from juntek.control import label_of
+from juntek.control.controls import label_of
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
 from juntek.outputs.web import control as _control  # noqa: F401 - it declares operations too

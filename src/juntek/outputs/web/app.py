@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from juntek.control import Permission
+from juntek.control.controls import Permission
 from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES
 from juntek.listening.http_server import serve as listen

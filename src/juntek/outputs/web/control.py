@@ -10,15 +10,7 @@ from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from juntek.control import (
-    Change,
-    NotAllowedError,
-    carry_out,
-    describe,
-    plan,
-    plan_action,
-    require_confirmed,
-)
+from juntek.control import Change, NotAllowedError, carry_out, describe, plan, plan_action, require_confirmed
 from juntek.errors import LinkError, NoReplyError, RequestError
 from juntek.names import plain
 from juntek.outputs.web.operation import METER, Api, operation
