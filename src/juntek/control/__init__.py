@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from juntek.control.controls import Control, Permission, Value, controls_of, find_control
 from juntek.errors import JuntekError, LinkError, NoReplyError, RequestError
 from juntek.exchange import Risk
 from juntek.update import Outcome, Update
-
-MOST_AT_ONCE: Final = 50
-"""Changes of one plan: more than any meter has."""
 
 _RISKS: dict[Risk, str] = {
     "harmless": "changes what is shown only",
@@ -90,8 +87,6 @@ def plan(update: Update, values: Mapping[str, Any], permission: Permission) -> l
     Raises NotAllowedError, NoReplyError, or RequestError for what the meter has not or does not take.
     """
     controls = _ready(update)
-    if len(values) > MOST_AT_ONCE:
-        raise RequestError(f"A meter has no {len(values)} settings; name those to be changed.")
     changes: dict[str, Change] = {}
     for word, value in values.items():
         control = find_control(controls, word)

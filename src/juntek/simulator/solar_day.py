@@ -64,11 +64,6 @@ def _inverter(dice: Random, start: int) -> Iterator[Pulse]:
     yield Pulse(start + 1, dice.randint(5, 25), rated)
 
 
-def _compressor(dice: Random, start: int) -> Iterator[Pulse]:
-    yield Pulse(start, 1, 25)
-    yield Pulse(start + 1, dice.randint(30, 60), 5)
-
-
 def _regeneration(dice: Random, start: int) -> Iterator[Pulse]:
     drive = dice.randint(5, 15)
     yield Pulse(start, drive, dice.uniform(30, 90))
@@ -80,7 +75,7 @@ _MIXED: dict[str, tuple[Maker, int, int]] = {
     "pump": (lambda dice, start: [Pulse(start, dice.randint(3, 20), dice.uniform(8, 20))], 80, 500),
     "microwave": (_microwave, 240, 3600),
     "inverter": (_inverter, 100, 2400),
-    "compressor": (_compressor, 110, 1200),
+    "compressor": (lambda dice, start: [Pulse(start, 1, 25), Pulse(start + 1, dice.randint(30, 60), 5)], 110, 1200),
     "starter": (lambda _, start: [Pulse(start, 2, STARTER_CURRENT, starter=True)], 150, 3600),
     "clouds": (lambda dice, start: [Pulse(start, dice.randint(2, 30), shade=dice.uniform(0.3, 0.9))], 40, 400),
     "regeneration": (_regeneration, 45, 1800),
