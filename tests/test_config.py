@@ -177,9 +177,15 @@ def test_variables_of_others_are_left_alone(file: Path) -> None:
     assert load_text(file, HOUSE, environment).meters
 
 
-def test_paths_count_from_the_folder_of_the_file(file: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{HOUSE}[mqtt]\nusername = "juntek"\npassword_file = "password"',
+        f'mqtt = {{ username = "a", password_file = "password" }}\n{HOUSE}',
+    ],
+)
+def test_paths_count_from_the_folder_of_the_file(file: Path, text: str) -> None:
     (file.parent / "password").write_text(SECRET)
-    text = f'{HOUSE}[mqtt]\nusername = "juntek"\npassword_file = "password"'
     assert mqtt(load_text(file, text)).password_file == file.parent / "password"
 
 
@@ -366,19 +372,18 @@ def test_what_is_wrong_in_a_file_gets_one_sentence_with_its_line(file: Path, wha
     assert "\n" not in said
 
 
-def test_a_password_in_the_file_is_refused_and_not_repeated(file: Path) -> None:
-    said = complaint(file, f'{HOUSE}[mqtt]\nusername = "a"\npassword = "{SECRET}"')
-    assert said.startswith(f"{file}, line 6: mqtt.password does not belong in this file; write it as one line into")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'{HOUSE}[mqtt]\nusername = "a"\npassword = "{SECRET}"', 6),
+        (f'mqtt = {{ username = "a", password = "{SECRET}" }}\n{HOUSE}', 1),
+    ],
+)
+def test_a_password_in_the_file_is_refused_and_not_repeated(file: Path, text: str, line: int) -> None:
+    said = complaint(file, text)
+    assert said.startswith(f"{file}, line {line}: mqtt.password does not belong in this file; write it as one line")
     assert "JUNTEK_MQTT__PASSWORD" in said
     assert SECRET not in said
-
-
-def test_a_table_in_one_line_is_read_as_one_of_several(file: Path) -> None:
-    said = complaint(file, f'mqtt = {{ username = "a", password = "{SECRET}" }}\n{HOUSE}')
-    assert said.startswith(f"{file}, line 1: mqtt.password does not belong in this file")
-    text = f'mqtt = {{ username = "a", password_file = "password" }}\n{HOUSE}'
-    (file.parent / "password").write_text(SECRET)
-    assert mqtt(load_text(file, text)).password_file == file.parent / "password"
 
 
 @pytest.mark.parametrize(
