@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from juntek import LinkError, Options, RequestError
-from juntek.control import controls_of
+from juntek.control.controls import controls_of
 from juntek.meter import Line, MeterOptions, Mode, Timing
 from juntek.rs485.family import Model, find_models
 from juntek.simulator import Display
@@ -50,7 +50,7 @@ def latest(line: Line) -> Update:
 def setting(line: Line, key: str) -> object:
     settings = line.meters[1].settings
     assert settings is not None
-    return settings.values[key]
+    return settings.value(key)
 
 
 def writes(wires: Wires) -> int:

@@ -19,7 +19,7 @@ from juntek.cli.formats import Facts, draw_table
 from juntek.cli.gateway_client import GatewayClient
 from juntek.cli.meter_access import Direct, reach
 from juntek.config.document import read_toml
-from juntek.control import parse_pair
+from juntek.control.controls import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError
 
 
