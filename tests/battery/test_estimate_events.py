@@ -231,6 +231,16 @@ def test_an_anchor_that_is_a_surprise_tells_the_state_of_charge_and_leaves_all_e
     assert [row[1:] for row in belief.errors[2:]] == [row[1:] for row in before[2:]]
 
 
+def test_a_shunt_turned_round_makes_no_capacity_of_less_than_nothing() -> None:
+    belief = Belief(0.5, 100.0, 0.4, 0.0, 0.03)
+    for net, state in ((-42.0, 0.05), (-21.0, 0.98)):
+        belief.advance(net, 0.0, 24.0, 0.0)
+        before = belief.capacity
+        belief.anchor(state, 0.01)
+    assert belief.capacity == before > 50
+    assert belief.look(0.0, 0.0, 0.0).state == pytest.approx(0.98)
+
+
 def test_nothing_is_lost_over_a_restart() -> None:
     trace = read_trace(next(FOLDER.glob("boat-*.csv.xz")))
     given = readings_of(trace, Faults.of(1, trace.capacity))[:20_000]
