@@ -204,10 +204,11 @@ _SENTENCES = {
     r"Option '(?P<name>.*)' does not take .*": "{name} takes no value",
     r"Got unexpected extra arguments?(?:\(s\))? \((?P<name>.*)\)": "{name} is too much for {command}",
     r"Invalid value for '(?P<name>.*?)'.*?: Input should be (?P<problem>[^,]*).*": "{name} should be {problem}",
+    r"Invalid value for '(?P<name>.*?)'.*?: .* is not a valid \w+ range\.": "{name} should be a valid number",
     r"Invalid value for '(?P<name>.*?)'.*?: (?:Value error, )?(?P<problem>.*)": "{name}: {problem}",
     r"Invalid value: (?P<problem>.*)": "{problem}",
 }
-"""What is said in place of what the library says, in all of its versions."""
+"""What is said in place of what the library says; packages have its version 0.27, as the later ones bring pydantic."""
 
 
 def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own
