@@ -34,16 +34,18 @@ from juntek.names import hide_secrets, plain
 LINK_NAME = "battery"
 """Name of the meter that --link makes."""
 
-KEYS: Final = {
+FLAGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "--config": (),
+    "--link": (),
+    "--address": (),
     "--host": ("mqtt", "host"),
     "--port": ("mqtt", "port"),
     "--username": ("mqtt", "username"),
     "--database": ("history", "path"),
     "--log-level": ("log_level",),
 }
-"""The flags that stand for keys of the configuration."""
+"""The flags of `juntek run`, and the keys of the configuration that they stand for."""
 NUMBERS: Final = {"--port": range(2**31), "--address": range(1, 100)}
-FLAGS: Final = ("--config", "--link", "--address", *KEYS)
 
 Flags = Mapping[str, object]
 """What was given, by the name of the flag."""
@@ -78,7 +80,7 @@ def serve(flags: Flags) -> None:
 
 
 def _configure(flags: Flags) -> Configuration:
-    keys = [Flag(KEYS[name], name, value) for name, value in flags.items() if name in KEYS]
+    keys = [Flag(FLAGS[name], name, value) for name, value in flags.items() if FLAGS[name]]
     if "--link" in flags:
         meter = {"name": LINK_NAME, "link": flags["--link"], "address": flags.get("--address", 1)}
         keys.append(Flag(("meters",), "--link", [meter]))

@@ -203,11 +203,10 @@ _SENTENCES = {
     r"Option '(?P<name>.*)' requires .*": "{name} needs a value after it",
     r"Option '(?P<name>.*)' does not take .*": "{name} takes no value",
     r"Got unexpected extra arguments?(?:\(s\))? \((?P<name>.*)\)": "{name} is too much for {command}",
-    r"Invalid value for '(?P<name>.*?)'.*?: Input should be (?P<problem>[^,]*).*": "{name} should be {problem}",
-    r"Invalid value for '(?P<name>.*?)'.*?: (?:Value error, )?(?P<problem>.*)": "{name}: {problem}",
+    r"Invalid value for '(?P<name>.*?)'.*?: (?P<problem>.*)": "{name}: {problem}",
     r"Invalid value: (?P<problem>.*)": "{problem}",
 }
-"""What is said in place of what the library says, in all of its versions."""
+"""What is said in place of what the library says."""
 
 
 def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own
@@ -216,9 +215,30 @@ def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the
     text = plain(error.format_message(), 300)
     for pattern, sentence in _SENTENCES.items():
         if found := re.fullmatch(pattern, text):
-            text = sentence.format(command=command, **found.groupdict())
+            said = found.groupdict()
+            takes = _describe(error.param) if "problem" in said else ""
+            text = f"{said['name']} is {takes}" if takes else sentence.format(command=command, **said)
             break
     return f"{text.rstrip('.')}; see {command} --help."
+
+
+def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above
+    """Return what an option takes, which each version of the library says otherwise; empty where a parser says it."""
+    if facts := getattr(parameter, "type_descriptor", None):
+        limits, is_whole, is_parsed = facts.parameter_info, facts.annotation is int, facts.parameter_info.parser
+    else:  # typer before 0.28, which packages have, since the later ones bring pydantic
+        facts = limits = getattr(parameter, "type", None)
+        is_whole = str(getattr(facts, "name", "")).startswith("int")
+        is_parsed = type(facts).__name__ == "FuncParamType"
+    if facts is None or is_parsed:
+        return ""
+    if choices := getattr(facts, "choices", None):
+        return f"one of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}"
+    kind = "a whole number" if is_whole else "a number"
+    least, most = getattr(limits, "min", None), getattr(limits, "max", None)
+    if least is None:
+        return kind
+    return f"{kind} of at least {least:g}" if most is None else f"{kind} from {least:g} to {most:g}"
 
 
 def _command_of(arguments: Sequence[str]) -> str:

@@ -81,7 +81,7 @@ def meter_name(text: str) -> str:
     return text
 
 
-def zone(name: str) -> ZoneInfo:
+def zone_named(name: str) -> ZoneInfo:
     """Return a time zone by its name; raises BadParameter where there is none of it."""
     if problem := zone_problem(name):
         raise typer.BadParameter(f"this {problem}")
@@ -116,7 +116,10 @@ To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from;
 Zone = Annotated[
     ZoneInfo | None,
     typer.Option(
-        "--time-zone", parser=zone, metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."
+        "--time-zone",
+        parser=zone_named,
+        metavar="NAME",
+        help="Of times without an offset from UTC, such as Europe/Berlin.",
     ),
 ]
 Capacity = Annotated[

@@ -42,12 +42,8 @@ _FONT = (
 """The lines of large numbers: three characters for each digit and the minus, and one for the point."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LONGEST_RAW = 48
-_IN_WORDS = {
-    "garbage": ("rejected frame", "rejected frames"),
-    "settings": ("settings", "settings"),
-    "identity": ("identity", "identities"),
-}
-"""What one and several of a kind are called where it is not for programs, or not made with an s."""
+_IN_WORDS = {"garbage": "rejected frame", "settings": "settings message", "identity": "identity message"}
+"""What a kind is called where it is not for programs."""
 
 
 class Lines:
@@ -143,10 +139,7 @@ class Writer(Lines):
         """Return how many of each kind there were, as a sentence for stderr."""
         if not self.kinds:
             return "There was nothing in it."
-        counts = ", ".join(
-            f"{count} {_IN_WORDS[kind][count != 1]}" if kind in _IN_WORDS else counted(count, kind)
-            for kind, count in self.kinds.most_common()
-        )
+        counts = ", ".join(counted(count, _IN_WORDS.get(kind, kind)) for kind, count in self.kinds.most_common())
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         return f"{counts}{f' ({reasons})' if reasons else ''}."
 

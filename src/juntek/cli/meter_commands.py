@@ -176,20 +176,18 @@ class _Recorder:
 
     def __init__(self, file: TextIO, link: str) -> None:
         self._file = file
-        self._bytes = 0
-        self._readings = 0
-        self._rejected = 0
+        self._counts = {"byte": 0, "reading": 0, "rejected frame": 0}
         self._error: str | None = None
         self._write(f"{HEADER}\n# juntek {juntek.__version__}, {link}\n")
 
     def take_chunk(self, chunk: Chunk) -> None:
-        self._bytes += len(chunk.data)
+        self._counts["byte"] += len(chunk.data)
         # Without a time the reader takes the bytes as they are; only recordings of recordings lack it.
         self._write(format_chunk(chunk.time or 0.0, chunk.data))
 
     def take_update(self, update: Update) -> None:
-        self._readings += update.reading is not None
-        self._rejected = update.health.garbage.total()
+        self._counts["reading"] += update.reading is not None
+        self._counts["rejected frame"] = update.health.garbage.total()
         if update.health.error != self._error:
             self._error = update.health.error
             self.say(self._error or "The meter answers.")
@@ -201,8 +199,7 @@ class _Recorder:
             await asyncio.sleep(PROGRESS_INTERVAL)
 
     def count(self) -> str:
-        counts = {"byte": self._bytes, "reading": self._readings, "rejected frame": self._rejected}
-        return ", ".join(counted(count, thing) for thing, count in counts.items())
+        return ", ".join(counted(count, thing) for thing, count in self._counts.items())
 
     def say(self, text: str, end: str = "\n") -> None:
         sys.stderr.write(f"\r\x1b[K{text}{end}" if sys.stderr.isatty() else f"{text}{end}")

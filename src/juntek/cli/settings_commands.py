@@ -33,11 +33,7 @@ class _ShowByDefault(TyperGroup):
         return rest
 
 
-app = App(
-    "Show the settings of a meter, change, save and restore them.",
-    "settings /dev/ttyUSB0",
-    cls=_ShowByDefault,
-)
+app = App("Show the settings of a meter, change, save and restore them.", "settings /dev/ttyUSB0", cls=_ShowByDefault)
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 YesDangerous = Annotated[

@@ -36,11 +36,10 @@ NOTHING_YET = Update(
 
 
 class Trend:
-    """Averages by the second."""
+    """Averages by the second: how many readings came in each, and the sums of their values, as in TRENDS."""
 
     def __init__(self) -> None:
         self._seconds: dict[int, list[float]] = {}
-        """How many readings came in each second, and the sums of their values, as in TRENDS."""
 
     def add(self, reading: Reading, time: float) -> None:
         """Take a reading received at `time`, in seconds."""
@@ -143,8 +142,8 @@ def _foot(watched: Watched, width: int) -> list[Text]:
     parts = [watched.link] if width >= 60 else []
     reasons = ", ".join(f"{count} {reason}" for reason, count in health.garbage.most_common(3))
     rejected = f"rejected {health.garbage.total()}{f' ({reasons})' if reasons else ''}"
-    parts += [counted(health.frames, "frame"), rejected]
-    parts += [f"reconnects {health.reconnects}"] if health.reconnects else []
+    reconnects = [f"reconnects {health.reconnects}"] if health.reconnects else []
+    parts += [counted(health.frames, "frame"), rejected, *reconnects]
     lines += wrap(f" {'  '.join(parts)}", width, "bright_black")[:2]
     return [*lines, Text(" q or Ctrl-C ends", "bright_black")]
 
@@ -174,8 +173,7 @@ def _doing(watched: Watched) -> str:
 
 
 def _body(watched: Watched, reading: Reading, width: int, room: int) -> list[Text]:
-    health = watched.update.health
-    is_old = bool(health.error or not health.connected)
+    is_old = bool(watched.update.health.error or not watched.update.health.connected)
     head = (_large_values if width >= 76 and room >= 15 else _small_values)(reading, width, is_old=is_old)
     charge, facts = _charge(reading, width), _facts(reading, width)
     # What is left of the height goes to the curves; air between the parts comes first.
