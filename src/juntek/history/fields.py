@@ -16,16 +16,18 @@ from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 Column = list[int | None]
 Batch = dict[str, Column]
 
-FIRST_FIELDS = (
+Columns = Mapping[int, str]
+"""The field of each number in the blocks."""
+FIRST_COLUMNS: Columns = dict(enumerate((
     "time", "voltage", "current", "power", "remaining_capacity", "temperature", "internal_resistance",
     "discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy", "nominal_capacity", "run_time",
     "output_code", "direction", "estimated",
-)  # fmt: skip
-"""In the order of their numbers, 0 and up, in every database; further fields get further numbers."""
+)))  # fmt: skip
+"""Those of every database; further fields get further numbers."""
 
 KEPT = sorted(
     (QUANTITIES[key] for key in READING_KEYS + BATTERY_KEYS if QUANTITIES[key].per_unit),
-    key=lambda row: row.key not in FIRST_FIELDS,
+    key=lambda row: row.key not in FIRST_COLUMNS.values(),
 )
 """The quantities that are kept; those of other packages come last."""
 CHARGE, METERED = "state_of_charge", "meter_state_of_charge"
@@ -46,11 +48,11 @@ SCALES = {"time": 1000} | {key: QUANTITIES[key].per_unit for key in QUANTITY_KEY
 """The whole numbers in one unit of each field."""
 FIELDS = tuple(SCALES)
 
-ESTIMATED_KEYS = (
-    "discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy",
-    "discharged_energy_today", "charged_energy_today",
-)  # fmt: skip
-"""Totals that the gateway counts, and may estimate, by their bits in `estimated`."""
+_BITS = {
+    "discharged_capacity": 1, "charged_capacity": 2, "discharged_energy": 4, "charged_energy": 8,
+    "discharged_energy_today": 16, "charged_energy_today": 32,
+}  # fmt: skip
+"""Totals that the gateway counts, and may estimate, with their bits in `estimated`."""
 
 _PLAIN_KEYS = tuple(key for key in QUANTITY_KEYS if key not in (CHARGE, *BATTERY_KEYS))
 ROW_KEYS = (
@@ -61,11 +63,6 @@ ROW_KEYS = (
 What only a watched battery has stands last."""
 SERIES_KEYS = (*dict.fromkeys(("voltage", "current", "power", CHARGE, *INSTANTS, *TOTALS)), METERED)
 """What a chart may show."""
-
-Columns = Mapping[int, str]
-"""The field of each number in the blocks."""
-FIRST_COLUMNS: Columns = dict(enumerate(FIRST_FIELDS))
-"""Those of fields that every database has."""
 
 
 def read_columns(connection: sqlite3.Connection) -> Columns:
@@ -93,7 +90,7 @@ def batch_of(readings: Sequence[Reading]) -> Batch:
         values = columns[source] if isinstance(source, int) else [source(reading) for reading in readings]
         batch[key] = _whole_numbers(values, SCALES[key])
     batch["direction"] = [_DIRECTION_NUMBERS[name] for name in columns[_DIRECTION]]
-    masks = {keys: mask_of(keys) for keys in set(columns[_ESTIMATED])}
+    masks = {keys: sum(bit for key, bit in _BITS.items() if key in keys) for keys in set(columns[_ESTIMATED])}
     batch["estimated"] = [masks[keys] for keys in columns[_ESTIMATED]]
     return batch
 
@@ -106,7 +103,9 @@ def rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
     columns[CHARGE] = states_of_charge(CHARGE, batch)
     columns["direction"] = [DIRECTIONS[number or 0] for number in batch["direction"]]
     columns["output_state"] = [OUTPUT_STATE_OF_CODE.get(code or 0, "unknown") for code in batch["output_code"]]
-    columns["estimated"] = [" ".join(estimated_keys(mask or 0)) for mask in batch["estimated"]]
+    masks = set(batch["estimated"])
+    texts = {mask: " ".join(key for key, bit in _BITS.items() if (mask or 0) & bit) for mask in masks}
+    columns["estimated"] = [texts[mask] for mask in batch["estimated"]]
     yield from zip(*(columns[key] for key in ROW_KEYS), strict=True)
 
 
@@ -136,16 +135,6 @@ def part_of(batch: Batch, start: int, end: int) -> Batch:
     return {key: column[start:end] for key, column in batch.items()}
 
 
-def estimated_keys(mask: int) -> tuple[str, ...]:
-    """Return the keys of totals that hold an estimated part."""
-    return tuple(key for bit, key in enumerate(ESTIMATED_KEYS) if mask >> bit & 1)
-
-
-def mask_of(keys: tuple[str, ...]) -> int:
-    """Return the number that `estimated_keys` makes these keys of again."""
-    return sum(1 << bit for bit, key in enumerate(ESTIMATED_KEYS) if key in keys)
-
-
 def charge_of(key: str, believed: Sequence[float | None], metered: Sequence[float | None]) -> list[float | None]:
     """Return CHARGE or METERED at each place, of what was believed there and what the meter said."""
     pairs = zip(believed, metered, strict=True)
@@ -163,10 +152,10 @@ def percent_of(left: float | None, nominal: float | None, *, scale: int = 1, dig
 
 def states_of_charge(key: str, batch: Batch) -> list[float | None]:
     """Return CHARGE or METERED of each reading, 0 to 100: what was believed, or what the meter says is left."""
-    believed, left, nominal = (batch[name] for name in (CHARGE, "remaining_capacity", "nominal_capacity"))
+    believed = batch[CHARGE]
     if key == METERED and believed.count(None) == len(believed):
         return [None] * len(believed)  # no battery is watched
     scale, of = SCALES["remaining_capacity"], SCALES["nominal_capacity"]
-    pairs = list(zip(left, nominal, strict=True))
+    pairs = list(zip(batch["remaining_capacity"], batch["nominal_capacity"], strict=True))
     percents = {pair: percent_of(pair[0] and pair[0] / scale, pair[1] and pair[1] / of) for pair in set(pairs)}
-    return charge_of(key, [number and number / SCALES[CHARGE] for number in believed], [percents[one] for one in pairs])
+    return charge_of(key, scaled(believed, SCALES[CHARGE]), [percents[pair] for pair in pairs])

@@ -99,18 +99,18 @@ class Recorder:
             text = json.dumps(before | snapshot, allow_nan=False)
             connection.execute(SAVE_LEDGER, (stream.meter, text, stream.time / 1000))
 
-    def drop_raw(self, before: float, limit: int) -> int:
-        """Drop at most so many blocks that ended before `before` (s), the oldest first; return how many."""
+    def drop_raw(self, before: float, limit: int) -> None:
+        """Drop at most so many blocks that ended before `before` (s), the oldest first."""
         with self._database.transaction() as connection:
-            return connection.execute(
+            connection.execute(
                 "DELETE FROM raw WHERE (meter, time) IN"
                 " (SELECT raw.meter, raw.time FROM meter JOIN raw ON raw.meter = meter.id"
                 " WHERE raw.time < ?1 AND raw.last < ?1 LIMIT ?2)",
                 (round(before * 1000), limit),
-            ).rowcount
+            )
 
-    def drop_minutes(self, before: float, limit: int) -> int:
-        """Drop the minutes of at most so many hours that ended before `before` (s); return of how many hours.
+    def drop_minutes(self, before: float, limit: int) -> None:
+        """Drop the minutes of at most so many hours that ended before `before` (s).
 
         An hour has all of its minutes or none, so that whoever has hours and no minutes of them knows why.
         """
@@ -121,7 +121,6 @@ class Recorder:
                 (before // 3600 * 3600, limit),
             ).fetchall()
             connection.executemany("DELETE FROM minute WHERE meter = ?1 AND time >= ?2 AND time < ?2 + 3600", hours)
-        return len(hours)
 
     def _record(self, connection: sqlite3.Connection, meter: int, stream: Stream, batch: Batch, keep_since: int) -> int:
         """Write one run of times that only grow; return how many readings were refused."""

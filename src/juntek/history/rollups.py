@@ -13,7 +13,7 @@ import json
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from juntek.history.fields import FIELDS, INSTANTS, SETTINGS, TOTALS, Batch, Column, times_of
@@ -40,9 +40,6 @@ PARTS = {"count": "sum", "first_time": "min", "last_time": "max"} | {
 
 MINUTE, HOUR = 60_000, 3_600_000
 """ms."""
-
-LEVELS = {"minute": 60, "hour": 3600}
-"""Tables and their seconds."""
 
 Rollup = list[int | None]
 """The parts of one bucket, or some of them; times are ms since 1970."""
@@ -72,7 +69,7 @@ def _upsert(level: str) -> str:
     )
 
 
-UPSERTS = {level: _upsert(level) for level in LEVELS}
+UPSERTS = {level: _upsert(level) for level in ("minute", "hour")}
 
 
 def roll_up(batch: Batch, growth: Sequence[Sequence[int]], width: int = 60) -> dict[int, Rollup]:
@@ -111,22 +108,18 @@ def _at(column: Column, place: int) -> int | None:
     return column[place] if column else None
 
 
-_FOLDS: dict[str, Callable[[Sequence[Any]], int | None]] = {
-    "sum": sum,
-    "min": partial(min, default=None),
-    "max": partial(max, default=None),
-    "last": lambda values: values[-1] if values else None,
-}
+_FOLDS: dict[str, Callable[[Sequence[Any]], int]] = {"sum": sum, "min": min, "max": max, "last": itemgetter(-1)}
 
 
 def fold(rollups: Sequence[Rollup], names: Iterable[str] = PARTS) -> Rollup:
     """Return one rollup of several in the order of time, each of these parts."""
     if len(rollups) == 1:
         return rollups[0]
-    return [
-        _FOLDS[PARTS[name]]([value for value in column if value is not None] if None in column else column)
-        for name, column in zip(names, zip(*rollups, strict=True), strict=True)
-    ]
+    whole: Rollup = []
+    for name, column in zip(names, zip(*rollups, strict=True), strict=True):
+        values = [value for value in column if value is not None] if None in column else column
+        whole.append(_FOLDS[PARTS[name]](values) if values or PARTS[name] == "sum" else None)
+    return whole
 
 
 def read_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, and how it is cut
