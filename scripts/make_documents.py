@@ -16,7 +16,8 @@ from pathlib import Path
 import draw_watch
 import typer.main
 
-from juntek.cli import STATUSES, app
+from juntek.cli import STATUSES
+from juntek.cli.application import app
 from juntek.config.keys import write_example
 from juntek.metric import GATEWAY_INFO, INFO, LINK_METRICS, READING_METRICS, SETTING_METRICS, SINK_METRICS
 from juntek.quantity import QUANTITIES

@@ -77,7 +77,7 @@ def test_the_keys_of_a_link_are_all_there() -> None:
 
 
 def test_the_topics_are_those_that_are_published() -> None:
-    topics = messages.topics_of("house")
+    topics = messages.Topics("house")
     told = {f"juntek/{words(row[0])[0]}" for row in table(MQTT, "topic, below the base topic `juntek`")}
     assert told == {topics.state, topics.availability, topics.link, topics.settings, topics.gateway}
     assert f"`{topics.config}`" in MQTT.read_text()
@@ -232,5 +232,5 @@ def test_what_other_programs_are_to_read_is_in_our_message() -> None:
     keys = {key for match in wanted for key in match if key}
     assert {"power", "state_of_charge", "voltage", "current"} <= keys
     assert keys <= state.keys()
-    assert f"`{messages.topics_of('house').state}`" in text
+    assert f"`{messages.Topics('house').state}`" in text
     assert set(re.findall(r"`(Dc|[A-Z]\w+)`", text)) <= json.loads(messages.venus_of(kg_reading())).keys()

@@ -375,7 +375,7 @@ def test_a_meter_that_sends_current_before_voltage_is_not_guessed_at(family: str
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_damage_does_not_bear_out_the_same_damage_a_minute_later(family: str) -> None:
-    place = layout(family).place("current")
+    place = layout(family).places["current"]
     meter = Meter(family)
     shown = settled(meter, timed=True, noisy=True)
     for _ in range(2):

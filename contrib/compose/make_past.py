@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import datetime
 from pathlib import Path
@@ -23,5 +24,5 @@ if not DATABASE.exists():
     for path in DATABASE.parent.glob(f"{unfinished.name}*"):
         path.unlink()
     zone = ZoneInfo(os.environ["JUNTEK_TIME_ZONE"])
-    fill_past(unfinished, METERS, datetime.now(zone), zone)
+    asyncio.run(fill_past(unfinished, METERS, datetime.now(zone), zone))
     unfinished.rename(DATABASE)

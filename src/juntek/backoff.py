@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """s between two attempts, where nothing else is said."""
@@ -14,22 +13,18 @@ LEAST_SHARE = 0.5
 
 
 class Backoff:
-    """Seconds to wait between attempts: they double from `shortest` to `longest` until one succeeds.
+    """Seconds to wait between attempts: they double from `shortest` to `longest` until one succeeds."""
 
-    `share` gives the part of each that is waited, by default LEAST_SHARE to 1, evenly.
-    """
-
-    def __init__(self, shortest: float, longest: float, share: Callable[[], float] | None = None) -> None:
+    def __init__(self, shortest: float, longest: float) -> None:
         self.longest = longest
         self._shortest = shortest
         self.next = shortest
         """Seconds of the next wait, at most."""
-        self._share = share or (lambda: random.uniform(LEAST_SHARE, 1.0))  # noqa: S311 - no secret
 
     def wait(self) -> float:
-        """Return the seconds to wait now, and wait longer the next time."""
-        wait, self.next = self.next * self._share(), min(2 * self.next, self.longest)
-        return wait
+        """Return the seconds to wait now, LEAST_SHARE to all of them, and wait longer the next time."""
+        wait, self.next = self.next, min(2 * self.next, self.longest)
+        return wait * random.uniform(LEAST_SHARE, 1.0)  # noqa: S311 - no secret
 
     def reset(self) -> None:
         """Begin again with the shortest wait, as an attempt succeeded."""

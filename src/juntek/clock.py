@@ -42,22 +42,17 @@ class Clock:
 
         `moment` is s of a clock that is never set; None for a recording, whose own times are all there is of both.
         """
+        before = self._moment
         if moment is None:
             moment = time
-            elapsed = self._since(moment)
+            elapsed = None if before is None or time is None or time < before else time - before
         else:
-            elapsed = self._since(moment)
-            if elapsed is None and self._moment is not None:  # it came before the one before: told late
-                moment, elapsed = self._moment, 0.0
+            moment = moment if before is None else max(moment, before)  # where it is told late
+            elapsed = None if before is None else moment - before
             if time is not None and not CLOCK_SET <= time < CLOCK_END:
                 time = None
         self._moment = moment
         return None if time is None else self._tell_apart(time), elapsed
-
-    def _since(self, moment: float | None) -> float | None:
-        if moment is None or self._moment is None or moment < self._moment:
-            return None
-        return moment - self._moment
 
     def _tell_apart(self, time: float) -> float:
         told = round(1000 * time)

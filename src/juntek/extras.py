@@ -22,7 +22,8 @@ PACKAGED = Path("/usr/lib/juntek")
 
 
 def find_modules(package: str) -> list[ModuleType]:
-    """Return the modules of a package, which has been imported, in the order of their names."""
+    """Return the modules of a package in the order of their names."""
+    importlib.import_module(package)
     parts = package.split(".")
     for count in range(1, len(parts) + 1):
         name = ".".join(parts[:count])

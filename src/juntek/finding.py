@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from juntek.errors import LinkError, LinkLostError
-from juntek.links import Chunk, open_link
+from juntek.exchange import Query
+from juntek.links import Link, open_link
 from juntek.names import hide_secrets
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.bus import Bus, Event
-from juntek.rs485.framing import Frame, Garbage, encode
+from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.wiring import look_at
 
 Cause = Literal[
@@ -89,21 +90,18 @@ class Survey:
         }
 
 
-Write = Callable[[bytes], Awaitable[None]]
-
-
 async def survey(url: str, patience: Patience, tell: Callable[[str], None] = lambda _: None) -> Survey:
     """Look at a link: listen, then ask every address. Never raises for what is wrong with the link."""
     found = Survey(hide_secrets(url))
     try:
         async with await open_link(url) as link:
             surveyor = _Surveyor(found)
-            reader = asyncio.create_task(surveyor.follow(link.read))
+            reader = asyncio.create_task(surveyor.follow(link))
             tell("listening")
             await asyncio.wait([reader], timeout=patience.listen)
             if link.can_write and not reader.done():
                 tell("asking")
-                await surveyor.ask(link.write, patience)
+                await surveyor.ask(link, patience)
             reader.cancel()
             with suppress(asyncio.CancelledError):
                 await reader
@@ -136,9 +134,9 @@ class _Surveyor:
         self._echoes = 0
         self._heard = asyncio.Event()
 
-    async def follow(self, read: Callable[[], Awaitable[Chunk]]) -> None:
+    async def follow(self, link: Link) -> None:
         while True:
-            chunk = await read()
+            chunk = await link.read()
             self._heard_bytes += chunk.data if len(self._heard_bytes) < MOST_HEARD else b""
             self.take(self._bus.feed(chunk.data))
 
@@ -164,26 +162,25 @@ class _Surveyor:
         self._heard.set()
         return self._found.meters.setdefault(address, Station())
 
-    async def ask(self, write: Write, patience: Patience) -> None:
+    async def ask(self, link: Link, patience: Patience) -> None:
         """Ask who is there: everybody, or beside a display that gets answers the likely ones, each behind an answer."""
         found = self._found
         beside = bool(found.asked_by_display and found.meters)
         for address in LIKELY if beside else ADDRESSES:
+            if beside and address in found.meters:
+                continue
             if beside:
-                if address in found.meters:
-                    continue
                 await self._wait_for_answer(patience.listen)
-            await self._ask(write, "R00", address, patience.answer)
+            await self._ask(link, "identity", address, patience.answer)
         await asyncio.sleep(patience.straggler)  # an answer says whose it is, so a late one is as good
         for address in sorted(found.meters):
-            for command in ("R51", "R50"):
-                await self._ask(write, command, address, patience.straggler)
+            await self._ask(link, "settings", address, patience.straggler)
+            await self._ask(link, "reading", address, patience.straggler)
 
-    async def _ask(self, write: Write, command: str, address: int, wait: float) -> None:
-        request = encode(command, address, (1,))
+    async def _ask(self, link: Link, query: Query, address: int, wait: float) -> None:
+        request = self._bus.ask(query, address)
         self._sent.add(request.rstrip())
-        self._bus.expect(address)
-        await write(request)
+        await link.write(request)
         await self._wait_for_answer(wait)
 
     async def _wait_for_answer(self, seconds: float) -> None:

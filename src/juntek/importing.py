@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from juntek.battery.ledger import Ledger
+from juntek.battery.sums import Totals
 from juntek.capture import Chunk
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.likeness import explain_no_frames
@@ -29,7 +30,7 @@ from juntek.errors import RequestError
 from juntek.exchange import Options
 from juntek.files import explain_unreadable
 from juntek.history import Database
-from juntek.history.fields import COUNTED, PLACES, SCALES, Batch, batch_of, mask_of
+from juntek.history.fields import batch_of
 from juntek.history.recorder import Recorder, Stream
 from juntek.reading import NOTHING_MORE, Identity, Reading
 from juntek.rs485.bus import Bus, Event
@@ -92,12 +93,12 @@ class LogImport:
         self._ledger = Ledger(zone)
         self._goes_on = False
         self._waiting: list[Reading] = []
-        self._totals: list[tuple[int, ...]] = []
+        self._totals: Totals | None = None
         self._next_totals = 0.0
         self._earlier: set[tuple[object, ...]] = set()
         self._earlier_too: set[tuple[object, ...]] = set()
         """What is kept of the files before, and of this one, at times that the next one has as well."""
-        self.next_file = math.inf
+        self._next_file = math.inf
 
     def add(self, chunks: Iterable[Chunk]) -> None:
         """Take the next of the recording."""
@@ -128,26 +129,25 @@ class LogImport:
             self._address = reading.address
         if not says_what_is_left(reading):
             reading = self._with_what_is_left(reading)
-        time = reading.time
         why = self._why_not(reading)
-        if why is not None or time is None:
+        if why is not None or reading.time is None:
             self.result.skipped[why or self.times.lack] += 1
             return
-        judged, elapsed = self._clock.judge(time, None)
-        time = time if judged is None else judged
-        reading = reading._replace(time=time, elapsed=elapsed)
+        time, elapsed = self._clock.judge(reading.time, None)
+        self._count(reading.at(time, elapsed), time or reading.time)
+
+    def _count(self, reading: Reading, time: float) -> None:
+        """Let a reading wait with its totals, which move as seldom as in the gateway."""
         if not self._waiting and self._stream.totals is None and not self._goes_on:
             self._find_start(time)
-        begun = self._ledger.has_begun
+        had_begun = self._ledger.has_begun
         self._ledger.add(reading)
-        if self._ledger.has_begun and not begun:  # what came first was believed only now
-            self._totals = [self._numbers()] * len(self._totals)
-        self._waiting.append(reading)
-        if not 0 <= self._next_totals - time <= TOTALS_INTERVAL:
-            self._next_totals = time + TOTALS_INTERVAL
-            self._note_totals()
-        else:
-            self._totals.append(self._totals[-1] if self._totals else self._numbers())
+        if self._ledger.has_begun and not had_begun:  # what came first was believed only now
+            self._totals = self._ledger.totals()
+            self._waiting = [self._totals.put_on(one) for one in self._waiting]
+        if self._totals is None or not 0 <= self._next_totals - time <= TOTALS_INTERVAL:
+            self._totals, self._next_totals = self._ledger.totals(), time + TOTALS_INTERVAL
+        self._waiting.append(self._totals.put_on(reading))
 
     def _why_not(self, reading: Reading) -> str | None:
         """Return why a reading is not kept, None where it is."""
@@ -174,7 +174,7 @@ class LogImport:
         mark = time, reading.raw, reading.voltage, reading.current
         if mark in self._earlier:
             return True
-        if time >= self.next_file:
+        if time >= self._next_file:
             self._earlier_too.add(mark)
         return False
 
@@ -182,50 +182,30 @@ class LogImport:
         """Say that another recording begins, and when the one after it does (s since 1970)."""
         self._earlier |= self._earlier_too
         self._earlier_too = set()
-        self.next_file = next_file
+        self._next_file = next_file
 
     def _find_start(self, time: float) -> None:
         """Go on from the gateway's totals where the recording begins after them."""
         snapshot = self._database.load_ledgers().get(self.result.meter)
-        saved = None if snapshot is None else Ledger.restore(snapshot, self._zone)
-        last = snapshot["last"][0] if snapshot and snapshot["last"] else None
-        self._goes_on = last is None or time > last
-        if not self._goes_on:
-            return
-        if saved is not None:
+        saved = self._ledger if snapshot is None else Ledger.restore(snapshot, self._zone)
+        self._goes_on = not snapshot or not snapshot["last"] or time > snapshot["last"][0]
+        if self._goes_on:
             self._ledger = saved
-        self._recorder.go_on(self._stream)
-
-    def _note_totals(self) -> None:
-        self._totals.append(self._numbers())
-
-    def _numbers(self) -> tuple[int, ...]:
-        totals = self._ledger.totals()
-        numbers = [round(getattr(totals, key) * SCALES[key]) for key in COUNTED]
-        return (*numbers, mask_of(totals.estimated))
+            self._recorder.go_on(self._stream)
 
     def _flush(self) -> None:
         if not self._waiting:
             return
-        self._totals[-1] = self._numbers()
-        batch = batch_of(self._waiting)
-        *totals, estimated = zip(*self._totals, strict=True)
-        for key, column in zip(COUNTED, totals, strict=True):
-            batch[PLACES[key]] = list(column)
-        batch[PLACES["estimated"]] = list(estimated)
-        self._write(batch)
-        self._waiting.clear()
-        self._totals.clear()
-
-    def _write(self, batch: Batch) -> None:
-        refused = self._recorder.record_streams([(self._stream, batch)], keep_since=self.keep_since)
-        result = self.result
-        result.kept += len(self._waiting) - refused
+        self._waiting[-1] = self._ledger.totals().put_on(self._waiting[-1])
+        refused = self._recorder.record_streams([(self._stream, batch_of(self._waiting))], keep_since=self.keep_since)
+        result, kept = self.result, len(self._waiting) - refused
+        result.kept += kept
         if refused:
             result.skipped["there already"] += refused
-        if refused < len(self._waiting):
+        if kept:
             result.first = self._waiting[0].time if result.first is None else result.first
             result.last = self._waiting[-1].time
+        self._waiting, self._totals = [], None
 
 
 class RecordedFile:
@@ -272,10 +252,7 @@ def _pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
 def import_logs(
     job: LogImport, paths: Iterable[Path], tell: Callable[[int, int], None] = lambda _done, _of: None
 ) -> Imported:
-    """Read recordings, sorted by when they begin, to their end.
-
-    Raises RequestError for one that cannot be read; of several also for what can be read only once.
-    """
+    """Read recordings, sorted by when they begin. Raises RequestError for one that cannot be read, or not so often."""
     several = list(paths)
     if len(several) > 1 and (once := [path for path in several if str(path) == "-" or path.is_fifo()]):
         raise RequestError(f"{once[0]} can be read only once, and so cannot be sorted in: import it alone.")

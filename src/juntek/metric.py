@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from juntek.quantity import BATTERY_KEYS, QUANTITIES, Quantity
 from juntek.reading import READERS, Reading
@@ -50,26 +50,24 @@ class Metric:
 
 
 _BASE_UNITS: dict[str, tuple[str, int, int]] = {
-    "voltage": ("volts", 1, 1),
-    "current": ("amperes", 1, 1),
-    "power": ("watts", 1, 1),
-    "temperature": ("celsius", 1, 1),
-    "charge": ("coulombs", 3600, 1),
-    "energy": ("joules", 3600, 1),
-    "ratio": ("ratio", 1, 100),
-    "resistance": ("ohms", 1, 1000),
+    "V": ("volts", 1, 1),
+    "A": ("amperes", 1, 1),
+    "W": ("watts", 1, 1),
+    "°C": ("celsius", 1, 1),
+    "Ah": ("coulombs", 3600, 1),
+    "Wh": ("joules", 3600, 1),
+    "kWh": ("joules", 3_600_000, 1),
+    "s": ("seconds", 1, 1),
+    "min": ("seconds", 60, 1),
+    "%": ("ratio", 1, 100),
+    "mΩ": ("ohms", 1, 1000),
 }
-"""Of each dimension the base unit, and by what a value of ours is multiplied and divided."""
-_SECONDS = {"s": 1, "min": 60}
-_KILO = {"kWh": 1000}
+"""Of each unit the base unit, and by what a value of ours is multiplied and divided."""
 
 
 def metric_of(quantity: Quantity) -> Metric:
     """Return the name that follows from a quantity: `juntek_charged_energy_joules_total`."""
-    suffix, factor, divisor = _BASE_UNITS.get(quantity.dimension, ("", 1, 1))
-    if quantity.dimension == "duration":
-        suffix, factor = "seconds", _SECONDS[quantity.unit]
-    factor *= _KILO.get(quantity.unit, 1)
+    suffix, factor, divisor = _BASE_UNITS.get(quantity.unit, ("", 1, 1))
     grows = quantity.accumulation == "total"
     name = "_".join(filter(None, (MEASUREMENT, quantity.key, suffix, "total" if grows else "")))
     return Metric(name, "counter" if grows else "gauge", quantity.key, quantity.help, factor, divisor)
@@ -107,12 +105,14 @@ SINK_METRICS = (
 )
 """How each sink of the gateway does; instead of `meter` they have the label `sink`."""
 
-INFO = "juntek_meter_info"
+METER_INFO_METRIC = Metric("juntek_meter_info", "info", "", "Who the meter is.")
 """Always 1, with who the meter is as labels: family, model, sensor, firmware."""
-GATEWAY_INFO = "juntek_gateway_info"
+GATEWAY_INFO_METRIC = Metric("juntek_gateway_info", "info", "", "The gateway itself.")
 """Always 1, with the labels gateway and version."""
-METER_INFO_METRIC = Metric(INFO, "info", "", "Who the meter is.")
-GATEWAY_INFO_METRIC = Metric(GATEWAY_INFO, "info", "", "The gateway itself.")
+INFO, GATEWAY_INFO = METER_INFO_METRIC.name, GATEWAY_INFO_METRIC.name
+
+ALL_METRICS = (METER_INFO_METRIC, *READING_METRICS, *SETTING_METRICS, *LINK_METRICS, GATEWAY_INFO_METRIC, *SINK_METRICS)
+"""But for those of a battery that is watched, in the order in which they are shown."""
 
 _IDENTITY_KEYS = ("family", "model", "sensor", "firmware")
 
@@ -123,13 +123,6 @@ class Sample(NamedTuple):
     metric: Metric
     labels: Mapping[str, str]
     value: float
-
-
-class SinkState(Protocol):
-    """What is told of a sink; its other values are attributes by the key of the metric."""
-
-    def lag(self, now: float) -> float:
-        """Return how old the oldest reading is that it does not have yet, s."""
 
 
 def nothing_of(meter: str) -> Update:
@@ -147,19 +140,12 @@ def samples_of_reading(site: str, meter: str, reading: Reading) -> Iterator[Samp
         yield from _sample(metric, labels, reading.more.get(metric.key))
 
 
-def samples_of_settings(site: str, update: Update, reading: Reading | None) -> Iterator[Sample]:
-    """Yield how a meter is set; of the nominal capacity a reading has that of the configuration."""
-    labels = {SITE: site, METER: update.meter}
-    for metric in SETTING_METRICS:
-        value = update.settings.value(metric.key) if update.settings else None
-        if metric.key == "nominal_capacity" and reading is not None and reading.nominal_capacity is not None:
-            value = reading.nominal_capacity
-        yield from _sample(metric, labels, value)
+def samples_of_meter(site: str, update: Update) -> Iterator[Sample]:
+    """Yield who a meter is, how its link does and, while it answers, how it is set.
 
-
-def samples_of_link(site: str, update: Update, *, is_up: bool) -> Iterator[Sample]:
-    """Yield who a meter is and how its link does."""
-    labels, health = {SITE: site, METER: update.meter}, update.health
+    Of the nominal capacity a reading has that of the configuration.
+    """
+    labels, health, reading = {SITE: site, METER: update.meter}, update.health, update.reading
     if update.identity is not None:
         words = {key: str(getattr(update.identity, key)) for key in _IDENTITY_KEYS}
         yield Sample(METER_INFO_METRIC, labels | words, 1.0)
@@ -168,17 +154,20 @@ def samples_of_link(site: str, update: Update, *, is_up: bool) -> Iterator[Sampl
             for reason, count in list(health.garbage.items()):
                 yield Sample(metric, labels | {"reason": reason}, float(count))
         else:
-            yield from _sample(metric, labels, is_up if metric.key == "available" else getattr(health, metric.key))
+            yield from _sample(metric, labels, getattr(update if metric.key == "available" else health, metric.key))
+    for metric in SETTING_METRICS if update.available else ():
+        value = update.settings.value(metric.key) if update.settings else None
+        if metric.key == "nominal_capacity" and reading is not None and reading.nominal_capacity is not None:
+            value = reading.nominal_capacity
+        yield from _sample(metric, labels, value)
 
 
-def samples_of_gateway(
-    site: str, gateway: str, version: str, sinks: Mapping[str, SinkState], now: float
-) -> Iterator[Sample]:
-    """Yield what the gateway is, and how each of its sinks does."""
+def samples_of_gateway(site: str, gateway: str, version: str, sinks: Mapping[str, Any], now: float) -> Iterator[Sample]:
+    """Yield what the gateway is, and how each of its sinks does: a `SinkHealth`, whose attributes are the keys."""
     yield Sample(GATEWAY_INFO_METRIC, {SITE: site, "gateway": gateway, "version": version}, 1.0)
-    for name, state in list(sinks.items()):
+    for name, health in list(sinks.items()):
         for metric in SINK_METRICS:
-            value = state.lag(now) if metric.key == "lag" else getattr(state, metric.key)
+            value = health.lag(now) if metric.key == "lag" else getattr(health, metric.key)
             yield from _sample(metric, {SITE: site, "sink": name}, value)
 
 

@@ -175,7 +175,7 @@ class Reading(NamedTuple):
             return cast("int | None", self.more["time_to_empty"])
         if self.direction != "discharging":
             return None
-        return _minutes(self.remaining_capacity, -self.current)
+        return minutes(self.remaining_capacity, -self.current)
 
     @property
     def time_to_full(self) -> int | None:
@@ -184,22 +184,20 @@ class Reading(NamedTuple):
             return cast("int | None", self.more["time_to_full"])
         if self.direction != "charging" or self.nominal_capacity is None:
             return None
-        return _minutes(max(self.nominal_capacity - self.remaining_capacity, 0.0), self.current)
+        return minutes(max(self.nominal_capacity - self.remaining_capacity, 0.0), self.current)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON; `time` is ISO 8601 with offset."""
-        values: dict[str, Any] = {
+        return {
             "time": iso_time(self.time),
             "address": self.address,
             "family": self.family,
+            **{key: read(self) for key, read in READERS.items()},
+            **{key: self.more[key] for key in BATTERY_KEYS if key in self.more},
+            "output_code": self.output_code,
+            "clock": self.clock,
+            "estimated": list(self.estimated),
         }
-        for key, read in READERS.items():
-            values[key] = read(self)
-        values |= {key: self.more[key] for key in BATTERY_KEYS if key in self.more}
-        values["output_code"] = self.output_code
-        values["clock"] = self.clock
-        values["estimated"] = list(self.estimated)
-        return values
 
 
 def _reader(key: str) -> Callable[[Reading], Any]:
@@ -244,7 +242,8 @@ def iso_time(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _minutes(capacity: float, current: float) -> int | None:
+def minutes(capacity: float, current: float) -> int | None:
+    """Return for how long a capacity (Ah) lasts at a current (A), None where that says nothing."""
     if current <= 0 or capacity * 60 > current * LONGEST_TIME:
         return None
     return round(capacity * 60 / current)

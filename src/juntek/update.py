@@ -75,8 +75,7 @@ class LatestUpdates(dict[str, Update]):
 
     def take(self, update: Update) -> Update:
         """Keep an update and return it; one without a reading keeps the reading before it."""
-        before = self.get(update.meter)
-        if update.reading is None and before is not None:
+        if update.reading is None and (before := self.get(update.meter)) is not None:
             update = update._replace(reading=before.reading)
         self[update.meter] = update
         return update

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -56,18 +62,15 @@ def run(*arguments: object, given: bytes | None = None, home: Path | None = None
     return Ended(status, *said)
 
 
-def run_apart(*arguments: object, given: bytes | None = None, home: Path | None = None, **variables: str) -> Ended:
+def run_apart(
+    *arguments: object, home: Path | None = None, program: Sequence[str] = ("-m", "juntek"), **variables: str
+) -> Ended:
     """Run the program to its end, as a process of its own."""
+    command = [sys.executable, *program, *map(str, arguments)]
     result = subprocess.run(
-        [sys.executable, "-m", "juntek", *map(str, arguments)],
-        input=given,
-        stdin=subprocess.DEVNULL if given is None else None,
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
-        env=environment(home, **variables),
-        cwd=home,
-    )
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
+        env=environment(home, **variables), cwd=home,
+    )  # fmt: skip
     return Ended(result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
@@ -112,3 +115,51 @@ def simulator(*arguments: object) -> Iterator[Running]:
         running = Running(process, process.stdout.readline().strip())
         yield running
         running.stop()
+
+
+class Screen:
+    """A terminal with a program in it."""
+
+    def __init__(self, process: subprocess.Popen[str], terminal: int) -> None:
+        self.process, self._terminal = process, terminal
+        self._seen = ""
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it is there; what was there before is forgotten then."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in (plain := re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._seen)):
+            assert time.monotonic() < deadline, self._seen
+            assert self.process.poll() is None, self._seen
+            if select.select([self._terminal], [], [], 0.5)[0]:
+                self._seen += os.read(self._terminal, 65536).decode(errors="replace")
+        self._seen = plain.partition(text)[2]
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._terminal, keys.encode())
+
+    def wait_for_end(self) -> int:
+        """Return the status with which the program ends."""
+        while select.select([self._terminal], [], [], PATIENCE)[0]:
+            try:
+                if not os.read(self._terminal, 65536):
+                    break
+            except OSError:  # the terminal closes with the program
+                break
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def on_a_terminal(*arguments: object, home: Path | None = None) -> Iterator[Screen]:
+    """Run the program on a terminal of its own until the test is left."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    variables = {name: value for name, value in environment(home).items() if name != "COLUMNS"}
+    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
+    variables |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    try:
+        with started_juntek(*arguments, start_new_session=True, env=variables, **streams) as process:
+            os.close(slave)
+            yield Screen(process, master)
+    finally:
+        os.close(master)

@@ -10,8 +10,9 @@ import pytest
 import typer
 from syrupy.assertion import SnapshotAssertion
 
-from cli.program import PATIENCE, Ended, environment, run, simulator
-from juntek.cli import FLAGS, app, read_arguments
+from cli.program import Ended, run, run_apart, simulator
+from juntek.cli import FLAGS, read_arguments
+from juntek.cli.application import app
 from juntek.config import load
 from juntek.extras import install_line
 from servers.mosquitto import Mosquitto
@@ -61,7 +62,7 @@ def test_init_does_not_write_over_a_file(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     result = run("config", "init", path)
     assert (result.status, result.output) == (3, "")
-    assert result.talk == f"{path} is there already; change it, or write over it with --force.\n"
+    assert result.talk == f"{path} is there already; change it, name another one, or write over it with --force.\n"
     assert path.read_text() == GOOD
     assert run("config", "init", path, "--force").status == 0
     assert path.read_text() != GOOD
@@ -84,15 +85,7 @@ def test_check_shows_what_the_gateway_would_do_and_no_secret(tmp_path: Path, sna
 def run_without(libraries: set[str], *arguments: object, home: Path) -> Ended:
     """Run the program where these libraries are not installed."""
     code = f"import sys; sys.modules.update(dict.fromkeys({libraries})); from juntek.cli import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
-        env=environment(home),
-        cwd=home,
-    )
-    return Ended(result.returncode, result.stdout.decode(), result.stderr.decode())
+    return run_apart(*arguments, program=("-c", code), home=home)
 
 
 SINKS = """
@@ -196,20 +189,10 @@ def test_plain_flags_of_run_are_all_that_its_command_has() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["-h"],
-        ["--prot", "1"],
-        ["--port"],
-        ["--port", "x"],
-        ["--address", "100"],
-        ["--host", "--port"],
-        ["x"],
-    ],
+    "arguments", ["--help", "-h", "--prot 1", "--port", "--port x", "--address 100", "--host --port", "x"]
 )
-def test_flags_that_are_not_plain_are_left_to_the_command(arguments: list[str]) -> None:
-    assert read_arguments(arguments) is None
+def test_flags_that_are_not_plain_are_left_to_the_command(arguments: str) -> None:
+    assert read_arguments(arguments.split()) is None
 
 
 @pytest.mark.broker

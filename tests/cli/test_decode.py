@@ -43,13 +43,14 @@ def objects(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_every_kind_comes_out_in_the_order_of_the_wire(recording: Path) -> None:
+def test_every_kind_comes_out_in_the_order_of_the_wire_with_the_same_keys(recording: Path) -> None:
     result = run("decode", recording)
     events = objects(result.output)
     assert result.status == 0
     assert [event["kind"] for event in events] == KINDS
     assert [event["reason"] for event in events if event["kind"] == "garbage"] == ["noise", "checksum"]
     assert {event["time"] for event in events} == {"2026-11-22T08:00:00.000+00:00"}
+    assert all({"address", "family", "raw"} <= set(event) for event in events)
 
 
 def test_a_reading_has_the_keys_of_the_vocabulary(recording: Path) -> None:
@@ -70,11 +71,6 @@ def test_what_is_no_text_is_escaped_and_can_be_had_back(recording: Path) -> None
     assert output.isascii()
     noise = next(event for event in objects(output) if event.get("reason") == "noise")
     assert noise["raw"].encode("latin-1") == b"\xff\x00noise"
-
-
-def test_every_event_has_an_address_a_family_and_its_bytes(recording: Path) -> None:
-    for event in objects(run("decode", recording).output):
-        assert {"kind", "time", "address", "family", "raw"} <= set(event)
 
 
 def test_standard_input_is_read_as_well_and_raw_bytes_have_no_time() -> None:
@@ -104,12 +100,6 @@ def test_an_empty_recording_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     assert (run("decode", tmp_path / "empty").status, run("decode", tmp_path / "empty").output) == (0, "")
     assert "There was nothing in it." in run("decode", tmp_path / "empty", "--format", "table").talk
-
-
-@pytest.mark.parametrize("file", ["none.log", ".", "/proc/self/mem"], ids=["missing", "folder", "broken"])
-def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, file: str) -> None:
-    ended = run("decode", file, home=tmp_path)
-    assert (ended.status, ended.output, ended.talk.count("\n")) == (2, "", 1)
 
 
 def test_what_is_held_back_can_be_shown() -> None:
@@ -147,6 +137,7 @@ def test_a_pipe_that_closes_early_is_a_quiet_end(tmp_path: Path) -> None:
     [
         ("/no/such", "/no/such does not exist; write it or correct the path.\n"),
         ("/", "/ is a folder; name the file in it.\n"),
+        ("/proc/self/mem", "/proc/self/mem cannot be read (Input/output error); correct the path.\n"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(path: str, sentence: str) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 import juntek
-from cli.program import PATIENCE, Ended, run, simulator, started_juntek
-from cli.test_watch import on_a_terminal
+from cli.program import PATIENCE, Ended, on_a_terminal, run, simulator, started_juntek
 from juntek.cli.gateway_client import read_events, update_of
 from juntek.outputs.web.passwords import hash_password
 from juntek.reading import Reading, Settings
@@ -82,9 +81,9 @@ def test_readings_come_from_the_gateway_in_every_format(site: tuple[Path, str]) 
 
 def test_the_live_view_shows_what_the_gateway_reads(site: tuple[Path, str]) -> None:
     folder, port = site
-    with on_a_terminal(port, "--config", str(folder / "juntek.toml")) as screen:
+    with on_a_terminal("watch", port, "--config", folder / "juntek.toml") as screen:
         screen.wait_for("KG140F")
-        screen.type(b"q")
+        screen.type("q")
         assert screen.wait_for_end() == 0
 
 

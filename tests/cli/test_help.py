@@ -9,7 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import juntek
 from cli.program import run
-from juntek.cli import STATUSES, main, status_of
+from juntek.cli import STATUSES, main
 from juntek.errors import (
     ConfigurationError,
     DatabaseError,
@@ -37,20 +37,12 @@ def show_help(*words: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS, "config", "service", "history", "web", "settings"])
-def test_help(command: str, snapshot: SnapshotAssertion) -> None:
-    assert show_help(*command.split()) == snapshot
-
-
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_every_help_has_an_example_of_its_command(command: str) -> None:
-    assert f"Example: juntek {command}".rstrip() in " ".join(show_help(*command.split()).split())
-
-
-def test_the_help_is_plain_text_that_fits() -> None:
-    for command in ("", *COMMANDS):
-        text = show_help(*command.split())
-        assert "\x1b" not in text
-        assert max(map(len, text.splitlines())) <= 80
+def test_the_help_is_plain_text_that_fits_with_an_example(command: str, snapshot: SnapshotAssertion) -> None:
+    text = show_help(*command.split())
+    assert text == snapshot
+    assert f"Example: juntek {command}".rstrip() in " ".join(text.split())
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_every_command_is_in_this_list() -> None:
@@ -58,39 +50,21 @@ def test_every_command_is_in_this_list() -> None:
     assert set(names) == {command.split()[0] for command in COMMANDS}
 
 
-def test_all_exit_statuses_are_in_the_help() -> None:
-    text = " ".join(show_help().split())
-    for status, meaning in STATUSES.items():
-        assert f"{status} {meaning}" in text
-
-
 def test_the_version_is_that_of_the_library() -> None:
     result = run("--version")
     assert (result.status, result.output) == (0, f"juntek {juntek.__version__}\n")
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (RequestError, 2),
-        (ConfigurationError, 3),
-        (LinkError, 4),
-        (LinkLostError, 4),
-        (NoReplyError, 5),
-        (UnknownLayoutError, 5),
-        (JuntekError, 6),
-        (DatabaseError, 7),
-    ],
-)
-def test_every_error_has_its_status(error: type[JuntekError], status: int) -> None:
-    assert status_of(error("told")) == status
-    assert status in STATUSES
+STATUS_OF = {
+    RequestError: 2, ConfigurationError: 3, LinkError: 4, LinkLostError: 4, NoReplyError: 5, UnknownLayoutError: 5,
+    JuntekError: 6, DatabaseError: 7,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("error", "status", "talk"),
     [
-        (LinkError("Plug it in."), 4, "Plug it in.\n"),
+        *((kind("Plug it in."), status, "Plug it in.\n") for kind, status in STATUS_OF.items()),
         (LinkError("No \x1b[31m\n here."), 4, "No ?[31m? here.\n"),
         (ExceptionGroup("two", [KeyError("x"), ExceptionGroup("one", [NoReplyError("Silent.")])]), 5, "Silent.\n"),
         (
@@ -114,7 +88,7 @@ def test_an_error_becomes_its_sentence_and_status(
     monkeypatch.setattr("sys.argv", ["juntek", "read"])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == status
+    assert ended.value.code == status in STATUSES
     assert capsys.readouterr().err.startswith(talk)
 
 
@@ -132,19 +106,16 @@ def test_debug_shows_where_an_error_came_from(
 
 def test_wrong_use_says_what_is_right() -> None:
     result = run("decode", "--format", "xml")
-    assert result.status == 2
-    assert "json" in result.talk
+    assert (result.status, "json" in result.talk) == (2, True)
 
 
 def test_no_command_shows_the_help() -> None:
     result = run()
-    assert result.status == 2
-    assert "Commands:" in result.output + result.talk
+    assert (result.status, "Commands:" in result.output + result.talk) == (2, True)
 
 
-@pytest.mark.parametrize("command", ["read", "run", "watch"])
+@pytest.mark.parametrize("command", ["read", "run --link", "watch"])
 @pytest.mark.parametrize("address", ["0", "100", "abc", "P0", "9" * 5000])
 def test_an_impossible_address_is_told_in_words_of_ours(command: str, address: str) -> None:
-    result = run(command, *(("--link",) if command == "run" else ()), "/dev/none", "--address", address)
-    assert result.status == 2
-    assert "1 to 99" in result.talk
+    result = run(*command.split(), "/dev/none", "--address", address)
+    assert (result.status, "1 to 99" in result.talk) == (2, True)

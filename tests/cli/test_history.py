@@ -290,18 +290,11 @@ def test_what_cannot_be_is_one_sentence(imported: Path, arguments: tuple[str, ..
     assert len(ended.talk.strip().splitlines()) == 1
 
 
-def test_the_database_of_the_configuration_is_taken(imported: Path) -> None:
-    file = imported.parent / "juntek.toml"
-    file.write_text('[[meters]]\nname = "house"\nlink = "/dev/null"\n[history]\npath = "history.db"\n')
-    ended = run("history", "summary", "--config", file)
-    assert ended.output.startswith("house: ")
-
-
-def test_days_are_those_of_the_configured_time_zone(imported: Path) -> None:
+def test_the_database_and_the_days_are_those_of_the_configuration(imported: Path) -> None:
     zone = ZoneInfo("Asia/Kathmandu")
     file = imported.parent / "juntek.toml"
-    text = f'time_zone = "{zone}"\n[[meters]]\nname = "house"\nlink = "/dev/null"\n[history]\npath = "history.db"\n'
-    file.write_text(text)
+    meter = '[[meters]]\nname = "house"\nlink = "/dev/null"\n'
+    file.write_text(f'time_zone = "{zone}"\n{meter}[history]\npath = "history.db"\n')
     ended = run("history", "summary", "--by", "day", "--format", "json", "--config", file)
     told = {day["date"]: day["count"] for day in map(json.loads, ended.output.splitlines())}
     assert told == Counter(f"{datetime.fromtimestamp(row['time'], zone):%Y-%m-%d}" for row in rows_in(imported))

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 
 from cli.program import PATIENCE, environment, run
-from history.made import START, readings
+from history.made import START
 from juntek.files import hold, lock_of
-from juntek.history import Database
 from juntek.history.cursors import Cursors
-from juntek.history.recorder import Recorder
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH
 from outputs.delivering import Points, check_all, check_same, expected, in_influxdb, in_victoria_metrics
+from outputs.moody import write_history
 from servers.engines import InfluxDB, VictoriaMetrics
 from servers.process import free_port, started
 
@@ -36,8 +35,7 @@ def engine(start_victoria_metrics: Callable[..., VictoriaMetrics]) -> VictoriaMe
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recorded") / "juntek.db"
-    with Database(path, synchronous="NORMAL") as opened:
-        Recorder(opened).record({"house": readings(0, COUNT)})
+    write_history(path, 0, COUNT)
     return path
 
 
@@ -102,28 +100,31 @@ def test_a_range_is_sent_once_more_where_it_is_asked_for(database: Path, engine:
     check_same(lambda: in_victoria_metrics(engine), before(database, minutes=15))
 
 
-def test_readings_that_an_engine_refuses_hold_up_no_others(tmp_path: Path, influxdb: InfluxDB) -> None:
+@pytest.mark.parametrize(("refused_week", "first", "second"), [(0, 600, 600), (2, 5000, 600)], ids=["first", "last"])
+def test_readings_that_an_engine_refuses_are_told_and_hold_up_no_others(
+    tmp_path: Path, influxdb: InfluxDB, refused_week: int, first: int, second: int
+) -> None:
     """InfluxDB takes no number into a field that has text in the same week."""
     path = tmp_path / "juntek.db"
-    with Database(path, synchronous="NORMAL") as opened:
-        recorder = Recorder(opened)
-        recorder.record({"house": readings(0, 600)})
-        recorder.record({"house": readings(2 * WEEK, 600)})
+    write_history(path, 0, first)
+    write_history(path, 2 * WEEK, second)
     influxdb.create_database("juntek")
-    influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START)}', "s")
+    text = f'juntek,meter=other,site=home voltage_volts="much" {round(START + refused_week * WEEK)}'
+    influxdb.write("juntek", text, "s")
     ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
     assert ended.status == 0
-    assert ended.output.startswith("600 readings sent to")
-    assert ended.talk.startswith("600 readings were refused: ")
+    sent, refused = (first, second) if refused_week else (second, first)
+    assert ended.output.startswith(f"{sent} readings sent to")
+    assert ended.talk.startswith(f"{refused} readings were refused: ")
     assert "field type conflict" in ended.talk
-    later = {point: count for point, count in expected(path).items() if point[0] > (START + WEEK) * 1000}
-    assert {point for point in in_influxdb(influxdb) if point[0] > (START + WEEK) * 1000} == set(later)
+    border = (START + WEEK) * 1000
+    expected_there = {point for point in expected(path) if (point[0] < border) is bool(refused_week)}
+    assert {point for point in in_influxdb(influxdb) if (point[0] < border) is bool(refused_week)} == expected_there
 
 
 def test_an_engine_that_refuses_all_is_told_and_has_all_once_it_is_mended(tmp_path: Path, influxdb: InfluxDB) -> None:
     path = tmp_path / "juntek.db"
-    with Database(path, synchronous="NORMAL") as opened:
-        Recorder(opened).record({"house": readings(0, 3000)})
+    write_history(path, 0, 3000)
     influxdb.create_database("juntek")
     influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START)}', "s")
     for _ in range(2):
@@ -133,20 +134,6 @@ def test_an_engine_that_refuses_all_is_told_and_has_all_once_it_is_mended(tmp_pa
     influxdb.create_database("juntek")
     assert push(path, f"{influxdb.url}/write?db=juntek").startswith("3000 readings sent to")
     check_all(lambda: in_influxdb(influxdb), path)
-
-
-def test_readings_that_an_engine_refuses_are_told_though_they_are_the_last(tmp_path: Path, influxdb: InfluxDB) -> None:
-    path = tmp_path / "juntek.db"
-    with Database(path, synchronous="NORMAL") as opened:
-        recorder = Recorder(opened)
-        recorder.record({"house": readings(0, 5000)})
-        recorder.record({"house": readings(2 * WEEK, 600)})
-    influxdb.create_database("juntek")
-    influxdb.write("juntek", f'juntek,meter=other,site=home voltage_volts="much" {round(START + 2 * WEEK)}', "s")
-    ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
-    assert ended.status == 0
-    assert ended.output.startswith("5000 readings sent to")
-    assert ended.talk.startswith("600 readings were refused: ")
 
 
 def test_an_engine_under_another_name_gets_all_again_and_keeps_it_once(database: Path, engine: VictoriaMetrics) -> None:
@@ -178,10 +165,8 @@ def test_what_another_push_sends_is_left_to_it(database: Path) -> None:
 def test_what_is_too_old_for_an_engine_is_counted_and_the_rest_arrives(tmp_path: Path, influxdb: InfluxDB) -> None:
     path = tmp_path / "juntek.db"
     newest = int(time.time() - START) - 1000
-    with Database(path, synchronous="NORMAL") as opened:
-        recorder = Recorder(opened)
-        recorder.record({"house": readings(newest - 40 * 86_400, 2 * BATCH)})
-        recorder.record({"house": readings(newest, 100)})
+    write_history(path, newest - 40 * 86_400, 2 * BATCH)
+    write_history(path, newest, 100)
     influxdb.query('CREATE DATABASE "juntek" WITH DURATION 7d')
     ended = run("history", "push", f"{influxdb.url}/write?db=juntek", "--database", path)
     assert ended.output.startswith("100 readings sent to"), ended.talk
@@ -252,7 +237,8 @@ def test_what_is_wrong_is_one_sentence(
 def test_what_cannot_be_sent_from_here_is_not_asked_for(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{free_port()}/write"
     push(database, url, "--token-file", "none", status=2)
-    monkeypatch.delitem(sys.modules, "juntek.outputs.timeseries.target", raising=False)
+    for module in ("delivery", "target"):
+        monkeypatch.delitem(sys.modules, f"juntek.outputs.timeseries.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "httpx", None)
     assert "A library is missing (httpx)" in push(database, url, status=6)
     with Cursors(database, url.split("/")[2]) as cursors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,14 @@ def test_the_gateway_never_runs_as_root(tmp_path: Path) -> None:
 def test_only_users_whom_an_installation_let_open_serial_ports_are_taken_out_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran: list[list[str]] = []
+    ran: list[Sequence[str]] = []
     monkeypatch.setattr("juntek.cli.service.JOINED", tmp_path / "etc" / "joined")
     monkeypatch.setattr("juntek.cli.service.subprocess.run", lambda command, **_: ran.append(command))
     leave_groups()
     assert ran == [], "nobody was let in"
     join_group("pi", "dialout")
     leave_groups()
-    assert ran[1:] == [["gpasswd", "--delete", "pi", "dialout"]]
+    assert ran[1:] == [("gpasswd", "--delete", "pi", "dialout")]
     leave_groups()
     assert len(ran) == 2
 

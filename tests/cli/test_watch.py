@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import itertools
-import os
-import pty
-import re
-import select
 import signal
-import struct
-import subprocess
-import termios
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +13,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 import juntek
-from cli.program import PATIENCE, environment, run, simulator, started_juntek
+from cli.program import on_a_terminal, run, simulator
 from juntek.cli.formats import draw_bars
 from juntek.cli.watch_view import Trend, Watched, draw
 from juntek.reading import Reading
@@ -57,7 +45,7 @@ def watched_with(health: Health, *, readings: int = 0, heard: float | None = Non
             direction="charging" if current > 0 else "discharging",
         )
         watched.trend.add(reading, float(second))
-    watched.reading, watched.heard = reading, heard
+    watched.heard = heard
     identity, settings = (IDENTITY, SETTINGS) if readings else (None, None)
     watched.update = Update("meter", bool(readings), reading, identity, settings, health)
     return watched
@@ -96,7 +84,7 @@ def test_the_view_of_a_meter_that_is_well(size: tuple[int, int], snapshot: Snaps
 def test_the_view_says_what_is_going_on(state: str, snapshot: SnapshotAssertion) -> None:
     watched, now = STATES[state]
     lines = draw(watched, now, 80, 24).plain.splitlines()
-    assert (lines[0], lines[2:6] if watched.reading is None else [], lines[-5:]) == snapshot
+    assert (lines[0], lines[2:6] if watched.update.reading is None else [], lines[-5:]) == snapshot
 
 
 @pytest.mark.parametrize("readings", [0, 160])
@@ -119,7 +107,8 @@ def test_the_view_never_is_larger_than_the_terminal(state: str) -> None:
 
 def test_what_is_not_known_is_not_drawn() -> None:
     watched, now = STATES["all is well"]
-    watched = replace(watched, reading=READING._replace(nominal_capacity=None, temperature=None))
+    reading = READING._replace(nominal_capacity=None, temperature=None)
+    watched = replace(watched, update=watched.update._replace(reading=reading))
     text = draw(watched, now, 80, 24).plain
     assert "%" not in text
     assert "°C" not in text
@@ -144,14 +133,14 @@ def test_bars_grow_with_the_values() -> None:
 
 
 def test_a_gap_in_the_readings_is_a_gap_in_the_curve() -> None:
-    trend = Trend(("voltage",))
+    trend = Trend()
     for second, voltage in ((0, 50.0), (1, 51.0), (1.5, 53.0), (4, 54.0)):
         trend.add(READING._replace(voltage=voltage), second)
     assert trend.columns("voltage", 6) == [None, 50.0, 52.0, None, None, 54.0]
 
 
 def test_the_curve_takes_longer_steps_when_time_goes_on() -> None:
-    trend = Trend(("voltage",))
+    trend = Trend()
     for second in range(100):
         trend.add(READING, float(second))
     assert (trend.span(100), trend.span(60), trend.span(30)) == (1, 2, 5)
@@ -161,68 +150,21 @@ def test_the_curve_takes_longer_steps_when_time_goes_on() -> None:
 # The program ------------------------------------------------------------------------------------------------
 
 
-class Screen:
-    """A terminal with a program in it."""
-
-    def __init__(self, process: subprocess.Popen[str], terminal: int) -> None:
-        self.process, self._terminal = process, terminal
-        self._seen = ""
-
-    def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while text not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._seen):
-            assert time.monotonic() < deadline, self._seen
-            assert self.process.poll() is None, self._seen
-            if select.select([self._terminal], [], [], 0.5)[0]:
-                self._seen += os.read(self._terminal, 65536).decode(errors="replace")
-
-    def forget(self) -> None:
-        self._seen = ""
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._terminal, keys)
-
-    def wait_for_end(self) -> int:
-        while select.select([self._terminal], [], [], PATIENCE)[0]:
-            try:
-                if not os.read(self._terminal, 65536):
-                    break
-            except OSError:  # the terminal closes with the program
-                break
-        return self.process.wait(PATIENCE)
-
-
-@contextmanager
-def on_a_terminal(*arguments: str) -> Iterator[Screen]:
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    variables = {name: value for name, value in environment().items() if name != "COLUMNS"}
-    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
-    variables |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
-    try:
-        with started_juntek("watch", *arguments, start_new_session=True, env=variables, **streams) as process:
-            os.close(slave)
-            yield Screen(process, master)
-    finally:
-        os.close(master)
-
-
 def test_the_view_follows_the_meter_and_its_link_and_ends_with_q() -> None:
-    with simulator() as meter, on_a_terminal(meter.url) as screen:
+    with simulator() as meter, on_a_terminal("watch", meter.url) as screen:
         screen.wait_for("KG140F")
         screen.wait_for("polling")
         meter.stop()
         screen.wait_for("no link")
         screen.wait_for("there; start it")
-        screen.forget()
         with simulator("--listen", meter.url.replace("socket", "tcp")):
             screen.wait_for("polling")
-            screen.type(b"q")
+            screen.type("q")
             assert screen.wait_for_end() == 0
 
 
 def test_a_signal_is_a_good_end_too() -> None:
-    with simulator("--display") as meter, on_a_terminal(meter.url) as screen:
+    with simulator("--display") as meter, on_a_terminal("watch", meter.url) as screen:
         screen.wait_for("listening")
         screen.process.send_signal(signal.SIGINT)
         assert screen.wait_for_end() == 0

@@ -11,11 +11,11 @@ import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
 from juntek.battery import BatteryOptions
-from juntek.config import Configuration, load
+from juntek.config import Configuration, MeterKeys, load
 from juntek.errors import ConfigurationError
 from juntek.gateway import Gateway
-from juntek.gateway.batteries import Batteries
-from juntek.gateway.totals import TotalsKeeper
+from juntek.gateway.account import Account, Disk
+from juntek.gateway.batteries import BatteryEvent, WatchedBattery
 from juntek.history import Database
 from juntek.history.queries import HistoryReader
 from juntek.metric import samples_of_reading
@@ -34,6 +34,14 @@ def boat() -> list[Reading]:
     return readings_of(trace, Faults(offset=-0.05, gain=1.0, step=0.1, nominal=165.0, start=40.0))[:12_000]
 
 
+def watched(options: BatteryOptions | None = None) -> WatchedBattery:
+    return WatchedBattery("boat", options or BatteryOptions(), [])
+
+
+def account(battery: BatteryOptions | None) -> Account:
+    return Account(MeterKeys(name="house", link="/dev/null", battery=battery), UTC, Disk())
+
+
 def configured(tmp_path: Path, text: str) -> Configuration:
     path = tmp_path / "juntek.toml"
     path.write_text(f'[[meters]]\nname = "house"\nlink = "/dev/null"\n{text}')
@@ -41,18 +49,17 @@ def configured(tmp_path: Path, text: str) -> Configuration:
 
 
 def test_without_the_section_a_reading_is_as_it_was() -> None:
-    reading = boat()[0]
-    batteries = Batteries({})
-    assert batteries.add("boat", reading) is reading
-    assert batteries.snapshot("boat") == {}
+    plain = account(None)
+    reading = plain.add(boat()[0])
+    assert "battery" not in plain.snapshot()
     assert not OWN & reading.as_dict().keys() - {"state_of_charge", "time_to_empty", "time_to_full"}
     assert not any(sample.metric.key in BATTERY_KEYS for sample in samples_of_reading("home", "boat", reading))
 
 
 def test_with_it_every_quantity_of_the_battery_is_there() -> None:
-    batteries = Batteries({"boat": BatteryOptions()})
+    battery = watched()
     for reading in boat():
-        told = batteries.add("boat", reading)
+        told = battery.add(reading)
     values = told.as_dict()
     assert values.keys() >= OWN
     assert values["meter_state_of_charge"] == reading.state_of_charge != values["state_of_charge"]
@@ -70,16 +77,20 @@ def test_home_assistant_has_an_entity_for_each_where_the_battery_is_watched() ->
 
 @pytest.mark.parametrize("synchronise", ["off", "full", "drift"])
 def test_a_meter_is_told_at_most_once_a_full(synchronise: str) -> None:
-    batteries = Batteries({"boat": BatteryOptions(synchronise=synchronise)})  # type: ignore[arg-type]
+    events: list[BatteryEvent] = []
+    battery = WatchedBattery("boat", BatteryOptions(synchronise=synchronise), events)  # type: ignore[arg-type]
+    orders = []
     for reading in boat():
-        batteries.add("boat", reading)
-    fulls = sum(event.event == "full" for event in batteries.events)
+        battery.add(reading)
+        orders += [] if battery.order is None else [battery.order]
+        battery.order = None
+    fulls = sum(event.event == "full" for event in events)
     assert fulls
     if synchronise == "off":
-        assert batteries.orders == []
+        assert orders == []
     else:
-        assert 0 < len(batteries.orders) <= fulls
-        assert all(50 <= percent <= 100 for _, percent in batteries.orders)
+        assert 0 < len(orders) <= fulls
+        assert all(50 <= percent <= 100 for percent in orders)
 
 
 def test_the_section_is_read_and_a_wrong_key_or_value_is_named(tmp_path: Path) -> None:
@@ -117,27 +128,27 @@ def identity(text: bytes) -> Identity:
 
 
 def test_what_was_learnt_with_another_meter_is_not_believed_of_this_one(caplog: pytest.LogCaptureFixture) -> None:
-    batteries, first, second = Batteries({"boat": BatteryOptions()}), identity(b"2140,132,1,"), identity(b"2140,132,2,")
-    batteries.identify("boat", first)
+    battery, first, second = watched(), identity(b"2140,132,1,"), identity(b"2140,132,2,")
+    battery.identify(first)
     for reading in boat():
-        batteries.add("boat", reading)
-    learnt = {"identity": first.mark, **batteries.snapshot("boat")}
-    batteries.identify("boat", first)
-    assert batteries.snapshot("boat") == {"battery": learnt["battery"]}
+        battery.add(reading)
+    learnt = {"identity": first.mark, **battery.snapshot()}
+    battery.identify(first)
+    assert battery.snapshot() == {"battery": learnt["battery"]}
 
-    for again in (batteries, Batteries({"boat": BatteryOptions()})):
+    for again in (battery, watched()):
         caplog.clear()
-        again.restore("boat", learnt)
-        again.identify("boat", second)
-        told = again.add("boat", boat()[0])
+        again.restore(learnt)
+        again.identify(second)
+        told = again.add(boat()[0])
         assert "learnt anew" in caplog.text
-        assert again.add("boat", boat()[0]).more["synchronisations"] == 0
+        assert again.add(boat()[0]).more["synchronisations"] == 0
         assert told.more["state_of_charge_uncertainty"] > 20
 
-    late = Batteries({"boat": BatteryOptions()})
-    late.identify("boat", second)
-    late.restore("boat", learnt)
-    assert late.add("boat", boat()[0]).more["synchronisations"] == 0
+    late = watched()
+    late.identify(second)
+    late.restore(learnt)
+    assert late.add(boat()[0]).more["synchronisations"] == 0
 
 
 @pytest.mark.parametrize("model", ["KG140F", "KL140F", "KH140F"])
@@ -151,15 +162,17 @@ async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_ch
             f'[meters.battery]\nsynchronise = "full"\n[history]\npath = "{tmp_path / "juntek.db"}"\n'
         )
         gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
-        running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
+        running = asyncio.create_task(gateway.run())
         async with asyncio.timeout(20):
             while not (update := gateway.context.latest.get("house")) or update.reading is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             assert "state_of_charge_uncertainty" in update.reading.more
-            ledger = gateway.totals._ledgers["house"]
+            house_account = gateway.totals.accounts["house"]
+            ledger = house_account.ledger
             before = ledger.totals()
             for percent in (42, 90):
-                gateway._batteries.orders.append(("house", percent))
+                assert house_account.battery is not None
+                house_account.battery.order = percent
                 while abs(gateway.context.latest["house"].reading.more["meter_state_of_charge"] - percent) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 count = gateway.context.latest["house"].health.frames
@@ -167,9 +180,8 @@ async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_ch
                     await asyncio.sleep(0.02)
             after = ledger.totals()
             assert ledger.notice is None
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        running.cancel()
+        await asyncio.wait([running])
     for key in ("charged_capacity", "discharged_capacity"):
         assert 0 <= getattr(after, key) - getattr(before, key) < 0.5  # Ah; the jumps were of 50 and 134
     for key in ("charged_energy", "discharged_energy"):
@@ -179,27 +191,22 @@ async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_ch
     database.close()
 
 
-async def test_a_meter_that_hangs_while_it_charges_fills_no_battery(tmp_path: Path) -> None:
-    totals = TotalsKeeper(lambda: Database(tmp_path / "history.db"), {"house": 1.0}, UTC, lambda: 0.0)
-    await totals.open()
-    batteries, meter = Batteries({"house": BatteryOptions()}), MeteredBattery(remaining=60.0)
+def test_a_meter_that_hangs_while_it_charges_fills_no_battery() -> None:
+    house, meter = account(BatteryOptions()), MeteredBattery(remaining=60.0)
     meter.step(30.0)
 
     def take(second: int) -> Reading:
-        said = meter.reading(1_780_000_000.0 + second)._replace(nominal_capacity=100.0)
-        said = totals.add("house", said)
-        return batteries.add("house", said, is_stuck=totals.is_stuck("house"))
+        return house.add(meter.reading(1_780_000_000.0 + second)._replace(nominal_capacity=100.0))
 
     for second in range(60):
         meter.flow(1, 30.0)
         before = take(second)
     for second in range(60, 7260):
         hung = take(second)
-    assert totals.is_stuck("house")
+    assert house.ledger.notice == "stuck"
     meter.flow(7200, 0.1)
     meter.flow(1, 30.0)
     after = take(7261)
-    await totals.close()
-    assert not totals.is_stuck("house")
+    assert house.notice() is None
     assert hung.state_of_charge == pytest.approx(before.state_of_charge, abs=0.2)
     assert after.state_of_charge == pytest.approx(before.state_of_charge, abs=35)

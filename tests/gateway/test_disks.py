@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.test_totals import ZONE, first, reading
+from gateway.test_totals import ZONE, configured, first, reading
 from history.made import readings
 from history.test_inspection import damage, pages_of
 from juntek.config import load
@@ -50,7 +50,7 @@ def fill(folder: Path) -> Path:
 
 
 async def keeper(path: Path) -> TotalsKeeper:
-    totals = TotalsKeeper(lambda: Database(path, check=False), {"house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+    totals = TotalsKeeper(lambda: Database(path, check=False), configured("house"), ZONE, lambda: 1_750_000_000.0)
     await totals.open()
     return totals
 
@@ -63,19 +63,19 @@ async def test_no_total_steps_back_that_was_shown_while_the_disk_was_full(small_
     fill(small_disk)
     shown, told = [], set()
     for second in range(1, 2000):
-        shown.append(totals.add("house", reading(second)).discharged_capacity or 0.0)
+        shown.append(totals.accounts["house"].add(reading(second)).discharged_capacity or 0.0)
         if second % 10 == 0:
             await totals.commit()
-            told.add(totals.notice("house"))
+            told.add(totals.accounts["house"].notice())
     assert any("full" in (notice or "") for notice in told)
     await totals.close()
     assert shown == sorted(shown)
     (small_disk / "full").unlink()
     again = await keeper(path)
-    assert (again.add("house", reading(2001)).discharged_capacity or 0.0) >= shown[-1]
-    again.add("house", reading(2002))
+    assert (again.accounts["house"].add(reading(2001)).discharged_capacity or 0.0) >= shown[-1]
+    again.accounts["house"].add(reading(2002))
     await again.commit()
-    assert again.add("house", reading(2003)).discharged_capacity == pytest.approx(25.02)
+    assert again.accounts["house"].add(reading(2003)).discharged_capacity == pytest.approx(25.02)
     await again.close()
 
 
@@ -95,7 +95,7 @@ async def test_a_damaged_page_of_old_minutes_is_told_and_totals_go_on(
     task = asyncio.create_task(gateway.run())
     await until(lambda: gateway.context.look_at_history()[0] == "damaged")
     assert str(path) in (gateway.context.look_at_history()[1] or "")
-    assert gateway.totals.add("house", reading(1)).discharged_capacity == 5.0
+    assert gateway.totals.accounts["house"].add(reading(1)).discharged_capacity == 5.0
     assert [record.message for record in caplog.records if "repair" in record.message]
     task.cancel()
     await asyncio.wait([task])
@@ -111,5 +111,5 @@ async def test_a_damaged_ledger_is_told_and_leaves_the_totals_unknown(tmp_path: 
     connection.close()
     damage(Path(shutil.copy(path, tmp_path / "damaged.db")), root, zeros=True)
     totals = await keeper(tmp_path / "damaged.db")
-    assert totals.add("house", reading(1)).discharged_capacity is None
-    assert "juntek history repair" in (totals.notice("house") or "")
+    assert totals.accounts["house"].add(reading(1)).discharged_capacity is None
+    assert "juntek history repair" in (totals.accounts["house"].notice() or "")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from juntek.gateway import notifier
 from juntek.gateway.notifier import Notifier, write_status
-from juntek.outputs import SinkHealth
+from juntek.outputs import Context, SinkHealth
 from juntek.reading import Reading
 from juntek.rs485.bus import Bus
-from juntek.update import Health, Update
+from juntek.update import Health, LatestUpdates, Update
 
 LINE = b":r50=1,105,5206,6054,295606,5353,1295308,14069,127,0,0,0,292,5499,\r\n"
 
@@ -24,22 +24,25 @@ def update(name: str, given: Reading | None, *, available: bool = True, error: s
     return Update(name, available, given, None, None, Health(error=error))
 
 
+def context(*updates: Update, **sinks: SinkHealth) -> Context:
+    latest = LatestUpdates({update.meter: update for update in updates})
+    return Context(version="1", gateway="pi", meters=tuple(latest), latest=latest, sinks=sinks)
+
+
 def test_the_status_tells_volts_charge_and_the_broker() -> None:
-    latest = {"house": update("house", reading())}
-    assert (
-        write_status(["house"], latest, {"mqtt": SinkHealth(connected=True)}) == "house: 52.1 V, 60 %, MQTT connected"
-    )
+    told = context(update("house", reading()), mqtt=SinkHealth(connected=True))
+    assert write_status(told) == "house: 52.1 V, 60 %, MQTT connected"
 
 
 def test_the_status_tells_what_is_away() -> None:
-    latest = {"house": update("house", reading(), available=False, error="No answer."), "boat": update("boat", None)}
+    silent = update("house", reading(), available=False, error="No answer.")
     sinks = {"mqtt": SinkHealth(), "history": SinkHealth(), "web": SinkHealth(connected=True)}
-    said = write_status(["house", "boat"], latest, sinks)
+    said = write_status(context(silent, update("boat", None), **sinks))
     assert said == "house: no answer, boat: waiting, MQTT away, history away"
 
 
 def test_the_status_of_many_meters_stays_short() -> None:
-    assert len(write_status([f"meter{number}" for number in range(1000)], {}, {})) < 200
+    assert len(write_status(context(*(update(f"meter{number}", None) for number in range(1000))))) < 200
 
 
 async def test_the_file_of_a_container_is_as_new_as_the_last_sign_of_life(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from juntek.config import load
-from juntek.gateway import MOST_TOLD, Gateway
+from juntek.gateway import Gateway
+from juntek.gateway.account import MOST_TOLD
 from juntek.meter import Timing
 from juntek.simulator import Options, Simulation
 from juntek.update import Health, Update
@@ -31,7 +32,7 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
         path = tmp_path / "juntek.toml"
         path.write_text(f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n')
         gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
-        running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
+        running = asyncio.create_task(gateway.run())
         await told("house: polling", 1)
         await told("firmware", 1)  # all that is told of it at first has been heard
         for time in (1, 2):
@@ -39,9 +40,8 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
             await told("house: No answer", time)
             house.silence(silent=False)
             await told("house: polling", time + 1)
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        running.cancel()
+        await asyncio.wait([running])
     (introduction,) = (message for message in caplog.messages if "firmware" in message)
     assert re.fullmatch(r"house: KG140F, firmware \d\.\d\d, \d\d\.\d V, \d+ %", introduction)
 
@@ -54,10 +54,10 @@ def test_a_link_that_comes_and_goes_all_day_does_not_fill_the_log(
     path.write_text('[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n')
     gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
     now = 0.0
-    monkeypatch.setattr("juntek.gateway.time.monotonic", lambda: now)
+    monkeypatch.setattr("juntek.gateway.account.time.monotonic", lambda: now)
     for now in range(0, 86_400, 4):  # noqa: B007 - the clock reads it
         for health in (Health(mode="poll", connected=True), Health(mode="poll", error="The link was lost.")):
-            gateway._log(Update("house", available=False, reading=None, identity=None, settings=None, health=health))
+            gateway._take(Update("house", available=False, reading=None, identity=None, settings=None, health=health))
     lines = [message for message in caplog.messages if message.startswith("house: ")]
     assert len(lines) <= 24 * (MOST_TOLD + 1)
     assert "house: The link was lost." in lines

@@ -14,6 +14,7 @@ import pytest
 
 import juntek
 from juntek import Reading
+from juntek.config import MeterKeys
 from juntek.errors import DatabaseError
 from juntek.gateway.totals import AT_ONCE, TotalsKeeper
 from juntek.history import Database, database_file
@@ -36,16 +37,20 @@ def database(tmp_path: Path) -> Iterator[Database]:
         yield database
 
 
-async def keeper(database: Database) -> TotalsKeeper:
-    totals = TotalsKeeper(lambda: database, {"house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+def configured(*names: str) -> list[MeterKeys]:
+    return [MeterKeys(name=name, link="/dev/null") for name in names]
+
+
+async def keeper(database: Database, *names: str) -> TotalsKeeper:
+    totals = TotalsKeeper(lambda: database, configured(*names or ("house",)), ZONE, lambda: 1_750_000_000.0)
     await totals.open()
     return totals
 
 
 def first(totals: TotalsKeeper, meter: str = "house") -> Reading:
     """Let a new meter be read twice, as it has to be before it is believed."""
-    totals.add(meter, reading(-1))
-    return totals.add(meter, reading(0))
+    totals.accounts[meter].add(reading(-1))
+    return totals.accounts[meter].add(reading(0))
 
 
 @pytest.mark.parametrize("turns", range(6))
@@ -62,23 +67,17 @@ async def test_it_ends_when_told_to_also_while_a_new_meter_comes(database: Datab
     assert done
 
 
-async def test_a_new_meter_has_no_totals_until_the_first_are_on_disk(database: Database) -> None:
+async def test_a_total_shows_what_was_committed_last_and_nothing_before_the_first(database: Database) -> None:
     totals = await keeper(database)
     assert first(totals).discharged_capacity is None
     await totals.commit()
-    assert totals.add("house", reading(1)).discharged_capacity == 5.0
-
-
-async def test_a_total_shows_what_was_committed_last(database: Database) -> None:
-    totals = await keeper(database)
-    first(totals)
     for second in range(1, 10):
-        totals.add("house", reading(second))
+        assert totals.accounts["house"].add(reading(second)).discharged_capacity == 5.0
     await totals.commit()
-    assert totals.add("house", reading(10)).discharged_capacity == 5.09
-    assert (await keeper(database)).add("house", reading(11)).discharged_capacity == 5.09
+    assert totals.accounts["house"].add(reading(10)).discharged_capacity == 5.09
+    assert (await keeper(database)).accounts["house"].add(reading(11)).discharged_capacity == 5.09
     await totals.commit()
-    assert totals.add("house", reading(12)).discharged_capacity == 5.1
+    assert totals.accounts["house"].add(reading(12)).discharged_capacity == 5.1
 
 
 async def test_a_full_disk_is_told_once_and_totals_stand_still_until_they_are_kept_again(
@@ -90,16 +89,16 @@ async def test_a_full_disk_is_told_once_and_totals_stand_still_until_they_are_ke
     await totals.commit()
     database._connection.execute("PRAGMA query_only = 1")
     for second in (1, 2):
-        totals.add("house", reading(second))
+        totals.accounts["house"].add(reading(second))
         await totals.commit()
-    assert totals.add("house", reading(3)).discharged_capacity == 5.0
-    assert "stand still" in (totals.notice("house") or "")
+    assert totals.accounts["house"].add(reading(3)).discharged_capacity == 5.0
+    assert "stand still" in (totals.accounts["house"].notice() or "")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     database._connection.execute("PRAGMA query_only = 0")
     await totals.commit()
-    assert totals.notice("house") is None
-    assert totals.add("house", reading(3)).discharged_capacity == 5.03
-    assert (await keeper(database)).add("house", reading(4)).discharged_capacity == 5.03
+    assert totals.accounts["house"].notice() is None
+    assert totals.accounts["house"].add(reading(3)).discharged_capacity == 5.03
+    assert (await keeper(database)).accounts["house"].add(reading(4)).discharged_capacity == 5.03
     assert caplog.messages[-1] == "Totals are kept again."
 
 
@@ -110,7 +109,7 @@ async def test_a_file_that_is_there_no_more_is_told_and_all_totals_go_into_the_n
     monkeypatch.setattr(database_file, "STEADY", 0.001)
     path, other = tmp_path / "juntek.db", tmp_path / "other.db"
     clock = count(1_750_000_000.0)
-    totals = TotalsKeeper(lambda: Database(path), {"house": 1.0, "van": 1.0}, ZONE, lambda: next(clock))
+    totals = TotalsKeeper(lambda: Database(path), configured("house", "van"), ZONE, lambda: next(clock))
     await totals.open()
     for meter in ("house", "van"):
         first(totals, meter)
@@ -121,7 +120,7 @@ async def test_a_file_that_is_there_no_more_is_told_and_all_totals_go_into_the_n
         elif way == "another program's":
             theirs.execute("CREATE TABLE theirs (x)")
     for second in (5, 6):
-        totals.add("house", reading(second))
+        totals.accounts["house"].add(reading(second))
         await totals.commit()
         with Database(path) as database:
             database._connection.execute("PRAGMA wal_checkpoint").fetchall()
@@ -134,18 +133,18 @@ async def test_a_file_that_is_there_no_more_is_told_and_all_totals_go_into_the_n
         other.replace(path)
     else:
         path.write_bytes(b"a text\n" * 1000 if way == "text" else other.read_bytes())
-    totals.add("house", reading(7))
+    totals.accounts["house"].add(reading(7))
     if way in ("another program's", "text"):
         await totals.commit()
-        assert str(path) in (totals.notice("house") or "")
-        assert totals.add("house", reading(7)).discharged_capacity == 5.06
+        assert str(path) in (totals.accounts["house"].notice() or "")
+        assert totals.accounts["house"].add(reading(7)).discharged_capacity == 5.06
         path.unlink()
-    totals.add("house", reading(7))
+    totals.accounts["house"].add(reading(7))
     await totals.close()
-    assert str(path) in (totals.notice("house") or "")
+    assert str(path) in (totals.accounts["house"].notice() or "")
     with Database(path) as database:
         again = await keeper(database)
-        assert again.add("house", reading(8)).discharged_capacity == 5.07
+        assert again.accounts["house"].add(reading(8)).discharged_capacity == 5.07
         assert database.load_ledgers().keys() == {"house", "van"}
 
 
@@ -164,16 +163,16 @@ async def test_a_disk_that_refuses_from_the_start_leaves_totals_unknown_until_it
             raise DatabaseError("The disk is full: make room.")
         return disk[0]
 
-    totals = TotalsKeeper(open_database, {"house": 1.0}, ZONE, lambda: 1_750_000_000.0)
+    totals = TotalsKeeper(open_database, configured("house"), ZONE, lambda: 1_750_000_000.0)
     for second in (1, 2):
         await totals.open()
-        assert totals.add("house", reading(second)).discharged_capacity is None
+        assert totals.accounts["house"].add(reading(second)).discharged_capacity is None
     assert caplog.messages == ["Totals cannot be kept at present: The disk is full: make room."]
     disk.append(database)
     await totals.open()
-    assert totals.add("house", reading(3)).discharged_capacity == 5.0
+    assert totals.accounts["house"].add(reading(3)).discharged_capacity == 5.0
     await totals.commit()
-    assert totals.add("house", reading(4)).discharged_capacity == 5.03
+    assert totals.accounts["house"].add(reading(4)).discharged_capacity == 5.03
     assert caplog.messages[-1] == "Totals are kept again."
 
 
@@ -183,16 +182,15 @@ async def test_a_meter_that_is_not_heard_is_not_written_again(database: Database
     first(hearing)
     await hearing.commit()
     deaf = await keeper(database)
-    hearing.add("house", reading(50))
+    hearing.accounts["house"].add(reading(50))
     await hearing.commit()
     await deaf.commit()
-    assert (await keeper(database)).add("house", reading(51)).discharged_capacity == 5.5
+    assert (await keeper(database)).accounts["house"].add(reading(51)).discharged_capacity == 5.5
 
 
 async def test_the_lines_have_their_turn_while_the_ledgers_of_many_meters_are_looked_at(database: Database) -> None:
     names = [f"meter{number}" for number in range(10 * AT_ONCE)]
-    totals = TotalsKeeper(lambda: database, dict.fromkeys(names, 1.0), ZONE, lambda: 1_750_000_000.0)
-    await totals.open()
+    totals = await keeper(database, *names)
     for name in names:
         first(totals, name)
     committing = asyncio.create_task(totals.commit())
@@ -202,7 +200,7 @@ async def test_the_lines_have_their_turn_while_the_ledgers_of_many_meters_are_lo
         turns += 1
     await committing
     assert turns >= 10
-    assert {totals.add(name, reading(1)).discharged_capacity for name in names} == {5.0}
+    assert {totals.accounts[name].add(reading(1)).discharged_capacity for name in names} == {5.0}
 
 
 async def test_another_meter_in_the_place_of_one_is_told_and_counts_nothing(
@@ -211,12 +209,12 @@ async def test_another_meter_in_the_place_of_one_is_told_and_counts_nothing(
     totals = await keeper(database)
     first(totals)
     await totals.commit()
-    assert totals.notice("house") is None
+    assert totals.accounts["house"].notice() is None
     for second in (1, 2):
-        totals.add("house", reading(second)._replace(discharged_capacity=900.0 + second / 100, run_time=7))
+        totals.accounts["house"].add(reading(second)._replace(discharged_capacity=900.0 + second / 100, run_time=7))
     await totals.commit()
-    assert totals.add("house", reading(3)).discharged_capacity == 5.01
-    assert totals.notice("house") is not None
+    assert totals.accounts["house"].add(reading(3)).discharged_capacity == 5.01
+    assert totals.accounts["house"].notice() is not None
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
@@ -232,16 +230,15 @@ async def test_a_ledger_that_cannot_be_read_costs_no_other_meter_its_totals(
     await totals.commit()
     add = "INSERT INTO ledger (meter, snapshot, time) VALUES (?, ?, 0)"
     database._connection.execute(add, (meter, row))
-    again = TotalsKeeper(lambda: database, {"van": 1.0, "house": 1.0}, ZONE, lambda: 1_750_000_000.0)
-    await again.open()
-    assert again.add("house", reading(1)).discharged_capacity == 5.0
-    assert again.notice("house") is None
+    again = await keeper(database, "van", "house")
+    assert again.accounts["house"].add(reading(1)).discharged_capacity == 5.0
+    assert again.accounts["house"].notice() is None
     first(again, "van")
     await again.commit()
     await again.commit()
-    known = again.add("van", reading(1)).discharged_capacity is not None
+    known = again.accounts["van"].add(reading(1)).discharged_capacity is not None
     assert known == (meter == "sold")
-    assert (again.notice("van") is None) == known
+    assert (again.accounts["van"].notice() is None) == known
     assert caplog.text.count("cannot be read") == (not known)
     assert [(meter, row)] == database._connection.execute(
         "SELECT meter, snapshot FROM ledger WHERE meter = ?", (meter,)
@@ -252,10 +249,10 @@ async def test_a_ledger_that_was_put_back_or_removed_is_taken_up_again(database:
     database._connection.execute("INSERT INTO ledger (meter, snapshot, time) VALUES ('house', '{', 0)")
     totals = await keeper(database)
     assert first(totals).discharged_capacity is None
-    assert totals.notice("house") is not None
+    assert totals.accounts["house"].notice() is not None
     database._connection.execute("DELETE FROM ledger")
     await totals.commit()
     first(totals)
     await totals.commit()
-    assert totals.add("house", reading(1)).discharged_capacity == 5.0
-    assert totals.notice("house") is None
+    assert totals.accounts["house"].add(reading(1)).discharged_capacity == 5.0
+    assert totals.accounts["house"].notice() is None

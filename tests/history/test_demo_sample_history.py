@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import runpy
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -26,7 +27,8 @@ def test_the_past_of_the_demo_goes_over_into_its_present(tmp_path: Path, monkeyp
     monkeypatch.setattr("juntek.demo.STRETCHES", ((timedelta(days=2), 120.0), (timedelta(hours=2), 20.0)))
     path, told = tmp_path / "demo.db", []
     meters = make_meters(NOW)
-    sites = fill_past(path, meters, NOW, UTC, lambda done, of: told.append(done / of))
+    tell = lambda completed, total: told.append(completed / total)  # noqa: E731
+    sites = asyncio.run(fill_past(path, meters, NOW, UTC, tell))
     assert all(a < b for a, b in pairwise(told))
     assert told[-1] == 1
     with Database(path) as database:

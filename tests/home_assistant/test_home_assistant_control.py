@@ -37,7 +37,7 @@ async def test_home_assistant_writes_what_is_allowed(
 
         await client.call_service("number", "set_value", seen.entity_id(number), value=200)
         await client.wait_until(lambda now: now.state(number) == "200.0")
-        assert meter.settings.value("nominal_capacity") == 200
+        assert meter.settings.values["nominal_capacity"] == 200
 
         limit = seen.entity_id("juntek_house_set_over_voltage_protection")
         await client.call_service("number", "set_value", limit, value=58.4)

@@ -83,28 +83,21 @@ async def expect(client: HomeAssistantClient, meter: str, **states: str) -> Snap
     return await client.wait_until(lambda now: states.items() <= of(now, meter).items())
 
 
-async def test_kg140f_has_the_right_entities_and_states(home_assistant: HomeAssistant) -> None:
-    async with home_assistant.connect() as client, sink(home_assistant, "kg") as handle:
-        await handle(kg_update(meter="kg"))
-        seen = await expect(client, "kg", **KG_STATES)
-        assert of(seen, "kg") == KG_STATES
-        ours = [entity for entity in seen.entities if entity.unique_id.startswith("juntek_kg_")]
+@pytest.mark.parametrize("form", ["device", "entity"])
+async def test_kg140f_has_the_right_entities_and_states(home_assistant: HomeAssistant, form: str) -> None:
+    name = f"kg_{form}"
+    async with home_assistant.connect() as client, sink(home_assistant, name, discovery=form) as handle:
+        await handle(kg_update(meter=name))
+        seen = await expect(client, name, **KG_STATES)
+        assert of(seen, name) == KG_STATES
+        ours = [entity for entity in seen.entities if entity.unique_id.startswith(f"juntek_{name}_")]
         assert len(ours) == 44
         classes = Counter(entity.attributes.get("device_class") for entity in ours if not entity.is_disabled)
         assert classes == KG_CLASSES
-        device = seen.device("juntek_kg")
+        device = seen.device(f"juntek_{name}")
         assert device
-        assert (device["name"], device["manufacturer"], device["model"]) == ("Kg", "Juntek", "KG140F")
+        assert (device["name"], device["manufacturer"], device["model"]) == (f"Kg {form}", "Juntek", "KG140F")
         assert (device["sw_version"], device["serial_number"]) == ("1.10", "837")
-        assert await client.complaints() == []
-
-
-async def test_the_older_form_of_discovery_gives_the_same_entities(home_assistant: HomeAssistant) -> None:
-    async with home_assistant.connect() as client, sink(home_assistant, "old", discovery="entity") as handle:
-        await handle(kg_update(meter="old"))
-        seen = await expect(client, "old", **KG_STATES)
-        assert of(seen, "old") == KG_STATES
-        assert seen.device("juntek_old")
         assert await client.complaints() == []
 
 

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from juntek.capture import Chunk
-from juntek.meter import Line, MeterOptions
-from juntek.meter import Meter as MeterState
+from juntek.meter import Line
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
-from meter.served import ENOUGH, IMPATIENT, Told, Wires, meters, served, serving, until
+from meter.served import ENOUGH, IMPATIENT, Told, Wires, meters, running, served, serving, until
 from meter.test_lost_links import peer
 from replies import Meter
 
@@ -81,14 +80,6 @@ async def test_a_meter_is_not_silent_because_this_program_stood_still() -> None:
     assert told.errors == [None]
 
 
-def test_a_program_that_stood_still_for_hours_does_not_wait_for_hours() -> None:
-    state = MeterState(MeterOptions(name="house"), Counter(), 10.0)
-    state.begin(5000.0)  # what waited was read before anybody saw how long it was
-    state.excuse(3600.0, 5001.0)
-    assert not state.is_silent(5010.0)
-    assert state.is_silent(5011.0)
-
-
 async def test_a_reading_that_has_to_wait_is_an_answer_too() -> None:
     """A surprise is told late; the meter is still asked at its interval, and its neighbour as well."""
     options = Options(models=("KG140F", "KG140F"), addresses=(1, 2))
@@ -97,7 +88,7 @@ async def test_a_reading_that_has_to_wait_is_an_answer_too() -> None:
         counters = wires.simulation.sites[0].meter.counters
         before = wires.asked("R50=1"), wires.asked("R50=2")
         for _ in range(6):
-            counters.remaining -= 20.0  # as if set anew at the display
+            counters.remaining_capacity -= 20.0  # as if set anew at the display
             await told.more(6, address=1)
         asked, neighbour = wires.asked("R50=1") - before[0], wires.asked("R50=2") - before[1]
     assert abs(asked - neighbour) <= 4
@@ -214,10 +205,8 @@ async def test_a_reading_has_the_time_at_which_its_bytes_came(port: Path | None)
     start = time.time()
     async with wires.simulation as simulation:
         line = Line(simulation.url, meters(), told, tap=chunks.append, timing=IMPATIENT)
-        task = asyncio.create_task(line.run())
-        await told.more(10)
-        task.cancel()
-        await asyncio.wait([task])
+        async with running(line):
+            await told.more(10)
     times = [reading.time for reading in told.readings]
     assert set(times) <= {chunk.time for chunk in chunks}
     assert all(isinstance(moment, float) and start <= moment <= time.time() for moment in times)

@@ -14,10 +14,9 @@ from history.made import START, readings
 from juntek.history import Database
 from juntek.history.cursors import Cursors
 from juntek.history.recorder import Recorder
-from juntek.outputs import SinkHealth
+from juntek.outputs import Context
 from juntek.outputs.timeseries import HIGHEST_RATE, RESPONSE_TIME, TimeseriesOptions
 from juntek.outputs.timeseries.delivery import BATCH, Delivery, open_delivery
-from juntek.outputs.timeseries.target import open_target
 from outputs.delivering import wait_until
 from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
 
@@ -39,6 +38,15 @@ async def moody_server() -> AsyncIterator[tuple[Moody, LineServer, str]]:
     mood = Moody()
     async with serve_lines(mood) as server:
         yield mood, server, f"{server.url}/write"
+
+
+@asynccontextmanager
+async def moody_server_without(path: Path, count: int) -> AsyncIterator[tuple[Moody, LineServer, str]]:
+    """A target that is known, and has nothing yet of a history of so many readings."""
+    async with moody_server() as (mood, server, url):
+        introduce(path, url)
+        write_history(path, 1, count)
+        yield mood, server, url
 
 
 def tick_of(line: bytes) -> int | None:
@@ -77,10 +85,8 @@ async def delivering(
     limit: int = BATCH,
 ) -> AsyncIterator[Delivery]:
     options = TimeseriesOptions(url=url, rate=HIGHEST_RATE)
-    async with (
-        open_target(options, "1", response_time=response_time) as target,
-        open_delivery(options, path, target, "home", SinkHealth(), clock=clock) as delivery,
-    ):
+    context = Context(version="1", gateway="pi", meters=("house",))
+    async with open_delivery(options, path, context, response_time=response_time, clock=clock) as delivery:
         delivery.limit = limit
         yield delivery
 
@@ -88,3 +94,10 @@ async def delivering(
 async def send_all(delivery: Delivery) -> None:
     while await delivery.send() != inf:
         pass
+
+
+async def deliver(path: Path, url: str) -> Delivery:
+    """Send all, and return the delivery as it is then."""
+    async with delivering(path, url) as delivery:
+        await send_all(delivery)
+    return delivery

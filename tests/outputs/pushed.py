@@ -15,6 +15,7 @@ from servers.mosquitto import User
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from outputs.line_server import LineServer
     from servers.engines import InfluxDB, VictoriaMetrics
 
 START = 1_700_000_000_000
@@ -48,14 +49,27 @@ async def check_taken(target: Target, some: list[bytes]) -> None:
 
 
 @asynccontextmanager
-async def opened(engine: VictoriaMetrics | InfluxDB, path: str, **options: Any) -> AsyncIterator[Target]:  # noqa: ANN401
-    async with open_target(TimeseriesOptions(url=f"{engine.url}{path}", name="workshop", **options), "1") as target:
+async def opened(
+    server: VictoriaMetrics | InfluxDB | LineServer,
+    path: str = "/write",
+    **options: Any,  # noqa: ANN401
+) -> AsyncIterator[Target]:
+    options = {"url": f"{server.url}{path}", "name": "workshop", **options}
+    async with open_target(TimeseriesOptions(**options), "1.2.3") as target:
         yield target
 
 
-async def trouble(engine: VictoriaMetrics | InfluxDB, path: str, count: int = 3, **options: Any) -> TargetError:  # noqa: ANN401
-    async with opened(engine, path, **options) as target:
+async def trouble(
+    server: VictoriaMetrics | InfluxDB | LineServer,
+    path: str = "/write",
+    **options: Any,  # noqa: ANN401
+) -> TargetError:
+    """Return what is said when lines are written."""
+    async with opened(server, path, **options) as target:
         with pytest.raises(TargetError) as said:
-            await target.write(lines(count))
-    assert USER.password not in str(said.value)
+            await target.write(lines(100))
+    text = str(said.value)
+    assert "workshop" in text
+    assert text.endswith(".")
+    assert not [secret for secret in (USER.password, "hunter2") if secret in text]
     return said.value

@@ -48,4 +48,10 @@ def test_the_modules_of_a_sink_import_its_libraries_and_none_of_another_sink(sec
     of_all = {library for output in OUTPUTS.values() for library in output.requires}
     loaded = set(done.stdout.split())
     assert of_all & loaded == set(OUTPUTS[section].requires)
-    assert section not in ("web", "metrics") or not loaded & {"click", "multiprocessing"}, "those of a command line"
+    assert not loaded & {"click", "multiprocessing", "rich"}, "those of the libraries' command lines"
+
+
+@pytest.mark.parametrize("section", [section for section, output in OUTPUTS.items() if output.requires])
+def test_a_sink_that_is_only_imported_loads_none_of_its_libraries(section: str) -> None:
+    code = f"import sys, juntek.outputs.{section}; print(*sorted({set(OUTPUTS[section].requires)} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout == "\n"

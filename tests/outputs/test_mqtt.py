@@ -31,7 +31,14 @@ pytestmark = pytest.mark.broker
 async def test_first_reading_brings_discovery_then_availability_then_state(mosquitto: Mosquitto) -> None:
     async with record(mosquitto) as recorder, sink(mosquitto) as handle:
         await handle(kg_update())
-        await next_on(recorder, STATE)
+        state = await next_on(recorder, STATE)
+    assert (state["voltage"], state["current"], state["state_of_charge"], state["time_to_empty"]) == (
+        13.2,
+        -12.5,
+        75,
+        1008,
+    )
+    assert (state["time"], state["estimated"]) == ("2023-11-14T22:13:20.250+00:00", ["charged_capacity"])
     topics = [message.topic for message in recorder.messages]
     own = [topic for topic in topics if "house" in topic]
     assert own[0] == AVAILABILITY  # offline, until it is heard
@@ -52,34 +59,14 @@ async def test_everything_is_kept_by_the_broker(mosquitto: Mosquitto) -> None:
     assert {message.qos for message in late.on(CONFIG) + late.on(AVAILABILITY)} == {1}
 
 
-async def test_state_has_the_values_of_the_reading(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
-        await handle(kg_update())
-        state = await next_on(recorder, STATE)
-    assert state["voltage"] == 13.2
-    assert state["current"] == -12.5
-    assert state["state_of_charge"] == 75.0
-    assert state["time_to_empty"] == 1008
-    assert state["time"] == "2023-11-14T22:13:20.250+00:00"
-    assert state["estimated"] == ["charged_capacity"]
-
-
-async def test_discovery_goes_out_once_for_a_thousand_readings(mosquitto: Mosquitto) -> None:
+async def test_interval_of_zero_publishes_every_reading_and_discovery_once(mosquitto: Mosquitto) -> None:
     async with record(mosquitto) as recorder, sink(mosquitto, interval=0) as handle:
         for number in range(1000):
             await handle(kg_update(kg_reading(message_count=number)))
         await recorder.wait_for(lambda message: message.topic == STATE and message.json()["message_count"] == 999)
-    assert len(recorder.on(STATE)) == 1000
+    assert [message.json()["message_count"] for message in recorder.on(STATE)] == list(range(1000))
     assert len(recorder.on(CONFIG)) == 1
     assert len(recorder.on(AVAILABILITY)) == 2
-
-
-async def test_interval_of_zero_publishes_every_reading_as_it_is(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto, interval=0) as handle:
-        for voltage in (13.0, 13.5, 14.0):
-            await handle(kg_update(kg_reading(voltage=voltage)))
-        await recorder.wait_for(lambda message: message.topic == STATE and message.json()["voltage"] == 14.0)
-    assert [message.json()["voltage"] for message in recorder.on(STATE)] == [13.0, 13.5, 14.0]
 
 
 async def test_readings_of_an_interval_are_averaged_exactly(mosquitto: Mosquitto) -> None:
@@ -95,14 +82,6 @@ async def test_readings_of_an_interval_are_averaged_exactly(mosquitto: Mosquitto
     assert (second["voltage"], second["current"]) == (13.3, -10.0)
     assert second["power"] == -132.83  # of the products
     assert second["discharged_energy"] == 3.0  # the last
-
-
-async def test_last_reading_before_a_silence_goes_out_too(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto, interval=0.1) as handle:
-        await handle(kg_update())
-        await next_on(recorder, STATE)
-        await handle(kg_update(kg_reading(message_count=99)))
-        await recorder.wait_for(lambda message: message.topic == STATE and message.json()["message_count"] == 99)
 
 
 async def test_what_is_held_goes_out_when_the_gateway_stops(mosquitto: Mosquitto) -> None:
@@ -198,7 +177,7 @@ async def test_settings_are_told_when_they_change(mosquitto: Mosquitto) -> None:
 
 
 async def test_without_discovery_nothing_is_written_under_its_prefix(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto, discovery=False) as handle:
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery="off") as handle:
         await handle(kg_update())
         await next_on(recorder, STATE)
     assert not [message for message in recorder.messages if message.topic.startswith("homeassistant")]
@@ -213,8 +192,13 @@ async def test_meter_may_not_be_named_gateway(mosquitto: Mosquitto) -> None:
 # --- Home Assistant's birth --------------------------------------------------------------------------------------
 
 
-async def test_birth_of_home_assistant_brings_discovery_then_availability_then_state(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto) as handle:
+@pytest.mark.parametrize(
+    ("form", "config"), [("device", CONFIG), ("entity", "homeassistant/sensor/juntek_house/voltage/config")]
+)
+async def test_birth_of_home_assistant_brings_discovery_then_availability_then_state(
+    mosquitto: Mosquitto, form: str, config: str
+) -> None:
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery=form) as handle:
         await handle(kg_update())
         await next_on(recorder, STATE)
         since = len(recorder.messages)
@@ -222,8 +206,8 @@ async def test_birth_of_home_assistant_brings_discovery_then_availability_then_s
         await recorder.publish("homeassistant/status", "online")
         await next_on(recorder, STATE, since=since)
     after = [message.topic for message in recorder.messages[since:]]
-    assert after.index(CONFIG) < after.index(AVAILABILITY) < after.index(STATE)
-    assert after.count(CONFIG) == 1
+    assert after.index(config) < after.index(AVAILABILITY) < after.index(STATE)
+    assert after.count(config) == 1
 
 
 async def test_old_birth_is_not_answered(mosquitto: Mosquitto) -> None:
@@ -439,15 +423,6 @@ async def test_discovery_that_makes_no_sense_is_written_over(mosquitto: Mosquitt
         async with sink(mosquitto) as handle:
             await handle(kg_update())
             await recorder.wait_for(lambda found: found.topic == CONFIG and b"voltage" in found.payload)
-
-
-async def test_entities_are_announced_again_after_a_birth(mosquitto: Mosquitto) -> None:
-    topic = "homeassistant/sensor/juntek_house/voltage/config"
-    async with record(mosquitto) as recorder, sink(mosquitto, discovery="entity") as handle:
-        await handle(kg_update())
-        await next_on(recorder, topic)
-        await recorder.publish("homeassistant/status", "online")
-        await count_on(recorder, topic, 2)
 
 
 # --- The topics of other programs ----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from juntek.outputs.mqtt import MqttOptions, Timing, open_sink
-from juntek.outputs.mqtt.broker_login import BrokerError
 from juntek.outputs.mqtt.mqtt_connection import MOST_UNCONFIRMED
 from outputs.opened import context, next_on
 from outputs.updates import kg_update
@@ -121,16 +120,3 @@ async def test_a_broker_far_away_is_not_waited_for_at_each_message(mosquitto: Mo
             order = (f"homeassistant/device/juntek_{name}/config", f"juntek/{name}/link", f"juntek/{name}/state")
             assert sorted(order, key=broker.topics.index) == list(order)
             assert await next_on(recorder, f"juntek/{name}/availability", "online") == "online"
-
-
-async def test_a_broker_that_confirms_nothing_is_given_up_and_told(mosquitto: Mosquitto) -> None:
-    hurry = Timing(answer=2.0)
-
-    async def wait_inside(port: int) -> None:
-        async with asyncio.timeout(60), open_sink(MqttOptions(port=port), context("house"), hurry) as handle:
-            await handle(kg_update())
-            await asyncio.Event().wait()
-
-    async with far(mosquitto) as broker:
-        with pytest.raises(BrokerError, match="broke; check that it runs"):
-            await wait_inside(broker.port)

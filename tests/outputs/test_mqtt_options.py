@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 
@@ -50,11 +48,6 @@ def test_discovery_is_a_form_and_was_once_true_or_false(given: Any, means: str) 
     assert MqttOptions(discovery=given).discovery == means
 
 
-def test_types_of_all_keys_can_be_asked_for() -> None:
-    types = get_type_hints(MqttOptions)
-    assert (types["port"], types["ca_file"], types["tls"]) == (int, Path | None, bool)
-
-
 def test_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("sécret\n")
@@ -91,9 +84,3 @@ def test_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
         make_context(MqttOptions(tls=True, certificate_file=nonsense))
     with pytest.raises(ConfigurationError, match=r"mqtt.ca_file .* is a folder"):
         make_context(MqttOptions(tls=True, ca_file=tmp_path))
-
-
-def test_importing_the_sink_loads_no_mqtt_library() -> None:
-    code = "import sys, juntek.outputs.mqtt; print([m for m in ('aiomqtt', 'paho') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"

@@ -12,8 +12,7 @@ from juntek.errors import ConfigurationError
 from juntek.outputs.timeseries import TimeseriesOptions
 from juntek.outputs.timeseries.target import open_target
 from outputs.line_server import serve_lines
-
-LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"]
+from outputs.pushed import lines, opened
 
 
 @pytest.mark.parametrize(
@@ -28,11 +27,8 @@ LINES = [b"juntek,meter=house voltage_volts=26.5 1700000000000000000\n"]
     ],
 )
 async def test_login_is_said_as_each_engine_wants_it(path: str, options: dict[str, Any], header: bytes | None) -> None:
-    async with (
-        serve_lines() as server,
-        open_target(TimeseriesOptions(url=f"{server.url}{path}", **options), "1") as target,
-    ):
-        await target.write(LINES)
+    async with serve_lines() as server, opened(server, path, **options) as target:
+        await target.write(lines(1))
     assert server.requests[0].headers.get("authorization") == (header and header.decode())
 
 
@@ -43,8 +39,8 @@ async def test_login_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     async with serve_lines() as server:
         logins: list[dict[str, Any]] = [{"username": "house", "password_file": password}, {"token_file": token}]
         for options in logins:
-            async with open_target(TimeseriesOptions(url=f"{server.url}/write", **options), "1") as target:
-                await target.write(LINES)
+            async with opened(server, **options) as target:
+                await target.write(lines(1))
     expected = ["Basic " + base64.b64encode("house:sé cret".encode()).decode(), "Bearer t0ken"]
     assert [request.headers["authorization"] for request in server.requests] == expected
 

@@ -70,8 +70,8 @@ async def test_influxdb_with_a_login(start_influxdb: Callable[..., InfluxDB], tm
 @pytest.mark.parametrize(
     ("certificate", "sentence"),
     [
-        (ServerCertificate.EXPIRED, "out of date"),
-        (ServerCertificate.WRONG_HOST, "of another name"),
+        (ServerCertificate.EXPIRED, "certificate that is out of date (certificate has expired); renew it, or set"),
+        (ServerCertificate.WRONG_HOST, "certificate of another name (IP address mismatch, certificate is not valid"),
     ],
 )
 async def test_influxdb_with_a_bad_certificate_gets_no_password(
@@ -88,7 +88,10 @@ async def test_influxdb_with_tls(start_influxdb: Callable[..., InfluxDB], tmp_pa
     async with opened(engine, "/write?db=home", ca_file=engine.authority_certificate) as target:
         await check_taken(target, lines(1000))
     other = CertificateAuthority(tmp_path / "other").certificate
-    assert "is not trusted" in str(await trouble(engine, "/write?db=home", ca_file=other))
+    for trusted in (None, other):
+        said = str(await trouble(engine, "/write?db=home", ca_file=trusted))
+        assert "is not trusted" in said
+        assert "; give its authority as timeseries.ca_file." in said
     async with open_target(
         TimeseriesOptions(url=f"{engine.url.replace('https', 'http')}/write?db=home"), "1"
     ) as target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 
@@ -133,8 +133,3 @@ def test_secret_in_the_url_is_refused_and_not_shown(url: str) -> None:
 def test_secrets_are_not_shown() -> None:
     assert "hunter2" not in repr(TimeseriesOptions(url=URL, username="house", password="hunter2"))  # noqa: S106
     assert "hunter2" not in repr(TimeseriesOptions(url=URL, token="hunter2"))  # noqa: S106
-
-
-def test_types_of_all_keys_can_be_asked_for() -> None:
-    types = get_type_hints(TimeseriesOptions)
-    assert (types["url"], types["ca_file"], types["rate"]) == (str, Path | None, float)

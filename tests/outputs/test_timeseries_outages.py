@@ -34,13 +34,6 @@ async def stream(gateway: Gateway, count: int) -> None:
         await asyncio.sleep(0.03)
 
 
-async def test_every_value_of_every_reading_arrives_in_victoria_metrics(engine: VictoriaMetrics, path: Path) -> None:
-    async with serving(path, f"{engine.url}/write") as gateway:
-        await stream(gateway, 300)
-        await wait_for_all(lambda: in_victoria_metrics(engine), path)
-    assert len(expected(path)) == 300 * 12
-
-
 async def test_every_value_of_every_reading_arrives_in_influxdb_though_it_loses_its_power(
     influxdb: InfluxDB, path: Path
 ) -> None:

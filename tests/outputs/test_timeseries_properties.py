@@ -59,7 +59,7 @@ class PlayedTarget:
         self.is_up = True
         self.fault = ""
         self.kept: dict[tuple[str, int], tuple[str, float]] = {}
-        self._is_connected = self._is_new = False
+        self._is_connected = self.is_new = False
         self._lost_connection = False
 
     def lose_power(self) -> None:
@@ -67,13 +67,9 @@ class PlayedTarget:
         self._lost_connection = True
         self.kept = {key: row for key, row in self.kept.items() if row[1] <= self.now - FLUSHED}
 
-    def take_new_connection(self) -> bool:
-        is_new, self._is_new = self._is_new, False
-        return is_new
-
     def connect_anew(self) -> None:
         """Another gateway process has another connection."""
-        self._is_connected = self._is_new = False
+        self._is_connected = self.is_new = False
 
     async def write(self, lines: Sequence[bytes]) -> Response:
         fault, self.fault = self.fault, ""
@@ -81,7 +77,7 @@ class PlayedTarget:
             self._is_connected = False
             raise TargetError("Nobody is there.")
         if self._lost_connection:
-            self._is_new |= self._is_connected
+            self.is_new |= self._is_connected
             self._lost_connection = False
         self._is_connected = True
         if fault != "not taken":

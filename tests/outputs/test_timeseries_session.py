@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from juntek.files import hold, lock_of
-from juntek.outputs import timeseries
-from juntek.outputs.timeseries.line_protocol import TargetError
+from juntek.outputs import FarEndError, timeseries
 from juntek.update import Health, Update
 from outputs.delivering import Gateway, serving, wait_until
 from outputs.line_server import GOOD, Reply, Request
-from outputs.moody import REFUSAL, arrive, introduce, moody_server, ticks_of, write_history
+from outputs.moody import REFUSAL, arrive, moody_server, moody_server_without, ticks_of
 from outputs.updates import kg_update
 
 
@@ -74,9 +73,7 @@ async def test_the_lag_grows_while_a_target_hangs_that_has_all_so_far(path: Path
 
 async def test_what_was_missed_before_a_restart_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "juntek")
-    async with moody_server() as (mood, server, url):
-        introduce(path, url)
-        write_history(path, 1, 3000)
+    async with moody_server_without(path, 3000) as (mood, server, url):
         mood.judge = lambda _: Reply(503)
         async with serving(path, url, tick=5000) as gateway:
             await wait_until(lambda: gateway.health.failures > 0, "it is away")
@@ -89,9 +86,7 @@ async def test_what_was_missed_before_a_restart_is_told(path: Path, caplog: pyte
 
 
 async def test_the_past_is_sent_no_faster_than_the_rate(path: Path) -> None:
-    async with moody_server() as (_, server, url):
-        introduce(path, url)
-        write_history(path, 1, 2000)
+    async with moody_server_without(path, 2000) as (_, server, url):
         loop = asyncio.get_running_loop()
         began = loop.time()  # what keeps a busy machine from going on only adds to it
         async with serving(path, url, tick=2000, rate=1000):
@@ -103,7 +98,7 @@ async def test_a_target_that_asks_to_be_left_alone_ends_it_with_the_time(path: P
     async with moody_server() as (mood, _, url):
         mood.judge = lambda _: Reply(429, headers={"Retry-After": "30"})
         gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url)])
-        with pytest.raises(TargetError, match="Nothing is lost") as said:
+        with pytest.raises(FarEndError, match="Nothing is lost") as said:
             async with timeseries.open_sink(gateway.targets[0], gateway.context):
                 pass
     assert said.value.wait == 30

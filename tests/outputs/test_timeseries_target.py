@@ -8,37 +8,19 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
-from juntek.outputs.timeseries import TimeseriesOptions
-from juntek.outputs.timeseries import target as module
 from juntek.outputs.timeseries.line_protocol import TargetError
-from juntek.outputs.timeseries.target import HABIT, Target, open_target
-from outputs.line_server import GOOD, LineServer, Reply, Request, serve_lines
+from juntek.outputs.timeseries.target import HABIT
+from outputs.line_server import GOOD, Reply, Request, serve_lines
+from outputs.pushed import lines, opened
 from servers.process import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-START = 1_700_000_000
-
-
-def line(number: int) -> bytes:
-    return b"juntek,meter=house,site=home voltage_volts=%d.0 %d000000000\n" % (number, START + number)
-
-
-def lines(count: int) -> list[bytes]:
-    return [line(number) for number in range(count)]
-
-
-@asynccontextmanager
-async def opened(server: LineServer, path: str = "/write", **options: Any) -> AsyncIterator[Target]:  # noqa: ANN401
-    async with open_target(TimeseriesOptions(url=f"{server.url}{path}", **options), "1.2.3") as target:
-        yield target
-
+    pass
 
 # --- What is sent -------------------------------------------------------------------------------------------------
 
@@ -63,16 +45,17 @@ async def test_few_lines_are_not_worth_packing() -> None:
 
 async def test_large_batch_is_packed_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    pack = module._compress
+    pack = gzip.compress
 
-    def watched(body: bytes) -> bytes:
+    def watched(body: bytes, level: int) -> bytes:
         threads.append(threading.get_ident())
-        return pack(body)
+        return pack(body, level)
 
-    monkeypatch.setattr(module, "_compress", watched)
+    monkeypatch.setattr(gzip, "compress", watched)
     async with serve_lines() as server, opened(server) as target:
         await target.write(lines(10_000))
     assert server.taken == lines(10_000)
+    assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
@@ -174,7 +157,7 @@ async def test_answer_without_an_end_is_read_only_so_far() -> None:
 
 async def test_url_of_a_target_that_has_answered_is_not_called_wrong() -> None:
     replies = [GOOD, Reply(fault="cut")]
-    async with serve_lines(lambda _: replies.pop(0)) as server, opened(server, name="workshop") as target:
+    async with serve_lines(lambda _: replies.pop(0)) as server, opened(server) as target:
         await target.write(lines(1))
         with pytest.raises(TargetError) as said:
             await target.write(lines(1))
@@ -189,7 +172,8 @@ async def test_target_that_lets_go_of_every_connection_has_the_habit() -> None:
         news = []
         for _ in range(HABIT + 3):
             await target.write(lines(1))
-            news.append(target.take_new_connection())
+            news.append(target.is_new)
+            target.is_new = False
             server.hang_up()
             await asyncio.sleep(0.02)  # until it has come here
     assert news == [False] + [True] * (HABIT - 1) + [False] * 3
@@ -205,6 +189,7 @@ async def test_connection_that_is_let_go_unseen_is_told_by_the_next_one() -> Non
                 await asyncio.sleep(0.05)  # until it has come here
             with suppress(TargetError):
                 await target.write(lines(1))
-            news.append(target.take_new_connection())
+            news.append(target.is_new)
+            target.is_new = False
     assert news == [False, True, False, False, False, False]
     assert server.connections == 4

@@ -6,9 +6,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from juntek.config import Configuration, MeterConfiguration
+from juntek.config import Configuration, MeterKeys
 from juntek.gateway import run_gateway
-from juntek.meter.line import MeterOptions
 from juntek.outputs import history, web
 from juntek.simulator import Options, Simulation
 from outputs.served import Served
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 async def test_what_the_meter_says_is_live_at_once_and_soon_in_the_chart(tmp_path: Path) -> None:
     port = free_port()
     async with Simulation(Options(seed=1)) as simulation:
-        meter = MeterConfiguration(link=simulation.url, options=MeterOptions(name="house", interval=0.1))
+        meter = MeterKeys(name="house", link=simulation.url, interval=0.1)
         configuration = Configuration(
             meters=(meter,),
             sinks={

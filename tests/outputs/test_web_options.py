@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from juntek.cli import app
+from juntek.cli.application import app
 from juntek.config import load
 from juntek.errors import ConfigurationError, RequestError
 from juntek.outputs.web import WebOptions, open_sink

@@ -9,14 +9,14 @@ from __future__ import annotations
 import shutil
 import ssl
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from base64 import b64encode
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from servers.certificates import CertificateAuthority, KeyPair, ServerCertificate
-from servers.process import ServerFailedError, ServerProcess, free_port
+from servers.process import Server, ServerFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,14 +40,13 @@ def once_shown(ask: Callable[[], T], wanted: T) -> T:
     return answer
 
 
-class Engine(ABC):
+class Engine(Server):
     """One server, running from the moment it is made; a context manager that stops it.
 
     With `user` nobody else may ask or write. With `certificate` the port speaks TLS only, and
     `authority_certificate` is what a client has to trust.
     """
 
-    host: Final = "127.0.0.1"
     program: str
     ready_path: str
 
@@ -56,11 +55,10 @@ class Engine(ABC):
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.user = user
-        self.port = free_port()
         self._directory = directory
         self._authority = CertificateAuthority(directory / "certificates") if certificate else None
         self._key_pair = self._authority.issue_server(certificate) if self._authority and certificate else None
-        self._process = ServerProcess(self.program, directory / f"{self.program}.log")
+        super().__init__(self.program, directory / f"{self.program}.log")
         self.start()
 
     @property
@@ -75,39 +73,12 @@ class Engine(ABC):
             raise ServerFailedError("this server speaks no TLS")
         return self._authority.certificate
 
-    @property
-    def process_id(self) -> int:
-        return self._process.process_id
-
-    @property
-    def log_text(self) -> str:
-        """All that this server logged, over its restarts."""
-        return self._process.log_text()
-
     def start(self) -> None:
         """Start on the same port and disk state as before; returns when it answers."""
         if shutil.which(self.program) is None:
             raise ServerFailedError(f"{self.program} is not installed: run scripts/install-test-servers --engines")
         self._process.start(self._command(self._key_pair))
         self._process.wait_until_ready(self._answers, timeout=30)
-
-    def stop(self) -> None:
-        """End in order: what is in memory is written to the disk."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End at once, as when its machine loses power."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

@@ -14,11 +14,11 @@ import secrets
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from servers.home_assistant_client import open_client
-from servers.process import ServerFailedError, ServerProcess, free_port
+from servers.process import Server, ServerFailedError
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -75,14 +75,12 @@ def find_environment(version: str) -> Path | None:
     return place if (place / ".installed").exists() and (place / "bin" / "python").exists() else None
 
 
-class HomeAssistant:
+class HomeAssistant(Server):
     """One installation, running and ready from the moment it is made; a context manager that stops it.
 
     Starting takes some seconds and blocks: in an async test use it in a thread, or as a fixture.
     `connect()` gives the client that sees what became of our messages.
     """
-
-    host: Final = "127.0.0.1"
 
     def __init__(self, directory: Path, version: str, broker: Mosquitto) -> None:
         environment = find_environment(version)
@@ -92,23 +90,13 @@ class HomeAssistant:
             )
         self.version = version
         self.broker = broker
-        self.port = free_port()
         self._python = environment / "bin" / "python"
         self._configuration = directory / "configuration"
-        self._process = ServerProcess(f"Home Assistant {version}", directory / "home-assistant.log")
+        super().__init__(f"Home Assistant {version}", directory / "home-assistant.log")
         self._token = ""
         self._log_start = 0
         self._write_configuration()
         self.start()
-
-    @property
-    def process_id(self) -> int:
-        return self._process.process_id
-
-    @property
-    def log_text(self) -> str:
-        """Everything logged, over all starts, at INFO and above."""
-        return self._process.log_text()
 
     def connect(self, *, log_from_start: bool = False) -> AbstractAsyncContextManager[HomeAssistantClient]:
         """A client for one test; it knows the log from now on, or from the last start of Home Assistant."""
@@ -142,24 +130,6 @@ class HomeAssistant:
         except BaseException:
             self.stop()
             raise
-
-    def stop(self) -> None:
-        """End in order: states, registries and statistics are saved."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End at once, as when the machine loses power."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _write_configuration(self) -> None:
         storage = self._configuration / ".storage"

@@ -9,10 +9,10 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from servers.certificates import CertificateAuthority, KeyPair, ServerCertificate
-from servers.process import ServerFailedError, ServerProcess, free_port
+from servers.process import Server, ServerFailedError
 
 if TYPE_CHECKING:
     import ssl
@@ -43,15 +43,13 @@ class Encryption:
     client_certificate_required: bool = False
 
 
-class Mosquitto:
+class Mosquitto(Server):
     """A broker, running from the moment it is made; a context manager that stops it.
 
     `directory` receives configuration, certificates and log. With `user` nobody else may connect; with
     `rights` (its acl_file) nobody may do more than these; with
     `encryption` the port speaks TLS only, and `tls_context()` and `client_key_pair` are what a client needs.
     """
-
-    host: Final = "127.0.0.1"
 
     def __init__(
         self,
@@ -64,7 +62,6 @@ class Mosquitto:
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.user = user
-        self.port = free_port()
         self._directory = directory
         self._authority: CertificateAuthority | None = None
         self.client_key_pair: KeyPair | None = None
@@ -73,7 +70,7 @@ class Mosquitto:
             (directory / "rights").write_text(rights, encoding="utf-8")
             self._lines.append(f"acl_file {directory / 'rights'}")
         self._tls_lines = self._encryption_lines(encryption)
-        self._process = ServerProcess("mosquitto", directory / "mosquitto.log")
+        super().__init__("mosquitto", directory / "mosquitto.log")
         self.start()
 
     @property
@@ -82,15 +79,6 @@ class Mosquitto:
         if self._authority is None:
             raise ServerFailedError("this broker speaks no TLS")
         return self._authority.certificate
-
-    @property
-    def process_id(self) -> int:
-        return self._process.process_id
-
-    @property
-    def log_text(self) -> str:
-        """All that this broker logged, over its restarts: connections, subscriptions, every packet."""
-        return self._process.log_text()
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Trusts this broker's authority and shows the client certificate; None where there is no TLS."""
@@ -107,24 +95,6 @@ class Mosquitto:
         before = self._process.log_size()
         self._process.start([program, "-c", str(configuration)])
         self._process.wait_until_ready(lambda: " running\n" in self._process.log_text(before), timeout=10)
-
-    def stop(self) -> None:
-        """End in order: clients are disconnected; their last wills are not spoken by this broker any more."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End at once, as when the broker's machine loses power."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _user_lines(self, user: User | None) -> list[str]:
         if user is None:

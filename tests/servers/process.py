@@ -11,10 +11,11 @@ import socket
 import ssl
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -148,3 +149,44 @@ class ServerProcess:
 
     def last_lines(self, count: int = 20) -> str:
         return "\n".join(self.log_text().splitlines()[-count:])
+
+
+class Server(ABC):
+    """A server on 127.0.0.1 and a free port, which stays the same; a context manager that stops it."""
+
+    host: Final = "127.0.0.1"
+
+    def __init__(self, name: str, log_path: Path) -> None:
+        self.port = free_port()
+        self._process = ServerProcess(name, log_path)
+
+    @property
+    def process_id(self) -> int:
+        return self._process.process_id
+
+    @property
+    def log_text(self) -> str:
+        """All that this server logged, over its restarts."""
+        return self._process.log_text()
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start on the same port as before; returns when it answers."""
+
+    def stop(self) -> None:
+        """End in order."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End at once, as when its machine loses power."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

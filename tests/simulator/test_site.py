@@ -27,7 +27,7 @@ def test_the_counters_are_the_integrals_of_the_current_and_the_power(seed: int, 
         out += max(-power, 0.0) * hours
     counters = site.meter.counters
     assert site.battery.remaining - start == pytest.approx(moved, abs=1e-6)
-    assert counters.remaining == pytest.approx(site.battery.remaining, abs=1e-6)
+    assert counters.remaining_capacity == pytest.approx(site.battery.remaining, abs=1e-6)
     assert counters.charged_capacity - counters.discharged_capacity == pytest.approx(moved, abs=1e-6)
     assert counters.charged_energy == pytest.approx(into, abs=1e-6)
     assert counters.discharged_energy == pytest.approx(out, abs=1e-6)

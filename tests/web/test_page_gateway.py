@@ -20,7 +20,7 @@ from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
 from juntek.battery import BatteryOptions
 from juntek.capture import Chunk
-from juntek.gateway.batteries import Batteries
+from juntek.gateway.batteries import WatchedBattery
 from juntek.history import Database
 from juntek.history.recorder import Recorder
 from juntek.importing import LogImport
@@ -146,12 +146,12 @@ async def test_live_values_change_and_closer_looks_load_finer_points(tmp_path: P
 
 def _fill_watched(path: Path) -> None:
     """A boat's battery as it was watched in the days until now."""
-    batteries = Batteries({"house": BatteryOptions()})
+    battery = WatchedBattery("house", BatteryOptions(), [])
     seen = Faults(offset=-0.05, gain=1.0, step=0.1, nominal=165.0, start=40.0)
     trace = readings_of(read_trace(next(FOLDER.glob("boat-*.csv.xz"))), seen)[:9000]
     later = datetime.now(UTC).timestamp() - 60 - (trace[-1].time or 0.0)
     moved = (reading._replace(time=(reading.time or 0.0) + later, address=1) for reading in trace)
-    kept = [batteries.add("house", reading) for reading in moved]
+    kept = [battery.add(reading) for reading in moved]
     with Database(path) as database:
         Recorder(database).record({"house": kept})
 

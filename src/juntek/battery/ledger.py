@@ -30,7 +30,7 @@ from juntek.battery.counters import (
 )
 from juntek.battery.shape import LEDGER, VERSION, fits, of_version_1
 from juntek.battery.sums import Held, Sums, Totals
-from juntek.battery.watch import BOTH_WAYS, COUNTED, IN, OUT, CounterWatch, Interval, Trust
+from juntek.battery.watch import BOTH_WAYS, COUNTED, IN, OUT, CounterWatch, Interval
 from juntek.errors import DatabaseError
 from juntek.reading import Identity, Reading
 
@@ -61,11 +61,6 @@ class Ledger:
         self._restored = self._is_other = False
         """The second: whether another meter has told who it is, whose counters are still to come."""
         self._replaced = False
-
-    @property
-    def counters(self) -> Trust:
-        """What is thought of the meter's counters; a meter without any counts as distrusted."""
-        return self._watch.trust
 
     @property
     def has_begun(self) -> bool:

@@ -5,10 +5,9 @@ A sum is a whole number of µAh or µWh, and a fraction that is added to until i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, tzinfo
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from juntek.battery.counters import Moment
 from juntek.battery.watch import BOTH_WAYS, CHANNELS, ENERGY_BOTH_WAYS, IN, OUT
@@ -17,8 +16,7 @@ from juntek.quantity import READING_KEYS
 from juntek.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """The totals (Ah, Wh) at one moment; `estimated` holds the keys of those with an estimated part."""
 
     discharged_capacity: float
@@ -32,8 +30,7 @@ class Totals:
     def put_on(self, reading: Reading) -> Reading:
         """Return the reading with these totals in place of the meter's own."""
         values: list[Any] = list(reading)  # by their places, which takes a third of the time of `_replace`
-        values[_TOTALS] = self.discharged_capacity, self.charged_capacity, self.discharged_energy, self.charged_energy
-        values[_TODAY] = self.discharged_energy_today, self.charged_energy_today, self.estimated
+        values[_TOTALS], values[_TODAY] = self[:4], self[4:]
         return tuple.__new__(Reading, values)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-Trust = Literal["trusted", "watched", "distrusted"]
 Rule = Literal["named", "one way", "backwards", "nothing"]
 Steps = Sequence[float | None]
 """What each of COUNTERS counted, µAh or µWh; None for those that the meter does not have."""
@@ -149,11 +148,6 @@ class CounterWatch:
         self._window = [0.0] * (len(COUNTERS) + 1)
         self._fitting = 0
         """Windows in a row that some rule fits, though perhaps more than one."""
-
-    @property
-    def trust(self) -> Trust:
-        """What is thought of the counters; a meter without any counts as distrusted."""
-        return "watched" if self.rule is None else "distrusted" if self.rule == "nothing" else "trusted"
 
     def count(self, interval: Interval) -> list[float]:
         """Return what flowed by channel, as `flows`; where it is decided only now, with all that was pending."""

@@ -1,7 +1,7 @@
 """The command line: how `juntek run` starts and how every command ends; rule: it loads no library of the command line.
 
-`app` has all commands. A gateway that runs for months needs none of them, so `juntek run` starts without; what is no
-plain list of known flags is left to the command in `application`, which explains it. Everything that goes wrong ends in
+`application` has all commands. A gateway that runs for months needs none of them, so `juntek run` starts without; what
+is no plain list of known flags is left to the command there, which explains it. Everything that goes wrong ends in
 `main`. To be stopped is a good end, with status 0.
 """
 
@@ -14,10 +14,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from juntek.config import Configuration, Flag, load
 from juntek.errors import (
@@ -30,11 +30,6 @@ from juntek.errors import (
     UnknownLayoutError,
 )
 from juntek.names import hide_secrets, plain
-
-if TYPE_CHECKING:
-    from juntek.cli.application import app
-
-__all__ = ["app", "main"]
 
 LINK_NAME = "battery"
 """Name of the meter that --link makes."""
@@ -73,7 +68,8 @@ def read_arguments(arguments: Sequence[str]) -> Flags | None:
 def serve(flags: Flags) -> None:
     """Run the gateway until it is stopped."""
     configuration = _configure(flags)
-    logging.basicConfig(level=configuration.log_level.upper(), format=_log_format(), stream=sys.stderr)
+    time = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "  # a service's journal writes it itself
+    logging.basicConfig(level=configuration.log_level.upper(), format=f"{time}%(message)s", stream=sys.stderr)
     from juntek.gateway import run_gateway  # noqa: PLC0415 - only where it runs
     from juntek.gateway.process import tune_process  # noqa: PLC0415
 
@@ -88,19 +84,6 @@ def _configure(flags: Flags) -> Configuration:
         keys.append(Flag(("meters",), "--link", [meter]))
     path = flags.get("--config")
     return load(Path(str(path)) if path is not None else None, os.environ, tuple(keys))
-
-
-def _log_format() -> str:
-    """A service's journal writes the time itself."""
-    return "%(message)s" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s %(message)s"
-
-
-def __getattr__(name: str) -> object:
-    if name != "app":
-        raise AttributeError(name)
-    from juntek.cli.application import app  # noqa: PLC0415 - see above
-
-    return app
 
 
 def main() -> None:
@@ -150,11 +133,6 @@ def status_of(error: JuntekError) -> int:
     return next(status for kind, status in _STATUS_OF if isinstance(error, kind))
 
 
-def list_statuses() -> str:
-    """Return the table for the help text."""
-    return "\n".join(f"  {status}  {meaning}" for status, meaning in STATUSES.items())
-
-
 def _find_cause(error: Exception) -> Exception:
     """Return the error that an owner can do something about, where several ended together."""
     while isinstance(error, ExceptionGroup):
@@ -184,25 +162,12 @@ def _report(error: Exception) -> int:
 
 def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
     """Run until the work ends by itself or SIGINT or SIGTERM comes, which cancels it."""
-    asyncio.run(_supervise(work))
 
+    async def supervise() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
 
-async def _supervise(work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-@contextmanager
-def quiet_pipe() -> Iterator[None]:
-    """End with status 0 and without a word when whoever reads our output has seen enough, as `head` has."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more at its end; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    asyncio.run(supervise())

@@ -16,9 +16,9 @@ import typer
 import juntek
 from juntek.cli import (
     FLAGS,
+    STATUSES,
     configuration,
     history_commands,
-    list_statuses,
     run_until_stopped,
     serve,
     service,
@@ -32,14 +32,14 @@ from juntek.cli.push import push
 from juntek.cli.recordings import decode, estimate
 from juntek.cli.setup import setup
 from juntek.errors import RequestError
-from juntek.names import find_close, plain
+from juntek.names import plain
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_EXAMPLE = f"read /dev/ttyUSB0 --format table\n\n\b\nExit statuses:\n{list_statuses()}"
+_STATUSES = "\n".join(f"  {status}  {meaning}" for status, meaning in STATUSES.items())
 
 app = App(
     "Read Juntek coulomb counters and bring them to Home Assistant, MQTT, Grafana, the terminal and files.",
-    _EXAMPLE,
+    f"read /dev/ttyUSB0 --format table\n\n\b\nExit statuses:\n{_STATUSES}",
     name="juntek",
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -118,10 +118,9 @@ def simulate(
             await simulation.run()
 
     models = tuple(model or ("KG140F",))
-    addresses = tuple(address or range(1, len(models) + 1))
     options = Options(
         models=models,
-        addresses=addresses,
+        addresses=tuple(address or range(1, len(models) + 1)),
         listen=listen,
         pty=pty,
         display="newer" if display else "none",
@@ -194,32 +193,32 @@ def _command() -> Any:  # noqa: ANN401 - the library's own
     return typer.main.get_command(app)
 
 
-def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own, which differs with its version
+_SENTENCES = {
+    r"No such option: (?P<name>.*)": "There is no option {name}",
+    r"No such command '(?P<name>.*)'\. Did you mean '(?P<close>.*?)'.*": (
+        "There is no command {command} {name}, did you mean {close}?"
+    ),
+    r"No such command '(?P<name>.*)'\.": "There is no command {command} {name}",
+    r"Missing \w+ '(?P<name>.*?)'.*": "{name} is missing",
+    r"Option '(?P<name>.*)' requires .*": "{name} needs a value after it",
+    r"Option '(?P<name>.*)' does not take .*": "{name} takes no value",
+    r"Got unexpected extra arguments?(?:\(s\))? \((?P<name>.*)\)": "{name} is too much for {command}",
+    r"Invalid value for '(?P<name>.*?)'.*?: Input should be (?P<problem>[^,]*).*": "{name} should be {problem}",
+    r"Invalid value for '(?P<name>.*?)'.*?: (?:Value error, )?(?P<problem>.*)": "{name}: {problem}",
+    r"Invalid value: (?P<problem>.*)": "{problem}",
+}
+"""What is said in place of what the library says, in all of its versions."""
+
+
+def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own
     """Return what is wrong and where it is written how it is right."""
-    context = error.ctx
-    command = context.command_path if context is not None else _command_of(arguments)
-    kind, named = type(error).__name__, _first_quoted(error.message)
-    if kind == "NoSuchOption":
-        known = [name for parameter in context.command.params for name in parameter.opts] if context else []
-        problem = f"There is no option {plain(error.option_name, 60)}{_suggest(error.option_name, known)}"
-    elif kind == "BadOptionUsage":
-        takes = "takes no value" if "not take" in error.message else "needs a value after it"
-        problem = f"{plain(error.option_name, 60)} {takes}"
-    elif kind == "MissingParameter":
-        problem = f"{_name_of(error.param)} is missing"
-    elif kind == "BadParameter":
-        takes = _describe(error.param)
-        if not takes:
-            return f"{_name_of(error.param)}: {error.message}"  # a parser of ours says it in a sentence
-        problem = f"{_name_of(error.param)} is {takes}"
-    elif hasattr(getattr(context, "command", None), "commands"):
-        known = list(context.command.commands)
-        problem = f"There is no command {command} {named}{_suggest(named, known)}"
-    elif kind == "UsageError" and "argument" in error.message:
-        problem = f"{named} is too much for {command}"
-    else:
-        problem = f"That is not how {command} is used"
-    return f"{problem}; see {command} --help."
+    command = error.ctx.command_path if error.ctx is not None else _command_of(arguments)
+    text = plain(error.format_message(), 300)
+    for pattern, sentence in _SENTENCES.items():
+        if found := re.fullmatch(pattern, text):
+            text = sentence.format(command=command, **found.groupdict())
+            break
+    return f"{text.rstrip('.')}; see {command} --help."
 
 
 def _command_of(arguments: Sequence[str]) -> str:
@@ -230,40 +229,3 @@ def _command_of(arguments: Sequence[str]) -> str:
         if word in below:
             command, path = below[word], f"{path} {word}"
     return path
-
-
-def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above
-    """Return what an option takes; empty where that is a parser's business."""
-    facts = getattr(parameter, "type_descriptor", None)
-    if facts is not None:
-        limits, is_whole, is_parsed = facts.parameter_info, facts.annotation is int, facts.parameter_info.parser
-    else:  # typer before 0.28, which packages have, since the later ones bring pydantic
-        facts = limits = getattr(parameter, "type", None)
-        is_whole = str(getattr(facts, "name", "")).startswith("int")
-        is_parsed = type(facts).__name__ == "FuncParamType"
-    if facts is None or is_parsed:
-        return ""
-    if choices := getattr(facts, "choices", None):
-        return f"one of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}"
-    kind = "a whole number" if is_whole else "a number"
-    least, most = getattr(limits, "min", None), getattr(limits, "max", None)
-    if least is None:
-        return kind
-    return f"{kind} of at least {least:g}" if most is None else f"{kind} from {least:g} to {most:g}"
-
-
-def _name_of(parameter: Any) -> str:  # noqa: ANN401 - as above
-    """Return the name of an option or argument as the help shows it."""
-    if parameter is None:
-        return "A value"
-    return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name)
-
-
-def _suggest(wrong: str, known: Sequence[str]) -> str:
-    close = find_close(wrong, known, 0.6)
-    return f", did you mean {close}?" if close else ""
-
-
-def _first_quoted(message: str) -> str:
-    found = re.search(r"'(.*?)'|\((?!s\))(.*)\)", message, re.DOTALL)
-    return plain((found[1] or found[2] or "") if found else "", 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, tzinfo
@@ -18,9 +19,9 @@ from juntek.calendar import LATEST_TIME
 from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
-from juntek.config.keys import zone_problem
-from juntek.errors import ConfigurationError, RequestError
-from juntek.files import system_zone
+from juntek.config.keys import name_problem, zone_problem
+from juntek.errors import ConfigurationError, JuntekError, RequestError
+from juntek.files import explain_unwritable, refuse_links_of_others, system_zone
 from juntek.history.queries import HistoryReader
 from juntek.meter import Mode
 
@@ -39,6 +40,18 @@ class _Command(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as above
         """Return the words behind the command."""
         return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        """Run the command; when whoever reads our output has seen enough, as `head` has, it ends well and quietly."""
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:  # as it is where it was closed
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes stdout once more at its end; let that go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        return result
 
 
 class App(typer.Typer):
@@ -61,9 +74,27 @@ def address_number(text: str | int) -> int:
     return int(found[1])
 
 
+def meter_name(text: str) -> str:
+    """Return the name of a meter; raises BadParameter for one that cannot be."""
+    if problem := name_problem(text):
+        raise typer.BadParameter(f"the name {problem}")
+    return text
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone by its name; raises BadParameter where there is none of it."""
+    if problem := zone_problem(name):
+        raise typer.BadParameter(f"this {problem}")
+    return ZoneInfo(name)
+
+
 LINK_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Link = Annotated[str, typer.Argument(metavar="LINK", help=LINK_HELP, show_default=False)]
 Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
+FoundAddress = Annotated[
+    int | None,
+    typer.Option("--address", parser=address_number, metavar="N", help="Default: the first found."),
+]
 ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
 Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
 ConfigFile = Annotated[
@@ -82,9 +113,11 @@ From = Annotated[
     str | None, typer.Option("--from", metavar="TIME", help="As 2026-05-01 or 2026-05-01T08:00; included.")
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from; a date includes its day.")]
-ZoneName = Annotated[
-    str | None,
-    typer.Option("--time-zone", metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."),
+Zone = Annotated[
+    ZoneInfo | None,
+    typer.Option(
+        "--time-zone", parser=zone, metavar="NAME", help="Of times without an offset from UTC, such as Europe/Berlin."
+    ),
 ]
 Capacity = Annotated[
     float | None,
@@ -92,15 +125,6 @@ Capacity = Annotated[
 ]
 Form = Literal["table", "json"]
 """How what is for people or for programs is written."""
-
-
-def zone_of(name: str | None) -> ZoneInfo | None:
-    """Return the zone of a name; raises RequestError."""
-    if name is None:
-        return None
-    if problem := zone_problem(name):
-        raise RequestError(f"--time-zone {problem}")
-    return ZoneInfo(name)
 
 
 def find_configuration(config: Path | None) -> Configuration | None:
@@ -143,6 +167,16 @@ def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
         moment = datetime.combine(moment, time.max)
     seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     return min(max(seconds, 0.0), LATEST_TIME)
+
+
+def write_new(file: Path, text: str, kind: type[JuntekError], *, force: bool) -> None:
+    """Write a file that is not there yet, or over it; raises an error of this kind where that cannot be."""
+    if file.exists() and not force:
+        raise kind(f"{file} is there already; change it, name another one, or write over it with --force.")
+    refuse_links_of_others(file)
+    with explain_unwritable(file, kind):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
 
 def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:

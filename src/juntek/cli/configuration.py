@@ -9,25 +9,25 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from juntek.cli.arguments import App, ConfigFile
+from juntek.cli.arguments import App, ConfigFile, write_new
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import is_running
 from juntek.config import SYSTEM_STATE, Configuration, load, search_paths
 from juntek.config.keys import header_of, write_example
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
-from juntek.files import at_home, explain_unwritable, refuse_links_of_others
+from juntek.files import at_home
 from juntek.gateway.notifier import describe
 from juntek.history import Database
 from juntek.links import open_link
+from juntek.listening import Address
 from juntek.meter import Line, MeterOptions
 from juntek.names import hide_secrets, show, slug
 from juntek.option import keys_of
@@ -50,13 +50,8 @@ def init(
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library is not needed to be wrong about a key
 
     path = at_home(file or search_paths(os.environ)[1])
-    if path.exists() and not force:
-        raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
-    refuse_links_of_others(path)
     ports = list_ports()
-    with explain_unwritable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(write_example(ports), encoding="utf-8")
+    write_new(path, write_example(ports), ConfigurationError, force=force)
     typer.echo(path)
     if ports:
         typer.echo(f"It has the port {ports[0]}. Look through it, then: juntek config check", err=True)
@@ -80,26 +75,20 @@ def check(
     if offline:
         return
     trials = asyncio.run(_try_all(configuration))
-    typer.echo("\n" + "\n".join(trial.said for trial in trials if trial.error is None))
-    errors = [type(trial.error)(trial.said) for trial in trials if trial.error is not None]
-    for error in errors[:-1]:
-        typer.echo(error, err=True)
-    if errors:
-        raise errors[-1]
+    typer.echo("\n" + "\n".join(f"{name}: {found}" for name, found in trials if isinstance(found, str)))
+    errors = [(name, found) for name, found in trials if isinstance(found, JuntekError)]
+    for name, error in errors[:-1]:
+        typer.echo(f"{name}: {error}", err=True)
+    for name, error in errors[-1:]:
+        error.args = (f"{name}: {error}",)
+        raise error
 
 
 def show_configuration(configuration: Configuration) -> str:
     """Return the configuration as tables for people, without its secrets."""
     meters = [
-        (
-            meter.options.name,
-            hide_secrets(meter.link),
-            str(meter.options.address),
-            meter.options.mode,
-            meter.options.options.family or "auto",
-            f"{meter.options.interval:g} s",
-        )
-        for meter in configuration.meters
+        (one.name, hide_secrets(link), str(one.address), one.mode, one.options.family or "auto", f"{one.interval:g} s")
+        for link, one in ((meter.link, meter.options) for meter in configuration.meters)
     ]
     topics = ", ".join(f"{name} becomes {slug(name)}" for name, *_ in meters if slug(name) != name)
     outputs = [
@@ -151,87 +140,71 @@ def _look_for_libraries(sections: Iterable[str]) -> None:
 PATIENCE = 8.0
 """s for the meters of a link: they are listened for first, then asked."""
 
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What became of a try: a line for the owner, and the error where it failed."""
-
-    said: str
-    error: JuntekError | None = None
+Trial = tuple[str, str | JuntekError]
+"""What was tried, and what became of it: words for the owner, or the error where it failed."""
 
 
 async def _try_all(configuration: Configuration) -> list[Trial]:
     """Try everything at once. Where a gateway runs with this database it has the meters, and they are left to it."""
-    works: list[Awaitable[list[Trial]]] = [asyncio.to_thread(_try_database, configuration.database)]
+    works = [_try("database", asyncio.to_thread(_look_at_database, configuration.database))]
     options = configuration.sinks.get("mqtt")
     if isinstance(options, MqttOptions):
-        works.append(_try_broker(options))
+        works.append(_try("mqtt", log_in(options)))
     runs = is_running(configuration.database)
     if not runs:
         works += [try_meters(link, meters) for link, meters in configuration.links().items()]
     trials = [trial for trials in await asyncio.gather(*works) for trial in trials]
-    left = Trial("meters: the gateway runs and reads them; what it says: journalctl --unit juntek")
+    left = ("meters", "the gateway runs and reads them; what it says: journalctl --unit juntek")
     return [*trials, left] if runs else trials
 
 
-async def log_in(options: MqttOptions) -> None:
-    """Log in at the broker, beside a gateway that may run. Raises BrokerError or ConfigurationError."""
+async def _try(name: str, work: Awaitable[str]) -> list[Trial]:
+    try:
+        return [(name, await work)]
+    except JuntekError as error:
+        return [(name, error)]
+
+
+async def log_in(options: MqttOptions) -> str:
+    """Log in at the broker, beside a gateway that may run; return that. Raises BrokerError or ConfigurationError."""
     from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415 - only where there is a broker to try
 
     async with connect(replace(options, client_id=f"juntek_check_{os.getpid()}"), TIMING):
-        pass
+        return f"the broker at {Address(options.host, options.port)} lets us in"
 
 
 async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
     """Read every meter of a link once."""
     heard: dict[str, str] = {}
-    complete = asyncio.Event()
 
     def take(update: Update) -> None:
         if update.reading is not None:
             heard[update.meter] = describe(update.identity, update.reading)
         if len(heard) == len(meters):
-            complete.set()
+            running.cancel()
 
     try:
         async with await open_link(link) as opened:
             line = Line(link, meters, take)
             running = asyncio.create_task(line.run(opened))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
-                    await complete.wait()
-            silent = {
-                meter.options.name: meter.explain_silence(opened.name, line_is_good=bool(heard))
-                for meter in line.meters.values()
-            }
+            await asyncio.wait([running], timeout=PATIENCE)
             running.cancel()
             await asyncio.wait([running])
     except LinkError as error:
-        return [Trial(f"{meter.name}: {error}", error) for meter in meters]
+        return [(meter.name, error) for meter in meters]
     return [
-        Trial(f"{name}: {heard[name]}") if name in heard else Trial(f"{name}: {error}", error)
-        for name, error in silent.items()
+        (name, heard.get(name) or meter.explain_silence(opened.name, line_is_good=bool(heard)))
+        for name, meter in ((meter.options.name, meter) for meter in line.meters.values())
     ]
 
 
-async def _try_broker(options: MqttOptions) -> list[Trial]:
-    try:
-        await log_in(options)
-    except JuntekError as error:
-        return [Trial(f"mqtt: {error}", error)]
-    return [Trial(f"mqtt: the broker at {options.host}:{options.port} lets us in")]
-
-
-def _try_database(path: Path) -> list[Trial]:
+def _look_at_database(path: Path) -> str:
+    """Return that it can be written, or why that cannot be said; raises JuntekError where it cannot be."""
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if path.is_relative_to(SYSTEM_STATE) and not os.access(SYSTEM_STATE.parent, os.W_OK):
-        return [Trial(f"database: {path} is that of the service; sudo juntek config check tries it, too")]
-    if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
-        error = f"database: {path} cannot be made by this user; give a path in a folder of yours: history.path."
-        return [Trial(error, DatabaseError(error))]
-    try:
-        if path.exists():
-            Database(path, check=False).close()
-    except (ConfigurationError, DatabaseError) as problem:
-        return [Trial(f"database: {problem}", problem)]
-    return [Trial(f"database: {path} can be written")]
+        return f"{path} is that of the service; sudo juntek config check tries it, too"
+    if path.exists():
+        Database(path, check=False).close()
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        raise DatabaseError(f"{path} cannot be made by this user; give a path in a folder of yours: history.path.")
+    return f"{path} can be written"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from juntek.cli import quiet_pipe, run_until_stopped
+from juntek.cli import run_until_stopped
 from juntek.cli.arguments import ConfigFile, configuration_if_any
 from juntek.cli.gateway_client import meters_held, open_gateway, update_of
 from juntek.config import Configuration
@@ -78,8 +78,7 @@ def find(
         if not any(found.meters for found in surveys):
             raise explain_none(surveys)
 
-    with quiet_pipe():
-        run_until_stopped(look())
+    run_until_stopped(look())
 
 
 def explain_none(surveys: Sequence[Survey], text: str = "No meter was found.") -> JuntekError:

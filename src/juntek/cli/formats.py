@@ -7,7 +7,6 @@ the columns are those of `CSV_COLUMNS` and do not change with the meter. The tab
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 import sys
@@ -15,38 +14,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
-from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from juntek.errors import counted
 from juntek.history.days import By, Day
 from juntek.quantity import QUANTITIES, READING_KEYS
-from juntek.reading import Identity, Reading, Settings, iso_time
+from juntek.reading import Reading, Settings, iso_time
 from juntek.rs485.bus import Event
 from juntek.rs485.framing import Frame, Garbage
 
-
-class Format(StrEnum):
-    """How to write what was read."""
-
-    JSON = "json"
-    CSV = "csv"
-    TABLE = "table"
-
+Format = Literal["json", "csv", "table"]
+"""How to write what was read."""
+Facts = dict[str, Any]
+"""Public keys and values."""
+Columns = Mapping[str, tuple[str, int]]
+"""Headings and widths of the quantities in a table, by key."""
 
 CSV_COLUMNS = ("time", "address", "family", *READING_KEYS, "output_code", "clock", "raw")
 
 _encode = json.JSONEncoder().encode
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
-_COLUMNS = (
-    # key, heading, width
-    ("voltage", "voltage", 8),
-    ("current", "current", 9),
-    ("power", "power", 9),
-    ("state_of_charge", "charge", 7),
-    ("remaining_capacity", "remaining", 10),
-    ("temperature", "temp.", 6),
-)
 _FONT = (
     "┌─┐ ┐ ╶─┐╶─┐╷ ╷┌─╴┌─╴╶─┐┌─┐┌─┐    ",
     "│ │ │ ┌─┘╶─┤└─┤└─┐├─┐  │├─┤└─┤╶─╴ ",
@@ -55,135 +42,142 @@ _FONT = (
 """The lines of large numbers: three characters for each digit and the minus, and one for the point."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LONGEST_RAW = 48
-_MANY = {"settings": "settings", "identity": "identities"}
-"""What is not made with an s."""
-_IN_WORDS = {"garbage": "rejected frame"}
-"""What a kind is called where it is not for programs."""
+_IN_WORDS = {
+    "garbage": ("rejected frame", "rejected frames"),
+    "settings": ("settings", "settings"),
+    "identity": ("identity", "identities"),
+}
+"""What one and several of a kind are called where it is not for programs, or not made with an s."""
 
 
-def kind_of(event: Event) -> str:
-    """Return the word for the kind of an event."""
-    if isinstance(event, Reading):
-        return "reading"
-    if isinstance(event, Garbage):
-        return "garbage"
-    if isinstance(event, Frame):
-        return "acknowledgement" if event.command[0] == "w" else "request"
-    return "settings" if isinstance(event, Settings) else "identity"
+class Lines:
+    """Writes facts to stdout, one a line: all as JSON, `keys` as CSV, or what `draw` makes of them, below a heading."""
+
+    def __init__(self, chosen: Format, keys: Sequence[str], heading: str, draw: Callable[[Facts], str]) -> None:
+        self.chosen = chosen
+        self._csv = csv.DictWriter(sys.stdout, keys, extrasaction="ignore", lineterminator="\n")
+        self._draw = _encode if chosen == "json" else draw
+        if chosen == "csv":
+            self._csv.writeheader()
+        elif chosen == "table":
+            sys.stdout.write(heading)
+
+    def write(self, facts: Facts) -> None:
+        """Write a line."""
+        if self.chosen == "csv":
+            self._csv.writerow(facts)
+        else:
+            sys.stdout.write(f"{self._draw(facts)}\n")
 
 
-def describe(event: Event, time: float | None = None) -> dict[str, Any]:
+def draw_heading(columns: Columns) -> str:
+    """Return the headings of a table's quantities."""
+    return "".join(f"{heading:>{width}}" for heading, width in columns.values())
+
+
+def draw_cells(columns: Columns, facts: Facts) -> str:
+    """Return the quantities in a table's line; a - for what is not known."""
+    digits = {key: QUANTITIES[key.removeprefix("meter_")].digits for key in columns}
+    texts = ("-" if facts[key] is None else f"{facts[key]:.{digits[key]}f}" for key in columns)
+    return "".join(f"{text:>{width}}" for text, (_, width) in zip(texts, columns.values(), strict=True))
+
+
+def draw_time(time: str | None, form: str) -> str:
+    """Return a time as people see it, who look at the clock on their wall."""
+    return "" if time is None else datetime.fromisoformat(time).astimezone().strftime(form)
+
+
+# Events -----------------------------------------------------------------------------------------------------
+
+_COLUMNS: Columns = {
+    "voltage": ("voltage", 8),
+    "current": ("current", 9),
+    "power": ("power", 9),
+    "state_of_charge": ("charge", 7),
+    "remaining_capacity": ("remaining", 10),
+    "temperature": ("temp.", 6),
+}
+_HEADING = (
+    f"{'time':8} {'no.':>3} {draw_heading(_COLUMNS)}  direction\n"
+    f"{'':13}{draw_heading({key: (QUANTITIES[key].unit, width) for key, (_, width) in _COLUMNS.items()})}\n"
+)
+
+
+def describe(event: Event, time: float | None = None) -> Facts:
     """Return the public keys and values; `time` is that of the chunk, for events that know none."""
-    kind = kind_of(event)
-    if isinstance(event, Reading):
-        return {"kind": kind, **event.as_dict(), "raw": event.raw.decode("latin-1")}
-    own_time = getattr(event, "time", None)
-    head = {"kind": kind, "time": iso_time(time if own_time is None else own_time)}
     raw = event.raw.decode("latin-1")
-    if isinstance(event, Garbage):
-        return {**head, "address": None, "family": None, "reason": event.reason, "detail": event.detail, "raw": raw}
-    if isinstance(event, Frame):
-        address, numbers = event.address, list(event.fields)
-        return {**head, "address": address, "family": None, "command": event.command, "numbers": numbers, "raw": raw}
-    return {**head, **event.as_dict(), "raw": raw}
+    if isinstance(event, Reading):
+        return {"kind": "reading", **event.as_dict(), "raw": raw}
+    own_time = getattr(event, "time", None)
+    when = iso_time(time if own_time is None else own_time)
+    if isinstance(event, Garbage | Frame):
+        head = {"time": when, "address": getattr(event, "address", None), "family": None}
+        if isinstance(event, Garbage):
+            return {"kind": "garbage", **head, "reason": event.reason, "detail": event.detail, "raw": raw}
+        kind = "acknowledgement" if event.command[0] == "w" else "request"
+        return {"kind": kind, **head, "command": event.command, "numbers": list(event.fields), "raw": raw}
+    kind = "settings" if isinstance(event, Settings) else "identity"
+    return {"kind": kind, "time": when, **event.as_dict(), "raw": raw}
 
 
-class Writer:
-    """Turns events into lines of one format and counts their kinds and the reasons of what was rejected."""
+class Writer(Lines):
+    """Writes events, and counts their kinds and the reasons of what was rejected."""
 
-    def __init__(self, chosen: Format, write: Callable[[str], object]) -> None:
+    def __init__(self, chosen: Format) -> None:
+        super().__init__(chosen, CSV_COLUMNS, _HEADING, _draw_event)
         self.kinds: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self._chosen = chosen
-        self._write = write
-        write(begin(chosen, CSV_COLUMNS, _HEADING))
 
     def add(self, events: Sequence[Event], time: float | None = None) -> None:
         """Write the events that came in one chunk at `time`."""
         if events and getattr(events[0], "time", None) not in (None, time):
             time = None  # these have waited for a decision; when a request among them came is not known any more
-        self.kinds.update(map(kind_of, events))
-        self.reasons.update(event.reason for event in events if isinstance(event, Garbage))
-        if lines := "".join(self._line(event, time) for event in events):
-            self._write(lines)
+        for facts in (describe(event, time) for event in events):
+            self.kinds[facts["kind"]] += 1
+            if facts["kind"] == "garbage":
+                self.reasons[facts["reason"]] += 1
+            if self.chosen != "csv" or facts["kind"] == "reading":
+                self.write(facts)
 
     def summary(self) -> str:
         """Return how many of each kind there were, as a sentence for stderr."""
         if not self.kinds:
             return "There was nothing in it."
-        counts = ", ".join(_counted(count, _IN_WORDS.get(kind, kind)) for kind, count in self.kinds.most_common())
+        counts = ", ".join(
+            f"{count} {_IN_WORDS[kind][count != 1]}" if kind in _IN_WORDS else counted(count, kind)
+            for kind, count in self.kinds.most_common()
+        )
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         return f"{counts}{f' ({reasons})' if reasons else ''}."
 
-    def _line(self, event: Event, time: float | None) -> str:
-        if self._chosen is Format.TABLE:
-            return _table_line(event, time)
-        is_left_out = self._chosen is Format.CSV and not isinstance(event, Reading)
-        return "" if is_left_out else line_of(self._chosen, describe(event, time), CSV_COLUMNS)
+
+def _draw_event(facts: Facts) -> str:
+    address = facts["address"]
+    head = f"{draw_time(facts['time'], '%H:%M:%S'):8} {'' if address is None else address:>3} "
+    if facts["kind"] != "reading":
+        return f"{head} {_say(facts)}"
+    state = "" if facts["output_state"] in ("on", None) else f", output {facts['output_state']}"
+    return f"{head}{draw_cells(_COLUMNS, facts)}  {facts['direction']}{state}"
 
 
-def begin(chosen: Format, columns: Sequence[str], heading: str) -> str:
-    """Return what stands above the first line of a format; `heading` is that of a table."""
-    return {Format.CSV: _in_csv(columns), Format.TABLE: heading, Format.JSON: ""}[chosen]
+def _say(facts: Facts) -> str:
+    match facts["kind"]:
+        case "garbage":
+            return f"rejected ({facts['reason']}) {_readable(facts['raw'])}"
+        case "identity":
+            return "identity: {model}, {max_voltage} V, {max_current} A, {sensor}, firmware {firmware}".format(**facts)
+        case "settings":
+            return f"settings: {facts['nominal_capacity']:g} Ah nominal capacity"
+        case kind:
+            return f"{kind} {_readable(facts['raw'])}"
 
 
-def line_of(chosen: Format, facts: Mapping[str, object], columns: Sequence[str]) -> str:
-    """Return a line of JSON with all facts, or one of CSV with the columns."""
-    return f"{_encode(facts)}\n" if chosen is Format.JSON else _in_csv([facts[key] for key in columns])
-
-
-def _in_csv(values: Sequence[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
-
-
-def _counted(count: int, kind: str) -> str:
-    return f"{count} {_MANY[kind]}" if kind in _MANY and count != 1 else counted(count, kind)
-
-
-def _table_line(event: Event, time: float | None) -> str:
-    own_time = getattr(event, "time", None)
-    moment = time if own_time is None else own_time
-    # People look at the clock on their wall.
-    clock = datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S") if moment is not None else ""
-    address = getattr(event, "address", None)
-    head = f"{clock:8} {'' if address is None else address:>3} "
-    if not isinstance(event, Reading):
-        return f"{head} {_say(event)}\n"
-    cells = "".join(f"{_number(key, getattr(event, key)):>{width}}" for key, _, width in _COLUMNS)
-    state = "" if event.output_state in ("on", None) else f", output {event.output_state}"
-    return f"{head}{cells}  {event.direction}{state}\n"
-
-
-def _say(event: Event) -> str:
-    match event:
-        case Garbage():
-            return f"rejected ({event.reason}) {_readable(event.raw)}"
-        case Identity():
-            return (
-                f"identity: {event.model}, {event.max_voltage} V, {event.max_current} A, {event.sensor}, "
-                f"firmware {event.firmware}"
-            )
-        case Settings():
-            return f"settings: {event.nominal_capacity:g} Ah nominal capacity"
-        case _:
-            return f"{kind_of(event)} {_readable(event.raw)}"
-
-
-def _readable(raw: bytes) -> str:
-    text = _NOT_PRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", raw.decode("latin-1"))
+def _readable(raw: str) -> str:
+    text = _NOT_PRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", raw)
     return text if len(text) <= _LONGEST_RAW else f"{text[: _LONGEST_RAW - 1]}…"
 
 
-def _number(key: str, value: float | None) -> str:
-    return "-" if value is None else f"{value:.{QUANTITIES[key].digits}f}"
-
-
-_HEADING = (
-    f"{'time':8} {'no.':>3} {''.join(f'{heading:>{width}}' for _, heading, width in _COLUMNS)}  direction\n"
-    f"{'':13}{''.join(f'{QUANTITIES[key].unit:>{width}}' for key, _, width in _COLUMNS)}\n"
-)
+# Tables and pictures ----------------------------------------------------------------------------------------
 
 
 def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,9 +8,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +16,11 @@ from datetime import datetime
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import ProxyHandler, Request, build_opener
 
+from juntek.cli.formats import Facts
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
 from juntek.files import hold, lock_of
@@ -31,12 +32,9 @@ from juntek.quantity import READING_KEYS
 from juntek.reading import Identity, Reading, Settings
 from juntek.update import Health, Update
 
-_SETTINGS = frozenset(field.name for field in fields(Settings))
-
 TIMEOUT = 120.0
 """s for an answer: on a busy line a few commands take a while."""
 
-Facts = dict[str, Any]
 Action = tuple[str, Any]
 """The key of an action, and what it takes."""
 
@@ -52,48 +50,47 @@ class GatewayClient:
 
     def list_meters(self) -> list[Facts]:
         """Return what the gateway says of all its meters."""
-        with self.open("meters") as answer:
-            meters: list[Facts] = json.load(answer)
-            return meters
+        meters: list[Facts] = self._ask("meters")
+        return meters
 
     def describe(self) -> Facts:
         """Return all settings and actions."""
-        return self._ask("GET", "settings")
+        facts: Facts = self._ask(f"{self._path}/settings")
+        return facts
 
     def plan(self, values: Mapping[str, Any], action: Action | None = None) -> list[Facts]:
         """Return what would be changed."""
         wishes = {"values": dict(values), "action": dict([action] if action is not None else [])}
-        changes: list[Facts] = self._ask("POST", "settings/plan", wishes)["changes"]
+        changes: list[Facts] = self._ask(f"{self._path}/settings/plan", wishes)["changes"]
         return changes
 
     def write(self, values: Mapping[str, Any], action: Action | None, confirmed: Sequence[str]) -> list[Facts]:
         """Write the values, or let the meter act, and return what became of each."""
         path, wish = "settings", {"values": dict(values)}
         if action is not None:
-            path, wish = f"actions/{urllib.parse.quote(action[0], safe='')}", {"value": action[1]}
-        outcomes: list[Facts] = self._ask("POST", path, {**wish, "confirm": list(confirmed)})["outcomes"]
+            path, wish = f"actions/{quote(action[0], safe='')}", {"value": action[1]}
+        outcomes: list[Facts] = self._ask(f"{self._path}/{path}", {**wish, "confirm": list(confirmed)})["outcomes"]
         return outcomes
 
-    def _ask(self, method: str, path: str, body: Facts | None = None) -> Facts:
-        data = json.dumps(body).encode() if body is not None else None
-        with self.open(f"meters/{urllib.parse.quote(self.meter, safe='')}/{path}", method, data) as answer:
-            facts: Facts = json.load(answer)
-            return facts
+    @property
+    def _path(self) -> str:
+        return f"meters/{quote(self.meter, safe='')}"
+
+    def _ask(self, path: str, body: Facts | None = None) -> Any:  # noqa: ANN401 - what the API says
+        with self.open(path, None if body is None else json.dumps(body).encode()) as answer:
+            return json.load(answer)
 
     @contextmanager
-    def open(
-        self, path: str, method: str = "GET", data: bytes | None = None, timeout: float = TIMEOUT
-    ) -> Iterator[HTTPResponse]:
+    def open(self, path: str, data: bytes | None = None, timeout: float = TIMEOUT) -> Iterator[HTTPResponse]:
         """Ask, and yield the answer to be read; `timeout` is in s of silence. Raises what the gateway says."""
         headers = {"content-type": "application/json", WHO: user_name()}
         if self.token is not None:
             headers["authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(f"http://{self.address}/api/{path}", data, headers, method=method)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this computer
+        opener = build_opener(ProxyHandler({}))  # it is on this computer
         try:
-            with opener.open(request, timeout=timeout) as answer:
+            with opener.open(Request(f"http://{self.address}/api/{path}", data, headers), timeout=timeout) as answer:
                 yield answer
-        except urllib.error.HTTPError as error:
+        except HTTPError as error:
             raise _explain(error) from None
         except (OSError, HTTPException, ValueError) as error:
             raise LinkError(
@@ -113,10 +110,10 @@ def is_running(database: Path) -> bool:
 def meters_on(configuration: Configuration | None, link: str) -> list[MeterOptions]:
     """Return the meters that are configured on this link, however it is written."""
     meters = configuration.meters if configuration is not None else ()
-    return [meter.options for meter in meters if _plain(meter.link) == _plain(link)]
+    return [meter.options for meter in meters if _place(meter.link) == _place(link)]
 
 
-def _plain(link: str) -> str:
+def _place(link: str) -> str:
     return link.partition("?")[0] if "://" in link else os.path.realpath(link)
 
 
@@ -140,16 +137,15 @@ def find_gateway(configuration: Configuration | None, link: str, address: int) -
 
     Raises ConfigurationError where the gateway reads it and cannot be asked, with what to do.
     """
-    meters = meters_held(configuration, link)
+    meters = {meter.address: meter for meter in meters_held(configuration, link)}
     if configuration is None or not meters:
         return None
-    for meter in meters:
-        if meter.address == address:
-            return open_gateway(configuration, meter)
-    raise RequestError(
-        f"The gateway reads {hide_secrets(link)}, and knows no meter with the address {address} there; add it to "
-        "[[meters]], or stop the gateway."
-    )
+    if address not in meters:
+        raise RequestError(
+            f"The gateway reads {hide_secrets(link)}, and knows no meter with the address {address} there; add it to "
+            "[[meters]], or stop the gateway."
+        )
+    return open_gateway(configuration, meters[address])
 
 
 def open_gateway(configuration: Configuration, meter: MeterOptions) -> GatewayClient:
@@ -159,7 +155,7 @@ def open_gateway(configuration: Configuration, meter: MeterOptions) -> GatewayCl
         raise ConfigurationError(
             f"The gateway reads {meter.name} and has no page to ask it by; add [web] to its configuration, or stop it."
         )
-    address, token, path = web.address, None, token_path(configuration.database)
+    token, path = None, token_path(configuration.database)
     try:
         if web.needs_password:
             token = path.read_text(encoding="ascii").strip()
@@ -171,13 +167,11 @@ def open_gateway(configuration: Configuration, meter: MeterOptions) -> GatewayCl
         raise ConfigurationError(
             f"The gateway reads {meter.name}, and there is no {path} to ask it with; restart or stop the gateway."
         ) from None
-    local = "[::1]" if ":" in address.host else "127.0.0.1"
-    return GatewayClient(
-        meter.name, f"{local}:{address.port}" if address.is_any else str(address), token, meter.interval
-    )
+    address = web.address.seen_from("[::1]" if ":" in web.address.host else "127.0.0.1")
+    return GatewayClient(meter.name, address, token, meter.interval)
 
 
-def _explain(error: urllib.error.HTTPError) -> JuntekError:
+def _explain(error: HTTPError) -> JuntekError:
     try:
         sentence = str(json.load(error)["error"])
     except (ValueError, KeyError, TypeError, OSError):
@@ -233,8 +227,9 @@ def _reading(facts: Facts) -> Reading:
 
 
 def _settings(facts: Facts) -> Settings:
-    more = {key: value for key, value in facts.items() if key not in _SETTINGS}
-    return Settings(**{key: facts[key] for key in facts.keys() & _SETTINGS}, more=more)
+    known = facts.keys() & {field.name for field in fields(Settings)}
+    more = {key: value for key, value in facts.items() if key not in known}
+    return Settings(**{key: facts[key] for key in known}, more=more)
 
 
 def _moment(text: str | None) -> float | None:

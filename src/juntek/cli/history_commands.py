@@ -14,27 +14,25 @@ from typing import Annotated, Literal
 import typer
 
 from juntek.calendar import LATEST_TIME
-from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
     App,
     ConfigFile,
     DatabaseFile,
     Form,
+    FoundAddress,
     From,
     MeterName,
     To,
-    ZoneName,
-    address_number,
+    Zone,
     database_of,
     find_configuration,
+    meter_name,
     moment_of,
     open_history,
     tell_times,
-    zone_of,
     zone_of_days,
 )
 from juntek.cli.formats import draw_days, minute_of, progress
-from juntek.config.keys import name_problem
 from juntek.errors import RequestError, counted
 from juntek.files import explain_unwritable, hold, lock_of, refuse_links_of_others
 from juntek.history import Database, inspection
@@ -63,7 +61,7 @@ def summary(
     config: ConfigFile = None,
 ) -> None:
     """Show the energies and extremes of days, months or years."""
-    with open_history(database, config) as reader, quiet_pipe():
+    with open_history(database, config) as reader:
         names = [meter] if meter else reader.meters()
         if not names:
             typer.echo("There are no readings yet: start the gateway with a [history] section.", err=True)
@@ -98,7 +96,7 @@ def export(
     Times are in UTC.
     """
     chosen = chosen or ("parquet" if file.suffix == ".parquet" else "csv")
-    with open_history(database, config) as reader, quiet_pipe():
+    with open_history(database, config) as reader:
         name = meter or _only_meter(reader)
         zone = reader.time_zone
         span = (moment_of(start, zone) if start else 0.0, moment_of(end, zone, after=True) if end else LATEST_TIME)
@@ -117,11 +115,9 @@ def export(
 @app.example("history import 2024.log 2025.log --meter house", "import")
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, in any order.")],
-    meter: Annotated[str, typer.Option("--meter", metavar="NAME", help="Whose readings they are.")],
-    address: Annotated[
-        int | None, typer.Option(parser=address_number, metavar="N", help="Its address, where there are several.")
-    ] = None,
-    time_zone: ZoneName = None,
+    meter: Annotated[str, typer.Option("--meter", parser=meter_name, metavar="NAME", help="Whose readings they are.")],
+    address: FoundAddress = None,
+    time_zone: Zone = None,
     database: DatabaseFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -130,8 +126,6 @@ def import_(
     A capture, any text log with frames and times, or decoded values in a table or one by one, also packed by gzip, xz,
     bz2, zstd or zip. What is there already stays as it is, so that it can be done again.
     """
-    if problem := name_problem(meter):
-        raise RequestError(f"--meter {problem}")
     configuration = find_configuration(config)
     own = next((m for m in configuration.meters if m.options.name == meter), None) if configuration else None
     given = configuration.sinks.get("history") if configuration else None
@@ -146,7 +140,7 @@ def import_(
             address=address,
             keep_since=time.time() - options.keep_raw_days * 86_400,
         )
-        job.times.zone = zone_of(time_zone) or job.times.zone
+        job.times.zone = time_zone or job.times.zone
         result = import_logs(job, files, tell)
     typer.echo(_tell(result))
     if not result.kept and all(reason.startswith("rejected") for reason in result.skipped):

@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from juntek import control
 from juntek.cli.arguments import configuration_if_any, database_of
+from juntek.cli.formats import Facts
 from juntek.cli.gateway_client import (
     Action,
-    Facts,
     GatewayClient,
     find_gateway,
     meters_on,
@@ -26,17 +27,7 @@ from juntek.cli.gateway_client import (
     update_of,
     user_name,
 )
-from juntek.control import (
-    ALL,
-    Change,
-    carry_out,
-    controls_of,
-    describe,
-    find_control,
-    plan,
-    plan_action,
-    require_confirmed,
-)
+from juntek.control.controls import ALL
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.gateway.commands import Commands
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, loop_in_thread, open_meter
@@ -50,16 +41,9 @@ SILENCE = 45.0
 COME_BACK = 3.0
 """s before the gateway is asked again."""
 
-Find = Callable[[], GatewayClient]
-
 
 def follow(
-    link: str,
-    address: int,
-    config: Path | None,
-    mode: Mode,
-    interval: float,
-    timeout: float | None,
+    link: str, address: int, config: Path | None, mode: Mode, interval: float, timeout: float | None
 ) -> AbstractAsyncContextManager[Followed]:
     """Read one meter: by the gateway where that runs and reads this link, else by the link itself.
 
@@ -70,13 +54,7 @@ def follow(
     if known is None:
         return open_meter(link, address, mode=mode, interval=interval, timeout=timeout)
     sys.stderr.write(f"The gateway reads {known.meter}, so it is asked, and shown as often as it reads.\n")
-
-    def find() -> GatewayClient:
-        found = find_gateway(configuration, link, address)
-        if found is None:
-            raise LinkLostError("The gateway was stopped; start it again, or run this again to read the meter itself.")
-        return found
-
+    find = partial(find_gateway, configuration, link, address)
     return GatewayMeter(find, None if timeout is None else timeout + known.interval)
 
 
@@ -99,7 +77,7 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | Gat
         try:
             run(_hear(meter))
             places = {name: (meter.line, address)}
-            commands = Commands(places, lambda _: meter.latest, database_of(configuration), time.time)
+            commands = Commands(places, lambda _: meter.latest, database_of(configuration))
             yield Direct(run, meter, name, address, commands)
         finally:
             run(opening.__aexit__(None, None, None))
@@ -117,7 +95,7 @@ class Direct:
 
     def describe(self) -> Facts:
         """Return all settings and actions, as GET …/settings does."""
-        return describe(self._look(), ALL)
+        return control.describe(self._look(), ALL)
 
     def plan(self, values: Mapping[str, Any], action: Action | None = None) -> list[Facts]:
         """Return what would be changed."""
@@ -126,30 +104,28 @@ class Direct:
     def write(self, values: Mapping[str, Any], action: Action | None, confirmed: Sequence[str]) -> list[Facts]:
         """Write the values, or let the meter act, and return what became of each."""
         changes = self._plan(values, action)
-        require_confirmed(changes, confirmed)
-        results = self.run(carry_out(self.commands.send, self._look, changes, who=f"command line {user_name()}"))
+        control.require_confirmed(changes, confirmed)
+        who = f"command line {user_name()}"
+        results = self.run(control.carry_out(self.commands.send, self._look, changes, who=who))
         return [result.as_dict() for result in results]
 
-    def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[Change]:
+    def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[control.Change]:
         if action is not None:
-            return [plan_action(self._look(), *action, ALL)]
-        controls = controls_of(self._look())
-        for word in values:
-            find_control(controls, word)  # before the meter is asked for anything
+            return [control.plan_action(self._look(), *action, ALL)]
         self.run(self.meter.line.identify(self.address))
-        return plan(self._look(), values, ALL)
+        return control.plan(self._look(), values, ALL)
 
     def _look(self) -> Update:
         return self.meter.latest._replace(meter=self.name)
 
 
-class GatewayMeter(AsyncIterator[Reading]):
+class GatewayMeter:
     """A meter by way of its gateway, as long as the context lasts; one that goes away is found anew when it is back.
 
     A reading may be `overdue` seconds after the one before (None: for ever).
     """
 
-    def __init__(self, find: Find, overdue: float | None) -> None:
+    def __init__(self, find: Callable[[], GatewayClient | None], overdue: float | None) -> None:
         self._find = find
         self._overdue = overdue
         self._ended = threading.Event()
@@ -169,28 +145,24 @@ class GatewayMeter(AsyncIterator[Reading]):
     async def updates(self) -> AsyncIterator[Update]:
         """Iterate over everything that changes. Raises what the gateway says where it cannot be asked at all."""
         while True:
-            yield await self._take()
+            update = await self._waiting.get()
+            if isinstance(update, JuntekError):
+                raise update
+            self._health = update.health
+            yield update
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Reading:
-        """Return the next reading; raises NoReplyError where it is overdue, LinkLostError where the link is down."""
-        try:
-            async with asyncio.timeout(self._overdue):
-                while (update := await self._take()).reading is None:
-                    pass
-                return update.reading
-        except TimeoutError:
-            sentence = self._health.error or "The gateway has no reading of this meter; look at its log."
-            raise (NoReplyError if self._health.connected else LinkLostError)(sentence) from None
-
-    async def _take(self) -> Update:
-        update = await self._waiting.get()
-        if isinstance(update, JuntekError):
-            raise update
-        self._health = update.health
-        return update
+    async def __aiter__(self) -> AsyncIterator[Reading]:
+        """Iterate over readings; raises NoReplyError where one is overdue, LinkLostError where the link is down."""
+        updates = self.updates()
+        while True:
+            try:
+                async with asyncio.timeout(self._overdue):
+                    while (reading := (await anext(updates)).reading) is None:
+                        pass
+            except TimeoutError:
+                sentence = self._health.error or "The gateway has no reading of this meter; look at its log."
+                raise (NoReplyError if self._health.connected else LinkLostError)(sentence) from None
+            yield reading
 
     def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
         def put(update: Update | JuntekError) -> None:
@@ -201,6 +173,10 @@ class GatewayMeter(AsyncIterator[Reading]):
         while not self._ended.is_set():
             try:
                 client = self._find()
+                if client is None:
+                    raise LinkLostError(
+                        "The gateway was stopped; start it again, or run this again to read the meter itself."
+                    )
                 with client.open("live", timeout=SILENCE) as stream:
                     for facts in read_events(stream):
                         if facts.get("meter") == client.meter:
@@ -231,15 +207,11 @@ async def _hear(meter: LiveMeter) -> None:
     """Wait until the meter has said how it is set. Raises NoReplyError and the like where it does not."""
     if await anext(meter, None) is None:
         raise NoReplyError("There is no reading in this recording; give the link of a meter.")
-    await _wait(meter, lambda: meter.settings is not None, ANSWER_TIMEOUT)
+    for key, seconds in (("settings", ANSWER_TIMEOUT), ("identity", DESCRIBING)):
+        updates = meter.updates()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while getattr(meter, key) is None and await anext(updates, None) is not None:
+                    pass
     if meter.settings is None:
         raise NoReplyError("The meter does not say how it is set; try again.")
-    await _wait(meter, lambda: meter.identity is not None, DESCRIBING)
-
-
-async def _wait(meter: LiveMeter, condition: Callable[[], bool], seconds: float) -> None:
-    updates = meter.updates()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while not condition() and await anext(updates, None) is not None:
-                pass

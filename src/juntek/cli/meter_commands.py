@@ -13,7 +13,7 @@ import termios
 import time
 import tty
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -21,7 +21,7 @@ import typer
 
 import juntek
 from juntek.capture import HEADER, Chunk, format_chunk
-from juntek.cli import quiet_pipe, run_until_stopped
+from juntek.cli import run_until_stopped
 from juntek.cli.arguments import Address, ConfigFile, Interval, Link, ModeOption, configuration_if_any
 from juntek.cli.formats import Format, Writer
 from juntek.cli.gateway_client import refuse_port_of_gateway
@@ -40,19 +40,17 @@ if TYPE_CHECKING:
 
 REFRESH = 0.25
 """s between two pictures."""
-
-_QUIT_KEYS = b"qQ\x04"
-
-
 PROGRESS_INTERVAL = 0.5
 """s between two progress lines on a terminal; elsewhere only the last one is written."""
+
+_QUIT_KEYS = b"qQ\x04"
 
 
 def read(
     link: Link,
     address: Address = 1,
     count: Annotated[int, typer.Option(min=0, metavar="N", help="End after so many readings; 0: never.")] = 0,
-    chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = Format.JSON,
+    chosen: Annotated[Format, typer.Option("--format", help="How to write the readings.")] = "json",
     mode: ModeOption = "auto",
     interval: Interval = 1.0,
     timeout: Annotated[
@@ -65,13 +63,12 @@ def read(
     Where the gateway reads the meter it is asked; --mode and --interval are its own then.
     """
     meter = follow(link, address, config, mode, interval, timeout or None)
-    with quiet_pipe():
-        run_until_stopped(_read(meter, count, chosen))
+    run_until_stopped(_read(meter, count, chosen))
 
 
 async def _read(following: AbstractAsyncContextManager[Followed], count: int, chosen: Format) -> None:
     async with following as meter:
-        writer = Writer(chosen, sys.stdout.write)
+        writer = Writer(chosen)
         sys.stdout.flush()
         async for reading in meter:
             writer.add([reading], reading.time)
@@ -111,11 +108,7 @@ async def _watch(console: Console, link: str, address: int, following: AbstractA
 
 async def _follow(meter: Followed, watched: Watched) -> None:
     async for update in meter.updates():
-        watched.update = update
-        if update.reading is not None:
-            watched.reading = update.reading
-            watched.heard = time.monotonic()
-            watched.trend.add(update.reading, watched.heard if update.reading.time is None else update.reading.time)
+        watched.take(update, time.monotonic())
 
 
 async def _show(console: Console, watched: Watched) -> None:
@@ -175,8 +168,7 @@ def capture(
         raise RequestError(f"{output} has something in it; choose another name, or write over it with --force.")
     refuse_port_of_gateway(configuration_if_any(config), link)
     meter = MeterOptions(name="meter", address=address, mode=mode, interval=interval)
-    with quiet_pipe():
-        run_until_stopped(_record(link, meter, output, seconds))
+    run_until_stopped(_record(link, meter, output, seconds))
 
 
 class _Recorder:
@@ -226,18 +218,14 @@ class _Recorder:
             raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
 
 
-def _open_output(output: Path) -> AbstractContextManager[TextIO]:
-    if str(output) == "-":
-        return nullcontext(sys.stdout)
-    refuse_links_of_others(output)
-    with explain_unwritable(output, RequestError):
-        return output.open("w", encoding="ascii", newline="\n")
-
-
 async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:
-    link = await open_link(url)
-    async with link:
-        with _open_output(output) as file:
+    async with await open_link(url) as link:
+        is_file = str(output) != "-"
+        if is_file:
+            refuse_links_of_others(output)
+        with explain_unwritable(output, RequestError):
+            opened = output.open("w", encoding="ascii", newline="\n") if is_file else nullcontext(sys.stdout)
+        with opened as file:
             recorder = _Recorder(file, link.name)
             line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
             progress = asyncio.create_task(recorder.show_progress())
@@ -249,4 +237,4 @@ async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -
                     raise
             finally:
                 progress.cancel()
-                recorder.say(recorder.count() if str(output) == "-" else f"{recorder.count()} in {output}")
+                recorder.say(f"{recorder.count()} in {output}" if is_file else recorder.count())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import tzinfo
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -33,11 +35,11 @@ from juntek.extras import install_line
 from juntek.files import hold, lock_of
 from juntek.history.cursors import Cursors
 from juntek.history.queries import HistoryReader
-from juntek.outputs import SinkHealth
+from juntek.outputs import Context
 from juntek.outputs.timeseries import HIGHEST_RATE, TimeseriesOptions
 
-_OPTIONS = ("username", "password_file", "token_file", "ca_file", "rate")
-"""The keys of a configuration that are options here."""
+_TYPED = "url|username|password_file|token_file|ca_file|rate"
+"""The keys of a configuration that are typed here, where a URL is given."""
 
 
 def push(
@@ -74,12 +76,13 @@ def push(
         path = database or database_of(configuration)
         with HistoryReader(path, time_zone=configuration.time_zone if configuration else None) as reader:
             refuse_unknown(reader, meters or ())
-            meters = meters or reader.meters()
-            again = _choose_range(reader.time_zone, start, end)
+            set_back = partial(_set_back, meters or reader.meters(), _choose_range(reader.time_zone, start, end))
+        site = site or (configuration.site if configuration else "home")
+        context = Context(version=juntek.__version__, gateway="", meters=(), site=site)
         for options in targets:
             target = replace(options, rate=HIGHEST_RATE if rate is None else rate)
             try:
-                _push(target, path, site or (configuration.site if configuration else "home"), meters, again)
+                _push(target, path, context, set_back)
             except (DatabaseError, RequestError):
                 raise
             except JuntekError as error:  # of this target: the others get theirs all the same
@@ -99,9 +102,8 @@ def _told_as_typed(*, all_of_it: bool) -> Iterator[None]:
         typer.echo("Stopped; run it again for the rest.", err=True)
         raise
     except JuntekError as error:
-        text = str(error).replace("timeseries.url", "URL") if all_of_it else str(error)
-        for key in _OPTIONS if all_of_it else ("rate",):
-            text = text.replace(f"timeseries.{key}", f"--{key.replace('_', '-')}")
+        typed = re.compile(rf"timeseries\.({_TYPED if all_of_it else 'rate'})\b")
+        text = typed.sub(lambda key: "URL" if key[1] == "url" else f"--{key[1].replace('_', '-')}", str(error))
         if text == str(error):
             raise
         raise (RequestError if isinstance(error, ConfigurationError) else JuntekError)(text) from error
@@ -110,8 +112,8 @@ def _told_as_typed(*, all_of_it: bool) -> Iterator[None]:
 def _find_targets(
     configuration: Configuration | None, url: str | None, given: dict[str, Any]
 ) -> tuple[TimeseriesOptions, ...]:
-    configured = cast(
-        "tuple[TimeseriesOptions, ...]", configuration.sinks.get("timeseries", ()) if configuration else ()
+    configured = (
+        cast("tuple[TimeseriesOptions, ...]", configuration.sinks.get("timeseries", ())) if configuration else ()
     )
     if url is None:
         if not configured:
@@ -138,51 +140,44 @@ def _choose_range(zone: tzinfo, start: str | None, end: str | None) -> tuple[int
     return (first, last) if start or end else None
 
 
-def _push(
-    options: TimeseriesOptions, database: Path, site: str, meters: list[str], again: tuple[int, int] | None
-) -> None:
+def _push(options: TimeseriesOptions, database: Path, context: Context, set_back: Callable[[Cursors], int]) -> None:
     """Send what is missing, or leave that to a gateway that is running."""
-    with ExitStack() as stack:
-        is_alone = stack.enter_context(hold(lock_of(database, options.label)))
-        if not is_alone and stack.enter_context(hold(lock_of(database))):
-            raise JuntekError(f"Another push to {options.label} is running; let it end, then run this again.")
+    with hold(lock_of(database, options.label)) as is_alone, ExitStack() as stack:
         if is_alone:
-            asyncio.run(_send(options, database, site, meters, again))
-        else:
-            total = _set_back(database, options.label, meters, again)
-            past = f"what it has not got, about {counted(total, 'reading')}, beside the new ones"
-            rest = past if total else "the new ones, and it has all others"
-            typer.echo(f"The gateway that is running sends {options.label} {rest}.")
+            asyncio.run(_send(options, database, context, set_back))
+            return
+        if stack.enter_context(hold(lock_of(database))):
+            raise JuntekError(f"Another push to {options.label} is running; let it end, then run this again.")
+        total = set_back(stack.enter_context(Cursors(database, options.label)))
+        past = f"what it has not got, about {counted(total, 'reading')}, beside the new ones"
+        rest = past if total else "the new ones, and it has all others"
+        typer.echo(f"The gateway that is running sends {options.label} {rest}.")
 
 
-def _set_back(database: Path, label: str, meters: list[str], again: tuple[int, int] | None) -> int:
+def _set_back(meters: Sequence[str], again: tuple[int, int] | None, history: Cursors) -> int:
     """Set the cursors back; return about how many readings are missing then."""
-    with Cursors(database, label) as history:
-        for meter in meters:
-            history.send_again(meter, again)
-        gaps = [(meter, cursor) for meter, (cursor, _) in history.look().items() if cursor.has_gap]
-        return sum(history.count_between(meter, cursor.past, cursor.until) for meter, cursor in gaps)
+    for meter in meters:
+        history.send_again(meter, again)
+    gaps = [(meter, cursor) for meter, (cursor, _) in history.look().items() if cursor.has_gap]
+    return sum(history.count_between(meter, cursor.past, cursor.until) for meter, cursor in gaps)
 
 
 async def _send(
-    options: TimeseriesOptions, database: Path, site: str, meters: list[str], again: tuple[int, int] | None
+    options: TimeseriesOptions, database: Path, context: Context, set_back: Callable[[Cursors], int]
 ) -> None:
     """Send what is missing and say what became of it; without a library or a file for it, no cursor is set back."""
     try:
-        from juntek.outputs.timeseries.delivery import open_delivery  # noqa: PLC0415 - only this command
-        from juntek.outputs.timeseries.target import open_target  # noqa: PLC0415 - needs the library
+        from juntek.outputs.timeseries.delivery import open_delivery  # noqa: PLC0415 - needs the library
     except ModuleNotFoundError as error:
         line = install_line("timeseries")
         raise JuntekError(f"A library is missing ({error.name}); install it with: {line}") from error
-    health = SinkHealth()
-    async with open_target(options, juntek.__version__) as target:
-        total = _set_back(database, options.label, meters, again)
+    async with open_delivery(options, database, context, ends=True) as delivery:
+        health, total = delivery.health, set_back(delivery.history)
         with progress("Sending") as tell:
-            async with open_delivery(options, database, target, site, health, ends=True) as delivery:
-                while (wait := await delivery.send()) < inf:
-                    done = delivery.sent + health.refused
-                    tell(done, max(total, done))
-                    await asyncio.sleep(wait)
+            while (wait := await delivery.send()) < inf:
+                done = delivery.sent + health.refused
+                tell(done, max(total, done))
+                await asyncio.sleep(wait)
     if delivery.sent or health.refused or health.lost:
         typer.echo(f"{counted(delivery.sent, 'reading')} sent to {options.label}.")
     else:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC
+from itertools import chain
 from math import isnan, nan
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,20 +20,18 @@ from juntek.battery.estimate import Estimator
 from juntek.capture.decoded import says_what_is_left
 from juntek.capture.recording import listen
 from juntek.capture.times import NO_ZONE, LineTimes
-from juntek.cli import quiet_pipe
 from juntek.cli.arguments import (
     Capacity,
     ConfigFile,
     DatabaseFile,
-    ZoneName,
-    address_number,
+    FoundAddress,
+    Zone,
     configuration_if_any,
     open_history,
     refuse_unknown,
     tell_times,
-    zone_of,
 )
-from juntek.cli.formats import Format, Writer, begin, line_of
+from juntek.cli.formats import Columns, Facts, Format, Lines, Writer, draw_cells, draw_heading, draw_time
 from juntek.errors import RequestError, counted
 from juntek.exchange import Options
 from juntek.history.queries import HistoryReader
@@ -43,9 +42,9 @@ from juntek.rs485.bus import Bus, Event
 
 def decode(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A recording; - is standard input.")] = "-",
-    chosen: Annotated[Format, typer.Option("--format", help="json has every kind, csv readings only.")] = Format.JSON,
+    chosen: Annotated[Format, typer.Option("--format", help="json has every kind, csv readings only.")] = "json",
     no_filter: Annotated[bool, typer.Option("--no-filter", help="Hold nothing back as implausible.")] = False,
-    time_zone: ZoneName = None,
+    time_zone: Zone = None,
 ) -> None:
     """Decode a recording of a bus.
 
@@ -56,31 +55,42 @@ def decode(
     acknowledgement or garbage. Garbage has a "reason"; it is no error.
     """
     configuration = configuration_if_any() if time_zone is None else None
-    times = LineTimes(zone_of(time_zone) or (configuration.time_zone if configuration else None))
+    times = LineTimes(time_zone or (configuration.time_zone if configuration else None))
     bus = Bus(check=not no_filter)
     recording = RecordedFile(Path(file), times)
-    with quiet_pipe():
-        writer = Writer(chosen, sys.stdout.write)
-        for chunks in recording.read():
-            for chunk, events in listen(bus, chunks):
-                writer.add(events, chunk.time)
-            sys.stdout.flush()
-        writer.add(bus.finish())
+    writer = Writer(chosen)
+    for time, events in _events_of(recording, bus):
+        writer.add(events, time)
     if not writer.kinds.keys() - {"garbage"} and (nothing := recording.explain_nothing()):
         typer.echo(nothing, err=True)
     if times.lack == NO_ZONE:
         typer.echo("Times without an offset from UTC were left out; --time-zone tells it.", err=True)
     tell_times(times, f", the time zone of {configuration.file}" if configuration and configuration.file else "")
-    if chosen is not Format.JSON:
+    if chosen != "json":
         typer.echo(writer.summary(), err=True)
+
+
+def _events_of(recording: RecordedFile, bus: Bus) -> Iterator[tuple[float | None, list[Event]]]:
+    """Yield the events of each chunk with its time; what is made of those of a block is shown before the next."""
+    for chunks in recording.read():
+        for chunk, events in listen(bus, chunks):
+            yield chunk.time, events
+        sys.stdout.flush()
+    yield None, bus.finish()
 
 
 # The state of charge ----------------------------------------------------------------------------------------
 
-KEYS = (
-    "time", "voltage", "current", "meter_state_of_charge", "state_of_charge", "state_of_charge_uncertainty",
-    "usable_capacity", "zero_offset", "event",
-)  # fmt: skip
+_COLUMNS: Columns = {
+    "voltage": ("V", 8),
+    "current": ("A", 9),
+    "meter_state_of_charge": ("meter %", 9),
+    "state_of_charge": ("charge %", 9),
+    "state_of_charge_uncertainty": ("+- %", 6),
+    "usable_capacity": ("holds Ah", 10),
+    "zero_offset": ("zero A", 8),
+}
+KEYS = ("time", *_COLUMNS, "event")
 
 DAY, MINUTES = 86_400.0, 1440
 
@@ -95,13 +105,11 @@ def estimate(
     chemistry: Annotated[ChemistryName | None, typer.Option(help="Of its cells.")] = None,
     cells: Annotated[int | None, typer.Option(min=1, max=400, metavar="N", help="In series.")] = None,
     nominal_capacity: Capacity = None,
-    address: Annotated[
-        int | None, typer.Option(parser=address_number, metavar="N", help="Default: the first that is heard.")
-    ] = None,
+    address: FoundAddress = None,
     history: Annotated[
         str | None, typer.Option(metavar="METER", help="Take the minutes of this meter in the history.")
     ] = None,
-    chosen: Annotated[Format, typer.Option("--format", help="json has one object a line.")] = Format.JSON,
+    chosen: Annotated[Format, typer.Option("--format", help="json has one object a line.")] = "json",
     database: DatabaseFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -112,12 +120,11 @@ def estimate(
     if (file is None) == (history is None):
         raise RequestError("Give either a recording or --history with the name of a meter.")
     estimator = Estimator(BatteryOptions(chemistry=chemistry, cells=cells))
-    with quiet_pipe():
-        if file is not None:
-            count = _write(estimator, _read_file(file, address, nominal_capacity, estimator.hear), chosen)
-        else:
-            with open_history(database, config) as reader:
-                count = _write(estimator, _read_history(reader, history or "", nominal_capacity), chosen)
+    if file is not None:
+        count = _write(estimator, _read_file(file, address, nominal_capacity, estimator.hear), chosen)
+    else:
+        with open_history(database, config) as reader:
+            count = _write(estimator, _read_history(reader, history or "", nominal_capacity), chosen)
     if count == 0 and address is not None:
         raise RequestError(f"There is no reading of address {address} with a time in it; juntek decode shows what is.")
     if count == 0:
@@ -131,7 +138,8 @@ def _read_file(
     """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
     # Only the time between readings matters, so that a time without a zone is one of UTC.
     recording, seen = RecordedFile(file, LineTimes(UTC)), False
-    for event in _events_of(recording, address):
+    bus = Bus({address: Options()} if address is not None else None)
+    for event in chain.from_iterable(events for _, events in _events_of(recording, bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
         if not isinstance(event, Reading):
@@ -145,14 +153,6 @@ def _read_file(
             yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
     if not seen and (nothing := recording.explain_nothing()):
         raise RequestError(nothing)
-
-
-def _events_of(recording: RecordedFile, address: int | None) -> Iterator[Event]:
-    bus = Bus({address: Options()} if address is not None else None)
-    for block in recording.read():
-        for _, events in listen(bus, block):
-            yield from events
-    yield from bus.finish()
 
 
 def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:
@@ -183,7 +183,7 @@ def _reading(time: float, voltage: float, current: float, left: float, nominal: 
 def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) -> int:
     """Write a line for each reading; return how many there were."""
     count = 0
-    sys.stdout.write(begin(chosen, KEYS, _HEADING))
+    lines = Lines(chosen, KEYS, f"{'time':16}{draw_heading(_COLUMNS)}  event\n", _draw)
     for reading in readings:
         event = estimator.add(reading)
         now = estimator.estimate()
@@ -195,9 +195,7 @@ def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) ->
             round(now.state_of_charge, 2), round(now.state_of_charge_uncertainty, 2), round(now.usable_capacity, 2),
             round(now.zero_offset, 4), event,
         )  # fmt: skip
-        facts = dict(zip(KEYS, values, strict=True))
-        is_table = chosen is Format.TABLE
-        sys.stdout.write(_line(reading.time or 0.0, values) if is_table else line_of(chosen, facts, KEYS))
+        lines.write(dict(zip(KEYS, values, strict=True)))
     return count
 
 
@@ -207,19 +205,8 @@ def _percent(reading: Reading) -> float | None:
     return None if told is None or isnan(told) else told
 
 
-_HEADING = (
-    f"{'time':16} {'V':>7} {'A':>8} {'meter %':>8} {'charge %':>8} {'+- %':>5} {'holds Ah':>9} {'zero A':>7}  event\n"
-)
-
-
-def _line(time: float, values: tuple[Any, ...]) -> str:
-    _, voltage, current, meter, state, error, capacity, offset, event = values
-    clock = datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M")
-    told = "-" if meter is None else f"{meter:.1f}"
-    return (
-        f"{clock} {voltage:7.2f} {current:8.2f} {told:>8} {state:8.1f} {error:5.1f} {capacity:9.1f} {offset:7.3f}  "
-        f"{event or ''}\n"
-    )
+def _draw(facts: Facts) -> str:
+    return f"{draw_time(facts['time'], '%Y-%m-%d %H:%M')}{draw_cells(_COLUMNS, facts)}  {facts['event'] or ''}"
 
 
 def _summary(estimator: Estimator) -> str:

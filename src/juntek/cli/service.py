@@ -44,7 +44,6 @@ def install() -> None:
     Writes a configuration to start with where there is none, and asks for root's password where it needs it.
     """
     _become_root("install")
-    _need_systemd()
     if not SYSTEM_FILE.exists():
         init(SYSTEM_FILE)
     install_service(find_program())
@@ -60,8 +59,7 @@ def uninstall(
     Configuration and data stay where they are.
     """
     _become_root("uninstall", *(["--purge"] if purge else []))
-    _need_systemd()
-    subprocess.run(["systemctl", "--quiet", "disable", "--now", NAME], check=False, stderr=subprocess.DEVNULL)  # noqa: S603, S607
+    _run("systemctl", "--quiet", "disable", "--now", NAME)
     UNIT.unlink(missing_ok=True)
     leave_groups()
     _tell_systemd("daemon-reload")
@@ -106,7 +104,7 @@ def leave_groups() -> None:
     with suppress(OSError):
         for line in JOINED.read_text(encoding="utf-8").splitlines():
             user, _, group = line.partition(" ")
-            subprocess.run(["gpasswd", "--delete", user, group], check=False, capture_output=True)  # noqa: S603, S607
+            _run("gpasswd", "--delete", user, group)
         JOINED.unlink()
 
 
@@ -148,30 +146,27 @@ def find_serial_group() -> str | None:
 
 
 def _become_root(*arguments: str) -> None:
-    """Go on as root, by sudo where there is one. Raises RequestError where there is none."""
-    if os.geteuid() == 0:
-        return
+    """Go on as root, by sudo where there is one. Raises RequestError where there is none, and without systemd."""
     command = [str(find_program()), "service", *arguments]
-    if shutil.which("sudo") is None:
+    if os.geteuid() != 0 and shutil.which("sudo") is None:
         raise RequestError(f"This needs root; run as root: {' '.join(command)}")
-    os.execvp("sudo", ["sudo", *command])  # noqa: S606, S607 - the user's own sudo
+    if os.geteuid() != 0:
+        os.execvp("sudo", ["sudo", *command])  # noqa: S606, S607 - the user's own sudo
+    if not _has_systemd():
+        raise RequestError("There is no systemd here; let your own service manager start: juntek run")
 
 
 def _has_systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
-def _need_systemd() -> None:
-    if not _has_systemd():
-        raise RequestError("There is no systemd here; let your own service manager start: juntek run")
-
-
 def _tell_systemd(*arguments: str) -> None:
     """Raise ConfigurationError with why the service does not start, as it said it itself, else as systemd does."""
-    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    done = _run("systemctl", *arguments)
     if done.returncode:
-        said = subprocess.run(  # noqa: S603
-            ["journalctl", f"--unit={NAME}", f"--identifier={NAME}", "--output=cat", "--lines=1"],  # noqa: S607
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        said = _run("journalctl", f"--unit={NAME}", f"--identifier={NAME}", "--output=cat", "--lines=1")
         raise ConfigurationError(f"The gateway does not start: {said.stdout.strip() or ' '.join(done.stderr.split())}")
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - programs of this system

@@ -14,15 +14,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from juntek.cli import quiet_pipe
-from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history
-from juntek.cli.formats import draw_table
-from juntek.cli.gateway_client import Facts, GatewayClient
+from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history, write_new
+from juntek.cli.formats import Facts, draw_table
+from juntek.cli.gateway_client import GatewayClient
 from juntek.cli.meter_access import Direct, reach
 from juntek.config.document import read_toml
-from juntek.control import parse_pair
+from juntek.control.controls import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError
-from juntek.files import explain_unwritable
 
 
 class _ShowByDefault(TyperGroup):
@@ -30,9 +28,8 @@ class _ShowByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own click
         """Put `show` before what is no command."""
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
-            args = ["show", *args]
-        rest: list[str] = super().parse_args(ctx, args)
+        is_link = bool(args) and args[0] not in (*self.commands, "-h", "--help")
+        rest: list[str] = super().parse_args(ctx, ["show", *args] if is_link else args)
         return rest
 
 
@@ -61,8 +58,7 @@ def show(
     """
     with reach(link, address, config) as access:
         facts = access.describe()
-    with quiet_pipe():
-        typer.echo(json.dumps(facts) if chosen == "json" else _draw(facts))
+    typer.echo(json.dumps(facts) if chosen == "json" else _draw(facts))
 
 
 @app.example("settings set /dev/ttyUSB0 nominal_capacity=280", "set")
@@ -90,8 +86,8 @@ def save(
 ) -> None:
     """Write the settings that can be written into a file, for restore."""
     with reach(link, address, config) as access:
-        facts = access.describe()
-    _write_file(file, facts, force=force)
+        text = _in_toml(access.describe())
+    write_new(file, text, RequestError, force=force)
     typer.echo(file)
 
 
@@ -119,7 +115,7 @@ def log(
     config: ConfigFile = None,
 ) -> None:
     """Show what was written to meters: when, by whom, and what became of it."""
-    with open_history(database, config) as reader, quiet_pipe():
+    with open_history(database, config) as reader:
         entries = [entry.as_dict() for entry in reader.commands(meter=meter, limit=limit)]
         if chosen == "json":
             for entry in entries:
@@ -159,18 +155,14 @@ def act(
 # Files ------------------------------------------------------------------------------------------------------
 
 
-def _write_file(file: Path, facts: Facts, *, force: bool) -> None:
-    """Write what `describe` says; raises RequestError where there is a file already, or none can be made."""
+def _in_toml(facts: Facts) -> str:
     lines = [f"# Settings of the meter {facts['meter']}; put them back with: juntek settings restore", "", "[settings]"]
     for setting in facts["settings"]:
         if setting["writable"]:
             value = "off" if setting["value"] is None else setting["value"]
             unit = f"  # {setting['unit']}" if setting["unit"] else ""
             lines.append(f"{setting['key']} = {json.dumps(value)}{unit}")
-    if file.exists() and not force:
-        raise RequestError(f"{file} is there already; give another name, or write over it with --force.")
-    with explain_unwritable(file, RequestError), file.open("w" if force else "x", encoding="utf-8") as opened:
-        opened.write("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _read_file(file: Path) -> Facts:
@@ -210,8 +202,7 @@ def _change(
     left = [change["key"] for change in changes if change["risk"] == "dangerous" and change["key"] not in confirmed]
     if left:
         typer.echo(f"Left as they are: {', '.join(left)}.", err=True)
-    wanted = {change["key"]: change["new"] for change in changes if change["key"] not in left}
-    if wanted:
+    if wanted := {change["key"]: change["new"] for change in changes if change["key"] not in left}:
         _tell(access.write(wanted, None, confirmed))
 
 
@@ -223,11 +214,7 @@ def _confirm(changes: Sequence[Facts], *, yes: bool, yes_dangerous: bool, may_le
     if not changes:
         typer.echo("Nothing to change.")
         return []
-    rows = []
-    for change in changes:
-        new = _show(change["new"], change["unit"], can_be_off=change["key"].endswith("protection"))
-        rows.append((change["key"], _show(change["old"]), new, f"{change['risk']}: {change['warning']}"))
-    typer.echo(draw_table(("key", "old", "new", "risk"), rows))
+    typer.echo(draw_table(("key", "old", "new", "risk"), list(map(_draw_change, changes))))
     dangerous = [change["key"] for change in changes if change["risk"] == "dangerous"]
     if yes_dangerous:
         return dangerous
@@ -244,6 +231,11 @@ def _confirm(changes: Sequence[Facts], *, yes: bool, yes_dangerous: bool, may_le
     return confirmed
 
 
+def _draw_change(change: Facts) -> tuple[str, ...]:
+    new = _show(change["new"], change["unit"], can_be_off=change["key"].endswith("protection"))
+    return change["key"], _show(change["old"]), new, f"{change['risk']}: {change['warning']}"
+
+
 def _ask(question: str, option: str) -> str:
     """Return what was typed; raises RequestError where nobody can type, with the option that asks nothing."""
     # A prompt of the library would put its last character among what a script reads.
@@ -258,10 +250,8 @@ def _ask(question: str, option: str) -> str:
 def _tell(outcomes: Sequence[Facts]) -> None:
     """Say what became of each; raises NoReplyError where not all is as wished."""
     for outcome in outcomes:
-        text = f"{outcome['key']}: {outcome['outcome']}"
-        typer.echo(f"{text}. {outcome['detail']}" if outcome["detail"] else f"{text}.")
-    refused = [outcome["key"] for outcome in outcomes if outcome["outcome"] == "refused"]
-    if refused:
+        typer.echo(f"{outcome['key']}: {outcome['outcome']}. {outcome['detail']}".rstrip())
+    if refused := [outcome["key"] for outcome in outcomes if outcome["outcome"] == "refused"]:
         raise NoReplyError(f"The meter did not do everything ({', '.join(refused)}); the rest is as shown above.")
 
 

@@ -7,17 +7,18 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 import tomlkit
+import typer
 
 from juntek.config import SYSTEM_FILE, Configuration, load
 from juntek.config.keys import write_example
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import at_home, explain_unreadable, explain_unwritable, refuse_links_of_others, write_private
-from juntek.names import hide_secrets
+from juntek.files import explain_unwritable, refuse_links_of_others, write_private
+from juntek.listening import Address, parse_ip
+from juntek.names import hide_secrets, plain
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions, is_page_built
 
@@ -25,6 +26,7 @@ Document = Any
 """A document of tomlkit: a dictionary that remembers its remarks."""
 
 
+MQTT_PORT: Final = 1883
 NEAR: Final = 0.5
 """s to see whether a broker listens on this computer."""
 SECRETS: Final = {"mqtt": ("password", "password_file"), "web": ("password_hash", "password_hash_file")}
@@ -36,14 +38,10 @@ def read(path: Path) -> tuple[Document, Configuration | None]:
 
     Raises ConfigurationError for one that is wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except FileNotFoundError:
+    if not path.exists():
         return tomlkit.parse(write_example(())), None
-    except OSError as error:
-        raise ConfigurationError(f"{path} {explain_unreadable(error)}") from None
-    configuration = load(path, os.environ, for_service=True)  # it says best what is wrong
-    return tomlkit.parse(text), configuration
+    configuration = load(path, os.environ, for_service=True)  # first, as it says best what is wrong
+    return tomlkit.parse(path.read_text(encoding="utf-8-sig")), configuration
 
 
 def first_meter(document: Document) -> Document:
@@ -109,23 +107,18 @@ def _set_variable(file: Path, name: str, value: str) -> None:
     write_private(file, "\n".join([*kept, f"{name}={quote}{value}{quote}", ""]))
 
 
-def split_host(text: str) -> tuple[str, int]:
-    """Return host and port of a broker; raises RequestError for a port that is none."""
+def broker_address(text: str) -> Address:
+    """Return where a broker is; raises BadParameter for what is no host and no port."""
     if text.startswith("["):
         host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":") or "1883"
+        port = port.removeprefix(":")
     else:
-        host, port = text.split(":") if text.count(":") == 1 else (text, "1883")
-    if not port.isdecimal() or (":" in host and not _is_ip(host)):
-        shown = hide_secrets(text) if "@" in text else text
-        raise RequestError(f"{shown} is no broker; write it like 192.168.1.10 or 192.168.1.10:1883.")
-    return host, int(port)
-
-
-def _is_ip(host: str) -> bool:
-    with suppress(ValueError):
-        return bool(ip_address(host))
-    return False
+        host, _, port = text.partition(":") if text.count(":") == 1 else (text, "", "")
+    port = port or str(MQTT_PORT)
+    if len(host.split()) != 1 or not port.isdecimal() or (":" in host and parse_ip(host) is None):
+        shown = hide_secrets(text) if "@" in text else plain(text, 60)
+        raise typer.BadParameter(f"{shown} is no broker; write it like 192.168.1.10 or 192.168.1.10:{MQTT_PORT}.")
+    return Address(host, int(port))
 
 
 def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator[str]:
@@ -149,19 +142,9 @@ def say_end(configuration: Configuration, path: Path, *, runs: bool) -> Iterator
         )
 
 
-def first_line(file: Path | None) -> str | None:
-    """Return the secret in a file; raises ConfigurationError where there is none."""
-    if file is None:
-        return None
-    try:
-        return at_home(file).read_text(encoding="utf-8").splitlines()[0]
-    except (OSError, UnicodeDecodeError, IndexError):
-        raise ConfigurationError(f"{file} holds no password; write it there as one line of text.") from None
-
-
-def listens(host: str, port: int) -> bool:
+def listens(address: Address) -> bool:
     """Whether something listens there that is near."""
-    with suppress(OSError), socket.create_connection((host, port), NEAR):
+    with suppress(OSError), socket.create_connection(address, NEAR):
         return True
     return False
 

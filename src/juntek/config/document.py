@@ -12,7 +12,6 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,92 +45,77 @@ class Flag:
 
 @dataclass(slots=True)
 class Document:
-    """Raw values by key, and the origin of each: a file's line, a variable or a flag."""
+    """Raw values by key, and the origin of each: a line of the file, or the name of a variable or a flag."""
 
     file: Path | None = None
     values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[Place, str] = field(default_factory=dict)
-    lines: dict[Place, int] = field(default_factory=dict)
-    given: set[Place] = field(default_factory=set)
-    """What variables and flags gave, and the tables that they made."""
+    origins: dict[Place, int | str] = field(default_factory=dict)
+
+    def find(self, place: Place) -> int | str:
+        """Return the line, variable or flag of the value at a place, or of what it is part of; 0 for none."""
+        wholes = (place[:length] for length in range(len(place), 0, -1))
+        return next((self.origins[whole] for whole in wholes if whole in self.origins), 0)
 
     def origin(self, place: Place) -> str:
-        """Return where the value at a place came from, or what it is part of."""
-        for length in range(len(place), 0, -1):
-            if place[:length] in self.origins:
-                return self.origins[place[:length]]
-        return str(self.file) if self.file else "The configuration"
+        """Return where the value at a place came from, in words."""
+        found = self.find(place)
+        if isinstance(found, str):
+            return found
+        file = str(self.file) if self.file else "The configuration"
+        return f"{file}, line {found}" if found else file
 
-    def has(self, place: Place) -> bool:
-        """Whether there is a value at a place."""
-        value: Any = self.values
-        for part in place:
-            if isinstance(value, list) and isinstance(part, int):
-                if part >= len(value):
-                    return False
-            elif not isinstance(value, dict) or part not in value:
-                return False
-            value = value[part]
-        return True
+    def error(self, place: Place, sentence: str) -> ConfigurationError:
+        """Return an error about the value at a place."""
+        return ConfigurationError(f"{self.origin(place)}: {sentence}")
 
     def is_from_file(self, place: Place) -> bool:
         """Whether the file gave this value."""
-        return (
-            self.file is not None
-            and self.has(place)
-            and self.given.isdisjoint(place[:length] for length in range(1, len(place) + 1))
-        )
+        return self.file is not None and isinstance(self.find(place), int)
 
     def set(self, place: Place, value: object, origin: str) -> None:
         """Put a value in, over what was there; raises ConfigurationError where it has no place."""
-        made = [place[:length] for length in range(1, len(place)) if not self.has(place[:length])] + [place]
+        self.origins = {known: where for known, where in self.origins.items() if known[: len(place)] != place}
         target: Any = self.values
-        for part, following in pairwise(place):
-            empty: Any = [] if isinstance(following, int) else {}
-            target = _child(target, part, empty, origin)
-        last = place[-1]
-        _child(target, last, None, origin)
-        target[last if isinstance(target, list) else str(last)] = value
-        for known in [known for known in self.origins if known[: len(place)] == place]:
-            del self.origins[known]
-        self.origins |= dict.fromkeys(made, origin)
-        self.given |= set(made)
+        for length, part in enumerate(place, start=1):
+            key = part if isinstance(target, list) else str(part)
+            is_missing = _is_missing(target, key, origin)
+            if is_missing and isinstance(target, list):
+                target.append(None)
+            if length == len(place):
+                target[key] = value
+            elif is_missing:
+                target[key] = [] if isinstance(place[length], int) else {}
+            if is_missing or length == len(place):
+                self.origins[place[:length]] = origin
+            target = target[key]
 
 
-def _child(target: Any, part: str | int, empty: object, origin: str) -> Any:  # noqa: ANN401 - as deep as JSON
+def _is_missing(target: Any, key: str | int, origin: str) -> bool:  # noqa: ANN401 - as deep as JSON
     if isinstance(target, list):
-        if not isinstance(part, int):
+        if not isinstance(key, int):
             raise ConfigurationError(f"{origin}: this is a list; write its number, counted from 0, before the key.")
-        if part > len(target):
-            raise ConfigurationError(f"{origin}: number {part} comes before number {len(target)}; leave no gap.")
-        if part == len(target):
-            target.append(empty)
-        return target[part]
+        if key > len(target):
+            raise ConfigurationError(f"{origin}: number {key} comes before number {len(target)}; leave no gap.")
+        return key == len(target)
     if not isinstance(target, dict):
         raise ConfigurationError(f"{origin}: a part of this is a single value already; set only one of the two.")
-    return target.setdefault(str(part), empty)
+    return key not in target
 
 
 def read_document(
     path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...], known: set[str]
 ) -> Document:
     """Read and join all three; `known` are the keys at the top. Raises ConfigurationError."""
-    document = Document()
+    document = Document(path)
     if path is not None:
-        _read_file(document, path)
+        text, document.values = read_toml(path)
+        document.origins.update(find_lines(text))
     for name in sorted(environment, key=_natural):
         if name.startswith(PREFIX) and name != FILE_VARIABLE and environment[name].strip():
             _read_variable(document, name, environment[name], known)
     for flag in flags:
         document.set(flag.place, flag.value, flag.name)
     return document
-
-
-def _read_file(document: Document, path: Path) -> None:
-    text, document.values = read_toml(path)
-    document.file = path
-    document.lines = find_lines(text)
-    document.origins = {place: f"{path}, line {line}" for place, line in document.lines.items()}
 
 
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:

@@ -9,46 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from juntek.control.controls import (
-    ALL,
-    Control,
-    Permission,
-    Value,
-    check_words,
-    controls_of,
-    find_control,
-    label_of,
-    parse_pair,
-)
+from juntek.control.controls import Control, Permission, Value, controls_of, find_control
 from juntek.errors import JuntekError, LinkError, NoReplyError, RequestError
 from juntek.exchange import Risk
 from juntek.update import Outcome, Update
-
-__all__ = [
-    "ALL",
-    "Change",
-    "Control",
-    "NotAllowedError",
-    "Permission",
-    "Result",
-    "Send",
-    "carry_out",
-    "check_words",
-    "controls_of",
-    "describe",
-    "find_control",
-    "label_of",
-    "parse_pair",
-    "plan",
-    "plan_action",
-    "require_confirmed",
-    "value_before",
-]
-
-MOST_AT_ONCE: Final = 50
-"""Changes of one plan: more than any meter has."""
 
 _RISKS: dict[Risk, str] = {
     "harmless": "changes what is shown only",
@@ -57,14 +23,15 @@ _RISKS: dict[Risk, str] = {
 }
 _FINAL = frozenset({"clear_totals", "factory_reset"})
 """Actions that nothing undoes."""
-_TRIPS: dict[str, Callable[[float, Update], bool]] = {
-    "over_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage > limit,
-    "under_voltage_protection": lambda limit, now: now.reading is not None and now.reading.voltage < limit,
-    "over_current_protection": lambda limit, now: now.reading is not None and -now.reading.current > limit,
-    "negative_over_current_protection": lambda limit, now: now.reading is not None and now.reading.current > limit,
-    "over_power_protection": lambda limit, now: now.reading is not None and abs(now.reading.power) > limit,
+TRIPS: dict[str, Callable[[Any, float], bool]] = {
+    "over_voltage_protection": lambda now, limit: now.voltage > limit,
+    "over_current_protection": lambda now, limit: -now.current > limit,
+    "under_voltage_protection": lambda now, limit: now.voltage < limit,
+    "negative_over_current_protection": lambda now, limit: now.current > limit,
+    "over_power_protection": lambda now, limit: abs(now.voltage * now.current) > limit,
+    "over_temperature_protection": lambda now, limit: now.temperature is not None and now.temperature > limit,
 }
-"""Whether a limit is passed already."""
+"""Whether what is measured now is beyond a limit, in the order of the codes by which meters tell that it tripped."""
 
 
 class NotAllowedError(RequestError):
@@ -120,23 +87,17 @@ def plan(update: Update, values: Mapping[str, Any], permission: Permission) -> l
     Raises NotAllowedError, NoReplyError, or RequestError for what the meter has not or does not take.
     """
     controls = _ready(update)
-    if len(values) > MOST_AT_ONCE:
-        raise RequestError(f"A meter has no {len(values)} settings; name those to be changed.")
-    changes = {}
+    changes: dict[str, Change] = {}
     for word, value in values.items():
         control = find_control(controls, word)
         if control.kind == "action":
             raise RequestError(f"{control.key} is an action and no setting; ask for it as one.")
         if not control.writable:
             raise RequestError(f"{control.key} can only be read from outside; set it at the meter's display.")
-        _check_allowed(control, permission)
         if control.key in changes:
             raise RequestError(f"{control.key} is there twice; give it once.")
-        new, old = control.read(value), value_before(control.key, update)
-        if new != old:
-            control.check(new)
-            changes[control.key] = Change(control=control, old=old, new=new, warning=_warn(control, new, update))
-    return list(changes.values())
+        changes[control.key] = _make_change(control, value, update, permission)
+    return [change for change in changes.values() if change.new != change.old]
 
 
 def plan_action(update: Update, word: str, value: Any, permission: Permission) -> Change:  # noqa: ANN401
@@ -144,12 +105,21 @@ def plan_action(update: Update, word: str, value: Any, permission: Permission) -
     control = find_control(_ready(update), word)
     if control.kind == "setting":
         raise RequestError(f"{control.key} is a setting and no action; set it as one.")
-    _check_allowed(control, permission)
-    new = control.read(value)
-    control.check(new)
+    change = _make_change(control, value, update, permission)
     if control.key == "zero_current":
         _refuse_current(update)
-    return Change(control=control, old=value_before(control.key, update), new=new, warning=_warn(control, new, update))
+    return change
+
+
+def _make_change(control: Control, value: Any, update: Update, permission: Permission) -> Change:  # noqa: ANN401
+    if not permission.allows(control):
+        raise NotAllowedError(
+            f"{control.key} may not be written from here; add it to allow_control of [mqtt] or [web] to allow that."
+        )
+    new, old = control.read(value), value_before(control.key, update)
+    if new != old:  # what a meter says already need not be within the limits
+        control.check(new)
+    return Change(control=control, old=old, new=new, warning=_warn(control, new, update))
 
 
 def require_confirmed(changes: Sequence[Change], confirmed: Collection[str]) -> None:
@@ -214,13 +184,6 @@ def _ready(update: Update) -> dict[str, Control]:
     return controls
 
 
-def _check_allowed(control: Control, permission: Permission) -> None:
-    if not permission.allows(control):
-        raise NotAllowedError(
-            f"{control.key} may not be written from here; add it to allow_control of [mqtt] or [web] to allow that."
-        )
-
-
 def _refuse_current(update: Update) -> None:
     """With a current flowing a new zero spoils all counting; an offset is less than a hundredth of the range."""
     most = max(1.0, update.identity.max_current / 100 if update.identity is not None else 0.0)
@@ -247,8 +210,8 @@ def _warn(control: Control, new: Value, update: Update) -> str:
     text = _RISKS[control.risk]
     if control.key in _FINAL:
         text = "this cannot be undone" + (f"; {text}" if control.risk == "dangerous" else "")
-    trips = _TRIPS.get(control.key)
-    if trips is not None and isinstance(new, int | float) and trips(new, update):
+    trips, now = TRIPS.get(control.key), update.reading
+    if trips is not None and now is not None and isinstance(new, int | float) and trips(now, new):
         return f"the battery is beyond this limit now, so the output is switched off; {text}"
     return text
 

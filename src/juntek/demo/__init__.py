@@ -7,6 +7,7 @@ the wires and what is published.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -14,12 +15,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
@@ -29,15 +30,17 @@ from rich.progress import Progress
 
 from juntek import Bus
 from juntek.capture import Chunk
-from juntek.config import Configuration, Flag
+from juntek.config import Configuration
 from juntek.config.assembly import assemble
 from juntek.demo.screen import Screen, show
 from juntek.errors import JuntekError
+from juntek.extras import install_line
 from juntek.files import system_zone
 from juntek.gateway import run_gateway
 from juntek.history import Database
 from juntek.importing import LogImport
 from juntek.links import open_link
+from juntek.outputs import find_outputs
 from juntek.outputs.mqtt import TIMING, MqttOptions
 from juntek.simulator import Options, Simulation, history, make_site
 from juntek.simulator.site import Site
@@ -79,7 +82,7 @@ def make_meters(now: datetime) -> tuple[DemoMeter, ...]:
 async def run_demo(*, duration: float | None, port: int, open_page: bool) -> None:
     """Run for `duration` seconds, or until cancelled; the page is on `port` and is opened where that is wanted."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
-    screen = Screen(started=time.monotonic())
+    screen = Screen()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="juntek-demo-")))
         meters = make_meters(datetime.now().astimezone())
@@ -113,21 +116,19 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
 def _configure(
     links: Mapping[DemoMeter, str], variables: Mapping[str, str], folder: Path, port: int | None
 ) -> Configuration:
-    """Return what a file and flags of this content would say, beside the variables."""
-    keys: dict[tuple[str, ...], object] = {
-        ("meters",): [
-            {"name": meter.name, "link": url, "address": meter.options.addresses[0], "interval": 1.0}
-            for meter, url in links.items()
-        ],
-        ("history", "path"): str(folder / DATABASE),
-        ("history", "commit_interval"): 1.0,
-    }
+    """Return what the variables say with those of the demo."""
+    meters = [
+        {"name": meter.name, "link": url, "address": meter.options.addresses[0], "interval": 1.0}
+        for meter, url in links.items()
+    ]
+    history = {"path": str(folder / DATABASE), "commit_interval": 1.0}
+    ours = {"JUNTEK_METERS": json.dumps(meters), "JUNTEK_HISTORY": json.dumps(history)}
     if port is not None:
-        keys["web", "listen"] = f"127.0.0.1:{port}"
+        ours["JUNTEK_WEB__LISTEN"] = f"127.0.0.1:{port}"
     if variables:
         # A broker ends who has the same name as one who comes, and the owner's gateway may be there.
-        keys["mqtt", "base_topic"], keys["mqtt", "client_id"] = BASE_TOPIC, f"{BASE_TOPIC}_gateway"
-    return assemble(None, variables, tuple(Flag(place, "juntek demo", value) for place, value in keys.items()))
+        ours |= {f"{BROKER_VARIABLES}BASE_TOPIC": BASE_TOPIC, f"{BROKER_VARIABLES}CLIENT_ID": f"{BASE_TOPIC}_gateway"}
+    return assemble(None, {**variables, **ours}, ())
 
 
 # The past ---------------------------------------------------------------------------------------------------
@@ -135,32 +136,22 @@ def _configure(
 
 async def _fill(meters: tuple[DemoMeter, ...], path: Path) -> list[Site]:
     """Give the meters a past, with a bar that shows how far it is."""
-    stopped = False
     with Progress(console=Console(stderr=True), transient=sys.stderr.isatty()) as progress:
-        task = progress.add_task("Making a month of history…")
-
-        def tell(done: int, of: int) -> None:
-            if stopped:
-                raise JuntekError("The demo was stopped.")
-            progress.update(task, completed=done, total=of)
-
-        try:
-            return await asyncio.to_thread(fill_past, path, meters, meters[0].options.start, system_zone(), tell)
-        except asyncio.CancelledError:
-            stopped = True
-            raise
+        tell = partial(progress.update, progress.add_task("Making a month of history…"))
+        return await fill_past(path, meters, meters[0].options.start, system_zone(), tell)
 
 
-def fill_past(
+async def fill_past(
     path: Path,
     meters: Sequence[DemoMeter],
     now: datetime,
     zone: tzinfo,
-    tell: Callable[[int, int], None] = lambda _done, _of: None,
+    tell: Callable[..., None] = lambda **_: None,
 ) -> list[Site]:
     """Write the past of the meters into a database; return the meters as they are now.
 
-    It is made by the same simulation that then goes on live. `tell` hears how many of how many readings are made.
+    It is made by the same simulation that then goes on live. `tell` hears how many readings are `completed` of a
+    `total`. It can be cancelled between two pieces.
     """
     starts = [now - ago for ago, _ in STRETCHES]
     stretches = list(zip(starts, [*starts[1:], now], [step for _, step in STRETCHES], strict=True))
@@ -176,7 +167,8 @@ def fill_past(
             while chunks := [Chunk(time, data) for time, data in islice(replies, _PIECE)]:
                 job.add(chunks)
                 done += len(chunks)
-                tell(min(done, of), of)
+                tell(completed=min(done, of), total=of)
+                await asyncio.sleep(0)
             job.finish()
             sites.append(site)
     return sites
@@ -238,8 +230,9 @@ async def _watch_broker(options: MqttOptions, screen: Screen) -> None:
 
 def _page_trouble(port: int) -> str | None:
     """Return why the page cannot be served, as a sentence, or None."""
-    if any(find_spec(library) is None for library in ("starlette", "uvicorn")):
-        return "The page cannot be shown: its libraries are not installed; install them with: pip install '.[web]'"
+    output = find_outputs()["web"]
+    if any(find_spec(library) is None for library in output.requires):
+        return f"The page cannot be shown: a library is missing; install it with: {install_line(output.extra)}"
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

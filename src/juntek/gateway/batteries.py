@@ -1,4 +1,4 @@
-"""The batteries that are watched: estimates on readings, events for the chart, the percentage back to the meter.
+"""A battery that is watched: estimates on readings, events for the chart, the percentage back to the meter.
 
 Rule: what was learnt is saved with the totals, in the same commit.
 """
@@ -31,84 +31,75 @@ class BatteryEvent(NamedTuple):
     state_of_charge: float
 
 
-class Batteries:
-    """The estimators of the meters that have a section for their battery."""
+class WatchedBattery:
+    """The estimator of a meter that has a section for its battery; `events` gets those that are to be saved."""
 
-    def __init__(self, options: Mapping[str, BatteryOptions]) -> None:
+    def __init__(self, meter: str, options: BatteryOptions, events: list[BatteryEvent]) -> None:
+        self.order: int | None = None
+        """The percentage that the meter is to be told."""
+        self._meter = meter
         self._options = options
-        self._estimators = {meter: _estimator_type()(own) for meter, own in options.items()}
-        self._told: dict[str, bool] = {}
-        self._written: dict[str, int] = {}
-        """How often a battery had been full when its meter was last told: it is told once a full at most."""
-        self._marks: dict[str, str] = {}
-        """What each meter said of itself last."""
-        self.events: list[BatteryEvent] = []
-        """Those that are not saved yet."""
-        self.orders: list[tuple[str, int]] = []
-        """Meters that are to be told their percentage."""
+        self._events = events
+        self._mark: str | None = None
+        """What the meter said of itself last."""
+        self._begin(_estimator_type()(options))
 
-    def restore(self, meter: str, snapshot: dict[str, Any] | None) -> None:
-        """Take a battery up where it stood; what cannot be read is learnt anew."""
-        saved, mark = (snapshot or {}).get("battery"), (snapshot or {}).get("identity")
-        if mark:
-            self._marks.setdefault(meter, mark)
-        if meter not in self._options or saved is None or mark != self._marks.get(meter):
+    def _begin(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+        self._is_logged = False
+        self._written = estimator.statistics.fulls
+        """How often it had been full when its meter was last told: it is told once a full at most."""
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take it up where it stood; what cannot be read is learnt anew."""
+        saved, mark = snapshot.get("battery"), snapshot.get("identity")
+        self._mark = self._mark or mark
+        if saved is None or mark != self._mark:
             return
         try:
-            estimator = self._estimators[meter] = _estimator_type().restore(saved, self._options[meter])
-            self._written[meter] = estimator.statistics.fulls
+            self._begin(_estimator_type().restore(saved, self._options))
         except DatabaseError as error:
-            log.warning("%s: %s", meter, error)
+            log.warning("%s: %s", self._meter, error)
 
-    def snapshot(self, meter: str) -> dict[str, Any]:
-        """Return what is to be saved with a ledger: nothing for a meter whose battery is not watched."""
-        estimator = self._estimators.get(meter)
-        return {} if estimator is None else {"battery": estimator.snapshot()}
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is to be saved with the ledger."""
+        return {"battery": self._estimator.snapshot()}
 
-    def add(self, meter: str, reading: Reading, *, is_stuck: bool = False) -> Reading:
-        """Return a reading with what is believed of its battery; one of a meter that is stuck teaches nothing."""
-        estimator = self._estimators.get(meter)
-        if estimator is None:
-            return reading
-        event = None if is_stuck else estimator.add(reading)
-        told = reading.state_of_charge
-        values = estimator.describe()
+    def add(self, reading: Reading, *, is_stuck: bool = False) -> Reading:
+        """Return a reading with what is believed of the battery; one of a meter that is stuck teaches nothing."""
+        event = None if is_stuck else self._estimator.add(reading)
+        values = self._estimator.describe()
         if not values:
             return reading
         state = values["state_of_charge"] or 0.0
-        if not self._told.get(meter):
-            self._told[meter] = True
-            log.info("%s: %s", meter, estimator.pack.label)
+        if not self._is_logged:
+            self._is_logged = True
+            log.info("%s: %s", self._meter, self._estimator.pack.label)
         if event is not None and reading.time is not None:
-            self.events.append(BatteryEvent(meter, reading.time, event, state))
-        if self._is_to_be_told(meter, estimator, reading, is_full=event == "full"):
-            self._written[meter] = estimator.statistics.fulls
-            self.orders.append((meter, round(state)))
-        return reading._replace(more={**reading.more, **values, "meter_state_of_charge": told})
+            self._events.append(BatteryEvent(self._meter, reading.time, event, state))
+        if self._is_to_be_told(reading, is_full=event == "full"):
+            self._written = self._estimator.statistics.fulls
+            self.order = round(state)
+        return reading._replace(more={**reading.more, **values, "meter_state_of_charge": reading.state_of_charge})
 
-    def identify(self, meter: str, identity: Identity) -> None:
+    def identify(self, identity: Identity) -> None:
         """Take who the meter is: what was learnt with another one says nothing of this one, nor what it was set to."""
-        before = self._marks.get(meter)
-        self._marks[meter] = mark = identity.mark or before or ""
-        if meter not in self._options or before in (None, mark):
-            return
-        log.warning("%s: this is another meter than before, so its battery is learnt anew.", meter)
-        self._estimators[meter] = _estimator_type()(self._options[meter])
-        self._told[meter] = False
-        self._written.pop(meter, None)
+        before, self._mark = self._mark, identity.mark or self._mark
+        if before not in (None, self._mark):
+            log.warning("%s: this is another meter than before, so its battery is learnt anew.", self._meter)
+            self._begin(_estimator_type()(self._options))
 
-    def hear(self, meter: str, settings: Settings) -> None:
-        """Take how a meter is set."""
-        if meter in self._estimators:
-            self._estimators[meter].hear(settings)
+    def hear(self, settings: Settings) -> None:
+        """Take how the meter is set."""
+        self._estimator.hear(settings)
 
-    def _is_to_be_told(self, meter: str, estimator: Estimator, reading: Reading, *, is_full: bool) -> bool:
+    def _is_to_be_told(self, reading: Reading, *, is_full: bool) -> bool:
         """Whether the meter's own percentage is to be set now."""
-        options, told = self._options[meter], reading.state_of_charge
-        now = estimator.estimate()
-        if options.synchronise == "off" or told is None or now is None:
+        options, told = self._options, reading.state_of_charge
+        if options.synchronise == "off" or told is None or self._estimator.statistics.fulls <= self._written:
             return False
-        if estimator.statistics.fulls <= self._written.get(meter, 0):
+        now = self._estimator.estimate()
+        if now is None:
             return False
         off = abs(told - now.state_of_charge)
         if is_full:

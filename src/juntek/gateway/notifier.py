@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from juntek.outputs import SinkHealth
+from juntek.outputs import Context
 from juntek.reading import Identity, Reading
 from juntek.update import Update
 
@@ -57,13 +57,12 @@ class Notifier:
             self.notify(f"STATUS={self._status()}")
 
 
-def write_status(meters: Iterable[str], latest: Mapping[str, Update], sinks: Mapping[str, SinkHealth]) -> str:
+def write_status(context: Context) -> str:
     """Return how a gateway does in one line, such as `house: 52.2 V, 60 %, MQTT connected`."""
-    names = list(meters)
-    parts = [_write_meter(name, latest.get(name)) for name in names[:MOST_METERS]]
-    if len(names) > MOST_METERS:
-        parts.append(f"{len(names) - MOST_METERS} more")
-    for name, health in sinks.items():
+    parts = [_write_meter(name, context.latest.get(name)) for name in context.meters[:MOST_METERS]]
+    if len(context.meters) > MOST_METERS:
+        parts.append(f"{len(context.meters) - MOST_METERS} more")
+    for name, health in context.sinks.items():
         if name == "mqtt":
             parts.append(f"MQTT {'connected' if health.connected else 'away'}")
         elif not health.connected:

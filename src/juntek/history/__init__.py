@@ -11,14 +11,23 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, NamedTuple, Self
 
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.history.database_file import FileInPlace, Kept, connect, damaged, explain, make_file, set_apart
-from juntek.history.rollups import add_columns, are_complete
+from juntek.history.database_file import (
+    NEWEST_COMMIT,
+    FileInPlace,
+    Kept,
+    connect,
+    damaged,
+    explain,
+    make_file,
+    set_apart,
+)
+from juntek.history.rollups import missing_columns
 from juntek.reading import iso_time
 
 log = logging.getLogger(__name__)
@@ -36,6 +45,8 @@ def _read_schema() -> dict[str, tuple[str, ...]]:
 MIGRATIONS = _read_schema()
 """Name and statements of each step from an empty file to the present schema, in order."""
 
+
+SAVE_LEDGER = "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
 
 MOST_COMMANDS = 10_000
 """Commands that are kept; older ones go."""
@@ -124,26 +135,21 @@ class Database:
     ) -> None:
         """Keep the snapshot of each meter's ledger, by the meter's name, in one commit. `time` is s since 1970.
 
-        `events` of batteries have the meter, the time, what it was, and the state of charge (%).
+        The times of commits grow, though a clock is set back, so that they tell them apart. `events` of batteries have
+        the meter, the time, what it was, and the state of charge (%).
         """
-        rows = [(meter, json.dumps(snapshot, allow_nan=False), time) for meter, snapshot in snapshots.items()]
+        texts = [(meter, json.dumps(snapshot, allow_nan=False)) for meter, snapshot in snapshots.items()]
         with self.transaction() as connection:
-            connection.executemany(
-                "INSERT INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
-                " ON CONFLICT (meter) DO UPDATE SET snapshot = excluded.snapshot, time = excluded.time",
-                rows,
-            )
+            time = max(time, connection.execute(NEWEST_COMMIT).fetchone()[0] + 0.001)
+            connection.executemany(SAVE_LEDGER, [(*text, time) for text in texts])
             if events:
                 connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
         with self._lock, explain(self.path):
             self._kept = self._kept or Kept(self.path, self._connection)
-            self._kept.add(snapshots, time)
+            self._kept.add(time)
 
     def load_ledgers(self, *, strict: bool = True) -> dict[str, dict[str, Any]]:
-        """Return the snapshots by the meter's name.
-
-        One that cannot be read raises DatabaseError, or is empty (which no ledger is) where that is not `strict`.
-        """
+        """Return the snapshots by meter. One that is damaged raises DatabaseError; where not `strict`, it is empty."""
         with self._lock, explain(self.path):
             rows = self._connection.execute("SELECT meter, snapshot FROM ledger").fetchall()
         ledgers: dict[str, dict[str, Any]] = {}
@@ -160,11 +166,8 @@ class Database:
         """Keep a command that is about to be sent, so that a kill leaves it "unknown"; return its number."""
         time, meter, who, key, old, new, outcome = entry
         with self.transaction() as connection:
-            number = connection.execute(
-                "INSERT INTO command (time, meter, who, key, old, new, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome),
-            ).lastrowid
-            assert number is not None  # noqa: S101 - it was inserted
+            row = (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome)
+            number = connection.execute("INSERT INTO command VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
             connection.execute("DELETE FROM command WHERE id <= ?", (number - MOST_COMMANDS,))
         return number
 
@@ -174,23 +177,16 @@ class Database:
             connection.execute("UPDATE command SET outcome = ? WHERE id = ?", (outcome, number))
 
     def back_up(self, path: str | os.PathLike[str]) -> None:
-        """Write all that is committed into another file, which must not be there; the database may be in use.
-
-        Raises ConfigurationError where the file cannot be made.
-        """
+        """Write all that is committed into a new file. Raises ConfigurationError where that cannot be made."""
         target = Path(path)
         if target.exists():
             raise ConfigurationError(
                 f"{target} is there already: give the backup another name, or move that file away."
             )
         make_file(target)
-        with self._lock, explain(target):
-            copy = sqlite3.connect(target)
-            try:
-                self._connection.backup(copy, pages=-1)
-                copy.execute("PRAGMA journal_mode = DELETE")
-            finally:
-                copy.close()
+        with self._lock, explain(target), closing(sqlite3.connect(target)) as copy:
+            self._connection.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         """Close the file; everything committed is in it."""
@@ -254,7 +250,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, empty: bool) -> None
             for statement in statements:
                 connection.execute(statement)
             connection.execute("INSERT INTO migration (name) VALUES (?)", (name,))
-    add_columns(connection)
+    for statement in missing_columns(connection):
+        connection.execute(statement)
 
 
 def _read_migrations(connection: sqlite3.Connection) -> set[str]:
@@ -263,4 +260,4 @@ def _read_migrations(connection: sqlite3.Connection) -> set[str]:
 
 def is_current(connection: sqlite3.Connection) -> bool:
     """Return whether a database has the present schema, or a newer one."""
-    return MIGRATIONS.keys() <= _read_migrations(connection) and are_complete(connection)
+    return MIGRATIONS.keys() <= _read_migrations(connection) and not missing_columns(connection)

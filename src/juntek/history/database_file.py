@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,8 @@ BUSY_WAIT = 5.0
 """s for which whoever holds the file is waited for."""
 MOST_LOOKS = 300
 """How often it is looked at for that: one that is written to for ever must not hold the totals up for ever."""
+
+NEWEST_COMMIT = "SELECT coalesce(max(time + 0.0), 0.0) FROM ledger"
 
 _MENDS = {
     "SQLITE_FULL": "the disk is full; make room on it",
@@ -66,16 +68,14 @@ def _connect_to_read(path: Path, how: str) -> sqlite3.Connection:
 
 
 def make_file(path: Path) -> None:
-    """Make the directory and an empty file that only its owner may read, if they are not there.
-
-    What root makes in the folder of another is the other's, as the service has to write what root has imported.
-    """
+    """Make the directory and an empty file that only its owner may read, if they are not there."""
     refuse_links_of_others(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             real = Path(os.path.realpath(path))  # unlike `resolve` it leaves links in a circle to the system
             made = os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+            # What root makes in the folder of another is the other's: the service writes what root has imported.
             folder = real.parent.stat()
             with suppress(AttributeError, PermissionError):
                 os.fchown(made, folder.st_uid, folder.st_gid)
@@ -162,19 +162,15 @@ class Kept:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
-        self._meters: set[str] = set()
         with suppress(sqlite3.Error):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._state = self._look()
-        self._found = self._read() or {}
-        rows = connection.execute("SELECT time FROM ledger")
-        self._times = [*self._found.values(), *(when for (when,) in rows)]
-        """Of the commits that the totals in the file may be of, in their order."""
+        self._commits = [when for when in (self._read(),) if when is not None]
+        """When, in their order, what is in the file may have been committed."""
 
-    def add(self, meters: Iterable[str], when: float) -> None:
-        """Take what was committed: the totals of these meters, with the time of their commit."""
-        self._meters.update(meters)
-        self._times.append(when)
+    def add(self, when: float) -> None:
+        """Take the time of a commit, which is later than that of all before."""
+        self._commits.append(when)
 
     def is_ours(self) -> bool:
         """Return whether the file is what was written; where it is not, only when nobody writes to it any more."""
@@ -183,27 +179,14 @@ class Kept:
             state = self._look()
             if state == self._state:
                 return True
-            found = self._read()
-            if found is not None and self._is_known(found):
-                self._found, self._state = found, state
-                newest = max((self._times.index(when) for when in found.values() if when in self._times), default=0)
-                there = set(found.values())
-                self._times = [when for place, when in enumerate(self._times) if place > newest or when in there]
+            if (newest := self._read()) in self._commits:
+                self._state, self._commits = state, self._commits[self._commits.index(newest) :]
                 return True
             if state == before:  # what was read at first may have been half of a write
                 return False
             before = state
             time.sleep(STEADY)
         return False
-
-    def _is_known(self, found: dict[str, float]) -> bool:
-        """Whether totals may have come from here: of each meter those of a commit that was made, and no older ones."""
-        place = {when: number for number, when in enumerate(self._times)}
-        oldest = {meter: place.get(when, -1) for meter, when in self._found.items()}
-        ours = self._meters & found.keys()
-        return self._meters & self._found.keys() <= ours and all(
-            place.get(found[meter], -2) >= oldest.get(meter, -1) for meter in ours
-        )
 
     def _look(self) -> tuple[int, int] | None:
         try:
@@ -212,16 +195,14 @@ class Kept:
             return None
         return found.st_mtime_ns, found.st_size
 
-    def _read(self) -> dict[str, float] | None:
-        """Return the times of the totals in the file itself, None for another file than a database of ours.
-
-        Never by opening it in another way: closing that would take SQLite's locks away.
-        """
-        try:
+    def _read(self) -> float | None:
+        """Return when the newest totals in the file itself were committed, None for no database of ours."""
+        try:  # opened in another way, closing it would take SQLite's locks away
             with closing(connect(self._path, "immutable=1")) as connection:
-                return dict(connection.execute("SELECT meter, time FROM ledger"))
+                newest: float = connection.execute(NEWEST_COMMIT).fetchone()[0]
         except sqlite3.Error:
             return None
+        return newest
 
 
 def set_apart(path: Path) -> None:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, tzinfo
 from itertools import groupby, pairwise
 from typing import Any, Literal
 
 from juntek.calendar import LocalDays, date_of, day_after, start_of
-from juntek.history.fields import SCALES, TOTALS, percent_of
-from juntek.history.rollups import PART_NAMED, Part, Rollup, fold, read_rollups
+from juntek.history.fields import SCALES, TOTALS, percent_of, scaled
+from juntek.history.rollups import Rollup, fold, read_rollups
 
 By = Literal["day", "month", "year"]
 ENOUGH = 0.33
@@ -31,8 +31,8 @@ _NAMES = (
     "count", "voltage_sum", "remaining_capacity_last", "nominal_capacity_last",
     *(f"{key}_{end}" for key in _EXTREMES for end in ("minimum", "maximum")), *(f"{key}_increase" for key in _ENERGIES),
 )  # fmt: skip
-_PARTS = tuple(PART_NAMED[name] for name in _NAMES)
-_PLACES = {name: place for place, name in enumerate(_NAMES)}
+Parts = dict[str, int | None]
+"""A rollup, by the names of its parts."""
 _FIRST_HOUR = "(SELECT min(time) FROM hour WHERE meter = ?1)"
 _LEFT = f"""SELECT coalesce(
     (SELECT remaining_capacity_last FROM minute WHERE meter = ?1 AND time < ?2 ORDER BY time DESC LIMIT 1),
@@ -82,14 +82,13 @@ def read_days(  # noqa: PLR0913, PLR0917 - what a table of days is
 ) -> list[Day]:
     """Return the days from the first date to the last that there is anything of; the meter is its number."""
     start, end = start_of(first, zone), start_of(day_after(last), zone)
-    rollups = read_day_rollups(connection, _PARTS, meter, start, end, zone)
-    rows = [(date_of(time, zone), rollup) for time, rollup in rollups]
+    rollups = read_day_rollups(connection, _NAMES, meter, start, end, zone)
     (left,) = connection.execute(_LEFT, (meter, start)).fetchone()
     days = []
-    for name, group in groupby(rows, key=lambda row: _begin(row[0], by)):
-        rollup = fold([rollup for _, rollup in group], _PARTS)
+    for name, group in groupby(rollups, key=lambda day: _begin(date_of(day[0], zone), by)):
+        rollup = dict(zip(_NAMES, fold([rollup for _, rollup in group], _NAMES), strict=True))
         days.append(_day_of(name, rollup, left))
-        now = rollup[_PLACES["remaining_capacity_last"]]
+        now = rollup["remaining_capacity_last"]
         left = now if now is not None else left
     return days
 
@@ -100,49 +99,27 @@ def _begin(day: date, by: By) -> date:
     return day.replace(day=1) if by == "month" else day.replace(month=1, day=1)
 
 
-def _day_of(name: date, rollup: Rollup, left: int | None) -> Day:
-    totals = {key: (rollup[_PLACES[f"{key}_increase"]] or 0) / SCALES[key] for key in _ENERGIES}
-    nominal = rollup[_PLACES["nominal_capacity_last"]]
-    return Day(
-        date=name,
-        count=rollup[0] or 0,
-        efficiency=_efficiency(totals, rollup, left),
-        voltage=_extremes(rollup, "voltage"),
-        current=_extremes(rollup, "current"),
-        power=_extremes(rollup, "power"),
-        temperature=_extremes(rollup, "temperature"),
-        state_of_charge=_charge(rollup, nominal),
-        **totals,
-    )
+def _day_of(name: date, rollup: Parts, left: int | None) -> Day:
+    values: dict[str, Any] = {key: (rollup[f"{key}_increase"] or 0) / SCALES[key] for key in _ENERGIES}
+    values["efficiency"] = _efficiency(values, rollup, left)
+    ends = {key: scaled((rollup[f"{key}_minimum"], rollup[f"{key}_maximum"]), SCALES[key]) for key in _EXTREMES}
+    remaining, nominal = ends.pop("remaining_capacity"), rollup["nominal_capacity_last"]
+    if ends["state_of_charge"][0] is None:  # it was not believed, so it is what the meter said
+        ends["state_of_charge"] = [percent_of(left, nominal, scale=SCALES["nominal_capacity"]) for left in remaining]
+    values |= {key: Extremes(*pair) for key, pair in ends.items()}
+    return Day(date=name, count=rollup["count"] or 0, **values)
 
 
-def _extremes(rollup: Rollup, key: str) -> Extremes:
-    low, high = rollup[_PLACES[f"{key}_minimum"]], rollup[_PLACES[f"{key}_maximum"]]
-    if low is None or high is None:
-        return Extremes()
-    return Extremes(low / SCALES[key], high / SCALES[key])
-
-
-def _charge(rollup: Rollup, nominal: int | None) -> Extremes:
-    """Return what was believed, else what the meter said."""
-    believed = _extremes(rollup, "state_of_charge")
-    if believed.minimum is not None:
-        return believed
-    left = _extremes(rollup, "remaining_capacity")
-    scale = SCALES["nominal_capacity"]
-    return Extremes(*(percent_of(value, nominal, scale=scale) for value in (left.minimum, left.maximum)))
-
-
-def _efficiency(totals: dict[str, float], rollup: Rollup, left: int | None) -> float | None:
-    nominal, now = rollup[_PLACES["nominal_capacity_last"]], rollup[_PLACES["remaining_capacity_last"]]
-    if not nominal or now is None or left is None:
+def _efficiency(totals: dict[str, float], rollup: Parts, left: int | None) -> float | None:
+    nominal, now = rollup["nominal_capacity_last"], rollup["remaining_capacity_last"]
+    charged = totals["charged_energy"]
+    if not nominal or now is None or left is None or not charged:
         return None
     if totals["charged_capacity"] < ENOUGH * nominal / SCALES["nominal_capacity"]:
         return None
-    voltage = (rollup[_PLACES["voltage_sum"]] or 0) / (rollup[0] or 1) / SCALES["voltage"]
-    more = (now - left) / SCALES["remaining_capacity"] * voltage
-    efficiency = (totals["discharged_energy"] + more) / totals["charged_energy"] if totals["charged_energy"] else None
-    return round(efficiency, 4) if efficiency is not None and 0 < efficiency <= 1.1 else None
+    voltage = (rollup["voltage_sum"] or 0) / (rollup["count"] or 1) / SCALES["voltage"]
+    efficiency = (totals["discharged_energy"] + (now - left) / SCALES["remaining_capacity"] * voltage) / charged
+    return round(efficiency, 4) if 0 < efficiency <= 1.1 else None
 
 
 # Made of hours -------------------------------------------------------------------------------------------
@@ -161,22 +138,20 @@ _ALL = (
 
 
 def read_day_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, from when to when, and whose
-    connection: sqlite3.Connection, parts: Sequence[Part], meter: int, start: float, end: float, zone: tzinfo
+    connection: sqlite3.Connection, names: Sequence[str], meter: int, start: float, end: float, zone: tzinfo
 ) -> list[tuple[int, Rollup]]:
-    """Return these parts of the local days that begin from `start` up to, not including, `end`, in their order.
-
-    A day without any reading is there where a gap goes over it; its count is 0.
-    """
+    """Return these parts of the local days that begin from `start` up to `end`; one within a gap has no count."""
     days = LocalDays(zone)
     span = days.next_start(start), days.next_start(end)
     borders = _find_borders(connection, meter, span, days)
     pieces: defaultdict[int, list[Rollup]] = defaultdict(list)
     for level, within in (_WHOLE_HOURS,) if all(border % 3600 == 0 for border in borders) else _ALL:
-        for day, rollup in read_rollups(connection, level, parts, meter, borders, within).items():
+        for day, rollup in read_rollups(connection, level, names, meter, borders, within).items():
             pieces[day].append(rollup)
-    rollups = {day: fold(group, parts) for day, group in pieces.items()}
-    _share_out(connection, parts, meter, rollups, span, days)
-    return sorted(rollups.items())
+    for day, shares in _share_out(connection, meter, span, days):
+        if span[0] <= day < span[1]:
+            pieces[day].append([shares.get(name) for name in names])
+    return sorted((day, fold(group, names)) for day, group in pieces.items())
 
 
 def _find_borders(connection: sqlite3.Connection, meter: int, span: tuple[int, int], days: LocalDays) -> list[int]:
@@ -190,17 +165,10 @@ def _find_borders(connection: sqlite3.Connection, meter: int, span: tuple[int, i
     return [begin, *days.midnights(begin, min(days.next_start(last + 3600), span[1]))]
 
 
-def _share_out(  # noqa: PLR0913, PLR0917 - where from, where to
-    connection: sqlite3.Connection,
-    parts: Sequence[Part],
-    meter: int,
-    rollups: dict[int, Rollup],
-    span: tuple[int, int],
-    days: LocalDays,
-) -> None:
-    """Give each day within the span its part, by time, of what the totals grew in gaps across midnight."""
-    places = {part.name: place for place, part in enumerate(parts)}
-    increases = [places.get(f"{key}_increase") for key in TOTALS]
+def _share_out(
+    connection: sqlite3.Connection, meter: int, span: tuple[int, int], days: LocalDays
+) -> Iterator[tuple[int, dict[str, int]]]:
+    """Yield what each day gets, by time, of what the totals grew in a gap, and the one where that was counted loses."""
     gaps = connection.execute(
         f"SELECT start, until, finish, {', '.join(TOTALS)} FROM gap"  # noqa: S608 - our own names
         " WHERE meter = ? AND finish >= ? AND start < ?",
@@ -210,17 +178,14 @@ def _share_out(  # noqa: PLR0913, PLR0917 - where from, where to
         target = days.start_of(finish / 1000)
         if target <= start / 1000:
             continue
-        grown = [total or 0 for total in totals]
-        left = list(grown)
+        grown = {f"{key}_increase": total or 0 for key, total in zip(TOTALS, totals, strict=True)}
+        left = grown
         midnights = [midnight * 1000 for midnight in days.midnights(start / 1000, until / 1000)]
         for first, second in pairwise((start, *midnights, until)):
-            day = days.start_of(first / 1000)
             # The last day gets what is left of the whole numbers.
-            shares = left if second == until else [total * (second - first) // (until - start) for total in grown]
-            left = [total - share for total, share in zip(left, shares, strict=True)]
-            for moved_to, sign in ((day, 1), (target, -1)):
-                if day != target and span[0] <= moved_to < span[1]:
-                    rollup = rollups.setdefault(moved_to, [0 if part.way == "sum" else None for part in parts])
-                    for place, share in zip(increases, shares, strict=True):
-                        if place is not None:
-                            rollup[place] = (rollup[place] or 0) + sign * share
+            part = {name: total * (second - first) // (until - start) for name, total in grown.items()}
+            shares = left if second == until else part
+            left = {name: total - shares[name] for name, total in left.items()}
+            if (day := days.start_of(first / 1000)) != target:
+                yield day, shares
+                yield target, {name: -share for name, share in shares.items()}

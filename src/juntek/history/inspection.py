@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.files import refuse_links_of_others
 from juntek.history import Database
 from juntek.history.database_file import connect, explain
-from juntek.history.rollups import PARTS, row_of, upsert
+from juntek.history.rollups import PARTS, UPSERTS
 
 log = logging.getLogger(__name__)
 
@@ -124,14 +125,9 @@ class Walk:
         bad, step = after, BY_TIME[table]
         while (good := after + step) < until and self._read(table, meter, good, 1)[1]:
             bad, step = good, 2 * step
-        good = min(good, until)
-        while good - bad > BY_TIME[table]:
-            middle = (bad + good) // 2
-            if self._read(table, meter, middle, 1)[1]:
-                bad = middle
-            else:
-                good = middle
-        return good
+        times = range(bad, min(good, until), BY_TIME[table])
+        place = bisect_left(times, 1, key=lambda when: not self._read(table, meter, when, 1)[1])
+        return times[place] if place < len(times) else min(good, until)
 
     def _lose(self, table: str, meter: int, after: int, until: int) -> None:
         unit = 1000 if table == "raw" else 1
@@ -285,15 +281,10 @@ def _copy(walk: Walk, table: str, new: Database) -> int:
 
 def _make_hours(connection: sqlite3.Connection) -> None:
     """Make the hours that are missing of their minutes."""
-    names = ", ".join(part.name for part in PARTS)
+    names = ", ".join([*PARTS][3:])
     minutes = connection.execute(
-        f"SELECT meter, time, {names} FROM minute WHERE NOT EXISTS (SELECT 1 FROM hour WHERE hour.meter = minute.meter"  # noqa: S608
+        "SELECT meter, time / 3600 * 3600, count, time * 1000 + first_time, time * 1000 + last_time,"  # noqa: S608 - our own
+        f" {names} FROM minute WHERE NOT EXISTS (SELECT 1 FROM hour WHERE hour.meter = minute.meter"
         " AND hour.time = minute.time / 3600 * 3600) ORDER BY meter, time"
     ).fetchall()
-    connection.executemany(
-        upsert("hour"),
-        (
-            row_of(meter, moment - moment % 3600, [count, first + moment * 1000, last + moment * 1000, *rest])
-            for meter, moment, count, first, last, *rest in minutes
-        ),
-    )
+    connection.executemany(UPSERTS["hour"], minutes)

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress, groupby, pairwise
 from operator import sub
 from typing import Any
 
-from juntek.history import Database
+from juntek.history import SAVE_LEDGER, Database
 from juntek.history.blocks import keep_readings
 from juntek.history.cursors import lower_cursors
-from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, read_columns, times_of
-from juntek.history.rollups import LEVELS, Rollup, choose_new, fold, roll_up, row_of, upsert
+from juntek.history.fields import TOTALS, Batch, batch_of, part_of, read_columns, times_of
+from juntek.history.rollups import UPSERTS, choose_new, fold, roll_up
 from juntek.reading import Reading
 
 SHORTEST_GAP, LONGEST_GAP = 300_000, 400 * 86_400_000
@@ -29,7 +28,6 @@ SHORTEST_GAP, LONGEST_GAP = 300_000, 400 * 86_400_000
 QUARTER = 900_000
 """ms; midnight is at a quarter of an hour everywhere."""
 
-_UPSERTS = {level: upsert(level) for level in LEVELS}
 _INSERT_GAP = (
     f"INSERT OR REPLACE INTO gap (meter, finish, start, until, {', '.join(TOTALS)})"  # noqa: S608 - our own names
     f" VALUES (?, ?, ?, ?{', ?' * len(TOTALS)})"
@@ -98,10 +96,8 @@ class Recorder:
             _close_stream(connection, meter, stream)
             row = connection.execute("SELECT snapshot FROM ledger WHERE meter = ?", (stream.meter,)).fetchone()
             before = json.loads(row[0]) if row is not None else {}
-            connection.execute(
-                "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)",
-                (stream.meter, json.dumps(before | snapshot, allow_nan=False), stream.time / 1000),
-            )
+            text = json.dumps(before | snapshot, allow_nan=False)
+            connection.execute(SAVE_LEDGER, (stream.meter, text, stream.time / 1000))
 
     def drop_raw(self, before: float, limit: int) -> int:
         """Drop at most so many blocks that ended before `before` (s), the oldest first; return how many."""
@@ -133,11 +129,10 @@ class Recorder:
         growth = _grow(stream, batch, accepted)
         before, refused = stream.time, 0
         if not stream.live:
-            stream.time = batch[TIME][-1]
+            stream.time = times_of(batch)[-1]
         if accepted is not None:
             refused = len(accepted) - sum(accepted)
-            places = [place for place, good in enumerate(accepted) if good]
-            batch = [[column[place] for place in places] for column in batch]
+            batch = {key: list(compress(column, accepted)) for key, column in batch.items()}
         times = times_of(batch)
         if not times:
             return refused
@@ -151,13 +146,11 @@ class Recorder:
 
 
 def _roll_up(connection: sqlite3.Connection, meter: int, batch: Batch, growth: list[list[int]]) -> None:
-    minutes = roll_up(batch, growth)
-    hours: defaultdict[int, list[Rollup]] = defaultdict(list)
-    for time, rollup in minutes.items():
-        hours[time - time % 3600].append(rollup)
-    hourly = {time: fold(rollups) for time, rollups in hours.items()}
+    minutes = roll_up(batch, growth).items()
+    hours = groupby(minutes, lambda minute: minute[0] // 3600 * 3600)
+    hourly = [(hour, fold([rollup for _, rollup in group])) for hour, group in hours]
     for level, rollups in (("minute", minutes), ("hour", hourly)):
-        connection.executemany(_UPSERTS[level], [row_of(meter, time, r) for time, r in rollups.items()])
+        connection.executemany(UPSERTS[level], [(meter, time, *rollup) for time, rollup in rollups])
 
 
 def _keep_gaps(
@@ -165,19 +158,12 @@ def _keep_gaps(
 ) -> None:
     """Keep what the totals grew where no reading was for a while; `before` is when the stream had its last one, ms."""
     times = times_of(batch)
-    gaps = [] if before is None or times[0] - before <= SHORTEST_GAP else [(before, 0)]
-    if times[-1] - times[0] > SHORTEST_GAP:
-        gaps += [(a, place) for place, (a, b) in enumerate(pairwise(times), 1) if b - a > SHORTEST_GAP]
+    pairs = enumerate(pairwise([times[0] if before is None else before, *times]))
+    gaps = [(place, start, end) for place, (start, end) in pairs if SHORTEST_GAP < end - start <= LONGEST_GAP]
     rows = [
-        (
-            meter,
-            times[place],
-            start,
-            times[place],
-            *(total[place] - (total[place - 1] if place else 0) for total in growth),
-        )
-        for start, place in gaps
-        if times[place] - start <= LONGEST_GAP and start // QUARTER != times[place] // QUARTER
+        (meter, end, start, end, *(grown[place + 1] - grown[place] for grown in growth))
+        for place, start, end in gaps
+        if start // QUARTER != end // QUARTER
     ]
     connection.executemany(_INSERT_GAP, rows)
 
@@ -187,9 +173,7 @@ def _find_meter(connection: sqlite3.Connection, name: str) -> tuple[int, int | N
     query = f"SELECT id, time, {', '.join(TOTALS)} FROM meter WHERE name = ?"  # noqa: S608 - our own names
     row = connection.execute(query, (name,)).fetchone()
     if row is None:
-        cursor = connection.execute("INSERT INTO meter (name) VALUES (?)", (name,))
-        assert cursor.lastrowid is not None  # noqa: S101 - a row was made
-        return cursor.lastrowid, None, None
+        return connection.execute("INSERT INTO meter (name) VALUES (?)", (name,)).lastrowid or 0, None, None
     meter, time, *totals = row
     return meter, time, totals
 
@@ -210,51 +194,27 @@ def _runs(batch: Batch) -> list[Batch]:
 
 
 def _grow(stream: Stream, batch: Batch, accepted: list[bool] | None) -> list[list[int]]:
-    """Return how much each total has grown at each accepted reading since before the batch; move the stream on."""
-    before = stream.totals or [None] * len(TOTALS)
-    later = stream.time is not None and (batch[TIME][0] or 0) > stream.time
-    after: list[int | None] = []
-    growth = []
-    for place, base in enumerate(before, FIRST_TOTAL):
-        values, last = _without_gaps(batch[place], base)
-        if later and last is not None and last < values[0]:
-            # Totals never step back, so these have begun anew.
-            values[0] = values[1]
-        steps = list(map(sub, values[1:], values))
-        if steps and min(steps) < 0:
-            # What comes a second time has counted nothing.
-            values = list(accumulate(values, max))
-            steps, last = list(map(sub, values[1:], values)), values[-1]
-        if accepted is not None:
-            steps, left = _accepted_steps(steps, accepted, carry=stream.live)
-            last = last - left if last is not None else None
-        growth.append(list(accumulate(steps)))
-        after.append(last)
+    """Return how much each total has grown before the batch (0) and at each accepted reading; move the stream on.
+
+    Totals never step back: what comes a second time has counted nothing, and what ends below where it stood has begun
+    anew.
+    """
+    is_later = stream.time is not None and times_of(batch)[0] > stream.time
+    growth, after = [], list[int | None]()
+    for key, before in zip(TOTALS, stream.totals or [None] * len(TOTALS), strict=True):
+        known = [value for value in batch[key] if value is not None]
+        has_begun = bool(known) and (before is None or (is_later and known[-1] < before))
+        start = known[0] if has_begun else before or 0
+        whole = [start, *(start if value is None else value for value in batch[key])]
+        if whole != sorted(whole):
+            whole = list(accumulate(whole, max))
+        last = whole[-1]
+        if accepted is not None and stream.live:
+            whole = [start, *compress(whole[1:], accepted)]
+            last = whole[-1]
+        elif accepted is not None:
+            whole = list(accumulate(compress(map(sub, whole[1:], whole), accepted), initial=start))
+        growth.append([value - start for value in whole])
+        after.append(last if known or before is not None else None)
     stream.totals = after
     return growth
-
-
-def _without_gaps(column: Sequence[int | None], base: int | None) -> tuple[list[int], int | None]:
-    """Return the total before the batch and at each reading, where it is not known as it was; and the last known."""
-    if None not in column:
-        values: list[int] = column  # type: ignore[assignment]
-        return [values[0] if base is None else base, *values], values[-1]
-    known = base
-    first = base if base is not None else next((value for value in column if value is not None), 0)
-    filled = [first]
-    for value in column:
-        known = value if value is not None else known
-        filled.append(first if known is None else known)
-    return filled, known
-
-
-def _accepted_steps(steps: list[int], accepted: list[bool], *, carry: bool) -> tuple[list[int], int]:
-    """Return the steps of the accepted readings, with `carry` those of refused ones added to the next; and the rest."""
-    kept, carried = [], 0
-    for step, good in zip(steps, accepted, strict=True):
-        if good:
-            kept.append(step + carried)
-            carried = 0
-        elif carry:
-            carried += step
-    return kept, carried

@@ -12,55 +12,31 @@ from __future__ import annotations
 import json
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from juntek.history.fields import (
-    FIELDS,
-    INSTANTS,
-    PLACES,
-    SETTINGS,
-    TIME,
-    TOTALS,
-    Batch,
-    Column,
-    read_columns,
-    times_of,
-)
+from juntek.history.fields import FIELDS, INSTANTS, SETTINGS, TOTALS, Batch, Column, times_of
 
 OPTIONAL = tuple(key for key in INSTANTS if key not in ("voltage", "current", "power", "remaining_capacity"))
 """Instants that a reading may lack; they are counted by themselves."""
 
-
-class Part(NamedTuple):
-    """One column of a rollup, and how two of it become one."""
-
-    name: str
-    way: str
-    """"sum", "minimum", "maximum", or "last" by the time of the last reading."""
+_WAYS = {"count": "sum", "minimum": "min", "maximum": "max", "sum": "sum", "last": "last", "increase": "sum"}
 
 
-def _parts() -> Iterator[Part]:
-    yield Part("count", "sum")
-    yield Part("first_time", "minimum")
-    yield Part("last_time", "maximum")
-    for key in INSTANTS:
-        if key in OPTIONAL:
-            yield Part(f"{key}_count", "sum")
-        yield Part(f"{key}_minimum", "minimum")
-        yield Part(f"{key}_maximum", "maximum")
-        yield Part(f"{key}_sum", "sum")
-        yield Part(f"{key}_last", "last")
-    for key in TOTALS:
-        yield Part(f"{key}_last", "last")
-        yield Part(f"{key}_increase", "sum")
-    for key in SETTINGS:
-        yield Part(f"{key}_last", "last")
+def parts_of(key: str) -> list[str]:
+    """Return the parts of a rollup that a quantity has."""
+    if key in TOTALS + SETTINGS:
+        ends = ["last", "increase"] if key in TOTALS else ["last"]
+    else:
+        ends = [*(["count"] if key in OPTIONAL else []), "minimum", "maximum", "sum", "last"]
+    return [f"{key}_{end}" for end in ends]
 
 
-PARTS = tuple(_parts())
-PART_NAMED = {part.name: part for part in PARTS}
-COUNT, FIRST_TIME, LAST_TIME = 0, 1, 2
+PARTS = {"count": "sum", "first_time": "min", "last_time": "max"} | {
+    name: _WAYS[name.rpartition("_")[2]] for key in INSTANTS + TOTALS + SETTINGS for name in parts_of(key)
+}
+"""The columns of a rollup, and how two of it become one: "sum", "min", "max", or "last" by the last reading's time."""
 
 MINUTE, HOUR = 60_000, 3_600_000
 """ms."""
@@ -69,45 +45,41 @@ LEVELS = {"minute": 60, "hour": 3600}
 """Tables and their seconds."""
 
 Rollup = list[int | None]
-"""The parts of one bucket; times are ms since 1970."""
+"""The parts of one bucket, or some of them; times are ms since 1970."""
+
+_MERGED = {
+    "sum": "coalesce(old.{0}, 0) + coalesce(excluded.{0}, 0)",
+    "min": "min(coalesce(old.{0}, excluded.{0}), coalesce(excluded.{0}, old.{0}))",
+    "max": "max(coalesce(old.{0}, excluded.{0}), coalesce(excluded.{0}, old.{0}))",
+    "last": (
+        "CASE WHEN coalesce(excluded.last_time, -1) >= coalesce(old.last_time, -1)"
+        " THEN coalesce(excluded.{0}, old.{0}) ELSE coalesce(old.{0}, excluded.{0}) END"
+    ),
+}
 
 
-def upsert(level: str) -> str:
-    """Return the statement that adds a rollup (see `row_of`) to the one that is there."""
-    names = ", ".join(part.name for part in PARTS)
-    marks = ", ".join("?" * (len(PARTS) + 2))
-    assignments = ", ".join(f"{part.name} = {_merged(part)}" for part in PARTS)
+def _upsert(level: str) -> str:
+    """Return the statement that adds a rollup to the one that is there.
+
+    It takes the meter, the start of the bucket (s since 1970), and the parts; in the tables times of readings are ms
+    after that start.
+    """
+    marks = "?, ?, ?, ? - 1000 * ?2, ? - 1000 * ?2" + (len(PARTS) - 3) * ", ?"
+    merged = ", ".join(f"{name} = {_MERGED[way].format(name)}" for name, way in PARTS.items())
     return (
-        f"INSERT INTO {level} AS old (meter, time, {names}) VALUES ({marks})"  # noqa: S608 - our own names
-        f" ON CONFLICT (meter, time) DO UPDATE SET {assignments}"
+        f"INSERT INTO {level} AS old (meter, time, {', '.join(PARTS)}) VALUES ({marks})"  # noqa: S608 - our own names
+        f" ON CONFLICT (meter, time) DO UPDATE SET {merged}"
     )
 
 
-def _merged(part: Part) -> str:
-    old, new = f"old.{part.name}", f"excluded.{part.name}"
-    either, other = f"coalesce({old}, {new})", f"coalesce({new}, {old})"
-    if part.way == "sum":
-        return f"coalesce({old}, 0) + coalesce({new}, 0)"
-    if part.way == "last":
-        later = "coalesce(excluded.last_time, -1) >= coalesce(old.last_time, -1)"
-        return f"CASE WHEN {later} THEN {other} ELSE {either} END"
-    return f"{part.way[:3]}({either}, {other})"
-
-
-def row_of(meter: int, time: int, rollup: Rollup) -> list[int | None]:
-    """Return the values for `upsert`. `time` is the start of the bucket, s since 1970.
-
-    Times of readings stand in the tables as ms after it.
-    """
-    first, last = rollup[FIRST_TIME] or 0, rollup[LAST_TIME] or 0
-    return [meter, time, rollup[COUNT], first - time * 1000, last - time * 1000, *rollup[3:]]
+UPSERTS = {level: _upsert(level) for level in LEVELS}
 
 
 def roll_up(batch: Batch, growth: Sequence[Sequence[int]], width: int = 60) -> dict[int, Rollup]:
     """Return the rollups of a batch for each `width` s with readings, by its start (s since 1970), in their order.
 
-    `growth` has for each total how much it had grown, at each reading, since before the batch. Of empty columns there
-    is nothing.
+    `growth` has for each total how much it had grown before the first reading, and at each. Of empty columns there is
+    nothing.
     """
     times = times_of(batch)
     rollups: dict[int, Rollup] = {}
@@ -121,18 +93,17 @@ def roll_up(batch: Batch, growth: Sequence[Sequence[int]], width: int = 60) -> d
 
 
 def _roll_up(batch: Batch, growth: Sequence[Sequence[int]], start: int, end: int) -> Rollup:
-    times = batch[TIME]
+    times = times_of(batch)
     rollup: Rollup = [end - start, times[start], times[end - 1]]
     for key in INSTANTS:
-        values: Sequence[Any] = batch[PLACES[key]][start:end]
+        values: Sequence[Any] = batch[key][start:end]
         if key in OPTIONAL:
             values = [value for value in values if value is not None]
             rollup.append(len(values))
         rollup += (min(values), max(values), sum(values), values[-1]) if values else (None, None, 0, None)
     for key, grown in zip(TOTALS, growth, strict=True):
-        rollup.append(_at(batch[PLACES[key]], end - 1))
-        rollup.append(grown[end - 1] - (grown[start - 1] if start else 0) if grown else None)
-    rollup += (_at(batch[PLACES[key]], end - 1) for key in SETTINGS)
+        rollup += (_at(batch[key], end - 1), grown[end] - grown[start] if grown else None)
+    rollup += (_at(batch[key], end - 1) for key in SETTINGS)
     return rollup
 
 
@@ -140,39 +111,35 @@ def _at(column: Column, place: int) -> int | None:
     return column[place] if column else None
 
 
-def fold(rollups: Sequence[Rollup], parts: Sequence[Part] = PARTS) -> Rollup:
+_FOLDS: dict[str, Callable[[Sequence[Any]], int | None]] = {
+    "sum": sum,
+    "min": partial(min, default=None),
+    "max": partial(max, default=None),
+    "last": lambda values: values[-1] if values else None,
+}
+
+
+def fold(rollups: Sequence[Rollup], names: Iterable[str] = PARTS) -> Rollup:
     """Return one rollup of several in the order of time, each of these parts."""
     if len(rollups) == 1:
-        return list(rollups[0])
-    whole: Rollup = []
-    for part, column in zip(parts, zip(*rollups, strict=True), strict=True):
-        values = [value for value in column if value is not None] if None in column else column
-        if part.way == "sum":
-            whole.append(sum(values))
-        elif not values:
-            whole.append(None)
-        elif part.way == "last":
-            whole.append(values[-1])
-        else:
-            whole.append(min(values) if part.way == "minimum" else max(values))
-    return whole
-
-
-_WAYS = {"minimum": "min", "maximum": "max", "sum": "sum"}
+        return rollups[0]
+    return [
+        _FOLDS[PARTS[name]]([value for value in column if value is not None] if None in column else column)
+        for name, column in zip(names, zip(*rollups, strict=True), strict=True)
+    ]
 
 
 def read_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, and how it is cut
     connection: sqlite3.Connection,
     level: str,
-    parts: Sequence[Part],
+    names: Sequence[str],
     meter: int,
     borders: Sequence[float],
     within: str = "time >= start AND time < stop",
 ) -> dict[int, Rollup]:
     """Return these parts of what a table has from each border (s since 1970) to the next, by the border."""
-    names = [part.name for part in parts]
-    added = "".join(f", {_WAYS[part.way]}({part.name}) AS {part.name}" for part in parts if part.way != "last")
-    columns = ", ".join(f"{'at_end' if part.way == 'last' else 'whole'}.{part.name}" for part in parts)
+    added = "".join(f", {PARTS[name]}({name}) AS {name}" for name in names if PARTS[name] != "last")
+    columns = ", ".join(f"{'at_end' if PARTS[name] == 'last' else 'whole'}.{name}" for name in names)
     spans = "span (start, stop) AS (SELECT value, lead(value) OVER (ORDER BY value) FROM json_each(?1))"
     inside = f"FROM span CROSS JOIN {level} ON meter = ?2 AND {within}"
     values = (json.dumps(list(borders)), meter)
@@ -182,15 +149,14 @@ def read_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, and how it i
         " ORDER BY start"
     )
     rollups = {start: row for start, *row in connection.execute(query, values)}
-    for place, part in enumerate(parts):
-        least = part.name.replace("_last", "_minimum")
+    for place, name in enumerate(names):
+        least = name.replace("_last", "_minimum")
         beside = names.index(least) if least in names else place
-        if part.way == "last" and any(
+        if PARTS[name] == "last" and any(
             rollup[place] is None and (beside == place or rollup[beside] is not None) for rollup in rollups.values()
         ):
             # SQLite takes a column that stands alone from the row of the maximum.
-            known = f"{inside} WHERE {part.name} NOTNULL GROUP BY start"
-            query = f"WITH {spans} SELECT start, max(time), {part.name} {known}"
+            query = f"WITH {spans} SELECT start, max(time), {name} {inside} WHERE {name} NOTNULL GROUP BY start"
             for start, _, value in connection.execute(query, values):
                 rollups[start][place] = value
     return rollups
@@ -206,13 +172,12 @@ def choose_new(connection: sqlite3.Connection, meter: int, times: list[int]) -> 
         return None
     taken = {minute: (minute + first, minute + last, count) for minute, first, last, count in rows}
     spans = {minute: _span(taken, minute) for minute in taken}
-    if not taken or times[-1] - times[0] > HOUR:
-        for hour in _hours_without_minutes(connection, meter, times):  # what is there already can be told no more
-            spans |= {minute: (minute, minute + MINUTE) for minute in range(hour, hour + HOUR, MINUTE)}
+    # Of these hours it can be told no more what is there already.
+    gone = _hours_without_minutes(connection, meter, times) if not taken or times[-1] - times[0] > HOUR else ()
     chosen = []
     for time in times:
         first, last = spans.get(time - time % MINUTE, (0, -1))
-        chosen.append(not first <= time <= last)
+        chosen.append(not first <= time <= last and time - time % HOUR not in gone)
     return None if all(chosen) else chosen
 
 
@@ -238,25 +203,11 @@ def _hours_without_minutes(connection: sqlite3.Connection, meter: int, times: li
     return {hour for (hour,) in rows}
 
 
-def are_complete(connection: sqlite3.Connection) -> bool:
-    """Return whether the database has a column for every field."""
-    return len(read_columns(connection)) == len(FIELDS) and {part.name for part in PARTS} <= _names(
-        connection, "minute"
-    )
-
-
-def add_columns(connection: sqlite3.Connection) -> None:
-    """Add what is missing for the fields of today."""
-    if are_complete(connection):
-        return
-    connection.executemany("INSERT OR IGNORE INTO field (key) VALUES (?)", [(key,) for key in FIELDS])
-    wanted = {level: [part.name for part in PARTS] for level in LEVELS}
-    for table, names in (wanted | {"meter": list(TOTALS), "gap": list(TOTALS)}).items():
-        there = _names(connection, table)
-        for name in names:
-            if name not in there:
-                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} INTEGER")
-
-
-def _names(connection: sqlite3.Connection, table: str) -> set[str]:
-    return {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+def missing_columns(connection: sqlite3.Connection) -> list[str]:
+    """Return the statements that add what a database lacks for the fields of today."""
+    kept = {key for (key,) in connection.execute("SELECT key FROM field")}
+    statements = [f"INSERT INTO field (key) VALUES ('{key}')" for key in FIELDS if key not in kept]  # noqa: S608
+    for table, names in {"minute": PARTS, "hour": PARTS, "meter": TOTALS, "gap": TOTALS}.items():
+        there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+        statements += [f"ALTER TABLE {table} ADD COLUMN {name} INTEGER" for name in names if name not in there]
+    return statements

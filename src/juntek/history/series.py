@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from itertools import groupby, pairwise, repeat
+from itertools import chain, groupby, pairwise, repeat
 from math import ceil
 from operator import mul
 from typing import Any
@@ -20,22 +20,21 @@ from juntek.history.blocks import read_blocks
 from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
     CHARGE,
-    INSTANTS,
+    FIELDS,
     METERED,
-    PLACES,
     SCALES,
-    TIME,
     TOTALS,
     Batch,
     charge_of,
     percent_of,
     scaled,
     times_of,
-)  # fmt: skip
-from juntek.history.rollups import OPTIONAL, PART_NAMED, PARTS, Part, Rollup, fold, read_rollups, roll_up
+)
+from juntek.history.rollups import PARTS, Rollup, fold, parts_of, read_rollups, roll_up
 
 _CHARGES = (CHARGE, METERED)
-SERIES_KEYS = (*dict.fromkeys(("voltage", "current", "power", CHARGE, *INSTANTS, *TOTALS)), METERED)
+_SOURCES = ("remaining_capacity", CHARGE, "nominal_capacity")
+"""What either is made of."""
 WIDTHS = (
     1, 2, 5, 10, 15, 30,
     60, 120, 300, 600, 900, 1800,
@@ -102,20 +101,20 @@ class Chart:
         count = self._count() if width < 3600 else MOST_READINGS
         if (count <= points or (width < 60 and count <= MOST_READINGS)) and self._are_kept("raw", 1000):
             batch = self._read_batch()
-            if len(batch[TIME]) <= points:
+            if len(batch["time"]) <= points:
                 return _with_gaps(_points_of_readings(batch, self.quantities), points)
-            growth = [_grown(batch[PLACES[key]]) for key in TOTALS]
-            rollups, rolled, scales = roll_up(batch, growth, width), PARTS, _FINER
+            growth = [_grown(batch[key]) for key in TOTALS]
+            rollups, names, scales = roll_up(batch, growth, width), [*PARTS], _FINER
         else:
             if width < 3600 and not self._are_kept("minute", 1):
                 width = 3600
             width = max(width, 60)
-            rolled, scales = tuple(PART_NAMED[name] for name in dict.fromkeys(("count", *self._names()))), SCALES
-            rollups = self._rollups(width, rolled)
+            names, scales = self._names(), SCALES
+            rollups = self._rollups(width, names)
         values: Iterable[Sequence[Any]] = zip(*rollups.values(), strict=True) if rollups else repeat(())
-        parts = dict(zip((part.name for part in rolled), values, strict=False))
+        parts = dict(zip(names, values, strict=False))
         columns = {key: _column(key, parts, scales) for key in self.quantities}
-        return _with_gaps(Series(float(width), [float(time) for time in rollups], columns), points)
+        return _with_gaps(Series(float(width), list(map(float, rollups)), columns), points)
 
     def _count(self) -> int:
         level, width = ("minute", 60) if self.end - self.start < 2 * _DAY else ("hour", 3600)
@@ -135,45 +134,32 @@ class Chart:
 
     def _names(self) -> list[str]:
         """Return the parts of a rollup that are needed."""
-        return list(dict.fromkeys(name for key in self.quantities for name in _names(key)))
+        keys = [_SOURCES if key in _CHARGES else (key,) for key in self.quantities]
+        return list(dict.fromkeys(("count", *(name for key in chain(*keys) for name in parts_of(key)))))
 
     def _read_batch(self) -> Batch:
         """Return the readings with the fields that are needed; all other columns are empty."""
-        wanted = {PLACES[name.rpartition("_")[0] or "time"] for name in self._names()} | {TIME}
-        power, *factors = (PLACES[key] for key in ("power", "voltage", "current"))
-        if power in wanted:
-            wanted = wanted - {power} | set(factors)
-        whole: list[list[Any]] = [[] for _ in PLACES]
-        for _, batch in read_blocks(self.connection, self.meter, self.start * 1000, self.end * 1000, wanted):
-            for place in wanted:
-                whole[place] += batch[place]
+        wanted = {name.rpartition("_")[0] for name in self._names()} - {"", "power"} | {"time"}
         if "power" in self.quantities:
-            whole[power] = list(map(mul, *(whole[place] for place in factors)))
+            wanted |= {"voltage", "current"}
+        whole: Batch = {key: [] for key in FIELDS}
+        for _, batch in read_blocks(self.connection, self.meter, self.start * 1000, self.end * 1000, wanted):
+            for key in wanted:
+                whole[key] += batch[key]
+        if "power" in self.quantities:
+            whole["power"] = list(map(mul, whole["voltage"], whole["current"]))
         return whole
 
-    def _rollups(self, width: int, parts: Sequence[Part]) -> dict[int, Rollup]:
+    def _rollups(self, width: int, names: Sequence[str]) -> dict[int, Rollup]:
         """Return points of one or more minutes, hours or local days."""
         if width >= _DAY:
-            days = read_day_rollups(self.connection, parts, self.meter, self.start - _DAY, self.end, self.zone)
+            days = read_day_rollups(self.connection, names, self.meter, self.start - _DAY, self.end, self.zone)
             # A local day begins within half a day of that of UTC.
             groups = groupby((day for day in days if day[1][0]), lambda day: (day[0] + _DAY // 2) // width)
             points = [list(group) for _, group in groups]
-            return {point[0][0]: fold([rollup for _, rollup in point], parts) for point in points}
+            return {point[0][0]: fold([rollup for _, rollup in point], names) for point in points}
         borders = [*range(int(self.start // width) * width, ceil(self.end), width), ceil(self.end)]
-        return read_rollups(self.connection, "hour" if width >= 3600 else "minute", parts, self.meter, borders)
-
-
-def _names(key: str) -> list[str]:
-    """Return the parts of a rollup that a quantity needs."""
-    if key in TOTALS:
-        return [f"{key}_last", f"{key}_increase"]
-    keys = ("remaining_capacity", CHARGE) if key in _CHARGES else (key,)
-    names = [f"{key}_{part}" for key in keys for part in ("minimum", "maximum", "sum", "last")]
-    return [*names, *map(_count_of, keys), *(("nominal_capacity_last",) if key in _CHARGES else ())]
-
-
-def _count_of(key: str) -> str:
-    return f"{key}_count" if key in OPTIONAL else "count"
+        return read_rollups(self.connection, "hour" if width >= 3600 else "minute", names, self.meter, borders)
 
 
 # Made of readings -------------------------------------------------------------------------------------------
@@ -184,18 +170,18 @@ def _points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
     columns: dict[str, Column] = {}
     for key in quantities:
         if key in _CHARGES:
-            left = scaled(batch[PLACES["remaining_capacity"]], SCALES["remaining_capacity"])
-            metered = _percents_of(left, batch[PLACES["nominal_capacity"]])
-            values = charge_of(key, scaled(batch[PLACES[CHARGE]], SCALES[CHARGE]), metered)
+            left = scaled(batch["remaining_capacity"], SCALES["remaining_capacity"])
+            metered = _percents_of(left, batch["nominal_capacity"])
+            values = charge_of(key, scaled(batch[CHARGE], SCALES[CHARGE]), metered)
         else:
-            values = scaled(batch[PLACES[key]], _FINER[key])
+            values = scaled(batch[key], _FINER[key])
         columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
     return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
 
 
 def _grown(totals: Sequence[int | None]) -> list[int]:
-    """Return how much a total has grown at each reading since the first; one that begins anew grows from there."""
-    grown, known, whole = [], None, 0
+    """Return how much a total has grown (0) before the first reading and at each; what begins anew grows from there."""
+    grown, known, whole = [0] if totals else [], None, 0
     for total in totals:
         if total is not None:
             whole += max(total - known, 0) if known is not None else 0
@@ -223,7 +209,7 @@ def _instants(key: str, parts: Parts, scales: Mapping[str, int] = SCALES) -> lis
     scale = scales[key]
     averages = [
         round(total / count / scale, 4) if total is not None and count else None
-        for total, count in zip(parts[f"{key}_sum"], parts[_count_of(key)], strict=True)
+        for total, count in zip(parts[f"{key}_sum"], parts.get(f"{key}_count", parts["count"]), strict=True)
     ]
     minimum, maximum, last = (scaled(parts[f"{key}_{part}"], scale) for part in ("minimum", "maximum", "last"))
     return [minimum, averages, maximum, last]

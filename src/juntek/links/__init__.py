@@ -11,15 +11,12 @@ import importlib
 import pkgutil
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self, cast
 from urllib.parse import urlsplit
 
 from juntek.errors import LinkError
 from juntek.exchange import Chunk
 from juntek.names import hide_secrets
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["Chunk", "Link", "check_link", "find_kinds", "kind_of", "open_link", "parse_address"]
 
@@ -37,20 +34,18 @@ class Link(ABC):
     """An open link; `async with await open_link(url) as link:` closes it at the end.
 
     `name` is the URL without its secrets, for messages. `can_write` is False where nobody listens (a replay): a
-    meter behind it can only be listened to. `dropped_bytes` counts what a slow reader has lost. `gather` is the seconds
-    after some bytes in which the next ones may wait, to be taken together: to wake up for each piece of a reply costs
-    more than all that is done with it. A recording does not mind it.
+    meter behind it can only be listened to. `gather` is the seconds after some bytes in which the next ones may wait,
+    to be taken together: to wake up for each piece of a reply costs more than all that is done with it.
     """
 
     least_silence = 0.0
     """Seconds without a byte for which it is not opened anew in any case."""
+    can_write = True
+    gather = 0.0
 
-    def __init__(self, url: str, *, name: str | None = None, can_write: bool = True) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.name = hide_secrets(url) if name is None else name
-        self.can_write = can_write
-        self.dropped_bytes = 0
-        self.gather = 0.0
+        self.name = hide_secrets(url)
 
     @abstractmethod
     async def read(self) -> Chunk:
@@ -78,9 +73,7 @@ class Link(ABC):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
 
@@ -123,17 +116,17 @@ def parse_address(url: str) -> tuple[str, int]:
 
 def kind_of(url: str) -> str:
     """Return the name of the module for a URL; raises LinkError for what is no link at all."""
-    found = _SCHEME.match(url)
-    scheme = found[1].lower() if found else "device"
+    found, kinds = _SCHEME.match(url), find_kinds()
+    scheme = found[1].lower() if found else ""
     scheme = _ALIASES.get(scheme, scheme)
-    kinds = find_kinds()
-    is_device = found is None and bool(url.strip()) and not _NO_DEVICE.match(url)
-    if (place := _HOST_AND_PORT.fullmatch(url)) and (found is None or scheme not in kinds):
-        raise LinkError(f"'{url}' is a network address; write socket://{place[0]} for it.")
-    if not is_device and (found is None or scheme == "device" or scheme not in kinds):
+    if scheme in kinds - {"device"}:
+        return scheme
+    if _HOST_AND_PORT.fullmatch(url):
+        raise LinkError(f"'{url}' is a network address; write socket://{url} for it.")
+    if found or not url.strip() or _NO_DEVICE.match(url):
         known = ", ".join(f"{kind}:" for kind in sorted((kinds | _ALIASES.keys()) - {"device"}))
         raise LinkError(
             f"'{hide_secrets(url)}' is not a link: give a device path such as /dev/ttyUSB0, "
             f"or a URL that begins with one of {known}."
         )
-    return scheme
+    return "device"

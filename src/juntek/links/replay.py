@@ -11,15 +11,12 @@ import math
 import stat
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from juntek.capture import Chunk, read_chunks
 from juntek.errors import LinkError, LinkLostError, RequestError, counted
 from juntek.files import at_home, explain_unreadable
 from juntek.links import Link
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 BLOCK = 16 * 1024
 """Bytes of the file read at a time."""
@@ -53,18 +50,12 @@ def parse_url(url: str) -> tuple[Path, float]:
 class ReplayLink(Link):
     """Plays a recording; nobody is there to hear what is written, so writing is refused."""
 
-    def __init__(
-        self,
-        url: str,
-        file: BinaryIO,
-        *,
-        speed: float,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        super().__init__(url, can_write=False)
+    can_write = False
+
+    def __init__(self, url: str, file: BinaryIO, *, speed: float) -> None:
+        super().__init__(url)
         self._file = file
         self._speed = speed
-        self._sleep = sleep
         self._chunks = (chunk for chunk in read_chunks(iter(partial(file.read, BLOCK), b"")) if chunk.data)
         self._next: Chunk | None = None
         self._recorded: float | None = None
@@ -89,13 +80,13 @@ class ReplayLink(Link):
     async def _wait(self, recorded: float | None) -> None:
         now = asyncio.get_running_loop().time()
         if recorded is None or math.isinf(self._speed):
-            await self._sleep(0)
+            await asyncio.sleep(0)
             return
         if self._recorded is None or recorded < self._recorded:
             # The first time, or a clock that was set back while recording: the pace starts anew.
             self._recorded, self._started = recorded, now
         due = self._started + (recorded - self._recorded) / self._speed
-        await self._sleep(max(0.0, due - now))
+        await asyncio.sleep(max(0.0, due - now))
 
     async def write(self, data: bytes) -> None:
         """Refuse: a recording hears nothing."""

@@ -19,14 +19,14 @@ CONNECT_TIMEOUT = 5.0
 """Seconds until a server that does not agree on the settings is given up."""
 
 
-async def open_link(url: str, *, connect_timeout: float = CONNECT_TIMEOUT) -> Link:
-    """Connect and set the port to 115200 8N1; raises LinkError, also when that takes more than `connect_timeout` s."""
+async def open_link(url: str) -> Link:
+    """Connect and set the port to 115200 8N1; raises LinkError, also when that takes more than CONNECT_TIMEOUT."""
     host, port = parse_address(url)
     serialx = load_serialx()
     link = StreamLink(url, mend_bridge(host))
     try:
         transport_of = serialx.get_serial_classes("rfc2217://")[1]
-        transport = await connect_serial(link, url, transport_of, connect_timeout=connect_timeout)
+        transport = await connect_serial(link, url, transport_of, connect_timeout=CONNECT_TIMEOUT)
     except TimeoutError as error:
         raise LinkError(
             f"Cannot open {hide_secrets(url)}: {host} did not answer as an RFC 2217 server; "

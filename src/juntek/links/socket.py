@@ -16,12 +16,12 @@ CONNECT_TIMEOUT = 10.0
 """Seconds until a connection that is not answered is given up."""
 
 
-async def open_link(url: str, *, connect_timeout: float = CONNECT_TIMEOUT) -> Link:
-    """Connect; raises LinkError, also when that takes more than `connect_timeout` s."""
+async def open_link(url: str) -> Link:
+    """Connect; raises LinkError, also when that takes more than CONNECT_TIMEOUT."""
     host, port = parse_address(url)
     link = StreamLink(url, mend_bridge(host))
     try:
-        async with asyncio.timeout(connect_timeout):
+        async with asyncio.timeout(CONNECT_TIMEOUT):
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, host, port)
     except (OSError, UnicodeError) as error:
         raise connection_error(url, host, port, error) from error

@@ -55,7 +55,7 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         self._block = memoryview(bytearray(READ_BLOCK))
         self._buffer = bytearray()
         self._time = 0.0
-        self._paused = False
+        self._is_full = False
         self._gathering: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._can_send = asyncio.Event()
@@ -82,10 +82,12 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
         self._buffer += data
         self._time = time.time()
         self._wake()
-        if len(self._buffer) > READ_LIMIT and not self._paused:
+        if len(self._buffer) > READ_LIMIT and not self._is_full:
             self._hold_back()
         elif self.gather and len(data) < READ_BLOCK:
-            self._begin_to_gather()
+            with suppress(NotImplementedError):  # what comes next is left to the system for a while, which keeps it
+                self._transport.pause_reading()
+                self._gathering = asyncio.get_running_loop().call_later(self.gather, self._end_gathering)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note why; the reader still gets what came before."""
@@ -115,21 +117,17 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
     def _hold_back(self) -> None:
         try:
             self._transport.pause_reading()
-            self._paused = True
+            self._is_full = True
         except NotImplementedError:
-            excess = len(self._buffer) - READ_LIMIT
-            self.dropped_bytes += excess
-            del self._buffer[:excess]
-
-    def _begin_to_gather(self) -> None:
-        """Leave what comes next to the system for a while, which keeps it."""
-        with suppress(NotImplementedError):
-            self._transport.pause_reading()
-            self._gathering = asyncio.get_running_loop().call_later(self.gather, self._end_gathering)
+            del self._buffer[: len(self._buffer) - READ_LIMIT]
 
     def _end_gathering(self) -> None:
         self._gathering = None
-        if not self._paused and self._loss is None:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the transport bring more, unless there is a reason to wait."""
+        if not self._is_full and self._gathering is None and self._loss is None:
             self._transport.resume_reading()
 
     # What the meter calls
@@ -144,10 +142,9 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
             await self._waiter
         chunk = Chunk(self._time, bytes(buffer))
         buffer.clear()
-        if self._paused:
-            self._paused = False
-            if self._loss is None and self._gathering is None:
-                self._transport.resume_reading()
+        if self._is_full:
+            self._is_full = False
+            self._go_on()
         return chunk
 
     async def write(self, data: bytes) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from juntek.backoff import Backoff, end_if_cancelled
 from juntek.errors import LinkError, LinkLostError, RequestError
-from juntek.exchange import Chunk, Decoder, Heard, Language
+from juntek.exchange import Chunk, Language
 from juntek.links import Link, open_link
 from juntek.meter.poller import Poller
 from juntek.meter.state import Meter, MeterOptions, Mode, Timing
@@ -74,10 +74,9 @@ class Line:
         self._language = language
         self._poller: Poller | None = None
         self._opened_before = False
-        self._asked: int | None = None
-        """The address of none of ours that somebody else asked last."""
         self._backoff = Backoff(self._timing.shortest_wait, self._timing.longest_wait)
-        self._last_chunk = 0.0
+        self._silence: float | None = 0.0
+        """s without a byte at the last look; None where there was one since then."""
         self._has_stalled = False
         self._stalls = 0
         """How often the link was opened anew since the last byte, as it brought nothing."""
@@ -120,29 +119,23 @@ class Line:
     async def _serve(self, link: Link) -> LinkLostError | None:
         """Read, poll and watch until the link is lost; return how, None where it brought nothing and was closed."""
         decoder = self._language({address: meter.options.options for address, meter in self.meters.items()})
-        self._has_stalled = False
         for address, meter in self.meters.items():
             meter.health.out_of_range = decoder.out_of_range(address)
-        tell, poller = partial(self._tell_activity, link), None
-        if link.can_write and self._mode != "listen":
-            intervals = {address: meter.options.interval for address, meter in self.meters.items()}
-            poller = Poller(intervals, link, decoder, self._mode, tell, self._timing, self._caution)
-        else:
-            tell("listen")
-        self._poller = poller
+            meter.begin()
+        self._silence, self._has_stalled = 0.0, False
+        intervals = {address: meter.options.interval for address, meter in self.meters.items()}
+        tell = partial(self._tell_activity, link)
+        poller = self._poller = Poller(intervals, link, decoder, self._mode, tell, self._timing, self._caution)
         async with asyncio.TaskGroup() as tasks:
-            helpers = [tasks.create_task(self._watch(link))]
-            if poller is not None:
-                helpers.append(tasks.create_task(poller.run()))
+            helpers = [tasks.create_task(poller.run()), tasks.create_task(self._watch(link, poller))]
             # Caught in here: a group would wrap what is raised, and could lose a cancellation that comes with it.
             try:
-                await self._read(link, decoder, poller)
+                await self._read(link, poller)
             except Exception as error:  # noqa: BLE001 - raised again below
                 failure = error
             finally:  # before the helpers end, whose turn on the line another would take
                 self._poller = None
-                if poller is not None:
-                    poller.close()
+                poller.close()
             for helper in helpers:
                 helper.cancel()
         if not isinstance(failure, LinkLostError):
@@ -181,41 +174,31 @@ class Line:
         meter, poller = self.meters[address], self._poller
         if self._mode == "listen":
             raise RequestError(f"{meter.options.name} is only listened to; change its mode from listen to auto.")
-        if poller is None:
-            url, is_open = hide_secrets(self.url), meter.health.connected
-            why = f"{url} is a recording, which takes no commands." if is_open else f"{url} is not open yet; try again."
-            raise LinkLostError(meter.health.error or why)
+        if poller is None or poller.mode == "listen":
+            why = "is not open yet; try again" if poller is None else "is a recording, which takes no commands"
+            raise LinkLostError(meter.health.error or f"{hide_secrets(self.url)} {why}.")
         return poller
 
-    async def _read(self, link: Link, decoder: Decoder, poller: Poller | None) -> None:
-        time = None
-
-        def hear(heard: Heard) -> None:
-            if poller is not None:
-                poller.hear(heard)
-            if heard.kind == "request" and heard.address not in self.meters:
-                self._asked = heard.address
-
+    async def _read(self, link: Link, poller: Poller) -> None:
+        decoder, loop, time = poller.decoder, asyncio.get_running_loop(), None
         while True:
             if self._room is not None and not link.can_write:
                 await self._room()
             try:
                 chunk = await link.read()
             except LinkLostError:
-                self._take(decoder.finish(time))
+                self._take(decoder.finish(time), loop.time())
                 raise
             self._backoff.reset()
-            self._stalls = 0
-            self._last_chunk = asyncio.get_running_loop().time()
-            time = chunk.time
+            self._stalls, self._silence = 0, None
+            time, now = chunk.time, loop.time()
             if time is not None and link.can_write:
-                self._ahead = time - self._last_chunk
+                self._ahead = time - now
             if self._tap is not None:
                 self._tap(chunk)
-            self._take(decoder.feed(chunk.data, time, hear))
+            self._take(decoder.feed(chunk.data, time, poller.hear), now)
 
-    def _take(self, events: Sequence[object]) -> None:
-        now = asyncio.get_running_loop().time()
+    def _take(self, events: Sequence[object], now: float) -> None:
         for event in events:
             if isinstance(event, Reading):
                 meter = self.meters[event.address]
@@ -231,42 +214,32 @@ class Line:
         """Return when what is told by `now` came, by the loop's clock: the other may have been set in between."""
         return None if time is None or self._ahead is None else min(time - self._ahead, now)
 
-    async def _watch(self, link: Link) -> None:
+    async def _watch(self, link: Link, poller: Poller) -> None:
         """Notice meters that have fallen silent, until the link has brought nothing for too long, and close it then."""
-        loop = asyncio.get_running_loop()
-        self._last_chunk = loop.time()
-        told = self._stalls
-        for meter in self.meters.values():
-            meter.begin(self._last_chunk)
+        timing, told, is_busy = self._timing, self._stalls, True
         patience = max(meter.patience for meter in self.meters.values())
-        is_busy = True
         while True:
-            due = loop.time() + self._timing.watch
-            await asyncio.sleep(self._timing.watch)
-            now = loop.time()
-            if now - due > self._timing.watch:  # this program stood still: what came meanwhile is still to be read
-                self._last_chunk = min(self._last_chunk + now - due, now)
-                for meter in self.meters.values():
-                    meter.excuse(now - due, now)
-                continue
-            longest = max(min(patience * 2**self._stalls, self._timing.longest_silence), link.least_silence, patience)
-            was_busy, is_busy = is_busy, not link.can_write or (self._poller is not None and self._poller.is_busy)
+            await asyncio.sleep(timing.watch)
+            # However long that took: where this program stood still, what came meanwhile is still to be read.
+            self._silence = 0.0 if self._silence is None else self._silence + timing.watch
+            longest = max(min(patience * 2**self._stalls, timing.longest_silence), link.least_silence, patience)
+            was_busy, is_busy = is_busy, not link.can_write or poller.is_busy
             # One command may follow the other at once.
-            is_stalled = now - self._last_chunk >= longest and not (is_busy or was_busy)
+            is_stalled = self._silence >= longest and not (is_busy or was_busy)
             self._stalls += is_stalled
             for meter in self.meters.values():
-                if meter.is_silent(now) and (meter.health.error is None or told != self._stalls):
-                    self._tell_silence(meter, link.name)
+                if meter.is_silent_after(timing.watch) and (meter.health.error is None or told != self._stalls):
+                    self._tell_silence(meter, link.name, poller.stranger)
             told = self._stalls
             if is_stalled:
                 self._has_stalled = True
                 await link.close()  # whoever reads it is told that it is lost
                 return
 
-    def _tell_silence(self, meter: Meter, link: str) -> None:
+    def _tell_silence(self, meter: Meter, link: str, stranger: int | None) -> None:
         meter.available = False
         others = any(other.available for other in self.meters.values())
-        reason = str(meter.explain_silence(link, line_is_good=others, asked=self._asked))
+        reason = str(meter.explain_silence(link, line_is_good=others, asked=stranger))
         if self._stalls:
             reason += " Nothing at all comes over this link, so it is opened again now and then."
         if reason != meter.health.error:

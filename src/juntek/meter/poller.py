@@ -7,16 +7,18 @@ requests of this side, or right behind a reply to somebody else's; so does a met
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
+from operator import attrgetter
 from typing import Literal
 
 from juntek.errors import LinkLostError
 from juntek.exchange import Decoder, Heard, Query
 from juntek.links import Link
-from juntek.meter.state import Timing
+from juntek.meter.state import Mode, Timing
 from juntek.update import Mode as Activity
 
 Answer = Literal["whole", "damaged", "none"]
@@ -26,11 +28,15 @@ _LOST = "The link was lost before the command was done."
 FEW_MISSES = 3
 """Requests without an answer after which a meter is asked more seldom."""
 
+LOOK = 0.5
+"""s after which it is decided again who asks."""
+
 
 @dataclass(slots=True)
 class _Turn:
     """When a meter is to be asked for what, in the loop's time."""
 
+    address: int
     interval: float
     others: float
     """When somebody else asked it last, or was answered."""
@@ -43,11 +49,10 @@ class _Turn:
 
 
 class Poller:
-    """Asks the meters of one link in turns, unless another master does.
+    """Asks the meters of one link in turns, unless another master does; in mode `listen`, or on a recording, nobody.
 
-    `intervals` are the seconds between polls, by address. `tell` is called with "listen", "poll" or "starting"
-    whenever that changes. `caution` is the share of the usual time for which the line is listened to before the first
-    request.
+    `intervals` are the seconds between polls, by address. `tell` is called with "listen" or "poll" whenever that
+    changes. `caution` is the share of the usual time for which the line is listened to before the first request.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one line and its manners
@@ -55,22 +60,26 @@ class Poller:
         intervals: Mapping[int, float],
         link: Link,
         decoder: Decoder,
-        mode: str,
+        mode: Mode,
         tell: Callable[[Activity], None],
         timing: Timing,
         caution: float = 1.0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._heard = self._loop.time()
-        self._turns = {address: _Turn(interval, self._heard) for address, interval in intervals.items()}
+        now = self._loop.time()
+        self._turns = {address: _Turn(address, interval, now) for address, interval in intervals.items()}
         self._link = link
         self.decoder = decoder
-        self._mode = mode
+        self.mode = mode if link.can_write else "listen"
         self._tell = tell
         self._activity: Activity = "starting"
         self._timing = timing
-        self._caution = caution
-        self._foreign: list[float] = []
+        self._quiet_at = now + timing.listen_first * caution
+        """When nobody else will have been heard for so long that this side asks (in mode `auto`)."""
+        self._foreign = deque((-inf, -inf), maxlen=2)
+        """When somebody else asked."""
+        self.stranger: int | None = None
+        """The address of none of ours that somebody else asked last."""
         self._echo: bytes | None = None
         self._awaited: tuple[Query | None, int] | None = None
         self._reply: asyncio.Future[Answer] | None = None
@@ -82,17 +91,13 @@ class Poller:
 
     async def run(self) -> None:
         """Ask or be silent until cancelled, or until the link is lost: why, says whoever reads it."""
+        if self.mode == "listen":
+            self._set("listen")
+            return
         with suppress(LinkLostError):
-            if self._mode == "auto":
-                self._set("starting")
-                await self._wait_for_silence(self._timing.listen_first * self._caution)
             while True:
-                self._set("poll")
-                await self._poll()
-                self._set("listen")
-                for turn in self._turns.values():
-                    turn.others = self._loop.time()
-                await self._wait_for_silence(self._timing.silence)
+                self._decide_who_asks()
+                await self._ask_next()
 
     @property
     def is_busy(self) -> bool:
@@ -125,40 +130,42 @@ class Poller:
         self._gap.clear()
         if heard.kind == "request":
             self._hear_request(heard)
+        elif self._awaited == (heard.query, heard.address):
+            self._end_waiting("whole", self._awaited[1])
         elif heard.kind == "damaged":
-            self._hear_damaged(heard)
+            if self._awaited is not None and heard.query == self._awaited[0]:  # a reply, too: nothing better will come
+                self._end_waiting("damaged", self._awaited[1])
         else:
-            self._hear_reply(heard)
+            if turn := self._turns.get(heard.address or 0):
+                turn.misses = 0
+            if self._activity != "poll":
+                self._hear_others(heard.address)
+                self._gap.set()
 
     def _hear_request(self, heard: Heard) -> None:
         if heard.raw == self._echo:
             self._echo = None
-        else:
-            now = self._hear_others(heard.address)
-            lately = now - self._timing.silence
-            self._foreign = [*(at for at in self._foreign[-1:] if at > lately), now]  # two are enough
+            return
+        self._foreign.append(self._loop.time())
+        self._hear_others(heard.address)
+        if heard.address not in self._turns:
+            self.stranger = heard.address
 
-    def _hear_reply(self, heard: Heard) -> None:
-        if heard.address in self._turns:
-            self._turns[heard.address].misses = 0
-        if self._awaited == (heard.query, heard.address):
-            self._end_waiting("whole")
-        elif self._activity != "poll":
-            self._hear_others(heard.address)
-            self._gap.set()
+    def _hear_others(self, address: int | None) -> None:
+        """Take note of what passes between others."""
+        now = self._loop.time()
+        self._quiet_at = now + self._timing.silence
+        if self._activity == "starting" and self.mode == "auto":
+            self._set("listen")
+        if turn := self._turns.get(address or 0):
+            turn.others = now
 
-    def _hear_others(self, address: int | None) -> float:
-        """Take note of what passes between others; return when that is."""
-        self._heard = now = self._loop.time()
+    def _end_waiting(self, answer: Answer, address: int) -> None:
+        self._awaited = self._echo = None
         if address in self._turns:
-            self._turns[address].others = now
-        return now
-
-    def _hear_damaged(self, heard: Heard) -> None:
-        """A damaged reply is a reply, too: nothing better will come."""
-        if self._awaited is not None and heard.query == self._awaited[0]:
-            self._turns[self._awaited[1]].misses = 0
-            self._end_waiting("damaged")
+            self._turns[address].misses = 0
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_result(answer)
 
     def _set(self, activity: Activity) -> None:
         self._activity = activity
@@ -166,37 +173,33 @@ class Poller:
             self._gap.set()
         self._tell(activity)
 
-    def _end_waiting(self, answer: Answer) -> None:
-        self._awaited = self._echo = None
-        if self._reply is not None and not self._reply.done():
-            self._reply.set_result(answer)
-
-    async def _wait_for_silence(self, patience: float) -> None:
-        """Return when nobody else has been heard for `patience` seconds (`silence` once somebody was)."""
-        start = self._loop.time()
-        while True:
-            if self._heard > start and self._activity == "starting":
-                self._set("listen")
-            if self._heard > start:
-                patience = self._timing.silence
-            rest = max(self._heard, start) + patience - self._loop.time()
-            if rest <= 0:
-                self._foreign.clear()
-                return
-            neglected = self._find_neglected()
-            self._gap.clear()  # one that lasts for a while is soon over
-            if neglected is None or self._line.locked():
-                await asyncio.sleep(min(rest, 0.5))
-            elif await self._has_gap(min(rest, 0.5)):
-                async with self._line:
-                    await self._take_turn(neglected)
-
-    def _find_neglected(self) -> int | None:
-        """Return a meter that is due and that nobody asks, while somebody asks another."""
+    def _decide_who_asks(self) -> None:
+        """Ask where nobody else was heard for long enough, until another master is heard twice."""
         now = self._loop.time()
-        lately = now - self._timing.silence
-        due = (address for address, turn in self._turns.items() if turn.reading <= now and turn.others <= lately)
-        return min(due, key=lambda address: self._turns[address].reading, default=None)
+        if self._activity != "poll":
+            if self.mode == "poll" or now >= self._quiet_at:
+                self._foreign.extend((-inf, -inf))
+                self._set("poll")
+        elif self.mode != "poll" and self._foreign[0] > self._foreign[1] - self._timing.silence:
+            self._quiet_at = now + self._timing.silence
+            for turn in self._turns.values():
+                turn.others = now
+            self._set("listen")
+
+    async def _ask_next(self) -> None:
+        """Ask a meter that is due and that nobody else asks, where the line is free for it; or wait for a while."""
+        now, polls = self._loop.time(), self._activity == "poll"
+        wait = LOOK if polls else min(self._quiet_at - now, LOOK)
+        lately = now if polls else now - self._timing.silence
+        ours = (turn for turn in self._turns.values() if turn.others <= lately)
+        turn = min(ours, key=attrgetter("reading"), default=None)
+        if not polls:
+            self._gap.clear()  # one that lasts for a while is soon over
+        if turn is None or turn.reading > now or (self._line.locked() and not polls):
+            await asyncio.sleep(wait if turn is None or turn.reading <= now else min(wait, turn.reading - now))
+        elif await self._has_gap(wait):
+            async with self._line:
+                await self._take_turn(turn)
 
     async def _has_gap(self, patience: float) -> bool:
         """Wait until the line is free for a moment: at once where nobody else asks."""
@@ -207,36 +210,24 @@ class Poller:
                 await self._gap.wait()
         return self._gap.is_set()
 
-    async def _poll(self) -> None:
-        """Ask whoever is due, until another master is heard twice (in mode `auto`)."""
-        while self._mode == "poll" or len(self._foreign) < 2:
-            address = min(self._turns, key=lambda address: self._turns[address].reading)
-            wait = self._turns[address].reading - self._loop.time()
-            if wait > 0:
-                await asyncio.sleep(min(wait, 0.5))
-                continue
-            async with self._line:
-                await self._take_turn(address)
-
-    async def _take_turn(self, address: int) -> None:
-        turn, now = self._turns[address], self._loop.time()
+    async def _take_turn(self, turn: _Turn) -> None:
+        address, now = turn.address, self._loop.time()
         interval = turn.interval if turn.misses < FEW_MISSES else max(turn.interval, self._timing.rest)
         # Keep the beat; after a pause begin a new one.
         turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
         wants = self.decoder.wants(address)
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
         if not turn.misses and ("identity" in wants or (not self.decoder.knows(address) and now >= turn.identity)):
-            turn.identity = now + await self._ask_seldom("identity", address, self._timing.identity)
+            turn.identity = now + await self._ask_seldom("identity", turn, self._timing.identity)
         if not turn.misses and ("settings" in wants or now >= turn.settings):
-            turn.settings = now + await self._ask_seldom("settings", address, self._timing.settings)
+            turn.settings = now + await self._ask_seldom("settings", turn, self._timing.settings)
         await self.ask("reading", address)
 
-    async def _ask_seldom(self, query: Query, address: int, usual: float) -> float:
+    async def _ask_seldom(self, query: Query, turn: _Turn, usual: float) -> float:
         """Ask, and return the seconds until it is asked again; soon where noise may have taken the reply."""
-        unanswered = self._turns[address].unanswered
-        answer = await self.ask(query, address)
-        unanswered[query] = unanswered[query] + 1 if answer == "none" else 0
-        is_lost = answer == "damaged" or 0 < unanswered[query] < FEW_MISSES
+        answer = await self.ask(query, turn.address)
+        turn.unanswered[query] = turn.unanswered[query] + 1 if answer == "none" else 0
+        is_lost = answer == "damaged" or 0 < turn.unanswered[query] < FEW_MISSES
         return self._timing.retry if is_lost else usual
 
     async def ask(self, query: Query, address: int) -> Answer:

@@ -72,24 +72,21 @@ class Meter:
         self.last_reading: Reading | None = None
         self.available = False
         self.health = Health(garbage=garbage)
-        self._heard = self._looked = 0.0
+        self._silence: float | None = 0.0
+        """s without a believed reading at the last look; None where there was one since then."""
         self.clock = Clock()
         self._before = Counter[str]()
         self._said: dict[Query, float] = {}
         """When what is known came, by the loop's clock."""
 
-    def begin(self, now: float) -> None:
-        """Begin to be patient: the link was opened at `now`, by the loop's clock."""
-        self._heard = self._looked = now
+    def begin(self) -> None:
+        """Begin to be patient, as the link was opened or a reading came."""
+        self._silence = 0.0
         self._before = self.health.garbage.copy()
-
-    def excuse(self, seconds: float, now: float) -> None:
-        """Take so much off the time for which nothing was heard by `now`."""
-        self._heard, self._looked = min(self._heard + seconds, now), min(self._looked + seconds, now)
 
     def hear(self, reading: Reading, came: float | None, now: float) -> Reading:
         """Keep a reading that is believed at `now` and `came` then or earlier; return it with its time judged."""
-        self._heard = now
+        self._silence = None
         self._said["reading"] = now if came is None else came
         time, elapsed = self.clock.judge(reading.time, came)
         self.available = True
@@ -99,12 +96,13 @@ class Meter:
         self.last_reading = reading.at(time, elapsed)
         return self.last_reading
 
-    def is_silent(self, now: float) -> bool:
-        """Whether there should have been a reading by `now`."""
-        if self._heard > self._looked:
-            self._looked = now
-            self._before = self.health.garbage.copy()
-        return now - self._heard >= self.patience
+    def is_silent_after(self, seconds: float) -> bool:
+        """Whether there should have been a reading, so many seconds after that was asked before."""
+        if self._silence is None:
+            self.begin()
+            return False
+        self._silence += seconds
+        return self._silence >= self.patience
 
     def learn(self, event: Identity | Settings, came: float | None = None) -> bool:
         """Keep who or how the meter is, as it said when that `came`; return whether that is news.

@@ -20,14 +20,7 @@ from typing import Any, Generic, TypeVar
 from juntek.control import Send
 from juntek.errors import JuntekError, RequestError
 from juntek.extras import find_modules
-from juntek.metric import (
-    Sample,
-    nothing_of,
-    samples_of_gateway,
-    samples_of_link,
-    samples_of_reading,
-    samples_of_settings,
-)
+from juntek.metric import Sample, nothing_of, samples_of_gateway, samples_of_meter, samples_of_reading
 from juntek.update import HistoryState, LatestUpdates, Outcome, Update
 
 O = TypeVar("O")  # noqa: E741 - options
@@ -160,20 +153,17 @@ class Context:
         """Yield how the gateway, its sinks and its meters do and are set, and what those that answer have read."""
         yield from samples_of_gateway(self.site, self.gateway, self.version, self.sinks, self.time())
         for update in self.updates():
-            yield from samples_of_link(self.site, update, is_up=update.available)
-            if update.available:
-                yield from samples_of_settings(self.site, update, update.reading)
-                if readings and update.reading is not None:
-                    yield from samples_of_reading(self.site, update.meter, update.reading)
+            yield from samples_of_meter(self.site, update)
+            if readings and update.available and update.reading is not None:
+                yield from samples_of_reading(self.site, update.meter, update.reading)
 
     def look_at_history(self) -> tuple[HistoryState, str | None]:
         """Return whether readings are kept at present, and what is wrong where they should be, or with the file."""
         damage = self.errors.get(DATABASE)
-        if "history" not in self.sections:
-            return ("damaged" if damage else "off"), damage
-        if reason := self.errors.get("history"):
+        is_kept = "history" in self.sections
+        if is_kept and (reason := self.errors.get("history")):
             return "paused", reason
-        return ("damaged" if damage else "ok"), damage
+        return ("damaged" if damage else "ok" if is_kept else "off"), damage
 
 
 async def take_nothing(_: Update) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from collections import defaultdict, deque
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated
 
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, DatabaseError
 from juntek.history import Database
 from juntek.history.recorder import Recorder
 from juntek.option import Option, check_options
@@ -81,8 +83,8 @@ async def open_sink(options: HistoryOptions, context: Context) -> AsyncIterator[
         raise ConfigurationError("history.path is not known; give the path of the database file.")
     # The gateway has checked the file when it started.
     database = await asyncio.to_thread(Database, path, check=False, synchronous="NORMAL")
+    keeper = _Keeper(options, context, database)
     try:
-        keeper = _Keeper(options, context, database)
         await keeper.open()
         try:
             async with run_beside(keeper.run()):
@@ -91,31 +93,31 @@ async def open_sink(options: HistoryOptions, context: Context) -> AsyncIterator[
             if not keeper.failed:
                 await keeper.commit()
     finally:
-        await asyncio.to_thread(database.close)
+        await asyncio.to_thread(keeper.close)
 
 
 class _Keeper:
-    """Holds readings until the next commit."""
+    """Holds readings until the next commit; what could not be written is left to the next entry."""
 
     def __init__(self, options: HistoryOptions, context: Context, database: Database) -> None:
         self.failed = False
         self._options = options
         self._context = context
+        self._database = database
         self._recorder = Recorder(database)
         self._last_times: dict[str, float] = {}
         self._even_since: dict[str, float] = {}
         self._timeless: set[str] = set()
         """Meters whose readings have no time at present."""
-        self._held: dict[str, list[Reading]] = {}
-        self._count = 0
+        self._held: deque[tuple[str, Reading]] = context.carry_over.setdefault(SECTION, deque())
         self._most = max(MOST_HELD, MOST_OF_A_METER * len(context.meters))
         self._full = asyncio.Event()
+        self._turn = Lock()
+        """Held by who writes. A commit that was begun goes on when the gateway stops; the last one waits for it."""
 
     async def open(self) -> None:
         self._last_times = await asyncio.to_thread(self._recorder.last_times)
-        self._held = self._context.carry_over.pop(SECTION, {})
-        for meter, readings in self._held.items():
-            self._last_times[meter] = readings[-1].time or 0.0
+        self._last_times |= {meter: reading.time or 0.0 for meter, reading in self._held}
         await self.commit()
 
     async def handle(self, update: Update) -> None:
@@ -130,52 +132,48 @@ class _Keeper:
         if last is None or meter not in self._even_since or not 0 < reading.time - last < EVEN:
             self._even_since[meter] = reading.time
         self._last_times[meter] = reading.time
-        self._held.setdefault(meter, []).append(reading)
-        self._count += 1
-        if self._count >= self._most:
+        self._held.append((meter, reading))
+        if len(self._held) >= self._most:
             self._full.set()
 
     async def run(self) -> None:
         """Commit every interval until cancelled."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._options.commit_interval):
                     await self._full.wait()
-            except TimeoutError:
-                pass
             await self.commit()
 
     async def commit(self) -> None:
         """Write what is held, then drop a little of what is old."""
-        held, self._held, self._count = self._held, {}, 0
         self._full.clear()
-        if not held:
-            return
-        # A commit that was begun is waited for even when the gateway stops meanwhile.
-        work = asyncio.ensure_future(asyncio.to_thread(self._write, held))
-        stopped = False
-        while not work.done():
-            try:
-                await asyncio.wait((work,))
-            except asyncio.CancelledError:
-                stopped = True
-        if work.exception() is not None:
+        try:
+            await asyncio.to_thread(self._write)
+        except DatabaseError:
             self.failed = True
-            for meter, readings in self._held.items():
-                held.setdefault(meter, []).extend(readings)
-            # What was not written, and what came meanwhile, is left to the next entry.
-            self._context.carry_over[SECTION] = held
-        work.result()
-        if stopped:
-            raise asyncio.CancelledError
+            raise
 
-    def _write(self, held: dict[str, list[Reading]]) -> None:
-        while held:
-            part = dict(islice(held.items(), METERS_A_COMMIT))
-            self._recorder.record(part)
-            for meter in part:
-                del held[meter]  # what is left is written when the disk is back
-        self._drop()
+    def close(self) -> None:
+        """Close the database when nobody writes any more."""
+        with self._turn:
+            self._database.close()
+
+    def _write(self) -> None:
+        with self._turn:
+            held: defaultdict[str, list[Reading]] = defaultdict(list)
+            for meter, reading in [self._held.popleft() for _ in range(len(self._held))]:
+                held[meter].append(reading)
+            if not held:
+                return
+            try:
+                while held:
+                    part = dict(islice(held.items(), METERS_A_COMMIT))
+                    self._recorder.record(part)
+                    for meter in part:
+                        del held[meter]
+            finally:  # what is left is written when the disk is back
+                self._held.extendleft([(meter, one) for meter in held for one in held[meter]][::-1])
+            self._drop()
 
     def _drop(self) -> None:
         """Drop a little of what is old."""
@@ -194,7 +192,7 @@ class _Keeper:
         """Say once why readings are not kept, and to whoever looks, for as long as it is so."""
         if is_timeless == (meter in self._timeless):
             return
-        (self._timeless.add if is_timeless else self._timeless.discard)(meter)
+        self._timeless ^= {meter}
         self._context.errors.pop(SECTION, None)
         if self._timeless:
             meters = ", ".join(sorted(self._timeless))

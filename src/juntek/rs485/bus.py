@@ -12,11 +12,12 @@ from typing import Any
 
 from juntek.errors import RequestError
 from juntek.exchange import Command, Heard, Options, Query
+from juntek.rs485.clues import Noise
 from juntek.rs485.command import act, set_value
 from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, Garbage, encode
 from juntek.rs485.station import Event, Station
-from juntek.rs485.validation import LONGEST_WAIT, Held, Noise
+from juntek.rs485.validation import LONGEST_WAIT, Held
 
 __all__ = ["LONGEST_WAIT", "Bus", "Event", "Station"]
 
@@ -92,18 +93,19 @@ class Bus:
         events: list[Event] = []
         for part in parts:
             if isinstance(part, Frame) and part.command[0] == "r":
-                event = self._take_reply(part, time)
-                self._asked = None
-                if event is None:
-                    continue
+                event, order = self._take_reply(part, time), part.address
             else:
-                event = self._take_other(part, time)
+                event, order = self._take_other(part, time), -1
+            if event is None:
+                continue
             if self._waiting or isinstance(event, Held):
-                self._waiting.append((self._order_of(part), event))
+                self._waiting.append((0 if self._in_order else order, event))
             else:
                 events.append(event)
         if self._waiting:
-            self._drop_what_waits_too_long(time)
+            for station in self.stations.values():
+                if len(self._waiting) > MOST_WAITING or station.waits_too_long(time):
+                    station.give_up()
             events += self._decided()
         return events
 
@@ -115,12 +117,6 @@ class Bus:
         if part.command[0] == "R":
             self._asked = part.address
         return part
-
-    def _order_of(self, part: Frame | Garbage) -> int:
-        """Return the address whose order an event has to keep; the same for all where one order is kept for all."""
-        if self._in_order:
-            return 0
-        return part.address if isinstance(part, Frame) and part.command[0] == "r" else -1
 
     def _decided(self) -> list[Event]:
         """Return the events that nothing undecided stands before."""
@@ -136,40 +132,25 @@ class Bus:
                 events.append(event)
         return events
 
-    def _drop_what_waits_too_long(self, time: float | None) -> None:
-        for station in self.stations.values():
-            if len(self._waiting) > MOST_WAITING or (time is not None and station.waits_too_long(time)):
-                station.give_up()
-
     def _take_reply(self, frame: Frame, time: float | None) -> Event | Held | None:
         self.noise.frames += 1
+        asked, self._asked = self._asked, None
         station = self.stations.get(frame.address) or self._add_station(frame.address)
         if station is None:
             return None
         if self._check:
-            doubt = self._doubt_address(station)
+            doubt = self._doubt_address(station, asked)
             if doubt is None and not (frame.checksum and station.verified == UNVERIFIED):
                 doubt = self._doubt_checksum(station, frame)
             if doubt is not None:
                 return Garbage("implausible", frame.raw, doubt, time)
-        command = frame.command
-        if command == "r50":
-            return station.take_reading(frame, time, check=self._check)
-        if command == "r51":
-            return station.take_settings(frame, time, check=self._check)
-        if command == "r00":
-            return station.take_identity(frame, time, check=self._check)
-        return Garbage("unknown_command", frame.raw, f"{command} is not known", time)
+        return station.take(frame, time)
 
     def _add_station(self, address: int) -> Station | None:
-        if self._options is None:
-            options = Options()
-        elif address in self._options:
-            options = self._options[address]
-        else:
-            return None
-        station = self.stations[address] = Station(address, options, self.noise)
-        return station
+        options = Options() if self._options is None else self._options.get(address)
+        if options is not None:
+            self.stations[address] = Station(address, options, self.noise, check=self._check)
+        return self.stations.get(address)
 
     def _doubt_checksum(self, station: Station, frame: Frame) -> str | None:
         """On a noisy line a checksum that says "not verified" may be a damaged one, of a meter that sends them."""
@@ -180,11 +161,9 @@ class Bus:
             return "its checksum says: not verified, and this meter's never did"
         return None
 
-    def _doubt_address(self, station: Station) -> str | None:
+    def _doubt_address(self, station: Station, asked: int | None) -> str | None:
         """The checksum does not cover the address, so an address needs a reason to be believed."""
-        number = self.noise.frames
-        asked = self._asked
-        heard = station.heard
+        number, heard = self.noise.frames, station.heard
         if asked is not None and asked not in (0, station.address):
             return f"address {asked} was asked, not {station.address}"
         if station.proven and number - heard[-1] <= PRESENCE:
@@ -207,10 +186,7 @@ class Bus:
     def wants(self, address: int) -> frozenset[Query]:
         """Return what has to be asked again."""
         station = self.stations.get(address)
-        if station is None:
-            return frozenset()
-        doubts: dict[Query, bool] = {"identity": station.doubts_identity, "settings": station.doubts_settings}
-        return frozenset(query for query, doubted in doubts.items() if doubted)
+        return station.wants if station is not None else frozenset()
 
     def knows(self, address: int) -> bool:
         """Whether an address has said who it is."""
@@ -225,12 +201,12 @@ class Bus:
     def command(self, address: int, key: str, value: Any) -> Command:  # noqa: ANN401 - what the key takes
         """Return the write that sets a setting or acts; raises RequestError for what this family has not."""
         station = self.stations.get(address)
-        told = (station.model or station.settings or station.identity) if station is not None else None
-        model = model_of_family(told.family) if told is not None else None
-        if model is None:
+        told = station and (station.model or station.settings or station.identity)
+        model = model_of_family(told.family) if told else None
+        if station is None or model is None:
             raise RequestError(f"The meter at address {address} has not been heard yet; try again when it answers.")
         if key in model.settable:
-            return set_value(model, address, key, value, station.identity if station is not None else None)
+            return set_value(model, address, key, value, station.identity)
         return act(model, address, key, value)
 
 

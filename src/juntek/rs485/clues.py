@@ -9,7 +9,9 @@ And jumps that come more often than damage can bring them are right.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from math import copysign, exp, log
+from typing import NamedTuple
 
 from juntek.rs485.rules import Numbers, Rules
 
@@ -37,6 +39,12 @@ SMALL = 120
 NEAR = 4
 """Raw steps that a number moves in a second without any cause."""
 
+MEMORY = 20_000
+"""Frames over which the noise of a line is counted: a rejected one in a thousand has to show."""
+
+CREDIT = 10
+"""Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
+
 Seen = Sequence[Numbers]
 """Four frames: two that are believed, the one that jumped, and the next one."""
 
@@ -44,6 +52,41 @@ Fits = bool | None
 """What a clue says of a number: that it fits, that it does not, or nothing."""
 
 Answers = list[tuple["Clue", Fits]]
+"""What the clues say of one number."""
+
+
+class Weighed(NamedTuple):
+    """Four frames, what the clues say of each number in question, and what follows: `odds`, as a logarithm."""
+
+    odds: float
+    seen: Seen
+    answers: list[Answers]
+
+
+class Noise:
+    """How much of a line is damaged: rejected frames among all, the latest counting most."""
+
+    __slots__ = ("_at", "_rejected", "frames")
+
+    def __init__(self) -> None:
+        self.frames = 0
+        """Good frames so far; who takes them counts them here."""
+        self._rejected = 0.0
+        self._at = 0
+
+    def add_rejected(self) -> None:
+        """Count a frame that was damaged."""
+        self._rejected = self._remembered() + 1
+        self._at = self.frames
+
+    @property
+    def share(self) -> float:
+        """Rejected frames among all, 0 to 1; 0 where none was rejected for long."""
+        rejected = self._remembered()
+        return rejected / (rejected + min(self.frames, MEMORY) + CREDIT) if rejected >= 0.5 else 0.0
+
+    def _remembered(self) -> float:
+        return self._rejected * exp((self._at - self.frames) / MEMORY) if self._rejected else 0.0
 
 
 class Clue:
@@ -87,10 +130,11 @@ class Clue:
 
 
 class Clues:
-    """What the clues of one meter were worth so far."""
+    """What the clues of one meter were worth so far, on a line with so much `noise`."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, noise: Noise) -> None:
         self._rules = rules
+        self._noise = noise
         self._charge, self._time_left = Clue(0.3, 0.8), Clue(0.1, 0.4)
         self._gives, self._gives_late = Clue(0.25), Clue(0.25)
         self._explained, self._explained_late = Clue(0.1), Clue(0.1)
@@ -101,44 +145,47 @@ class Clues:
         """What the meter takes for a full battery, raw, by its time left."""
         self._jumps, self._at = 0.0, 0
 
-    def odds(self, seen: Seen, gap: float, share: float, frames: int) -> float:
-        """Return the logarithm of how many times likelier right than damaged the third of four frames is.
+    def weigh(self, seen: Seen, gap: float) -> Weighed:
+        """Return how many times likelier right than damaged the third of four frames is, on a line with noise.
 
-        `gap` is the time (s) since the one before it, 0 where it is not known; `share` that of damaged frames.
+        `gap` is the time (s) since the one before it, 0 where it is not known.
         """
-        rate, damaged = self._rate(frames), BLIND * share / (1 - share)
-        suspects = [answers for answers in self._answers(seen, gap) if len(answers) > 1]
+        rate, damaged, answers = self._rate(), self._damaged(), self._answers(seen, gap)
         odds, rest = [], max(rate - damaged, LEAST_SURE * rate)
-        for answers in suspects:
-            odds.append(log(rest / damaged) + sum(clue.weigh(fits) for clue, fits in answers))
-            rest = 1.0  # what else would be damaged, would be so beside a jump that is right
-        return min(odds, default=log(rest / damaged))
+        for suspect in answers:
+            if len(suspect) > 1:
+                odds.append(log(rest / damaged) + sum(clue.weigh(fits) for clue, fits in suspect))
+                rest = 1.0  # what else would be damaged, would be so beside a jump that is right
+        return Weighed(min(odds, default=log(rest / damaged)), seen, answers)
 
-    def learn(self, seen: Seen, gap: float, share: float, frames: int, *, returned: bool) -> None:
+    def learn(self, weighed: Weighed, *, returned: bool) -> None:
         """Remember what the clues said: of a number that stays, or of one that `returned`, by how often one does."""
-        sure = 1.0
+        rules, seen, sure = self._rules, weighed.seen, 1.0
         if returned:
-            rate = self._rate(frames)
-            sure = max(LEAST_SURE, 1 - BLIND * share / (1 - share) / rate)
+            rate, frames = self._rate(), self._noise.frames
+            sure = max(LEAST_SURE, 1 - self._damaged() / rate)
             self._jumps, self._at = rate * (min(frames, FRAMES) + FIRST), frames
-        for clue, fits in (answer for answers in self._answers(seen, gap) for answer in answers):
+        for clue, fits in chain.from_iterable(weighed.answers):
             clue.learn(fits, sure)
-        rules = self._rules
         volts, currents = [numbers[rules.voltage] for numbers in seen], [rules.signed(numbers) for numbers in seen]
-        push, push_before, rise, rise_after = (
-            currents[2] - currents[1], currents[1] - currents[0], volts[2] - volts[1], volts[3] - volts[2],
-        )  # fmt: skip
-        for clue in (self._gives, self._explained):
-            clue.learn_slope(push, rise, sure)
-        self._gives_late.learn_slope(push, rise_after, sure)
-        self._explained_late.learn_slope(push_before, rise, sure)
+        push, rise = currents[2] - currents[1], volts[2] - volts[1]
+        self._gives.learn_slope(push, rise, sure)
+        self._explained.learn_slope(push, rise, sure)
+        self._gives_late.learn_slope(push, volts[3] - volts[2], sure)
+        self._explained_late.learn_slope(currents[1] - currents[0], rise, sure)
         first = seen[2]
-        if first[rules.direction] and rules.echo is not None:
-            self._full = first[rules.stock] + first[rules.echo] * first[rules.current] / 6
+        if first[rules.direction] and rules.time_left is not None:
+            self._full = first[rules.stock] + first[rules.time_left] * first[rules.current] / 6
 
-    def _rate(self, frames: int) -> float:
+    def _rate(self) -> float:
         """Return how often a number jumps and jumps back, with one that does so now."""
+        frames = self._noise.frames
         return (self._jumps * exp((self._at - frames) / FRAMES) + 1) / (min(frames, FRAMES) + FIRST)
+
+    def _damaged(self) -> float:
+        """Return how often damage brings that."""
+        share = self._noise.share
+        return BLIND * share / (1 - share)
 
     def _answers(self, seen: Seen, gap: float) -> list[Answers]:
         rules = self._rules
@@ -196,10 +243,10 @@ class Clues:
 
     def _time_left_fits(self, first: Numbers) -> bool | None:
         rules, current = self._rules, first[self._rules.current]
-        if rules.echo is None or current < 50 or first[rules.echo] < 10:
+        if rules.time_left is None or current < 50 or first[rules.time_left] < 10:
             return None
         rest = self._full - first[rules.stock] if first[rules.direction] else first[rules.stock]
-        return abs(first[rules.echo] * current / 6 - rest) <= 0.03 * abs(rest) + current / 6
+        return abs(first[rules.time_left] * current / 6 - rest) <= 0.03 * abs(rest) + current / 6
 
 
 def _edited(before: int, number: int, after: int) -> bool | None:

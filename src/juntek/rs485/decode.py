@@ -1,6 +1,6 @@
 """A frame and a model table in, an identity, settings or a reading out; rule: what no table explains is garbage.
 
-Nothing here remembers anything: what follows from earlier frames is `derive` and `bus`.
+Nothing here remembers anything: what follows from earlier frames is `station` and `validation`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from juntek.exchange import Options
 from juntek.quantity import READING_KEYS
 from juntek.reading import NOTHING_MORE, Identity, Reading, Settings
-from juntek.rs485.family import Field, Layout, Model, find_models
+from juntek.rs485.family import Field, Model, find_models
 from juntek.rs485.framing import Frame, Garbage
 
 LARGEST_RESISTANCE = 655.35
@@ -26,32 +26,28 @@ CLOCK_NEVER_SET = 101
 """Date of a KH-F whose clock was never set: 2000-01-01 without its leading zeros (SL, SC)."""
 
 
-def models_for(frame: Frame, *, family: str | None = None, series: int | None = None) -> list[Model]:
-    """Return the models that could have sent this `r50` or `r51`, best first.
+def find_model(frame: Frame, family: str | None, series: int | None) -> Model | None:
+    """Return the model that most likely has sent this `r50` or `r51`, None where none has so many numbers there.
 
     The configured family decides, else the series digit of the meter's `r00`, else the number of fields alone: also
     where another meter, which has not said yet who it is, has taken the place of the one that did.
     """
-    models = [m for m in find_models() if family in (None, m.family)]
-    models = [m for m in models if len(frame.fields) in _layout(m, frame.command).counts]
-    return [m for m in models if series in m.series] or models
+    models = [
+        m for m in find_models() if family in (None, m.family) and len(frame.fields) in m.layout(frame.command).counts
+    ]
+    return next((m for m in models if series in m.series), models[0] if models else None)
 
 
-def _layout(model: Model, command: str) -> Layout:
-    return model.readings if command == "r50" else model.settings
-
-
-def decode_identity(frame: Frame, options: Options, *, time: float | None = None) -> Identity | Garbage:
+def decode_identity(frame: Frame, family: str | None, time: float | None) -> Identity | Garbage:
     """Return who the meter is. `r00` is the same for all families: model code `SVAA`, firmware x/100, serial."""
     if len(frame.fields) != 3:
         return Garbage("unknown_layout", frame.raw, f"r00 has 3 numbers, not {len(frame.fields)}", time)
     code, firmware, serial = frame.fields
     series, rest = divmod(code, 1000)
     classes, tens = divmod(rest, 100)
-    models = [m for m in find_models() if series in m.series and options.family in (None, m.family)]
-    if not models or classes == 0 or tens == 0:
+    model = next((m for m in find_models() if series in m.series and family in (None, m.family)), None)
+    if model is None or classes == 0 or tens == 0:
         return Garbage("unknown_layout", frame.raw, f"no model table knows the model code {code}", time)
-    model = models[0]
     sensor = model.series[series]
     return Identity(
         address=frame.address,
@@ -67,13 +63,10 @@ def decode_identity(frame: Frame, options: Options, *, time: float | None = None
     )
 
 
-def decode_settings(frame: Frame, model: Model, *, time: float | None = None) -> Settings | Garbage:
-    """Return how the meter is set, by the table of `model`."""
-    rows = model.settings.rows
-    if len(frame.fields) not in model.settings.counts:
-        return Garbage("unknown_layout", frame.raw, _count_text(frame, model), time)
+def decode_settings(frame: Frame, model: Model, time: float | None) -> Settings | Garbage:
+    """Return how the meter is set, by the table of `model`, which has as many numbers."""
     values: dict[str, Any] = {}
-    for row, raw in zip(rows, frame.fields, strict=False):
+    for row, raw in zip(model.settings.rows, frame.fields, strict=False):
         if not row.low <= raw <= row.high:
             return Garbage("implausible", frame.raw, f"{row.key or 'a reserved number'} cannot be {raw}", time)
         if row.key:
@@ -111,37 +104,30 @@ class ReadingDecoder:
     """
 
     __slots__ = (
-        "_clock", "_direction", "_divisors", "_more", "_out_of_range", "_output", "_pick", "_run_time",
-        "_states", "_temperature", "family",
+        "_clock", "_direction", "_divisors", "_idle", "_is_inverted", "_more", "_out_of_range", "_output", "_pick",
+        "_run_time", "_states", "_temperature", "family",
     )  # fmt: skip
 
-    def __init__(self, model: Model, out_of_range: Counter[str]) -> None:
+    def __init__(self, model: Model, options: Options, out_of_range: Counter[str]) -> None:
         self.family = model.family
+        self._idle, self._is_inverted = options.idle_current, options.invert_current
         self._out_of_range = out_of_range
         self._states = model.output_states
-        rows = model.readings.rows
+        rows, places = model.readings.rows, model.readings.places
         self._divisors = [row.scale if row.scale != 1 else 1.0 for row in rows]
-        place = {row.key: row.index - 2 for row in rows}
-        self._direction = place["direction"]
-        self._output = place["output_state"]
+        self._direction, self._output = places["direction"], places["output_state"]
         self._temperature = next((row for row in rows if row.key == "temperature"), None)
-        self._run_time = place.get("run_time")
-        self._clock = (place["date"], place["clock"]) if "clock" in place else None
+        self._run_time = places.get("run_time")
+        self._clock = (places["date"], places["clock"]) if "clock" in places else None
         absent = len(rows)  # the place of a None behind the numbers
-        self._pick = itemgetter(*(place.get(key, absent) for key in _SCALED))
-        self._more = [(row.index - 2, row) for row in rows if row.key in READING_KEYS and row.key not in _FIELDS]
+        self._pick = itemgetter(*(places.get(key, absent) for key in _SCALED))
+        self._more = [row for row in rows if row.key in READING_KEYS and row.key not in _FIELDS]
 
-    def decode(
-        self,
-        frame: Frame,
-        options: Options,
-        nominal_capacity: float | None,
-        message_count: int | None,
-        time: float | None,
-    ) -> Reading | Garbage:
-        """Return what the frame says; the caller has chosen the layout by its number of fields.
+    def decode(self, frame: Frame, nominal: float | None, count: int, time: float | None) -> Reading | Garbage:
+        """Return what the frame says, with the nominal capacity (Ah) and how many readings it makes.
 
-        Garbage where the direction is neither 0 nor 1: a sign is never guessed.
+        The caller has chosen the layout by its number of fields. Garbage where the direction is neither 0 nor 1: a sign
+        is never guessed.
         """
         fields = frame.fields
         charging = fields[self._direction]
@@ -152,7 +138,7 @@ class ReadingDecoder:
         )
         row, temperature = self._temperature, None
         if row is not None:
-            raw = fields[row.index - 2]
+            raw = fields[row.place]
             if not row.low <= raw <= row.high:
                 self._out_of_range[row.key] += 1
             elif raw != row.absent:
@@ -160,14 +146,12 @@ class ReadingDecoder:
         if resistance is not None and resistance > LARGEST_RESISTANCE:
             self._out_of_range["internal_resistance"] += 1
             resistance = None
-        if options.invert_current:  # the meter counts the other way, too
+        if self._is_inverted:  # the meter counts the other way, too
             charging = not charging
             out_ah, in_ah, out_wh, in_wh = in_ah, out_ah, in_wh, out_wh
         if not charging:
             current = 0.0 - current  # not -current, which makes -0.0 of no current
-        idle = options.idle_current
-        code = fields[self._output]
-        clock = self._clock
+        idle, code, clock = self._idle, fields[self._output], self._clock
         # All fields in their order, given to the tuple itself: Reading(...) takes three times as long.
         return _new(
             Reading,
@@ -178,15 +162,15 @@ class ReadingDecoder:
                 temperature, code, self._states.get(code, "unknown"),
                 "idle" if -idle < current < idle else "charging" if current > 0 else "discharging",
                 _clock_text(fields[clock[0]], fields[clock[1]]) if clock is not None else None,
-                nominal_capacity, message_count, frame.raw, None, None, (),
+                nominal, count, frame.raw, None, None, (),
                 self._read_more(fields) if self._more else NOTHING_MORE, None,
             ),
         )  # fmt: skip
 
     def _read_more(self, fields: tuple[int, ...]) -> Mapping[str, Any]:
         return {
-            row.key: value_of(row, fields[place]) if row.low <= fields[place] <= row.high else None
-            for place, row in self._more
+            row.key: value_of(row, fields[row.place]) if row.low <= fields[row.place] <= row.high else None
+            for row in self._more
         }
 
 
@@ -195,17 +179,9 @@ _new = tuple.__new__
 _FIELDS = frozenset(Reading._fields)
 _SETTINGS = frozenset(field.name for field in fields(Settings))
 _SCALED = (
-    "voltage",
-    "current",
-    "remaining_capacity",
-    "internal_resistance",
-    "discharged_capacity",
-    "charged_capacity",
-    "discharged_energy",
-    "charged_energy",
-    "counted_capacity",
-    "counted_energy",
-)
+    "voltage", "current", "remaining_capacity", "internal_resistance", "discharged_capacity", "charged_capacity",
+    "discharged_energy", "charged_energy", "counted_capacity", "counted_energy",
+)  # fmt: skip
 
 
 def _clock_text(day: int, clock: int) -> str | None:
@@ -224,7 +200,3 @@ def _minute_text(day: int, minute: int) -> str | None:
         return datetime(2000 + year, *divmod(rest, 100), *divmod(minute, 100)).isoformat(timespec="minutes")  # noqa: DTZ001
     except ValueError:
         return None
-
-
-def _count_text(frame: Frame, model: Model) -> str:
-    return f"{len(frame.fields)} numbers are not a {frame.command} of {model.family}"

@@ -1,11 +1,10 @@
 """What a table of a meter family is made of, and where the tables are found; rule: data and look-ups, no decoding.
 
-A family is one file of rows in `models/`; it is found by being there.
+A family is one file of rows in `families/`; it is found by being there.
 """
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
@@ -51,6 +50,11 @@ class Field:
     risk: Risk = "dangerous"
     optional: bool = False
 
+    @property
+    def place(self) -> int:
+        """Where it stands among the numbers after the checksum."""
+        return self.index - 2
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -65,16 +69,19 @@ class Layout:
         return range(sum(not row.optional for row in self.rows), len(self.rows) + 1)
 
     @property
-    def run_time(self) -> int | None:
-        """Where the run time stands among the numbers after the checksum, also one that is not shown; None for none."""
-        return next((row.index - 2 for row in self.rows if row.kind == "counter" and row.scale == 1), None)
+    def places(self) -> dict[str, int]:
+        """Where each key stands among the numbers after the checksum."""
+        return {row.key: row.place for row in self.rows}
 
-    def place(self, key: str) -> int:
-        """Return where `key` stands among the numbers after the checksum. Raises KeyError where it does not."""
-        for row in self.rows:
-            if row.key == key:
-                return row.index - 2
-        raise KeyError(key)
+    @property
+    def run_time(self) -> int | None:
+        """Where the run time stands, also one that is not shown; None for none."""
+        return next((row.place for row in self.rows if row.kind == "counter" and row.scale == 1), None)
+
+    @property
+    def time_left(self) -> int | None:
+        """Where the time left stands; None for none."""
+        return next((row.place for row in self.rows if row.kind == "echo"), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +137,21 @@ class Model:
     settings: Layout
     actions: tuple[Action, ...] = ()
     output_states: dict[int, str] = field(default_factory=lambda: OUTPUT_STATE_OF_CODE)
-    settable: dict[str, Field] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        for row in self.settings.rows:
-            if row.write is not None:
-                self.settable[row.key] = row
+    def layout(self, command: str) -> Layout:
+        """Return the layout of `r50` or `r51`."""
+        return self.readings if command == "r50" else self.settings
+
+    @property
+    def settable(self) -> dict[str, Field]:
+        """The settings that can be written, by key."""
+        return {row.key: row for row in self.settings.rows if row.write is not None}
 
 
 @cache
 def find_models() -> tuple[Model, ...]:
-    """Return the models of every file in `models/`, in the order of their names."""
-    package = importlib.import_module("juntek.rs485.families")
-    return tuple(module.MODEL for module in find_modules(package.__name__))
+    """Return the models of every file in `families/`, in the order of their names."""
+    return tuple(module.MODEL for module in find_modules("juntek.rs485.families"))
 
 
 def model_of_family(family: str) -> Model | None:

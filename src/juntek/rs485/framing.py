@@ -7,6 +7,7 @@ reply come out as two frames even when they stand glued on one line.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from json import JSONDecoder
@@ -71,12 +72,12 @@ class Garbage:
     time: float | None = None
 
 
-def checksum(numbers: tuple[int, ...] | list[int]) -> int:
+def checksum(numbers: Sequence[int]) -> int:
     """Return the checksum of the numbers after it: their sum modulo 255, plus 1 (manuals, KG p. 23)."""
     return sum(numbers) % 255 + 1
 
 
-def encode(command: str, address: int, numbers: tuple[int, ...] | list[int]) -> bytes:
+def encode(command: str, address: int, numbers: Sequence[int]) -> bytes:
     """Return a frame with CR LF, ready for the line.
 
     Raises RequestError for an address that is not 0-99 or a number that is negative.
@@ -148,13 +149,12 @@ class Framer:
         for line in lines:
             if line.rfind(b":") == 0 and len(line) <= LONGEST_FRAME:  # nearly every line: one frame and no more
                 events.append(parse(line))
-            elif line or self._skipping:
-                self._take_line(line, events)
+            elif line:
+                self._take(self._take_pieces(line, events), events)
             self._skipping = False
         self._rest = self._take_pieces(rest, events) if rest else rest
         if len(self._rest) > LONGEST_FRAME:
-            if not self._skipping:
-                events.append(Garbage("overlong", self._rest[:LONGEST_FRAME]))
+            self._take(self._rest, events)
             self._skipping = True
             self._rest = b""
         return events
@@ -163,36 +163,22 @@ class Framer:
         """Return what stood unfinished at the end of the stream, as if its line had ended."""
         return self.feed(b"\n") if self._rest else []
 
-    def _take_line(self, line: bytes, events: list[Frame | Garbage]) -> None:
-        last = self._take_pieces(line, events)
-        self._take(last, events)
-
     def _take_pieces(self, line: bytes, events: list[Frame | Garbage]) -> bytes:
-        """Take all pieces of a line that a later `:` has ended; return the last one."""
-        start = line.rfind(b":")
-        if start <= 0:
-            if start == 0:
-                self._skipping = False
-            return line
-        head, *middle = line[:start].split(b":")
-        if head:
-            self._take_ended_by_colon(head, events)
-        self._skipping = False
-        for piece in middle:
-            self._take_ended_by_colon(b":" + piece, events)
-        return line[start:]
+        """Take all pieces of a line that a later `:` has ended; return the last one.
 
-    def _take_ended_by_colon(self, piece: bytes, events: list[Frame | Garbage]) -> None:
-        """A request may lack its line end when the reply follows at once; a reply without one is cut."""
-        if piece.startswith(b":r"):
-            events.append(Garbage("cut", piece[:LONGEST_FRAME]))
-        else:
-            self._take(piece, events)
+        A request may lack its line end when the reply follows at once; a reply without one is cut.
+        """
+        piece, *others = line.split(b":")
+        for other in others:
+            if piece.startswith(b":r"):
+                events.append(Garbage("cut", piece[:LONGEST_FRAME]))
+            else:
+                self._take(piece, events)
+            self._skipping = False
+            piece = b":" + other
+        return piece
 
     def _take(self, piece: bytes, events: list[Frame | Garbage]) -> None:
         if self._skipping or not piece:
             return
-        if len(piece) > LONGEST_FRAME:
-            events.append(Garbage("overlong", piece[:LONGEST_FRAME]))
-        else:
-            events.append(parse(piece))
+        events.append(parse(piece) if len(piece) <= LONGEST_FRAME else Garbage("overlong", piece[:LONGEST_FRAME]))

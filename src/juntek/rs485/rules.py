@@ -27,39 +27,37 @@ class Rules:
     """How far each number of a layout may move; `highs` and `lows` bound the change of a second that is no surprise."""
 
     __slots__ = (
-        "_counters", "_least", "_limits", "_needed", "_output", "_rows", "current", "current_row", "direction",
-        "echo", "highs", "lows", "moving", "pace", "resistance", "run_time", "stock", "voltage",
+        "_bounds", "_counters", "_needed", "_output", "_rows", "current", "current_row", "direction", "highs", "lows",
+        "moving", "pace", "resistance", "run_time", "stock", "time_left", "voltage",
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
-        self._rows = layout.rows
-        self.voltage, self.current = layout.place("voltage"), layout.place("current")
-        self.stock, self.direction = layout.place("remaining_capacity"), layout.place("direction")
-        self._counters = [place for place, row in enumerate(layout.rows) if row.kind == "counter" and row.scale != 1]
-        self.run_time = layout.run_time
-        self.echo = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
-        self.resistance = next((row.index - 2 for row in layout.rows if row.key == "internal_resistance"), None)
-        self.moving = [row.index - 2 for row in layout.rows if row.kind in ("counter", "stock", "clock")]
+        self._rows, places = layout.rows, layout.places
+        self.voltage, self.current = places["voltage"], places["current"]
+        self.stock, self.direction = places["remaining_capacity"], places["direction"]
+        self.resistance, self._output = places.get("internal_resistance"), places["output_state"]
+        self.run_time, self.time_left = layout.run_time, layout.time_left
+        self._counters = [row.place for row in layout.rows if row.kind == "counter" and row.scale != 1]
+        self.moving = [row.place for row in layout.rows if row.kind in ("counter", "stock", "clock")]
         self.current_row = layout.rows[self.current]
         self.highs = [ANY if row.kind in ("free", "echo") else row.step for row in layout.rows]
         forward = ("counter", "clock")
         self.lows = [0 if row.kind in forward else -high for row, high in zip(layout.rows, self.highs, strict=True)]
-        self._limits = [row.high for row in layout.rows]
-        self._least = [row.low for row in layout.rows]
-        self._output = layout.place("output_state")
+        self._bounds = [(row.low, row.high) for row in layout.rows]
         self._needed = {self.voltage, self.current, self.stock, self.direction, self._output}
         self.pace = 1.0
         """Seconds between the last two believed frames: a meter that is asked seldom goes on so."""
 
-    def limit(self, voltage: int, current: int) -> None:
-        """Narrow the ranges of two raw numbers."""
-        self._limits[self.voltage] = voltage
-        self._limits[self.current] = current
+    def limit(self, volts: int, amperes: int) -> None:
+        """Narrow the ranges to what this model can measure, with room for what it shows beyond."""
+        for place, most in ((self.voltage, volts * 105), (self.current, amperes * 125)):
+            self._bounds[place] = self._bounds[place][0], most
 
     def impossible(self, numbers: Numbers) -> Field | None:
-        """Return the row of a needed number that is out of its range."""
+        """Return the row of a number without which there is no reading, and that no meter can send."""
         for place in self._needed:
-            if not self._least[place] <= numbers[place] <= self._limits[place]:
+            low, high = self._bounds[place]
+            if not low <= numbers[place] <= high:
                 return self._rows[place]
         return None
 
@@ -119,22 +117,22 @@ class Rules:
 
     def _counts_agree(self, before: Numbers, after: Numbers) -> bool:
         """Whether the counters bear out what is left, whatever was switched in between."""
-        stock, net = after[self.stock] - before[self.stock], 0.0
-        for place in self._counters:
-            change = self._counted(place, before, after)
-            net += change if self._rows[place].key.startswith("charged") else -change
-        return abs(stock) >= 10 and abs(net - stock) <= 3 + abs(stock) / 5
+        stock = after[self.stock] - before[self.stock]
+        return abs(stock) >= 10 and abs(self.net(before, after) - stock) <= 3 + abs(stock) / 5
 
     def signed(self, numbers: Numbers) -> int:
         """Return the current, 0.01 A, positive when charging."""
         return numbers[self.current] if numbers[self.direction] else -numbers[self.current]
 
-    def jump(self, before: Numbers, after: Numbers, gap: float, *, clean: bool = False) -> Field | None:
+    def jump(
+        self, before: Numbers, after: Numbers, since: float | None, time: float | None, *, clean: bool = False
+    ) -> Field | None:
         """Return the first row that moved by more than the battery, the flow and a switched load explain."""
-        lows, highs = self.lows, self.highs
+        lows, highs, gap = self.lows, self.highs, 0.0
         for place, change in enumerate(map(sub, after, before)):
             if lows[place] <= change <= highs[place] or place in (self.current, self.direction):
                 continue
+            gap = gap or self.gap(before, after, since, time, clean=clean)
             if not self._explains(place, before, after, gap, clean=clean):
                 return self._rows[place]
         return None

@@ -6,12 +6,13 @@ from collections import Counter, deque
 from collections.abc import Collection
 from dataclasses import replace
 
-from juntek.exchange import Options
+from juntek.exchange import Options, Query
 from juntek.reading import Identity, Reading, Settings
-from juntek.rs485.decode import ReadingDecoder, decode_identity, decode_settings, models_for
+from juntek.rs485.clues import Noise
+from juntek.rs485.decode import ReadingDecoder, decode_identity, decode_settings, find_model
 from juntek.rs485.family import Layout, Model
 from juntek.rs485.framing import Frame, Garbage
-from juntek.rs485.validation import NOISY, Held, Noise, Validator
+from juntek.rs485.validation import NOISY, Held, Validator
 
 Event = Frame | Garbage | Identity | Settings | Reading
 """A Frame among the events is a request or an acknowledgement: replies have become values."""
@@ -21,12 +22,12 @@ class Station:
     """What one address has told: its identity, its settings, and how its readings went."""
 
     __slots__ = (
-        "_count", "_decoder", "_noise", "_odd", "_options", "_surprising", "_validator", "_watch",
-        "address", "doubts_identity", "heard", "identity", "message_count", "model", "nominal_capacity", "out_of_range",
+        "_check", "_count", "_decoder", "_is_odd", "_noise", "_odd", "_options", "_series", "_surprising", "_validator",
+        "_watch", "address", "heard", "identity", "message_count", "model", "nominal_capacity", "out_of_range",
         "proven", "settings", "verified",
     )  # fmt: skip
 
-    def __init__(self, address: int, options: Options, noise: Noise) -> None:
+    def __init__(self, address: int, options: Options, noise: Noise, *, check: bool) -> None:
         self.address = address
         self.identity: Identity | None = None
         self.settings: Settings | None = None
@@ -38,50 +39,61 @@ class Station:
         """Replies with a checksum, a few at most, less those without since."""
         self.out_of_range = Counter[str]()
         """How often each number was out of its range and is missing in a reading, by key."""
-        self.doubts_identity = False
-        """Whether it answers as another meter would, so that it has to be asked who it is."""
         self.nominal_capacity = options.nominal_capacity
         """Ah, as configured, else as the meter is set."""
         self._options = options
         self._noise = noise
+        self._check = check
+        self._series: int | None = None
         self._count = 0
         self._odd = (0, 0)
         """Numbers of the latest replies of another layout, and how many of these came since one of the known layout."""
+        self._is_odd = False
+        """Whether it answers as another meter would."""
         self._decoder: ReadingDecoder | None = None
         self._validator: Validator | None = None
         self._watch: OrderWatch | None = None
-        self._surprising: dict[type, bytes] = {}
+        self._surprising: dict[Query, bytes] = {}
         """Settings and identity that differ from those known, until they come again."""
 
     @property
-    def doubts_settings(self) -> bool:
-        """Whether changed settings were told that are believed when they are told again."""
-        return Settings in self._surprising
+    def wants(self) -> frozenset[Query]:
+        """What has to be asked again, because it is believed when it is told a second time."""
+        return frozenset(self._surprising) | ({"identity"} if self._is_odd else set())
 
-    def take_reading(self, frame: Frame, time: float | None, *, check: bool) -> Reading | Garbage | Held:
-        """Return the reading, or why it is not believed, or the place it will take when the next one bears it out."""
-        if len(frame.fields) != self._count and not self._choose_model(frame, check=check):
-            return Garbage("unknown_layout", frame.raw, f"no model table has {len(frame.fields)} numbers here", time)
-        if not check:
-            return self._read(frame, time)
-        validator = self._validator
-        assert validator is not None  # noqa: S101 - chosen with the model
-        self._odd = (0, 0)
-        if frame.checksum and validator.follows(frame.fields, time):
-            return self._read(frame, time)
-        if row := validator.impossible(frame.fields):
-            text = f"{row.key} cannot be {frame.fields[row.index - 2]} here"
-            return Garbage("implausible", frame.raw, text, time)
-        return validator.take(frame, time)
+    def take(self, frame: Frame, time: float | None) -> Reading | Settings | Identity | Garbage | Held:
+        """Return what a reply says, or why it is not believed, or the place it will take when the next bears it out."""
+        match frame.command:
+            case "r50":
+                return self._take_reading(frame, time)
+            case "r51":
+                return self._take_settings(frame, time)
+            case "r00":
+                return self._take_identity(frame, time)
+        return Garbage("unknown_command", frame.raw, f"{frame.command} is not known", time)
 
     def give_up(self) -> None:
         """Decide what waits: nothing more comes of this meter, or not in time."""
         if self._validator is not None:
             self._validator.finish()
 
-    def waits_too_long(self, time: float) -> bool:
+    def waits_too_long(self, time: float | None) -> bool:
         """Whether the first of the readings that wait has had its time, as of `time`."""
         return self._validator is not None and self._validator.waits_too_long(time)
+
+    def _take_reading(self, frame: Frame, time: float | None) -> Reading | Garbage | Held:
+        if len(frame.fields) != self._count and not self._choose_model(frame):
+            return _no_table(frame, time)
+        if not self._check:
+            return self._read(frame, time)
+        validator = self._validator
+        assert validator is not None  # noqa: S101 - chosen with the model
+        self._odd = (0, 0)
+        if frame.checksum and validator.follows(frame.fields, time):
+            return self._read(frame, time)
+        if row := validator.rules.impossible(frame.fields):
+            return Garbage("implausible", frame.raw, f"{row.key} cannot be {frame.fields[row.place]} here", time)
+        return validator.take(frame, time)
 
     def _read(self, frame: Frame, time: float | None) -> Reading | Garbage:
         decoder, watch = self._decoder, self._watch
@@ -92,87 +104,83 @@ class Station:
                 return Garbage("unknown_layout", frame.raw, text, time)
             if watch.is_settled:
                 self._watch = None
-        reading = decoder.decode(frame, self._options, self.nominal_capacity, self.message_count + 1, time)
+        reading = decoder.decode(frame, self.nominal_capacity, self.message_count + 1, time)
         self.message_count += reading.__class__ is Reading
         return reading
 
-    def take_settings(self, frame: Frame, time: float | None, *, check: bool) -> Settings | Garbage:
+    def _take_settings(self, frame: Frame, time: float | None) -> Settings | Garbage:
         """Return the settings; changed ones only when they come a second time."""
-        model = self.model if self.model and len(frame.fields) in self.model.settings.counts else None
+        model = self.model
+        if model is None or len(frame.fields) not in model.settings.counts:
+            model = find_model(frame, self._options.family, self._series)
         if model is None:
-            models = models_for(frame, family=self._options.family, series=self._series)
-            if not models:
-                text = f"no model table has {len(frame.fields)} numbers here"
-                return Garbage("unknown_layout", frame.raw, text, time)
-            model = models[0]
-        new = decode_settings(frame, model, time=time)
+            return _no_table(frame, time)
+        new = decode_settings(frame, model, time)
         if isinstance(new, Garbage):
             return new
-        if check and self._surprises(self.settings, new):
+        if self._surprises("settings", self.settings, new):
             return Garbage("implausible", frame.raw, "the settings changed; believed when they come again", time)
         self.settings = new
         if self._options.nominal_capacity is None:
             self.nominal_capacity = new.nominal_capacity
         return new
 
-    def take_identity(self, frame: Frame, time: float | None, *, check: bool) -> Identity | Garbage:
+    def _take_identity(self, frame: Frame, time: float | None) -> Identity | Garbage:
         """Return the identity; a changed one only when it comes a second time."""
-        new = decode_identity(frame, self._options, time=time)
+        new, model, known = decode_identity(frame, self._options.family, time), self.model, self.identity
         if isinstance(new, Garbage):
             return new
-        if self.model is not None and new.family != self.model.family and frame.fields[0] // 1000 in self.model.series:
-            new = replace(new, family=self.model.family, model=self.model.prefix + new.model[2:])
-        known = self.identity
-        if check and self._surprises(known, new):
-            self.doubts_identity = True
+        series = frame.fields[0] // 1000
+        if model is not None and new.family != model.family and series in model.series:
+            new = replace(new, family=model.family, model=model.prefix + new.model[2:])
+        self._is_odd = self._surprises("identity", known, new)
+        if self._is_odd:
             return Garbage("implausible", frame.raw, "the model changed; believed when it comes again", time)
         if known is not None and new.raw != known.raw:
             self._count = 0  # another meter: choose the table anew
-        self.doubts_identity = False
-        self.identity = new
+        self.identity, self._series = new, series
         self._limit()
         return new
 
-    def _surprises(self, known: Settings | Identity | None, new: Settings | Identity) -> bool:
+    def _surprises(self, query: Query, known: Settings | Identity | None, new: Settings | Identity) -> bool:
         """Whether something is told for the first time that differs from what is known."""
-        before = self._surprising.pop(type(new), None)
-        if new.raw == before or (new.raw == known.raw if known is not None else self._noise.share < NOISY):
+        before = self._surprising.pop(query, None)
+        is_usual = new.raw == known.raw if known is not None else self._noise.share < NOISY
+        if not self._check or is_usual or new.raw == before:
             return False
-        self._surprising[type(new)] = new.raw
+        self._surprising[query] = new.raw
         return True
-
-    @property
-    def _series(self) -> int | None:
-        return int(self.identity.raw.split(b",")[2][:1]) if self.identity else None
 
     def _limit(self) -> None:
         if self._validator is not None and self.identity is not None:
-            self._validator.limit(max_voltage=self.identity.max_voltage, max_current=self.identity.max_current)
+            self._validator.rules.limit(self.identity.max_voltage, self.identity.max_current)
 
-    def _choose_model(self, frame: Frame, *, check: bool) -> bool:
+    def _choose_model(self, frame: Frame) -> bool:
         """Choose the table by the configured family, the series digit and the number of fields.
 
         A meter keeps its layout: replies of another length are another meter's when they come again and again.
         """
-        models = models_for(frame, family=self._options.family, series=self._series)
-        if not models:
+        model, count = find_model(frame, self._options.family, self._series), len(frame.fields)
+        if model is None:
             return False
-        if self._count and check:
-            count = len(frame.fields)
+        if self._count and self._check:
             self._odd = (count, self._odd[1] + 1 if self._odd[0] == count else 1)
-            self.doubts_identity = True
+            self._is_odd = True
             if self._odd[1] < (3 if self._noise.share >= NOISY else 2):
                 return False
-            if self._series is not None and self._series not in models[0].series:
-                self.identity = self.settings = None
+            if self._series is not None and self._series not in model.series:
+                self.identity = self.settings = self._series = None
         self.give_up()
-        self.model = models[0]
-        self._count = len(frame.fields)
-        self._decoder = ReadingDecoder(self.model, self.out_of_range)
-        self._watch = OrderWatch(self.model.readings)
-        self._validator = Validator(self.model.readings, self._noise, self._read)
+        self.model, self._count = model, count
+        self._decoder = ReadingDecoder(model, self._options, self.out_of_range)
+        self._watch = OrderWatch(model.readings)
+        self._validator = Validator(model.readings, self._noise, self._read)
         self._limit()
         return True
+
+
+def _no_table(frame: Frame, time: float | None) -> Garbage:
+    return Garbage("unknown_layout", frame.raw, f"no model table has {len(frame.fields)} numbers here", time)
 
 
 # The order of voltage and current -----------------------------------------------------------------------------
@@ -193,10 +201,10 @@ class OrderWatch:
     )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
-        self._first, self._second = layout.place("voltage"), layout.place("current")
-        self._capacity, self._direction = layout.place("remaining_capacity"), layout.place("direction")
-        self._time = next((row.index - 2 for row in layout.rows if row.kind == "echo"), None)
-        self._run_time = layout.run_time
+        places = layout.places
+        self._first, self._second = places["voltage"], places["current"]
+        self._capacity, self._direction = places["remaining_capacity"], places["direction"]
+        self._time, self._run_time = layout.time_left, layout.run_time
         self._verdicts: deque[tuple[bool, tuple[int, ...]]] = deque(maxlen=2 * ENOUGH)
         """Of the latest readings that can tell: whether they speak for the order of the table, and their numbers."""
         self._voltages: deque[int] = deque(maxlen=2 * ENOUGH)

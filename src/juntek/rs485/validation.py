@@ -12,23 +12,17 @@ does not follow from the frame before waits for the next one, and that bears it 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import exp
+from dataclasses import dataclass, field
 from operator import itemgetter, le, sub
 
 from juntek.reading import Reading
-from juntek.rs485.clues import LEAST_ODDS, Clues, Seen
+from juntek.rs485.clues import LEAST_ODDS, Clues, Noise
 from juntek.rs485.family import Field, Layout
 from juntek.rs485.framing import Frame, Garbage
 from juntek.rs485.rules import Numbers, Rules
 
-MEMORY = 20_000
-"""Frames over which the noise of a line is counted: a rejected one in a thousand has to show."""
-
 NOISY = 0.2
 """Share of rejected frames from which on a jump has to be told three times."""
-
-FIRST = 10
-"""Good frames that a line has to its credit, so that the piece of a frame with which it begins says little."""
 
 DOUBTFUL = 0.004
 """Share from which on the last frame of a recording is not believed if nothing behind it bears it out."""
@@ -43,54 +37,29 @@ MOST_OTHERS = 2
 """Later frames that may wait with one, until one of them is of use."""
 
 
-class Noise:
-    """How much of a line is damaged: rejected frames among all, the latest counting most."""
-
-    __slots__ = ("_at", "_rejected", "frames")
-
-    def __init__(self) -> None:
-        self.frames = 0
-        """Good frames so far; who takes them counts them here."""
-        self._rejected = 0.0
-        self._at = 0
-
-    def add_rejected(self) -> None:
-        """Count a frame that was damaged."""
-        self._rejected = self._remembered() + 1
-        self._at = self.frames
-
-    @property
-    def share(self) -> float:
-        """Rejected frames among all, 0 to 1; 0 where none was rejected for long."""
-        rejected = self._remembered()
-        return rejected / (rejected + min(self.frames, MEMORY) + FIRST) if rejected >= 0.5 else 0.0
-
-    def _remembered(self) -> float:
-        return self._rejected * exp((self._at - self.frames) / MEMORY) if self._rejected else 0.0
-
-
+@dataclass(slots=True, eq=False)
 class Held:
     """A frame that waits to be borne out, in its place among the events; `event` is what becomes of it."""
 
-    __slots__ = ("doubt", "event", "frame", "numbers", "time", "verified")
+    frame: Frame
+    time: float | None
+    doubt: str = ""
+    event: Reading | Garbage | None = None
+    numbers: Numbers = field(init=False)
+    verified: bool = field(init=False)
 
-    def __init__(self, frame: Frame, time: float | None) -> None:
-        self.frame = frame
-        self.numbers = frame.fields
-        self.time = time
-        self.verified = bool(frame.checksum)
-        self.doubt = ""
-        self.event: Reading | Garbage | None = None
+    def __post_init__(self) -> None:
+        self.numbers, self.verified = self.frame.fields, bool(self.frame.checksum)
 
 
 class Validator:
     """The memory of one meter's frames, as raw numbers of one layout; `read` makes a reading of a believed one."""
 
-    __slots__ = ("_before", "_clues", "_doubted", "_held", "_last", "_last_time", "_noise", "_read", "_rules")
+    __slots__ = ("_before", "_clues", "_doubted", "_held", "_last", "_last_time", "_noise", "_read", "rules")
 
     def __init__(self, layout: Layout, noise: Noise, read: Callable[[Frame, float | None], Reading | Garbage]) -> None:
-        self._rules = Rules(layout)
-        self._clues = Clues(self._rules)
+        self.rules = Rules(layout)
+        self._clues = Clues(self.rules, noise)
         self._noise = noise
         self._read = read
         self._last: Numbers | None = None
@@ -101,10 +70,6 @@ class Validator:
         self._doubted: Held | None = None
         """A frame right behind the last one, in which a load was switched that was not believed."""
 
-    def limit(self, *, max_voltage: float, max_current: float) -> None:
-        """Narrow the ranges to what this model can measure (V, A), with room for what it shows beyond."""
-        self._rules.limit(round(max_voltage * 105), round(max_current * 125))
-
     def follows(self, numbers: Numbers, time: float | None) -> bool:
         """Take a frame with a right checksum that follows from the last one without any surprise, if it does."""
         last = self._last
@@ -114,15 +79,11 @@ class Validator:
             self._last_time = time
             return True
         changes = list(map(sub, numbers, last))
-        rules = self._rules
+        rules = self.rules
         if all(map(le, changes, rules.highs)) and all(map(le, rules.lows, changes)):
             self._before, self._last, self._last_time = last, numbers, time
             return True
         return False
-
-    def impossible(self, numbers: Numbers) -> Field | None:
-        """Return the row of a number without which there is no reading, and that no meter can send."""
-        return self._rules.impossible(numbers)
 
     def take(self, frame: Frame, time: float | None) -> Held:
         """Take a frame, and decide on those that wait as far as it tells; return its place."""
@@ -138,57 +99,51 @@ class Validator:
             held = self._held.pop(0)
             self._decide(held, is_believed=held.verified and not self._held and self._is_likely(held))
 
+    def waits_too_long(self, time: float | None) -> bool:
+        """Whether the first of the frames that wait has had its time, as of `time`."""
+        since = self._held[0].time if self._held else None
+        if since is None or time is None:
+            return False
+        pace = since - self._last_time if self._last_time is not None else 0.0
+        return time - since > max(LONGEST_WAIT, 3 * pace)
+
     def _decide(self, held: Held, *, is_believed: bool) -> None:
         if not is_believed:
             held.event = Garbage("implausible", held.frame.raw, held.doubt, held.time)
             return
         if self._last is not None:
-            self._rules.pace = self._rules.gap(self._last, held.numbers, self._last_time, held.time)
+            self.rules.pace = self.rules.gap(self._last, held.numbers, self._last_time, held.time)
         self._before, self._last, self._last_time = self._last, held.numbers, held.time
         self._doubted = None
         held.event = self._read(held.frame, held.time)
 
     def _is_likely(self, held: Held) -> bool:
         """Whether a frame is more likely right than damaged, with nothing behind it that could tell."""
-        last, rules, numbers = self._last, self._rules, held.numbers
-        if last is None:
+        if self._last is None:
             return True
-        gap = rules.gap(last, numbers, self._last_time, held.time)
-        return self._noise.share < DOUBTFUL and rules.jump(last, numbers, gap) is None
-
-    def waits_too_long(self, time: float) -> bool:
-        """Whether the first of the frames that wait has had its time, as of `time`."""
-        since = self._held[0].time if self._held else None
-        if since is None:
-            return False
-        pace = since - self._last_time if self._last_time is not None else 0.0
-        return time - since > max(LONGEST_WAIT, 3 * pace)
+        jump = self.rules.jump(self._last, held.numbers, self._last_time, held.time)
+        return jump is None and self._noise.share < DOUBTFUL
 
     def _judge_first(self) -> bool | None:
         """Whether the first frame that waits is believed; None where the next one has to tell."""
         first, *others = self._held
-        if not first.verified and not self._follows_last(first):
+        last, rules, share = self._last, self.rules, self._noise.share
+        if not first.verified and (last is None or not self._agree(last, self._last_time, first)):
             return self._judge_unverified(first, others)
-        share = self._noise.share
-        last, rules = self._last, self._rules
         if last is None:
             return self._count_agreeing(first, others, 2) if share else True
-        gap = rules.gap(last, first.numbers, self._last_time, first.time, clean=not share)
-        surprise = rules.jump(last, first.numbers, gap, clean=not share)
+        surprise = rules.jump(last, first.numbers, self._last_time, first.time, clean=not share)
         if surprise is None and (not share or rules.is_quiet(last, first.numbers)):
             return True
         first.doubt = _doubt(surprise or rules.current_row, last, first.numbers)
         if surprise is None:
-            return self._judge_load(last, first, others, share) if others else None
+            return self._judge_load(last, first, others) if others else None
         return self._judge_jump(surprise, last, first, others, 2 if share < NOISY else 3)
-
-    def _follows_last(self, held: Held) -> bool:
-        return self._last is not None and self._agree(self._last, self._last_time, held)
 
     def _agree(self, numbers: Numbers, time: float | None, held: Held) -> bool:
         """Whether a frame follows from other numbers, and nothing was switched in between."""
-        gap = self._rules.gap(numbers, held.numbers, time, held.time)
-        return self._rules.jump(numbers, held.numbers, gap) is None and self._rules.is_quiet(numbers, held.numbers)
+        rules = self.rules
+        return rules.jump(numbers, held.numbers, time, held.time) is None and rules.is_quiet(numbers, held.numbers)
 
     def _judge_unverified(self, first: Held, others: Sequence[Held]) -> bool | None:
         """Judge a frame whose checksum says nothing by the next one whose checksum is right, or by several like it."""
@@ -202,29 +157,26 @@ class Validator:
                 other.verified = True
         return is_believed
 
-    def _judge_load(self, last: Numbers, first: Held, others: Sequence[Held], share: float) -> bool | None:
+    def _judge_load(self, last: Numbers, first: Held, others: Sequence[Held]) -> bool | None:
         """Judge a frame in which only a load or a charger was switched, by the frame after it."""
-        rules = self._rules
+        rules, clues = self.rules, self._clues
         for after in others:
-            gap = rules.gap(first.numbers, after.numbers, first.time, after.time)
-            if rules.jump(first.numbers, after.numbers, gap) is None:
+            if rules.jump(first.numbers, after.numbers, first.time, after.time) is None:
                 break
         else:
             return False if len(others) > MOST_OTHERS else None
-        clues, frames = self._clues, self._noise.frames
-        returned = not rules.is_quiet(first.numbers, after.numbers)
         contexts = [(self._before or last, last, self._last_time)]
         if (doubted := self._doubted) is not None:
             contexts.append((last, doubted.numbers, doubted.time))
-        looks: list[tuple[float, Seen, float]] = []
+        looks = []
         for before, other, since in contexts:
-            seen: Seen = (before, other, first.numbers, after.numbers)
             gap = rules.seconds(other, first.numbers, since, first.time)
             gap = gap if gap <= 1.5 * rules.pace else 0.0  # a frame is missing
-            looks.append((clues.odds(seen, gap, share, frames), seen, gap))
-        odds, seen, gap = max(looks, key=itemgetter(0))
-        clues.learn(seen, gap, share, frames, returned=returned)
-        is_believed = not returned or odds >= LEAST_ODDS
+            looks.append(clues.weigh((before, other, first.numbers, after.numbers), gap))
+        best = max(looks, key=itemgetter(0))
+        returned = not rules.is_quiet(first.numbers, after.numbers)
+        clues.learn(best, returned=returned)
+        is_believed = not returned or best.odds >= LEAST_ODDS
         self._doubted = None if is_believed else first
         return is_believed
 
@@ -236,19 +188,18 @@ class Validator:
         They may follow from both where a strong load came and went between two frames: then it counts where it stays.
         """
         if others:
-            after, place = others[-1], row.index - 2
-            gap = self._rules.gap(last, after.numbers, self._last_time, after.time)
+            after, place = others[-1], row.place
             ways = [abs(after.numbers[place] - numbers[place]) for numbers in (first.numbers, last)]
-            if 2 * ways[0] >= ways[1] and self._rules.jump(last, after.numbers, gap) is None:
+            is_back = 2 * ways[0] >= ways[1]
+            if is_back and self.rules.jump(last, after.numbers, self._last_time, after.time) is None:
                 return False
         return self._count_agreeing(first, others, agreements)
 
     def _count_agreeing(self, first: Held, others: Sequence[Held], needed: int) -> bool | None:
         """Believe a frame that `needed` - 1 later ones follow from; what keeps too many waiting is rejected."""
-        rules, agreeing, before, clean = self._rules, 1, first, not self._noise.share
+        rules, agreeing, before, clean = self.rules, 1, first, not self._noise.share
         for other in others:
-            gap = rules.gap(before.numbers, other.numbers, before.time, other.time, clean=clean)
-            if rules.jump(before.numbers, other.numbers, gap, clean=clean) is None:
+            if rules.jump(before.numbers, other.numbers, before.time, other.time, clean=clean) is None:
                 agreeing, before = agreeing + 1, other
         if agreeing >= needed:
             return True
@@ -257,5 +208,4 @@ class Validator:
 
 def _doubt(row: Field, before: Numbers, after: Numbers) -> str:
     name = row.key or ("time left" if row.kind == "echo" else "a reserved number")
-    place = row.index - 2
-    return f"{name} went from {before[place]} to {after[place]} at once, and nothing bears it out"
+    return f"{name} went from {before[row.place]} to {after[row.place]} at once, and nothing bears it out"

@@ -5,29 +5,16 @@ Its numbers are made by the rows of its family. What no manual says and no captu
 
 from __future__ import annotations
 
-from datetime import date
-from functools import lru_cache
+from datetime import datetime, timedelta
 from math import inf
-from typing import NamedTuple
 
 from juntek.rs485.framing import Frame, encode
-from juntek.simulator.meter_settings import FIRMWARE, RESET_CAPACITY, MeterSettings, Value, make_encoder
-from juntek.simulator.registers import PROTECTIONS, Counters, Estimate, Protection, TimeLeft
+from juntek.simulator.meter_settings import FIRMWARE, RESET_CAPACITY, MeterSettings, make_encoder
+from juntek.simulator.registers import Counters, Protection, Sample
 
 OFF = 99
 _NONE = 100  # what an unnamed adjustment has when there is none, as far as its row allows
-_UNNAMED = ("echo", "counter", "flag")
 _LOAD_STEP = 1 / 100  # of the current range: a change of current that is enough to tell the resistance
-
-
-class Sample(NamedTuple):
-    """What the meter measures at one moment: V, A (charging positive), °C, and the date and time it has."""
-
-    voltage: float
-    current: float
-    temperature: float | None
-    ordinal: int
-    second: float
 
 
 class Meter:
@@ -40,24 +27,22 @@ class Meter:
         *,
         remaining: float,
         serial_number: int = 1,
-        time_left: TimeLeft = "finer",
     ) -> None:
         self.variant = settings.variant
         self.address = address
         self.settings = settings
         self.counters = Counters(remaining)
         self.output = self.has_relay = True
+        self.silent = False
         self._serial_number = serial_number
-        self._protection = Protection()
+        self._protection = Protection(settings)
         self._sample = Sample(0.0, 0.0, None, 1, 0.0)
+        self._resolution = 0.01 if self.variant.max_current <= 200 else 0.1  # A of the last digit (KG-man p. 4)
+        self._steps = 0  # of this resolution, that are shown
         self._zero = 0.0
         self._resistance = 0.0
         self._full_seconds = 0.0
-        self._estimate = Estimate(time_left, self.variant.fine_resolution, serial_number)
-        rows = self.variant.model.readings.rows
         self._encode = make_encoder(self.variant.model.readings)
-        self._unnamed = {kind: [row.index for row in rows if not row.key and row.kind == kind] for kind in _UNNAMED}
-        self._calibrate()
 
     @property
     def status(self) -> int:
@@ -69,24 +54,27 @@ class Meter:
         """Whether loads and charger are connected to the battery; always so where no relay is fitted."""
         return not self.has_relay or self.status == 0
 
+    @property
+    def _nominal_capacity(self) -> float:
+        return self.settings.values.get("nominal_capacity", RESET_CAPACITY)
+
     def sample(self, seconds: float, sample: Sample) -> None:
-        """Measure, and count what `sample` was for the last `seconds`."""
-        voltage = sample.voltage * self._voltage_factor
+        """Measure, and count what `sample` was for the last `seconds`; calibrations are in percent, and in °C."""
+        setting, temperature = self.settings.values.get, sample.temperature
+        voltage = sample.voltage * (1 + setting("voltage_calibration", 0) / 100)
         current = (sample.current - self._zero) * self._current_factor
-        temperature = sample.temperature
         if temperature is not None:
-            temperature += self._temperature_shift
+            temperature += setting("temperature_calibration", 0)
         self._estimate_resistance(voltage - self._sample.voltage, current - self._sample.current)
-        self._sample = Sample(voltage, current, temperature, sample.ordinal, sample.second)
+        self._sample = sample = Sample(voltage, current, temperature, sample.ordinal, sample.second)
+        self._steps = round(current / self._resolution)
         self.counters.count(seconds, voltage, current, self._nominal_capacity)
         # The time stands still while the output is off or tripped, the capacity does not (PO, MM, AT3).
         if self.status == 0:
             self.counters.run_time += seconds
         if self.output:
-            self._protection.watch(seconds, voltage, current, temperature or 0.0)
+            self._protection.watch(seconds, sample)
         self._synchronise(seconds, voltage, current)
-        shown = round(current / self._resolution) * self._resolution
-        self._estimate.watch(seconds, current, shown, self.counters.remaining)
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the reply to a request of any spelling, or None for the silence that follows what is not obeyed.
@@ -94,7 +82,7 @@ class Meter:
         What a meter does on a wrong value is not documented; this one stays silent. To address 0 it replies with
         its own address, which is not documented either.
         """
-        if request.address not in (0, self.address):
+        if self.silent or request.address not in (0, self.address):
             return None
         match request.command:
             case "R00":
@@ -112,35 +100,38 @@ class Meter:
 
     def numbers(self) -> list[int]:
         """Return the numbers after the checksum of `r50`."""
-        sample, counters = self._sample, self.counters
-        steps_shown = round(sample.current / self._resolution)
-        values: dict[str | int, Value] = {
-            "voltage": sample.voltage,
-            "current": abs(steps_shown) * self._resolution,
-            "remaining_capacity": counters.remaining,
-            "discharged_capacity": counters.discharged_capacity,
-            "charged_capacity": counters.charged_capacity,
-            "charged_energy": counters.charged_energy,
-            "discharged_energy": counters.discharged_energy,
-            "counted_capacity": counters.counted_capacity,
-            "counted_energy": counters.counted_energy,
-            "run_time": int(counters.run_time),
-            "temperature": sample.temperature,
-            "output_state": self.status,
-            "direction": 1 if steps_shown > 0 else 0,  # 0 as soon as 0.00 A is shown (JK)
-            "internal_resistance": self._resistance,
-            "date": _date_number(sample.ordinal),
-            "clock": _clock_number(int(sample.second)),
-        }
-        # What an unnamed number means is known from its kind: the time left, a record of the run time (CK), or nothing.
-        unnamed = {
-            "echo": self._estimate.minutes(self._nominal_capacity),
-            "counter": int(counters.run_time),
-            "flag": _NONE,
-        }
-        for kind, places in self._unnamed.items():
-            values.update(dict.fromkeys(places, unnamed[kind]))
-        return self._encode(values)
+        sample, counters, steps = self._sample, self.counters, self._steps
+        moment = datetime.fromordinal(sample.ordinal) + timedelta(seconds=int(sample.second))
+        return self._encode(
+            {
+                **vars(counters),
+                "voltage": sample.voltage,
+                "current": abs(steps) * self._resolution,
+                # What KL-man says of the KL-F, in doubt (protocol: KL-F's counters).
+                "counted_capacity": counters.charged_capacity + counters.discharged_capacity,
+                "counted_energy": counters.charged_energy + counters.discharged_energy,
+                "run_time": int(counters.run_time),
+                "temperature": sample.temperature,
+                "output_state": self.status,
+                "direction": 1 if steps > 0 else 0,  # 0 as soon as 0.00 A is shown (JK)
+                "internal_resistance": self._resistance,
+                "date": (moment.year % 100 * 100 + moment.month) * 100 + moment.day,
+                "clock": (moment.hour * 100 + moment.minute) * 100 + moment.second,
+                # What a number without a name means is known from its kind; a counter is a record of the run time (CK).
+                "echo": self._minutes_left(),
+                "counter": int(counters.run_time),
+                "flag": _NONE,
+            }
+        )
+
+    def _minutes_left(self) -> int:
+        """Return the minutes to empty or full by a finer current than is shown, 16 bit that wrap; 0 for none (JK)."""
+        fine, remaining = self.variant.max_current / 64_000, self.counters.remaining_capacity  # 6.25 mA at 400 A
+        current = round(self._sample.current / fine) * fine
+        if not current:
+            return 0
+        amount = self._nominal_capacity - remaining if current > 0 else remaining
+        return int(amount * 60 / abs(current)) & 0xFFFF
 
     def _estimate_resistance(self, voltage: float, current: float) -> None:
         """Guess milliohms from a step of the load, as a meter must; poor where the voltage moved by itself."""
@@ -148,11 +139,16 @@ class Meter:
             self._resistance += 0.5 * (min(abs(voltage / current) * 1000, 300.0) - self._resistance)
 
     def _synchronise(self, seconds: float, voltage: float, current: float) -> None:
-        """Take the battery for full after a high voltage and a low charge current for long enough (KG-man p. 38)."""
-        full = voltage > self._full_voltage and 0 <= current < self._full_current
+        """Take the battery for full after a high voltage and a low charge current for long enough (KG-man p. 38).
+
+        Only a KH-F can be asked for the voltage.
+        """
+        setting = self.settings.values.get
+        most = setting("full_current", 0) / 100 * self._nominal_capacity
+        full = voltage > setting("full_voltage", inf) and 0 <= current < most
         self._full_seconds = self._full_seconds + seconds if full else 0.0
-        if self._full_seconds > self._full_time:
-            self.counters.remaining = self._nominal_capacity
+        if self._full_seconds > setting("full_detection_time", 0) * 60:
+            self.counters.remaining_capacity = self._nominal_capacity
 
     def write(self, number: int, value: int) -> bool:
         """Do what a W command says and return True; False for one that this family has not, or not with this value."""
@@ -167,41 +163,16 @@ class Meter:
                 self.settings.reset()
                 self._protection.clear()
             case "state_of_charge":
-                self.counters.remaining = self._nominal_capacity * value / 100
+                self.counters.remaining_capacity = self._nominal_capacity * value / 100
             case "zero_current":  # with a current flowing this spoils all counting, as on the real one
                 self._zero += self._sample.current / self._current_factor
             case "clear_totals":
-                self.counters.clear()
+                self.counters = Counters(self.counters.remaining_capacity)
             case _ if not self.settings.write(number, value):
                 return False
-        self._calibrate()
+        self.counters.remaining_capacity = min(self.counters.remaining_capacity, self._nominal_capacity)
         return True
 
-    def _calibrate(self) -> None:
-        """Take over the settings that a sample needs; a calibration is a percentage, of temperature degrees."""
-        value = self.settings.value
-        self._resolution = self.variant.resolution
-        self._nominal_capacity = value("nominal_capacity") or RESET_CAPACITY
-        self._voltage_factor = 1 + (value("voltage_calibration") or 0) / 100
-        self._current_factor = 1 + (value("current_calibration") or 0) / 100
-        self._temperature_shift = value("temperature_calibration") or 0
-        self._full_voltage = value("full_voltage") or inf  # only a KH-F can be asked for it
-        self._full_current = (value("full_current") or 0) / 100 * self._nominal_capacity
-        self._full_time = (value("full_detection_time") or 0) * 60
-        protection = self._protection
-        protection.limits = {code: limit for code, key in PROTECTIONS.items() if (limit := value(key)) is not None}
-        protection.delay = value("protection_delay") or 0
-        protection.recovery = value("protection_recovery_time") or 0
-        self.counters.remaining = min(self.counters.remaining, self._nominal_capacity)
-
-
-@lru_cache(maxsize=8)
-def _date_number(ordinal: int) -> int:
-    """YYMMDD; leading zeros are lost by themselves."""
-    day = date.fromordinal(ordinal)
-    return day.year % 100 * 10_000 + day.month * 100 + day.day
-
-
-def _clock_number(second: int) -> int:
-    """HHMMSS; leading zeros are lost by themselves."""
-    return second // 3600 * 10_000 + second // 60 % 60 * 100 + second % 60
+    @property
+    def _current_factor(self) -> float:
+        return 1 + self.settings.values.get("current_calibration", 0) / 100

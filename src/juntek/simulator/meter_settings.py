@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from juntek.control import TRIPS
 from juntek.errors import RequestError
 from juntek.rs485.decode import raw_of, value_of
 from juntek.rs485.family import Layout, Model, find_models
 
 Value = float | str | None
-Encoder = Callable[[Mapping[str | int, Value]], list[int]]
+Encoder = Callable[[Mapping[str, Value]], list[int]]
 _NAME = re.compile(r"([A-Z]+)([1-9])([0-9]{2})F")
 FIRMWARE = 139
 """In hundredths, as one captured meter has it (SC)."""
@@ -37,16 +39,6 @@ class Variant:
         # The highest series of a family is its shunt; 1 is the Hall sensor.
         return max(self.model.series) * 1000 + int(self.name[-4:-1])
 
-    @property
-    def resolution(self) -> float:
-        """Amperes of the last digit shown: 0.01 up to 200 A, 0.1 above (KG-man p. 4)."""
-        return 0.01 if self.max_current <= 200 else 0.1
-
-    @property
-    def fine_resolution(self) -> float:
-        """Amperes of the step that the meter computes its time left with: 6.25 mA at 400 A (JK)."""
-        return self.max_current / 64_000
-
 
 def parse_variant(name: str) -> Variant:
     """Return the meter of that name; raises RequestError for a name that is not a meter's."""
@@ -63,12 +55,12 @@ def parse_variant(name: str) -> Variant:
 def make_encoder(layout: Layout) -> Encoder:
     """Return a function that turns values into the numbers after the checksum, within the limits of the rows.
 
-    Values are found by the row's key, or by its index where the row has none, and are 0 where nothing is found.
+    Values are found by the row's key, or by its kind where the row has none, and are 0 where nothing is found.
     """
     # The short way for nearly all numbers, as this is done for every reading of a long past.
-    rows = [(row.key or row.index, row.scale, row.offset, row.low, row.high, row) for row in layout.rows]
+    rows = [(row.key or row.kind, row.scale, row.offset, row.low, row.high, row) for row in layout.rows]
 
-    def numbers_of(values: Mapping[str | int, Value]) -> list[int]:
+    def numbers_of(values: Mapping[str, Value]) -> list[int]:
         numbers = []
         for key, scale, offset, low, high, row in rows:
             value = values.get(key, 0)
@@ -80,16 +72,24 @@ def make_encoder(layout: Layout) -> Encoder:
 
 
 class MeterSettings:
-    """The settings of one meter for a pack of `cells` with `capacity` Ah."""
+    """The settings of one meter for a pack of `cells` with `capacity` Ah.
+
+    `values` are those in their units by key, without what is off, is a word, or is nothing that this family has.
+    `limits` are the protections that are on, each with its status code.
+    """
+
+    values: Mapping[str, float]
+    limits: list[tuple[int, Callable[[Any, float], bool], float]]
 
     def __init__(self, variant: Variant, *, capacity: float, cells: int) -> None:
         self.variant = variant
         self._cells = cells
+        self._rows = variant.model.settings.rows
         self.reset(capacity)
 
     def reset(self, capacity: float = RESET_CAPACITY) -> None:
         """Set everything as the factory does: no protection, no calibration."""
-        values: dict[str | int, Value] = {
+        values: dict[str, Value] = {
             "nominal_capacity": capacity,
             "current_ratio": 1,
             "voltage_curve_scale": 1,
@@ -100,27 +100,27 @@ class MeterSettings:
             "full_detection_time": 2.0,
             "log_interval": 60,
         }
-        rows = self.variant.model.settings.rows
-        off: dict[str | int, Value] = {row.key: None for row in rows if row.off is not None}
-        numbers = make_encoder(self.variant.model.settings)(values | off)
-        self._numbers: dict[int, int] = dict(zip((row.index for row in rows), numbers, strict=True))
+        values |= {row.key: None for row in self._rows if row.off is not None}
+        numbers = make_encoder(self.variant.model.settings)(values)
+        self._numbers = dict(zip((row.index for row in self._rows), numbers, strict=True))
+        self._read_values()
+
+    def _read_values(self) -> None:
+        values = {row.key: value_of(row, self._numbers[row.index]) for row in self._rows}
+        self.values = {key: value for key, value in values.items() if isinstance(value, (int, float))}
+        codes = enumerate(TRIPS.items(), 1)
+        self.limits = [(code, trips, self.values[key]) for code, (key, trips) in codes if key in self.values]
 
     def numbers(self) -> list[int]:
         """Return the numbers after the checksum of `r51`."""
         # The curve scales of KG-F and KL-F stand in the manuals and in no capture; KH-F's last number is in both.
-        return [self._numbers[row.index] for row in self.variant.model.settings.rows if not (row.optional and row.key)]
-
-    def value(self, key: str) -> float | None:
-        """Return a setting in its unit, or None where it is off, a word, or nothing that this family has."""
-        for row in self.variant.model.settings.rows:
-            if row.key == key and isinstance(value := value_of(row, self._numbers[row.index]), (int, float)):
-                return value
-        return None
+        return [self._numbers[row.index] for row in self._rows if not (row.optional and row.key)]
 
     def write(self, number: int, raw: int) -> bool:
         """Set what the W command `number` sets and return True; False where its row does not allow it."""
         for row in self.variant.model.settable.values():
             if row.write == number and row.low <= raw <= row.high:
                 self._numbers[row.index] = raw
+                self._read_values()
                 return True
         return False

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from random import Random
+from typing import Annotated
 
 from juntek.errors import RequestError
+from juntek.option import Option, keys_of
 from juntek.rs485.framing import encode
 from juntek.simulator.battery import Battery
-from juntek.simulator.meter import Meter, Sample
+from juntek.simulator.meter import Meter
 from juntek.simulator.meter_settings import MeterSettings, Variant, parse_variant
-from juntek.simulator.registers import TIMES_LEFT, TimeLeft
+from juntek.simulator.registers import Sample
 from juntek.simulator.solar_day import DAY, LOADS, STARTER_CURRENT, STARTER_SAG, Day, Flow
 from juntek.simulator.wires import Display
 
@@ -25,43 +27,29 @@ _LARGEST_CHARGE = 0.35  # of the capacity, in amperes: what the charge controlle
 _INVERTER_OFF, _INVERTER_ON = 4.0, 12.0  # percent of charge at which the loads go off and come back
 _STARTED_CELLS = 8  # packs of more than 24 V start no engine, unless they are asked to
 _MANY = 100  # samples after which a catching up takes longer steps
-_LIMITS = {
-    "noise": (0, 1),
-    "speed": (0.001, 1_000_000),
-    "latency": (0, 10),
-    "state_of_charge": (0, 100),
-    "cells": (1, 200),
-    "capacity": (1, 9999.9),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """A line with one meter for each of `models`, each with its own battery, sun and loads.
 
-    `listen` is `tcp://HOST:PORT` (0: a free one) and `pty` the path of a link to a pseudo-terminal; with neither,
-    a free port of 127.0.0.1. `display` polls the first meter, in the spelling of newer or of older units.
-    `noise` is the probability that a frame is damaged, `latency` the seconds a meter takes to answer, `speed` the
-    simulated seconds in one second. `start` is the date and the local time of day at which the simulation begins.
-    `capacity` in Ah, `state_of_charge` in percent. `load` is one of `solar_day.LOADS`. `time_left` is how the meters
-    make their time left; by default each has its way by the seed. Raises RequestError for what cannot be.
+    `start` is the date and the local time of day at which it begins. Raises RequestError for what cannot be.
     """
 
     models: tuple[str, ...] = ("KG140F",)
     addresses: tuple[int, ...] = (1,)
-    listen: str | None = None
-    pty: Path | None = None
-    display: Display = "none"
-    speed: float = 1.0
+    listen: Annotated[str | None, Option("tcp://HOST:PORT; without it and pty a free port of 127.0.0.1")] = None
+    pty: Annotated[Path | None, Option("of a link to a pseudo-terminal")] = None
+    display: Annotated[Display, Option("polls the first meter, as newer or older units spell it")] = "none"
+    speed: Annotated[float, Option("simulated seconds in one second", low=0.001, high=1_000_000)] = 1.0
     seed: int = 1
-    noise: float = 0.0
-    latency: float = 0.01
+    noise: Annotated[float, Option("probability that a frame is damaged", low=0, high=1)] = 0.0
+    latency: Annotated[float, Option("until a meter answers", unit="s", low=0, high=10)] = 0.01
     start: datetime = datetime(2025, 6, 21, 9, 0, tzinfo=UTC)
-    state_of_charge: float = 60.0
-    cells: int = 16
-    capacity: float = 280.0
-    load: str = "mixed"
-    time_left: TimeLeft | None = None
+    state_of_charge: Annotated[float, Option("at the start", unit="%", low=0, high=100)] = 60.0
+    cells: Annotated[int, Option("in series", low=1, high=200)] = 16
+    capacity: Annotated[float, Option("of each battery", unit="Ah", low=1, high=9999.9)] = 280.0
+    load: Annotated[str, Option("what comes and goes", choices=partial(tuple, LOADS))] = "mixed"
 
     def __post_init__(self) -> None:
         if not self.models or len(self.models) != len(self.addresses):
@@ -71,13 +59,10 @@ class Options:
             )
         if len(set(self.addresses)) != len(self.addresses) or not all(1 <= one <= 99 for one in self.addresses):
             raise RequestError("A meter's address is 1 to 99, and two meters on one line have two different ones.")
-        for name, (low, high) in _LIMITS.items():
-            if not low <= (value := getattr(self, name)) <= high:
-                what = name.replace("_", " ")
-                raise RequestError(f"A simulation's {what} must be from {low:,} to {high:,}, not {value}.")
-        for what, chosen, known in (("load", self.load, LOADS), ("time left", self.time_left or "late", TIMES_LEFT)):
-            if chosen not in known:
-                raise RequestError(f"There is no {what} {chosen!r}; choose one of {', '.join(known)}.")
+        for name, key in keys_of(Options).items():
+            value = getattr(self, name)
+            if value is not None and (problem := key.find_problem(value)):
+                raise RequestError(f"A simulation's {name.replace('_', ' ')} {problem}")
         for variant in self.variants:
             if self.cells * 3.65 > variant.max_voltage:
                 raise RequestError(
@@ -89,11 +74,6 @@ class Options:
     def variants(self) -> tuple[Variant, ...]:
         """The meters by their names."""
         return tuple(parse_variant(model) for model in self.models)
-
-    def time_left_of(self, index: int) -> TimeLeft:
-        """Return how the meter number `index` makes its time left."""
-        drawn = Random(f"time left/{self.seed}/{index}").choice(TIMES_LEFT)
-        return drawn if self.time_left is None else self.time_left
 
 
 class Site:
@@ -107,16 +87,14 @@ class Site:
             MeterSettings(options.variants[index], capacity=capacity, cells=cells),
             remaining=self.battery.remaining,
             serial_number=index + 1,
-            time_left=options.time_left_of(index),
         )
         start = options.start
         self.ordinal = start.toordinal()
         self.second = start.hour * 3600.0 + start.minute * 60 + start.second
-        self._seed = options.seed * 100 + index
-        self._size = cells * capacity / _USUAL_ENERGY
-        self._load = options.load
+        size = cells * capacity / _USUAL_ENERGY
+        self._make_day = partial(Day, options.seed * 100 + index, size=size, load=options.load)
+        self._day = self._make_day(self.ordinal)
         self._starts = options.load == "starter" or cells <= _STARTED_CELLS
-        self._day = self._new_day()
         self._starved = False
         self._due = 0.0
         self.step(0.0)
@@ -141,16 +119,13 @@ class Site:
         while self.second >= DAY:
             self.second -= DAY
             self.ordinal += 1
-            self._day = self._new_day()
+            self._day = self._make_day(self.ordinal)
         flow = self._day.flow(self.second)
         battery = self.battery
         current, sag = self._current(flow, seconds) if self.meter.connected else (0.0, 0.0)
         battery.step(seconds, current, flow.surroundings)
         voltage = battery.voltage * (1 - sag)
         self.meter.sample(seconds, Sample(voltage, battery.current, battery.temperature, self.ordinal, self.second))
-
-    def _new_day(self) -> Day:
-        return Day(self._seed, self.ordinal, self._size, self._load)
 
     def _current(self, flow: Flow, seconds: float) -> tuple[float, float]:
         """Return the battery's current, and the part of its voltage that is lost to a starter.
@@ -214,6 +189,6 @@ def history(  # noqa: PLR0913  # a stretch of time, and two things that most cal
         yield first + elapsed, encode("r50", meter.address, meter.numbers())
 
 
-def make_site(options: Options, start: datetime, index: int = 0) -> Site:
-    """Return the meter number `index` of the options as it is at `start`."""
-    return Site(replace(options, start=start), index)
+def make_site(options: Options, start: datetime) -> Site:
+    """Return the first meter of the options as it is at `start`."""
+    return Site(replace(options, start=start))

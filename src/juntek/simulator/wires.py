@@ -9,7 +9,7 @@ import asyncio
 import os
 import select
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import count, zip_longest
@@ -57,28 +57,25 @@ class Line:
                 hear(arrived)
 
 
-def requests(style: Display, address: int) -> Iterator[bytes]:
-    """Yield what a display asks, for ever: newer units as TF10, LD and TF27 saw it, older ones as MS and PO."""
-    for turn in count():
-        if style == "newer":
-            yield b":R5%d=%d,\n" % (turn % 2, address)
-        else:
-            # About every ten seconds an older unit asks for identity and settings too.
-            number = {4: 0, 9: 51}.get(turn % 12, 50)
-            yield b":R%02d=%02d.\r\n" % (number, address)
-
-
 async def poll(line: Line, style: Display, address: int) -> None:
-    """Ask a meter as the display does that some come with, until cancelled."""
+    """Ask a meter as the display does that some come with, until cancelled.
+
+    Newer units as TF10, LD and TF27 saw it, older ones as MS and PO.
+    """
 
     def hear(_: bytes) -> None:
         """A display shows what it hears; nobody looks at this one."""
 
     write = line.join(hear)
     try:
-        for request in requests(style, address):
-            write(request)
-            await asyncio.sleep(NEWER_PAUSE if style == "newer" else OLDER_PAUSE)
+        for turn in count():
+            if style == "newer":
+                write(b":R5%d=%d,\n" % (turn % 2, address))
+                await asyncio.sleep(NEWER_PAUSE)
+            else:
+                # About every ten seconds an older unit asks for identity and settings too.
+                write(b":R%02d=%02d.\r\n" % ({4: 0, 9: 51}.get(turn % 12, 50), address))
+                await asyncio.sleep(OLDER_PAUSE)
     finally:
         line.leave(hear)
 

@@ -13,7 +13,7 @@ from juntek.battery.estimate.anchors import Anchor, Anchors
 from juntek.battery.estimate.belief import Belief, Look
 from juntek.battery.estimate.count import LARGEST, Count
 from juntek.battery.estimate.pack import AVERAGE_CAPACITY, IDLE, Moment, Pack
-from juntek.battery.estimate.published import Estimate, Statistics, describe, estimate_of
+from juntek.battery.estimate.published import Estimate, Statistics, describe
 from juntek.battery.estimate.resistance import LOWEST_FOR_STEPS, QUIET, LoadSteps
 from juntek.battery.estimate.saved import load, snapshot_of
 from juntek.battery.estimate.zero import ZERO_ERROR
@@ -70,15 +70,16 @@ class Estimator:
     def add(self, reading: Reading) -> Event | None:
         """Take a reading; return what it was found to be. One without a time is left out."""
         time, count = reading.time, self.count
-        last = count.time
-        if last is None or time is None:
-            if time is not None:
-                self._begin(reading, time)
+        if time is None:
             return None
-        seconds = time - last
+        if count.time is None:
+            self._begin(reading, time)
+            return None
+        seconds = time - count.time
         current, voltage, remaining = reading.current, reading.voltage, reading.remaining_capacity
         if not 0 < seconds <= LONGEST_INTERVAL:
-            return self._bridge(reading, seconds) if seconds else None
+            self._bridge(reading, time, seconds)
+            return None
         change, flow = current - count.current, self._flow(current, remaining, seconds)
         count.net += flow
         if flow > 0:
@@ -90,12 +91,12 @@ class Estimator:
         if not change and -IDLE <= current <= IDLE:
             count.idle += seconds
         if self.steps.is_open or not -self._tail <= change <= self._tail:
-            is_plain = max(voltage, count.voltage) < self._high and self.look().state > LOWEST_FOR_STEPS
+            is_plain = max(voltage, count.voltage) < self.pack.high and self.look().state > LOWEST_FOR_STEPS
             self.steps.follow(change, voltage - count.voltage, reading, self._tail, is_plain=is_plain)
         count.voltage = voltage
         if not self._tick_at - TICK < time < self._tick_at:
             self._tick(time)
-        if not self._low < voltage < self._high:
+        if not self.pack.low < voltage < self.pack.high:
             return self._look(voltage, current, seconds, time, flow)
         anchors = self.anchors
         if anchors.full.highest and (anchor := anchors.leave_high(time)):
@@ -146,15 +147,15 @@ class Estimator:
     def _set_limits(self) -> None:
         """Keep at hand what is compared at each reading."""
         capacity = self._capacity = self.belief.capacity if self.belief is not None else AVERAGE_CAPACITY
-        self._high, self._low = self.pack.high, self.pack.low
         self._tail = QUIET * capacity
         self._per_second = 0.5 * capacity / _HOUR
         self._seeks_zero = self.belief is None or self.belief.offset_error > ZERO_ERROR
 
-    def _bridge(self, reading: Reading, seconds: float) -> Event | None:
+    def _bridge(self, reading: Reading, time: float, seconds: float) -> None:
         """Go on after a gap, or a clock that was set back: the meter has counted, or was changed."""
-        belief, time = self._settle(), reading.time
-        assert time is not None  # noqa: S101 - the caller looked
+        if not seconds:
+            return
+        belief = self._settle()
         hours, capacity, count = max(seconds, 0.0) / _HOUR, belief.capacity, self.count
         counted = reading.remaining_capacity - count.remaining
         if abs(counted) > min(hours * capacity + 0.01, 1.1 * capacity):
@@ -169,7 +170,6 @@ class Estimator:
                 belief.doubt()
         self.steps.leave()
         self._begin(reading, time)
-        return None
 
     def _settle(self) -> Belief:
         """Move the belief on to now."""
@@ -188,7 +188,7 @@ class Estimator:
         if not lowest < voltage < highest:
             self.statistics.look(voltage, 0.0, pack.safe)
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
-        if voltage >= self._high:
+        if voltage >= self.pack.high:
             anchors = self.anchors
             is_steep = self._seeks_zero and voltage >= pack.steep
             if is_steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
@@ -239,7 +239,7 @@ class Estimator:
             self._mend()
         look, chemistry = self.look(), self.pack.chemistry
         most = 1 + chemistry.overcharge
-        if chemistry.held is not None and count.voltage >= self._high:  # lead takes gas for charge
+        if chemistry.held is not None and count.voltage >= self.pack.high:  # lead takes gas for charge
             most = LARGEST
         elif chemistry.held is not None and look.error < UNKNOWN:
             most = max(most, 1 + 2 * look.error)
@@ -255,12 +255,12 @@ class Estimator:
 
     def estimate(self) -> Estimate | None:
         """Return what is believed now, None before the first reading."""
-        return None if self.belief is None else estimate_of(self.belief, self.look())
+        return None if self.belief is None else Estimate.of(self.belief, self.look())
 
     def describe(self) -> dict[str, float | int | None]:
         """Return what is published, by the keys of `quantity.battery`; nothing before the first reading."""
-        now, belief = self.estimate(), self.belief
-        return {} if now is None or belief is None else describe(self, now, self.count.average - belief.offset)
+        now = self.estimate()
+        return {} if now is None else describe(self, now)
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""

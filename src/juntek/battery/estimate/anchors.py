@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from juntek.battery.estimate.belief import Look
 from juntek.battery.estimate.chemistry import Chemistry, read_curve
-from juntek.battery.estimate.pack import Limits, Moment, Pack
+from juntek.battery.estimate.pack import Moment, Pack
 from juntek.battery.estimate.zero import ZeroDetection
 
 LOOK_AGAIN = 600.0
@@ -113,19 +113,20 @@ class FullDetection:
         new = self.told.new(error, time)
         return None if new is None else Anchor("held", self.state, new)
 
-    def look(self, chemistry: Chemistry, limits: Limits, at: Moment) -> bool:
+    def look(self, pack: Pack, at: Moment) -> bool:
         """Return whether a full was found now."""
-        voltage, rate, seconds, tail, sag = at.voltage, at.rate, at.seconds, limits.tail, chemistry.sag
+        voltage, rate, seconds = at.voltage, at.rate, at.seconds
         self.highest = max(self.highest, voltage)
         self.largest = max(self.largest, rate)
-        if not -tail / 2 <= rate <= tail or voltage < self.highest * (1 - sag):
+        is_sagging = voltage < self.highest * (1 - pack.chemistry.sag)
+        if is_sagging or not -pack.tail / 2 <= rate <= pack.tail:
             self.seconds = 0.0
-            if voltage < self.highest * (1 - sag):
+            if is_sagging:
                 # What is held from now on is another voltage: slowly, so that a load does not look like a charger.
                 self.highest += (voltage - self.highest) * min(seconds / 7200, 1.0)
             return False
         self.seconds += seconds
-        if self.found or self.seconds < limits.time or rate > 0.7 * self.largest + 0.002:
+        if self.found or self.seconds < pack.detection_time or rate > 0.7 * self.largest + 0.002:
             return False
         self.found = True
         return True
@@ -178,16 +179,16 @@ class Anchors:
 
     def look_high(self, pack: Pack, at: Moment) -> Anchor | None:
         """Return what a high voltage tells, None where it tells nothing now."""
-        chemistry, limits, full = pack.chemistry, pack.limits, self.full
+        chemistry, full = pack.chemistry, self.full
         if self.low.told.error:
             self.low.leave()
-        if at.voltage >= limits.charged:
-            if full.look(chemistry, limits, at):
+        if at.voltage >= pack.charged:
+            if full.look(pack, at):
                 self.look_at, full.error = at.time + HOLD_AGAIN / 6, 0.0
                 return Anchor("full", self._top(pack, at), chemistry.full_error)
             if not full.found and at.rate > 0 and chemistry.held is not None:  # of lead nobody knows
                 full.go_on(chemistry, self._top(pack, at), at)
-        if full.error and (at.rate <= 0 or at.voltage < limits.charged) and (anchor := full.end(at.time)):
+        if full.error and (at.rate <= 0 or at.voltage < pack.charged) and (anchor := full.end(at.time)):
             return anchor
         if at.voltage < pack.held:
             return None

@@ -45,6 +45,9 @@ FLOOR = 0.002
 OUTLIER = 25.0
 """Squared standard deviations beyond which an anchor begins anew, and teaches nothing."""
 
+LEAST_LEFT = 0.05
+"""Part of the capacity that is left of it at least: a shunt turned round would learn less than nothing."""
+
 LARGEST_CAPACITY = 1e6
 """Ah of no battery."""
 
@@ -124,22 +127,19 @@ class Belief:
         errors[_OFFSET][_OFFSET] += OFFSET_DRIFT**2 / _WEEK * hours
         errors[_CAPACITY][_CAPACITY] += (CAPACITY_DRIFT * values[_CAPACITY]) ** 2 / _WEEK * hours
 
-    def anchor(self, state: float, error: float) -> bool:
-        """Take a state of charge (0 to 1) that the voltage tells; return whether it was no surprise."""
-        deficit, _, capacity, _ = self.values
-        weight = state - 1.0
-        if self._learn((1.0, 0.0, weight, 0.0), -(deficit + weight * capacity), (error * capacity) ** 2):
-            least = (LEAST_CAPACITY_ERROR * capacity) ** 2
-            self.errors[_CAPACITY][_CAPACITY] = max(self.errors[_CAPACITY][_CAPACITY], least)
-            return True
-        # What was learnt of the meter and the battery stays, less sure.
+    def anchor(self, state: float, error: float) -> None:
+        """Take a state of charge (0 to 1) that the voltage tells."""
+        (deficit, _, capacity, _), errors = self.values, self.errors
+        weight, variance = state - 1.0, (error * capacity) ** 2
+        if self._learn((1.0, 0.0, weight, 0.0), -(deficit + weight * capacity), variance):
+            errors[_CAPACITY][_CAPACITY] = max(errors[_CAPACITY][_CAPACITY], (LEAST_CAPACITY_ERROR * capacity) ** 2)
+            return
+        # What was learnt of the meter and the battery stays, less sure; the deficit is a part of the capacity now.
         self.values[_DEFICIT] = -weight * capacity
-        self._untie((error * capacity) ** 2 + weight * weight * self.errors[_CAPACITY][_CAPACITY])
-        self.errors[_DEFICIT][_CAPACITY] = self.errors[_CAPACITY][_DEFICIT] = (
-            -weight * self.errors[_CAPACITY][_CAPACITY]
-        )
-        self.errors[_OFFSET][_OFFSET] += (OFFSET_ERROR / 4) ** 2
-        return False
+        errors[_DEFICIT][_DEFICIT] = variance + weight * weight * errors[_CAPACITY][_CAPACITY]
+        for place in (_OFFSET, _CAPACITY, _LOSS):
+            errors[_DEFICIT][place] = errors[place][_DEFICIT] = -weight * errors[_CAPACITY][place]
+        errors[_OFFSET][_OFFSET] += (OFFSET_ERROR / 4) ** 2
 
     def see_zero(self, offset: float, error: float) -> None:
         """Take a current (A) that was shown while none can have flowed; it is off in the same way each time."""
@@ -150,7 +150,8 @@ class Belief:
         """Take a measured sum of the values; return False, and change nothing, where it cannot be."""
         ties = [sum(map(mul, row, to)) for row in self.errors]
         total = sum(map(mul, ties, to)) + variance
-        if surprise * surprise > OUTLIER * total:
+        least = LEAST_LEFT * self.capacity
+        if surprise * surprise > OUTLIER * total or self.capacity + ties[_CAPACITY] * surprise / total < least:
             return False
         for row, tie in enumerate(ties):
             self.values[row] += tie * surprise / total
@@ -158,11 +159,11 @@ class Belief:
                 self.errors[row][column] -= tie * other / total
         return True
 
-    def _untie(self, variance: float) -> None:
-        """Make the deficit as sure as a variance (Ah²) says, and nothing else follow from it."""
+    def _untie(self, value: int, variance: float) -> None:
+        """Make one of the values as sure as a variance says, and nothing else follow from it."""
         for place in range(_SIZE):
-            self.errors[_DEFICIT][place] = self.errors[place][_DEFICIT] = 0.0
-        self.errors[_DEFICIT][_DEFICIT] = variance
+            self.errors[value][place] = self.errors[place][value] = 0.0
+        self.errors[value][value] = variance
 
     def add_error(self, variance: float) -> None:
         """Be less sure of the deficit (Ah²)."""
@@ -171,19 +172,17 @@ class Belief:
     def set_loss(self, loss: float, error: float) -> None:
         """Take another loss: the chemistry was guessed wrong, and what the anchors said with it."""
         self.spread, self.values[_LOSS] = error, loss
-        for place in range(_SIZE):
-            self.errors[_LOSS][place] = self.errors[place][_LOSS] = 0.0
-        self.errors[_LOSS][_LOSS] = error * error
+        self._untie(_LOSS, error * error)
         self.doubt()
 
     def fill(self) -> None:
         """Take what seems to be above full for full; it teaches nothing."""
         self.values[_DEFICIT] = 0.0
-        self._untie(self.errors[_DEFICIT][_DEFICIT])
+        self._untie(_DEFICIT, self.errors[_DEFICIT][_DEFICIT])
 
     def doubt(self) -> None:
         """Believe the count no more: another battery, or a gap of unknown length."""
-        self._untie(max(self.errors[_DEFICIT][_DEFICIT], (START_ERROR * self.values[_CAPACITY]) ** 2))
+        self._untie(_DEFICIT, max(self.errors[_DEFICIT][_DEFICIT], (START_ERROR * self.values[_CAPACITY]) ** 2))
 
     def snapshot(self) -> list[list[float]]:
         """Return everything, ready for JSON."""

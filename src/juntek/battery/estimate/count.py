@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import hypot, isnan
 
 from juntek.battery.estimate.belief import Look
@@ -81,14 +81,6 @@ class Count:
     @property
     def is_possible(self) -> bool:
         """Whether there can be such a count: what is saved may have been changed by hand."""
-        sizes = (
-            self.voltage, self.current, self.remaining, self.waiting, self.net, self.hours, self.idle, self.lag,
-            self.average, self.ticked,
-        )  # fmt: skip
-        return (
-            max(map(abs, sizes)) < LARGEST
-            and 0 <= self.charged < LARGEST
-            and self.hours >= 0
-            and 0 < (self.typed or 1) < LARGEST
-            and 0 < self.top <= LARGEST
-        )
+        sizes = [abs(value or 0.0) for name, value in asdict(self).items() if name not in ("time", "top")]
+        grown = min(self.charged, self.hours, self.typed or 0.0)
+        return max(sizes) < LARGEST and grown >= 0 and 0 < self.top <= LARGEST

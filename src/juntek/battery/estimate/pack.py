@@ -5,7 +5,6 @@ Rule: defaults by chemistry.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf, isnan
 from typing import NamedTuple
 
@@ -48,16 +47,6 @@ KNEE = 0.02
 """V of a cell above its steep end at which a low voltage is looked at: a load takes it off."""
 
 
-@dataclass(slots=True)
-class Limits:
-    """What voltages (V) and currents (part of the capacity an hour) of a pack are held against."""
-
-    charged: float
-    tail: float
-    time: float
-    """s."""
-
-
 class Moment(NamedTuple):
     """A reading; rates are parts of the capacity (Ah) an hour."""
 
@@ -75,11 +64,14 @@ class Moment(NamedTuple):
 
 
 class Pack:
-    """Cells in series of one chemistry; voltages are those of all of them."""
+    """Cells in series of one chemistry; voltages (V) are those of all of them.
+
+    A full is at least `charged`, with a current up to `tail` (part of the capacity an hour), for `detection_time` (s).
+    """
 
     __slots__ = (
-        "_drawn", "_told", "cells", "chemistry", "held", "high", "is_counted", "is_unsure", "limits", "low",
-        "options", "safe", "steep",
+        "_drawn", "_told", "cells", "charged", "chemistry", "detection_time", "held", "high", "is_counted",
+        "is_unsure", "low", "options", "safe", "steep", "tail",
     )  # fmt: skip
 
     def __init__(self, options: BatteryOptions) -> None:
@@ -95,14 +87,9 @@ class Pack:
         self.set_limits()
 
     @property
-    def is_guessed(self) -> bool:
-        """Whether nobody has said the chemistry."""
-        return self.options.chemistry is None
-
-    @property
     def label(self) -> str:
         """What the battery is, and whether that was guessed."""
-        guessed = ", guessed from the voltage" if self.is_guessed or self.options.cells is None else ""
+        guessed = ", guessed from the voltage" if self.options.chemistry is None or self.options.cells is None else ""
         return f"{self.chemistry.label}, {self.cells} cells{guessed}"
 
     @property
@@ -129,7 +116,7 @@ class Pack:
         self._drawn = self._drawn - rate * hours if rate < 0 else 0.0
         cells, chemistry = self.cells, self.chemistry
         if self._drawn > DRAWN and (not self.is_counted or voltage > chemistry.above * cells):
-            if self.is_guessed and voltage > chemistry.above * cells:
+            if self.options.chemistry is None and voltage > chemistry.above * cells:
                 self.chemistry = CHEMISTRIES["lifepo4"]
             self.cells, self.is_counted = self.options.cells or guess_cells(self.chemistry, voltage), True
         if (self.cells, self.chemistry) == (cells, chemistry):
@@ -139,7 +126,7 @@ class Pack:
 
     def be_lead(self) -> bool:
         """Give up a guess of lithium, whose voltage would be higher; return False where it was none."""
-        if not self.is_guessed or self.chemistry.held is None or self.options.cells is not None:
+        if self.options.chemistry is not None or self.chemistry.held is None or self.options.cells is not None:
             return False
         volts = self.cells * self.chemistry.nominal
         self.chemistry = CHEMISTRIES["agm"]
@@ -149,7 +136,7 @@ class Pack:
 
     def restore(self, chemistry: str, cells: int, *, is_unsure: bool, is_counted: bool) -> None:
         """Take a guess up again; where the owner names another chemistry or number of cells, that holds."""
-        if self.is_guessed:
+        if self.options.chemistry is None:
             self.chemistry, self.is_unsure = CHEMISTRIES[chemistry], is_unsure
         self.cells, self.is_counted = self.cells or cells, self.is_counted or is_counted
         self.set_limits()
@@ -168,18 +155,15 @@ class Pack:
         # What was never set, or set for another battery, would give false fulls.
         if told is None or voltage is None or not LEAST_TOLD * usual <= voltage <= MOST_TOLD * usual:
             told = None
-        charged = options.charged_voltage or (told and told.full_voltage) or usual
+        tail = options.tail_current or (told and told.full_current) or chemistry.tail_current
+        minutes = options.charged_detection_time or (told and told.full_detection_time) or chemistry.detection_time
+        self.charged = (options.charged_voltage or (told and told.full_voltage) or usual) - HALF_STEP
+        self.tail, self.detection_time = tail / 100, 60 * minutes
         self.held = inf if chemistry.held is None else chemistry.held * self.cells
         self.steep = self.held + STEEP * self.cells
-        charged -= HALF_STEP
-        self.high = min(self.held, charged)
+        self.high = min(self.held, self.charged)
         self.safe = chemistry.safe[0] * self.cells, chemistry.safe[1] * self.cells
         self.low = (chemistry.low[-1][0] + KNEE) * self.cells
-        self.limits = Limits(
-            charged,
-            (options.tail_current or (told and told.full_current) or chemistry.tail_current) / 100,
-            60 * (options.charged_detection_time or (told and told.full_detection_time) or chemistry.detection_time),
-        )
 
     def is_other(self, before: float, reading: Reading, state: float) -> bool:
         """Whether a reading after a gap, before which there were so many V, gives another battery away.

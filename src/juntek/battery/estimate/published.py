@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from juntek.reading import LONGEST_TIME
+from juntek.reading import minutes
 
 if TYPE_CHECKING:
     from juntek.battery.estimate import Estimator
@@ -19,6 +19,9 @@ TIMES_SURE = 1.96
 
 OVER = 0.01
 """Part of the voltage by which it has to come back before an alarm is over."""
+
+LEAST_CURRENT = 0.05
+"""A up to which no time to empty or full is told."""
 
 LARGEST_COUNT = 1e9
 """Of events, and of Ah, in no life."""
@@ -76,11 +79,6 @@ class Statistics:
         counts = self.fulls, self.full_discharges, self.low_alarms, self.high_alarms
         return all(0 <= count <= LARGEST_COUNT for count in counts) and all(abs(one) <= LARGEST_COUNT for one in sums)
 
-    @property
-    def average(self) -> float | None:
-        """Ah of the discharges that a full has ended, on average."""
-        return self.cycles_deepest / self.fulls if self.fulls else None
-
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -91,20 +89,20 @@ class Estimate:
     usable_capacity: float
     zero_offset: float
 
+    @classmethod
+    def of(cls, belief: Belief, look: Look) -> Estimate:
+        """Return what is believed at a look."""
+        state = min(max(100 * look.state, 0.0), 100.0)
+        error = min(TIMES_SURE * 100 * look.error, max(state, 100 - state))
+        return cls(state, error, belief.capacity, belief.offset)
 
-def estimate_of(belief: Belief, look: Look) -> Estimate:
-    """Return what is believed at a look."""
-    state = min(max(100 * look.state, 0.0), 100.0)
-    error = min(TIMES_SURE * 100 * look.error, max(state, 100 - state))
-    return Estimate(state, error, belief.capacity, belief.offset)
 
-
-def describe(estimator: Estimator, now: Estimate, current: float) -> dict[str, float | int | None]:
-    """Return all values; `current` (A) is the averaged one without the zero offset."""
+def describe(estimator: Estimator, now: Estimate) -> dict[str, float | int | None]:
+    """Return all values."""
     statistics, options, chemistry = estimator.statistics, estimator.pack.options, estimator.pack.chemistry
     capacity, state = now.usable_capacity, now.state_of_charge
-    resistance = estimator.steps.resistance
-    typed, time = estimator.count.typed, estimator.count.time
+    resistance, typed, time = estimator.steps.resistance, estimator.count.typed, estimator.count.time
+    current = estimator.count.average - now.zero_offset
     since = None if statistics.last_full is None or time is None else (time - statistics.last_full) / 60
     above = max(state - options.discharge_floor, 0.0) / 100 * capacity
     return {
@@ -122,7 +120,7 @@ def describe(estimator: Estimator, now: Estimate, current: float) -> dict[str, f
         "cycles": round(statistics.cumulative / capacity, 1),
         "deepest_discharge": round(statistics.deepest, 1),
         "last_discharge": round(statistics.latest, 1),
-        "average_discharge": None if statistics.average is None else round(statistics.average, 1),
+        "average_discharge": round(statistics.cycles_deepest / statistics.fulls, 1) if statistics.fulls else None,
         "full_discharges": statistics.full_discharges,
         "cumulative_discharge": round(statistics.cumulative, 1),
         "low_voltage_alarms": statistics.low_alarms,
@@ -141,6 +139,4 @@ def _time_to_empty(left: float, current: float, capacity: float, peukert: float)
 
 
 def _minutes(capacity: float, current: float) -> int | None:
-    if current <= 0.05 or capacity * 60 > current * LONGEST_TIME:
-        return None
-    return round(capacity * 60 / current)
+    return minutes(capacity, current) if current > LEAST_CURRENT else None

@@ -54,7 +54,7 @@ class ZeroDetection:
         """Return the zero and its error (A) where it is seen now; `highest` (V) is what the charger went up to."""
         voltage, current, time = at.voltage, at.current, at.time
         is_steady = abs(voltage - self.voltage) < RESOLUTION and abs(current - self.current) < STEADY
-        is_left = pack.limits.charged <= voltage < highest - RESOLUTION - WAVERS * highest
+        is_left = pack.charged <= voltage < highest - RESOLUTION - WAVERS * highest
         if is_left or not is_steady:
             self._begin(at)
             return None
@@ -71,7 +71,7 @@ class ZeroDetection:
         zero = (self.counted - first) / half
         is_stepped = self.is_rounded and abs(self.counted - self.shown) <= EXACT * 2 * half
         error = hypot(ZERO_ERROR, zero - first / half, STEP_ERROR if is_stepped else 0.0)
-        if voltage < pack.limits.charged:
+        if voltage < pack.charged:
             ends = [(voltage + way * RESOLUTION) / pack.cells for way in (-1, 1)]
             low, high = (read_curve(pack.chemistry.high, end)[0] for end in ends)
             error = hypot(error, (high - low) / 2 * at.capacity / half)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from juntek.listening import Address, Limits, hosts_problem, parse_address
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 __all__ = ["OUTPUT", "MetricsOptions", "open_sink"]
 
@@ -42,20 +39,18 @@ class MetricsOptions:
         return parse_address(self.listen, "metrics.listen", 9485)
 
 
-@asynccontextmanager
-async def open_sink(
+def open_sink(
     options: MetricsOptions,
     context: Context,
     limits: Limits = Limits(connections=MOST_CONNECTIONS),  # noqa: B008
-) -> AsyncIterator[Handle]:
-    """Serve the metrics at `options.listen` and yield `handle(update)`; leaving closes every connection.
+) -> AbstractAsyncContextManager[Handle]:
+    """Return what serves the metrics at `options.listen` and yields `handle(update)`; leaving closes every connection.
 
     Raises ListenError where the address cannot be listened at, ModuleNotFoundError where a library is missing.
     """
     from juntek.outputs.metrics.endpoint import serve  # noqa: PLC0415 - only whoever serves them needs the library
 
-    async with serve(options, context, limits) as handle:
-        yield handle
+    return serve(options, context, limits)
 
 
 OUTPUT = Output(

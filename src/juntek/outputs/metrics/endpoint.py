@@ -1,7 +1,7 @@
 """The endpoint: what is known is written when asked for; rule: whoever asks, and however often, meters are read on.
 
-The text of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, by one
-thread, for all who ask meanwhile; and no more often than leaves most of the time to others.
+The text of a thousand meters takes a quarter of a second to write, so it is written beside the gateway's loop, once for
+all who ask meanwhile; and no more often than leaves most of the time to others.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import html
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -24,15 +23,7 @@ from prometheus_client.registry import Collector
 
 from juntek.listening import HostCheck, Limits
 from juntek.listening.http_server import serve as listen
-from juntek.metric import (
-    GATEWAY_INFO_METRIC,
-    LINK_METRICS,
-    METER_INFO_METRIC,
-    READING_METRICS,
-    SETTING_METRICS,
-    SINK_METRICS,
-    Metric,
-)
+from juntek.metric import ALL_METRICS, Metric
 from juntek.outputs import Context, Handle, take_nothing
 from juntek.outputs.metrics import MetricsOptions
 
@@ -60,8 +51,6 @@ _FOR_PEOPLE: Final = """<!doctype html>
 <p>The gateway of {site} has its metrics for Prometheus at <a href="{path}">{path}</a>.</p></html>
 """
 
-_OF_METERS: Final = (METER_INFO_METRIC, *READING_METRICS, *SETTING_METRICS, *LINK_METRICS)
-
 Family = GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily
 Scope = MutableMapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -75,7 +64,7 @@ class Meters(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield all metrics, in the order of the tables in `metric`."""
-        families = {metric: _family(metric) for metric in (*_OF_METERS, GATEWAY_INFO_METRIC, *SINK_METRICS)}
+        families = {metric: _family(metric) for metric in ALL_METRICS}
         for metric, labels, value in self._context.samples(readings=True):
             if metric not in families:  # of a battery that is watched
                 families[metric] = _family(metric)
@@ -93,18 +82,6 @@ def _family(metric: Metric) -> Family:
             return InfoMetricFamily(metric.name.removesuffix("_info"), metric.help)
 
 
-class Form(NamedTuple):
-    """How metrics are written."""
-
-    open_metrics: bool
-    packed: bool
-
-    @property
-    def content_type(self) -> str:
-        """What it is, for whoever reads it."""
-        return openmetrics.CONTENT_TYPE_LATEST if self.open_metrics else CONTENT_TYPE_PLAIN_0_0_4
-
-
 class Endpoint:
     """Writes the metrics of a registry, and answers with them."""
 
@@ -112,8 +89,8 @@ class Endpoint:
         self._registry = registry
         self._hosts = hosts
         self._welcome = _FOR_PEOPLE.format(site=html.escape(site), path=PATH).encode()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="juntek-metrics")
-        self._written: dict[Form, asyncio.Future[tuple[bytes, float]]] = {}
+        self._written: dict[tuple[bool, bool], asyncio.Future[tuple[bytes, float]]] = {}
+        """The metrics, and until when they may be shown again; by whether they are OpenMetrics, and packed."""
 
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Answer one request."""
@@ -128,45 +105,39 @@ class Endpoint:
             sentence = f"There is nothing at this address; the metrics are at {PATH}.\n"
             await _answer(send, 404, _TEXT, sentence.encode())
         else:
-            await self._show(send, _choose_form(scope["headers"]))
+            await self._show(send, scope["headers"])
 
-    async def close(self) -> None:
-        """Wait for what is being written, and end the thread."""
-        await asyncio.to_thread(self._writer.shutdown, cancel_futures=True)
-
-    async def _show(self, send: Send, form: Form) -> None:
+    async def _show(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+        accepted, codings = (
+            ",".join(value.decode("latin-1").lower() for name, value in headers if name == wanted)
+            for wanted in (b"accept", b"accept-encoding")
+        )
+        is_open, is_packed = _wants_open_metrics(accepted), gzip_accepted(codings)
         try:
-            body = await self._get(form)
+            body = await self._get((is_open, is_packed))
         except Exception:
             log.exception("metrics: writing them failed; please report this.")
             await _answer(send, 500, _TEXT, b"Something unexpected happened; the gateway's log says what.\n")
             return
-        coding = {"content-encoding": "gzip"} if form.packed else {}
-        await _answer(send, 200, form.content_type, body, {"vary": "accept, accept-encoding"} | coding)
+        coding = {"content-encoding": "gzip"} if is_packed else {}
+        kind = openmetrics.CONTENT_TYPE_LATEST if is_open else CONTENT_TYPE_PLAIN_0_0_4
+        await _answer(send, 200, kind, body, {"vary": "accept, accept-encoding"} | coding)
 
-    async def _get(self, form: Form) -> bytes:
+    async def _get(self, form: tuple[bool, bool]) -> bytes:
         written = self._written.get(form)
         if written is None or (written.done() and (written.exception() or time.monotonic() > written.result()[1])):
-            written = asyncio.get_running_loop().run_in_executor(self._writer, self._write, form)
+            written = asyncio.get_running_loop().run_in_executor(None, self._write, *form)
             self._written[form] = written
         return (await asyncio.shield(written))[0]
 
-    def _write(self, form: Form) -> tuple[bytes, float]:
-        """Return the metrics, and until when they may be shown again."""
+    def _write(self, is_open: bool, is_packed: bool) -> tuple[bytes, float]:  # noqa: FBT001
         begun = time.monotonic()
-        write = openmetrics.generate_latest if form.open_metrics else generate_latest
+        write = openmetrics.generate_latest if is_open else generate_latest
         body: bytes = write(self._registry)
-        if form.packed:
+        if is_packed:
             body = gzip.compress(body, 1)
         now = time.monotonic()
         return body, now + REST * (now - begun)
-
-
-def _choose_form(headers: list[tuple[bytes, bytes]]) -> Form:
-    """Return the first form that the headers of a request name; the plain one where they name none."""
-    accepted = [value.decode("latin-1").lower() for name, value in headers if name == b"accept"]
-    codings = [value.decode("latin-1").lower() for name, value in headers if name == b"accept-encoding"]
-    return Form(_wants_open_metrics(",".join(accepted)), gzip_accepted(",".join(codings)))
 
 
 def _wants_open_metrics(accepted: str) -> bool:
@@ -198,10 +169,6 @@ async def serve(options: MetricsOptions, context: Context, limits: Limits) -> As
     registry.register(Meters(context))
     ProcessCollector(registry=registry)
     endpoint = Endpoint(registry, context.site, HostCheck(context.gateway, options.allowed_hosts))
-    address = options.address
-    try:
-        async with listen(endpoint, address, "metrics.listen", headers=HEADERS, limits=limits):
-            log.info("metrics: served at http://%s%s", address.seen_from(context.gateway), PATH)
-            yield take_nothing
-    finally:
-        await endpoint.close()
+    async with listen(endpoint, options.address, "metrics.listen", headers=HEADERS, limits=limits):
+        log.info("metrics: served at http://%s%s", options.address.seen_from(context.gateway), PATH)
+        yield take_nothing

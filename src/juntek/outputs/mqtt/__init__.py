@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
-from juntek.control import check_words
+from juntek.control.controls import check_words
 from juntek.errors import ConfigurationError
+from juntek.listening import parse_ip
 from juntek.names import slug
 from juntek.option import Option, check_options
 from juntek.outputs import Context, Handle, Output
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["OUTPUT", "TIMING", "MqttOptions", "Timing", "open_sink"]
 
@@ -30,27 +26,30 @@ def _topic_problem(topic: str) -> str | None:
     return None
 
 
-def _is_ip(host: str) -> bool:
-    with suppress(ValueError):
-        return bool(ip_address(host.partition("%")[0]))
-    return False
-
-
 def _host_problem(host: str) -> str | None:
     if not host.strip():
         return "is empty; give the name or address of the broker."
-    if not any(character in host for character in "/@[") and (":" not in host or _is_ip(host)):
+    if not any(character in host for character in "/@[") and (":" not in host or parse_ip(host)):
         return None
     scheme, _, rest = host.rpartition("://")
     user, _, place = rest.partition("/")[0].rpartition("@")
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:]+)(?::(\d{1,5}))?", place)
     if found is None:
         return "is the name or address of the broker alone; write it like 192.168.1.5."
-    lines = [f'host = "{found[1].strip("[]")}"', *([f"port = {found[2]}"] if found[2] else [])]
-    name = user.partition(":")[0]
-    lines += [*([f'username = "{name}"'] if name else []), *(["tls = true"] if scheme in _WITH_TLS else [])]
-    password = "; the password goes into a file (password_file)" if ":" in user else ""
-    return f"is the name or address of the broker alone; write {' and '.join(lines)}, each on its own line{password}."
+    name, colon, _ = user.partition(":")
+    lines = [f'host = "{found[1].strip("[]")}"', f"port = {found[2]}" if found[2] else ""]
+    lines += [f'username = "{name}"' if name else "", "tls = true" if scheme in _WITH_TLS else ""]
+    password = "; the password goes into a file (password_file)" if colon else ""
+    settings = " and ".join(filter(None, lines))
+    return f"is the name or address of the broker alone; write {settings}, each on its own line{password}."
+
+
+_NEEDS = (
+    *((key, "username", "needs a user name; set mqtt.username too.") for key in ("password", "password_file")),
+    *((key, "tls", "is for TLS only; set mqtt.tls = true too.") for key in ("ca_file", "certificate_file", "key_file")),
+    ("key_file", "certificate_file", "needs its certificate; set mqtt.certificate_file too."),
+)
+"""Keys that say nothing without another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,39 +96,23 @@ class MqttOptions:
 
     def __post_init__(self) -> None:
         check_options("mqtt", self)
-        for problem in self._problems():
-            raise ConfigurationError(problem)
-
-    def _problems(self) -> Iterator[str]:
-        for key in ("password", "password_file"):
-            if getattr(self, key) is not None and self.username is None:
-                yield f"mqtt.{key} needs a user name; set mqtt.username too."
-        for key in ("ca_file", "certificate_file", "key_file"):
-            if getattr(self, key) is not None and not self.tls:
-                yield f"mqtt.{key} is for TLS only; set mqtt.tls = true too."
-        if self.key_file is not None and self.certificate_file is None:
-            yield "mqtt.key_file needs its certificate; set mqtt.certificate_file too."
+        for key, other, problem in _NEEDS:
+            if getattr(self, key) is not None and not getattr(self, other):
+                raise ConfigurationError(f"mqtt.{key} {problem}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """What happens by the clock, all in seconds; no key of the configuration, only tests have others.
+    """What happens by the clock, all in seconds; no key of the configuration, only tests have others."""
 
-    `answer`: what a broker has for an answer. `check`: between two looks at what may be due. `link`: between two
-    messages about a link whose counts go on and which is otherwise as it was. `settle`: between two discovery messages
-    of one meter, as Home Assistant drops parts of one that follows too soon. `birth`: from a birth of Home Assistant to
-    our answer, so that not all gateways answer at once. `change`: from a state to one that goes out at once. `goodbye`:
-    what a clean leave may take. `repeat`: in which the same command again is taken for the one before.
-    """
-
-    answer: float = 10.0
-    check: float = 1.0
-    link: float = 30.0
-    settle: float = 5.0
-    birth: tuple[float, float] = (0.1, 0.6)
-    change: float = 1.0
-    repeat: float = 10.0
-    goodbye: float = 3.0
+    answer: float = 10.0  # what a broker has for it
+    check: float = 1.0  # between two looks at what may be due
+    link: float = 30.0  # between two messages about a link whose counts go on and which is otherwise as it was
+    settle: float = 5.0  # between two discovery messages of a meter: Home Assistant drops parts of one that is too soon
+    birth: tuple[float, float] = (0.1, 0.6)  # until one is answered, so that not all gateways do so at once
+    change: float = 1.0  # from a state to one that goes out at once
+    repeat: float = 10.0  # in which the same command again is taken for the one before
+    goodbye: float = 3.0  # what a clean leave may take
 
 
 TIMING = Timing()

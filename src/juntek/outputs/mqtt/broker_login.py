@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.files import at_home, read_bytes, read_secret
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from juntek.outputs.mqtt import MqttOptions
 
-BAD_PROTOCOL: Final = 132
-_BAD_LOGIN, _NOT_ALLOWED = 134, 135
+_BAD_PROTOCOL, _BAD_LOGIN, _NOT_ALLOWED = 132, 134, 135
 """Reason codes of MQTT 5, section 2.4; those of 3.1.1 come translated."""
 
 _MEND = Mend(
@@ -40,7 +39,7 @@ class RefusedError(Exception):
     def __init__(self, reason: ReasonCode | None = None) -> None:
         super().__init__(str(reason))
         self.code = None if reason is None else reason.value
-        self.is_login = self.code in (_BAD_LOGIN, _NOT_ALLOWED)
+        self.is_too_new = self.code in (None, _BAD_PROTOCOL)
 
 
 def read_password(options: MqttOptions) -> str | None:
@@ -80,20 +79,20 @@ def make_context(options: MqttOptions) -> ssl.SSLContext:
     return context
 
 
-def explain_refusal(options: MqttOptions, error: Exception) -> str:
-    """Return the sentence for a connection that did not come about."""
+def explain_refusal(options: MqttOptions, error: Exception) -> BrokerError:
+    """Return the error of a connection that did not come about."""
     broker = f"The MQTT broker at {options.host}:{options.port}"
     if not isinstance(error, RefusedError):
-        return explain_no_connection(error, broker, _MEND, host=options.host, tls=options.tls)
+        return BrokerError(explain_no_connection(error, broker, _MEND, host=options.host, tls=options.tls))
     if error.code is None:
-        return _explain_close(options, f"{broker} closes the connection before it answers")
-    if error.code == BAD_PROTOCOL:
-        return f'{broker} does not speak MQTT {options.protocol}; set mqtt.protocol = "auto".'
-    if not error.is_login:
-        return f"{broker} refuses the connection: {error}; its log says more."
+        return BrokerError(_explain_close(options, f"{broker} closes the connection before it answers"))
+    if error.code == _BAD_PROTOCOL:
+        return BrokerError(f'{broker} does not speak MQTT {options.protocol}; set mqtt.protocol = "auto".')
+    if error.code not in (_BAD_LOGIN, _NOT_ALLOWED):
+        return BrokerError(f"{broker} refuses the connection: {error}; its log says more.")
     if options.username is None:
-        return f"{broker} wants a user name; set mqtt.username and mqtt.password_file."
-    return (
+        return LoginRefusedError(f"{broker} wants a user name; set mqtt.username and mqtt.password_file.")
+    return LoginRefusedError(
         f'{broker} refuses the user "{options.username}"; check mqtt.username and the password in '
         "mqtt.password_file or JUNTEK_MQTT__PASSWORD."
     )

@@ -7,19 +7,15 @@ energy dashboard shows them, durations h ("20h 34m") or d, and words have the la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
+from juntek.control.controls import Control
 from juntek.quantity import BATTERY_KEYS, QUANTITIES, READING_KEYS, Quantity
 from juntek.quantity.row import label_words
-from juntek.rs485.family import find_models
+from juntek.rs485.family import Field, Model, find_models
 from juntek.update import Mode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from juntek.control import Control
-    from juntek.rs485.family import Field, Model
 
 Entity = dict[str, Any]
 """Keys as Home Assistant names them, but for `key`; `template` and `attributes`, which read `value_json`; and `source`,
@@ -67,52 +63,43 @@ def entities_of(model: Model, *, history: bool = False, battery: bool = False) -
 def entity_of(control: Control) -> Entity:
     """Return the entity that writes a setting or lets a meter act, in the category of configuration."""
     entity: Entity = {"key": f"set_{control.key}", "name": control.label, "sets": control.key}
-    entity["entity_category"] = "config"
-    if control.kind == "setting":
-        entity["source"] = "settings"
+    entity |= {"entity_category": "config", "source": "settings" if control.kind == "setting" else "state"}
     if control.key == "output":
         words = {"payload_on": "on", "payload_off": "off", "state_on": "on", "state_off": "off"}
         template = "'on' if value_json.output_state == 'on' else 'off'"
         return entity | words | {"platform": "switch", "template": template, "icon": "mdi:electric-switch"}
     if control.choices:
-        return entity | {
-            "platform": "select", "options": list(control.choices), "template": f"value_json.{control.key}",
-        }  # fmt: skip
+        choices = list(control.choices)
+        return entity | {"platform": "select", "options": choices, "template": f"value_json.{control.key}"}
     if control.minimum is not None and control.maximum is not None:
-        return entity | _number(control)
+        return entity | _number(control, control.minimum, control.maximum)
     return entity | {"platform": "button", "payload_press": "PRESS", "icon": _BUTTONS.get(control.key)}
 
 
-def _number(control: Control) -> Entity:
+def _number(control: Control, low: float, high: float) -> Entity:
     """Home Assistant complains of a number out of its limits, so such a one is unknown there.
 
     What is off is the number that says so; where the meter takes that for no limit, its name tells which it is.
     """
-    said = f"value_json.{'address' if control.key == 'set_address' else control.key}"
-    source = {"source": "settings"} if control.key == "set_address" else {}
-    low, high = control.minimum or 0, control.maximum or 0
-    known = f"{said} if {said} is number and {low} <= {said} <= {high}"
+    is_address = control.key == "set_address"
+    said = f"value_json.{'address' if is_address else control.key}"
     off = "none" if control.off is None else f"{control.off:g}"
-    beyond = control.off is not None and not low <= control.off <= high
-    name = {"name": f"{control.label} ({off} is off)"} if beyond else {}
-    ends = [low, high, low if control.off is None else control.off]
-    row = QUANTITIES.get(control.key)
-    of_dimension = row.dimension if row is not None and row.dimension in _DEVICE_CLASSES else None
-    return (
-        source
-        | name
-        | {
-            "platform": "number",
-            "template": f"{known} else {off}",
-            "min": min(ends),
-            "max": max(ends),
-            "step": control.step,
-            "mode": "box",
-            "unit_of_measurement": control.unit or None,
-            "device_class": of_dimension,
-            "icon": None if of_dimension else "mdi:tune",
-        }
-    )
+    ends = (low, high, low if control.off is None else control.off)
+    is_beyond = control.off is not None and not low <= control.off <= high
+    device_class = _device_class(QUANTITIES[control.key]) if control.key in QUANTITIES else None
+    return {
+        **({"source": "settings"} if is_address else {}),
+        **({"name": f"{control.label} ({off} is off)"} if is_beyond else {}),
+        "platform": "number",
+        "template": f"{said} if {said} is number and {low} <= {said} <= {high} else {off}",
+        "min": min(ends),
+        "max": max(ends),
+        "step": control.step,
+        "mode": "box",
+        "unit_of_measurement": control.unit or None,
+        "device_class": device_class,
+        "icon": None if device_class else "mdi:tune",
+    }
 
 
 _BUTTONS = {
@@ -130,13 +117,9 @@ def _said_by_some_families() -> frozenset[str]:
 
 
 def _reading(row: Quantity) -> Entity:
-    entity = _facts(row, label_words(row.words, row.names))
-    if row.diagnostic:
-        entity |= _DIAGNOSTIC
-    if not row.enabled:
-        entity |= _DISABLED
-    if row.icon:
-        entity["icon"] = row.icon
+    entity = _facts(row, label_words(row.words, row.names)) | {"icon": row.icon}
+    entity |= _DIAGNOSTIC if row.diagnostic else {}
+    entity |= {} if row.enabled else _DISABLED
     if not row.words:
         entity["state_class"] = _STATE_CLASSES.get(row.accumulation)
         entity["suggested_display_precision"] = _digits(row)
@@ -153,37 +136,29 @@ def _digits(row: Quantity) -> int:
     if row.dimension == "charge":
         return 0  # of hundreds of Ah nobody wants a third decimal
     # An averaged temperature has more to say than a single one, the more so in °F.
-    return max(row.digits, 1) if row.dimension == "temperature" else row.digits
+    return max(row.digits, 1) if row.dimension == "temperature" and row.accumulation != "setting" else row.digits
 
 
 def _setting(row: Quantity, field: Field) -> Entity:
     entity = _facts(row, label_words(tuple(field.names))) | {"source": "settings"} | _DIAGNOSTIC | _DISABLED
-    if row.unit:
-        entity["suggested_display_precision"] = 0 if row.dimension == "charge" else row.digits
-    if not entity["device_class"]:
-        entity["icon"] = row.icon or "mdi:cog-outline"
+    entity["suggested_display_precision"] = _digits(row) if row.unit else None
+    entity["icon"] = None if entity["device_class"] else row.icon or "mdi:cog-outline"
     return entity
 
 
 def _facts(row: Quantity, labels: dict[str, str]) -> Entity:
-    of_dimension = row.dimension if row.dimension in _DEVICE_CLASSES else None
-    facts = {
-        "key": row.key,
-        "name": row.label,
-        "template": f"value_json.{row.key}",
-        "device_class": row.device_class or of_dimension,
-        "unit_of_measurement": row.unit or None,
-    }
+    facts: Entity = {"key": row.key, "name": row.label, "template": f"value_json.{row.key}"}
+    facts |= {"device_class": row.device_class or _device_class(row), "unit_of_measurement": row.unit or None}
     return facts | _labelled(row.key, labels) if labels else facts
+
+
+def _device_class(row: Quantity) -> str | None:
+    return row.dimension if row.dimension in _DEVICE_CLASSES else None
 
 
 def _labelled(key: str, labels: dict[str, str]) -> Entity:
     """Return what makes a word one of its labels; a word that has none is unknown."""
-    return {
-        "device_class": "enum",
-        "options": list(labels.values()),
-        "template": f"{labels}.get(value_json.{key})",
-    }
+    return {"device_class": "enum", "options": list(labels.values()), "template": f"{labels}.get(value_json.{key})"}
 
 
 def _of_link(key: str, name: str, **facts: Any) -> Entity:  # noqa: ANN401 - keys of Home Assistant

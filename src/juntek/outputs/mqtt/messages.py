@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from juntek.control.controls import Control
 from juntek.names import slug
-from juntek.outputs.mqtt.entities import entities_of, entity_of
+from juntek.outputs.mqtt.entities import Entity, entities_of, entity_of
+from juntek.reading import Identity, Reading
 from juntek.rs485.family import model_of_family
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from juntek.control import Control
-    from juntek.outputs.mqtt.entities import Entity
-    from juntek.reading import Identity, Reading
-    from juntek.update import Health, HistoryState
+from juntek.update import Health, HistoryState
 
 ONLINE, OFFLINE = "online", "offline"
 """The words on availability topics, and on Home Assistant's own status topic."""
@@ -35,37 +30,22 @@ _PLATFORMS = ("number", "select", "switch", "button")
 _OWN_KEYS = ("key", "template", "source", "attributes", "sets")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
-    """Where the messages of one meter go. `device` is its identifier, and the beginning of all unique ids."""
+    """Where the messages of one meter go, by its configured name or the one that it has there."""
 
-    device: str
-    config: str
-    state: str
-    link: str
-    settings: str
-    availability: str
-    sets: str
-    """Commands come below it."""
-    outcome: str
-    gateway: str
-    """The availability of the gateway, which all meters share."""
-
-
-def topics_of(meter: str, *, base_topic: str = "juntek", discovery_prefix: str = "homeassistant") -> Topics:
-    """Return the topics of a meter by its configured name."""
-    device, place = f"{slug(base_topic)}_{slug(meter)}", f"{base_topic}/{slug(meter)}"
-    return Topics(
-        device=device,
-        config=f"{discovery_prefix}/device/{device}/config",
-        state=f"{place}/state",
-        link=f"{place}/link",
-        settings=f"{place}/settings",
-        availability=f"{place}/availability",
-        sets=f"{place}/set",
-        outcome=f"{place}/outcome",
-        gateway=f"{base_topic}/gateway/availability",
-    )
+    def __init__(self, meter: str, *, base_topic: str = "juntek", discovery_prefix: str = "homeassistant") -> None:
+        place = f"{base_topic}/{slug(meter)}"
+        self.device = f"{slug(base_topic)}_{slug(meter)}"
+        """Its identifier, and the beginning of all unique ids."""
+        self.config = f"{discovery_prefix}/device/{self.device}/config"
+        self.state, self.link, self.settings = f"{place}/state", f"{place}/link", f"{place}/settings"
+        self.availability = f"{place}/availability"
+        self.sets = f"{place}/set"
+        """Commands come below it."""
+        self.outcome = f"{place}/outcome"
+        self.venus = f"{place}/venus"
+        self.gateway = f"{base_topic}/gateway/availability"
+        """The availability of the gateway, which all meters share."""
 
 
 def discovery(  # noqa: PLR0913 - what a device is made of
@@ -110,14 +90,26 @@ def platforms_in(message: bytes) -> dict[str, str]:
     return {key: name for key, name in platforms.items() if WRITES.fullmatch(key) and name in _PLATFORMS}
 
 
-def entity_discovery(message: dict[str, Any], discovery_prefix: str) -> dict[str, dict[str, Any]]:
-    """Return what a discovery message says of a device as one message for each of its entities, by their topics."""
+def discovery_messages(
+    message: dict[str, Any], gone: dict[str, str], topics: Topics, *, is_device: bool, discovery_prefix: str
+) -> dict[str, str]:
+    """Return a discovery message by its topic, or one for each entity; `gone` are the platforms of those to remove.
+
+    A component with nothing but its platform is removed; one that is only left out would stay.
+    """
+    components = message["components"]
+    if is_device:
+        removed = {key: {"platform": platform} for key, platform in gone.items()}
+        return {topics.config: encode(message | {"components": removed | components})}
+
+    def topic_of(key: str, platform: str) -> str:
+        return f"{discovery_prefix}/{platform}/{topics.device}/{key}/config"
+
     shared = {key: value for key, value in message.items() if key != "components"}
-    (device,) = message["device"]["identifiers"]
-    messages = {}
-    for key, component in message["components"].items():
-        own = dict(component)
-        messages[f"{discovery_prefix}/{own.pop('platform')}/{device}/{key}/config"] = shared | own
+    messages = {topic_of(key, platform): "" for key, platform in gone.items()}
+    for key, component in components.items():
+        own = shared | component
+        messages[topic_of(key, own.pop("platform"))] = encode(own)
     return messages
 
 
@@ -128,15 +120,9 @@ def link(
 
     `history`: whether readings are kept at present; `history_error`: why they are not.
     """
-    values = health.as_dict()
-    return {
-        "available": available,
-        **values,
-        "rejected": values["garbage"],
-        "gateway": gateway,
-        "history": history,
-        "history_error": history_error,
-    }
+    values = {"available": available, **health.as_dict()}
+    values |= {"rejected": values["garbage"], "gateway": gateway}
+    return values | {"history": history, "history_error": history_error}
 
 
 def _component(entity: Entity, topics: Topics) -> dict[str, Any]:

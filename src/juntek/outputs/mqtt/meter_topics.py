@@ -1,23 +1,22 @@
-"""What is on the broker of one meter, and what waits to go there; rule: written only when what it says has changed.
+"""What is told of one meter, and when; rule: at once what changes seldom, an average for each interval of the rest.
 
-States go out with QoS 0: the next one is near. All else is small and rare and goes out with QoS 1. Everything is
-retained, so that whoever comes later finds it; nothing is taken over from the connection before.
+States go out with QoS 0: the next one is near. All else is small and rare and goes out with QoS 1, only when what it
+says has changed. Everything is retained, so that whoever comes later finds it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import zlib
 from typing import TYPE_CHECKING
 
-from juntek.control import Control, controls_of
+from juntek.control.controls import Control, controls_of
 from juntek.outputs.mqtt.messages import (
     OFFLINE,
     ONLINE,
     WRITES,
     discovery,
+    discovery_messages,
     encode,
-    entity_discovery,
     link,
     old_place_of,
     old_values_of,
@@ -37,23 +36,14 @@ SMALLEST_STEP, SMALLEST_PART = 20.0, 0.2
 class MeterTopics:
     """The topics of one meter over one connection; what waits for the broker raises BrokerError."""
 
-    def __init__(self, name: str, session: Session) -> None:
-        self._name, self._session = name, session
-        self._topics, self._options = session.topics(name), session.options
-        self.device = self._topics.device
-        self._publish, self._send = session.connection.publish, session.connection.send
+    def __init__(self, latest: Update, session: Session) -> None:
+        self._latest, self._session = latest, session
+        self._topics, self._options = session.topics(latest.meter), session.options
         self._loop = asyncio.get_running_loop()
-        self._latest: Update | None = None
         self._facts: tuple[object, ...] = ()  # what is published at once when it changes
         self._family: str | None = None
         self._described: tuple[object, ...] = ()  # what the discovery message was made for
-        self._discovery_time = self._link_time = 0.0
-        self._sent: dict[str, bytes] = {}
-        """The messages that are on the broker, by topic; packed, as discovery has 30 kB a meter."""
-        self._state: str | None = None
-        """The last state."""
-        self.configs: set[str] = set()
-        """The topics of discovery among them."""
+        self._discovery_due = self._link_time = 0.0  # by the loop's clock
         self._pending: list[Reading] = []
         self._shown: Reading | None = None
         self._due = self._soonest = 0.0  # by the loop's clock: the next state, and the next one for a change
@@ -74,9 +64,10 @@ class MeterTopics:
         known = update.reading or update.identity
         self._family = known.family if known else self._family
         await self.publish_discovery()
-        await self._publish_new(self._topics.availability, ONLINE if update.available else OFFLINE)
+        publish = self._session.publish
+        await publish(self._topics.availability, ONLINE if update.available else OFFLINE)
         if update.settings is not None:
-            await self._publish_new(self._topics.settings, encode(update.settings.as_dict(secrets=False)))
+            await publish(self._topics.settings, encode(update.settings.as_dict(secrets=False)))
         await self.publish_link()
 
     def _take_reading(self, reading: Reading) -> None:
@@ -113,54 +104,41 @@ class MeterTopics:
 
     async def publish_discovery(self) -> None:
         """Publish discovery when it has changed; soon after the last one it waits for the next check."""
-        identity = self._latest.identity if self._latest else None
-        is_settled = self._latest is not None and self._latest.settings is not None
+        identity, is_settled = self._latest.identity, self._latest.settings is not None
         described = (self._family, identity, controls := self._allowed_controls(), is_settled)
         if self._options.discovery == "off" or self._family is None or self._described == described:
             return
-        now = self._loop.time()
-        if self._discovery_time and now < self._discovery_time + self._session.timing.settle:
+        if (now := self._loop.time()) < self._discovery_due:
             return
-        self._described, self._discovery_time = described, now
-        context = self._session.context
+        self._described, self._discovery_due = described, now + self._session.timing.settle
+        name, context = self._latest.meter, self._session.context
         history, _ = context.look_at_history()
         message = discovery(
-            self._name, self._topics, family=self._family, identity=identity,
-            version=context.version, history=history != "off", battery=self._name in context.batteries,
-            controls=controls, page=context.page,
+            name, self._topics, family=self._family, identity=identity, version=context.version,
+            history=history != "off", battery=name in context.batteries, controls=controls, page=context.page,
         )  # fmt: skip
-        if self._options.discovery == "device":
-            told = {key: part["platform"] for key, part in message["components"].items() if WRITES.fullmatch(key)}
-            before = self._session.platforms.setdefault(self.device, {})
-            if is_settled:
-                # A component with nothing but its platform is removed; one that is only left out would stay.
-                message["components"] |= {key: {"platform": before[key]} for key in before.keys() - told.keys()}
-                before.clear()
-            before |= told
-            messages = {self._topics.config: encode(message)}
-        else:
-            entities = entity_discovery(message, self._options.discovery_prefix)
-            messages = {topic: encode(entity) for topic, entity in entities.items()}
-        self.configs |= messages.keys()
+        told = {key: part["platform"] for key, part in message["components"].items() if WRITES.fullmatch(key)}
+        before = self._session.platforms[self._topics.device]
+        gone = dict(before.items() - told.items()) if is_settled else {}
+        self._session.platforms[self._topics.device] = told if is_settled else before | told
+        messages = discovery_messages(
+            message, gone, self._topics,
+            is_device=self._options.discovery == "device", discovery_prefix=self._options.discovery_prefix,
+        )  # fmt: skip
         for topic, text in messages.items():
-            await self._publish_new(topic, text)
-
-    @property
-    def is_described(self) -> bool:
-        """Whether `configs` are all that there are, as it was known how the meter is set when they were published."""
-        return self._described[-1:] == (True,)
+            await self._session.publish(topic, text)
 
     def _allowed_controls(self) -> tuple[Control, ...]:
         """Return what may be written from there, once it is known how the meter is set."""
         permission = self._session.permission
-        if not permission or self._latest is None or self._latest.settings is None:
+        if not permission or self._latest.settings is None:
             return ()
         return tuple(filter(permission.allows, controls_of(self._latest).values()))
 
     async def publish_link(self, *, older_than: float = 0.0) -> None:
         """Publish how the link does when that has changed, and the last message is so many seconds old."""
         now = self._loop.time()
-        if self._latest is None or now < self._link_time + older_than:
+        if now < self._link_time + older_than:
             return
         self._link_time = now
         context = self._session.context
@@ -169,41 +147,24 @@ class MeterTopics:
             self._latest.health, available=self._latest.available, gateway=context.gateway,
             history=history, history_error=reason,
         )  # fmt: skip
-        await self._publish_new(self._topics.link, encode(message))
-
-    async def repeat(self, *, config: bool) -> None:
-        """Publish again the discovery of a meter that has had one, or all its other messages."""
-        if self.configs:
-            for topic, packed in list(self._sent.items()):
-                if (topic in self.configs) is config:
-                    await self._publish(topic, zlib.decompress(packed).decode())
-            if self._state is not None and not config:
-                await self._publish(self._topics.state, self._state)
-
-    async def _publish_new(self, topic: str, message: str) -> None:
-        packed = zlib.compress(message.encode(), 1)
-        if self._sent.get(topic) != packed:
-            self._sent[topic] = packed
-            await self._publish(topic, message)
+        await self._session.publish(self._topics.link, encode(message))
 
     def _send_state(self, reading: Reading) -> None:
-        self._state = encode(reading.as_dict())
-        self._send(self._topics.state, self._state)
+        send = self._session.connection.send
+        state = self._session.states[self._topics.state] = encode(reading.as_dict())
+        send(self._topics.state, state)
         if self._options.topic_layout == "venus":
-            venus = self._topics.state.removesuffix("state") + "venus"
-            self._send(venus, venus_of(reading), retain=False)
+            send(self._topics.venus, venus_of(reading), retain=False)
         elif self._options.topic_layout == "juntek_kg":
             place = self._place(reading)
             for name, value in old_values_of(reading):
-                self._send(f"{place}/{name}/state", value, retain=False)
+                send(f"{place}/{name}/state", value, retain=False)
 
     def _place(self, reading: Reading) -> str:
         """Of two meters of one model the second has its name added, so that their values do not mix."""
-        identity = self._latest.identity if self._latest else None
-        place = old_place_of(self._options.base_topic, reading, identity)
-        if self._session.places.setdefault(place, self.device) != self.device:
-            return f"{place}_{self.device}"
-        return place
+        place, device = old_place_of(self._options.base_topic, reading, self._latest.identity), self._topics.device
+        is_first = self._session.places.setdefault(place, device) == device
+        return place if is_first else f"{place}_{device}"
 
 
 def _facts_of(update: Update) -> tuple[object, ...]:

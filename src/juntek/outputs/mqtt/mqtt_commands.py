@@ -13,7 +13,8 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from juntek.control import NotAllowedError, carry_out, controls_of, find_control, plan, plan_action
+from juntek.control import Change, carry_out, plan, plan_action
+from juntek.control.controls import controls_of, find_control
 from juntek.errors import JuntekError
 from juntek.names import plain, slug
 from juntek.outputs.mqtt.messages import encode
@@ -33,13 +34,22 @@ LOG_EVERY: Final = 60.0
 """s between two lines of the log about what was refused."""
 
 
-class Wish(NamedTuple):
-    """A command as it came."""
+class Message(NamedTuple):
+    """A command as it came, and when by the loop's clock."""
 
     meter: str
     key: str
-    value: Any
-    identity: str | None
+    payload: bytes
+    is_retained: bool
+    time: float
+
+
+class NotObeyedError(Exception):
+    """A command is refused; `reason` is the word under which that is counted."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or _DETAILS[reason])
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -51,13 +61,10 @@ class Memory:
     refused: Counter[str] = field(default_factory=Counter)
     logged: float = float("-inf")
 
-    def repeats(self, wish: Wish, now: float, repeat: float) -> bool:
+    def repeats(self, place: str | tuple[str, str], value: str, now: float, repeat: float) -> bool:
         """Whether a command was heard before: its id ever, or the same last for this key in `repeat` seconds."""
-        place, value = (wish.meter, wish.key) if wish.identity is None else wish.identity, repr(wish.value)
         before = self.heard.pop(place, None)
-        repeats = before is not None and (
-            wish.identity is not None or (before[0] == value and now - before[1] < repeat)
-        )
+        repeats = before is not None and (isinstance(place, str) or (before[0] == value and now - before[1] < repeat))
         self.heard[place] = before if before and repeats else (value, now)
         if len(self.heard) > MOST_KNOWN:
             self.heard.popitem(last=False)
@@ -72,69 +79,59 @@ class Commands:
         self._names = {slug(meter): meter for meter in self._context.meters}
         """Of each meter, by the name that it has in topics."""
         self._memory: Memory = self._context.carry_over.setdefault(SECTION, Memory())
-        self._waiting: asyncio.Queue[tuple[Wish, str]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Message] = asyncio.Queue(MOST_WAITING)
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """Take a message of a set topic; what may not be is refused, and told by `run`."""
+        """Take a message of a set topic; one that finds no room is not remembered, so that it may be sent again."""
         meter, _, key = topic.rsplit("/", 3)[-3:]
-        if meter not in self._names or self._waiting.qsize() >= MOST_WAITING:
+        if meter not in self._names or self._waiting.full():
             self._count("too many" if meter in self._names else "unknown meter", topic)
-            return  # and it is not remembered, so that it may be sent again
-        wish = _read(meter, key, payload)
-        self._waiting.put_nowait((wish or Wish(meter, key, None, None), self._reason(wish, retained=retained)))
+        else:
+            self._waiting.put_nowait(Message(meter, key, payload, retained, asyncio.get_running_loop().time()))
 
     async def run(self) -> None:
-        """Carry out what was taken, until cancelled. Raises BrokerError."""
+        """Carry out what was taken, and say what became of it, until cancelled. Raises BrokerError."""
         while True:
-            wish, reason = await self._waiting.get()
-            await self._tell(wish, reason) if reason else await self._obey(wish)
+            message = await self._waiting.get()
+            wish = _read(message.payload)
+            value, identity = wish or (None, None)
+            told: dict[str, Any] = {"key": message.key[:80], "value": value, "id": identity, "old": None, "new": None}
+            try:
+                told |= await self._obey(message, wish)
+            except NotObeyedError as error:
+                self._count(error.reason, f"{message.meter}/{message.key}")
+                told |= {"outcome": "refused", "detail": str(error)}
+            told |= {"time": iso_time(self._context.time()), "refused": dict(self._memory.refused)}
+            topic = self._session.topics(message.meter).outcome
+            await self._session.connection.publish(topic, encode(told), retain=False)
 
-    def _reason(self, wish: Wish | None, *, retained: bool) -> str:
-        """Return why a message is not obeyed; nothing where it is."""
-        if retained:
-            return "retained"
+    async def _obey(self, message: Message, wish: tuple[Any, str | None] | None) -> dict[str, Any]:
+        """Return what became of a command. Raises NotObeyedError."""
+        if message.is_retained:
+            raise NotObeyedError("retained")
         if wish is None:
-            return "unreadable"
+            raise NotObeyedError("unreadable")
         try:
-            control = find_control(controls_of(self._look(wish.meter)), wish.key)
-        except JuntekError:
-            return ""  # said when it is carried out
-        if not self._permission.allows(control):
-            return "not allowed"
-        now = asyncio.get_running_loop().time()
-        repeats = self._memory.repeats(wish._replace(key=control.key), now, self._session.timing.repeat)
-        return "repeated" if repeats else ""
-
-    async def _obey(self, wish: Wish) -> None:
-        try:
-            update = self._look(wish.meter)
-            control = find_control(controls_of(update), wish.key)
-            if control.kind == "action":
-                changes = [plan_action(update, wish.key, wish.value, self._permission)]
-            else:
-                changes = plan(update, {wish.key: wish.value}, self._permission)
-        except NotAllowedError as error:
-            await self._tell(wish, "not allowed", str(error))
-            return
+            changes = self._plan(message, *wish)
         except JuntekError as error:
-            await self._tell(wish, "impossible", str(error))
-            return
+            raise NotObeyedError("impossible", str(error)) from error
         if not changes:
-            await self._publish(wish, {"outcome": "obeyed", "detail": "It was so already."})
-            return
-        (result,) = await carry_out(self._context.send, lambda: self._look(wish.meter), changes, who="MQTT")
-        facts = {"old": result.change.old, "new": result.change.new}
-        await self._publish(wish, facts | {"outcome": result.outcome, "detail": result.detail})
+            return {"outcome": "obeyed", "detail": "It was so already."}
+        (result,) = await carry_out(self._context.send, lambda: self._look(message.meter), changes, who="MQTT")
+        change = result.change
+        return {"old": change.old, "new": change.new, "outcome": result.outcome, "detail": result.detail}
 
-    async def _tell(self, wish: Wish, reason: str, detail: str = "") -> None:
-        self._count(reason, f"{wish.meter}/{wish.key}")
-        await self._publish(wish, {"outcome": "refused", "detail": detail or _DETAILS[reason]})
-
-    async def _publish(self, wish: Wish, facts: dict[str, Any]) -> None:
-        head = {"time": iso_time(self._context.time()), "key": wish.key[:80], "value": wish.value, "id": wish.identity}
-        message = {"old": None, "new": None, **head, **facts, "refused": dict(self._memory.refused)}
-        topic = self._session.topics(wish.meter).outcome
-        await self._session.connection.publish(topic, encode(message), retain=False)
+    def _plan(self, message: Message, value: Any, identity: str | None) -> list[Change]:  # noqa: ANN401 - as it came
+        update = self._look(message.meter)
+        control = find_control(controls_of(update), message.key)
+        if not self._permission.allows(control):
+            raise NotObeyedError("not allowed")
+        place = (message.meter, control.key) if identity is None else identity
+        if self._memory.repeats(place, repr(value), message.time, self._session.timing.repeat):
+            raise NotObeyedError("repeated")
+        if control.kind == "action":
+            return [plan_action(update, control.key, value, self._permission)]
+        return plan(update, {control.key: value}, self._permission)
 
     def _count(self, reason: str, what: str) -> None:
         self._memory.refused[reason] += 1
@@ -159,24 +156,19 @@ _DETAILS = {
 }
 
 
-def _read(meter: str, key: str, payload: bytes) -> Wish | None:
-    """Return what a message wishes, or None where it cannot be read."""
+def _read(payload: bytes) -> tuple[Any, str | None] | None:
+    """Return the value and the id of a message, or None where it cannot be read."""
     if len(payload) > LONGEST_MESSAGE:
         return None
     try:
         text = payload.decode()
-    except UnicodeDecodeError:
-        return None
-    if not text.lstrip().startswith("{"):
-        return Wish(meter, key, text.strip(), None)
-    try:
+        if not text.lstrip().startswith("{"):
+            return text.strip(), None
         body = json.loads(text)
         # What became of it repeats it: no endless number, no half a surrogate.
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
-    identity = body.get("id")
-    if not body.keys() <= {"value", "id"} or not isinstance(identity, str | None):
-        return None
-    value = body.get("value")
-    return Wish(meter, key, value, identity) if isinstance(value, str | int | float | None) else None
+    value, identity = body.get("value"), body.get("id")
+    is_known = body.keys() <= {"value", "id"} and isinstance(identity, str | None)
+    return (value, identity) if is_known and isinstance(value, str | int | float | None) else None

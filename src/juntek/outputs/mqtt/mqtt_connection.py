@@ -11,21 +11,22 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from juntek.names import slug
 from juntek.outputs import run_beside
+from juntek.outputs.mqtt import MqttOptions, Timing
 from juntek.outputs.mqtt.broker_login import (
-    BAD_PROTOCOL,
     BrokerError,
-    LoginRefusedError,
     RefusedError,
     explain_loss,
     explain_no_right,
@@ -33,14 +34,6 @@ from juntek.outputs.mqtt.broker_login import (
     make_context,
     read_password,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-
-    from paho.mqtt.client import MQTTMessage
-    from paho.mqtt.reasoncodes import ReasonCode
-
-    from juntek.outputs.mqtt import MqttOptions, Timing
 
 log = logging.getLogger(__name__)
 
@@ -87,10 +80,8 @@ async def _log_in(options: MqttOptions, timing: Timing, will: tuple[str, str] | 
         try:
             await connection.open()
         except (RefusedError, OSError, ValueError) as error:  # a TimeoutError is one, a strange name of a host another
-            is_too_new = isinstance(error, RefusedError) and error.code in (None, BAD_PROTOCOL)
-            if version is versions[-1] or not is_too_new:
-                is_login = isinstance(error, RefusedError) and error.is_login
-                raise (LoginRefusedError if is_login else BrokerError)(explain_refusal(options, error)) from None
+            if version is versions[-1] or not (isinstance(error, RefusedError) and error.is_too_new):
+                raise explain_refusal(options, error) from None
         else:
             return connection
     raise AssertionError  # pragma: no cover - the last version returns or raises
@@ -125,14 +116,13 @@ class Connection:
             limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's own, without types
             limits.MaximumPacketSize = LARGEST_MESSAGE
         place = self._options.host, self._options.port, KEEP_ALIVE
-        connecting = asyncio.ensure_future(asyncio.to_thread(self._paho.connect, *place, properties=limits))
         try:
-            await asyncio.shield(connecting)
+            await asyncio.to_thread(self._paho.connect, *place, properties=limits)
             self._listen()
             async with asyncio.timeout(self._answer):
                 await self._login
-        except BaseException:
-            connecting.add_done_callback(lambda done: self.close() if _succeeded(done) else None)
+        except BaseException:  # where the thread still connects the client closes its socket when it is let go of
+            self.close()
             raise
 
     def close(self) -> None:
@@ -278,7 +268,3 @@ class Connection:
             if reason.is_failure and not self.refusal:
                 self.refusal = explain_no_right(self._options, f"{what} at {topic} ({reason})")
                 log.warning("mqtt: %s", self.refusal)
-
-
-def _succeeded(done: asyncio.Future[Any]) -> bool:
-    return not done.cancelled() and done.exception() is None

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from juntek.errors import ConfigurationError, JuntekError
 from juntek.files import hold, lock_of
 from juntek.names import hide_secrets
 from juntek.option import Option, check_options
-from juntek.outputs import Context, Handle, Output, run_beside, take_nothing
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+from juntek.outputs import Context, FarEndError, Handle, Output, run_beside, take_nothing
 
 __all__ = ["OUTPUT", "TimeseriesOptions", "open_sink"]
 
 SECTION = "timeseries"
-HIGHEST_RATE = 1_000_000.0
+HIGHEST_RATE: Final = 1_000_000.0
 RESPONSE_TIME = 60.0
 """s for a whole request, whatever signs of life there are; InfluxDB gives up a write after 10."""
 PORTS: Final = {"http": 80, "https": 443}
@@ -85,12 +83,12 @@ class TimeseriesOptions:
     def _login_problems(self) -> Iterator[str]:
         if self.ca_file is not None and urlsplit(self.url).scheme != "https":
             yield "ca_file is for TLS only; begin timeseries.url with https:// too."
-        key = "password" if self.password is not None else "password_file" if self.password_file is not None else None
-        if (self.token, self.token_file) != (None, None) and (key, self.username) != (None, None):
+        keys = [key for key in ("password", "password_file") if getattr(self, key) is not None]
+        if (self.token, self.token_file) != (None, None) and (keys or self.username is not None):
             yield "token and timeseries.username are two ways to log in; keep one of them."
-        if key is not None and self.username is None:
-            yield f"{key} needs a user name; set timeseries.username too."
-        if self.username is not None and key is None:
+        if keys and self.username is None:
+            yield f"{keys[0]} needs a user name; set timeseries.username too."
+        if self.username is not None and not keys:
             yield "username needs its password; set timeseries.password_file too."
         if self.username is not None and ":" in self.username:
             yield "username has a colon, which HTTP does not allow; give this user another name."
@@ -129,34 +127,27 @@ def _url_problems(text: str) -> Iterator[str]:
 async def open_sink(
     options: TimeseriesOptions, context: Context, response_time: float = RESPONSE_TIME
 ) -> AsyncIterator[Handle]:
-    """Send while it is entered; `response_time` is the s that a target may take.
+    """Send while it is entered; a target may take `response_time` s.
 
-    Raises ConfigurationError for what the owner must mend in the configuration or its files, TargetError for a target
-    that is away or refuses, and ModuleNotFoundError where the library is missing.
+    Raises ConfigurationError for what the owner must mend, FarEndError for a target that is away or refuses, and
+    ModuleNotFoundError where the library is missing.
     """
-    from juntek.outputs.timeseries import delivery as sending  # noqa: PLC0415 - only whoever sends loads all that
-    from juntek.outputs.timeseries.line_protocol import TargetError  # noqa: PLC0415
-    from juntek.outputs.timeseries.target import open_target  # noqa: PLC0415 - and needs the library
+    from juntek.outputs.timeseries import delivery as sending  # noqa: PLC0415 - only whoever sends needs the library
 
-    name = f"{SECTION} {options.label}"
     if context.database is None:
         raise ConfigurationError("history.path is not known; give the path of the database file.")
     with hold(lock_of(context.database, options.label)) as is_alone:
         if not is_alone:
             raise JuntekError(f"Another juntek sends {options.label} what it has not got; let it end.")
-        async with (
-            open_target(options, context.version, response_time=response_time) as target,
-            sending.open_delivery(options, context.database, target, context.site, context.sinks[name]) as delivery,
-        ):
-            delivery.limit = context.carry_over.pop(name, sending.BATCH)
-            session = sending.Session(context, name, delivery)
+        async with sending.open_delivery(options, context.database, context, response_time=response_time) as delivery:
+            session = sending.Session(context, delivery)
             try:
                 await session.send()  # one that takes nothing is not entered
                 async with run_beside(session.run()):
                     yield take_nothing
-            except TargetError as error:
-                context.carry_over[name] = delivery.limit
-                raise TargetError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
+            except FarEndError as error:
+                context.carry_over[session.name] = delivery.limit
+                raise FarEndError(f"{error} Nothing is lost: it is sent later.", wait=error.wait) from error
 
 
 OUTPUT = Output(

@@ -11,26 +11,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
-from juntek.history.cursors import Cursors
+from juntek.history.cursors import Cursor, Cursors
 from juntek.history.fields import part_of, times_of
+from juntek.outputs import Context, SinkHealth
+from juntek.outputs.timeseries import RESPONSE_TIME, TimeseriesOptions
 from juntek.outputs.timeseries.line_protocol import TargetError, explain_refusal, lines_of, lines_of_samples
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-    from pathlib import Path
-
-    from juntek.history.cursors import Cursor
-    from juntek.outputs import Context, SinkHealth
-    from juntek.outputs.timeseries import TimeseriesOptions
-    from juntek.outputs.timeseries.target import Target
+from juntek.outputs.timeseries.target import Target, open_target
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +33,8 @@ BATCH: Final = 5_000
 """Readings in a request: two megabytes, a tenth of it compressed."""
 SMALLEST_BATCH: Final = 100
 """Readings in a request to a target that does not respond to larger ones in time."""
-WINDOW: Final = 60.0
-"""s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 30."""
-STEPS: Final = 3
-"""Into so many parts the window is divided."""
+WINDOW: Final = 45.0
+"""s after which a target has on its disk what it took: VictoriaMetrics writes after 5, a file system after 35."""
 FAR_BEHIND: Final = 180_000
 """ms: a head that begins further behind leaves a gap and goes on with what is new."""
 SITUATION_EVERY: Final = 15.0
@@ -49,20 +42,20 @@ SITUATION_EVERY: Final = 15.0
 COUNTS_LOGGED_EVERY: Final = 3600.0
 """s between two sentences about readings that were refused, or are gone."""
 
-Lane = Literal["head", "past"]
-"""What of a cursor moves on: the head with what is new, or the past in a gap."""
 Spans = dict[str, tuple[int, int]]
 """Of each meter: after when, and up to and with when, ms since 1970."""
 
 
 class Session:
-    """What the gateway does for one target; `name` is that of the sink."""
+    """What the gateway does for one target."""
 
-    def __init__(self, context: Context, name: str, delivery: Delivery) -> None:
-        self._context, self._name, self._delivery, self._health = context, name, delivery, delivery.health
-        self._refused, self._lost = self._health.refused, self._health.lost  # as the log says it
+    def __init__(self, context: Context, delivery: Delivery) -> None:
+        self.name = f"timeseries {delivery.options.label}"
+        self._context, self._delivery, self._health = context, delivery, delivery.health
+        self._logged = self._health.refused, self._health.lost
         self._is_behind = False
         self._counts_due = self._situation_due = 0.0
+        delivery.limit = context.carry_over.pop(self.name, BATCH)
 
     async def run(self) -> None:
         """Send for ever. Raises TargetError and DatabaseError."""
@@ -72,64 +65,64 @@ class Session:
 
     async def send(self) -> float:
         """Send what there is, and now and then how all do; return the s after which to look again."""
-        now, delivery = asyncio.get_running_loop().time, self._delivery
+        now, health, delivery = asyncio.get_running_loop().time, self._health, self._delivery
         began = now()
-        self._health.behind = self._health.behind or self._context.time()  # until everything was answered
+        health.behind = health.behind or self._context.time()  # until everything was answered
         wait = await delivery.send()
-        if now() >= self._situation_due:
+        if began >= self._situation_due:
+            self._situation_due = began + SITUATION_EVERY
             response = await delivery.target.write(lines_of_samples(self._context.samples(), self._context.time()))
             if not response.is_good:
-                log.debug("%s: it does not take how the gateway does: %s", self._name, response.reason)
-            self._situation_due = now() + SITUATION_EVERY
-            wait = 0.0 if delivery.take_restart() else wait
-        is_old = self._health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
+                log.debug("%s: it does not take how the gateway does: %s", self.name, response.reason)
+            wait = 0.0 if delivery.target.is_new else wait
+        is_old = health.lag(self._context.time()) * 1000 > FAR_BEHIND  # the first readings of a meter are not
         if delivery.was_behind and is_old and not self._is_behind:
             self._is_behind = True
-            log.info("%s: what it missed is sent now.", self._name)
+            log.info("%s: what it missed is sent now.", self.name)
         if wait == inf:
-            self._health.behind = None
+            health.behind = None
             if self._is_behind:
                 self._is_behind = False
-                log.info("%s: it has all that it missed.", self._name)
-        if now() >= self._counts_due and (self._refused, self._lost) != (self._health.refused, self._health.lost):
+                log.info("%s: it has all that it missed.", self.name)
+        if now() >= self._counts_due and self._logged != (health.refused, health.lost):
             self._counts_due = now() + COUNTS_LOGGED_EVERY
             self._log_counts()
         return max(min(wait, began + delivery.options.interval - now()), 0.0)
 
     def _log_counts(self) -> None:
-        refused, lost = self._health.refused - self._refused, self._health.lost - self._lost
-        self._refused, self._lost = self._health.refused, self._health.lost
-        if refused:
+        (refused, lost), health = self._logged, self._health
+        self._logged = health.refused, health.lost
+        if refused := health.refused - refused:
             reason = self._delivery.reason
-            log.warning("%s: %d readings were refused (%s); all others are sent.", self._name, refused, reason)
-        if lost:
+            log.warning("%s: %d readings were refused (%s); all others are sent.", self.name, refused, reason)
+        if lost := health.lost - lost:
             mend = "raise history.keep_raw_days above the longest time that it is away"
-            log.warning(
-                "%s: %d readings can be sent no more, as the history has dropped them; %s.", self._name, lost, mend
-            )
+            words = "%s: %d readings can be sent no more, as the history has dropped them; %s."
+            log.warning(words, self.name, lost, mend)
 
 
 @asynccontextmanager
 async def open_delivery(  # noqa: PLR0913 - from where, what and to whom
     options: TimeseriesOptions,
     database: Path,
-    target: Target,
-    site: str,
-    health: SinkHealth,
+    context: Context,
     *,
     ends: bool = False,
+    response_time: float = RESPONSE_TIME,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Delivery]:
-    """Yield the delivery of the history in a database. Raises DatabaseError."""
+    """Yield the delivery of the history to a target. Raises ConfigurationError and DatabaseError."""
     thread, opened = ThreadPoolExecutor(1, thread_name_prefix="juntek-timeseries"), ExitStack()
-    try:
-        history = await asyncio.get_running_loop().run_in_executor(
-            thread, lambda: opened.enter_context(Cursors(database, options.label))
-        )
-        yield Delivery(options, target, site, health, history, thread, clock, ends)
-    finally:
-        await asyncio.to_thread(thread.shutdown)  # what was begun in the thread is waited for
-        opened.close()
+    health = context.sinks.setdefault(f"timeseries {options.label}", SinkHealth())
+    async with open_target(options, context.version, response_time=response_time) as target:
+        try:
+            history = await asyncio.get_running_loop().run_in_executor(
+                thread, lambda: opened.enter_context(Cursors(database, options.label))
+            )
+            yield Delivery(options, target, context.site, health, history, thread, clock, ends)
+        finally:
+            await asyncio.to_thread(thread.shutdown)  # what was begun in the thread is waited for
+            opened.close()
 
 
 @dataclass
@@ -151,12 +144,9 @@ class Delivery:
     ends: bool = False
     limit: int = field(default=BATCH, init=False)
     """Readings in a request at most: fewer after one that took too long, until the target has all."""
-    sent: int = field(default=0, init=False)
-    """Readings that the target has taken."""
-    reason: str = field(default="", init=False)
-    """Why the last one was refused, in the target's words."""
-    was_behind: bool = field(default=False, init=False)
-    """Whether there was a gap when it last began to send."""
+    sent: int = field(default=0, init=False)  # readings that the target has taken
+    reason: str = field(default="", init=False)  # why the last one was refused, in the target's words
+    was_behind: bool = field(default=False, init=False)  # whether there was a gap when it last began to send
 
     def __post_init__(self) -> None:
         self._newest: dict[str, int] = {}  # of each meter at the last look, ms since 1970
@@ -164,24 +154,25 @@ class Delivery:
         self._go_back()
 
     def _go_back(self) -> None:
-        """Begin again where the cursors on disk are, with the next look."""
+        """Begin again where the cursors on disk are."""
+        self.target.is_new = False
         self._cursors: dict[str, Cursor] = {}
-        self._not_saved: deque[dict[str, Cursor]] = deque(maxlen=STEPS)
+        self._not_saved: dict[str, Cursor] = {}
         self._noted = self.clock()
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - what it takes and returns
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
     async def look(self) -> None:
-        """See what is new, and what others have moved; keep how far everything was a minute ago.
+        """See what is new, and what others have moved; keep how far everything was a window ago.
 
         Where a head begins far behind, go on with what is new; what lies between is sent beside it.
         """
-        if self.clock() - self._noted >= WINDOW / STEPS:
-            self._noted = self.clock()
-            if len(self._not_saved) == STEPS:
-                await self._run(self.history.save, self._not_saved[0])
-            self._not_saved.append(dict(self._cursors))
+        if self.target.is_new:  # it may have lost what it took last
+            self._go_back()
+        if self.clock() - self._noted >= WINDOW:
+            await self._run(self.history.save, self._not_saved)
+            self._not_saved, self._noted = dict(self._cursors), self.clock()
         found: dict[str, tuple[Cursor, int]] = await self._run(self.history.look)
         for meter, (saved, newest) in found.items():
             cursor = self._cursors.get(meter, saved)
@@ -190,6 +181,7 @@ class Delivery:
             if meter not in self._cursors and newest - cursor.head > FAR_BEHIND:
                 cursor = cursor.widen(cursor.head, newest)._replace(head=newest)
             self._cursors[meter], self._newest[meter] = cursor, newest
+        self.was_behind = self.has_gap
 
     async def send(self) -> float:
         """Send what is new and, no faster than its `rate`, what lies in gaps; return the s until there may be more.
@@ -197,13 +189,12 @@ class Delivery:
         That is for ever where the target has all that there was.
         """
         await self.look()
-        cursors, self.was_behind = self._cursors, self.has_gap
         await self.send_new()
         if (begun := self.clock()) >= self._past_due:
             past = await self.send_past(min(BATCH, round(self.options.rate))) or 0
             self._past_due = begun + past / self.options.rate
-        if self._cursors is not cursors or any(c.head < self._newest[meter] for meter, c in cursors.items()):
-            return 0.0  # all went back and the next look tells how far, or more is new
+        if self.target.is_new or any(cursor.head < self._newest[meter] for meter, cursor in self._cursors.items()):
+            return 0.0
         if self.has_gap:
             return max(self._past_due - self.clock(), 0.0)
         self.limit = BATCH
@@ -218,9 +209,9 @@ class Delivery:
 
     async def send_new(self) -> int:
         """Send what is after the heads, as far as it fits into one request; return how many readings that were."""
-        spans = {meter: (cursor.head, self._newest[meter]) for meter, cursor in self._cursors.items()}
-        spans = {meter: span for meter, span in spans.items() if span[0] < span[1]}
-        return await self._send("head", spans, self.limit) if spans else 0
+        new = {meter: (cursor.head, self._newest[meter]) for meter, cursor in self._cursors.items()}
+        new = {meter: span for meter, span in new.items() if span[0] < span[1]}
+        return await self._send("head", new, self.limit) if new else 0
 
     async def send_past(self, limit: int = BATCH) -> int | None:
         """Send the oldest of what lies in gaps; return how many readings that were, None where there are no gaps."""
@@ -230,27 +221,22 @@ class Delivery:
         meter = min(gaps, key=gaps.__getitem__)
         return await self._send("past", {meter: gaps[meter]}, min(limit, self.limit))
 
-    async def _send(self, lane: Lane, spans: Spans, limit: int) -> int:
+    async def _send(self, lane: Literal["head", "past"], spans: Spans, limit: int) -> int:
+        """Send what is in spans, each after a time and up to another; return how many readings that were."""
         lines, reached, oldest, lost = await self._run(self._collect, lane, spans, limit)
         if oldest is not None and (lane == "past" or not self.has_gap):
             self.health.behind = oldest / 1000
         refused = await self._hand_over(lines)
-        if not self.take_restart():
-            for meter, until in reached.items():
-                self._cursors[meter] = self._cursors[meter]._replace(**{lane: until})
-            self.sent += len(lines) - refused
-            self.health.refused += refused
-            self.health.lost += lost
+        for meter, until in reached.items():
+            self._cursors[meter] = self._cursors[meter]._replace(**{lane: until})
+        self.sent += len(lines) - refused
+        self.health.refused += refused
+        self.health.lost += lost
         return len(lines)
 
-    def take_restart(self) -> bool:
-        """Return whether the target may have lost what it took last; then all goes back to what is on disk."""
-        was_restarted = self.target.take_new_connection()
-        if was_restarted:
-            self._go_back()
-        return was_restarted
-
-    def _collect(self, lane: Lane, spans: Spans, limit: int) -> tuple[list[bytes], dict[str, int], int | None, int]:
+    def _collect(
+        self, lane: Literal["head", "past"], spans: Spans, limit: int
+    ) -> tuple[list[bytes], dict[str, int], int | None, int]:
         """Return lines for a request, how far each meter is then, their first time, and how many are lost before."""
         lines: list[bytes] = []
         reached: dict[str, int] = {}
@@ -289,10 +275,9 @@ class Delivery:
             return 0
         if not is_checked and response.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             is_checked = True
-            if not (self.ends and self.sent):
-                newest: list[bytes] = await self._run(self._newest_line)
-                if not (await self.target.write(newest)).is_good:
-                    raise explain_refusal(self.options, response.reason)
+            newest: list[bytes] = [] if self.ends and self.sent else await self._run(self._newest_line)
+            if newest and not (await self.target.write(newest)).is_good:
+                raise explain_refusal(self.options, response.reason)
         if len(lines) == 1 or response.dropped >= len(lines):
             self.reason = response.reason
             return len(lines)

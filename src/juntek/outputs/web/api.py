@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from juntek.control import label_of
+from juntek.control.controls import label_of
 from juntek.history.days import Day
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types

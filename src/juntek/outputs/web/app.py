@@ -20,7 +20,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from juntek.control import NotAllowedError, Permission
+from juntek.control import NotAllowedError
+from juntek.control.controls import Permission
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError, NoReplyError, RequestError
 from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
-from juntek.control import Permission
+from juntek.control.controls import Permission
 from juntek.errors import counted
 from juntek.files import write_private
 from juntek.listening import network_of, parse_ip

@@ -3,12 +3,12 @@
 import type { BatteryEvent, Meter, Reading } from "api-types";
 import { exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
 import { ChartCursor, drawTable } from "./chart_readout.ts";
-import { card, element, say } from "./dom.ts";
+import { card, choice, describe, element, iconButton, say, takeOver } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
-import { type Meant, chartControls, listen } from "./gestures.ts";
-import { type Points, doubtOf, join, nearest } from "./points.ts";
+import { listen } from "./gestures.ts";
+import { NO_POINTS, doubtOf, join, nearest } from "./points.ts";
 import { type Charted, charted, quantityOf } from "./quantities.ts";
-import { type Range, type Seen, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
+import { RANGES, type Range, type Seen, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
 import { type Fetch, Tiles } from "./tiles.ts";
 
@@ -19,36 +19,25 @@ const REST = 140;
 const EVENTS_AGAIN = 300;
 const EVENTS: Record<string, string> = { full: "full", empty: "empty", synchronised: "set" };
 
-export class Charts implements Meant {
-  private readonly title = element("p", { class: "card__span", id: "charts-span" });
-  private readonly note = element("p", { class: "quiet charts__note" });
+/** What readings can be saved as. */
+const FORMATS: Record<string, string> = { csv: "CSV", parquet: "Parquet" };
+
+const HELP = "Left and right arrow keys move along the points, plus and minus zoom, Page Up and Page Down move in time, Home and End go to the first and last point.";
+
+export class Charts {
+  readonly element = element("section");
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
-  private readonly details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, "Show these charts as a table"), this.table);
-  private readonly controls = chartControls(this, (range) => this.move(spanOf(range, this.limits()), range));
-  private readonly exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
   private readonly strips: Strip[] = [];
-  private readonly cursor = new ChartCursor(() => ({ strips: this.strips, points: this.points, span: this.span, width: this.area.clientWidth }));
+  private readonly cursor = new ChartCursor(this.strips);
   private readonly area = element(
     "div",
     { class: "charts__area", tabindex: "0", role: "group", "aria-roledescription": "charts", "aria-label": "Charts of the battery", "aria-describedby": "charts-help charts-span" },
     this.cursor.label,
   );
-  readonly element = card(
-    "history",
-    "History",
-    [element("div", { class: "card__told" }, this.title, this.note), this.controls.moves, this.controls.ranges],
-    element(
-      "p",
-      { class: "only-read", id: "charts-help" },
-      "Left and right arrow keys move along the points, plus and minus zoom, Page Up and Page Down move in time, Home and End go to the first and last point.",
-    ),
-    this.area,
-    this.cursor.spoken,
-    element("div", { class: "charts__foot" }, this.details, element("p", { class: "exports" }, "Save as ", this.exports.csv, " ", this.exports.parquet)),
-  );
   private quantities: readonly Charted[] = [];
   private tiles = this.makeTiles();
-  private points: Points = { time: [], lines: {}, resolution: 0 };
+  private points = NO_POINTS;
+  private formats: readonly string[] = [];
   private meter = "";
   private first: number | null = null;
   private span: Span = spanOf("day", { from: 0, to: now() });
@@ -66,7 +55,7 @@ export class Charts implements Meant {
     private readonly recent: (meter: string) => readonly Reading[],
     private readonly seen: (seen: Seen) => void,
   ) {
-    listen(this.area, (clientX) => clientX - this.area.getBoundingClientRect().left - AXIS, this);
+    listen(this.area, this);
     new ResizeObserver(() => this.update()).observe(this.area);
   }
 
@@ -76,7 +65,7 @@ export class Charts implements Meant {
     if (meter !== this.meter) {
       this.tiles.stop();
       this.tiles = this.makeTiles();
-      this.points = { time: [], lines: {}, resolution: 0 };
+      this.points = NO_POINTS;
       this.failed = "";
       this.cursor.index = null;
     }
@@ -90,7 +79,7 @@ export class Charts implements Meant {
 
   private makeStrips(): void {
     this.quantities = charted();
-    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity, this.span)));
+    this.strips.push(...this.quantities.map((quantity) => new Strip(quantity)));
     this.area.prepend(...this.strips.map((strip) => strip.element));
   }
 
@@ -102,7 +91,7 @@ export class Charts implements Meant {
       if (this.range === "all") this.span = spanOf("all", this.limits());
       this.update();
     }
-    for (const [format, link] of Object.entries(this.exports)) link.hidden = !exports.includes(format);
+    this.formats = exports;
     if (typeof meter?.latest?.["state_of_charge_uncertainty"] === "number") void this.markEvents();
     this.tick();
   }
@@ -161,40 +150,48 @@ export class Charts implements Meant {
     this.seen({ range: this.range, span: this.span });
   }
 
-  zoom(factor: number, left?: number): void {
+  /** Makes what is shown so many times as long, around a place; without one around the cursor or what is looked at. */
+  zoom(factor: number, x?: number): void {
     // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
     const here = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
-    this.move(zoom(this.span, factor, left === undefined ? here : this.timeAt(left), this.limits()));
-    if (left === undefined) say(this.cursor.spoken, spanText(this.span.from, this.span.to));
+    this.move(zoom(this.span, factor, x === undefined ? here : this.timeAt(x), this.limits()));
+    if (x === undefined) say(this.cursor.spoken, spanText(this.span.from, this.span.to));
   }
 
+  /** Moves what is shown by so many pixels to the right. */
   pan(pixels: number): void {
     this.move(pan(this.span, this.timeAt(0) - this.timeAt(pixels), this.limits()));
   }
 
+  /** Moves in time by a part of what is shown. */
   page(parts: number): void {
     this.move(pan(this.span, (this.span.to - this.span.from) * parts, this.limits()));
   }
 
-  point(left: number | null): void {
-    this.cursor.index = left === null ? null : nearest(this.points, this.timeAt(left));
+  /** Puts the cursor at a place, or takes it away. */
+  point(x: number | null): void {
+    this.cursor.index = x === null ? null : nearest(this.points, this.timeAt(x));
     this.cursor.show();
   }
 
+  /** Moves the cursor by so many points; by infinitely many to the first or the last. */
   step(count: number): void {
     this.cursor.step(count);
   }
 
+  /** Whether nothing more can be seen from further away. */
   isWidest(): boolean {
     return isWidest(this.span, this.limits());
   }
 
-  private timeAt(left: number): number {
-    return this.span.from + (left / plotWidth(this.area.clientWidth)) * (this.span.to - this.span.from);
+  /** The time at a place in pixels of the window. */
+  private timeAt(x: number): number {
+    const { left, width } = this.area.getBoundingClientRect();
+    return this.span.from + ((x - left - AXIS) / plotWidth(width)) * (this.span.to - this.span.from);
   }
 
   private update(rest = REST): void {
-    if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
+    this.frame ||= window.requestAnimationFrame(() => this.draw());
     if (rest === 0 && this.timer) return;
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(() => this.load(), rest);
@@ -204,17 +201,17 @@ export class Charts implements Meant {
   private load(): void {
     this.timer = 0;
     if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
-    this.tell();
-    this.drawTable();
+    this.frame ||= window.requestAnimationFrame(() => this.draw());
   }
 
   private draw(): void {
     this.frame = 0;
-    this.points = join(this.tiles.pieces(this.span), this.quantities.map(({ key }) => key), this.recent(this.meter));
-    for (const strip of this.strips) strip.show(this.span, this.points);
+    this.points = join(this.tiles.pieces(this.span), this.quantities.map(({ key }) => key), this.recent(this.meter), this.span);
+    for (const strip of this.strips) strip.show(this.points);
     this.layOut();
-    this.cursor.show();
+    this.cursor.show(this.points);
     this.tell();
+    if (this.timer === 0) this.drawTable(); // not while hands move
     if (!this.isMarked && this.points.time.length > 0) {
       this.isMarked = true;
       performance.mark("first-chart"); // for whoever measures
@@ -238,23 +235,35 @@ export class Charts implements Meant {
   }
 
   private tell(): void {
-    say(this.title, spanText(this.span.from, this.span.to));
-    this.controls.show(this.range, this.follows, this.isWidest());
-    const { resolution, time } = this.points;
-    let text: string = resolution > 0 ? `${averages(resolution)} averages` : "Single readings";
-    if (this.failed !== "") text = `The charts could not be loaded. ${this.failed}`;
-    else if (time.length === 0) text = this.tiles.isBusy ? "Loading…" : "There is no history yet; the charts begin with the first readings.";
-    else if (this.first !== null && now() - this.first < 600) text = `The history begins at ${point(this.first, 60)}; the charts fill as readings come.`;
-    say(this.note, text);
+    const moves = describe("div", { class: "moves", role: "group", "aria-label": "Move and zoom" },
+      iconButton("Earlier", "left", () => this.page(-0.8)),
+      iconButton("Later", "right", () => this.page(0.8), this.follows),
+      iconButton("Zoom out", "minus", () => this.zoom(2), this.isWidest()),
+      iconButton("Zoom in", "plus", () => this.zoom(0.5)));
+    const ranges = choice("Length of time shown", RANGES, this.range, (range) => this.move(spanOf(range, this.limits()), range));
+    const told = describe("div", { class: "card__told" },
+      describe("p", { class: "card__span", id: "charts-span" }, spanText(this.span.from, this.span.to)),
+      describe("p", { class: "quiet charts__note" }, this.note()));
+    const details = describe("details", { class: "as-table", toggle: () => this.drawTable() }, describe("summary", {}, "Show these charts as a table"), this.table);
+    const links = this.formats.flatMap((format) => [" ", describe("a", { download: true, href: exportAddress(this.meter, this.span, format) }, FORMATS[format] ?? format)]);
+    const foot = describe("div", { class: "charts__foot" }, details, describe("p", { class: "exports" }, "Save as", ...links));
+    takeOver(this.element, card("history", "History", [told, moves, ranges], describe("p", { class: "only-read", id: "charts-help" }, HELP), this.area, this.cursor.spoken, foot));
     this.element.classList.toggle("is-loading", this.timer !== 0 || this.tiles.isBusy);
-    this.element.setAttribute("data-points", String(time.length));
-    this.element.setAttribute("data-resolution", String(resolution));
-    for (const [format, link] of Object.entries(this.exports)) link.href = exportAddress(this.meter, this.span, format);
+    this.element.setAttribute("data-points", String(this.points.time.length));
+    this.element.setAttribute("data-resolution", String(this.points.resolution));
+  }
+
+  /** What the points are, or why there are none. */
+  private note(): string {
+    const { resolution, time } = this.points;
+    if (this.failed !== "") return `The charts could not be loaded. ${this.failed}`;
+    if (time.length === 0) return this.tiles.isBusy ? "Loading…" : "There is no history yet; the charts begin with the first readings.";
+    if (this.first !== null && now() - this.first < 600) return `The history begins at ${point(this.first, 60)}; the charts fill as readings come.`;
+    return resolution > 0 ? `${averages(resolution)} averages` : "Single readings";
   }
 
   private drawTable(): void {
-    if (!this.details.open) return;
-    drawTable(this.table, this.quantities, this.points, this.span);
+    if ((this.table.parentElement as HTMLDetailsElement | null)?.open) drawTable(this.table, this.quantities, this.points);
   }
 
   private makeTiles(): Tiles {
@@ -262,13 +271,11 @@ export class Charts implements Meant {
       const kept = this.quantities.flatMap(({ key }) => [key, doubtOf(key)]).filter((key) => quantityOf(key).history);
       return getHistory(this.meter, kept, tile, this.area.clientWidth > 700 ? 1200 : 600, signal);
     };
-    const tiles: Tiles = new Tiles(fetch, now, (error) => {
-      if (tiles !== this.tiles) return;
+    return new Tiles(fetch, now, (error) => {
       this.failed = error === null ? "" : reasonOf(error, "It is tried again by itself.");
       if (error !== null) window.setTimeout(() => this.update(), 10_000);
-      if (!this.frame) this.frame = window.requestAnimationFrame(() => this.draw());
+      this.frame ||= window.requestAnimationFrame(() => this.draw());
     });
-    return tiles;
   }
 }
 

@@ -14,6 +14,10 @@ export type Change = "meters" | "reading" | "gateway" | "session" | "back";
 /** Seconds between two looks at what no event tells: settings, the history's state, the first reading ever. */
 const LOOK = 30;
 
+/** Seconds between two looks for a gateway that is gone, and for one that is silent. */
+const RETRY = 3;
+const RETRY_SILENT = 5;
+
 /** Seconds without any event after which it is asked whether the gateway is there at all. */
 const QUIET = 20;
 
@@ -25,21 +29,19 @@ const KEPT = 900;
 
 export class Gateway {
   meters: Meter[] = [];
+  /** How it does; null before its first answer. */
   health: Health | null = null;
   /** The gateway's time since which it does not answer. */
   goneSince: number | null = null;
-  /** Whether a first answer came. */
-  known = false;
   needsPassword = false;
   /** Whether a password is asked of anybody. */
   hasPassword = false;
-  /** What this session writes with; null where it may not, undefined where the gateway cannot. */
-  token: string | null | undefined;
+  /** What this session writes with; null where it may not. */
+  token: string | null = null;
   readonly recent = new Map<string, Reading[]>();
 
   private events: EventSource | null = null;
   private heard = 0;
-  private retry = 0;
   private looked = 0;
   private hiddenSince: number | null = null;
 
@@ -68,7 +70,7 @@ export class Gateway {
       this.hasPassword = session.required;
       this.token = session.token;
       if (session.required && !session.signed_in) return this.lock();
-      const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.known ? null : getQuantities()]);
+      const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.health ? null : getQuantities()]);
       if (quantities) setQuantities(quantities);
       this.take(meters, health);
     } catch (error) {
@@ -79,17 +81,15 @@ export class Gateway {
 
   private take(meters: Meter[], health: Health): void {
     const wasGone = this.goneSince !== null;
-    const isNew = !this.known || this.needsPassword || names(meters) !== names(this.meters);
+    const isNew = !this.health || this.needsPassword || names(meters) !== names(this.meters);
     this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
     this.health = health;
     setZone(health.time_zone, now());
     this.goneSince = null;
-    this.known = true;
     this.needsPassword = false;
     this.heard = now();
     if (!this.events) this.listen();
-    this.changed(wasGone ? "back" : isNew ? "meters" : "gateway");
-    if (wasGone && isNew) this.changed("meters");
+    this.changed(isNew ? "meters" : wasGone ? "back" : "gateway");
   }
 
   private lock(): void {
@@ -101,11 +101,9 @@ export class Gateway {
 
   private lose(): void {
     this.hangUp();
-    this.retry = now() + 3;
-    if (this.goneSince === null) {
-      this.goneSince = now();
-      this.changed("gateway");
-    }
+    if (this.goneSince !== null) return;
+    this.goneSince = now();
+    this.changed("gateway");
   }
 
   private hangUp(): void {
@@ -154,14 +152,9 @@ export class Gateway {
     if (this.needsPassword) return;
     const time = now();
     if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) return this.hangUp();
-    if (this.goneSince !== null || !this.known) {
-      if (time >= this.retry) {
-        this.retry = time + 3;
-        void this.look();
-      }
-    } else if ((time - this.heard > QUIET || time - this.looked > LOOK) && time - this.looked > 5) {
-      void this.look();
-    }
+    const isThere = this.health !== null && this.goneSince === null;
+    const patience = !isThere ? RETRY : time - this.heard > QUIET ? RETRY_SILENT : LOOK;
+    if (time - this.looked > patience) void this.look();
   }
 }
 

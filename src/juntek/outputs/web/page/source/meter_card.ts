@@ -2,10 +2,9 @@
 
 import type { Identity, LinkHealth, Meter, Reading } from "api-types";
 import { now, timeOf } from "./api.ts";
-import { type Facts, element, showFacts } from "./dom.ts";
+import { type Description, type Facts, describe, facts } from "./dom.ts";
 import { energy, joined, measure, moment, number, seconds } from "./format.ts";
 import { measureOf, quantityOf } from "./quantities.ts";
-import { SettingsCard } from "./settings_card.ts";
 
 const SENSORS: Record<string, string> = { shunt: "shunt", hall: "Hall sensor" };
 const MODES: Record<string, string> = { starting: "Starting", listen: "Listens to a display", poll: "Asks the meter", closed: "Closed" };
@@ -22,32 +21,15 @@ const REASONS: Record<string, string> = {
   implausible: "Values that cannot be",
 };
 
-export class MeterCard {
-  private readonly unknown = element("p", { class: "quiet" }, "The meter has not said yet what it is; a display that asks it rarely wants to know.");
-  private readonly facts = element("dl", { class: "facts" });
-  private readonly link = element("dl", { class: "facts" });
-  private readonly reasons = element("dl", { class: "facts" });
-  private readonly rejected = element("div", {}, element("h4", {}, "Rejected frames by reason"), this.reasons);
-  private readonly settings = new SettingsCard();
-  readonly element = element(
-    "section",
-    { class: "meter", id: "meter", "aria-labelledby": "meter-title" },
-    element("h2", { id: "meter-title", class: "only-read" }, "Meter"),
-    element("div", { class: "card" }, element("h3", {}, "Meter"), this.unknown, this.facts),
-    element("div", { class: "card" }, element("h3", {}, "Link"), this.link, this.rejected),
-    this.settings.element,
-  );
-
-  show(meter: Meter | undefined, token: string | null | undefined): void {
-    if (!meter) return;
-    this.settings.show(meter, token);
-    this.unknown.hidden = meter.identity !== null;
-    showFacts(this.facts, [...identityRows(meter.identity), ...latelyRows(meter.latest)]);
-    showFacts(this.link, linkRows(meter.health));
-    const reasons = Object.entries(meter.health.garbage).sort(([, one], [, other]) => other - one);
-    showFacts(this.reasons, reasons.map(([reason, count]) => [REASONS[reason] ?? reason, number(count, 0)]));
-    this.rejected.hidden = reasons.length === 0;
-  }
+/** Returns the card of a meter, and that of its link. */
+export function meterCards({ identity, latest, health }: Meter): Description[] {
+  const unknown = describe("p", { class: "quiet" }, "The meter has not said yet what it is; a display that asks it rarely wants to know.");
+  const reasons = Object.entries(health.garbage).sort(([, one], [, other]) => other - one);
+  const rejected = facts(reasons.map(([reason, count]) => [REASONS[reason] ?? reason, number(count, 0)]));
+  return [
+    describe("div", { class: "card" }, describe("h3", {}, "Meter"), identity === null && unknown, facts([...identityRows(identity), ...latelyRows(latest)])),
+    describe("div", { class: "card" }, describe("h3", {}, "Link"), facts(linkRows(health)), reasons.length > 0 && describe("div", {}, describe("h4", {}, "Rejected frames by reason"), rejected)),
+  ];
 }
 
 function latelyRows(reading: Reading | null): Facts {

@@ -1,6 +1,6 @@
 /** Pieces of the past and the last minutes joined to lines that can be drawn; rule: pure; a gap stays a gap. */
 
-import type { Column, QuantityFacts, Reading } from "api-types";
+import type { Column, History, QuantityFacts, Reading } from "api-types";
 import { timeOf } from "./api.ts";
 import { between, measure } from "./format.ts";
 import type { Span } from "./span.ts";
@@ -12,12 +12,16 @@ export interface Line {
   readonly maximum: (number | null)[];
 }
 
+/** All lines over one axis of time, and the stretch of it that is looked at. */
 export interface Points {
+  readonly span: Span;
   readonly time: number[];
   readonly lines: Readonly<Record<string, Line>>;
   /** Seconds that one point stands for; 0 for single readings. */
   readonly resolution: number;
 }
+
+export const NO_POINTS: Points = { span: { from: 0, to: 1 }, time: [], lines: {}, resolution: 0 };
 
 /** Seconds without a reading that are a gap between single readings. */
 const LONGEST_STEP = 90;
@@ -28,62 +32,52 @@ const COARSEST_LIVE = 120;
 /** The quantity that says how far another one may be off, to both sides. */
 export const doubtOf = (key: string): string => `${key}_uncertainty`;
 
+type Series = Pick<History, "resolution" | "time" | "quantities">;
+
 /** Joins pieces, in the order of time, with the readings that came after them. */
-export function join(pieces: readonly Loaded[], keys: readonly string[], live: readonly Reading[]): Points {
-  const lines: Record<string, Line> = {};
-  for (const key of keys) lines[key] = { minimum: [], average: [], maximum: [] };
+export function join(pieces: readonly Loaded[], keys: readonly string[], live: readonly Reading[], span: Span): Points {
+  const lines = Object.fromEntries(keys.map((key) => [key, { minimum: [], average: [], maximum: [] }]));
   const resolution = Math.max(0, ...pieces.map(({ series }) => series.resolution));
-  const points: Points = { time: [], lines, resolution };
-  for (const piece of pieces) addPiece(points, piece, keys);
-  if (resolution <= COARSEST_LIVE) addLive(points, keys, live);
+  const points: Points = { span, time: [], lines, resolution };
+  for (const { series, from, to } of pieces) {
+    add(points, series, { from, to }, series.resolution > 0 ? series.resolution * 1.6 : usualStep(series.time));
+  }
+  const everything = { from: -Infinity, to: Infinity };
+  if (resolution <= COARSEST_LIVE) add(points, seriesOf(live, keys), everything, Math.max(LONGEST_STEP, resolution * 1.6), resolution / 2);
   return points;
 }
 
-function addPiece(points: Points, { series, from, to }: Loaded, keys: readonly string[]): void {
-  const usual = series.resolution > 0 ? series.resolution * 1.6 : usualStep(series.time);
-  // A point stands for the stretch that begins with its time, so it is drawn in the middle of it.
-  const middle = series.resolution / 2;
-  const at = (key: string, part: keyof Column, index: number): number | null => series.quantities[key]?.[part]?.[index] ?? null;
-  series.time.forEach((begins, index) => {
-    const time = begins + middle;
+/** Returns single readings as the history would. */
+function seriesOf(readings: readonly Reading[], keys: readonly string[]): Series {
+  const known = readings.filter(({ time }) => timeOf(time) !== null);
+  const values = (key: string): (number | null)[] => known.map(({ [key]: value }) => (typeof value === "number" ? value : null));
+  const columns = keys.flatMap((key) => [key, doubtOf(key)]).map((key) => [key, { average: values(key) }]);
+  return { resolution: 0, time: known.map(({ time }) => timeOf(time) as number), quantities: Object.fromEntries(columns) };
+}
+
+/** Adds what is more than `least` seconds apart; with a gap where it is more than `usual`. */
+function add(points: Points, { resolution, time, quantities }: Series, { from, to }: Span, usual: number, least = 0): void {
+  time.forEach((begins, index) => {
+    // A point stands for the stretch that begins with its time, so it is drawn in the middle of it.
+    const middle = begins + resolution / 2;
     const before = points.time[points.time.length - 1];
-    if (time < from || time >= to || (before !== undefined && time <= before)) return;
-    if (before !== undefined && time - before > usual) addGap(points, keys, before, time);
-    points.time.push(time);
-    for (const key of keys) {
-      const average = at(key, "average", index) ?? at(key, "last", index);
-      const doubt = at(doubtOf(key), "average", index) ?? at(doubtOf(key), "last", index);
-      push(points, key, average, at(key, "minimum", index) ?? average, at(key, "maximum", index) ?? average, doubt);
-    }
+    if (middle < from || middle >= to || (before !== undefined && middle <= before + least)) return;
+    if (before !== undefined && middle - before > usual) push(points, (before + middle) / 2, () => null);
+    push(points, middle, (key, part) => quantities[key]?.[part]?.[index] ?? null);
   });
 }
 
-function addLive(points: Points, keys: readonly string[], live: readonly Reading[]): void {
-  const { resolution } = points;
-  for (const reading of live) {
-    const time = timeOf(reading.time);
-    const before = points.time[points.time.length - 1];
-    if (time === null || (before !== undefined && time <= before + resolution / 2)) continue;
-    if (before !== undefined && time - before > Math.max(LONGEST_STEP, resolution * 1.6)) addGap(points, keys, before, time);
-    points.time.push(time);
-    for (const key of keys) {
-      const [value, doubt] = [key, doubtOf(key)].map((name) => (typeof reading[name] === "number" ? (reading[name] as number) : null));
-      push(points, key, value ?? null, value ?? null, value ?? null, doubt ?? null);
-    }
+function push(points: Points, time: number, at: (key: string, part: keyof Column) => number | null): void {
+  points.time.push(time);
+  for (const [key, { minimum, average, maximum }] of Object.entries(points.lines)) {
+    const value = at(key, "average") ?? at(key, "last");
+    const doubt = at(doubtOf(key), "average") ?? at(doubtOf(key), "last");
+    const [low, high] = [at(key, "minimum") ?? value, at(key, "maximum") ?? value];
+    average.push(value);
+    // What is in doubt by so much may have been less or more by it, but never below none or above all.
+    minimum.push(low === null || doubt === null ? low : Math.max(low - doubt, 0));
+    maximum.push(high === null || doubt === null ? high : Math.min(high + doubt, 100));
   }
-}
-
-function addGap(points: Points, keys: readonly string[], before: number, after: number): void {
-  points.time.push((before + after) / 2);
-  for (const key of keys) push(points, key, null, null, null, null);
-}
-
-/** Adds a point; what is in doubt by so much may have been less or more by it, but never below none or above all. */
-function push(points: Points, key: string, average: number | null, low: number | null, high: number | null, doubt: number | null): void {
-  const line = points.lines[key] as Line;
-  line.average.push(average);
-  line.minimum.push(low === null || doubt === null ? low : Math.max(low - doubt, 0));
-  line.maximum.push(high === null || doubt === null ? high : Math.min(high + doubt, 100));
 }
 
 /** Readings come every second or every few: a gap is what is much longer than usual. */
@@ -106,14 +100,9 @@ export function nearest({ time: times }: Points, time: number): number {
   return time - (times[after - 1] as number) <= (times[after] as number) - time ? after - 1 : after;
 }
 
-/** Returns the index of the first point of a stretch. */
-export function firstIn(points: Points, span: Span): number {
-  return Math.max(points.time.findIndex((time) => time >= span.from), 0);
-}
-
-/** Returns the index of the last point of a stretch. */
-export function lastIn(points: Points, span: Span): number {
-  let index = points.time.length - 1;
-  while (index > 0 && (points.time[index] as number) > span.to) index--;
-  return Math.max(index, 0);
+/** Returns the indices of the first and the last point that are looked at. */
+export function endsOf({ span, time }: Points): [first: number, last: number] {
+  let last = time.length - 1;
+  while (last > 0 && (time[last] as number) > span.to) last--;
+  return [Math.max(time.findIndex((one) => one >= span.from), 0), Math.max(last, 0)];
 }

@@ -3,9 +3,8 @@
 import uPlot from "uplot";
 import { element, say } from "./dom.ts";
 import { type Ticks, clock, clockSeconds, dayMonth, isSameDay, isoDate, linesOf, month, number, ticksOf, year, zoneName } from "./format.ts";
-import { type Points, toldAt } from "./points.ts";
+import { NO_POINTS, type Points, toldAt } from "./points.ts";
 import type { Charted } from "./quantities.ts";
-import type { Span } from "./span.ts";
 import { colors } from "./theme.ts";
 
 /** Pixels left of every chart for its numbers, so that all share one axis of time. */
@@ -37,12 +36,9 @@ export class Strip {
   private most = 3;
   private ticks: Ticks = ticksOf(0, 1, 3);
   private marks: readonly Mark[] = [];
-  private points: Points = { time: [], lines: {}, resolution: 0 };
+  private points = NO_POINTS;
 
-  constructor(
-    readonly quantity: Charted,
-    private span: Span,
-  ) {
+  constructor(readonly quantity: Charted) {
     this.element = element(
       "div",
       { class: "strip", "data-quantity": quantity.key },
@@ -65,13 +61,12 @@ export class Strip {
     this.plot.setSize({ width, height: height + this.timeHeight });
   }
 
-  show(span: Span, points: Points): void {
-    this.span = span;
+  show(points: Points): void {
     this.points = points;
     const line = points.lines[this.quantity.key];
     const data = line ? [points.time, line.average, line.minimum, line.maximum] : [[], [], [], []];
     this.plot.setData(data as uPlot.AlignedData, false);
-    this.plot.setScale("x", { min: span.from, max: span.to });
+    this.plot.setScale("x", { min: points.span.from, max: points.span.to });
   }
 
   setMarks(marks: readonly Mark[]): void {
@@ -102,7 +97,6 @@ export class Strip {
   }
 
   private options(): uPlot.Options {
-    const none = (): null => null;
     const axis: uPlot.Axis = { font: FONT, stroke: () => colors["ink-quiet"], grid: { stroke: () => colors.grid, width: 1 }, ticks: { show: false }, gap: 8 };
     return {
       width: 300,
@@ -112,18 +106,15 @@ export class Strip {
       legend: { show: false },
       cursor: {
         y: false,
-        drag: { setScale: false, x: false, y: false },
         points: {
           size: (_plot, series) => (series === 1 ? 9 : 0),
           width: (_plot, series) => (series === 1 ? 2 : 0),
           stroke: () => colors.surface,
           fill: () => colors.ink,
         },
-        // The charts share one cursor, which the gestures move.
-        bind: { mousedown: none, mouseup: none, click: none, dblclick: none, mousemove: none, mouseleave: none, mouseenter: none },
       },
       scales: {
-        x: { time: true, range: () => [this.span.from, this.span.to] },
+        x: { time: true, range: () => [this.points.span.from, this.points.span.to] },
         y: { range: (_plot, low, high) => this.extent(low, high) },
       },
       axes: [
@@ -160,7 +151,7 @@ export class Strip {
 
   /** A line where something happened, and its word beside it where there is room; of many only a short one. */
   private drawMarks({ ctx, bbox, valToPos }: uPlot): void {
-    const { from, to } = this.span;
+    const { from, to } = this.points.span;
     const marks = this.marks.filter(({ time }) => time >= from && time <= to);
     const isCrowded = marks.length * 48 * devicePixelRatio > bbox.width;
     const height = isCrowded ? 7 * devicePixelRatio : bbox.height;
@@ -197,7 +188,7 @@ export class Strip {
 
   /** Leaves out a time at the right end that would be cut: it stands in the middle below its line. */
   private whole(texts: readonly string[], splits: readonly number[], width: number): (string | null)[] {
-    const { from, to } = this.span;
+    const { from, to } = this.points.span;
     const room = (time: number): number => RIGHT + ((to - time) / (to - from)) * (width - AXIS - RIGHT);
     return texts.map((text, index) => (room(splits[index] as number) < (text.length * LETTER) / 2 ? null : text));
   }

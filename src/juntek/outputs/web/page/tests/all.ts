@@ -6,7 +6,7 @@ import type { Day, History, Reading, SinkHealth } from "api-types";
 import { add, rowsOf, stretchOf } from "../source/energy.ts";
 import { averages, energy, joined, linesOf, measure, minutes, number, power, roughly, seconds, ticksOf } from "../source/format.ts";
 import { type Receiver, receiversOf } from "../source/gateway_card.ts";
-import { join, nearest } from "../source/points.ts";
+import { type Points, join, nearest } from "../source/points.ts";
 import { SHORTEST, isWidest, pan, rangeOf, spanOf, zoom } from "../source/span.ts";
 import { type Loaded, type Tile, Tiles, levelOf, tilesOf } from "../source/tiles.ts";
 
@@ -38,7 +38,7 @@ test("a point is called by the length that it is the average of", () => {
 
 const EXTENTS: [number, number][] = [[0, 1], [0, 0.4], [21, 27], [20.5, 26.9], [-6, 7.3], [-1830, 2210], [51.99, 52.49], [0, 100], [0, 123_456], [-0.02, 0.01]];
 
-test("every axis has three labels at least, and no label stands twice", () => {
+test("every axis has three labels at least, none stands twice, and each says the very number of its line", () => {
   for (const [from, to] of EXTENTS) {
     for (const most of [3, 4, 6]) {
       const ticks = ticksOf(from, to, most);
@@ -46,14 +46,8 @@ test("every axis has three labels at least, and no label stands twice", () => {
       assert.ok(lines.length >= 3 && lines.length <= most + 1, `${from} ${to} ${most}: ${lines}`);
       assert.ok(ticks.low <= from + 1e-9 && ticks.high >= to - 1e-9);
       assert.equal(new Set(lines.map((value) => value.toFixed(ticks.digits))).size, lines.length);
+      for (const value of lines) assert.ok(Math.abs(Number(value.toFixed(ticks.digits)) - value) < 1e-9);
     }
-  }
-});
-
-test("a label says the very number that its line stands at", () => {
-  for (const [from, to] of EXTENTS) {
-    const ticks = ticksOf(from, to, 4);
-    for (const value of linesOf(ticks)) assert.ok(Math.abs(Number(value.toFixed(ticks.digits)) - value) < 1e-9);
   }
 });
 
@@ -247,35 +241,39 @@ function piece(from: number, to: number, resolution: number, time: number[], val
   return { level: 5, index: 0, from, to, asked: to, series: { resolution, time, quantities } };
 }
 
+function lineOf(pieces: Loaded[], live: Reading[] = []): Points {
+  return join(pieces, ["voltage"], live, { from: 0, to: 1 });
+}
+
 test("a point is drawn in the middle of what it stands for", () => {
-  const points = join([piece(0, 180, 60, [0, 60, 120], [1, 2, 3])], ["voltage"], []);
+  const points = lineOf([piece(0, 180, 60, [0, 60, 120], [1, 2, 3])]);
   assert.deepEqual(points.time, [30, 90, 150]);
   assert.deepEqual(points.lines["voltage"]!.average, [1, 2, 3]);
 });
 
 test("a gap stays a gap", () => {
-  const points = join([piece(0, 6000, 60, [0, 60, 3000], [1, 2, 3])], ["voltage"], []);
+  const points = lineOf([piece(0, 6000, 60, [0, 60, 3000], [1, 2, 3])]);
   assert.deepEqual(points.lines["voltage"]!.average, [1, 2, null, 3]);
 });
 
 test("a point on the border of two pieces is drawn once", () => {
   const pieces = [piece(0, 100, 60, [0, 60], [1, 2]), piece(100, 240, 60, [60, 120, 180], [2, 3, 4])];
-  assert.deepEqual(join(pieces, ["voltage"], []).lines["voltage"]!.average, [1, 2, 3, 4]);
+  assert.deepEqual(lineOf(pieces).lines["voltage"]!.average, [1, 2, 3, 4]);
 });
 
 test("single readings have no least and most of their own", () => {
   const only = { ...piece(0, 10, 0, [1, 2, 3], []), series: { resolution: 0, time: [1, 2, 3], quantities: { voltage: { average: [1, 2, 3] } } } };
-  assert.deepEqual(join([only], ["voltage"], []).lines["voltage"]!.minimum, [1, 2, 3]);
+  assert.deepEqual(lineOf([only]).lines["voltage"]!.minimum, [1, 2, 3]);
 });
 
 test("what came since is put behind, and never twice", () => {
   const at = (second: number): Reading => ({ time: new Date(second * 1000).toISOString(), voltage: second }) as unknown as Reading;
-  const points = join([piece(0, 128, 0, [1, 2, 3], [1, 2, 3])], ["voltage"], [at(2), at(3), at(4), at(5)]);
+  const points = lineOf([piece(0, 128, 0, [1, 2, 3], [1, 2, 3])], [at(2), at(3), at(4), at(5)]);
   assert.deepEqual(points.time, [1, 2, 3, 4, 5]);
 });
 
 test("the nearest point is found from both sides, and none where there is none", () => {
-  const points = join([piece(0, 240, 60, [0, 60, 120], [1, 2, 3])], ["voltage"], []);
+  const points = lineOf([piece(0, 240, 60, [0, 60, 120], [1, 2, 3])]);
   assert.deepEqual([-5, 59, 61, 9999].map((time) => nearest(points, time)), [0, 0, 1, 2]);
-  assert.equal(nearest(join([], ["voltage"], []), 5), -1);
+  assert.equal(nearest(lineOf([]), 5), -1);
 });
