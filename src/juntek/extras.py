@@ -33,6 +33,16 @@ def find_modules(package: str) -> list[ModuleType]:
     return [importlib.import_module(f"{package}.{name}") for name in names]
 
 
+def leave_out(module: str, *names: str) -> None:
+    """Let a library be imported without this module and its names: its command line, which a gateway never needs.
+
+    Where it has been imported already, nothing is left out.
+    """
+    if module.partition(".")[0] not in sys.modules:
+        sys.modules[module] = ModuleType(module)
+        vars(sys.modules[module]).update({name: lambda: None for name in names})
+
+
 def install_line(extra: str, *, place: Path | None = None, program: Path | None = None) -> str:
     """Return what an owner types to add the libraries of an extra, or of several with commas between.
 

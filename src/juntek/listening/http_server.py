@@ -13,24 +13,20 @@ import errno
 import json
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
-from types import ModuleType
 from typing import Any, Final, cast
 
 from juntek.errors import JuntekError
+from juntek.extras import leave_out
 from juntek.listening import Address, Limits, find_crowds, network_of
 
-if "uvicorn" not in sys.modules:
-    # Its package imports its command line, and that click and multiprocessing: 1.6 MB that no gateway needs.
-    _without = sys.modules["uvicorn.main"] = ModuleType("uvicorn.main")
-    vars(_without).update(Server=None, main=None, run=None)
+leave_out("uvicorn.main", "Server", "main", "run")  # with click and multiprocessing: 1.6 MB
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
+from uvicorn.config import Config  # noqa: E402
+from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: E402
+from uvicorn.server import ServerState  # noqa: E402
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Who is believed when it says whom it asks for."""

@@ -18,13 +18,16 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from juntek.errors import ConfigurationError
+from juntek.extras import leave_out
 from juntek.files import read_secret
 from juntek.network import Mend, explain_no_connection, make_tls_context
 from juntek.outputs.timeseries import RESPONSE_TIME, TimeseriesOptions
 from juntek.outputs.timeseries.line_protocol import Response, TargetError, explain_response, find_message, shorten
+
+leave_out("httpx._main", "main")  # with click, rich and pygments: 6 MB
+
+import httpx  # noqa: E402
 
 CONNECT_TIME: Final = 10.0
 IDLE_TIME: Final = 3700.0
