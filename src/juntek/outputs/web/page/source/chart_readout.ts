@@ -1,6 +1,6 @@
 /** What the charts say in words: of the one point that all of them mark, and of all points in a table. */
 
-import { type Description, describe, element, say, table, update } from "./dom.ts";
+import { type Description, describe, element, table, update } from "./dom.ts";
 import { point, span as spanText } from "./format.ts";
 import { NO_POINTS, type Points, endsOf, toldAt } from "./points.ts";
 import type { Charted } from "./quantities.ts";
@@ -28,7 +28,7 @@ export class ChartCursor {
     const time = this.time();
     this.label.hidden = time === null;
     if (time === null) return;
-    say(this.label, point(time, points.resolution));
+    update(this.label, point(time, points.resolution));
     const width = this.label.parentElement?.clientWidth ?? 0;
     const left = AXIS + ((time - points.span.from) / (points.span.to - points.span.from)) * plotWidth(width);
     const half = this.label.offsetWidth / 2;
@@ -49,7 +49,7 @@ export class ChartCursor {
     this.show();
     const shown = this.strips.filter((strip) => !strip.element.hidden);
     const values = shown.map(({ quantity }) => `${quantity.label} ${toldAt(points, quantity, index)[0]}`);
-    say(this.spoken, `${point(time, points.resolution)}: ${values.join(", ")}`);
+    update(this.spoken, `${point(time, points.resolution)}: ${values.join(", ")}`);
   }
 }
 

@@ -3,10 +3,10 @@
 import type { BatteryEvent, Meter, Reading } from "api-types";
 import { exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
 import { ChartCursor, drawTable } from "./chart_readout.ts";
-import { card, choice, describe, element, iconButton, say, takeOver } from "./dom.ts";
+import { card, choice, describe, element, iconButton, takeOver, update } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
-import { NO_POINTS, doubtOf, join, nearest } from "./points.ts";
+import { NO_POINTS, doubtOf, join } from "./points.ts";
 import { type Charted, charted, quantityOf } from "./quantities.ts";
 import { RANGES, type Range, type Seen, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
@@ -155,7 +155,7 @@ export class Charts {
     // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
     const here = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
     this.move(zoom(this.span, factor, x === undefined ? here : this.timeAt(x), this.limits()));
-    if (x === undefined) say(this.cursor.spoken, spanText(this.span.from, this.span.to));
+    if (x === undefined) update(this.cursor.spoken, spanText(this.span.from, this.span.to));
   }
 
   /** Moves what is shown by so many pixels to the right. */
@@ -170,7 +170,7 @@ export class Charts {
 
   /** Puts the cursor at a place, or takes it away. */
   point(x: number | null): void {
-    this.cursor.index = x === null ? null : nearest(this.points, this.timeAt(x));
+    this.cursor.index = x === null ? null : (this.strips[0]?.nearest(this.timeAt(x)) ?? null);
     this.cursor.show();
   }
 

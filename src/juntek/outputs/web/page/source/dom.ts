@@ -71,11 +71,6 @@ function nodeOf(child: Node | Description | string, parent: Element): Node {
 const isThere = (child: Child): child is Node | Description | string => child !== null && child !== undefined && child !== false;
 const isDescription = (child: Node | Description | string): child is Description => typeof child === "object" && !(child instanceof Node);
 
-/** Sets the text of an element only when it is another one: a screen reader would say it again. */
-export function say(target: Element, text: string): void {
-  if (target.textContent !== text) target.textContent = text;
-}
-
 /** Returns a card of the page with its title, what stands beside that, and what it holds; without that it is hidden. */
 export function card(id: string, title: string, beside: Child[], ...children: Child[]): Description {
   const head = describe("div", { class: "card__head" }, describe("h2", { id: `${id}-title` }, title), ...beside);

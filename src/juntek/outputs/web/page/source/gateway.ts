@@ -8,8 +8,8 @@ import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, tim
 import { setZone } from "./format.ts";
 import { setQuantities } from "./quantities.ts";
 
-/** What changed: who there is, what a meter says, how the gateway does, or that one must sign in. */
-export type Change = "meters" | "reading" | "gateway" | "session" | "back";
+/** What changed: who there is, what a meter says, how the gateway does, or that it is back. */
+export type Change = "meters" | "reading" | "gateway" | "back";
 
 /** Seconds between two looks at what no event tells: settings, the history's state, the first reading ever. */
 const LOOK = 30;
@@ -96,7 +96,7 @@ export class Gateway {
     this.hangUp();
     this.needsPassword = true;
     this.goneSince = null;
-    this.changed("session");
+    this.changed("gateway");
   }
 
   private lose(): void {

@@ -6,7 +6,7 @@ import type { Day, Meter } from "api-types";
 import { getDays, now, reasonOf, signIn, signOut, timeOf } from "./api.ts";
 import { batteryCard } from "./battery_card.ts";
 import { Charts } from "./charts.ts";
-import { type Description, describe, element, say, update } from "./dom.ts";
+import { type Description, describe, element, update } from "./dom.ts";
 import { Energy, add } from "./energy.ts";
 import { NOTHING, isElsewhere, isoDate, number, zoneName } from "./format.ts";
 import { type Change, Gateway } from "./gateway.ts";
@@ -163,13 +163,13 @@ function showSignIn(): void {
 async function trySignIn(event: Event): Promise<void> {
   event.preventDefault();
   enter.disabled = true;
-  say(trouble, "");
+  update(trouble, "");
   try {
     await signIn(password.value);
     password.value = "";
     void gateway.look();
   } catch (error) {
-    say(trouble, reasonOf(error, "The gateway did not answer; try again."));
+    update(trouble, reasonOf(error, "The gateway did not answer; try again."));
     password.select();
   }
   enter.disabled = false;
