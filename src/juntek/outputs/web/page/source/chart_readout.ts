@@ -9,7 +9,8 @@ import { AXIS, type Strip, plotWidth } from "./strip.ts";
 export class ChartCursor {
   readonly label = element("span", { class: "charts__cursor" });
   readonly spoken = element("p", { class: "only-read", role: "status", "aria-live": "polite" });
-  index: number | null = null;
+  /** Of the point that is marked; -1 for none. */
+  index = -1;
   private points = NO_POINTS;
 
   constructor(private readonly strips: readonly Strip[]) {}
@@ -17,14 +18,14 @@ export class ChartCursor {
   /** The time it is at, where that is in view. */
   time(): number | null {
     const { span, time } = this.points;
-    const here = time[this.index ?? -1];
+    const here = time[this.index];
     return here !== undefined && here >= span.from && here <= span.to ? here : null;
   }
 
   show(points = this.points): void {
     this.points = points;
-    if (this.index !== null && this.index >= points.time.length) this.index = null;
-    for (const strip of this.strips) strip.setCursor(this.index ?? -1);
+    if (this.index >= points.time.length) this.index = -1;
+    for (const strip of this.strips) strip.setCursor(this.index);
     const time = this.time();
     this.label.hidden = time === null;
     if (time === null) return;
@@ -35,13 +36,12 @@ export class ChartCursor {
     this.label.style.transform = `translateX(${Math.round(Math.min(Math.max(left, half), width - half) - half)}px)`;
   }
 
-/** Goes so many points further within what is in view; from out of view to the first there, or back to the last. */
+  /** Goes so many points further within what is in view; from out of view to the first there, or back to the last. */
   step(count: number): void {
     const { points } = this;
     const [first, last] = endsOf(points);
-    const from = this.index ?? -1;
-    const isInside = from >= first && from <= last;
-    const wanted = isInside || !Number.isFinite(count) ? from + count : count > 0 ? first : last;
+    const isInside = this.index >= first && this.index <= last;
+    const wanted = isInside || !Number.isFinite(count) ? this.index + count : count > 0 ? first : last;
     const index = Math.min(Math.max(wanted, first), last);
     const time = points.time[index];
     if (time === undefined) return;

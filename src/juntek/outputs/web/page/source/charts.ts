@@ -67,7 +67,7 @@ export class Charts {
       this.tiles = this.makeTiles();
       this.points = NO_POINTS;
       this.failed = "";
-      this.cursor.index = null;
+      this.cursor.index = -1;
     }
     this.meter = meter;
     this.first = first;
@@ -106,12 +106,6 @@ export class Charts {
     this.ticked = time;
     this.span = this.range === "all" ? spanOf("all", this.limits()) : { from: time - length, to: time };
     this.update(0);
-  }
-
-  /** Asks for what is shown anew, after the gateway was gone. */
-  refresh(): void {
-    this.failed = "";
-    this.update();
   }
 
   /** Marks when the estimate of a battery was set to what it showed; asked for now and then, as there are few. */
@@ -170,7 +164,7 @@ export class Charts {
 
   /** Puts the cursor at a place, or takes it away. */
   point(x: number | null): void {
-    this.cursor.index = x === null ? null : (this.strips[0]?.nearest(this.timeAt(x)) ?? null);
+    this.cursor.index = (x === null ? null : this.strips[0]?.nearest(this.timeAt(x))) ?? -1;
     this.cursor.show();
   }
 
@@ -190,7 +184,8 @@ export class Charts {
     return this.span.from + ((x - left - AXIS) / plotWidth(width)) * (this.span.to - this.span.from);
   }
 
-  private update(rest = REST): void {
+  /** Draws soon, and asks for what is missing when hands have rested so many milliseconds. */
+  update(rest = REST): void {
     this.frame ||= window.requestAnimationFrame(() => this.draw());
     if (rest === 0 && this.timer) return;
     window.clearTimeout(this.timer);

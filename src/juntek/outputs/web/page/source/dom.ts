@@ -19,7 +19,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(tag: K, propertie
 }
 
 /** Makes what is described, in the language of its parent: a drawing begins with svg. */
-export function make({ tag, properties, children }: Description, language: string | null = "http://www.w3.org/1999/xhtml"): HTMLElement {
+function make({ tag, properties, children }: Description, language: string | null = "http://www.w3.org/1999/xhtml"): HTMLElement {
   const made = document.createElementNS(tag === "svg" ? "http://www.w3.org/2000/svg" : language, tag) as HTMLElement;
   for (const [name, value] of Object.entries(properties)) {
     if (typeof value === "function") made.addEventListener(name, value as EventListener);
