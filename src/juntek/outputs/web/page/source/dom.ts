@@ -36,7 +36,8 @@ export function fill(parent: Element, ...children: Child[]): void {
 
 /**
  * Makes the children of an element the wanted ones. What stands in the same place only takes what is new, so that nothing
- * is said twice by a screen reader, what is marked stays marked, and what moves goes on; it keeps its listeners.
+ * is said twice by a screen reader, what is marked stays marked, and what moves goes on; it keeps its listeners. An element
+ * that is there for good is put in as it is, and has to keep its place among the others.
  */
 export function update(parent: Element, ...children: readonly Child[]): void {
   const wanted = children.filter(isThere);
