@@ -3,10 +3,10 @@
 import type { BatteryEvent, Meter, Reading } from "api-types";
 import { exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
 import { ChartCursor, drawTable } from "./chart_readout.ts";
-import { card, choice, describe, element, iconButton, say, takeOver } from "./dom.ts";
+import { card, choice, describe, element, iconButton, takeOver, update } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
-import { NO_POINTS, doubtOf, join, nearest } from "./points.ts";
+import { NO_POINTS, doubtOf, join } from "./points.ts";
 import { type Charted, charted, quantityOf } from "./quantities.ts";
 import { RANGES, type Range, type Seen, type Span, endsNow, isWidest, pan, rangeOf, spanOf, zoom } from "./span.ts";
 import { AXIS, Strip, plotWidth } from "./strip.ts";
@@ -67,7 +67,7 @@ export class Charts {
       this.tiles = this.makeTiles();
       this.points = NO_POINTS;
       this.failed = "";
-      this.cursor.index = null;
+      this.cursor.index = -1;
     }
     this.meter = meter;
     this.first = first;
@@ -106,12 +106,6 @@ export class Charts {
     this.ticked = time;
     this.span = this.range === "all" ? spanOf("all", this.limits()) : { from: time - length, to: time };
     this.update(0);
-  }
-
-  /** Asks for what is shown anew, after the gateway was gone. */
-  refresh(): void {
-    this.failed = "";
-    this.update();
   }
 
   /** Marks when the estimate of a battery was set to what it showed; asked for now and then, as there are few. */
@@ -155,7 +149,7 @@ export class Charts {
     // What ends now goes on ending now: one zooms to see the last hour, not the middle of the day.
     const here = this.cursor.time() ?? (this.follows ? this.span.to : (this.span.from + this.span.to) / 2);
     this.move(zoom(this.span, factor, x === undefined ? here : this.timeAt(x), this.limits()));
-    if (x === undefined) say(this.cursor.spoken, spanText(this.span.from, this.span.to));
+    if (x === undefined) update(this.cursor.spoken, spanText(this.span.from, this.span.to));
   }
 
   /** Moves what is shown by so many pixels to the right. */
@@ -170,7 +164,7 @@ export class Charts {
 
   /** Puts the cursor at a place, or takes it away. */
   point(x: number | null): void {
-    this.cursor.index = x === null ? null : nearest(this.points, this.timeAt(x));
+    this.cursor.index = (x === null ? null : this.strips[0]?.nearest(this.timeAt(x))) ?? -1;
     this.cursor.show();
   }
 
@@ -190,7 +184,8 @@ export class Charts {
     return this.span.from + ((x - left - AXIS) / plotWidth(width)) * (this.span.to - this.span.from);
   }
 
-  private update(rest = REST): void {
+  /** Draws soon, and asks for what is missing when hands have rested so many milliseconds. */
+  update(rest = REST): void {
     this.frame ||= window.requestAnimationFrame(() => this.draw());
     if (rest === 0 && this.timer) return;
     window.clearTimeout(this.timer);

@@ -19,7 +19,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(tag: K, propertie
 }
 
 /** Makes what is described, in the language of its parent: a drawing begins with svg. */
-export function make({ tag, properties, children }: Description, language: string | null = "http://www.w3.org/1999/xhtml"): HTMLElement {
+function make({ tag, properties, children }: Description, language: string | null = "http://www.w3.org/1999/xhtml"): HTMLElement {
   const made = document.createElementNS(tag === "svg" ? "http://www.w3.org/2000/svg" : language, tag) as HTMLElement;
   for (const [name, value] of Object.entries(properties)) {
     if (typeof value === "function") made.addEventListener(name, value as EventListener);
@@ -36,7 +36,8 @@ export function fill(parent: Element, ...children: Child[]): void {
 
 /**
  * Makes the children of an element the wanted ones. What stands in the same place only takes what is new, so that nothing
- * is said twice by a screen reader, what is marked stays marked, and what moves goes on; it keeps its listeners.
+ * is said twice by a screen reader, what is marked stays marked, and what moves goes on; it keeps its listeners. An element
+ * that is there for good is put in as it is, and has to keep its place among the others.
  */
 export function update(parent: Element, ...children: readonly Child[]): void {
   const wanted = children.filter(isThere);
@@ -70,11 +71,6 @@ function nodeOf(child: Node | Description | string, parent: Element): Node {
 
 const isThere = (child: Child): child is Node | Description | string => child !== null && child !== undefined && child !== false;
 const isDescription = (child: Node | Description | string): child is Description => typeof child === "object" && !(child instanceof Node);
-
-/** Sets the text of an element only when it is another one: a screen reader would say it again. */
-export function say(target: Element, text: string): void {
-  if (target.textContent !== text) target.textContent = text;
-}
 
 /** Returns a card of the page with its title, what stands beside that, and what it holds; without that it is hidden. */
 export function card(id: string, title: string, beside: Child[], ...children: Child[]): Description {

@@ -3,13 +3,13 @@
  * nothing here touches the page.
  */
 
-import type { Health, LiveUpdate, Meter, Reading } from "api-types";
+import type { Health, LiveUpdate, Meter, Reading, Session } from "api-types";
 import { GatewayError, getHealth, getMeters, getQuantities, getSession, now, timeOf } from "./api.ts";
 import { setZone } from "./format.ts";
 import { setQuantities } from "./quantities.ts";
 
-/** What changed: who there is, what a meter says, how the gateway does, or that one must sign in. */
-export type Change = "meters" | "reading" | "gateway" | "session" | "back";
+/** What changed: who there is, what a meter says, how the gateway does, or that it is back. */
+export type Change = "meters" | "reading" | "gateway" | "back";
 
 /** Seconds between two looks at what no event tells: settings, the history's state, the first reading ever. */
 const LOOK = 30;
@@ -33,11 +33,7 @@ export class Gateway {
   health: Health | null = null;
   /** The gateway's time since which it does not answer. */
   goneSince: number | null = null;
-  needsPassword = false;
-  /** Whether a password is asked of anybody. */
-  hasPassword = false;
-  /** What this session writes with; null where it may not. */
-  token: string | null = null;
+  session: Session = { required: false, signed_in: true, user: null, token: null };
   readonly recent = new Map<string, Reading[]>();
 
   private events: EventSource | null = null;
@@ -58,6 +54,10 @@ export class Gateway {
     window.addEventListener("online", () => void this.look());
   }
 
+  get needsPassword(): boolean {
+    return this.session.required && !this.session.signed_in;
+  }
+
   meter(name: string): Meter | undefined {
     return this.meters.find((meter) => meter.name === name);
   }
@@ -66,10 +66,8 @@ export class Gateway {
   async look(): Promise<void> {
     this.looked = now();
     try {
-      const session = await getSession();
-      this.hasPassword = session.required;
-      this.token = session.token;
-      if (session.required && !session.signed_in) return this.lock();
+      this.session = await getSession();
+      if (this.needsPassword) return this.lock();
       const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.health ? null : getQuantities()]);
       if (quantities) setQuantities(quantities);
       this.take(meters, health);
@@ -81,12 +79,11 @@ export class Gateway {
 
   private take(meters: Meter[], health: Health): void {
     const wasGone = this.goneSince !== null;
-    const isNew = !this.health || this.needsPassword || names(meters) !== names(this.meters);
+    const isNew = !this.health || names(meters) !== names(this.meters);
     this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
     this.health = health;
     setZone(health.time_zone, now());
     this.goneSince = null;
-    this.needsPassword = false;
     this.heard = now();
     if (!this.events) this.listen();
     this.changed(isNew ? "meters" : wasGone ? "back" : "gateway");
@@ -94,9 +91,9 @@ export class Gateway {
 
   private lock(): void {
     this.hangUp();
-    this.needsPassword = true;
-    this.goneSince = null;
-    this.changed("session");
+    this.session = { ...this.session, required: true, signed_in: false };
+    this.health = this.goneSince = null; // all is asked anew then
+    this.changed("gateway");
   }
 
   private lose(): void {

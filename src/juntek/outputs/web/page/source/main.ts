@@ -6,7 +6,7 @@ import type { Day, Meter } from "api-types";
 import { getDays, now, reasonOf, signIn, signOut, timeOf } from "./api.ts";
 import { batteryCard } from "./battery_card.ts";
 import { Charts } from "./charts.ts";
-import { type Description, describe, element, say, update } from "./dom.ts";
+import { type Description, describe, element, update } from "./dom.ts";
 import { Energy, add } from "./energy.ts";
 import { NOTHING, isElsewhere, isoDate, number, zoneName } from "./format.ts";
 import { type Change, Gateway } from "./gateway.ts";
@@ -59,7 +59,7 @@ let ofYesterday = "";
 function react(change: Change, meter?: string): void {
   if (change === "meters") choose(chosen, true);
   if (change === "back") {
-    charts.refresh();
+    charts.update();
     void energy.load();
   }
   if (change === "reading" && meter !== chosen) return drawTabs();
@@ -72,9 +72,9 @@ function draw(): void {
   const time = now();
   const age = ageOf(gateway, meter, time);
   void lookAtYesterday(time);
-  leave.hidden = !gateway.hasPassword;
+  leave.hidden = !gateway.session.required;
   charts.show(meter, gateway.health?.exports ?? ["csv"]);
-  if (meter) settings.show(meter, gateway.token);
+  if (meter) settings.show(meter, gateway.session.token);
   drawTabs();
   update(body, describe("a", { class: "skip", href: "#main", click: skip }, "Skip to the battery"), header, page(meter, age, time));
   setPace(body, Math.abs(meter?.latest?.power ?? 0));
@@ -89,7 +89,8 @@ function page(meter: Meter | undefined, age: string, time: number): Description 
     "main",
     { class: "page", id: "main", tabindex: "-1" },
     describe("h1", { class: "only-read" }, meter?.name ?? "juntek"),
-    describe("div", { class: "notices", role: "status", "aria-live": "polite" }, ...noticesOf(gateway, meter, time).map(({ kind, text }) => describe("p", { class: "notice", "data-kind": kind }, text))),
+    describe("div", { class: "notices", role: "status", "aria-live": "polite" },
+      ...noticesOf(gateway, meter, time).map(({ kind, text }) => describe("p", { class: "notice", "data-kind": kind }, text))),
     overview(meter, age, yesterday),
     batteryCard(meter?.latest ?? null),
     describe("div", { class: "past", hidden: !meter || !hasHistory() }, charts.element, energy.element),
@@ -163,13 +164,13 @@ function showSignIn(): void {
 async function trySignIn(event: Event): Promise<void> {
   event.preventDefault();
   enter.disabled = true;
-  say(trouble, "");
+  update(trouble, "");
   try {
     await signIn(password.value);
     password.value = "";
     void gateway.look();
   } catch (error) {
-    say(trouble, reasonOf(error, "The gateway did not answer; try again."));
+    update(trouble, reasonOf(error, "The gateway did not answer; try again."));
     password.select();
   }
   enter.disabled = false;

@@ -25,10 +25,10 @@ const REASONS: Record<string, string> = {
 export function meterCards({ identity, latest, health }: Meter): Description[] {
   const unknown = describe("p", { class: "quiet" }, "The meter has not said yet what it is; a display that asks it rarely wants to know.");
   const reasons = Object.entries(health.garbage).sort(([, one], [, other]) => other - one);
-  const rejected = facts(reasons.map(([reason, count]) => [REASONS[reason] ?? reason, number(count, 0)]));
+  const rejected = describe("div", {}, describe("h4", {}, "Rejected frames by reason"), facts(reasons.map(([reason, count]) => [REASONS[reason] ?? reason, number(count, 0)])));
   return [
     describe("div", { class: "card" }, describe("h3", {}, "Meter"), identity === null && unknown, facts([...identityRows(identity), ...latelyRows(latest)])),
-    describe("div", { class: "card" }, describe("h3", {}, "Link"), facts(linkRows(health)), reasons.length > 0 && describe("div", {}, describe("h4", {}, "Rejected frames by reason"), rejected)),
+    describe("div", { class: "card" }, describe("h3", {}, "Link"), facts(linkRows(health)), reasons.length > 0 && rejected),
   ];
 }
 

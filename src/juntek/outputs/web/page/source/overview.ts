@@ -22,7 +22,10 @@ export function overview(meter: Meter | undefined, age: string, yesterday: Day |
   const flow = describe("div", { class: "flow" }, describe("p", { class: "only-read" }, `${wordsOf(reading, watts)} ${age}`.trim()), drawing(reading, age));
   return describe(
     "section",
-    { class: isOld ? "present is-old" : "present", id: "now", hidden: !meter, "aria-labelledby": "now-title", "data-direction": isOld ? "idle" : direction, "data-level": levelOf(isOld ? null : reading) },
+    {
+      class: isOld ? "present is-old" : "present", id: "now", hidden: !meter, "aria-labelledby": "now-title",
+      "data-direction": isOld ? "idle" : direction, "data-level": levelOf(isOld ? null : reading),
+    },
     describe("h2", { id: "now-title", class: "only-read" }, "Now"),
     describe("div", { class: "card hero" }, flow,
       describe("div", { class: "headline" },

@@ -93,13 +93,6 @@ export function toldAt({ lines }: Points, { key, digits, unit }: QuantityFacts, 
   return [value == null ? "no reading" : measure(value, digits, unit), between(low ?? null, high ?? null, digits, unitOfBoth)];
 }
 
-/** Returns the index of the point nearest to a moment, or -1. */
-export function nearest({ time: times }: Points, time: number): number {
-  const after = times.findIndex((one) => one >= time);
-  if (after < 1) return after < 0 ? times.length - 1 : after;
-  return time - (times[after - 1] as number) <= (times[after] as number) - time ? after - 1 : after;
-}
-
 /** Returns the indices of the first and the last point that are looked at. */
 export function endsOf({ span, time }: Points): [first: number, last: number] {
   let last = time.length - 1;

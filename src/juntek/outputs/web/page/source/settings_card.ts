@@ -61,19 +61,19 @@ export class SettingsCard {
   private edit(controls: MeterControls): void {
     this.isBusy = true;
     const allowed = controls.settings.filter((setting) => setting.allowed);
-    const fields = allowed.map((setting) => field(setting.key, setting, setting.value, setting.can_be_off));
+    const fields = allowed.map((setting) => ({ setting, ...field(setting.key, setting, setting.value, setting.can_be_off) }));
     const trouble = makeTrouble();
     const review = async (): Promise<() => void> => {
-      const entered = allowed.map(({ key, value }, index) => ({ key, value, set: (fields[index] as Field).read() }));
+      const entered = fields.map(({ setting, read }) => ({ ...setting, set: read() }));
       const values = Object.fromEntries(entered.filter(({ value, set }) => set !== value).map(({ key, set }) => [key, set]));
-      const changes = Object.keys(values).length === 0 ? [] : await planChanges(this.meter, { values }, this.token);
+      const changes = await planChanges(this.meter, { values }, this.token); // none where nothing is another value
       if (changes.length === 0) throw new GatewayError(0, "Nothing is changed yet.");
       return () => this.confirm(changes, (confirmed) => write(this.meter, "settings", { values }, confirmed, this.token), back);
     };
     const form = element(
       "form",
       { novalidate: true, submit: (event: Event) => (event.preventDefault(), void this.attempt(trouble, review)) },
-      ...allowed.map((setting, index) => line(setting, (fields[index] as Field).control)),
+      ...fields.map(({ setting, control }) => line(setting, control)),
       trouble,
       buttons(element("button", { type: "submit", class: "primary" }, "Review changes"), button("Cancel", () => void this.read(true))),
     );

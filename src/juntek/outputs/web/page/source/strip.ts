@@ -1,7 +1,7 @@
 /** One chart of one quantity; rule: it draws what it is given over the stretch it is given, and decides nothing. */
 
 import uPlot from "uplot";
-import { element, say } from "./dom.ts";
+import { element, update } from "./dom.ts";
 import { type Ticks, clock, clockSeconds, dayMonth, isSameDay, isoDate, linesOf, month, number, ticksOf, year, zoneName } from "./format.ts";
 import { NO_POINTS, type Points, toldAt } from "./points.ts";
 import type { Charted } from "./quantities.ts";
@@ -64,7 +64,7 @@ export class Strip {
   show(points: Points): void {
     this.points = points;
     const line = points.lines[this.quantity.key];
-    const data = line ? [points.time, line.average, line.minimum, line.maximum] : [[], [], [], []];
+    const data = [points.time, line?.average ?? [], line?.minimum ?? [], line?.maximum ?? []];
     this.plot.setData(data as uPlot.AlignedData, false);
     this.plot.setScale("x", { min: points.span.from, max: points.span.to });
   }
@@ -87,8 +87,13 @@ export class Strip {
     const isInside = time !== undefined && left >= 0 && left <= this.plot.over.clientWidth;
     this.plot.setCursor({ left: isInside ? left : -10, top: isInside ? 1 : -10 }, false);
     const [value, between] = isInside ? toldAt(this.points, this.quantity, index) : ["", ""];
-    say(this.value, value);
-    say(this.between, between);
+    update(this.value, value);
+    update(this.between, between);
+  }
+
+  /** Returns the index of the point nearest to a moment. */
+  nearest(time: number): number {
+    return this.plot.valToIdx(time);
   }
 
   /** Whether any point has a value; a meter without a probe has no chart of its temperature. */

@@ -1,6 +1,6 @@
 /** Light or dark, as the system says until one chooses; rule: colours live in the style sheet, and are only read here. */
 
-import { element, fill, icon } from "./dom.ts";
+import { describe, element, icon, takeOver } from "./dom.ts";
 
 /** The colours as they are now, for what is drawn on a canvas. */
 export const colors = { ink: "", "ink-quiet": "", grid: "", charge: "", discharge: "", level: "", surface: "", ground: "" };
@@ -13,9 +13,8 @@ const isDark = (): boolean => (root.dataset["theme"] ? root.dataset["theme"] ===
 export function themeSwitch(changed: () => void): HTMLElement {
   const button = element("button", { type: "button", class: "round", click: () => choose(isDark() ? "light" : "dark") });
   const show = (): void => {
-    button.title = isDark() ? "Switch to light colours" : "Switch to dark colours";
-    button.setAttribute("aria-label", button.title);
-    fill(button, icon(isDark() ? "sun" : "moon"));
+    const title = isDark() ? "Switch to light colours" : "Switch to dark colours";
+    takeOver(button, describe("button", { title, "aria-label": title }, icon(isDark() ? "sun" : "moon")));
     const style = getComputedStyle(root);
     for (const name of Object.keys(colors) as (keyof typeof colors)[]) colors[name] = style.getPropertyValue(`--${name}`).trim();
     document.querySelector('meta[name="theme-color"]')?.setAttribute("content", colors.ground);

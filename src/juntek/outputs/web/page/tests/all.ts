@@ -6,7 +6,7 @@ import type { Day, History, Reading, SinkHealth } from "api-types";
 import { add, rowsOf, stretchOf } from "../source/energy.ts";
 import { averages, energy, joined, linesOf, measure, minutes, number, power, roughly, seconds, ticksOf } from "../source/format.ts";
 import { type Receiver, receiversOf } from "../source/gateway_card.ts";
-import { type Points, join, nearest } from "../source/points.ts";
+import { type Points, join } from "../source/points.ts";
 import { SHORTEST, isWidest, pan, rangeOf, spanOf, zoom } from "../source/span.ts";
 import { type Loaded, type Tile, Tiles, levelOf, tilesOf } from "../source/tiles.ts";
 
@@ -270,10 +270,4 @@ test("what came since is put behind, and never twice", () => {
   const at = (second: number): Reading => ({ time: new Date(second * 1000).toISOString(), voltage: second }) as unknown as Reading;
   const points = lineOf([piece(0, 128, 0, [1, 2, 3], [1, 2, 3])], [at(2), at(3), at(4), at(5)]);
   assert.deepEqual(points.time, [1, 2, 3, 4, 5]);
-});
-
-test("the nearest point is found from both sides, and none where there is none", () => {
-  const points = lineOf([piece(0, 240, 60, [0, 60, 120], [1, 2, 3])]);
-  assert.deepEqual([-5, 59, 61, 9999].map((time) => nearest(points, time)), [0, 0, 1, 2]);
-  assert.equal(nearest(lineOf([]), 5), -1);
 });
