@@ -21,14 +21,13 @@ from benchmarks.fleet_meters import make_replies
 from benchmarks.listener import Message
 from juntek import Reading, decode
 from juntek.history.blocks import unpack
-from juntek.history.fields import PLACES, SCALES
+from juntek.history.fields import SCALES
 from juntek.metric import READING_METRICS
 from servers.engines import VictoriaMetrics, series_name
 
 SITE = "home"
 SAID = ("voltage", "current", "power", "remaining_capacity", "temperature", "internal_resistance")
 """What the gateway passes on as a meter has said it; to totals it adds what it has counted itself."""
-_RUN_TIME, *_SAID = (PLACES[key] for key in ("run_time", *SAID))
 
 
 class Sent(NamedTuple):
@@ -94,9 +93,9 @@ def count_wrong_rows(sent: Sequence[Sent], said: Mapping[int, Numbers], database
         for meter, count, block in connection.execute(
             "SELECT name, count, block FROM raw LEFT JOIN meter ON meter.id = raw.meter"
         ):
-            batch = unpack(block, count, (_RUN_TIME, *_SAID))
-            rows = zip(*(batch[place] for place in _SAID), strict=True)
-            for run_time, row in zip(batch[_RUN_TIME], rows, strict=True):
+            batch = unpack(block, count, ("run_time", *SAID))
+            rows = zip(*(batch[key] for key in SAID), strict=True)
+            for run_time, row in zip(batch["run_time"], rows, strict=True):
                 kept.setdefault((meter, run_time or 0), []).append(row)
     return _count_wrong(sent, said, kept)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from benchmarks.figures import Figure
 from juntek.battery.ledger import Ledger
 from juntek.capture import HEADER, format_chunk, read_chunks
 from juntek.history import Database
-from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of
+from juntek.history.fields import TOTALS, Batch, batch_of
 from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder, Stream
 from juntek.importing import LogImport, import_logs
@@ -145,8 +145,8 @@ def fill_year(
     """Write the same day again and again, with times and totals that go on; return the seconds it took."""
     seconds = 0.0
     day = batch_of(readings)
-    day[TIME] = [(at or 0) + round((begin - START).total_seconds() * 1000) for at in day[TIME]]
-    growth = [(day[place][-1] or 0) - (day[place][0] or 0) for place in range(FIRST_TOTAL, FIRST_TOTAL + len(TOTALS))]
+    day["time"] = [(at or 0) + round((begin - START).total_seconds() * 1000) for at in day["time"]]
+    growth = {key: (day[key][-1] or 0) - (day[key][0] or 0) for key in TOTALS}
     with Database(path, synchronous="NORMAL") as database:
         recorder = Recorder(database)
         for number in range(days):
@@ -156,19 +156,19 @@ def fill_year(
     return seconds
 
 
-def moved(day: Batch, number: int, growth: Sequence[int]) -> Batch:
+def moved(day: Batch, number: int, growth: Mapping[str, int]) -> Batch:
     """Return the day so many days later."""
-    batch = list(day)
-    batch[TIME] = [(at or 0) + number * DAY * 1000 for at in day[TIME]]
-    for place, grown in enumerate(growth, FIRST_TOTAL):
-        batch[place] = [(total or 0) + number * grown for total in day[place]]
+    batch = dict(day)
+    batch["time"] = [(at or 0) + number * DAY * 1000 for at in day["time"]]
+    for key, grown in growth.items():
+        batch[key] = [(total or 0) + number * grown for total in day[key]]
     return batch
 
 
 def hours_of(batch: Batch) -> Iterator[Batch]:
     """Yield the batch hour by hour."""
-    for start in range(0, len(batch[TIME]), 3600):
-        yield [column[start : start + 3600] for column in batch]
+    for start in range(0, len(batch["time"]), 3600):
+        yield {key: column[start : start + 3600] for key, column in batch.items()}
 
 
 def ask(path: Path, days: int, plain: Path) -> Iterator[Figure]:

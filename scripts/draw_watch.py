@@ -61,11 +61,9 @@ def watch() -> Watched:
             elif isinstance(event, Settings):
                 settings = event
             elif isinstance(event, Reading):
-                watched.reading = event
-                watched.heard = time
-                watched.trend.add(event, time)
-                watched.update = Update("meter", available=True, reading=event, identity=identity, settings=settings,
-                                        health=health)  # fmt: skip
+                update = Update("meter", available=True, reading=event, identity=identity, settings=settings,
+                                health=health)  # fmt: skip
+                watched.take(update, time)
     return watched
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec
 
 from juntek.capture import Chunk
 from juntek.errors import LinkLostError
 from juntek.links import Link
+
+P = ParamSpec("P")
 
 
 class FakeTime(asyncio.SelectorEventLoop):
@@ -35,6 +38,16 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a test in time that passes at once."""
     with asyncio.Runner(loop_factory=FakeTime) as runner:
         runner.run(test())
+
+
+def in_fake_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test one of `run`."""
+
+    @wraps(test)
+    def run_test(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(partial(test, *args, **kwargs))
+
+    return run_test
 
 
 class FakeLink(Link):

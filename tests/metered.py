@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
+
+import pytest
 
 from juntek.battery.ledger import Ledger
 from juntek.reading import Reading
@@ -81,6 +83,25 @@ class MeteredBattery:
             run_time=int(self.run_time),
             counters=dict(zip(_COUNTERS.get(self.family, ()), (first, second), strict=False)),
         )
+
+
+def tell(ledger: Ledger, times: Iterable[float], family: str = "KG-F", **numbers: float) -> None:
+    """Let a ledger read the same at each of some times."""
+    for time in times:
+        ledger.add(reading(time, family, **numbers))  # type: ignore[arg-type]
+
+
+def confirm(ledger: Ledger, battery: MeteredBattery, time: float) -> None:
+    """Read twice: what is read first after a start is believed when a second reading agrees."""
+    for late in (0.0, 0.1):
+        ledger.add(battery.reading(time + late))
+
+
+def assert_true(ledger: Ledger, battery: MeteredBattery, capacity: float, energy: float, part: float = 0.0) -> None:
+    """Assert that the totals are those of the battery, within Ah and Wh, or a part of them."""
+    totals = ledger.totals()
+    assert totals[:2] == pytest.approx(tuple(battery.capacity), rel=part, abs=capacity)
+    assert totals[2:4] == pytest.approx(tuple(battery.energy), rel=part, abs=energy)
 
 
 def trust_in(ledger: Ledger) -> str:

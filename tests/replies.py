@@ -78,6 +78,15 @@ class Meter:
         return encode("r00", self.address, IDENTITY[self.family])
 
 
+def readings_of(events: Iterable[Event]) -> list[Reading]:
+    return [event for event in events if isinstance(event, Reading)]
+
+
+def reasons_of(events: Iterable[Event]) -> list[str]:
+    """Return why what was rejected was."""
+    return [event.reason for event in events if isinstance(event, Garbage)]
+
+
 @dataclass
 class Shown:
     """A bus, and what came out of it."""
@@ -92,7 +101,7 @@ class Shown:
             self.time += seconds
         new = self.bus.feed(data, self.time)
         self.events += new
-        return sum(isinstance(event, Reading) for event in new)
+        return len(readings_of(new))
 
     def feed_all(self, replies: Iterable[bytes], seconds: float = 1.0) -> list[int]:
         return [self.feed(reply, seconds) for reply in replies]
@@ -102,7 +111,7 @@ class Shown:
 
     @property
     def readings(self) -> list[Reading]:
-        return [event for event in self.events if isinstance(event, Reading)]
+        return readings_of(self.events)
 
     @property
     def raws(self) -> list[bytes]:
@@ -111,7 +120,7 @@ class Shown:
 
     @property
     def reasons(self) -> list[str]:
-        return [event.reason for event in self.events if isinstance(event, Garbage)]
+        return reasons_of(self.events)
 
 
 def settled(meter: Meter, *, timed: bool = True, identity: bool = True, noisy: bool = False) -> Shown:

@@ -16,10 +16,6 @@ from recorded import STREAM
 from replies import Meter, Shown
 
 
-def readings(events: list[Event]) -> list[Reading]:
-    return [event for event in events if isinstance(event, Reading)]
-
-
 def lines_of_a_meter() -> bytes:
     meter = Meter()
     lines = [meter.identity(), meter.settings()]

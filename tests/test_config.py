@@ -115,13 +115,9 @@ def test_every_key_arrives_where_it_belongs(file: Path) -> None:
     assert configuration.file == file
 
 
-def test_a_sink_without_a_section_is_not_there(file: Path) -> None:
-    assert dict(load_text(file, HOUSE).sinks) == {}
-    assert list(load_text(file, f"{HOUSE}[mqtt]").sinks) == ["mqtt"]
-
-
-def test_a_model_of_auto_asks_the_meter(file: Path) -> None:
-    configuration = load_text(file, f'{HOUSE}model = "auto"')
+def test_a_sink_without_a_section_is_not_there_and_a_meter_says_its_own_model(file: Path) -> None:
+    configuration = load_text(file, f"{HOUSE}[mqtt]")
+    assert list(configuration.sinks) == ["mqtt"]
     assert configuration.meters[0].options.options.family is None
 
 
@@ -181,9 +177,15 @@ def test_variables_of_others_are_left_alone(file: Path) -> None:
     assert load_text(file, HOUSE, environment).meters
 
 
-def test_paths_count_from_the_folder_of_the_file(file: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{HOUSE}[mqtt]\nusername = "juntek"\npassword_file = "password"',
+        f'mqtt = {{ username = "a", password_file = "password" }}\n{HOUSE}',
+    ],
+)
+def test_paths_count_from_the_folder_of_the_file(file: Path, text: str) -> None:
     (file.parent / "password").write_text(SECRET)
-    text = f'{HOUSE}[mqtt]\nusername = "juntek"\npassword_file = "password"'
     assert mqtt(load_text(file, text)).password_file == file.parent / "password"
 
 
@@ -330,10 +332,6 @@ WRONG_FILES = {
         f'{HOUSE}[metrics]\nsite = "cabin"',
         'line 5: [metrics] has no key "site"; it goes to the top of the file, above the first [section].',
     ),
-    "a key of the top below another section": (
-        f'{HOUSE}[mqtt]\ntime_zone = "UTC"',
-        'line 5: [mqtt] has no key "time_zone"; it goes to the top of the file, above the first [section].',
-    ),
     "a key of the top below one of several": (
         f'{HOUSE}[[timeseries]]\nurl = "http://pi/write"\nsite = "cabin"',
         'line 6: [[timeseries]] has no key "site"; it goes to the top of the file, above the first [section].',
@@ -355,10 +353,6 @@ WRONG_FILES = {
         f"{HOUSE}[metrics.web]",
         'line 4: [metrics] has no key "web"; there are listen, allowed_hosts.',
     ),
-    "an unknown key where there is one": (
-        f"{HOUSE}[metrics]\nx = 1",
-        'line 5: [metrics] has no key "x"; there are listen, allowed_hosts.',
-    ),
     "a time zone that is none": (
         f'time_zone = "Europe/Berln"\n{HOUSE}',
         'line 1: time_zone is no time zone: "Europe/Berln"; did you mean "Europe/Berlin"?',
@@ -378,32 +372,33 @@ def test_what_is_wrong_in_a_file_gets_one_sentence_with_its_line(file: Path, wha
     assert "\n" not in said
 
 
-def test_a_password_in_the_file_is_refused_and_not_repeated(file: Path) -> None:
-    said = complaint(file, f'{HOUSE}[mqtt]\nusername = "a"\npassword = "{SECRET}"')
-    assert said.startswith(f"{file}, line 6: mqtt.password does not belong in this file; write it as one line into")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'{HOUSE}[mqtt]\nusername = "a"\npassword = "{SECRET}"', 6),
+        (f'mqtt = {{ username = "a", password = "{SECRET}" }}\n{HOUSE}', 1),
+    ],
+)
+def test_a_password_in_the_file_is_refused_and_not_repeated(file: Path, text: str, line: int) -> None:
+    said = complaint(file, text)
+    assert said.startswith(f"{file}, line {line}: mqtt.password does not belong in this file; write it as one line")
     assert "JUNTEK_MQTT__PASSWORD" in said
     assert SECRET not in said
 
 
-def test_a_table_in_one_line_is_read_as_one_of_several(file: Path) -> None:
-    said = complaint(file, f'mqtt = {{ username = "a", password = "{SECRET}" }}\n{HOUSE}')
-    assert said.startswith(f"{file}, line 1: mqtt.password does not belong in this file")
-    text = f'mqtt = {{ username = "a", password_file = "password" }}\n{HOUSE}'
-    (file.parent / "password").write_text(SECRET)
-    assert mqtt(load_text(file, text)).password_file == file.parent / "password"
-
-
-@pytest.mark.parametrize("value", [f'["{SECRET}"]', "7777777"])
-def test_a_secret_of_a_wrong_kind_is_not_repeated(file: Path, value: str) -> None:
-    said = complaint(file, f"{HOUSE}[mqtt]\npassword = {value}")
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{HOUSE}[mqtt]\npassword = ["{SECRET}"]',
+        f"{HOUSE}[mqtt]\npassword = 7777777",
+        f'[[meters]]\nname = "a"\nlink = "esphme://host/?port_name=uart&key={SECRET}"',
+    ],
+)
+def test_a_secret_of_a_wrong_kind_or_in_a_wrong_link_is_not_repeated(file: Path, text: str) -> None:
+    said = complaint(file, text)
     assert SECRET not in said
     assert "7777777" not in said
-
-
-def test_the_key_in_a_link_is_not_repeated(file: Path) -> None:
-    said = complaint(file, f'[[meters]]\nname = "a"\nlink = "esphme://host/?port_name=uart&key={SECRET}"')
-    assert "esphme://host/" in said
-    assert SECRET not in said
+    assert "esphme://host/" in said or "esphme" not in text
 
 
 def test_secrets_are_not_in_the_text_of_a_configuration(file: Path) -> None:
@@ -411,11 +406,11 @@ def test_secrets_are_not_in_the_text_of_a_configuration(file: Path) -> None:
     assert SECRET not in repr(load_text(file, f"{HOUSE}[mqtt]", environment))
 
 
-def test_a_file_without_meters_says_so(file: Path) -> None:
+def test_no_file_at_all_or_no_meter_in_it_says_how_to_write_one(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert complaint(file, "[mqtt]") == f"{file}: there is no meter in it; add [[meters]] with a name and a link."
-
-
-def test_no_file_at_all_says_how_to_write_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.unlink()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match=r"There is no configuration .*juntek config init"):
         load(None, {"HOME": str(tmp_path)})

@@ -9,18 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from juntek import RequestError
-from juntek.control import (
-    ALL,
-    Change,
-    NotAllowedError,
-    Permission,
-    carry_out,
-    controls_of,
-    describe,
-    plan,
-    plan_action,
-    require_confirmed,
-)
+from juntek.control import Change, NotAllowedError, carry_out, describe, plan, plan_action, require_confirmed
+from juntek.control.controls import ALL, Permission, controls_of
 from juntek.errors import LinkLostError, NoReplyError
 from juntek.outputs.mqtt.entities import entity_of
 from juntek.reading import Settings
@@ -113,12 +103,24 @@ def test_what_nothing_undoes_says_so() -> None:
     assert {key for key, text in warnings.items() if "undone" in text} == {"clear_totals", "factory_reset"}
 
 
-def test_a_limit_that_would_trip_at_once_says_so() -> None:
-    (change,) = plan(kg_update(kg_reading(voltage=13.2)), {"over_voltage_protection": 12}, ALL)
+@pytest.mark.parametrize(
+    ("key", "beyond", "within"),
+    [
+        ("over_voltage_protection", 12, 14),
+        ("under_voltage_protection", 14, 12),
+        ("over_current_protection", 9, 11),
+        ("over_power_protection", 131, 133),
+        ("over_temperature_protection", 40, 42),
+    ],
+)
+def test_a_limit_that_would_trip_at_once_says_so(key: str, beyond: float, within: float) -> None:
+    update = kg_update(kg_reading(voltage=13.2, current=-10.0, temperature=41))
+    (change,) = plan(update, {key: beyond}, ALL)
     assert "beyond this limit now" in change.warning
+    assert "beyond this limit now" not in plan(update, {key: within}, ALL)[0].warning
     with pytest.raises(RequestError):
         require_confirmed([change], [])
-    require_confirmed([change], ["over_voltage_protection"])
+    require_confirmed([change], [key])
 
 
 def test_no_secret_is_described() -> None:

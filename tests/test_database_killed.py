@@ -9,12 +9,8 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from forked import fork_for_each_line, forking, run_and_kill, say
 from juntek.battery.ledger import Ledger
 from juntek.history import Database
 from metered import MeteredBattery
@@ -30,7 +27,6 @@ START = 1_780_000_000.0
 ZONE = ZoneInfo("Europe/Amsterdam")
 COMMIT_EVERY = 10
 KILLS = 20
-ENDED = "ended\n"
 LIFETIME = ("discharged_capacity", "charged_capacity", "discharged_energy", "charged_energy")
 
 
@@ -64,34 +60,7 @@ def show(tick: int, ledger: Ledger) -> None:
     """Publish what is committed."""
     totals = ledger.totals()
     line = {"tick": tick, "estimated": totals.estimated, **{key: getattr(totals, key) for key in LIFETIME}}
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-
-
-@contextmanager
-def gateways(path: Path, family: str) -> Iterator[subprocess.Popen[str]]:
-    """Start the program, which forks a gateway for each line that it reads."""
-    command = [sys.executable, __file__, str(path), family]
-    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    yield program
-    program.kill()
-    program.communicate(timeout=30)
-
-
-def run_and_be_killed(program: subprocess.Popen[str], first: int, lines: int | None, after: float) -> list[str]:
-    """Return what a gateway has shown that is killed so many lines, and s, after its start, or ends by itself."""
-    assert program.stdin is not None
-    assert program.stdout is not None
-    program.stdin.write(f"{first} {500 if lines is None else 1_000_000}\n")
-    program.stdin.flush()
-    process = int(program.stdout.readline())
-    seen = list(islice(iter(program.stdout.readline, ENDED), lines))
-    if lines is not None:
-        time.sleep(after)
-        os.kill(process, signal.SIGKILL)
-        # What it had shown by then is already in the pipe.
-        seen += iter(program.stdout.readline, ENDED)
-    return seen
+    say(json.dumps(line))
 
 
 @pytest.mark.parametrize(("family", "longest_stop"), [("KG-F", 1500), ("KH-F", 1500), ("unknown", 30)])
@@ -101,11 +70,12 @@ def test_a_gateway_killed_at_random_moments_shows_totals_that_only_grow(
     dice = random.Random(family)
     path, tick = tmp_path / "history.db", 0
     shown: dict[str, Any] = dict.fromkeys(LIFETIME, 0.0)
-    with gateways(path, family) as program:
+    with forking(__file__, str(path), family) as program:
         for kill in range(KILLS + 1):
             last = kill == KILLS
             lines, after = (None if last else dice.randint(1, 40)), dice.uniform(0, 0.004)
-            for said in run_and_be_killed(program, tick, lines, after):
+            ticks = 500 if last else 1_000_000
+            for said in run_and_kill(program, f"{tick} {ticks}", lines=lines, after=after):
                 line = json.loads(said)
                 assert all(line[key] >= shown[key] for key in LIFETIME), (shown, line)
                 shown = line
@@ -126,17 +96,17 @@ def test_a_gateway_killed_at_random_moments_shows_totals_that_only_grow(
 
 
 if __name__ == "__main__":
-    battery, at = battery_from(sys.argv[2]), 0
-    for wanted in sys.stdin:
-        first, ticks = map(int, wanted.split())
-        for _ in islice(battery, first - at):
+    life, at = battery_from(sys.argv[2]), [0]
+
+    def go_on(line: str) -> None:
+        """Move the battery to the tick at which the next gateway begins."""
+        first = int(line.split(maxsplit=1)[0])
+        for _ in islice(life, first - at[0]):
             pass
-        at = first
-        if not os.fork():
-            sys.stdout.write(f"{os.getpid()}\n")
-            sys.stdout.flush()
-            run(sys.argv[1], battery, first, ticks)
-            os._exit(0)
-        os.wait()
-        sys.stdout.write(ENDED)
-        sys.stdout.flush()
+        at[0] = first
+
+    def be(line: str) -> None:
+        say(os.getpid())
+        run(sys.argv[1], life, *map(int, line.split()))
+
+    fork_for_each_line(be, go_on)

@@ -15,6 +15,7 @@ from juntek.rs485.decode import raw_of, value_of
 from juntek.rs485.family import Field, Model, find_models
 from juntek.rs485.framing import encode
 from recorded import BAD, REPLIES, REQUESTS, Recorded
+from replies import reasons_of
 
 MODELS = find_models()
 ROWS = [
@@ -29,6 +30,12 @@ def values_of(frame: Recorded | bytes) -> dict[str, Any]:
     (value,) = juntek.decode(frame if isinstance(frame, bytes) else frame.data)
     assert isinstance(value, Reading | Settings | Identity)
     return value.as_dict()
+
+
+def reading_of(frame: bytes, **options: Any) -> Reading:  # noqa: ANN401 - of Options
+    (reading,) = juntek.Bus({1: Options(**options)}).feed(frame)
+    assert isinstance(reading, Reading)
+    return reading
 
 
 @pytest.mark.parametrize("frame", REPLIES, ids=str)
@@ -90,15 +97,10 @@ def test_the_output_state_is_a_word_and_its_code_is_kept(code: int, state: str) 
     ],
 )
 def test_charging_is_positive_and_a_shunt_fitted_backwards_can_be_told(
-    direction: int,
-    raw_current: int,
-    invert: bool,
-    current: float,
-    word: str,
+    direction: int, raw_current: int, invert: bool, current: float, word: str
 ) -> None:
     frame = encode("r50", 1, (5166, raw_current, 109337, 0, 0, 1, 125, 0, 0, direction, 0, 9117))
-    (reading,) = juntek.Bus({1: Options(invert_current=invert)}).feed(frame)
-    assert isinstance(reading, Reading)
+    reading = reading_of(frame, invert_current=invert)
     assert (reading.current, reading.direction) == (current, word)
     assert reading.power == round(51.66 * current, 2)
     assert (reading.charge_power, reading.discharge_power) == (max(reading.power, 0), max(-reading.power, 0))
@@ -112,8 +114,7 @@ def test_zero_has_no_sign_in_what_is_published(
     direction: int, raw_voltage: int, raw_current: int, invert: bool
 ) -> None:
     frame = encode("r50", 1, (raw_voltage, raw_current, 109337, 0, 0, 1, 100, 0, 0, direction, 0, 9117))
-    (reading,) = juntek.Bus({1: Options(invert_current=invert)}).feed(frame)
-    assert isinstance(reading, Reading)
+    reading = reading_of(frame, invert_current=invert)
     text = json.dumps(reading.as_dict())
     assert '"charge_power": 0.0' in text
     assert '"discharge_power": 0.0' in text
@@ -122,8 +123,7 @@ def test_zero_has_no_sign_in_what_is_published(
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_zero_has_no_sign_where_an_average_is_rounded_to_it(sign: int) -> None:
-    (still,) = juntek.decode(encode("r50", 1, (5166, 0, 109337, 0, 0, 1, 100, 0, 0, 1, 0, 9117)))
-    assert isinstance(still, Reading)
+    still = reading_of(encode("r50", 1, (5166, 0, 109337, 0, 0, 1, 100, 0, 0, 1, 0, 9117)))
     least = still._replace(current=0.01 * sign, power=0.01 * sign, temperature=sign)
     text = json.dumps(average([least, *[still] * 29]).as_dict())
     assert '"current": 0.0,' in text
@@ -137,30 +137,28 @@ def test_state_of_charge_needs_a_capacity_and_reaches_100_percent() -> None:
     _, reading = juntek.decode(settings + full)
     assert isinstance(reading, Reading)
     assert (reading.state_of_charge, reading.nominal_capacity, reading.time_to_full) == (100.0, 90.0, 0)
-    (reading,) = juntek.Bus({1: Options(nominal_capacity=180.0)}).feed(full)
-    assert isinstance(reading, Reading)
-    assert reading.state_of_charge == 50.0
+    assert reading_of(full, nominal_capacity=180.0).state_of_charge == 50.0
 
 
 def test_the_clock_of_a_meter_that_was_never_set_is_absent() -> None:
-    assert (
-        values_of(b":r50=1,46,5319,396,254929,25304424,26717081,91107,122,0,99,0,3877,100,101,0,\r\n")["clock"] is None
-    )
+    frame = b":r50=1,46,5319,396,254929,25304424,26717081,91107,122,0,99,0,3877,100,101,0,\r\n"
+    assert values_of(frame)["clock"] is None
 
 
-@pytest.mark.parametrize("count", [1, 2, 11, 13, 15, 20])
-def test_a_reading_of_a_length_that_no_family_has_is_reported_and_not_guessed(count: int) -> None:
-    (value,) = juntek.decode(encode("r50", 1, [1] * count))
-    assert isinstance(value, Garbage)
-    assert value.reason == "unknown_layout"
-    assert value.raw.startswith(b":r50=1,")
+UNKNOWN = [
+    *(("r50", [1] * count) for count in (1, 2, 7, 11, 13, 15, 20)),
+    ("r51", [1, 2, 3]),
+    *(("r00", [code, 110, 6]) for code in (0, 999, 3140, 5140, 9140, 9999)),
+]
 
 
-@pytest.mark.parametrize("code", [0, 999, 3140, 5140, 9999])
-def test_a_model_code_that_no_table_has_is_reported_and_not_guessed(code: int) -> None:
-    (value,) = juntek.decode(encode("r00", 1, (code, 110, 6)))
-    assert isinstance(value, Garbage)
-    assert value.reason == "unknown_layout"
+@pytest.mark.parametrize(("command", "numbers"), UNKNOWN)
+def test_a_length_or_a_model_code_that_no_table_has_is_reported_and_not_guessed(
+    command: str, numbers: list[int]
+) -> None:
+    values = juntek.decode(encode(command, 1, numbers) * 3)
+    assert reasons_of(values) == ["unknown_layout"] * 3
+    assert all(value.raw.startswith(b":%s=1," % command.encode()) for value in values)
 
 
 @pytest.mark.parametrize(

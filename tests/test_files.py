@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from juntek.cli.arguments import write_new
 from juntek.config import load
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, RequestError
 from juntek.files import explain_unreadable, read_bytes, refuse_links_of_others, refuse_orders_of_others
 from juntek.history import Database
 
@@ -108,6 +109,14 @@ def test_the_database_and_its_backup_are_not_written_through_the_link_of_another
     with Database(tmp_path / "juntek.db") as database, pytest.raises(ConfigurationError):
         database.back_up(link)
     assert not target.exists()
+
+
+@root
+def test_settings_are_not_saved_through_the_link_of_another_user(tmp_path: Path) -> None:
+    target, link = link_of_a_stranger(tmp_path)
+    with pytest.raises(ConfigurationError):
+        write_new(link, "[settings]", RequestError, force=True)
+    assert target.read_text() == "[mqtt]\n"
 
 
 WRITERS = (

@@ -84,20 +84,8 @@ def test_a_converter_at_another_speed_is_known_by_its_bytes(own: int, strict: bo
 
 
 def r50(number: int) -> bytes:
-    numbers = (
-        2560 + number,
-        1000 + number % 7,
-        123456 + number,
-        892611,
-        1231 + number,
-        99441 + number,
-        121,
-        0,
-        0,
-        1,
-        51,
-        36000,
-    )
+    numbers = [2560 + number, 1000 + number % 7, 123456 + number, 892611, 1231 + number, 99441 + number, 121]
+    numbers += [0, 0, 1, 51, 36000]
     return b":R50=1,\n:r50=1,%d,%s,\r\n" % (sum(numbers) % 255 + 1, ",".join(map(str, numbers)).encode())
 
 
@@ -211,42 +199,28 @@ async def test_the_cause_is_named_and_what_to_do(wiring: str) -> None:
     assert next_step([found])
 
 
-@asynccontextmanager
-async def meters(options: Options) -> AsyncIterator[str]:
-    async with Simulation(options) as simulation:
-        task = asyncio.create_task(simulation.run())
-        yield simulation.url
-        task.cancel()
-
-
 async def test_a_meter_is_named_with_what_an_owner_compares() -> None:
-    async with meters(Options(models=("KH140F",))) as url:
-        found = await survey(url, HASTE)
+    async with Simulation(Options(models=("KH140F",))) as house:
+        found = await survey(house.url, HASTE)
     assert (found.cause, list(found.meters), found.asked_by_display) == ("meters", [1], set())
     (facts,) = found.as_dict()["meters"]
     assert facts["model"] == "KH140F"
     assert 40 < facts["voltage"] < 60
     assert 0 <= facts["state_of_charge"] <= 100
-    assert f"--link '{url}' --address 1" in next_step([found])
+    assert f"--link '{house.url}' --address 1" in next_step([found])
 
 
-@pytest.mark.parametrize("address", [2, 17, 99])
-async def test_a_meter_at_another_address_is_found(address: int) -> None:
-    async with meters(Options(addresses=(address,))) as url:
-        found = await survey(url, HASTE)
-    assert list(found.meters) == [address]
-    assert f"--address {address}" in next_step([found])
-
-
-async def test_two_meters_on_one_line_are_found() -> None:
-    async with meters(Options(models=("KG140F", "KH140F"), addresses=(1, 2))) as url:
-        found = await survey(url, HASTE)
-    assert [meter["model"] for meter in found.as_dict()["meters"]] == ["KG140F", "KH140F"]
+@pytest.mark.parametrize("addresses", [(2,), (17,), (99,), (1, 2)])
+async def test_meters_at_other_addresses_are_found(addresses: tuple[int, ...]) -> None:
+    async with Simulation(Options(models=("KG140F", "KH140F")[: len(addresses)], addresses=addresses)) as house:
+        found = await survey(house.url, HASTE)
+    assert tuple(found.meters) == addresses
+    assert f"--address {addresses[0]}" in next_step([found])
 
 
 async def test_a_meter_beside_its_display_is_heard_and_the_display_is_named() -> None:
-    async with meters(Options(display="newer")) as url:
-        found = await survey(url, Patience(listen=2.5, answer=0.02, straggler=0.2))
+    async with Simulation(Options(display="newer")) as house:
+        found = await survey(house.url, Patience(listen=2.5, answer=0.02, straggler=0.2))
     assert list(found.meters) == [1]
     assert found.asked_by_display == {1}
     assert "display asks address 1" in " ".join(describe(found))

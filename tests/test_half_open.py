@@ -7,7 +7,9 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fake_time import FakeLink, run
+import pytest
+
+from fake_time import FakeLink, in_fake_time
 from juntek.links import Link, device
 from juntek.meter import Line, MeterOptions, Mode
 from juntek.rs485.framing import Frame, Framer, encode
@@ -76,111 +78,99 @@ class Converter:
             await asyncio.wait([task])
 
 
-def test_a_converter_that_accepts_and_passes_nothing_on_is_opened_again() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        async with converter.served():
-            await asyncio.sleep(30)
-            assert converter.last["meter 1"].available
-            converter.die()
-            converter.is_dead = False  # a new connection would do
-            before = converter.readings()
-            await asyncio.sleep(20)
+@in_fake_time
+async def test_a_converter_that_accepts_and_passes_nothing_on_is_opened_again() -> None:
+    converter = Converter(1)
+    async with converter.served():
+        await asyncio.sleep(30)
+        assert converter.last["meter 1"].available
+        converter.die()
+        converter.is_dead = False  # a new connection would do
+        before = converter.readings()
+        await asyncio.sleep(20)
+    assert len(converter.links) == 2
+    assert converter.links[0].closed
+    assert converter.readings() > before
+    health = converter.last["meter 1"].health
+    assert (health.reconnects, health.error, health.connected) == (1, None, True)
+
+
+@in_fake_time
+async def test_what_stays_dead_is_opened_again_ever_more_seldom_and_told_once() -> None:
+    converter = Converter(1)
+    async with converter.served():
+        await asyncio.sleep(30)
+        converter.die()
+        converter.updates.clear()
+        await asyncio.sleep(3600)
+        update = converter.last["meter 1"]
+        assert not update.available
+        assert "opened again" in (update.health.error or "")
+        assert update.health.error is not None
+        assert len([each for each in converter.updates if each.health.error is None]) == 0
+        opened = [link.opened for link in converter.links]
+        waits = [round(later - earlier) for earlier, later in itertools.pairwise(opened[1:])]
+        assert waits[:5] == [20, 40, 80, 160, 300]
+        assert set(waits[5:]) == {300}
+        converter.is_dead = False
+        await asyncio.sleep(320)
+        assert converter.last["meter 1"].available
+        assert converter.last["meter 1"].health.error is None
+
+
+@in_fake_time
+async def test_a_port_beside_a_display_that_sleeps_is_left_alone_for_long() -> None:
+    converter = Converter(1)
+    first = await converter.open()
+    first.least_silence = device.DeviceLink.least_silence
+    async with converter.served(mode="listen", first=first):
+        await asyncio.sleep(50)
+        assert len(converter.links) == 1
+        converter.say(b":R50=1,2,1,\r\n")
+        await asyncio.sleep(50)
+        assert len(converter.links) == 1
+        await asyncio.sleep(20)
         assert len(converter.links) == 2
-        assert converter.links[0].closed
-        assert converter.readings() > before
-        health = converter.last["meter 1"].health
-        assert (health.reconnects, health.error, health.connected) == (1, None, True)
-
-    run(test)
 
 
-def test_what_stays_dead_is_opened_again_ever_more_seldom_and_told_once() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        async with converter.served():
-            await asyncio.sleep(30)
-            converter.die()
-            converter.updates.clear()
-            await asyncio.sleep(3600)
-            update = converter.last["meter 1"]
-            assert not update.available
-            assert "opened again" in (update.health.error or "")
-            assert update.health.error is not None
-            assert len([each for each in converter.updates if each.health.error is None]) == 0
-            opened = [link.opened for link in converter.links]
-            waits = [round(later - earlier) for earlier, later in itertools.pairwise(opened[1:])]
-            assert waits[:5] == [20, 40, 80, 160, 300]
-            assert set(waits[5:]) == {300}
-            converter.is_dead = False
-            await asyncio.sleep(320)
-            assert converter.last["meter 1"].available
-            assert converter.last["meter 1"].health.error is None
-
-    run(test)
+@in_fake_time
+async def test_noise_is_no_silence_and_what_is_told_then_is_told_of_the_noise() -> None:
+    converter = Converter()
+    async with converter.served(mode="poll"):
+        await asyncio.sleep(25)
+        count = len(converter.links)
+        assert count == 2
+        for _ in range(60):
+            converter.links[-1].put(b"\xff\x00\x13\n")
+            await asyncio.sleep(1)
+        assert len(converter.links) == count
+        assert "noise" in (converter.last["meter 1"].health.error or "")
 
 
-def test_a_port_beside_a_display_that_sleeps_is_left_alone_for_long() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        first = await converter.open()
-        first.least_silence = device.DeviceLink.least_silence
-        async with converter.served(mode="listen", first=first):
-            await asyncio.sleep(50)
-            assert len(converter.links) == 1
-            converter.say(b":R50=1,2,1,\r\n")
-            await asyncio.sleep(50)
-            assert len(converter.links) == 1
-            await asyncio.sleep(20)
-            assert len(converter.links) == 2
-
-    run(test)
+@pytest.mark.parametrize("seconds", [3.0, 2.0])
+@in_fake_time
+async def test_a_link_that_is_closed_every_three_seconds_is_asked_within_them(seconds: float) -> None:
+    converter = Converter(1)
+    async with converter.served():
+        for _ in range(12):
+            converter.links[-1].lose()
+            await asyncio.sleep(1.1 + seconds)  # that long at most until it is opened again
+    assert converter.readings() >= 6
 
 
-def test_noise_is_no_silence_and_what_is_told_then_is_told_of_the_noise() -> None:
-    async def test() -> None:
-        converter = Converter()
-        async with converter.served(mode="poll"):
-            await asyncio.sleep(25)
-            count = len(converter.links)
-            assert count == 2
-            for _ in range(60):
-                converter.links[-1].put(b"\xff\x00\x13\n")
-                await asyncio.sleep(1)
-            assert len(converter.links) == count
-            assert "noise" in (converter.last["meter 1"].health.error or "")
-
-    run(test)
-
-
-def test_a_link_that_is_closed_every_three_seconds_is_asked_within_them() -> None:
-    async def test(seconds: float) -> None:
-        converter = Converter(1)
-        async with converter.served():
-            for _ in range(12):
-                converter.links[-1].lose()
-                await asyncio.sleep(1.1 + seconds)  # that long at most until it is opened again
-        assert converter.readings() >= 6
-
-    for seconds in (3.0, 2.0):
-        run(lambda seconds=seconds: test(seconds))  # type: ignore[misc]
-
-
-def test_where_a_display_asks_a_lost_link_is_listened_to_as_long_as_ever() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        async with converter.served():
-            for _ in range(5):
-                link = converter.links[-1]
-                await asyncio.sleep(0.1)
-                link.put(b":R50=1,2,1,\r\n")
-                await asyncio.sleep(0.5)
-                link.lose()
-                await asyncio.sleep(1.1)
-            await asyncio.sleep(1.5)
-            assert not any(link.asked for link in converter.links)
-
-    run(test)
+@in_fake_time
+async def test_where_a_display_asks_a_lost_link_is_listened_to_as_long_as_ever() -> None:
+    converter = Converter(1)
+    async with converter.served():
+        for _ in range(5):
+            link = converter.links[-1]
+            await asyncio.sleep(0.1)
+            link.put(b":R50=1,2,1,\r\n")
+            await asyncio.sleep(0.5)
+            link.lose()
+            await asyncio.sleep(1.1)
+        await asyncio.sleep(1.5)
+        assert not any(link.asked for link in converter.links)
 
 
 # A display that asks one meter and not the other ------------------------------------------------------------
@@ -199,95 +189,69 @@ async def display(converter: Converter, seconds: float, *addresses: int) -> None
             await asyncio.sleep(0.45)
 
 
-def test_a_meter_that_the_display_leaves_out_is_asked_in_the_gaps_after_its_replies() -> None:
-    async def test() -> None:
-        converter = Converter(1, 2)
-        async with converter.served(1, 2):
-            await display(converter, 60, 1)
-            assert converter.readings(2) >= 20
-            assert converter.readings(1) >= 50
-            assert {update.health.mode for update in converter.last.values()} == {"listen"}
-            assert all(update.available for update in converter.last.values())
-        assert set(converter.asked) == {2}, "the display asks the other one"
-
-    run(test)
+@in_fake_time
+async def test_a_display_that_asks_all_meters_hears_nobody_else() -> None:
+    converter = Converter(1, 2)
+    async with converter.served(1, 2):
+        await display(converter, 60, 1, 2)
+        assert converter.readings(2) >= 20
+    assert not converter.links[0].asked
 
 
-def test_a_display_that_asks_all_meters_hears_nobody_else() -> None:
-    async def test() -> None:
-        converter = Converter(1, 2)
-        async with converter.served(1, 2):
-            await display(converter, 60, 1, 2)
-            assert converter.readings(2) >= 20
-        assert not converter.links[0].asked
-
-    run(test)
-
-
-def test_a_meter_that_is_not_there_is_asked_seldom_beside_a_display() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        async with converter.served(1, 2):
-            await display(converter, 120, 1)
-            assert converter.last["meter 1"].available
-            assert not converter.last["meter 2"].available
-        assert len(converter.links[0].asked) <= 30
-
-    run(test)
+@in_fake_time
+async def test_a_meter_that_is_not_there_is_asked_seldom_beside_a_display() -> None:
+    converter = Converter(1)
+    async with converter.served(1, 2):
+        await display(converter, 120, 1)
+        assert converter.last["meter 1"].available
+        assert not converter.last["meter 2"].available
+    assert len(converter.links[0].asked) <= 30
 
 
-def test_in_mode_listen_no_gap_is_used() -> None:
-    async def test() -> None:
-        converter = Converter(1, 2)
-        async with converter.served(1, 2, mode="listen"):
-            await display(converter, 60, 1)
-        assert not any(link.asked for link in converter.links)
-
-    run(test)
+@in_fake_time
+async def test_in_mode_listen_no_gap_is_used() -> None:
+    converter = Converter(1, 2)
+    async with converter.served(1, 2, mode="listen"):
+        await display(converter, 60, 1)
+    assert not any(link.asked for link in converter.links)
 
 
 # What became of a command -----------------------------------------------------------------------------------
 
 
-def test_a_command_whose_every_answer_was_lost_is_unknown_and_not_refused() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        async with converter.served() as line:
-            await asyncio.sleep(30)
-            for lost, outcome in (("R51", "unknown"), ("R5", "unknown"), ("nothing", "refused")):
-                converter.lost_replies = lambda request, lost=lost: request.command.startswith(lost)  # type: ignore[misc]
-                assert await line.send(1, "nominal_capacity", 123.0) == outcome, lost
-            converter.lost_replies = lambda request: request.command == "R50"
-            assert await line.send(1, "output", "on") == "unknown"
-            assert await line.send(1, "zero_current", None) == "unknown"
-
-    run(test)
+@in_fake_time
+async def test_a_command_whose_every_answer_was_lost_is_unknown_and_not_refused() -> None:
+    converter = Converter(1)
+    async with converter.served() as line:
+        await asyncio.sleep(30)
+        for lost, outcome in (("R51", "unknown"), ("R5", "unknown"), ("nothing", "refused")):
+            converter.lost_replies = lambda request, lost=lost: request.command.startswith(lost)  # type: ignore[misc]
+            assert await line.send(1, "nominal_capacity", 123.0) == outcome, lost
+        converter.lost_replies = lambda request: request.command == "R50"
+        assert await line.send(1, "output", "on") == "unknown"
+        assert await line.send(1, "zero_current", None) == "unknown"
 
 
-def test_a_link_is_not_opened_again_below_a_command() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        async with converter.served() as line:
-            await asyncio.sleep(30)
-            converter.die()
-            assert await line.send(1, "nominal_capacity", 123.0) == "unknown"
-            assert len(converter.links) == 1
-            await asyncio.sleep(4)
-            assert len(converter.links) == 2
-
-    run(test)
+@in_fake_time
+async def test_a_link_is_not_opened_again_below_a_command() -> None:
+    converter = Converter(1)
+    async with converter.served() as line:
+        await asyncio.sleep(30)
+        converter.die()
+        assert await line.send(1, "nominal_capacity", 123.0) == "unknown"
+        assert len(converter.links) == 1
+        await asyncio.sleep(4)
+        assert len(converter.links) == 2
 
 
-def test_a_damaged_reply_from_the_address_that_a_meter_is_to_have_does_not_end_the_line() -> None:
-    async def test() -> None:
-        converter = Converter(1)
-        answer = converter.answer
-        converter.answer = lambda data: b":r50=9,1?7,\r\n" if b"=9," in data else answer(data)  # type: ignore[method-assign]
-        async with converter.served() as line:
-            await asyncio.sleep(30)
-            assert await line.send(1, "set_address", 9) == "refused"
-            before = converter.readings()
-            await asyncio.sleep(10)
-            assert converter.readings() > before
-
-    run(test)
+@in_fake_time
+async def test_a_damaged_reply_from_the_address_that_a_meter_is_to_have_does_not_end_the_line() -> None:
+    converter = Converter(1)
+    answer = converter.answer
+    converter.answer = lambda data: b":r50=9,1?7,\r\n" if b"=9," in data else answer(data)  # type: ignore[method-assign]
+    async with converter.served() as line:
+        await asyncio.sleep(30)
+        assert await line.send(1, "set_address", 9) == "refused"
+        before = converter.readings()
+        await asyncio.sleep(10)
+        assert converter.readings() > before

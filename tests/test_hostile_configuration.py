@@ -12,6 +12,15 @@ from juntek.errors import ConfigurationError
 METER = '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n'
 
 
+def refusal(folder: Path, text: str, environment: dict[str, str] | None = None) -> str:
+    """Return what is said of a file that cannot be."""
+    file = folder / "juntek.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        load(file, environment or {})
+    return str(refused.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -31,38 +40,23 @@ METER = '[[meters]]\nname = "house"\nlink = "/dev/ttyUSB0"\n'
     ids=range(12),
 )
 def test_a_file_that_nobody_means_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "juntek.toml"
-    file.write_text(text)
-    with pytest.raises(ConfigurationError) as refused:
-        load(file, {})
-    assert len(str(refused.value)) < 500
+    assert len(refusal(tmp_path, text)) < 500
 
 
 @pytest.mark.parametrize("name", ["JUNTEK_MQTT", f"JUNTEK_METERS__{'9' * 5000}__NAME"])
 def test_so_is_a_variable(tmp_path: Path, name: str) -> None:
-    file = tmp_path / "juntek.toml"
-    file.write_text(METER)
-    with pytest.raises(ConfigurationError):
-        load(file, {name: '{"a": ' + "[" * 20_000})
+    refusal(tmp_path, METER, {name: '{"a": ' + "[" * 20_000})
 
 
 def test_a_broker_as_a_url_is_refused_with_the_lines_to_write(tmp_path: Path) -> None:
-    file = tmp_path / "juntek.toml"
-    file.write_text(f'{METER}[mqtt]\nhost = "mqtts://user:geheim@broker:1884"\n')
-    with pytest.raises(ConfigurationError) as refused:
-        load(file, {})
-    said = str(refused.value)
+    said = refusal(tmp_path, f'{METER}[mqtt]\nhost = "mqtts://user:geheim@broker:1884"\n')
     assert all(part in said for part in ('host = "broker"', "port = 1884", 'username = "user"', "tls = true"))
     assert "geheim" not in said
 
 
 @pytest.mark.parametrize("link", ["192.168.1.20:8899", "converter.lan:8899", "[::1]:8899"])
 def test_an_address_and_a_port_as_a_link_say_the_url(tmp_path: Path, link: str) -> None:
-    file = tmp_path / "juntek.toml"
-    file.write_text(METER.replace("/dev/ttyUSB0", link))
-    with pytest.raises(ConfigurationError) as refused:
-        load(file, {})
-    assert f"socket://{link}" in str(refused.value)
+    assert f"socket://{link}" in refusal(tmp_path, METER.replace("/dev/ttyUSB0", link))
 
 
 @pytest.mark.parametrize("address", ['"P07"', '"p7"', "7"])

@@ -19,7 +19,8 @@ from juntek.capture import HEADER, format_chunk
 from juntek.meter import MOST_WAITING, Timing
 from juntek.rs485.framing import encode
 from juntek.simulator import Options, Simulation, history
-from meter.served import ENOUGH, open_files
+from links.peers import open_files
+from meter.served import ENOUGH
 
 REPLY = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])
 

@@ -6,7 +6,7 @@ import pytest
 
 from juntek import Bus, Options, Reading
 from juntek.rs485.framing import encode
-from replies import Meter, settled
+from replies import Meter, Shown, settled
 
 RESERVED = 7
 TEMPERATURE = 6
@@ -14,14 +14,10 @@ TEMPERATURE = 6
 
 @pytest.mark.parametrize("degrees", [-26, -80, 130])
 def test_a_probe_out_of_its_range_is_null_and_counted_and_all_else_stays(degrees: int) -> None:
-    meter = Meter(temperature=degrees)
-    bus = Bus()
-    readings = [event for _ in range(5) for event in bus.feed(meter.tick())]
-    assert [type(reading) for reading in readings] == [Reading] * 5
-    assert {(reading.temperature, reading.voltage) for reading in readings if isinstance(reading, Reading)} == {
-        (None, 52.0)
-    }
-    assert bus.stations[1].out_of_range == {"temperature": 5}
+    meter, shown = Meter(temperature=degrees), Shown()
+    assert shown.feed_all(meter.tick() for _ in range(5)) == [1] * 5
+    assert {(reading.temperature, reading.voltage) for reading in shown.readings} == {(None, 52.0)}
+    assert shown.bus.out_of_range(1) == {"temperature": 5}
 
 
 def test_a_probe_that_gets_colder_than_its_range_is_null_from_then_on() -> None:
@@ -115,25 +111,25 @@ def test_the_resistance_that_a_meter_guesses_anew_at_each_load_costs_no_reading(
 def test_a_recording_without_times_of_a_meter_whose_run_time_stands_still_is_shown(family: str, seconds: int) -> None:
     """It does while the output is off."""
     meter = Meter(family, output=99)
-    bus = Bus()
-    replies = []
+    shown, replies = Shown(time=None), []
     for number in range(20):
         meter.current = -30.0 if number % 3 else 12.0
         meter.tick(seconds)
         meter.run_time -= seconds
         replies.append(meter.reply())
-    told = bus.feed(b"".join(replies))
-    assert [event.raw + b"\r\n" for event in told if isinstance(event, Reading)] == replies
+    shown.feed(b"".join(replies))
+    assert shown.raws == replies
 
 
 def test_three_frames_that_lie_18_s_apart_are_three_readings() -> None:
     """As in a README: no times, only the run time tells that time went by."""
     meter = Meter(current=-60.55, voltage=52.0)
     replies = [meter.tick(18) for _ in range(3)]
-    bus = Bus()
-    events = [*bus.feed(b"".join(replies)), *bus.finish()]
-    assert [event.raw + b"\r\n" for event in events] == replies
-    assert all(isinstance(event, Reading) for event in events)
+    shown = Shown(time=None)
+    shown.feed(b"".join(replies))
+    shown.finish()
+    assert shown.raws == replies
+    assert shown.reasons == []
 
 
 @pytest.mark.parametrize("family", ["KG-F", "KH-F"])
@@ -146,9 +142,10 @@ def test_frames_without_times_are_all_shown_whatever_was_switched_between_them(f
         meter.tick(seconds - 1)
         meter.current = -1.0
         replies.append(meter.tick())
-    bus = Bus()
-    events = [*bus.feed(b"".join(replies)), *bus.finish()]
-    assert [event.raw + b"\r\n" for event in events if isinstance(event, Reading)] == replies
+    shown = Shown(time=None)
+    shown.feed(b"".join(replies))
+    shown.finish()
+    assert shown.raws == replies
 
 
 @pytest.mark.parametrize("hours", [0.1, 1, 30])

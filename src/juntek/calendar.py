@@ -39,21 +39,17 @@ class LocalDays:
         self.zone = zone
         self._start = self._end = 0
 
-    def span_of(self, time: float) -> tuple[int, int]:
-        """Return when the day of `time` begins and the next one does, s since 1970."""
+    def start_of(self, time: float) -> int:
+        """Return when the day of `time` begins, s since 1970."""
         if not self._start <= time < self._end:
             day = date_of(time, self.zone)
             self._start, self._end = start_of(day, self.zone), start_of(day_after(day), self.zone)
-        return self._start, self._end
-
-    def start_of(self, time: float) -> int:
-        """Return when the day of `time` begins, s since 1970."""
-        return self.span_of(time)[0]
+        return self._start
 
     def next_start(self, time: float) -> int:
         """Return the first beginning of a day that is not before `time`."""
-        start, end = self.span_of(time)
-        return start if start >= time else end
+        start = self.start_of(time)
+        return start if start >= time else self._end
 
     def midnights(self, start: float, end: float) -> list[int]:
         """Return the beginnings of days after `start` up to `end`."""

@@ -3,18 +3,6 @@
 Every message is one sentence that an owner can act on. Anything else that escapes is a bug.
 """
 
-__all__ = [
-    "ConfigurationError",
-    "DamagedFileError",
-    "DatabaseError",
-    "JuntekError",
-    "LinkError",
-    "LinkLostError",
-    "NoReplyError",
-    "RequestError",
-    "UnknownLayoutError",
-]
-
 
 class JuntekError(Exception):
     """Base of all errors raised on purpose; its text is a sentence for the owner."""

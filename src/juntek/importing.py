@@ -252,10 +252,7 @@ def _pieces_all_over(descriptor: int, size: int) -> Iterator[bytes]:
 def import_logs(
     job: LogImport, paths: Iterable[Path], tell: Callable[[int, int], None] = lambda _done, _of: None
 ) -> Imported:
-    """Read recordings, sorted by when they begin, to their end.
-
-    Raises RequestError for one that cannot be read; of several also for what can be read only once.
-    """
+    """Read recordings, sorted by when they begin. Raises RequestError for one that cannot be read, or not so often."""
     several = list(paths)
     if len(several) > 1 and (once := [path for path in several if str(path) == "-" or path.is_fifo()]):
         raise RequestError(f"{once[0]} can be read only once, and so cannot be sorted in: import it alone.")

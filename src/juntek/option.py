@@ -48,7 +48,7 @@ class Option:
     high: float | None = None
     choices: Callable[[], Sequence[str]] | None = None
     check: Callable[[Any], str | None] | None = None
-    truth: tuple[str, str] | None = None
+    truth: tuple[str, ...] = ()
     example: Any = None
     written: bool = False
     prefix: str = ""
@@ -92,8 +92,8 @@ class Key:
             for word in [word for word in made or () if not isinstance(word, str)]:
                 raise ValueError(f"is {_KINDS[str]}, not {show(word, secret=self.secret)}.")
         elif kind is Literal:
-            truth = _read_truth(value) if self.option.truth is not None else None
-            made = truth if truth is not None else value if value in self.choices else None
+            truth = _read_truth(value) if self.option.truth else None
+            made = value if value in self.choices else None if truth is None else self.option.truth[truth]
         elif kind in (str, Path):
             made = kind(value) if isinstance(value, str) and (kind is str or "\0" not in value) else None
         elif kind is bool:
@@ -123,16 +123,16 @@ def keys_of(options: type) -> dict[str, Key]:
     """Return the keys of a class of options, by name."""
     hints = get_type_hints(options, include_extras=True)
     keys = {}
-    for field in fields(options):
-        hint, option = hints[field.name], Option("")
+    for one in fields(options):
+        hint, option = hints[one.name], Option("")
         if hasattr(hint, "__metadata__"):
             option = next(found for found in hint.__metadata__ if isinstance(found, Option))
             hint = hint.__origin__
         if get_origin(hint) in (Union, UnionType):
             (hint,) = (kind for kind in get_args(hint) if kind is not NoneType)
-        required = field.default is MISSING
-        default = None if required else field.default
-        keys[field.name] = Key(field.name, hint, default, required, not field.repr, option)
+        required = one.default is MISSING
+        default = None if required else one.default
+        keys[one.name] = Key(one.name, hint, default, required, not one.repr, option)
     return keys
 
 
@@ -141,11 +141,7 @@ def check_options(section: str, options: object) -> None:
     kind: type = type(options)
     for key in keys_of(kind).values():
         value = getattr(options, key.name)
-        if key.option.truth is not None and isinstance(value, bool):
-            value = key.option.truth[value]
-            object.__setattr__(options, key.name, value)  # frozen, and this is its own check
-        problem = key.find_problem(value) if value is not None else None
-        if problem is not None:
+        if value is not None and (problem := key.find_problem(value)):
             raise ConfigurationError(f"{section}.{key.name} {problem}" if section else f"{key.name} {problem}")
 
 

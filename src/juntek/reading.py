@@ -188,18 +188,16 @@ class Reading(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the public keys and values, ready for JSON; `time` is ISO 8601 with offset."""
-        values: dict[str, Any] = {
+        return {
             "time": iso_time(self.time),
             "address": self.address,
             "family": self.family,
+            **{key: read(self) for key, read in READERS.items()},
+            **{key: self.more[key] for key in BATTERY_KEYS if key in self.more},
+            "output_code": self.output_code,
+            "clock": self.clock,
+            "estimated": list(self.estimated),
         }
-        for key, read in READERS.items():
-            values[key] = read(self)
-        values |= {key: self.more[key] for key in BATTERY_KEYS if key in self.more}
-        values["output_code"] = self.output_code
-        values["clock"] = self.clock
-        values["estimated"] = list(self.estimated)
-        return values
 
 
 def _reader(key: str) -> Callable[[Reading], Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from juntek.battery.ledger import Ledger
 from juntek.battery.watch import AGREEMENTS, IN, OUT, WINDOW, CounterWatch, Interval, Steps
-from metered import MeteredBattery, reading, trust_in
+from metered import MeteredBattery, reading, tell, trust_in
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOON = 1_780_000_000.0
@@ -128,8 +128,7 @@ def test_a_load_in_between_rare_readings_does_not_cost_the_trust() -> None:
 
 def test_after_a_restart_what_is_left_may_stand_still_at_full() -> None:
     ledger = Ledger(ZONE)
-    for second in (-1, 0):
-        ledger.add(reading(NOON + second, "unknown", current=30.0, remaining_capacity=100.0))
+    tell(ledger, (NOON - 1, NOON), "unknown", current=30.0, remaining_capacity=100.0)
     before = ledger.totals().charged_capacity
     ledger = Ledger.restore(ledger.snapshot(), ZONE)
     ledger.add(reading(NOON + 36, "unknown", current=30.0, remaining_capacity=100.0))

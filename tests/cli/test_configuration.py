@@ -62,7 +62,7 @@ def test_init_does_not_write_over_a_file(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     result = run("config", "init", path)
     assert (result.status, result.output) == (3, "")
-    assert result.talk == f"{path} is there already; change it, or write over it with --force.\n"
+    assert result.talk == f"{path} is there already; change it, name another one, or write over it with --force.\n"
     assert path.read_text() == GOOD
     assert run("config", "init", path, "--force").status == 0
     assert path.read_text() != GOOD

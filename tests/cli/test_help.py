@@ -9,7 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import juntek
 from cli.program import run
-from juntek.cli import STATUSES, main, status_of
+from juntek.cli import STATUSES, main
 from juntek.errors import (
     ConfigurationError,
     DatabaseError,
@@ -50,39 +50,21 @@ def test_every_command_is_in_this_list() -> None:
     assert set(names) == {command.split()[0] for command in COMMANDS}
 
 
-def test_all_exit_statuses_are_in_the_help() -> None:
-    text = " ".join(show_help().split())
-    for status, meaning in STATUSES.items():
-        assert f"{status} {meaning}" in text
-
-
 def test_the_version_is_that_of_the_library() -> None:
     result = run("--version")
     assert (result.status, result.output) == (0, f"juntek {juntek.__version__}\n")
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (RequestError, 2),
-        (ConfigurationError, 3),
-        (LinkError, 4),
-        (LinkLostError, 4),
-        (NoReplyError, 5),
-        (UnknownLayoutError, 5),
-        (JuntekError, 6),
-        (DatabaseError, 7),
-    ],
-)
-def test_every_error_has_its_status(error: type[JuntekError], status: int) -> None:
-    assert status_of(error("told")) == status
-    assert status in STATUSES
+STATUS_OF = {
+    RequestError: 2, ConfigurationError: 3, LinkError: 4, LinkLostError: 4, NoReplyError: 5, UnknownLayoutError: 5,
+    JuntekError: 6, DatabaseError: 7,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("error", "status", "talk"),
     [
-        (LinkError("Plug it in."), 4, "Plug it in.\n"),
+        *((kind("Plug it in."), status, "Plug it in.\n") for kind, status in STATUS_OF.items()),
         (LinkError("No \x1b[31m\n here."), 4, "No ?[31m? here.\n"),
         (ExceptionGroup("two", [KeyError("x"), ExceptionGroup("one", [NoReplyError("Silent.")])]), 5, "Silent.\n"),
         (
@@ -106,7 +88,7 @@ def test_an_error_becomes_its_sentence_and_status(
     monkeypatch.setattr("sys.argv", ["juntek", "read"])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == status
+    assert ended.value.code == status in STATUSES
     assert capsys.readouterr().err.startswith(talk)
 
 

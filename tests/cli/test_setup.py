@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli.program import Running, on_a_terminal, run, simulator
+from cli.program import Ended, Running, on_a_terminal, run, simulator
 from juntek.cli.setup_file import broker_address
 from juntek.config import load
 from juntek.outputs.mqtt import MqttOptions
@@ -29,7 +29,15 @@ def meter() -> Iterator[Running]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
+    (tmp_path / "etc").mkdir()
     return tmp_path / "etc" / "juntek.toml"
+
+
+def set_up(file: Path, *given: object, status: int = 0, **variables: Any) -> Ended:  # noqa: ANN401 - those of run
+    """Run the command and ask nothing, in the home of the file's folder."""
+    ended = run("setup", "--config", file, *given, "--yes", home=file.parent.parent, **variables)
+    assert ended.status == status, ended.talk
+    return ended
 
 
 def keys(file: Path) -> dict[str, Any]:
@@ -37,11 +45,10 @@ def keys(file: Path) -> dict[str, Any]:
 
 
 def test_a_meter_becomes_a_configuration_that_works_without_a_question(
-    meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path
+    meter: Running, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    broker = f"127.0.0.1:{mosquitto.port}"
-    result = run("setup", "--config", file, "--link", meter.url, "--broker", broker, "--yes", home=tmp_path)
-    assert result.status == 0, result.talk
+    file = tmp_path / "new" / "juntek.toml"
+    result = set_up(file, "--link", meter.url, "--broker", f"127.0.0.1:{mosquitto.port}")
     assert "KG140F" in result.talk
     (house,) = keys(file)["meters"]
     assert (house["name"], house["link"], house["address"]) == ("house", meter.url, 3)
@@ -52,19 +59,14 @@ def test_a_meter_becomes_a_configuration_that_works_without_a_question(
 
 
 @pytest.mark.parametrize("wrong", ["/no/such", os.devnull])
-def test_a_wrong_configuration_elsewhere_hinders_nobody_who_writes_one(
-    meter: Running, file: Path, tmp_path: Path, wrong: str
-) -> None:
-    given = ("--config", file, "--link", meter.url, "--broker", "none", "--yes")
-    result = run("setup", *given, home=tmp_path, JUNTEK_CONFIG=wrong)
-    assert result.status == 0, result.talk
+def test_a_wrong_configuration_elsewhere_hinders_nobody_who_writes_one(meter: Running, file: Path, wrong: str) -> None:
+    set_up(file, "--link", meter.url, "--broker", "none", JUNTEK_CONFIG=wrong)
     assert keys(file)["meters"][0]["address"] == 3
 
 
 def test_a_second_run_changes_what_it_is_asked_to_and_keeps_all_else(
-    meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path
+    meter: Running, mosquitto: Mosquitto, file: Path
 ) -> None:
-    file.parent.mkdir()
     file.write_text(
         f"""# mine
 [[meters]]
@@ -85,9 +87,7 @@ base_topic = "boats"
 """
     )
     before = file.read_text()
-    given = ("--capacity", 200, "--page", "local", "--chemistry", "agm")
-    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
-    assert result.status == 0, result.talk
+    set_up(file, "--capacity", 200, "--page", "local", "--chemistry", "agm")
     boat, van = keys(file)["meters"]
     assert boat == {"name": "boat", "link": meter.url, "address": 3, "interval": 2.5, "nominal_capacity": 200.0} | {
         "battery": {"chemistry": "agm"}
@@ -98,17 +98,16 @@ base_topic = "boats"
     assert all(remark in file.read_text() for remark in ("# mine", "# the best"))
     assert file.with_name("juntek.toml.bak").read_text() == before
     after = keys(file)
-    assert run("setup", "--config", file, "--yes", home=tmp_path).status == 0
+    set_up(file)
     assert keys(file) == after
-    assert run("setup", "--config", file, "--chemistry", "none", "--yes", home=tmp_path).status == 0
+    set_up(file, "--chemistry", "none")
     assert "battery" not in keys(file)["meters"][0]
 
 
-def test_a_battery_whose_chemistry_is_guessed_stays_as_it_is(meter: Running, file: Path, tmp_path: Path) -> None:
-    file.parent.mkdir()
+def test_a_battery_whose_chemistry_is_guessed_stays_as_it_is(meter: Running, file: Path) -> None:
     file.write_text(f'[[meters]]\nname = "boat"\nlink = "{meter.url}"\naddress = 3\n[meters.battery]\ncells = 16\n')
     before = keys(file)["meters"]
-    assert run("setup", "--config", file, "--broker", "none", "--yes", home=tmp_path).status == 0
+    set_up(file, "--broker", "none")
     assert keys(file)["meters"] == before
 
 
@@ -118,12 +117,10 @@ def test_secrets_are_kept_from_others(
     broker = start_mosquitto(user=User("me", "hunter2"))
     for name, text in (("broker", "hunter2"), ("page", "a long password")):
         (tmp_path / name).write_text(f"{text}\n")
-    result = run(
-        "setup", "--config", file, "--link", meter.url, "--address", 3, "--broker", f"127.0.0.1:{broker.port}",
-        "--username", "me", "--password-file", tmp_path / "broker", "--page", "network",
-        "--page-password-file", tmp_path / "page", "--yes", home=tmp_path,
+    result = set_up(
+        file, "--link", meter.url, "--address", 3, "--broker", f"127.0.0.1:{broker.port}", "--username", "me",
+        "--password-file", tmp_path / "broker", "--page", "network", "--page-password-file", tmp_path / "page",
     )  # fmt: skip
-    assert result.status == 0, result.talk
     assert "hunter2" not in file.read_text() + result.output + result.talk
     assert {path.stat().st_mode & 0o077 for path in file.parent.glob("*-password")} == {0}
     configuration = load(file, {"HOME": str(tmp_path)})
@@ -135,15 +132,13 @@ def test_secrets_are_kept_from_others(
 
 
 def test_a_port_that_does_not_answer_stays_unless_the_meter_is_found_at_another(
-    meter: Running, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    meter: Running, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind the Debian package, which writes the file before an adapter is plugged in."""
-    file.parent.mkdir()
     file.write_text('[[meters]]\nname = "boat"\nlink = "/dev/no-such-port"\n')
     for ports, link, address in (([], "/dev/no-such-port", 1), ([meter.url], meter.url, 3)):
         monkeypatch.setattr("juntek.links.device.list_ports", lambda ports=ports: ports)
-        result = run("setup", "--config", file, "--broker", "none", "--yes", home=tmp_path)
-        assert (result.status, "/dev/no-such-port" in result.talk) == (0, True)
+        assert "/dev/no-such-port" in set_up(file, "--broker", "none").talk
         (boat,) = keys(file)["meters"]
         assert (boat["name"], boat["link"], boat["address"]) == ("boat", link, address)
 
@@ -159,14 +154,10 @@ def test_a_port_that_does_not_answer_stays_unless_the_meter_is_found_at_another(
         ("[mqtt]\n", 3),
     ],
 )
-def test_a_file_is_changed_in_whichever_form_it_is_or_what_is_wrong_is_said(
-    file: Path, tmp_path: Path, text: str, status: int
-) -> None:
-    file.parent.mkdir()
+def test_a_file_is_changed_in_whichever_form_it_is_or_what_is_wrong_is_said(file: Path, text: str, status: int) -> None:
     file.write_bytes(text.encode())
     given = ("--link", "replay:none", "--address", 2, "--broker", "none", "--page", "local", "--chemistry", "agm")
-    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
-    assert result.status == status, result.talk
+    result = set_up(file, *given, status=status)
     if status:
         assert file.read_bytes() == text.encode()
         assert len(result.talk.splitlines()) == 1
@@ -178,31 +169,24 @@ def test_a_file_is_changed_in_whichever_form_it_is_or_what_is_wrong_is_said(
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
-        (("--link", "socket://127.0.0.1:1", "--yes"), 4),
-        (("--link", "{meter}", "--address", "3", "--broker", "127.0.0.1:1", "--yes"), 6),
-        (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "network", "--yes"), 2),
-        (("--link", "{meter}", "--address", "3", "--broker", "none", "--page", "everybody", "--yes"), 2),
-        (("--link", "{meter}", "--address", "3", "--password-file", "/nowhere", "--yes"), 3),
-        (("--link", "{meter}", "--address", "3", "--broker", "none", "--name", "a/b", "--yes"), 2),
-        (("--link", "{meter}", "--address", "3", "--broker", "none", "--name", "gateway", "--yes"), 2),
-        (("--link", "socket://", "--address", "3", "--broker", "none", "--yes"), 3),
+        ("--link socket://127.0.0.1:1", 4),
+        ("--link {meter} --address 3 --broker 127.0.0.1:1", 6),
+        ("--link {meter} --address 3 --broker none --page network", 2),
+        ("--link {meter} --address 3 --broker none --page everybody", 2),
+        ("--link {meter} --address 3 --password-file /nowhere", 3),
+        ("--link {meter} --address 3 --broker none --name a/b", 2),
+        ("--link {meter} --address 3 --broker none --name gateway", 2),
+        ("--link socket:// --address 3 --broker none", 3),
     ],
 )
+@pytest.mark.parametrize("before", ["", '[[meters]]\nname = "boat"\nlink = "replay:none"\n'], ids=["new", "known"])
 def test_what_cannot_be_is_said_and_nothing_is_written(
-    meter: Running, file: Path, tmp_path: Path, arguments: tuple[str, ...], status: int
+    meter: Running, file: Path, arguments: str, status: int, before: str
 ) -> None:
-    given = (argument.format(meter=meter.url) for argument in arguments)
-    result = run("setup", "--config", file, *given, home=tmp_path)
-    assert (result.status, result.output) == (status, "")
-    assert not file.exists()
-
-
-def test_an_answer_that_makes_no_configuration_leaves_the_one_that_was_there(file: Path, tmp_path: Path) -> None:
-    file.parent.mkdir()
-    file.write_text(before := '[[meters]]\nname = "boat"\nlink = "replay:none"\n')
-    given = ("--link", "socket://", "--address", 3, "--broker", "none", "--yes")
-    assert run("setup", "--config", file, *given, home=tmp_path).status == 3
-    assert file.read_text() == before
+    if before:
+        file.write_text(before)
+    result = set_up(file, *arguments.format(meter=meter.url).split(), status=status)
+    assert (result.output, file.read_text() if file.exists() else "") == ("", before)
 
 
 def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path) -> None:
@@ -237,12 +221,10 @@ def converse(file: Path, meter: Running, answers: Iterable[tuple[str, str]], hom
 
 
 def test_a_password_for_a_page_that_is_not_configured_makes_it_one(file: Path, tmp_path: Path) -> None:
-    file.parent.mkdir()
     file.write_text('[[meters]]\nname = "house"\nlink = "replay:none"\n')
     (tmp_path / "password").write_text("a long password")
-    given = ("--address", 1, "--broker", "none", "--page-password-file", tmp_path / "password", "--yes")
-    result = run("setup", "--config", file, *given, home=tmp_path)
-    assert (result.status, keys(file)["web"].keys()) == (0, {"password_hash_file"}), result.talk
+    set_up(file, "--address", 1, "--broker", "none", "--page-password-file", tmp_path / "password")
+    assert keys(file)["web"].keys() == {"password_hash_file"}
 
 
 @pytest.mark.parametrize(
@@ -255,11 +237,9 @@ def test_a_password_for_a_page_that_is_not_configured_makes_it_one(file: Path, t
     ],
 )
 def test_the_page_keeps_its_port(file: Path, tmp_path: Path, listen: str, page: str, then: str) -> None:
-    file.parent.mkdir()
     file.write_text(f'[[meters]]\nname = "boat"\nlink = "replay:none"\n[web]\nlisten = "{listen}"\nauth = "none"\n')
     (tmp_path / "password").write_text("long enough\n")
-    given = ("--address", 1, "--broker", "none", "--page", page, "--page-password-file", tmp_path / "password")
-    assert run("setup", "--config", file, *given, "--yes", home=tmp_path).status == 0
+    set_up(file, "--address", 1, "--broker", "none", "--page", page, "--page-password-file", tmp_path / "password")
     assert (keys(file)["web"]["listen"], "auth" in keys(file)["web"]) == (then, False)
 
 
@@ -280,8 +260,7 @@ def test_a_broker_is_given_as_owners_write_it(broker: str, parts: tuple[str, int
         assert broker_address(broker) == parts
 
 
-def test_a_meter_that_does_not_answer_where_it_was_said_to_be_is_told_and_written(file: Path, tmp_path: Path) -> None:
-    given = ("--link", "socket://127.0.0.1:1", "--address", 3, "--broker", "none")
-    result = run("setup", "--config", file, *given, "--yes", home=tmp_path)
-    assert (result.status, "127.0.0.1:1" in result.talk) == (0, True)
+def test_a_meter_that_does_not_answer_where_it_was_said_to_be_is_told_and_written(file: Path) -> None:
+    result = set_up(file, "--link", "socket://127.0.0.1:1", "--address", 3, "--broker", "none")
+    assert "127.0.0.1:1" in result.talk
     assert keys(file)["meters"][0]["link"] == "socket://127.0.0.1:1"

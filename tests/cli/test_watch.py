@@ -45,7 +45,7 @@ def watched_with(health: Health, *, readings: int = 0, heard: float | None = Non
             direction="charging" if current > 0 else "discharging",
         )
         watched.trend.add(reading, float(second))
-    watched.reading, watched.heard = reading, heard
+    watched.heard = heard
     identity, settings = (IDENTITY, SETTINGS) if readings else (None, None)
     watched.update = Update("meter", bool(readings), reading, identity, settings, health)
     return watched
@@ -84,7 +84,7 @@ def test_the_view_of_a_meter_that_is_well(size: tuple[int, int], snapshot: Snaps
 def test_the_view_says_what_is_going_on(state: str, snapshot: SnapshotAssertion) -> None:
     watched, now = STATES[state]
     lines = draw(watched, now, 80, 24).plain.splitlines()
-    assert (lines[0], lines[2:6] if watched.reading is None else [], lines[-5:]) == snapshot
+    assert (lines[0], lines[2:6] if watched.update.reading is None else [], lines[-5:]) == snapshot
 
 
 @pytest.mark.parametrize("readings", [0, 160])
@@ -107,7 +107,8 @@ def test_the_view_never_is_larger_than_the_terminal(state: str) -> None:
 
 def test_what_is_not_known_is_not_drawn() -> None:
     watched, now = STATES["all is well"]
-    watched = replace(watched, reading=READING._replace(nominal_capacity=None, temperature=None))
+    reading = READING._replace(nominal_capacity=None, temperature=None)
+    watched = replace(watched, update=watched.update._replace(reading=reading))
     text = draw(watched, now, 80, 24).plain
     assert "%" not in text
     assert "°C" not in text

@@ -162,7 +162,7 @@ async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_ch
             f'[meters.battery]\nsynchronise = "full"\n[history]\npath = "{tmp_path / "juntek.db"}"\n'
         )
         gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
-        running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
+        running = asyncio.create_task(gateway.run())
         async with asyncio.timeout(20):
             while not (update := gateway.context.latest.get("house")) or update.reading is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
@@ -180,9 +180,8 @@ async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_ch
                     await asyncio.sleep(0.02)
             after = ledger.totals()
             assert ledger.notice is None
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        running.cancel()
+        await asyncio.wait([running])
     for key in ("charged_capacity", "discharged_capacity"):
         assert 0 <= getattr(after, key) - getattr(before, key) < 0.5  # Ah; the jumps were of 50 and 134
     for key in ("charged_energy", "discharged_energy"):

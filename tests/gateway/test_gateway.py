@@ -51,6 +51,16 @@ async def gateway(configuration: Path) -> AsyncIterator[asyncio.subprocess.Proce
         await process.communicate()
 
 
+@asynccontextmanager
+async def served(folder: Path, broker: Mosquitto) -> AsyncIterator[tuple[Simulation, Recorder, Path]]:
+    """A meter beside its display, a gateway on it, and who hears what that says; its configuration, too."""
+    async with Simulation(Options(display="newer")) as house, record(broker, "juntek/#") as recorder:
+        configuration = write_configuration(folder, broker, ("house", house.url, 1))
+        async with gateway(configuration):
+            await wait_for_states(recorder, "house", 2)
+            yield house, recorder, configuration
+
+
 def states(recorder: Recorder, meter: str) -> list[dict[str, Any]]:
     return [json.loads(message.payload) for message in recorder.on(f"juntek/{meter}/state")]
 
@@ -76,7 +86,6 @@ async def test_two_lines_become_states_that_say_what_the_meters_say(mosquitto: M
         record(mosquitto, "juntek/#") as recorder,
         gateway(write_configuration(tmp_path, mosquitto, ("house", house.url, 1), ("boat", boat.url, 3))) as process,
     ):
-        running = [asyncio.create_task(simulation.run()) for simulation in (house, boat)]
         await wait_for_states(recorder, "house", 3)
         await wait_for_states(recorder, "boat", 3)
         await recorder.wait_for(lambda _: states(recorder, "boat")[-1]["charged_energy"] is not None, timeout=30)
@@ -93,14 +102,11 @@ async def test_two_lines_become_states_that_say_what_the_meters_say(mosquitto: M
         process.terminate()
         assert await process.wait() == 0
         await recorder.wait_for(lambda _: recorder.on("juntek/gateway/availability")[-1].payload == b"offline")
-        for task in running:
-            task.cancel()
 
 
 async def test_a_killed_gateway_is_seen_and_takes_no_total_back(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """SIGKILL tells the last will; what was published before is never undercut after the restart."""
     async with Simulation(Options(display="newer", speed=60.0)) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
         configuration = write_configuration(tmp_path, mosquitto, ("house", house.url, 1))
         last = dict.fromkeys(TOTALS, 0.0)
         for _ in range(3):
@@ -117,43 +123,32 @@ async def test_a_killed_gateway_is_seen_and_takes_no_total_back(mosquitto: Mosqu
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
                 await recorder.wait_for(lambda _: recorder.on("juntek/gateway/availability")[-1].payload == b"offline")
-        running.cancel()
     with Database(tmp_path / "juntek.db") as database:
         assert set(database.load_ledgers()) == {"house"}
 
 
 async def test_a_broker_that_restarts_in_the_middle_is_found_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    async with Simulation(Options(display="newer")) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
-        async with gateway(write_configuration(tmp_path, mosquitto, ("house", house.url, 1))):
-            await wait_for_states(recorder, "house", 2)
-            await asyncio.to_thread(mosquitto.restart)
-            before = len(recorder.on("juntek/gateway/availability"))
-            await recorder.wait_for(
-                lambda _: any(m.payload == b"online" for m in recorder.on("juntek/gateway/availability")[before:]),
-                timeout=30,
-            )
-            await wait_for_states(recorder, "house", 2)
-        running.cancel()
+    async with served(tmp_path, mosquitto) as (_, recorder, _):
+        await asyncio.to_thread(mosquitto.restart)
+        before = len(recorder.on("juntek/gateway/availability"))
+        await recorder.wait_for(
+            lambda _: any(m.payload == b"online" for m in recorder.on("juntek/gateway/availability")[before:]),
+            timeout=30,
+        )
+        await wait_for_states(recorder, "house", 2)
 
 
 async def test_a_pulled_meter_is_unavailable_and_comes_back(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    async with Simulation(Options(display="newer")) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
-        async with gateway(write_configuration(tmp_path, mosquitto, ("house", house.url, 1))):
-            await wait_for_states(recorder, "house", 2)
-            await house.pull()
-            await recorder.wait_for(
-                lambda _: recorder.on("juntek/house/availability")[-1].payload == b"offline", timeout=30
-            )
-            await recorder.wait_for(lambda _: link(recorder, "house")["error"] is not None)
-            assert "was lost" in link(recorder, "house")["error"] or "Cannot open" in link(recorder, "house")["error"]
-            await house.plug_in()
-            await recorder.wait_for(
-                lambda _: recorder.on("juntek/house/availability")[-1].payload == b"online", timeout=40
-            )
-            await wait_for_states(recorder, "house", 1)
-        running.cancel()
+    async with served(tmp_path, mosquitto) as (house, recorder, _):
+        await house.pull()
+        await recorder.wait_for(
+            lambda _: recorder.on("juntek/house/availability")[-1].payload == b"offline", timeout=30
+        )
+        await recorder.wait_for(lambda _: link(recorder, "house")["error"] is not None)
+        assert "was lost" in link(recorder, "house")["error"] or "Cannot open" in link(recorder, "house")["error"]
+        await house.plug_in()
+        await recorder.wait_for(lambda _: recorder.on("juntek/house/availability")[-1].payload == b"online", timeout=40)
+        await wait_for_states(recorder, "house", 1)
 
 
 @pytest.mark.parametrize(
@@ -181,16 +176,11 @@ async def test_a_wrong_configuration_is_one_sentence_and_a_status(
 
 async def test_a_second_gateway_on_the_same_database_is_refused(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """Its totals would be set against ours."""
-    async with Simulation(Options(display="newer")) as house, record(mosquitto, "juntek/#") as recorder:
-        running = asyncio.create_task(house.run())
-        configuration = write_configuration(tmp_path, mosquitto, ("house", house.url, 1))
-        async with gateway(configuration):
-            await wait_for_states(recorder, "house", 1)
-            second = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "juntek", "run", "--config", str(configuration), stderr=asyncio.subprocess.PIPE
-            )
-            _, errors = await second.communicate()
-        running.cancel()
+    async with served(tmp_path, mosquitto) as (_, _, configuration):
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "juntek", "run", "--config", str(configuration), stderr=asyncio.subprocess.PIPE
+        )
+        _, errors = await second.communicate()
     assert second.returncode == 3
     assert b"Another gateway already uses" in errors
     assert b"Traceback" not in errors

@@ -32,7 +32,7 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
         path = tmp_path / "juntek.toml"
         path.write_text(f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n')
         gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
-        running = [asyncio.create_task(house.run()), asyncio.create_task(gateway.run())]
+        running = asyncio.create_task(gateway.run())
         await told("house: polling", 1)
         await told("firmware", 1)  # all that is told of it at first has been heard
         for time in (1, 2):
@@ -40,9 +40,8 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
             await told("house: No answer", time)
             house.silence(silent=False)
             await told("house: polling", time + 1)
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        running.cancel()
+        await asyncio.wait([running])
     (introduction,) = (message for message in caplog.messages if "firmware" in message)
     assert re.fullmatch(r"house: KG140F, firmware \d\.\d\d, \d\d\.\d V, \d+ %", introduction)
 

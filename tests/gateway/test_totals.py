@@ -67,18 +67,12 @@ async def test_it_ends_when_told_to_also_while_a_new_meter_comes(database: Datab
     assert done
 
 
-async def test_a_new_meter_has_no_totals_until_the_first_are_on_disk(database: Database) -> None:
+async def test_a_total_shows_what_was_committed_last_and_nothing_before_the_first(database: Database) -> None:
     totals = await keeper(database)
     assert first(totals).discharged_capacity is None
     await totals.commit()
-    assert totals.accounts["house"].add(reading(1)).discharged_capacity == 5.0
-
-
-async def test_a_total_shows_what_was_committed_last(database: Database) -> None:
-    totals = await keeper(database)
-    first(totals)
     for second in range(1, 10):
-        totals.accounts["house"].add(reading(second))
+        assert totals.accounts["house"].add(reading(second)).discharged_capacity == 5.0
     await totals.commit()
     assert totals.accounts["house"].add(reading(10)).discharged_capacity == 5.09
     assert (await keeper(database)).accounts["house"].add(reading(11)).discharged_capacity == 5.09

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from datetime import tzinfo
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from juntek.calendar import LocalDays
+from juntek.history import Database
 from juntek.history.days import read_day_rollups
 from juntek.history.queries import ROW_KEYS, HistoryReader
+from juntek.history.recorder import Recorder
 from juntek.history.rollups import PARTS
 from juntek.reading import Reading
 
@@ -42,6 +49,29 @@ def readings(first: int, count: int, **changes: Any) -> list[Reading]:  # noqa: 
     return [reading_at(tick, **changes) for tick in range(first, first + count)]
 
 
+def record(path: Path, *batches: list[Reading], meter: str = "house") -> int:
+    """Write each batch in a commit of its own; return how many readings were refused."""
+    with Database(path, check=False, synchronous="NORMAL") as database:
+        return sum(Recorder(database).record({meter: batch}) for batch in batches)
+
+
+def run(code: str, path: Path, *wrapper: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, with the path as its argument, and this package before all others."""
+    places = os.pathsep.join([*([str(package)] if package else []), *sys.path])
+    done = subprocess.run(
+        [*wrapper, sys.executable, "-c", dedent(code), str(path)],
+        capture_output=True, check=False, env=os.environ | {"PYTHONPATH": places}, timeout=200, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def execute(path: Path, *statements: str) -> list[Any]:
+    """Execute statements behind the back of everybody; return the rows of the last."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return [connection.execute(statement).fetchall() for statement in statements][-1]
+
+
 def rows_in(path: Path, meter: str = "house") -> list[dict[str, Any]]:
     """All readings that are kept, in the order in which they are told."""
     with HistoryReader(path, clock=lambda: START) as reader:
@@ -49,11 +79,9 @@ def rows_in(path: Path, meter: str = "house") -> list[dict[str, Any]]:
 
 
 def rollups_in(path: Path, level: str) -> dict[int, dict[str, Any]]:
-    connection = sqlite3.connect(path)
-    connection.row_factory = sqlite3.Row
-    rows = {row["time"]: dict(row) for row in connection.execute(f"SELECT * FROM {level} ORDER BY time")}  # noqa: S608
-    connection.close()
-    return rows
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return {row["time"]: dict(row) for row in connection.execute(f"SELECT * FROM {level} ORDER BY time")}  # noqa: S608
 
 
 def worked_out(rows: list[dict[str, Any]], start_of: Callable[[float], int]) -> dict[int, dict[str, Any]]:
@@ -91,10 +119,9 @@ def _told(start: int, inside: list[dict[str, Any]]) -> dict[str, Any]:
 
 def days_in(path: Path, zone: tzinfo, meter: str = "house") -> dict[int, dict[str, Any]]:
     """All local days, with every part of a rollup."""
-    connection = sqlite3.connect(path)
-    (number,) = connection.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
-    days = read_day_rollups(connection, [*PARTS], number, 0, 2.0**33, zone)
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        (number,) = connection.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
+        days = read_day_rollups(connection, [*PARTS], number, 0, 2.0**33, zone)
     return {time: dict(zip(PARTS, day, strict=True)) for time, day in days}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from datetime import date, datetime
 from itertools import accumulate, pairwise
@@ -14,24 +13,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from history.made import START, assert_rollups_are_right, days_in, reading_at, readings, rollups_in, rows_in
+from history.made import (
+    START,
+    assert_rollups_are_right,
+    days_in,
+    execute,
+    reading_at,
+    readings,
+    record,
+    rollups_in,
+    rows_in,
+)
 from juntek.calendar import LocalDays
 from juntek.errors import ConfigurationError, DatabaseError, RequestError
 from juntek.history import Database
 from juntek.history.blocks import pack, unpack
-from juntek.history.fields import FIELDS, PLACES, Batch
+from juntek.history.fields import FIELDS, Batch, Column
 from juntek.history.queries import SERIES_KEYS, HistoryReader
-from juntek.history.recorder import Recorder
 from juntek.reading import Reading
 
 BERLIN = ZoneInfo("Europe/Berlin")
 KEYS = ("voltage", "current", "power", "state_of_charge", "charged_energy")
-
-
-def write(path: Path, *batches: list[Reading], meter: str = "house") -> int:
-    with Database(path) as database:
-        recorder = Recorder(database)
-        return sum(recorder.record({meter: batch}) for batch in batches)
 
 
 def moment(text: str, zone: ZoneInfo = BERLIN) -> float:
@@ -42,7 +44,7 @@ def moment(text: str, zone: ZoneInfo = BERLIN) -> float:
 def hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three hours of readings, with twenty minutes missing in the second."""
     path = tmp_path_factory.mktemp("history") / "history.db"
-    write(path, readings(0, 5000), readings(6200, 4600))
+    record(path, readings(0, 5000), readings(6200, 4600))
     return path
 
 
@@ -52,19 +54,17 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 @settings(max_examples=60)
 def test_a_block_gives_back_whatever_was_packed(rows: list[tuple[int | None, ...]], current: int) -> None:
-    count, columns = len(rows), dict(enumerate(range(len(FIELDS))))
-    batch: Batch = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
-    batch += [list(column) for column in zip(*rows, strict=True)]
+    count, columns = len(rows), dict(enumerate(FIELDS))
+    made: list[Column] = [list(range(count)), [5200 + n for n in range(count)], [current] * count, list(range(count))]
+    batch: Batch = dict(zip(FIELDS, [*made, *map(list, zip(*rows, strict=True))], strict=True))
     assert unpack(pack(batch, columns), count, columns=columns) == batch
-    wanted = {0, PLACES["power"], 5}
+    wanted = {"time", "power", FIELDS[5]}
     some = unpack(pack(batch, columns), count, wanted, columns)
-    assert [some[place] for place in wanted] == [batch[place] for place in wanted]
+    assert [some[key] for key in wanted] == [batch[key] for key in wanted]
 
 
 def test_a_reading_takes_few_bytes(hours: Path) -> None:
-    with Database(hours) as database, database.transaction() as connection:
-        (size,) = connection.execute("SELECT sum(length(block)) FROM raw").fetchone()
-    assert size / 9600 < 15
+    assert execute(hours, "SELECT sum(length(block)) FROM raw")[0][0] / 9600 < 15
 
 
 def test_readings_come_back_as_they_were(hours: Path) -> None:
@@ -80,7 +80,7 @@ def test_readings_after_a_time_are_read_piece_by_piece(hours: Path, limit: int) 
     times: list[int] = []
     after, most = -1, 10 if limit < 100 else 20_000
     with HistoryReader(hours) as reader:
-        while len(times) < most and (some := reader.read_after("house", after, limit)[0]):
+        while len(times) < most and (some := reader.read_after("house", after, limit)["time"]):
             assert len(some) <= limit
             times += [time or 0 for time in some]
             after = times[-1]
@@ -90,13 +90,10 @@ def test_readings_after_a_time_are_read_piece_by_piece(hours: Path, limit: int) 
 
 def test_readings_after_a_time_pass_over_a_damaged_block(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    write(path, readings(0, 6000))
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE raw SET block = x'09' WHERE time = (SELECT min(time) FROM raw)")
-    connection.commit()
-    connection.close()
+    record(path, readings(0, 6000))
+    execute(path, "UPDATE raw SET block = x'09' WHERE time = (SELECT min(time) FROM raw)")
     with HistoryReader(path, time_zone=BERLIN) as reader:
-        some = reader.read_after("house", 0, 10)[0]
+        some = reader.read_after("house", 0, 10)["time"]
     assert len(some) == 10
     assert (some[0] or 0) % 3_600_000 < 1000
 
@@ -159,8 +156,8 @@ def test_rollups_are_what_the_readings_say(hours: Path) -> None:
 
 
 def test_it_is_the_same_in_one_commit_or_in_many(tmp_path: Path) -> None:
-    write(tmp_path / "one.db", readings(0, 7600))
-    write(tmp_path / "many.db", *(readings(tick, 19) for tick in range(0, 7600, 19)))
+    record(tmp_path / "one.db", readings(0, 7600))
+    record(tmp_path / "many.db", *(readings(tick, 19) for tick in range(0, 7600, 19)))
     for level in ("minute", "hour"):
         assert rollups_in(tmp_path / "one.db", level) == rollups_in(tmp_path / "many.db", level)
     assert rows_in(tmp_path / "one.db") == rows_in(tmp_path / "many.db")
@@ -168,9 +165,17 @@ def test_it_is_the_same_in_one_commit_or_in_many(tmp_path: Path) -> None:
 
 def test_what_comes_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    assert write(path, readings(0, 500), readings(0, 500), readings(100, 420)) == 900
+    assert record(path, readings(0, 500), readings(0, 500), readings(100, 420)) == 900
     assert [row["run_time"] for row in rows_in(path)] == list(range(520))
     assert_rollups_are_right(path, BERLIN)
+
+
+def test_totals_that_begin_anew_in_a_reading_that_lacks_one_are_counted_from_where_it_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    anew = [reading_at(tick, time=START + 1000 + tick) for tick in range(100)]
+    record(path, readings(500, 10), [anew[0]._replace(charged_energy=None), *anew[1:]])
+    (day,) = days_in(path, BERLIN).values()
+    assert (day["charged_energy_increase"], day["discharged_energy_increase"]) == (16 * (9 + 98), 21 * (9 + 99))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_what_comes_twice_is_refused(tmp_path: Path) -> None:
 def test_a_local_day_is_as_long_as_it_is(tmp_path: Path, day: str, length: int) -> None:
     path = tmp_path / "history.db"
     first = moment(f"{day}T00:00") - 3600
-    write(path, [reading_at(tick, time=first + 600 * tick) for tick in range(6 * 27)])
+    record(path, [reading_at(tick, time=first + 600 * tick) for tick in range(6 * 27)])
     with HistoryReader(path, time_zone=BERLIN) as reader:
         (told,) = reader.days("house", date.fromisoformat(day), date.fromisoformat(day))
         chart = reader.series("house", ["voltage"], first - 86_400 * 9, first + 86_400 * 9, 20)
@@ -191,16 +196,11 @@ def test_a_local_day_is_as_long_as_it_is(tmp_path: Path, day: str, length: int) 
 def test_days_add_up_to_months_and_years(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     first = moment("2025-11-15T00:00")
-    write(path, [reading_at(tick, time=first + 3600 * tick) for tick in range(24 * 100)])
+    record(path, [reading_at(tick, time=first + 3600 * tick) for tick in range(24 * 100)])
     with HistoryReader(path, time_zone=BERLIN) as reader:
         span = date(2025, 1, 1), date(2026, 12, 31)
         days, months, years = (reader.days("house", *span, by=by) for by in ("day", "month", "year"))
-    assert [month.date for month in months] == [
-        date(2025, 11, 1),
-        date(2025, 12, 1),
-        date(2026, 1, 1),
-        date(2026, 2, 1),
-    ]
+    assert [str(month.date) for month in months] == ["2025-11-01", "2025-12-01", "2026-01-01", "2026-02-01"]
     assert [year.date.year for year in years] == [2025, 2026]
     for parts in (months, years):
         for key in ("charged_energy", "discharged_capacity", "count"):
@@ -211,7 +211,7 @@ def test_days_add_up_to_months_and_years(tmp_path: Path) -> None:
 def test_what_flowed_while_nobody_listened_is_shared_out_between_the_days(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     noon = moment("2026-05-01T12:00")
-    write(path, [reading_at(0, time=noon), reading_at(10_000, time=noon + 2 * 86_400)])
+    record(path, [reading_at(0, time=noon), reading_at(10_000, time=noon + 2 * 86_400)])
     with HistoryReader(path, time_zone=BERLIN) as reader:
         days = reader.days("house", date(2026, 5, 1), date(2026, 5, 9))
     assert [day.count for day in days] == [1, 0, 1]
@@ -220,10 +220,9 @@ def test_what_flowed_while_nobody_listened_is_shared_out_between_the_days(tmp_pa
 
 
 def test_days_are_those_of_whoever_asks(tmp_path: Path) -> None:
-    path, tokyo, nepal = tmp_path / "history.db", ZoneInfo("Asia/Tokyo"), ZoneInfo("Asia/Kathmandu")
-    some = [reading_at(tick, time=START + 300 * tick) for tick in range(1000)]
-    write(path, some)
-    for zone in (tokyo, nepal, BERLIN):
+    path = tmp_path / "history.db"
+    record(path, [reading_at(tick, time=START + 300 * tick) for tick in range(1000)])
+    for zone in (ZoneInfo("Asia/Tokyo"), ZoneInfo("Asia/Kathmandu"), BERLIN):
         assert_rollups_are_right(path, zone)
 
 
@@ -234,7 +233,7 @@ def test_gaps_are_shared_out_between_the_days_of_any_zone(
 ) -> None:
     path = tmp_path_factory.mktemp("gaps") / "history.db"
     times = list(accumulate(steps, initial=START // 900 * 900 + 900 * quarter))
-    write(path, [reading_at(0, time=time, charged_energy=n * 100.0) for n, time in enumerate(times)])
+    record(path, [reading_at(0, time=time, charged_energy=n * 100.0) for n, time in enumerate(times)])
     for zone in (BERLIN, ZoneInfo("Asia/Kathmandu"), ZoneInfo("Australia/Lord_Howe")):
         days = LocalDays(zone)
         expected: dict[int, float] = defaultdict(float)
@@ -263,7 +262,7 @@ def test_efficiency_counts_what_is_still_in_the_battery(tmp_path: Path) -> None:
             discharged_capacity=energy_out / 50, charged_energy=energy_in, discharged_energy=energy_out,
         )  # fmt: skip
 
-    write(path, [at(0, 100, 0, 0), at(12, 260, 8000, 0), at(23, 200, 8000, 2600)])
+    record(path, [at(0, 100, 0, 0), at(12, 260, 8000, 0), at(23, 200, 8000, 2600)])
     with HistoryReader(path, time_zone=BERLIN) as reader:
         (day,) = reader.days("house", date(2026, 5, 1), date(2026, 5, 1))
     assert day.efficiency == pytest.approx((2600 + 100 * 50) / 8000, abs=0.001)
@@ -271,7 +270,7 @@ def test_efficiency_counts_what_is_still_in_the_battery(tmp_path: Path) -> None:
 
 def test_a_meter_without_a_probe_or_a_nominal_capacity_has_none(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    write(path, readings(0, 300, temperature=None, nominal_capacity=None, internal_resistance=None))
+    record(path, readings(0, 300, temperature=None, nominal_capacity=None, internal_resistance=None))
     with HistoryReader(path, time_zone=BERLIN) as reader:
         for points in (10, 100, 1000):
             series = reader.series("house", ["temperature", "state_of_charge"], START, START + 300, points)
@@ -291,7 +290,7 @@ def test_several_threads_may_ask_while_it_is_written(hours: Path) -> None:
         threads = [Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        write(hours, readings(0, 100), meter="boat")
+        record(hours, readings(0, 100), meter="boat")
         for thread in threads:
             thread.join()
         assert reader.meters() == ["boat", "house"]
@@ -301,7 +300,7 @@ def test_several_threads_may_ask_while_it_is_written(hours: Path) -> None:
 
 def test_a_span_leaves_out_what_a_wrong_clock_put_into_the_future(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    write(path, readings(0, 100), [reading_at(101, time=START + 1e8)])
+    record(path, readings(0, 100), [reading_at(101, time=START + 1e8)])
     with HistoryReader(path, clock=lambda: START + 200) as reader:
         assert reader.span("house") == pytest.approx((reading_at(0).time, reading_at(99).time))
         assert reader.span("boat") is None
@@ -323,9 +322,7 @@ def test_a_question_that_cannot_be_is_one_sentence(hours: Path, question: object
 
 def test_a_file_without_a_history_is_one_sentence(tmp_path: Path) -> None:
     other = tmp_path / "other.db"
-    connection = sqlite3.connect(other)
-    connection.execute("CREATE TABLE other (x)")
-    connection.close()
+    execute(other, "CREATE TABLE other (x)")
     (tmp_path / "text.db").write_text("no database at all, only a text that is long enough to be looked at" * 20)
     for path, sentence in (
         (tmp_path / "none.db", "There is no database"),
@@ -352,7 +349,7 @@ def test_in_whatever_order_it_comes_rollups_are_what_the_readings_say(
     tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[int, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("order") / "history.db"
-    write(path, *(readings(first, count) for first, count in batches))
+    record(path, *(readings(first, count) for first, count in batches))
     rows = rows_in(path)
     assert all(a["time"] < b["time"] for a, b in pairwise(rows))
     rollups = rollups_in(path, "minute"), rollups_in(path, "hour"), days_in(path, BERLIN)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from history.made import START, readings, rows_in
+from history.made import START, execute, readings, record, rows_in
 from juntek.battery.ledger import Ledger
 from juntek.history import Database
 from juntek.history.blocks import pack
-from juntek.history.fields import FIRST_COLUMNS, PLACES, batch_of
+from juntek.history.fields import FIRST_COLUMNS, batch_of
 from juntek.history.queries import HistoryReader
 from juntek.history.recorder import Recorder, Stream
 from juntek.outputs.timeseries.line_protocol import lines_of
@@ -36,25 +35,18 @@ def watched(first: int, count: int) -> list[Reading]:
     ]  # fmt: skip
 
 
-def write(path: Path, batch: list[Reading]) -> None:
-    with Database(path) as database:
-        Recorder(database).record({"house": batch})
-
-
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An hour without the section, then an hour with it, in a file that was made before there was any of it."""
     path = tmp_path_factory.mktemp("battery") / "history.db"
-    write(path, readings(0, 3600))
-    connection = sqlite3.connect(path)
-    for table in ("minute", "hour"):
-        for key in KEYS[:2]:
-            for end in ("count", "minimum", "maximum", "sum", "last"):
-                connection.execute(f"ALTER TABLE {table} DROP COLUMN {key}_{end}")
-    connection.execute("DELETE FROM field WHERE key LIKE 'state_of_charge%'")
-    connection.commit()
-    connection.close()
-    write(path, watched(3600, 3600))
+    record(path, readings(0, 3600))
+    parts = [f"{key}_{end}" for key in KEYS[:2] for end in ("count", "minimum", "maximum", "sum", "last")]
+    execute(
+        path,
+        "DELETE FROM field WHERE key LIKE 'state_of_charge%'",
+        *(f"ALTER TABLE {table} DROP COLUMN {part}" for table in ("minute", "hour") for part in parts),
+    )
+    record(path, watched(3600, 3600))
     return path
 
 
@@ -113,5 +105,5 @@ def test_what_was_learnt_stays_when_a_recording_is_imported_after_it(tmp_path: P
 
 def test_without_the_section_a_block_is_what_it_was() -> None:
     batch = batch_of(readings(0, 100))
-    columns = dict(FIRST_COLUMNS) | {16: PLACES["state_of_charge"], 17: PLACES["state_of_charge_uncertainty"]}
+    columns = dict(FIRST_COLUMNS) | {16: "state_of_charge", 17: "state_of_charge_uncertainty"}
     assert pack(batch, columns) == pack(batch)

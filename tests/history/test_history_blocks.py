@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from history.made import START, reading_at, readings, rows_in
-from juntek.history import Database
+from history.made import START, execute, readings, record, rows_in
 from juntek.history.blocks import pack, unpack
-from juntek.history.fields import PLACES, batch_of
-from juntek.history.recorder import Recorder
+from juntek.history.fields import batch_of
 
 HOUR = 3_600_000
 FIRST = int(3600 - START % 3600)
@@ -21,26 +18,21 @@ FIRST = int(3600 - START % 3600)
 
 def blocks_in(path: Path, meter: int = 1) -> Counter[int]:
     """The number of blocks of each hour, counted from that of START."""
-    connection = sqlite3.connect(path)
-    rows = connection.execute("SELECT time FROM raw WHERE meter = ?", (meter,)).fetchall()
-    connection.close()
+    rows = execute(path, f"SELECT time FROM raw WHERE meter = {meter}")  # noqa: S608
     return Counter(time // HOUR - int(START) // 3600 for (time,) in rows)
 
 
-def record(path: Path, first: int, count: int, *, size: int = 10, meter: str = "house") -> None:
-    with Database(path, check=False, synchronous="NORMAL") as database:
-        recorder = Recorder(database)
-        for tick in range(first, first + count, size):
-            recorder.record({meter: readings(tick, size)})
+def write(path: Path, first: int, count: int, *, size: int = 10, meter: str = "house") -> None:
+    record(path, *(readings(tick, size) for tick in range(first, first + count, size)), meter=meter)
 
 
 def test_an_hour_that_is_over_becomes_one_block(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    record(path, FIRST - 200, 100)
+    write(path, FIRST - 200, 100)
     assert blocks_in(path) == {0: 10}
-    record(path, FIRST, 30)
+    write(path, FIRST, 30)
     assert blocks_in(path) == {0: 1, 1: 3}
-    record(path, FIRST + 3600, 3600, size=400)
+    write(path, FIRST + 3600, 3600, size=400)
     assert blocks_in(path) == {0: 1, 1: 1, 2: 9}
     assert [row["run_time"] for row in rows_in(path)] == [
         *range(FIRST - 200, FIRST - 100), *range(FIRST, FIRST + 30), *range(FIRST + 3600, FIRST + 7200)
@@ -50,20 +42,20 @@ def test_an_hour_that_is_over_becomes_one_block(tmp_path: Path) -> None:
 def test_many_meters_end_their_hour_one_after_the_other(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     for name in ("first", "second", "third"):
-        record(path, FIRST - 100, 100, meter=name)
-        record(path, FIRST, 20, meter=name)
+        write(path, FIRST - 100, 100, meter=name)
+        write(path, FIRST, 20, meter=name)
     assert [blocks_in(path, meter)[0] for meter in (1, 2, 3)] == [1, 10, 10]
     for name in ("first", "second", "third"):
-        record(path, FIRST + 20, 20, meter=name)
+        write(path, FIRST + 20, 20, meter=name)
     assert [blocks_in(path, meter)[0] for meter in (1, 2, 3)] == [1, 1, 1]
 
 
 def test_what_comes_later_goes_into_the_block_of_its_hour(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    record(path, FIRST + 60, 60)
-    record(path, FIRST + 7200, 60)
-    record(path, FIRST, 60)
-    record(path, FIRST + 3600, 60)
+    write(path, FIRST + 60, 60)
+    write(path, FIRST + 7200, 60)
+    write(path, FIRST, 60)
+    write(path, FIRST + 3600, 60)
     assert {hour: count for hour, count in blocks_in(path).items() if hour < 3} == {1: 1, 2: 1}
     assert [row["run_time"] for row in rows_in(path)] == [
         *range(FIRST, FIRST + 120), *range(FIRST + 3600, FIRST + 3660), *range(FIRST + 7200, FIRST + 7260)
@@ -72,23 +64,18 @@ def test_what_comes_later_goes_into_the_block_of_its_hour(tmp_path: Path) -> Non
 
 def test_a_block_that_is_damaged_stops_nobody_from_writing(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    record(path, FIRST - 100, 100)
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE raw SET block = x'02' WHERE time = (SELECT min(time) FROM raw)")
-    connection.commit()
-    connection.close()
-    record(path, FIRST, 20)
+    write(path, FIRST - 100, 100)
+    execute(path, "UPDATE raw SET block = x'02' WHERE time = (SELECT min(time) FROM raw)")
+    write(path, FIRST, 20)
     assert [row["run_time"] for row in rows_in(path)] == list(range(FIRST - 90, FIRST + 20))
 
 
 def test_a_block_of_other_columns_is_readable() -> None:
-    batch = batch_of([reading_at(tick) for tick in range(50)])
-    temperature, voltage = PLACES["temperature"], PLACES["voltage"]
-    other = {0: 0, 1: voltage, 2: PLACES["current"], 900: temperature, 7: PLACES["power"]}
-    block = pack(batch, other)
-    assert unpack(block, 50, columns=other)[temperature] == batch[temperature]
-    known = unpack(block, 50, columns={0: 0, 1: voltage, 2: PLACES["current"]})
-    assert known[voltage] == batch[voltage]
-    assert known[temperature] == [None] * 50
+    batch = batch_of(readings(0, 50))
+    known = {0: "time", 1: "voltage", 2: "current"}
+    block = pack(batch, other := known | {900: "temperature", 7: "power"})
+    assert unpack(block, 50, columns=other)["temperature"] == batch["temperature"]
+    assert unpack(block, 50, columns=known)["voltage"] == batch["voltage"]
+    assert unpack(block, 50, columns=known)["temperature"] == [None] * 50
     with pytest.raises(ValueError, match="version"):
         unpack(b"\x09" + block[1:], 50)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from history.made import readings, rows_in
-from juntek.history import Database
-from juntek.history.recorder import Recorder
+from history.made import readings, record, rows_in, run
 
 QUANTITIES = """
     from juntek.quantity.row import Chart, Quantity
@@ -31,17 +26,14 @@ KEYS = ("cell_spread", "solar_energy", "alarm_count", "fullness")
 WRITE = """
     import json, sys
     from pathlib import Path
-    from history.made import START, readings, reading_at, rows_in
-    from juntek.history import Database
+    from history.made import START, readings, record
     from juntek.history.queries import HistoryReader, SERIES_KEYS, csv_pieces
-    from juntek.history.recorder import Recorder
 
     path = Path(sys.argv[1])
-    with Database(path) as database:
-        Recorder(database).record({"house": [
-            reading._replace(more={"cell_spread": 3.5 + n % 2, "solar_energy": n / 10, "alarm_count": n})
-            for n, reading in enumerate(readings(3000, 7200))
-        ]})
+    record(path, [
+        reading._replace(more={"cell_spread": 3.5 + n % 2, "solar_energy": n / 10, "alarm_count": n})
+        for n, reading in enumerate(readings(3000, 7200))
+    ])
     with HistoryReader(path, clock=lambda: START) as reader:
         keys = ("cell_spread", "solar_energy", "fullness")
         told = {}
@@ -63,23 +55,11 @@ READ = """
 """
 
 
-def run(code: str, path: Path, *, package: Path | None = None) -> str:
-    paths = [str(package)] if package else []
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*paths, *sys.path])}
-    done = subprocess.run(
-        [sys.executable, "-c", dedent(code), str(path)],
-        capture_output=True, check=False, env=environment, timeout=200, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half an hour that was written before the package was there."""
     path = tmp_path_factory.mktemp("made-up") / "history.db"
-    with Database(path) as database:
-        Recorder(database).record({"house": readings(0, 2000)})
+    record(path, readings(0, 2000))
     return path
 
 
@@ -90,7 +70,7 @@ def answer(path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     file = package / "juntek" / "quantity" / "more.py"
     file.parent.mkdir(parents=True)
     file.write_text(dedent(QUANTITIES))
-    told: dict[str, Any] = json.loads(run(WRITE, path, package=package))
+    told: dict[str, Any] = json.loads(run(WRITE, path, package=package).stdout)
     return told
 
 
@@ -117,6 +97,5 @@ def test_without_the_package_all_else_is_there(path: Path, answer: dict[str, Any
     rows = rows_in(path)
     assert len(rows) == 9200
     assert not set(KEYS) & set(rows[0])
-    with Database(path) as database:
-        Recorder(database).record({"house": readings(10_200, 100)})
+    record(path, readings(10_200, 100))
     run(READ, path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import sqlite3
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from history.made import reading_at, rows_in
+from history.made import execute, reading_at, record, rows_in
 from juntek import history as database_module
 from juntek.errors import DatabaseError
 from juntek.history import Database
@@ -43,6 +43,10 @@ def old(tmp_path: Path) -> Path:
 
 def reader_of(path: Path) -> HistoryReader:
     return HistoryReader(path, time_zone=BERLIN, clock=lambda: NOW)
+
+
+def digest(rows: Iterable[Sequence[Any]]) -> str:
+    return hashlib.sha256(json.dumps([row[:THEN] for row in rows]).encode()).hexdigest()
 
 
 @pytest.mark.parametrize("meter", METERS)
@@ -72,8 +76,7 @@ def test_readings_are_the_same(old: Path, meter: str) -> None:
     with reader_of(old) as reader:
         assert reader.count(meter) == told["count"]
         assert list(reader.span(meter) or ()) == told["span"]
-        rows = json.dumps([row[:THEN] for row in reader.readings(meter, 0, 2**33)])
-    assert hashlib.sha256(rows.encode()).hexdigest() == told["digest"]
+        assert digest(reader.readings(meter, 0, 2**33)) == told["digest"]
 
 
 def test_in_another_zone_nothing_is_lost(old: Path) -> None:
@@ -90,33 +93,22 @@ def test_it_goes_on(old: Path) -> None:
     told = TOLD["meters"]["house"]
     more = [reading_at(tick, time=NOW + 10 * tick) for tick in range(720)]
     with Database(old) as database:
-        recorder = Recorder(database)
-        assert recorder.last_times() == {meter: TOLD["meters"][meter]["span"][1] for meter in METERS}
+        assert Recorder(database).last_times() == {meter: TOLD["meters"][meter]["span"][1] for meter in METERS}
         assert set(database.load_ledgers()) == set(METERS)
-        for start in range(0, len(more), 6):
-            recorder.record({"house": more[start : start + 6]})
+    record(old, *(more[start : start + 6] for start in range(0, len(more), 6)))
     rows = rows_in(old)
-    assert (
-        hashlib.sha256(json.dumps([list(row.values())[:THEN] for row in rows[: -len(more)]]).encode()).hexdigest()
-        == (told["digest"])
-    )
+    assert digest(list(row.values()) for row in rows[: -len(more)]) == told["digest"]
     assert [row["voltage"] for row in rows[-len(more) :]] == [reading.voltage for reading in more]
 
 
 def test_it_is_migrated_as_a_whole_or_not_at_all(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = names_of_migrations(old)
+    tables, names = "SELECT name FROM sqlite_master ORDER BY name", "SELECT name FROM migration ORDER BY name"
+    before = execute(old, tables), execute(old, names)
     good = database_module.MIGRATIONS
-    monkeypatch.setattr(database_module, "MIGRATIONS", {**good, "9999 bad": ("NONSENSE",)})
+    monkeypatch.setattr(database_module, "MIGRATIONS", {**good, "9999 bad": ("CREATE TABLE half (x)", "NONSENSE")})
     with pytest.raises(DatabaseError):
         Database(old)
-    assert names_of_migrations(old) == before
+    assert (execute(old, tables), execute(old, names)) == before
     monkeypatch.setattr(database_module, "MIGRATIONS", good)
     Database(old).close()
-    assert names_of_migrations(old) == set(good)
-
-
-def names_of_migrations(path: Path) -> set[str]:
-    connection = sqlite3.connect(path)
-    names = {name for (name,) in connection.execute("SELECT name FROM migration")}
-    connection.close()
-    return names
+    assert execute(old, names) == [(name,) for name in good]

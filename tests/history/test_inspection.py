@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from history.made import START, readings, rollups_in, rows_in
+from history.made import START, execute, reading_at, readings, record, rollups_in, rows_in
 from juntek.errors import ConfigurationError, DamagedFileError, DatabaseError
 from juntek.history import Database
 from juntek.history.inspection import Inspection, find_damage, repair
 from juntek.history.queries import HistoryReader
-from juntek.history.recorder import Recorder
 
 PAGE = 4096
 UTC_ZONE = ZoneInfo("UTC")
@@ -27,11 +24,9 @@ LEDGERS = {"house": {"version": 1, "sums": [1, 2, 3, 4]}, "van": {"version": 1, 
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A day of two meters, a reading every 20 s."""
     path = tmp_path_factory.mktemp("whole") / "history.db"
+    for meter in ("house", "van"):
+        record(path, [reading_at(tick) for tick in range(0, 86_400, 20)], meter=meter)
     with Database(path) as database:
-        recorder = Recorder(database)
-        for meter in ("house", "van"):
-            ticks = [reading for tick in range(0, 86_400, 20) for reading in readings(tick, 1)]
-            recorder.record({meter: ticks})
         database.save_ledgers(LEDGERS, START)
     return path
 
@@ -43,8 +38,7 @@ def path(whole: Path, tmp_path: Path) -> Path:
 
 def pages_of(path: Path, table: str) -> list[int]:
     """The leaves of a table, by their numbers."""
-    with closing(sqlite3.connect(path)) as connection:
-        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    ((root,),) = execute(path, f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'")  # noqa: S608
     data, leaves, waiting = path.read_bytes(), [], [root]
     while waiting:
         number = waiting.pop(0)
@@ -81,7 +75,7 @@ def test_a_damaged_page_of_any_table_is_found(path: Path, table: str, *, zeros: 
 def test_of_a_damaged_page_of_minutes_all_else_is_saved(path: Path, tmp_path: Path) -> None:
     before, rows = rollups_in(path, "hour"), rows_in(path)
     days = days_of(path)
-    (count,) = sqlite3.connect(path).execute("SELECT count(*) FROM minute").fetchone()
+    ((count,),) = execute(path, "SELECT count(*) FROM minute")
     damage(path, pages_of(path, "minute")[40])
     saved = repair(path, tmp_path / "new.db")
     assert [(loss.table, saved.names[loss.meter or 0]) for loss in saved.losses] == [("minute", "house")]
@@ -92,7 +86,7 @@ def test_of_a_damaged_page_of_minutes_all_else_is_saved(path: Path, tmp_path: Pa
     assert (rows_in(tmp_path / "new.db"), days_of(tmp_path / "new.db")) == (rows, days)
     with Database(tmp_path / "new.db") as new:
         assert new.load_ledgers() == LEDGERS
-        Recorder(new).record({"house": readings(4 * 86_400, 10)})
+    assert record(tmp_path / "new.db", readings(4 * 86_400, 10)) == 0
 
 
 @pytest.mark.parametrize("share", [0.6, 0.99])
@@ -118,21 +112,15 @@ def test_hours_that_cannot_be_read_are_made_of_their_minutes(path: Path, tmp_pat
 
 
 def test_a_minute_that_knows_nothing_of_a_quantity_takes_nothing_from_its_hour(path: Path, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM hour")
-        connection.execute(
-            "UPDATE minute SET temperature_sum = NULL, temperature_count = NULL WHERE time % 3600 = 3540"
-        )
-        known = "SELECT sum(temperature_sum), sum(temperature_count) FROM "
-        before = connection.execute(f"{known} minute").fetchone()
+    known = "SELECT sum(temperature_sum), sum(temperature_count) FROM"
+    unknown = "UPDATE minute SET temperature_sum = NULL, temperature_count = NULL WHERE time % 3600 = 3540"
+    before = execute(path, "DELETE FROM hour", unknown, f"{known} minute")
     repair(path, tmp_path / "new.db")
-    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
-        assert connection.execute(f"{known} hour").fetchone() == before
+    assert execute(tmp_path / "new.db", f"{known} hour") == before
 
 
 def test_a_meter_of_no_number_is_left_out_where_no_meters_can_be_read(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE minute SET meter = 'x' || meter WHERE time % 3600 = 0")
+    execute(path, "UPDATE minute SET meter = 'x' || meter WHERE time % 3600 = 0")
     damage(path, pages_of(path, "meter")[0])
     assert "meter" in (find_damage(path) or "")
 

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from links.peers import PATIENCE, Peer, Pty, tcp_peer
+from links.peers import PATIENCE, Peer, Pty, open_files, tcp_peer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-
-
-def open_files() -> list[str]:
-    files = []
-    for entry in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            files.append(str(entry.readlink()))
-    return sorted(files)
 
 
 @pytest.fixture(autouse=True)

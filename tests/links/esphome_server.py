@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from aioesphomeapi.core import MESSAGE_TYPE_TO_PROTO
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from links.peers import Server
 
 # Its classes are made at run time, so no type checker knows them.
 Message: TypeAlias = Any
@@ -20,33 +18,24 @@ SUBSCRIBE, CONFIGURE = 0, 3
 OK, PORT_IN_USE = 0, 5
 
 
-class EsphomeServer:
-    """Keeps what the client configured and wrote; `send` is what the serial line received."""
+class EsphomeServer(Server):
+    """Keeps what the client configured and wrote."""
 
     def __init__(self, *, proxy: str = "Meter", status: int = OK) -> None:
-        self.port = 0
+        super().__init__()
         self.configured: Any = None
-        self.received = bytearray()
-        self.arrived = asyncio.Event()
         self._proxy = proxy
         self._status = status
-        self._writer: asyncio.StreamWriter
 
     def send(self, data: bytes) -> None:
         self._answer(api_pb2.SerialProxyDataReceived(instance=0, data=data))
 
-    def cut(self) -> None:
-        self._writer.transport.abort()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        with suppress(asyncio.IncompleteReadError, OSError):
-            while (await reader.readexactly(1))[0] == 0:
-                size, number = await _read_number(reader), await _read_number(reader)
-                message = MESSAGE_TYPE_TO_PROTO[number]()
-                message.ParseFromString(await reader.readexactly(size))
-                self._react(message)
-        writer.close()
+    async def talk(self, reader: asyncio.StreamReader) -> None:
+        while (await reader.readexactly(1))[0] == 0:
+            size, number = await _read_number(reader), await _read_number(reader)
+            message = MESSAGE_TYPE_TO_PROTO[number]()
+            message.ParseFromString(await reader.readexactly(size))
+            self._react(message)
 
     def _react(self, message: Message) -> None:
         match message:
@@ -67,8 +56,7 @@ class EsphomeServer:
                 self.configured = message
                 self._acknowledge(CONFIGURE)
             case api_pb2.SerialProxyWriteRequest():
-                self.received += message.data
-                self.arrived.set()
+                self.take(message.data)
 
     def _acknowledge(self, kind: int) -> None:
         self._answer(api_pb2.SerialProxyRequestResponse(instance=0, type=kind, status=self._status))
@@ -86,15 +74,3 @@ def _number(value: int) -> bytes:
 async def _read_number(reader: asyncio.StreamReader) -> int:
     byte = (await reader.readexactly(1))[0]
     return byte & 0x7F | (await _read_number(reader)) << 7 if byte & 0x80 else byte
-
-
-@asynccontextmanager
-async def running(server: EsphomeServer) -> AsyncIterator[EsphomeServer]:
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listener.close()
-        with suppress(AttributeError):
-            server.cut()

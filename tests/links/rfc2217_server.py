@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from links.peers import Server
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
 BINARY, SUPPRESS_GO_AHEAD, COM_PORT = 0, 3, 44
@@ -15,37 +12,27 @@ SET_BAUD_RATE, SET_DATA_SIZE, SET_PARITY, SET_STOP_SIZE = 1, 2, 3, 4
 ANSWER = 100
 
 
-class Rfc2217Server:
-    """Keeps what the client set and sent; `send` is what the serial line received."""
+class Rfc2217Server(Server):
+    """Keeps what the client set and sent."""
 
     def __init__(self, *, options: tuple[int, ...] = (BINARY, SUPPRESS_GO_AHEAD, COM_PORT)) -> None:
-        self.port = 0
+        super().__init__()
         self.settings: dict[int, int] = {}
-        self.received = bytearray()
-        self.arrived = asyncio.Event()
         self._options = options
-        self._writer: asyncio.StreamWriter
 
     def send(self, data: bytes) -> None:
         self._writer.write(data.replace(bytes([IAC]), bytes([IAC, IAC])))
 
-    def cut(self) -> None:
-        self._writer.transport.abort()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        with suppress(asyncio.IncompleteReadError, OSError):
-            while True:
-                byte = (await reader.readexactly(1))[0]
-                command = (await reader.readexactly(1))[0] if byte == IAC else None
-                if command is None or command == IAC:
-                    self.received.append(byte)
-                    self.arrived.set()
-                elif command == SB:
-                    self._set((await reader.readuntil(bytes([IAC, SE])))[:-2])
-                else:
-                    self._negotiate(command, (await reader.readexactly(1))[0])
-        writer.close()
+    async def talk(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            byte = (await reader.readexactly(1))[0]
+            command = (await reader.readexactly(1))[0] if byte == IAC else None
+            if command is None or command == IAC:
+                self.take(bytes([byte]))
+            elif command == SB:
+                self._set((await reader.readuntil(bytes([IAC, SE])))[:-2])
+            else:
+                self._negotiate(command, (await reader.readexactly(1))[0])
 
     def _negotiate(self, command: int, option: int) -> None:
         agreed = option in self._options
@@ -60,15 +47,3 @@ class Rfc2217Server:
         self.settings[command] = int.from_bytes(value)
         escaped = value.replace(bytes([IAC]), bytes([IAC, IAC]))
         self._writer.write(bytes([IAC, SB, COM_PORT, command + ANSWER, *escaped, IAC, SE]))
-
-
-@asynccontextmanager
-async def running(server: Rfc2217Server) -> AsyncIterator[Rfc2217Server]:
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listener.close()
-        with suppress(AttributeError):
-            server.cut()

@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import termios
-import tty
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,45 +28,12 @@ if TYPE_CHECKING:
     from links.peers import Pty
 
 
-async def test_bytes_go_both_ways_unchanged(pty: Pty) -> None:
-    everything = bytes(range(256))
-    async with await open_link(pty.path) as link:
-        assert link.can_write
-        tty.setraw(pty.master)
-        os.write(pty.master, everything)
-        received = b""
-        while len(received) < 256:
-            received += (await link.read()).data
-        assert received == everything
-        await link.write(everything)
-        sent = b""
-        while len(sent) < 256:
-            sent += await asyncio.to_thread(os.read, pty.master, 256)
-        assert sent == everything
-
-
 async def test_the_line_is_115200_8n1(pty: Pty) -> None:
     async with await open_link(pty.path):
         _, _, flags, _, speed_in, speed_out, _ = termios.tcgetattr(pty.master)
     assert (speed_in, speed_out) == (termios.B115200, termios.B115200)
     assert flags & termios.CSIZE == termios.CS8
     assert not flags & (termios.PARENB | termios.CSTOPB | termios.CRTSCTS)
-
-
-async def test_a_pulled_adapter_is_a_lost_link(pty: Pty, is_sentence: Callable[[object], str]) -> None:
-    async with await open_link(pty.path) as link:
-        os.write(pty.master, b":r50=1")
-        assert (await link.read()).data == b":r50=1"
-        waiting = asyncio.create_task(link.read())
-        await asyncio.sleep(0)
-        pty.pull()
-        async with asyncio.timeout(PATIENCE):
-            with pytest.raises(LinkLostError) as lost:
-                await waiting
-            with pytest.raises(LinkLostError):
-                await link.write(b"x")
-    assert pty.path in is_sentence(lost.value)
-    assert "plug" in str(lost.value)
 
 
 async def test_writing_to_a_pulled_adapter_is_a_lost_link(pty: Pty) -> None:

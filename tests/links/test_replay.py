@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fake_time import run
+from fake_time import in_fake_time
 from juntek.capture import HEADER, Chunk, format_chunk
 from juntek.errors import LinkError, LinkLostError, RequestError
 from juntek.links import Link, open_link
@@ -41,18 +41,16 @@ def capture(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("speed", [1.0, 10.0])
-def test_a_replay_keeps_the_recorded_pace(capture: Path, speed: float) -> None:
-    async def test() -> None:
-        loop = asyncio.get_running_loop()
-        start, came = loop.time(), []
-        async with await open_link(f"replay:{capture}?speed={speed}") as link:
-            with suppress(LinkLostError):
-                while True:
-                    came.append(((await link.read()).time, (loop.time() - start) * speed))
-        assert [recorded for recorded, _ in came] == [1000, 1001, 1003, 500, 504]
-        assert [passed for _, passed in came] == pytest.approx([0, 1, 3, 3, 7])  # a clock set back begins anew
-
-    run(test)
+@in_fake_time
+async def test_a_replay_keeps_the_recorded_pace(capture: Path, speed: float) -> None:
+    loop = asyncio.get_running_loop()
+    start, came = loop.time(), []
+    async with await open_link(f"replay:{capture}?speed={speed}") as link:
+        with suppress(LinkLostError):
+            while True:
+                came.append(((await link.read()).time, (loop.time() - start) * speed))
+    assert [recorded for recorded, _ in came] == [1000, 1001, 1003, 500, 504]
+    assert [passed for _, passed in came] == pytest.approx([0, 1, 3, 3, 7])  # a clock set back begins anew
 
 
 @pytest.mark.parametrize("query", ["?speed=0", "?speed=max"])

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from juntek.simulator import wires
-from meter.served import ENOUGH, open_files
+from links.peers import open_files
+from meter.served import ENOUGH
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import Any, cast
 
 from juntek import Reading
@@ -33,14 +32,6 @@ WRONG_WRITES = {
     "altered": lambda meter, number, value: Meter.write(meter, number, max(value - 1, 0)),
 }
 """What meters do with a setting that is written, though they acknowledge it, in the place of `Meter.write`."""
-
-
-def open_files() -> list[str]:
-    files = []
-    for entry in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            files.append(str(entry.readlink()))
-    return sorted(files)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -131,18 +122,25 @@ class Wires:
 
 
 @asynccontextmanager
-async def serving(url: str, meters: Iterable[MeterOptions], timing: Timing = IMPATIENT) -> AsyncIterator[Told]:
-    """Run a line on a link."""
-    told = Told()
-    task = asyncio.create_task(Line(url, list(meters), told, timing=timing).run())
+async def running(line: Line) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a line while the context lasts; what it raises comes out of it."""
+    task = asyncio.create_task(line.run())
     try:
-        yield told
-        assert not task.done(), task
+        yield task
     finally:
         task.cancel()
         await asyncio.wait([task])
     with suppress(asyncio.CancelledError):
         task.result()
+
+
+@asynccontextmanager
+async def serving(url: str, meters: Iterable[MeterOptions], timing: Timing = IMPATIENT) -> AsyncIterator[Told]:
+    """Run a line on a link."""
+    told = Told()
+    async with running(Line(url, list(meters), told, timing=timing)) as task:
+        yield told
+        assert not task.done(), task
 
 
 def meters(*addresses: int, mode: Mode = "auto", interval: float = 0.03) -> list[MeterOptions]:

@@ -15,7 +15,8 @@ from juntek.links import Link, open_link
 from juntek.meter import Line
 from juntek.simulator import Options, Simulation
 from juntek.update import Update
-from meter.served import ENOUGH, IMPATIENT, Told, meters, open_files, until
+from links.peers import open_files
+from meter.served import ENOUGH, IMPATIENT, Told, meters, until
 from meter.test_lost_links import READING, peer
 
 

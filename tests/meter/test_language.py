@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from juntek import LinkError, Options, Reading
+from juntek import Options, Reading
 from juntek.exchange import Command, Heard, Query
 from juntek.meter import Line, MeterOptions
 from links.peers import tcp_peer
-from meter.served import IMPATIENT, Told, until
+from meter.served import IMPATIENT, Told, running, until
 
 QUICK = replace(IMPATIENT, reply=0.01)
 FRAME = struct.Struct(">BBHhI")
@@ -71,40 +68,14 @@ async def test_a_meter_of_another_language_is_asked_read_and_written_to() -> Non
     async with tcp_peer() as peer:
         told = Told()
         options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
-        line = Line(
-            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary, timing=replace(IMPATIENT, reply=0.01)
-        )
-        task = asyncio.create_task(line.run())
-        reader, writer = await peer.accept()
-        assert await reader.readexactly(3) == b"\x5a\x07s"
-        writer.write(FRAME.pack(0xA5, 7, 1324, -210, 98_765) * 2)
-        await until(lambda: len(told.readings) == 2)
-        assert await line.send(7, "lamp", 1) == "unknown"
-        while (heard := await reader.readexactly(3))[0] != 0x5B:
-            assert heard[0] == 0x5A
-        assert heard == b"\x5b\x07\x01"
-        task.cancel()
-        await asyncio.wait([task])
+        line = Line(f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary, timing=QUICK)
+        async with running(line):
+            reader, writer = await peer.accept()
+            assert await reader.readexactly(3) == b"\x5a\x07s"
+            writer.write(FRAME.pack(0xA5, 7, 1324, -210, 98_765) * 2)
+            await until(lambda: len(told.readings) == 2)
+            assert await line.send(7, "lamp", 1) == "unknown"
+            while (heard := await reader.readexactly(3))[0] != 0x5B:
+                assert heard[0] == 0x5A
+            assert heard == b"\x5b\x07\x01"
     assert (told.readings[0].voltage, told.readings[0].current) == (13.24, -2.1)
-
-
-async def test_a_command_whose_link_is_lost_in_the_middle_is_told_so() -> None:
-    async with tcp_peer() as peer:
-        told = Told()
-        options = MeterOptions(name="boat", address=7, mode="poll", interval=0.05)
-        line = Line(
-            f"socket://127.0.0.1:{peer.port}", [options], told, language=Binary, timing=replace(IMPATIENT, reply=0.01)
-        )
-        task = asyncio.create_task(line.run())
-        reader, writer = await peer.accept()
-        await reader.readexactly(3)
-        writer.write(FRAME.pack(0xA5, 7, 1324, -210, 98_765))
-        sending = asyncio.create_task(line.send(7, "lamp", 1))
-        while (await reader.readexactly(3))[0] != 0x5B:
-            pass
-        writer.close()
-        with pytest.raises(LinkError):
-            async with asyncio.timeout(20):
-                await sending
-        task.cancel()
-        await asyncio.wait([task])

@@ -16,7 +16,7 @@ from juntek.links import device
 from juntek.meter import Line, Timing
 from juntek.rs485.framing import encode
 from juntek.simulator import Options
-from meter.served import ENOUGH, IMPATIENT, Told, meters, served, serving, until
+from meter.served import ENOUGH, IMPATIENT, Told, meters, running, served, serving, until
 
 READING = encode("r50", 1, [5186, 3250, 103_000, 0, 0, 60, 120, 0, 0, 0, 190, 1136])
 
@@ -68,13 +68,9 @@ class Waiting(Line):
 async def waiting(url: str, count: int, timing: Timing = IMPATIENT) -> AsyncIterator[tuple[Waiting, Told]]:
     told = Told()
     line = Waiting(url, told, timing)
-    task = asyncio.create_task(line.run())
-    try:
+    async with running(line):
         await until(lambda: len(line.waits) >= count)
         yield line, told
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def test_the_waits_between_attempts_double_up_to_a_limit(tmp_path: Path) -> None:
@@ -197,21 +193,30 @@ async def down(told: Told) -> None:
     await until(lambda: not told.last["meter 1"].health.connected)
 
 
-@pytest.mark.parametrize("kinds", [("by-id", "by-path"), ("by-id",), ("by-path",)])
-async def test_a_port_that_comes_back_under_another_number_is_found(adapter: Plug, kinds: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "moves"),
+    [
+        (("by-id", "by-path"), False),
+        (("by-id",), False),
+        (("by-path",), False),
+        (("by-id", "by-path"), True),
+        ((), False),
+    ],
+)
+async def test_a_port_that_comes_back_is_found(adapter: Plug, kinds: tuple[str, ...], moves: bool) -> None:
+    """Under another number, also in another socket; one without lasting names at its number."""
     meter = adapter("meter", kinds)
     url = await meter.plug_in()
     async with serving(url, meters(mode="listen")) as told:
         await meter.say(told, 2)
-        meter.pull()
-        await down(told)
-        await meter.plug_in(lambda port: port != url)
-        await meter.say(told, 2)
-        assert told.last["meter 1"].health.reconnects == 1
-        meter.pull()
-        await down(told)
-        await meter.plug_in()
-        await meter.say(told, 2)
+        for reconnects in (1, 2):
+            meter.pull()
+            await down(told)
+            if moves:
+                meter.names[1] = meter.names[1].with_name(f"by-path-elsewhere-{reconnects}")
+            await meter.plug_in(lambda port: (port != url) is bool(kinds))
+            await meter.say(told, 2)
+            assert told.last["meter 1"].health.reconnects == reconnects
 
 
 async def test_another_adapter_at_the_old_number_is_not_read_in_its_place(adapter: Plug) -> None:
@@ -230,45 +235,3 @@ async def test_another_adapter_at_the_old_number_is_not_read_in_its_place(adapte
         await until(lambda: told.last["meter 1"].health.connected)
         assert len(told.readings) == count
         await meter.say(told, 2)
-
-
-async def test_an_adapter_moved_to_another_socket_is_found_by_its_name(adapter: Plug) -> None:
-    meter = adapter("meter")
-    url = await meter.plug_in()
-    async with serving(url, meters(mode="listen")) as told:
-        await meter.say(told, 2)
-        meter.pull()
-        await down(told)
-        meter.names[1] = meter.names[1].with_name("by-path-elsewhere")
-        await meter.plug_in(lambda port: port != url)
-        await meter.say(told, 2)
-
-
-async def test_a_port_without_lasting_names_is_found_at_its_number(adapter: Plug) -> None:
-    meter = adapter("meter", ())
-    url = await meter.plug_in()
-    async with serving(url, meters(mode="listen")) as told:
-        await meter.say(told, 2)
-        meter.pull()
-        await down(told)
-        await meter.plug_in(lambda port: port == url)
-        await meter.say(told, 2)
-
-
-async def test_a_server_that_accepts_and_says_nothing_is_called_again() -> None:
-    calls = 0
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal calls
-        calls += 1
-        is_dead = calls == 1
-        while await reader.readline():
-            if not is_dead:
-                writer.write(READING)
-        writer.close()
-
-    async with peer(talk) as url, serving(url, meters(mode="poll")) as told:
-        await told.more(3)
-        health = told.last["meter 1"].health
-        assert (calls, health.reconnects, health.connected, health.error) == (2, 1, True, None)
-    assert any(told.errors)

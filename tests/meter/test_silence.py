@@ -16,7 +16,7 @@ from juntek.capture import Chunk
 from juntek.meter import Line
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Options
-from meter.served import ENOUGH, IMPATIENT, Told, Wires, meters, served, serving, until
+from meter.served import ENOUGH, IMPATIENT, Told, Wires, meters, running, served, serving, until
 from meter.test_lost_links import peer
 from replies import Meter
 
@@ -205,10 +205,8 @@ async def test_a_reading_has_the_time_at_which_its_bytes_came(port: Path | None)
     start = time.time()
     async with wires.simulation as simulation:
         line = Line(simulation.url, meters(), told, tap=chunks.append, timing=IMPATIENT)
-        task = asyncio.create_task(line.run())
-        await told.more(10)
-        task.cancel()
-        await asyncio.wait([task])
+        async with running(line):
+            await told.more(10)
     times = [reading.time for reading in told.readings]
     assert set(times) <= {chunk.time for chunk in chunks}
     assert all(isinstance(moment, float) and start <= moment <= time.time() for moment in times)

@@ -14,7 +14,7 @@ from juntek.errors import LinkLostError
 from juntek.meter import Line, MeterOptions, Mode
 from juntek.meter.poller import Poller
 from juntek.simulator import Display, Options
-from meter.served import IMPATIENT, Told, Wires, meters, served, serving, until
+from meter.served import IMPATIENT, Told, Wires, meters, running, served, serving, until
 
 
 @pytest.mark.parametrize("display", ["newer", "older"])
@@ -121,29 +121,25 @@ async def test_a_master_that_asks_exactly_as_we_do_is_noticed(*, echo: bool) -> 
 async def test_a_line_whose_bytes_are_gathered_is_read_whole(port: Path | None) -> None:
     wires = Wires(Options(pty=port, display="newer", speed=1000.0))  # no two replies are the same
     told = Told()
-    async with wires.simulation as simulation:
-        task = asyncio.create_task(Line(simulation.url, meters(), told, gather=0.1, timing=IMPATIENT).run())
+    async with (
+        wires.simulation as simulation,
+        running(Line(simulation.url, meters(), told, gather=0.1, timing=IMPATIENT)),
+    ):
         await told.more(20)
         wires.simulation.unplug_display()
         await told.mode("poll")
-        task.cancel()
-        await asyncio.wait([task])
     replies = bytes(wires.said["meter"]).split(b"\r\n")[:-1]
     first = replies.index(told.readings[0].raw)
     listened = [reply for reply in replies[first:] if reply.startswith(b":r50")]
     assert [reading.raw for reading in told.readings] == listened[: len(told.readings)]
 
 
-async def test_mode_poll_asks_even_beside_a_display() -> None:
-    async with served(Options(display="older"), mode="poll") as (wires, told):
+async def test_mode_poll_asks_at_once_and_even_beside_a_display() -> None:
+    timing = replace(IMPATIENT, listen_first=3600.0)
+    async with served(Options(display="older"), mode="poll", timing=timing) as (wires, told):
         await told.more(10)
         assert wires.asked("R50=1") >= 5
     assert told.modes == ["starting", "poll"]
-
-
-async def test_mode_poll_does_not_listen_first() -> None:
-    async with served(Options(), mode="poll", timing=replace(IMPATIENT, listen_first=3600.0)) as (_, told):
-        await told.more(1)
 
 
 async def test_meters_of_one_line_take_turns(port: Path | None) -> None:
@@ -200,18 +196,15 @@ async def test_a_meter_that_the_display_leaves_out_is_asked_behind_its_replies(
         assert told.last["meter 2"].settings is not None
 
 
-async def test_in_mode_listen_a_meter_that_the_display_leaves_out_is_not_asked() -> None:
-    options = Options(models=("KG140F", "KL140F"), addresses=(1, 2), display="newer")
-    async with served(options, 1, 2, mode="listen") as (wires, told):
-        await told.more(40, address=1)
-    assert wires.said["program"] == b""
-    assert told.of(2) == []
-
-
 async def test_a_command_that_waits_for_its_turn_is_not_written_once_the_link_is_left() -> None:
     link = Mock(write=AsyncMock())
     poller = Poller({1: 1.0}, link, Mock(), "poll", lambda _: None, IMPATIENT)
-    waiting = asyncio.create_task(_write_in_turn(poller))
+
+    async def write() -> None:
+        async with poller.turn():
+            await poller.exchange(None, 1, b":W10=1,2,3,\r\n")
+
+    waiting = asyncio.create_task(write())
     await asyncio.sleep(0)
     poller.close()
     with pytest.raises(LinkLostError):
@@ -238,8 +231,3 @@ async def test_a_command_before_the_link_is_open_says_so() -> None:
     line = Line("tcp://127.0.0.1:9", [MeterOptions(name="house")], lambda _: None)
     with pytest.raises(LinkLostError, match="not open yet"):
         await line.send(1, "clear_totals", None)
-
-
-async def _write_in_turn(poller: Poller) -> None:
-    async with poller.turn():
-        await poller.exchange(None, 1, b":W10=1,2,3,\r\n")

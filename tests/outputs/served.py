@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +40,31 @@ HASH = cheap_hash(PASSWORD)
 NOW = 1_700_000_000.0
 ZONE = ZoneInfo("Europe/Berlin")
 SOON = Limits(look_every=0.05)
+
+
+class Clock:
+    """Says what a test sets."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def events(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    """Yield the name and the value of each event of /api/live."""
+    name = ""
+    async for line in answer.aiter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+async def status_of_stream(browser: httpx.AsyncClient, **options: Any) -> int:  # noqa: ANN401 - those of the library
+    async with browser.stream("GET", "/api/live", **options) as answer:
+        return answer.status_code
 
 
 def context(*meters: str, **changes: Any) -> Context:  # noqa: ANN401 - the fields of Context

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, date
@@ -18,7 +15,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from history.made import START, assert_rollups_are_right, days_in, reading_at, readings, rollups_in, rows_in
+from history.made import (
+    START,
+    assert_rollups_are_right,
+    days_in,
+    execute,
+    reading_at,
+    readings,
+    rollups_in,
+    rows_in,
+    run,
+)
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError
 from juntek.gateway.supervisor import Supervisor
 from juntek.history import Database
@@ -35,8 +42,8 @@ NEVER = 3600.0
 """s of commit interval: only a stop writes."""
 
 
-def context(path: Path) -> Context:
-    return Context(version="1", gateway="pi", meters=("house",), database=path, time_zone=UTC)
+def context(path: Path, meters: tuple[str, ...] = ("house",)) -> Context:
+    return Context(version="1", gateway="pi", meters=meters, database=path, time_zone=UTC)
 
 
 @asynccontextmanager
@@ -60,29 +67,13 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_clean_stop_loses_nothing(tmp_path: Path) -> None:
+async def test_a_clean_stop_loses_nothing_and_many_readings_are_one_commit(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     async with sink(path, commit_interval=NEVER) as handle:
         await tell(handle, readings(0, 100))
         assert rows_in_or_none(path) == []
     assert [row["run_time"] for row in rows_in(path)] == list(range(100))
-
-
-async def test_what_is_held_is_written_every_interval(tmp_path: Path) -> None:
-    path = tmp_path / "history.db"
-    async with sink(path, commit_interval=0.1) as handle:
-        await tell(handle, readings(0, 5))
-        await until(lambda: len(rows_in_or_none(path)) == 5)
-
-
-async def test_many_readings_are_one_commit(tmp_path: Path) -> None:
-    path = tmp_path / "history.db"
-    async with sink(path, commit_interval=NEVER) as handle:
-        await tell(handle, readings(0, 30))
-        await tell(handle, [])
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT count(*) FROM raw").fetchone() == (1,)
-    connection.close()
+    assert execute(path, "SELECT count(*) FROM raw") == [(1,)]
 
 
 async def test_a_reading_that_is_told_again_after_a_failure_is_kept_once(tmp_path: Path) -> None:
@@ -288,15 +279,7 @@ asyncio.run(main(Path(sys.argv[1])))
 
 async def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    process = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", FILL, str(path)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    process = run(FILL, path)
     assert "make room on it" in process.stdout or "is full" in process.stdout
     assert len(rows_in(path)) > 500
     assert_rollups_are_right(path, UTC)

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from datetime import UTC
 from pathlib import Path
 
 import pytest
 
-from history.made import reading_at, readings, rows_in
+from history.made import execute, reading_at, readings, rows_in
 from juntek.errors import DatabaseError
-from juntek.outputs import Context
 from juntek.outputs.history import METERS_A_COMMIT, HistoryOptions, open_sink
-from outputs.test_history import NEVER, update
+from outputs.test_history import NEVER, context, update
 
 NAMES = tuple(f"meter{number}" for number in range(2 * METERS_A_COMMIT + 50))
 
 
-def context(path: Path) -> Context:
-    return Context(version="1", gateway="pi", meters=NAMES, database=path, time_zone=UTC)
-
-
-def execute(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement)
-        connection.commit()
-
-
 def blocks_in(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM raw").fetchone()
-    return int(count)
+    return int(execute(path, "SELECT count(*) FROM raw")[0][0])
 
 
 async def test_of_a_write_that_fails_half_way_no_reading_is_missing_or_doubled(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    where = context(path)
+    where = context(path, NAMES)
     async with open_sink(HistoryOptions(commit_interval=NEVER), where):
         pass  # makes the file
     victim = NAMES[METERS_A_COMMIT + 20]
@@ -63,11 +47,11 @@ async def test_of_a_write_that_fails_half_way_no_reading_is_missing_or_doubled(t
 async def test_as_many_old_readings_are_dropped_as_become_old_however_seldom_is_written(tmp_path: Path) -> None:
     path, day, hour = tmp_path / "history.db", 86_400, 3600
     options = HistoryOptions(commit_interval=hour, keep_raw_days=2)
-    async with open_sink(options, context(path)) as handle:
+    async with open_sink(options, context(path, NAMES)) as handle:
         for name in NAMES:
             await handle(update(reading_at(0), name))
     assert blocks_in(path) == len(NAMES)
-    async with open_sink(options, context(path)) as handle:
+    async with open_sink(options, context(path, NAMES)) as handle:
         for tick in (3 * day, 3 * day + hour + 1):
             for name in NAMES:
                 await handle(update(reading_at(tick), name))

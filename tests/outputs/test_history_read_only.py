@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+
+from history.made import run
 
 RUN = """
 import asyncio, json, logging, resource, signal, sys
@@ -60,19 +59,10 @@ OBEYS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteu
 """Makes permissions count for the superuser too."""
 
 
-async def test_a_disk_that_becomes_read_only_pauses_the_history_until_it_can_be_written_again(tmp_path: Path) -> None:
+def test_a_disk_that_becomes_read_only_pauses_the_history_until_it_can_be_written_again(tmp_path: Path) -> None:
     folder = tmp_path / "card"
     folder.mkdir()
-    process = await asyncio.to_thread(
-        subprocess.run,
-        [*OBEYS, sys.executable, "-c", RUN, str(folder / "history.db")],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert process.returncode == 0, process.stderr
+    process = run(RUN, folder / "history.db", *OBEYS)
     told = json.loads(process.stdout)
     state, why = told["paused"]
     assert state == "paused"

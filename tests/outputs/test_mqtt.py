@@ -177,7 +177,7 @@ async def test_settings_are_told_when_they_change(mosquitto: Mosquitto) -> None:
 
 
 async def test_without_discovery_nothing_is_written_under_its_prefix(mosquitto: Mosquitto) -> None:
-    async with record(mosquitto) as recorder, sink(mosquitto, discovery=False) as handle:
+    async with record(mosquitto) as recorder, sink(mosquitto, discovery="off") as handle:
         await handle(kg_update())
         await next_on(recorder, STATE)
     assert not [message for message in recorder.messages if message.topic.startswith("homeassistant")]

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -42,6 +42,13 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_past(path)
     write_past(path, hours=0.5, meter="old boat")
     return path
+
+
+@pytest.fixture
+async def browser(database: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that looks at a gateway with a past."""
+    async with served(context(database=database)) as site, site.browser() as browser:
+        yield browser
 
 
 async def ask(browser: httpx.AsyncClient, path: str, status: int = 200, query: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
@@ -128,38 +135,33 @@ def test_a_quantity_of_another_package_is_told_with_its_chart(tmp_path: Path) ->
     assert schema == {"type": ["number", "null"], "description": "Cell spread (mV)"}
 
 
-async def test_a_chart_has_what_was_asked_for(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(
-            browser,
-            "/api/meters/house/history",
-            query={"from": NOW - 3600, "to": NOW, "quantities": "voltage", "points": 30},
-        )
-        assert (chart["meter"], chart["from"], chart["to"]) == ("house", NOW - 3600, NOW)
-        assert chart["resolution"] == 300
-        assert 10 <= len(chart["time"]) <= 30
-        voltage = chart["quantities"]["voltage"]
-        assert list(chart["quantities"]) == ["voltage"]
-        assert {len(values) for values in voltage.values()} == {len(chart["time"])}
-        assert all(low < high for low, high in zip(voltage["minimum"], voltage["maximum"], strict=True))
+async def test_a_chart_has_what_was_asked_for(browser: httpx.AsyncClient) -> None:
+    chart = await ask(
+        browser,
+        "/api/meters/house/history",
+        query={"from": NOW - 3600, "to": NOW, "quantities": "voltage", "points": 30},
+    )
+    assert (chart["meter"], chart["from"], chart["to"]) == ("house", NOW - 3600, NOW)
+    assert chart["resolution"] == 300
+    assert 10 <= len(chart["time"]) <= 30
+    voltage = chart["quantities"]["voltage"]
+    assert list(chart["quantities"]) == ["voltage"]
+    assert {len(values) for values in voltage.values()} == {len(chart["time"])}
+    assert all(low < high for low, high in zip(voltage["minimum"], voltage["maximum"], strict=True))
 
 
-async def test_a_chart_over_a_short_time_is_of_readings(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(browser, "/api/meters/house/history", query={"from": NOW - 60, "to": NOW + 1, "points": 1000})
-        assert chart["resolution"] == 0
-        assert chart["time"] == [NOW - 60 + 10 * index for index in range(7)]
-        assert chart["quantities"]["current"] == {"average": [-5.0] * 7}
+async def test_a_chart_over_a_short_time_is_of_readings(browser: httpx.AsyncClient) -> None:
+    chart = await ask(browser, "/api/meters/house/history", query={"from": NOW - 60, "to": NOW + 1, "points": 1000})
+    assert chart["resolution"] == 0
+    assert chart["time"] == [NOW - 60 + 10 * index for index in range(7)]
+    assert chart["quantities"]["current"] == {"average": [-5.0] * 7}
 
 
-async def test_totals_have_their_last_value_and_what_they_grew(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(
-            browser, "/api/meters/house/history", query={"quantities": "discharged_energy", "points": 100}
-        )
-        total = chart["quantities"]["discharged_energy"]
-        assert set(total) == {"last", "increase"}
-        assert sum(total["increase"]) == pytest.approx(6 * 60, rel=0.01)
+async def test_totals_have_their_last_value_and_what_they_grew(browser: httpx.AsyncClient) -> None:
+    chart = await ask(browser, "/api/meters/house/history", query={"quantities": "discharged_energy", "points": 100})
+    total = chart["quantities"]["discharged_energy"]
+    assert set(total) == {"last", "increase"}
+    assert sum(total["increase"]) == pytest.approx(6 * 60, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -168,42 +170,36 @@ async def test_totals_have_their_last_value_and_what_they_grew(database: Path) -
         ("2023-11-14T22:00:00Z", "2023-11-14T22:13:00Z"),
         ("2023-11-14T23:00:00+01:00", "2023-11-14T23:13:00+01:00"),
         ("2023-11-14T23:00:00", "2023-11-14 23:13"),
+        ("2023-11-14T23:00:00 01:00", "2023-11-14T23:13:00 0100"),  # as an address makes a blank of a plus
         ("1699999200", "1699999980.0"),
     ],
 )
-async def test_times_are_iso_8601_or_seconds_and_local_without_an_offset(database: Path, first: str, last: str) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(browser, "/api/meters/house/history", query={"from": first, "to": last})
-        assert (chart["from"], chart["to"]) == (1_699_999_200, 1_699_999_980)
+async def test_times_are_iso_8601_or_seconds_and_local_without_an_offset(
+    browser: httpx.AsyncClient, first: str, last: str
+) -> None:
+    chart = await ask(browser, "/api/meters/house/history", query={"from": first, "to": last})
+    assert (chart["from"], chart["to"]) == (1_699_999_200, 1_699_999_980)
 
 
-async def test_a_plus_that_the_address_made_a_blank_is_still_an_offset(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(browser, "/api/meters/house/history?from=2023-11-14T23:00:00+01:00")
-        assert chart["from"] == 1_699_999_200
+async def test_a_meter_without_a_past_has_an_empty_chart(browser: httpx.AsyncClient) -> None:
+    chart = await ask(browser, "/api/meters/boat/history")
+    assert (chart["time"], chart["quantities"]) == ([], {})
+    assert await ask(browser, "/api/meters/boat/days") == []
+    assert (await browser.get("/api/meters/boat/export")).text.splitlines() == [",".join(ROW_KEYS)]
 
 
-async def test_a_meter_without_a_past_has_an_empty_chart(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        chart = await ask(browser, "/api/meters/boat/history")
-        assert (chart["time"], chart["quantities"]) == ([], {})
-        assert await ask(browser, "/api/meters/boat/days") == []
-        assert (await browser.get("/api/meters/boat/export")).text.splitlines() == [",".join(ROW_KEYS)]
-
-
-async def test_days_months_and_years_are_local(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        days = await ask(browser, "/api/meters/house/days")
-        assert [day["date"] for day in days] == [datetime.fromtimestamp(NOW, ZONE).date().isoformat()]
-        assert days[0]["discharged_energy"] == pytest.approx(6 * 60, rel=0.01)
-        assert days[0]["voltage"]["minimum"] == 12.0
-        query = {"from": "2020-01-01", "to": "2023-12-31"}
-        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "month"})] == [
-            "2023-11-01"
-        ]
-        assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "year"})] == [
-            "2023-01-01"
-        ]
+async def test_days_months_and_years_are_local(browser: httpx.AsyncClient) -> None:
+    days = await ask(browser, "/api/meters/house/days")
+    assert [day["date"] for day in days] == [datetime.fromtimestamp(NOW, ZONE).date().isoformat()]
+    assert days[0]["discharged_energy"] == pytest.approx(6 * 60, rel=0.01)
+    assert days[0]["voltage"]["minimum"] == 12.0
+    query = {"from": "2020-01-01", "to": "2023-12-31"}
+    assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "month"})] == [
+        "2023-11-01"
+    ]
+    assert [day["date"] for day in await ask(browser, "/api/meters/house/days", query=query | {"by": "year"})] == [
+        "2023-01-01"
+    ]
 
 
 async def test_an_export_holds_every_reading_and_is_sent_in_pieces(database: Path) -> None:
@@ -306,24 +302,15 @@ WRONG = [
     ("export", {"format": "xls"}, "csv or parquet"),
     ("export", {"from": "5", "to": "4"}, "from is before to"),
     ("latest", {"x": "1"}, "there are none here"),
+    ("history", {"points": ["10", "20"]}, "The parameter points is there twice; give it once."),
 ]
 
 
 @pytest.mark.parametrize(("what", "query", "sentence"), WRONG)
 async def test_what_is_asked_wrongly_is_told_in_a_sentence(
-    database: Path, what: str, query: dict[str, str], sentence: str
+    browser: httpx.AsyncClient, what: str, query: dict[str, str], sentence: str
 ) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        assert sentence in (await ask(browser, f"/api/meters/house/{what}", 400, query))["error"]
-
-
-async def test_a_parameter_given_twice_is_refused(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        answer = await browser.get("/api/meters/house/history?points=10&points=20")
-        assert (answer.status_code, answer.json()["error"]) == (
-            400,
-            "The parameter points is there twice; give it once.",
-        )
+    assert sentence in (await ask(browser, f"/api/meters/house/{what}", 400, query))["error"]
 
 
 async def test_an_unknown_meter_or_address_is_not_found() -> None:
@@ -352,13 +339,12 @@ async def test_a_head_request_has_the_headers_and_no_body() -> None:
             assert (answer.status_code, answer.content) == (200, b"")
 
 
-async def test_long_answers_are_compressed_for_who_takes_it(database: Path) -> None:
-    async with served(context(database=database)) as site, site.browser() as browser:
-        packed = await browser.get("/api/meters/house/history")
-        plain = await browser.get("/api/meters/house/history", headers={"accept-encoding": "gzip;q=0"})
-        assert packed.headers["content-encoding"] == "gzip"
-        assert "content-encoding" not in plain.headers
-        assert packed.json()["time"] == plain.json()["time"]
+async def test_long_answers_are_compressed_for_who_takes_it(browser: httpx.AsyncClient) -> None:
+    packed = await browser.get("/api/meters/house/history")
+    plain = await browser.get("/api/meters/house/history", headers={"accept-encoding": "gzip;q=0"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.json()["time"] == plain.json()["time"]
 
 
 async def test_too_many_questions_at_once_are_refused_and_the_rest_is_answered(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +25,7 @@ from juntek.outputs.web.authentication import (
 )
 from juntek.outputs.web.parameters import DAY
 from juntek.outputs.web.passwords import hash_password, hash_token
-from outputs.served import HASH, PASSWORD, Served, context, served, write_past
+from outputs.served import HASH, PASSWORD, Clock, Served, context, served, status_of_stream, write_past
 from outputs.updates import kg_update
 
 GUARDED = (
@@ -54,17 +54,19 @@ def tokens(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+async def locked() -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that looks at a page with a password."""
+    async with served(password_hash=HASH) as site, site.browser() as browser:
+        yield browser
+
+
 async def sign_in(browser: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
     return await browser.post("/api/session", json={"password": password})
 
 
 def told(*, required: bool, signed_in: bool) -> dict[str, bool | None]:
     return {"required": required, "signed_in": signed_in, "user": None, "token": None}
-
-
-async def status_of_stream(browser: httpx.AsyncClient, **options: Any) -> int:  # noqa: ANN401
-    async with browser.stream("GET", "/api/live", **options) as answer:
-        return answer.status_code
 
 
 async def test_without_a_password_everything_on_loopback_is_open(database: Path) -> None:
@@ -107,8 +109,7 @@ async def test_who_signs_in_sees_everything_until_signing_out(database: Path) ->
         session = browser.cookies["juntek_session"]
         assert (await browser.delete("/api/session")).json() == told(required=True, signed_in=False)
         assert "juntek_session" not in browser.cookies
-        again = await browser.get("/api/meters", headers={"cookie": f"juntek_session={session}"})
-        assert again.status_code == 401
+        assert await status_with(browser, session) == 401
 
 
 async def test_a_password_in_a_file_is_asked_for(tmp_path: Path) -> None:
@@ -129,48 +130,43 @@ async def test_a_token_reads_and_changes_nothing(database: Path, tokens: Path) -
         assert (await sign_in(browser, "wrong")).status_code == 401
 
 
-async def test_the_session_cookie_is_kept_from_scripts_and_other_sites() -> None:
-    async with served(password_hash=HASH) as site, site.browser() as browser:
-        cookie = (await sign_in(browser)).headers["set-cookie"]
-        parts = {part.strip().lower() for part in cookie.split(";")}
-        assert {"httponly", "samesite=strict", "path=/"} <= parts
-        assert "secure" not in parts
-        assert len(re.findall(r"juntek_session=([\w-]+)", cookie)[0]) >= 43
-        safe = await browser.post("/api/session", json={"password": PASSWORD}, headers={"x-forwarded-proto": "https"})
-        assert "secure" in safe.headers["set-cookie"].lower()
+async def test_the_session_cookie_is_kept_from_scripts_and_other_sites(locked: httpx.AsyncClient) -> None:
+    cookie = (await sign_in(locked)).headers["set-cookie"]
+    parts = {part.strip().lower() for part in cookie.split(";")}
+    assert {"httponly", "samesite=strict", "path=/"} <= parts
+    assert "secure" not in parts
+    assert len(re.findall(r"juntek_session=([\w-]+)", cookie)[0]) >= 43
+    safe = await locked.post("/api/session", json={"password": PASSWORD}, headers={"x-forwarded-proto": "https"})
+    assert "secure" in safe.headers["set-cookie"].lower()
 
 
-async def test_a_new_session_has_a_new_id_and_ends_the_old_one() -> None:
-    async with served(password_hash=HASH) as site, site.browser() as browser:
-        await sign_in(browser)
-        first = browser.cookies["juntek_session"]
-        await sign_in(browser)
-        assert browser.cookies["juntek_session"] != first
-        old = await browser.get("/api/meters", headers={"cookie": f"juntek_session={first}"})
-        assert old.status_code == 401
+async def test_a_new_session_has_a_new_id_and_ends_the_old_one(locked: httpx.AsyncClient) -> None:
+    await sign_in(locked)
+    first = locked.cookies["juntek_session"]
+    await sign_in(locked)
+    assert locked.cookies["juntek_session"] != first
+    assert await status_with(locked, first) == 401
 
 
-async def test_guessing_is_slowed_down_and_the_owner_gets_in_from_elsewhere() -> None:
-    async with served(password_hash=HASH) as site, site.browser() as browser:
-        for _ in range(TRIES):
-            answer = await sign_in(browser, "wrong")
-            assert (answer.status_code, answer.json()["error"]) == (401, "That is not the password.")
-        answer = await sign_in(browser)
-        assert answer.status_code == 429
-        assert 0 < int(answer.headers["retry-after"]) <= TRY_TIME + 1
-        elsewhere = await browser.post(
-            "/api/session", json={"password": PASSWORD}, headers={"x-forwarded-for": "192.168.1.7"}
-        )
-        assert elsewhere.status_code == 200
+async def test_guessing_is_slowed_down_and_the_owner_gets_in_from_elsewhere(locked: httpx.AsyncClient) -> None:
+    for _ in range(TRIES):
+        answer = await sign_in(locked, "wrong")
+        assert (answer.status_code, answer.json()["error"]) == (401, "That is not the password.")
+    answer = await sign_in(locked)
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= TRY_TIME + 1
+    elsewhere = await locked.post(
+        "/api/session", json={"password": PASSWORD}, headers={"x-forwarded-for": "192.168.1.7"}
+    )
+    assert elsewhere.status_code == 200
 
 
-async def test_many_guesses_at_once_do_not_slip_through() -> None:
-    async with served(password_hash=HASH) as site, site.browser() as browser:
-        answers = await asyncio.gather(*(sign_in(browser, f"guess {number}") for number in range(20)))
-        statuses = [answer.status_code for answer in answers]
-        assert statuses.count(401) <= TRIES
-        assert set(statuses) <= {401, 429, 503}
-        assert (await sign_in(browser, "guess")).status_code in {401, 429}
+async def test_many_guesses_at_once_do_not_slip_through(locked: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(*(sign_in(locked, f"guess {number}") for number in range(20)))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(401) <= TRIES
+    assert set(statuses) <= {401, 429, 503}
+    assert (await sign_in(locked, "guess")).status_code in {401, 429}
 
 
 @pytest.mark.parametrize(
@@ -192,20 +188,22 @@ async def test_many_guesses_at_once_do_not_slip_through() -> None:
         (b" " * 100_000, {"content-type": "application/json"}, 413),
     ],
 )
-async def test_a_sign_in_that_is_none_is_refused(body: bytes, headers: dict[str, str], status: int) -> None:
-    async with served(password_hash=HASH) as site, site.browser() as browser:
-        answer = await browser.post("/api/session", content=body, headers=headers)
-        assert (answer.status_code, list(answer.json())) == (status, ["error"])
+async def test_a_sign_in_that_is_none_is_refused(
+    locked: httpx.AsyncClient, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = await locked.post("/api/session", content=body, headers=headers)
+    assert (answer.status_code, list(answer.json())) == (status, ["error"])
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH"])
-async def test_nothing_but_post_signs_in_and_nothing_but_delete_signs_out(method: str) -> None:
-    async with served(password_hash=HASH) as site, site.browser() as browser:
-        answer = await browser.request(method, "/api/session", json={"password": PASSWORD})
-        assert "set-cookie" not in answer.headers
-        await sign_in(browser)
-        await browser.request(method, "/api/session")
-        assert (await browser.get("/api/meters")).status_code == 200
+async def test_nothing_but_post_signs_in_and_nothing_but_delete_signs_out(
+    locked: httpx.AsyncClient, method: str
+) -> None:
+    answer = await locked.request(method, "/api/session", json={"password": PASSWORD})
+    assert "set-cookie" not in answer.headers
+    await sign_in(locked)
+    await locked.request(method, "/api/session")
+    assert (await locked.get("/api/meters")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -218,11 +216,12 @@ async def test_nothing_but_post_signs_in_and_nothing_but_delete_signs_out(method
         {"sec-fetch-site": "same-site"},
     ],
 )
-async def test_a_page_of_somebody_else_signs_nobody_in_or_out(headers: dict[str, str]) -> None:
-    async with served(password_hash=HASH) as site, site.browser() as browser:
-        answer = await browser.post("/api/session", json={"password": PASSWORD}, headers=headers)
-        assert answer.status_code == 403
-        assert (await browser.delete("/api/session", headers=headers)).status_code == 403
+async def test_a_page_of_somebody_else_signs_nobody_in_or_out(
+    locked: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    answer = await locked.post("/api/session", json={"password": PASSWORD}, headers=headers)
+    assert answer.status_code == 403
+    assert (await locked.delete("/api/session", headers=headers)).status_code == 403
 
 
 async def test_our_own_page_signs_in() -> None:
@@ -257,8 +256,8 @@ OURS = (
 )  # fmt: skip
 NOT_OURS = (
     "evil.example", "evil.example:PORT", "localhost.evil.example", "127.0.0.1.evil.example", "pi.evil.example",
-    "evil.example#localhost", "evil.example[::1]", "user@localhost", "localhost:evil", "", "[::1", "local host",
-    "127.0.0.1:PORT, evil",
+    "evil.example#localhost", "evil.example[::1]", "user@localhost", "localhost:evil", "", "[::1",
+    "local host", "127.0.0.1:PORT, evil",
 )  # fmt: skip
 
 
@@ -278,61 +277,36 @@ async def test_any_other_name_is_refused_on_every_path() -> None:
                 assert "content-security-policy" in answer.headers
 
 
-def test_a_machine_without_a_name_lets_no_empty_name_in() -> None:
-    check = HostCheck("", ())
-    assert not check.knows("")
-    assert not check.knows(".local")
-    assert check.knows("localhost")
+HERE = b"# made by DHCP\n\nnameserver 192.168.178.1\ndomain Fritz.Box\nsearch solar.example. .\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "is_known"),
+    ("machine", "network", "known", "unknown"),
     [
-        ("pi.lan:8140", True),
-        ("pi.home.arpa", True),
-        ("pi.fritz.box", True),  # this network's
-        ("pi.solar.example.", True),
-        ("pi.speedport.ip", False),  # another network's
-        ("pi.evil.example", False),  # DNS rebinding
-        ("pi.lan.evil.example", False),
-        ("pi.", True),
-        ("pi..", False),
-        ("..", False),
-        ("evil.lan", False),
-        ("evil.fritz.box", False),
-        ("fritz.box", False),
-        ("battery", True),  # no ending: nobody can buy it
-        ("bat tery", False),
+        (
+            "Pi.example.org",
+            HERE,
+            "pi.lan:8140 pi.home.arpa pi.fritz.box pi.solar.example. pi. battery",  # the last: nobody can buy it
+            # another network's, DNS rebinding, what is no name of ours
+            "pi.speedport.ip pi.evil.example pi.lan.evil.example pi.. .. evil.lan evil.fritz.box fritz.box bat+tery",
+        ),
+        ("pi", None, "pi.lan", "pi.fritz.box"),  # without word of the network
+        ("pi", b"search caf\xe9", "pi.lan", "pi.fritz.box"),
+        ("", HERE, "localhost", ".local .fritz.box"),  # a machine without a name lets no empty name in
     ],
 )
-def test_a_name_of_the_local_network_is_ours_when_it_is_our_own(
-    name: str, is_known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    resolver = tmp_path / "resolv.conf"
-    resolver.write_text("# made by DHCP\n\nnameserver 192.168.178.1\ndomain Fritz.Box\nsearch solar.example. .\n")
-    monkeypatch.setattr(listening, "RESOLVER", resolver)
-    assert HostCheck("Pi.example.org", ()).knows(name) is is_known
-
-
-@pytest.mark.parametrize("text", [None, b"search caf\xe9"])
-def test_without_word_of_the_network_only_endings_that_nobody_can_buy_are_ours(
-    text: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_name_of_the_local_network_is_ours_when_it_is_our_own(  # noqa: PLR0917 - a table
+    machine: str, network: bytes | None, known: str, unknown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "RESOLVER", tmp_path / "resolv.conf")
-    if text is not None:
-        (tmp_path / "resolv.conf").write_bytes(text)
-    assert [HostCheck("pi", ()).knows(name) for name in ("pi.lan", "pi.fritz.box")] == [True, False]
+    if network is not None:
+        (tmp_path / "resolv.conf").write_bytes(network)
+    check = HostCheck(machine, ())
+    assert [name for name in known.split() if not check.knows(name)] == []
+    assert [name for name in ("", "bat tery", *unknown.split()) if check.knows(name)] == []
 
 
 # Sessions and tries by a clock --------------------------------------------------------------------------------
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_session_ends_when_nobody_visits_and_stays_while_somebody_does() -> None:

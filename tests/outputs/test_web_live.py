@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from juntek.listening import Limits
-from juntek.outputs.web.live import Broadcaster, Client
-from outputs.served import HASH, PASSWORD, Served, context, served
+from juntek.outputs.web.live import Broadcaster
+from outputs.served import HASH, PASSWORD, Served, context, events, served, status_of_stream
 from outputs.updates import kg_reading, kg_update, kh_update, listening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import httpx
-
 
 MOST = 60.0
 """s that anything here may take: a stream with a heartbeat is never silent for as long as a browser waits."""
-
-
-async def events(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
-    name = ""
-    async for line in answer.aiter_lines():
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield name, json.loads(line.removeprefix("data: "))
 
 
 async def next_of(stream: AsyncIterator[tuple[str, Any]], meter: str, voltage: float | None = None) -> Any:  # noqa: ANN401
@@ -111,7 +101,7 @@ async def test_a_silent_stream_has_a_heartbeat() -> None:
 
 
 async def test_a_hundred_browsers_all_see_the_newest_value() -> None:
-    async with served() as site, site.browser(limits=unlimited()) as browser:
+    async with served() as site, site.browser(limits=httpx.Limits(max_connections=None)) as browser:
         ready = 0
         all_ready = asyncio.Event()
 
@@ -137,7 +127,10 @@ async def test_a_hundred_browsers_all_see_the_newest_value() -> None:
 
 
 async def test_a_browser_too_many_is_told_so_and_finds_a_place_when_another_leaves() -> None:
-    async with served(limits=Limits(streams=20)) as site, site.browser(limits=unlimited()) as browser:
+    async with (
+        served(limits=Limits(streams=20)) as site,
+        site.browser(limits=httpx.Limits(max_connections=None)) as browser,
+    ):
         streams = [browser.stream("GET", "/api/live") for _ in range(20)]
         answers = await asyncio.gather(*(stream.__aenter__() for stream in streams))
         assert {answer.status_code for answer in answers} == {200}
@@ -167,11 +160,6 @@ async def test_who_sends_on_and_on_instead_of_listening_is_not_served() -> None:
         with suppress(ConnectionResetError):
             assert b"200 OK" in await reader.read()  # it ends
         writer.close()
-
-
-async def status_of_stream(browser: httpx.AsyncClient) -> int:
-    async with browser.stream("GET", "/api/live") as answer:
-        return answer.status_code
 
 
 async def test_a_browser_that_takes_nothing_holds_up_nobody_and_gets_the_newest_when_it_wakes_up() -> None:
@@ -250,16 +238,9 @@ def test_the_text_of_an_event_is_made_once_for_all_browsers() -> None:
     assert made == ["house", "house"]
 
 
-def test_a_broadcaster_that_is_closed_lets_nobody_stay() -> None:
+async def test_a_broadcaster_that_is_closed_lets_nobody_stay() -> None:
     broadcaster = Broadcaster(lambda _: ("", None), Limits())
     early = broadcaster.join()
     broadcaster.close()
-    late: Client = broadcaster.join()
-    assert early.closing
-    assert late.closing
-
-
-def unlimited() -> Any:  # noqa: ANN401 - the library's
-    import httpx  # noqa: PLC0415
-
-    return httpx.Limits(max_connections=None)
+    for client in (early, broadcaster.join()):
+        assert [text async for text in client.body_iterator] == []

@@ -46,7 +46,7 @@ def test_any_other_address_needs_a_password_or_an_explicit_none(listen: str) -> 
     ("options", "sentence"),
     [
         ({"listen": "8140"}, "IP address and a port"),
-        ({"listen": "battery.local:8140"}, "use 0.0.0.0 for all"),
+        ({"listen": "battery.local:8140"}, "for all addresses"),
         ({"listen": "1.2.3.4.5:8140"}, "IP address and a port"),
         ({"listen": "::1:8140"}, "IP address and a port"),
         ({"listen": "127.0.0.1:0"}, "1 to 65535, not 0"),

@@ -1,22 +1,12 @@
 """What the tests of the simulator ask a meter with: one line in, the numbers of the reply out."""
 
-from juntek.rs485.family import model_of_family
 from juntek.rs485.framing import Frame, Framer, encode
 from juntek.simulator import Meter
 from juntek.simulator.meter_settings import MeterSettings, parse_variant
-from juntek.simulator.registers import TimeLeft
 
 
-def make_meter(
-    name: str = "KG140F",
-    address: int = 1,
-    *,
-    capacity: float = 280.0,
-    left: float = 100.0,
-    time_left: TimeLeft = "finer",
-) -> Meter:
-    settings = MeterSettings(parse_variant(name), capacity=capacity, cells=16)
-    return Meter(address, settings, remaining=left, time_left=time_left)
+def make_meter(name: str = "KG140F", address: int = 1, *, left: float = 100.0) -> Meter:
+    return Meter(address, MeterSettings(parse_variant(name), capacity=280.0, cells=16), remaining=left)
 
 
 def parse_one(line: bytes) -> Frame:
@@ -49,4 +39,3 @@ def write(meter: Meter, number: int, value: int, address: int | None = None) -> 
 
 
 FAMILIES = ("KG140F", "KL140F", "KH140F")
-assert all(model_of_family(name[:2] + "-F") for name in FAMILIES)

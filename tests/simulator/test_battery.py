@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from juntek.simulator import Battery
+from juntek.simulator.battery import Battery
 
 CURRENTS = st.lists(st.tuples(st.floats(-200, 200), st.floats(1, 30)), max_size=60)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from juntek.simulator import Day
+from juntek.simulator.solar_day import Day
 
 ORDINAL = 739_000
 

@@ -1,27 +1,31 @@
-"""The load profiles are what they are called, and each way of making the time left is that way."""
+"""The load profiles are what they are called, and each right reading of them is told."""
 
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 import pytest
 
 from juntek import Bus
 from juntek.reading import Reading
-from juntek.simulator import Day, Meter, Options, Sample, make_site
-from juntek.simulator.registers import TIMES_LEFT, TimeLeft
-from juntek.simulator.solar_day import LOADS
-from simulator.lines import make_meter, parse_one
-from simulator.streams import NOON, READINGS, stream
+from juntek.simulator import Options, history, make_site
+from juntek.simulator.solar_day import LOADS, Day
+from simulator.lines import parse_one
 
-TIME_LEFT = 10  # place in the numbers of a KG-F and a KH-F
+READINGS = 1200
+NOON = datetime(2025, 6, 21, 12, tzinfo=UTC)
 
 
-def test_there_are_ten_profiles_and_six_ways() -> None:
-    assert (len(LOADS), len(TIMES_LEFT)) == (10, 6)
+@cache
+def stream(load: str, model: str = "KG140F") -> list[tuple[float, bytes]]:
+    """Return an `r51` and then an `r50` each second, with their times in seconds since 1970."""
+    options = Options(models=(model,), load=load, cells=4 if load == "starter" else 16)
+    return list(history(options, NOON, NOON + timedelta(seconds=READINGS), 1, settings_every=READINGS))
 
 
 def signed(load: str) -> list[tuple[float, float]]:
     """Return V and A of each second."""
-    fields = [parse_one(frame).fields for _, frame in stream(load, "exact")[1:]]
+    fields = [parse_one(frame).fields for _, frame in stream(load)[1:]]
     return [(numbers[0] / 100, numbers[1] / 100 * (1 if numbers[9] else -1)) for numbers in fields]
 
 
@@ -87,56 +91,7 @@ def test_a_pack_of_48_volts_starts_no_engine_by_itself_and_one_of_12_does() -> N
 @pytest.mark.parametrize("model", ["KG140F", "KH140F"])
 @pytest.mark.parametrize("load", LOADS)
 def test_every_right_reading_is_told(load: str, model: str) -> None:
-    for time_left in TIMES_LEFT:
-        bus = Bus()
-        frames = stream(load, time_left, model=model)
-        told = [event for time, frame in frames for event in bus.feed(frame, time) if isinstance(event, Reading)]
-        assert len(told) == READINGS, time_left
-
-
-def minutes(time_left: TimeLeft, currents: list[float]) -> list[int]:
-    meter: Meter = make_meter("KG140F", time_left=time_left)
-    shown = []
-    for current in currents:
-        meter.sample(1, Sample(52.0, current, 20.0, 739_000, 0))
-        shown.append(meter.numbers()[TIME_LEFT])
-    return shown
-
-
-STEP = [-10.0] * 10 + [-50.0] * 10
-
-
-def test_the_exact_time_left_steps_with_the_current() -> None:
-    assert [value > 400 for value in minutes("exact", STEP)] == [True] * 10 + [False] * 10
-
-
-def test_a_late_one_steps_one_to_three_seconds_later() -> None:
-    assert sum(value > 400 for value in minutes("late", STEP)) in {11, 12, 13}
-
-
-def test_an_averaged_one_follows_slowly() -> None:
-    shown = minutes("averaged", STEP)
-    assert shown[9] > shown[10] > shown[12] > shown[19]
-
-
-def test_one_that_is_off_is_off_by_2_percent() -> None:
-    exact, off = minutes("exact", STEP)[0], minutes("off", STEP)[0]
-    assert abs(off / exact - 1) == pytest.approx(0.02, abs=0.002)
-
-
-def test_a_finer_one_knows_what_is_not_shown() -> None:
-    assert minutes("exact", [-0.04]) == [0]
-    assert minutes("finer", [-0.04]) != [0]
-
-
-def test_a_stuck_one_moves_every_five_seconds_only() -> None:
-    shown = minutes("stuck", [-10.0 - second for second in range(20)])
-    moved = [at for at, (before, after) in enumerate(pairwise(shown), 1) if before != after]
-    assert [after - before for before, after in pairwise(moved)] == [5] * (len(moved) - 1)
-    assert len(moved) >= 3
-
-
-def test_each_meter_has_a_way_by_its_seed() -> None:
-    ways = [Options(seed=seed).time_left_of(0) for seed in range(100)]
-    assert set(ways) == set(TIMES_LEFT)
-    assert ways == [Options(seed=seed).time_left_of(0) for seed in range(100)]
+    bus = Bus()
+    frames = stream(load, model)
+    told = [event for time, frame in frames for event in bus.feed(frame, time) if isinstance(event, Reading)]
+    assert len(told) == READINGS

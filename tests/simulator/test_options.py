@@ -23,7 +23,6 @@ from juntek.simulator import Options
         ({"cells": 0}, "cells is 1 to 200"),
         ({"capacity": 0}, "capacity is 1 to 9999.9 Ah"),
         ({"load": "nothing"}, 'load is "steady", "spikes",'),
-        ({"time_left": "never"}, 'time left is "exact", "late",'),
         ({"cells": 48}, "KG140F takes 120 V, too little for 48 cells"),
     ],
 )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from juntek.simulator import Meter, Sample
+from juntek.simulator import Meter
+from juntek.simulator.registers import Sample
 from simulator.lines import make_meter, read, write
 
 

@@ -232,12 +232,6 @@ async def test_accelerated_time_passes_faster_than_the_clock() -> None:
     assert second.fields[5] - first.fields[5] >= 3600  # seconds of run time
 
 
-async def test_a_write_over_the_line_is_acknowledged_and_read_back() -> None:
-    async with Simulation(Options()) as simulation, connect(simulation.url) as client:
-        assert (await client.ask(encode("W28", 1, [3200]))).raw == b":w28=1,1,0,"
-        assert (await client.ask(b":R51=1,2,1,\r\n")).fields[8] == 3200
-
-
 async def test_it_runs_until_it_is_cancelled_and_leaves_nothing_behind() -> None:
     async def serve() -> None:
         async with Simulation(Options(display="newer")) as simulation:
@@ -246,7 +240,8 @@ async def test_it_runs_until_it_is_cancelled_and_leaves_nothing_behind() -> None
 
     running: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve())
-    url = await asyncio.wait_for(running, PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        url = await running
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

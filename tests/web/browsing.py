@@ -6,10 +6,11 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -160,6 +161,7 @@ async def look(
     theme: Literal["light", "dark"] = "light",
     motion: Literal["reduce", "no-preference"] = "no-preference",
     zone: str = "Europe/Berlin",
+    headers: Mapping[str, str] = MappingProxyType({}),
     longest: float = LONGEST,
 ) -> AsyncIterator[Looked]:
     """Open the page as somebody in a `zone` with a screen of this size, for `longest` seconds.
@@ -173,6 +175,7 @@ async def look(
         "locale": "en-GB",
         "timezone_id": zone,
         "has_touch": size is PHONE,
+        "extra_http_headers": dict(headers),
     }
     bound, context = asyncio.timeout(longest), None
     try:

@@ -1,436 +1,224 @@
-"""A gateway that is not there: the page's API over a made-up year; rule: every state of the page can be had at once.
+"""The page and its API over a made-up year; rule: all is the product's but the meters.
 
-By hand: PYTHONPATH=tests python -m web.fake_gateway [--port N] [--state NAME], where a name is one of STATES.
+Every state of the page can be had at once. By hand, where a name is one of STATES:
+PYTHONPATH=src:tests python -m web.fake_gateway [--port N] [--state NAME]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import mimetypes
-import queue
-import threading
+import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from juntek.outputs.web.api import facts_of
-from juntek.outputs.web.responses import security_headers
-from juntek.quantity import QUANTITIES, READING_KEYS
-from juntek.reading import Identity, Settings, iso_time
-from juntek.update import Health
-from web.fake_battery import BATTERY, estimate, events
-from web.fake_control import TOKEN, FakeControl, RefusedError
-from web.fake_past import NOMINAL, Past
+from juntek.history import AuditEntry, Database
+from juntek.listening import Limits
+from juntek.outputs import Context, Handle, SinkHealth, run_beside, take_nothing
+from juntek.outputs.web import WebOptions, open_sink
+from juntek.reading import Reading, Settings
+from juntek.update import Health, Outcome, Update
+from outputs.served import HASH, context
+from outputs.updates import KG140F
+from servers.process import free_port
+from web.fake_past import DAY, NOMINAL, Past, write, year
 
-ROOT = Path(__file__).resolve().parents[2]
-STATIC = ROOT / "src" / "juntek" / "outputs" / "web" / "static"
-YEAR = 365 * 86400.0
+STATIC = Path(__file__).resolve().parents[2] / "src" / "juntek" / "outputs" / "web" / "static"
 STATES = (
     "live", "silent", "paused", "waiting", "young", "password", "trouble", "full", "low", "tripped", "off", "battery",
     "settings",
 )  # fmt: skip
-IDENTITY = Identity(
-    address=1, family="KG-F", model="KG140F", sensor="hall", max_voltage=100, max_current=400, firmware="1.10",
-    serial_number=21034,
-).as_dict()  # fmt: skip
+IDENTITY = replace(KG140F, sensor="hall", firmware="1.10", serial_number=21034)
 SETTINGS = Settings(
     address=1, family="KG-F", nominal_capacity=NOMINAL, over_voltage_protection=58.4, under_voltage_protection=44.0,
     over_current_protection=200.0, negative_over_current_protection=150.0, over_temperature_protection=60,
     protection_recovery_time=30, protection_delay=2, voltage_calibration=100, current_calibration=100,
     temperature_calibration=0, relay_type="normally_open",
-).as_dict(secrets=False)  # fmt: skip
+)  # fmt: skip
 SINKS = ("mqtt", "history", "web", "timeseries workshop", "timeseries 192.168.1.7:8086", "metrics")
+WRITABLE = (
+    "nominal_capacity", "voltage_calibration", "over_voltage_protection", "over_power_protection", "relay_type",
+    "state_of_charge", "output",
+)  # fmt: skip
+OWNER = {"x-remote-user-id": "1"}
+"""Headers of somebody who may write, where somebody may."""
+SILENT = "The meter does not answer; check its power and that A and B are not swapped."
+FULL = "The disk is full; make room on it and the history goes on by itself."
 REFUSED = 'The broker refuses the user "juntek"; check mqtt.username and mqtt.password_file.'
 GONE = (
     "The target workshop is not there; start it, or check host and port in timeseries.url. Nothing is lost: it is sent "
     "later."
 )
-
-
 SAID: dict[str, dict[str, Any]] = {
-    "full": {"state_of_charge": 100.0, "remaining_capacity": 280.0, "direction": "discharging", "power": -212.0,
-             "current": -3.98, "voltage": 53.3, "time_to_empty": 4220, "time_to_full": None},
-    "low": {"state_of_charge": 8.0, "remaining_capacity": 22.4, "direction": "discharging", "power": -640.0,
-            "current": -12.9, "voltage": 49.6, "time_to_empty": 104, "time_to_full": None},
+    "full": {"remaining_capacity": 280.0, "direction": "discharging", "power": -212.0, "current": -3.98,
+             "voltage": 53.3},
+    "low": {"remaining_capacity": 22.4, "direction": "discharging", "power": -640.0, "current": -12.9,
+            "voltage": 49.6},
     "tripped": {"output_state": "low_voltage", "current": 0.0, "power": 0.0, "direction": "idle",
-                "state_of_charge": 0.0, "remaining_capacity": 0.0, "voltage": 43.9, "time_to_empty": None,
-                "time_to_full": None},
-    "off": {"output_state": "off", "current": 0.0, "power": 0.0, "direction": "idle", "time_to_empty": None,
-            "time_to_full": None},
+                "remaining_capacity": 0.0, "voltage": 43.9},
+    "off": {"output_state": "off", "current": 0.0, "power": 0.0, "direction": "idle"},
 }  # fmt: skip
-"""What readings say besides, by the state of the battery."""
-
-
-def sink(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what JSON can hold
-    """How a sink does that is well, but for the changes."""
-    well = {"connected": True, "waiting": 0, "lag": 0, "failures": 0, "lost": 0, "refused": 0, "error": None}
-    assert changes.keys() <= well.keys()
-    return well | changes
-
-
-@dataclass
-class Unit:
-    """One meter. `shift` moves its day, so that two meters do not say the same."""
-
-    name: str
-    past: Past | None
-    shift: float = 0.0
-    available: bool = True
-    silent_since: float | None = None
-    frames: int = 41234
+"""What readings say, by the state of the battery."""
+ESTIMATE = {
+    "state_of_charge": 63.0, "meter_state_of_charge": 68.4, "state_of_charge_uncertainty": 1.8,
+    "remaining_energy": 8.91, "time_since_full": 2370, "synchronisations": 31, "usable_capacity": 271.8,
+    "state_of_health": 97.0, "zero_offset": -0.043, "measured_resistance": 11.2, "cycles": 118.4,
+    "deepest_discharge": 241.0, "last_discharge": 101.2, "average_discharge": 88.0, "full_discharges": 2,
+    "cumulative_discharge": 32_100.0, "minimum_voltage": 44.2, "maximum_voltage": 57.1,
+}  # fmt: skip
+"""What a reading says besides where a battery is estimated."""
 
 
 @dataclass
 class FakeGateway:
-    """Serves on 127.0.0.1 while it is entered; change what it says by its attributes, then `tell()`."""
+    """Serves on 127.0.0.1 while it is entered; pages hear every `interval` s, and of what is done to it at once."""
 
-    port: int = 0
-    static: Path = STATIC
+    context: Context
+    pasts: dict[str, Past]
     interval: float = 1.0
-    units: list[Unit] = field(default_factory=list)
-    trouble: str | None = None
-    keeps_history: bool = True
-    sinks: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: sink() for name in SINKS})
-    password: str | None = None
-    time_zone: str = "Europe/Berlin"
-    exports: tuple[str, ...] = ("csv", "parquet")
-    share_of_days: float = 1.0
-    """What is left of the energy of every day."""
-    control: FakeControl | None = None
-    events: list[dict[str, Any]] | None = None
-    quantities: list[Any] = field(default_factory=lambda: [facts_of(row) for row in QUANTITIES.values()])
-    more: dict[str, Any] = field(default_factory=dict)
-    """What every reading says besides."""
-    asked: list[str] = field(default_factory=list)
-    clients: list[queue.SimpleQueue[bytes | None]] = field(default_factory=list)
-    _server: ThreadingHTTPServer | None = None
-    _stop: threading.Event = field(default_factory=threading.Event)
+    options: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, Any] = field(default_factory=dict)
+    """What every reading says in place of what is made up."""
+    outcome: Outcome = "obeyed"
+    """What becomes of everything that is written."""
+    told: list[tuple[str, str, Any]] = field(default_factory=list)
+    """What meters were told: which, a key and a value."""
+    port: int = field(default_factory=free_port)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _handle: Handle = take_nothing
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    def __enter__(self) -> Self:
-        gateway: FakeGateway = self
-
-        class Handler(_Handler):
-            owner = gateway
-
-        self._stop.clear()
-        self._server = _Server(("127.0.0.1", self.port), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        threading.Thread(target=self._beat, daemon=True).start()
+    async def __aenter__(self) -> Self:
+        options = WebOptions(listen=f"127.0.0.1:{self.port}", **self.options)
+        limits = Limits(look_every=0.05, tell_every=0.1)
+        self._handle = await self._stack.enter_async_context(open_sink(options, self.context, limits))
+        await self._stack.enter_async_context(run_beside(self._beat()))
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Close the port and every connection; entering again opens the same port."""
-        self._stop.set()
-        for client in list(self.clients):
-            client.put(None)
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        await self._stack.aclose()
 
-    def silence(self, unit: Unit, ago: float = 0.0) -> None:
-        unit.available, unit.silent_since = False, time.time() - ago
-        self.tell()
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self.interval)
+            await self.tell()
 
-    def tell(self) -> None:
-        """Send the state of every meter to every page that listens."""
-        for unit in self.units:
-            keys = ("available", "latest", "health")
-            meter = self.meter(unit)
-            data = {"meter": unit.name, **{key: meter[key] for key in keys}}
-            for client in list(self.clients):
-                client.put(f"event: update\ndata: {json.dumps(data)}\n\n".encode())
+    async def tell(self) -> None:
+        """Let every meter that answers read, and every page that listens hear how it is."""
+        for name, update in list(self.context.latest.items()):
+            await self._handle(self.read(name) if update.available else update)
 
-    def tell_gateway(self) -> None:
-        """Send how the gateway does to every page that listens."""
-        for client in list(self.clients):
-            client.put(f"event: gateway\ndata: {json.dumps(self.health())}\n\n".encode())
+    def read(self, name: str) -> Update:
+        """Return what a meter says now, which is known from then on."""
+        before = self.context.latest.get(name)
+        frames = before.health.frames + 1 if before is not None else 41_234
+        health = Health("poll", connected=True, frames=frames, garbage=Counter(checksum=3, cut=12), reconnects=1,
+                        last_frame=time.time())  # fmt: skip
+        settings = before.settings if before is not None else SETTINGS
+        return self.context.latest.take(Update(name, True, self._reading(name), IDENTITY, settings, health))  # noqa: FBT003
 
-    def _beat(self) -> None:
-        while not self._stop.wait(self.interval):
-            for unit in self.units:
-                if unit.available:
-                    unit.frames += 1
-            if any(unit.available for unit in self.units):
-                self.tell()
+    def _reading(self, name: str) -> Reading:
+        more = {key: value for key, value in self.said.items() if key not in Reading._fields}
+        fields = {key: value for key, value in self.said.items() if key in Reading._fields}
+        return self.pasts[name].reading(
+            time.time(), charged_energy=812_345.67, discharged_energy=765_432.1, more=more, **fields
+        )
 
-    def latest(self, unit: Unit) -> dict[str, Any] | None:
-        if unit.past is None:
-            return None
-        moment = unit.silent_since or time.time()
-        values = unit.past.values(moment + unit.shift)
-        current = values["current"]
-        direction = "charging" if current > 0.05 else "discharging" if current < -0.05 else "idle"
-        left, room = values["remaining_capacity"], NOMINAL - values["remaining_capacity"]
-        return {
-            **dict.fromkeys(READING_KEYS), "address": 1, "family": "KG-F", "output_code": 0, "clock": None,
-            "estimated": [], "time": iso_time(moment), **values,
-            "charge_power": max(values["power"], 0),
-            "discharge_power": max(-values["power"], 0),
-            "nominal_capacity": NOMINAL,
-            "internal_resistance": 11.9,
-            "time_to_empty": round(left / -current * 60) if direction == "discharging" else None,
-            "time_to_full": round(room / current * 60) if direction == "charging" else None,
-            "charged_energy": 812_345.67,
-            "discharged_energy": 765_432.1,
-            "charged_energy_today": 3214.5,
-            "discharged_energy_today": 2140.8,
-            "direction": direction,
-            "output_state": "on",
-            "run_time": 5_574_048,
-            "message_count": unit.frames,
-            **self.more,
-        }  # fmt: skip
+    def silence(self, name: str, ago: float = 0.0) -> None:
+        """Let a meter be silent from now on."""
+        update = self.context.latest[name]
+        assert update.reading is not None
+        update.health.error = SILENT
+        self.context.latest[name] = update._replace(
+            available=False, reading=update.reading._replace(time=time.time() - ago)
+        )
 
-    def meter(self, unit: Unit) -> dict[str, Any]:
-        latest = self.latest(unit)
-        known = latest is not None
-        error = None
-        if not unit.available:
-            error = "The meter does not answer; check its power and that A and B are not swapped." if known else None
-        health = Health(mode="starting")
-        if latest is not None:
-            heard = datetime.fromisoformat(latest["time"]).timestamp()
-            rejected = Counter({"checksum": 3, "cut": 12})
-            health = Health(mode="poll", connected=True, frames=unit.frames, garbage=rejected, reconnects=1,
-                            last_frame=heard, error=error)  # fmt: skip
-        return {
-            "name": unit.name,
-            "configured": True,
-            "available": unit.available and known,
-            "identity": IDENTITY if known else None,
-            "settings": SETTINGS if known else None,
-            "health": health.as_dict(),
-            "latest": latest,
-            "first": unit.past and unit.past.first,
-            "last": unit.past and unit.past.last,
-        }
+    def sink(
+        self, name: str, *, connected: bool = True, error: str | None = None, lag: float = 0.0,
+        failures: int = 0, lost: int = 0, refused: int = 0,
+    ) -> None:  # fmt: skip
+        """Let an output do so."""
+        behind = time.time() - lag if lag else None
+        self.context.sinks[name] = SinkHealth(connected, failures, lost, refused, behind)
+        self.context.errors.pop(name, None)
+        if error is not None:
+            self.context.errors[name] = error
 
-    def health(self) -> dict[str, Any]:
-        return {
-            "version": "0.1.0",
-            "gateway": "pi",
-            "time": iso_time(time.time()),
-            "uptime": 86400 * 12.3,
-            "time_zone": self.time_zone,
-            "exports": list(self.exports),
-            "meters": {
-                meter["name"]: {"available": meter["available"], **meter["health"]}
-                for meter in map(self.meter, self.units)
-            },
-            "history": {
-                "state": "off" if not self.keeps_history else "paused" if self.trouble else "ok",
-                "reason": self.trouble,
-            },
-            "sinks": self.sinks,
-        }
+    async def send(self, meter: str, key: str, value: Any, *, who: str = "") -> Outcome:  # noqa: ANN401
+        """Do as a meter does that is told something; what it was told is kept."""
+        self.told.append((meter, key, value))
+        update = self.context.latest[meter]
+        assert update.settings is not None
+        assert self.context.database is not None
+        with Database(self.context.database, check=False) as database:
+            entry = AuditEntry(time.time(), meter, who, key, update.settings.value(key), value, self.outcome)
+            database.begin_command(entry)
+        if self.outcome == "obeyed" and hasattr(update.settings, key):
+            self.context.latest[meter] = update._replace(settings=replace(update.settings, **{key: value}))
+        return self.outcome
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """A page that goes away is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    owner: FakeGateway
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        if not parts.path.startswith("/api/"):
-            self._file(parts.path)
-            return
-        self.owner.asked.append(self.path)
-        if parts.path == "/api/session":
-            needed = self.owner.password is not None
-            session: dict[str, Any] = {"required": needed, "signed_in": not needed or self._signed_in(), "user": None}
-            if self.owner.control is not None:
-                session["token"] = TOKEN if self.owner.control.writable else None
-            self._json(session)
-        elif self.owner.password is not None and not self._signed_in():
-            self._json({"error": "Sign in first."}, 401)
-        elif parts.path == "/api/live":
-            self._live()
-        elif parts.path == "/api/health":
-            self._json(self.owner.health())
-        elif parts.path == "/api/quantities":
-            self._json(self.owner.quantities)
-        elif parts.path == "/api/commands" and self.owner.control is not None:
-            self._json({"commands": self.owner.control.commands[: int(query["limit"])]})
-        elif parts.path == "/api/meters":
-            self._json([self.owner.meter(unit) for unit in self.owner.units])
-        else:
-            self._of_meter([unquote(part) for part in parts.path.split("/")[3:]], query)
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        path = urlsplit(self.path).path.split("/")[3:]
-        if self.owner.control is not None and len(path) > 1:
-            if self.headers["x-juntek-token"] != TOKEN:
-                self._json({"error": "This session may not write."}, 403)
-                return
-            try:
-                self._json(self.owner.control.write(unquote(path[0]), path[1:], body))
-            except RefusedError as refused:
-                self._json({"error": str(refused)}, 422)
-        elif body.get("password") == self.owner.password:
-            self._json({}, 200, {"set-cookie": "session=1; HttpOnly; SameSite=Strict; Path=/"})
-        else:
-            self._json({"error": "The password is wrong."}, 401)
-
-    def do_DELETE(self) -> None:
-        self._json({}, 200, {"set-cookie": "session=; Max-Age=0; Path=/"})
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-    def _signed_in(self) -> bool:
-        return "session=1" in (self.headers.get("cookie") or "")
-
-    def _of_meter(self, path: list[str], query: dict[str, str]) -> None:
-        unit = next((unit for unit in self.owner.units if unit.name == path[0]), None)
-        if unit is None:
-            self._json({"error": f"There is no meter {path[0]}."}, 404)
-        elif path[1] == "history":
-            self._json(_series(unit, query))
-        elif path[1] == "days":
-            self._json(_days(unit, query, self.owner.share_of_days))
-        elif path[1:] == ["settings"] and self.owner.control is not None:
-            self._json(self.owner.control.settings(unit.name))
-        elif path[1:] == ["battery", "events"] and self.owner.events is not None:
-            self._json({"events": self.owner.events})
-        else:
-            self._json({"error": "There is nothing here."}, 404)
-
-    def _json(self, value: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        self._send(json.dumps(value).encode(), "application/json", status, headers)
-
-    def _file(self, path: str) -> None:
-        file = self.owner.static / (path.lstrip("/") or "index.html")
-        if file.is_file():
-            kind = {".webmanifest": "application/manifest+json"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
-            self._send(file.read_bytes(), kind or "text/plain", 200, dict(security_headers()))
-        else:
-            self._send(b"", "text/plain", 404)
-
-    def _send(self, body: bytes, kind: str, status: int, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _live(self) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("cache-control", "no-store")
-        self.send_header("connection", "close")
-        self.end_headers()
-        events: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self.owner.clients.append(events)
-        if self.owner._stop.is_set():  # it stops while a page begins to listen
-            events.put(None)
-        try:
-            self.wfile.write(f"event: gateway\ndata: {json.dumps(self.owner.health())}\n\n".encode())
-            while (event := events.get()) is not None:
-                self.wfile.write(event)
-        except OSError:
-            pass
-        finally:
-            self.owner.clients.remove(events)
-            self.close_connection = True
-
-
-def _series(unit: Unit, query: dict[str, str]) -> dict[str, Any]:
-    start, end = float(query["from"]), float(query["to"])
-    keys = query["quantities"].split(",")
-    answer: dict[str, Any] = {"resolution": 0, "time": [], "quantities": {key: {} for key in keys}}
-    if unit.past is not None:
-        unit.past.last = unit.silent_since or time.time()
-        answer = unit.past.series(keys, start + unit.shift, end + unit.shift, int(query["points"]))
-        answer["time"] = [moment - unit.shift for moment in answer["time"]]
-    return {"meter": unit.name, "from": start, "to": end, **answer}
-
-
-def _days(unit: Unit, query: dict[str, str], share: float) -> list[dict[str, Any]]:
-    if unit.past is None:
-        return []
-    first, last = date.fromisoformat(query["from"]), date.fromisoformat(query["to"])
-    by, rows = query.get("by", "day"), []
-    begin = first.replace(day=1) if by == "month" else first.replace(month=1, day=1) if by == "year" else first
-    while begin <= last:
-        following = begin + timedelta(days={"day": 1, "month": 32, "year": 367}[by])
-        if by == "month":
-            following = following.replace(day=1)
-        elif by == "year":
-            following = following.replace(month=1, day=1)
-        start, end = (datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp() for d in (begin, following))
-        if end > unit.past.first and start < time.time():
-            day = unit.past.day(start, end)
-            scaled = {key: day[key] * share for key in ("charged_energy", "discharged_energy")}
-            rows.append({"date": begin.isoformat(), "count": round(end - start), **day, **scaled})
-        begin = following
-    return rows
-
-
-def make_gateway(state: str = "live", *, port: int = 0, static: Path = STATIC, interval: float = 1.0) -> FakeGateway:
-    """Return a gateway with two meters in the state named; enter it to serve."""
-    moment = time.time()
-    gap = (moment - 40.2 * 86400, moment - 39.9 * 86400)
-    gaps = (gap, (moment - 20 * 3600, moment - 19.2 * 3600))
-    length = {"young": 200.0, "waiting": 0.0}.get(state, YEAR)
-    house = Unit("house", None if state == "waiting" else Past(moment - length, moment, gaps=gaps))
-    boat = Unit("boat", None if state == "waiting" else Past(moment - min(length, 60 * 86400), moment, seed=4))
-    gateway = FakeGateway(port=port, static=static, interval=interval, units=[house, boat])
+def make_gateway(state: str = "live", *, pasts: dict[str, Past] | None = None, **changes: Any) -> FakeGateway:  # noqa: ANN401
+    """Return a gateway with two meters in the state named; enter it to serve. `changes` are those of FakeGateway."""
+    own = {"young": {"house": Past(200.0)}, "waiting": {}, "settings": {"house": Past(DAY)},
+           "battery": {"house": Past(30 * DAY, more=ESTIMATE)}}.get(state, pasts)  # fmt: skip
+    pasts, database = (own, write(own)) if own is not None else year()
+    where = context(
+        time=time.time, database=database, sections=("history", "web"),
+        batteries=frozenset({"house"} if state == "battery" else ()),
+    )  # fmt: skip
+    gateway = FakeGateway(context=where, pasts=pasts, said=dict(SAID.get(state, {})), **changes)
+    gateway.context = replace(where, send=gateway.send)
+    for name in SINKS:
+        gateway.sink(name)
+    _prepare(gateway, state, database)
+    for name in pasts:
+        gateway.read(name)
     if state == "silent":
-        house.available, house.silent_since = False, moment - 320
-    elif state == "paused":
-        gateway.trouble = "The disk is full; make room on it and the history goes on by itself."
-    elif state == "password":
-        gateway.password = "open sesame"  # noqa: S105 - it is the test's
-    elif state in {"full", "low", "tripped", "off"}:
-        gateway.more = SAID[state]
-    elif state == "battery":
-        gateway.more, gateway.events = estimate(), events(moment)
-        said = {row["key"] for row in BATTERY}
-        gateway.quantities = [*(row for row in gateway.quantities if row["key"] not in said), *BATTERY]
-    elif state == "settings":
-        gateway.control = FakeControl()
-    elif state == "trouble":
-        gateway.sinks["mqtt"] = sink(connected=False, waiting=300, lag=302, failures=1, error=REFUSED)
-        gateway.sinks["timeseries workshop"] = sink(connected=False, lag=187_000, failures=3, error=GONE)
-        gateway.sinks["timeseries 192.168.1.7:8086"] = sink(lag=11_000, refused=1234, lost=1)
+        gateway.silence("house", ago=320)
     return gateway
 
 
-def main() -> None:
+def _prepare(gateway: FakeGateway, state: str, database: Path) -> None:
+    if state == "paused":
+        gateway.sink("history", connected=False, error=FULL)
+    elif state == "password":
+        gateway.options["password_hash"] = HASH
+    elif state == "settings":
+        gateway.options |= {"auth": "ingress", "ingress_from": ("127.0.0.1",), "allow_control": WRITABLE}
+        with Database(database) as file:
+            file.begin_command(AuditEntry(1_767_632_580.0, "house", "mqtt", "state_of_charge", 88.0, 100, "obeyed"))
+    elif state == "battery":
+        gateway.said |= ESTIMATE
+        found = ((5 * DAY, "empty", 0.0), (2 * DAY, "full", 100.0), (DAY / 2, "full", 100.0))
+        events = [("house", time.time() - ago, event, charge) for ago, event, charge in found]
+        with Database(database) as file:
+            file.save_ledgers({}, time.time(), events)
+    elif state == "trouble":
+        gateway.sink("mqtt", connected=False, lag=302, failures=1, error=REFUSED)
+        gateway.sink("timeseries workshop", connected=False, lag=187_000, failures=3, error=GONE)
+        gateway.sink("timeseries 192.168.1.7:8086", lag=11_000, refused=1234, lost=1)
+
+
+async def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the page over a made-up year.")
     parser.add_argument("--port", type=int, default=8140)
     parser.add_argument("--state", default="live", choices=STATES)
     chosen = parser.parse_args()
-    with make_gateway(chosen.state, port=chosen.port) as gateway:
+    async with make_gateway(chosen.state, port=chosen.port) as gateway:
         print(gateway.url, flush=True)  # noqa: T201
-        threading.Event().wait()
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

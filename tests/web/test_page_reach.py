@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import ViewportSize
 
 from web.browsing import DESKTOP, PHONE, SMALL, TABLET, look
-from web.fake_gateway import STATIC, make_gateway, sink
+from web.fake_gateway import OWNER, STATIC, make_gateway
 
 pytestmark = pytest.mark.browser
 
@@ -42,39 +42,37 @@ async def find_faults(page: Any) -> list[str]:  # noqa: ANN401 - playwright's pa
 
 
 async def test_faults_would_be_found() -> None:
-    with make_gateway() as gateway:
-        async with look(gateway.url) as looked:
-            await looked.page.evaluate(
-                "() => { const it = document.querySelector('.brand'); it.style.color = '#ddd';"
-                " document.querySelector('.round').removeAttribute('aria-label');"
-                " document.querySelector('.round').removeAttribute('title'); }"
-            )
-            faults = "\n".join(await find_faults(looked.page))
-            assert "color-contrast" in faults
-            assert "button-name" in faults
+    async with make_gateway() as gateway, look(gateway.url) as looked:
+        await looked.page.evaluate(
+            "() => { const it = document.querySelector('.brand'); it.style.color = '#ddd';"
+            " document.querySelector('.round').removeAttribute('aria-label');"
+            " document.querySelector('.round').removeAttribute('title'); }"
+        )
+        faults = "\n".join(await find_faults(looked.page))
+        assert "color-contrast" in faults
+        assert "button-name" in faults
 
 
 @pytest.mark.parametrize("state", ["live", "silent", "waiting", "password", "trouble", "tripped", "battery"])
 async def test_nothing_shuts_anybody_out(state: str) -> None:
-    with make_gateway(state) as gateway:
-        async with look(gateway.url, motion="reduce") as looked:
-            await looked.page.wait_for_selector("#password" if state == "password" else ".bars__area")
-            if state not in {"waiting", "password"}:
-                await looked.settled()
-                await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
-            if state == "live":  # it is the same table in every state, and takes longest to look at
-                await looked.page.click("#history summary")
-            for size, theme in product((PHONE, DESKTOP), THEMES):
-                await looked.page.set_viewport_size(size)
-                await looked.until(DRAWN, size["width"])
-                await looked.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-                assert await find_faults(looked.page) == [], (size, theme)
+    async with make_gateway(state) as gateway, look(gateway.url, motion="reduce") as looked:
+        await looked.page.wait_for_selector("#password" if state == "password" else ".bars__area")
+        if state not in {"waiting", "password"}:
+            await looked.settled()
+            await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
+        if state == "live":  # it is the same table in every state, and takes longest to look at
+            await looked.page.click("#history summary")
+        for size, theme in product((PHONE, DESKTOP), THEMES):
+            await looked.page.set_viewport_size(size)
+            await looked.until(DRAWN, size["width"])
+            await looked.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            assert await find_faults(looked.page) == [], (size, theme)
 
 
 @pytest.mark.parametrize("state", ["live", "trouble"])
 async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(state: str) -> None:
-    with make_gateway(state) as gateway:
-        gateway.sinks["timeseries " + "w" * 80] = sink(connected=False, error="It is not at http://" + "w" * 200)
+    async with make_gateway(state) as gateway:
+        gateway.sink("timeseries " + "w" * 80, connected=False, error="It is not at http://" + "w" * 200)
         async with look(gateway.url) as looked:
             await looked.settled()
             for size in (SMALL, PHONE, TABLET, DESKTOP):
@@ -88,67 +86,64 @@ async def test_nothing_is_wider_than_the_screen_and_nothing_foreign_is_asked(sta
 
 
 async def test_on_paper_there_is_nothing_to_press_but_the_serial_number_as_it_is() -> None:
-    with make_gateway() as gateway:
-        async with look(gateway.url) as looked:
-            await looked.settled()
-            assert "21034" in await looked.text("#meter")
-            await looked.page.emulate_media(media="print")
-            assert not await looked.page.locator(".top, .moves, .choice, .exports").filter(visible=True).count()
+    async with make_gateway() as gateway, look(gateway.url) as looked:
+        await looked.settled()
+        assert "21034" in await looked.text("#meter")
+        await looked.page.emulate_media(media="print")
+        assert not await looked.page.locator(".top, .moves, .choice, .exports").filter(visible=True).count()
 
 
 @pytest.mark.parametrize("size", [SMALL, DESKTOP], ids=["small", "desktop"])
 async def test_settings_can_be_changed_by_anybody(size: ViewportSize) -> None:
-    with make_gateway("settings") as gateway:
-        async with look(gateway.url, size, theme="dark", motion="reduce") as looked:
-            await looked.page.click("#settings button:text-is('Change…')")
-            assert await find_faults(looked.page) == []
-            await looked.page.fill("#entry-over_voltage_protection", "59.2")
-            await looked.page.click("#settings >> text=Review changes")
-            await looked.page.wait_for_selector(".confirm")
-            assert await find_faults(looked.page) == []
-            await looked.page.fill("#confirm-over_voltage_protection", "over_voltage_protection")
-            await looked.page.click("#settings >> text=Write to the meter")
-            await looked.page.click("#settings summary")
-            await looked.page.wait_for_selector("#settings details li")
-            assert await find_faults(looked.page) == []
-            assert await looked.page.evaluate(OUTSIDE, size["width"]) == []
+    looking: Any = {"theme": "dark", "motion": "reduce", "headers": OWNER}
+    async with make_gateway("settings") as gateway, look(gateway.url, size, **looking) as looked:
+        await looked.page.click("#settings button:text-is('Change…')")
+        assert await find_faults(looked.page) == []
+        await looked.page.fill("#entry-over_voltage_protection", "59.2")
+        await looked.page.click("#settings >> text=Review changes")
+        await looked.page.wait_for_selector(".confirm")
+        assert await find_faults(looked.page) == []
+        await looked.page.fill("#confirm-over_voltage_protection", "over_voltage_protection")
+        await looked.page.click("#settings >> text=Write to the meter")
+        await looked.page.click("#settings summary")
+        await looked.page.wait_for_selector("#settings details li")
+        assert await find_faults(looked.page) == []
+        assert await looked.page.evaluate(OUTSIDE, size["width"]) == []
 
 
 async def test_a_full_battery_keeps_its_number_inside() -> None:
-    with make_gateway("full") as gateway:
-        async with look(gateway.url) as looked:
-            await looked.until("() => document.querySelector('.vessel__number').textContent === '100'")
-            for width in (320, 390, 820, 1280):
-                await looked.page.set_viewport_size(ViewportSize(width=width, height=800))
-                inner, outer = [
-                    await looked.page.locator(name).bounding_box() for name in (".vessel__value", ".vessel__wall")
-                ]
-                assert inner and outer  # noqa: PT018 - both are there or neither
-                assert outer["x"] < inner["x"], width
-                assert inner["x"] + inner["width"] < outer["x"] + outer["width"], width
+    async with make_gateway("full") as gateway, look(gateway.url) as looked:
+        await looked.until("() => document.querySelector('.vessel__number').textContent === '100'")
+        for width in (320, 390, 820, 1280):
+            await looked.page.set_viewport_size(ViewportSize(width=width, height=800))
+            inner, outer = [
+                await looked.page.locator(name).bounding_box() for name in (".vessel__value", ".vessel__wall")
+            ]
+            assert inner and outer  # noqa: PT018 - both are there or neither
+            assert outer["x"] < inner["x"], width
+            assert inner["x"] + inner["width"] < outer["x"] + outer["width"], width
 
 
 async def test_every_control_is_reached_by_the_tab_key_and_shows_it() -> None:
-    with make_gateway() as gateway:
-        async with look(gateway.url) as looked:
-            await looked.settled()
-            await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
-            wanted = await looked.page.evaluate(
-                "() => [...document.querySelectorAll('a[href], button, summary, [tabindex=\"0\"]')]"
-                ".filter(it => it.checkVisibility()).length"
+    async with make_gateway() as gateway, look(gateway.url) as looked:
+        await looked.settled()
+        await looked.until("() => document.querySelectorAll('#energy tbody tr').length > 20")
+        wanted = await looked.page.evaluate(
+            "() => [...document.querySelectorAll('a[href], button, summary, [tabindex=\"0\"]')]"
+            ".filter(it => it.checkVisibility()).length"
+        )
+        reached = set()
+        for _ in range(wanted + 3):
+            await looked.page.keyboard.press("Tab")
+            name, outline = await looked.page.evaluate(
+                "() => { const it = document.activeElement; const all = [...document.querySelectorAll('*')];"
+                " const name = it === document.body ? '' : String(all.indexOf(it));"
+                " return [name, getComputedStyle(it).outlineStyle]; }"
             )
-            reached = set()
-            for _ in range(wanted + 3):
-                await looked.page.keyboard.press("Tab")
-                name, outline = await looked.page.evaluate(
-                    "() => { const it = document.activeElement; const all = [...document.querySelectorAll('*')];"
-                    " const name = it === document.body ? '' : String(all.indexOf(it));"
-                    " return [name, getComputedStyle(it).outlineStyle]; }"
-                )
-                if name:
-                    reached.add(name)
-                    assert outline != "none", name
-            assert len(reached) == wanted
+            if name:
+                reached.add(name)
+                assert outline != "none", name
+        assert len(reached) == wanted
 
 
 def test_the_page_is_light() -> None:

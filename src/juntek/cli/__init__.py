@@ -68,7 +68,8 @@ def read_arguments(arguments: Sequence[str]) -> Flags | None:
 def serve(flags: Flags) -> None:
     """Run the gateway until it is stopped."""
     configuration = _configure(flags)
-    logging.basicConfig(level=configuration.log_level.upper(), format=_log_format(), stream=sys.stderr)
+    time = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "  # a service's journal writes it itself
+    logging.basicConfig(level=configuration.log_level.upper(), format=f"{time}%(message)s", stream=sys.stderr)
     from juntek.gateway import run_gateway  # noqa: PLC0415 - only where it runs
     from juntek.gateway.process import tune_process  # noqa: PLC0415
 
@@ -83,11 +84,6 @@ def _configure(flags: Flags) -> Configuration:
         keys.append(Flag(("meters",), "--link", [meter]))
     path = flags.get("--config")
     return load(Path(str(path)) if path is not None else None, os.environ, tuple(keys))
-
-
-def _log_format() -> str:
-    """A service's journal writes the time itself."""
-    return "%(message)s" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s %(message)s"
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from juntek.cli.push import push
 from juntek.cli.recordings import decode, estimate
 from juntek.cli.setup import setup
 from juntek.errors import RequestError
-from juntek.names import find_close, plain
+from juntek.names import plain
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _STATUSES = "\n".join(f"  {status}  {meaning}" for status, meaning in STATUSES.items())
@@ -193,32 +193,32 @@ def _command() -> Any:  # noqa: ANN401 - the library's own
     return typer.main.get_command(app)
 
 
-def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own, which differs with its version
+_SENTENCES = {
+    r"No such option: (?P<name>.*)": "There is no option {name}",
+    r"No such command '(?P<name>.*)'\. Did you mean '(?P<close>.*?)'.*": (
+        "There is no command {command} {name}, did you mean {close}?"
+    ),
+    r"No such command '(?P<name>.*)'\.": "There is no command {command} {name}",
+    r"Missing \w+ '(?P<name>.*?)'.*": "{name} is missing",
+    r"Option '(?P<name>.*)' requires .*": "{name} needs a value after it",
+    r"Option '(?P<name>.*)' does not take .*": "{name} takes no value",
+    r"Got unexpected extra arguments?(?:\(s\))? \((?P<name>.*)\)": "{name} is too much for {command}",
+    r"Invalid value for '(?P<name>.*?)'.*?: Input should be (?P<problem>[^,]*).*": "{name} should be {problem}",
+    r"Invalid value for '(?P<name>.*?)'.*?: (?:Value error, )?(?P<problem>.*)": "{name}: {problem}",
+    r"Invalid value: (?P<problem>.*)": "{problem}",
+}
+"""What is said in place of what the library says, in all of its versions."""
+
+
+def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own
     """Return what is wrong and where it is written how it is right."""
-    context = error.ctx
-    command = context.command_path if context is not None else _command_of(arguments)
-    named, name, close = _first_quoted(error.message), _name_of(error), None
-    match type(error).__name__:
-        case "NoSuchOption":
-            close = next(iter(error.possibilities or ()), None)
-            problem = f"There is no option {name}"
-        case "BadOptionUsage":
-            problem = f"{name} {'takes no value' if 'not take' in error.message else 'needs a value after it'}"
-        case "MissingParameter":
-            problem = f"{name} is missing"
-        case "BadParameter":
-            takes = _describe(error.param)
-            if not takes:  # a parser of ours says it in a sentence
-                return f"{name}: {error.message}" if name else str(error.message)
-            problem = f"{name} is {takes}"
-        case "UsageError" if hasattr(getattr(context, "command", None), "commands"):
-            close = find_close(named, list(context.command.commands), 0.6)
-            problem = f"There is no command {command} {named}"
-        case "UsageError" if "argument" in error.message:
-            problem = f"{named} is too much for {command}"
-        case _:
-            problem = f"That is not how {command} is used"
-    return f"{problem}{f', did you mean {close}?' if close else ''}; see {command} --help."
+    command = error.ctx.command_path if error.ctx is not None else _command_of(arguments)
+    text = plain(error.format_message(), 300)
+    for pattern, sentence in _SENTENCES.items():
+        if found := re.fullmatch(pattern, text):
+            text = sentence.format(command=command, **found.groupdict())
+            break
+    return f"{text.rstrip('.')}; see {command} --help."
 
 
 def _command_of(arguments: Sequence[str]) -> str:
@@ -229,35 +229,3 @@ def _command_of(arguments: Sequence[str]) -> str:
         if word in below:
             command, path = below[word], f"{path} {word}"
     return path
-
-
-def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above
-    """Return what an option takes; empty where that is a parser's business."""
-    if facts := getattr(parameter, "type_descriptor", None):
-        limits, is_whole, is_parsed = facts.parameter_info, facts.annotation is int, facts.parameter_info.parser
-    else:  # typer before 0.28, which packages have, since the later ones bring pydantic
-        facts = limits = getattr(parameter, "type", None)
-        is_whole = str(getattr(facts, "name", "")).startswith("int")
-        is_parsed = type(facts).__name__ == "FuncParamType"
-    if facts is None or is_parsed:
-        return ""
-    if choices := getattr(facts, "choices", None):
-        return f"one of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}"
-    kind = "a whole number" if is_whole else "a number"
-    least, most = getattr(limits, "min", None), getattr(limits, "max", None)
-    if least is None:
-        return kind
-    return f"{kind} of at least {least:g}" if most is None else f"{kind} from {least:g} to {most:g}"
-
-
-def _name_of(error: Any) -> str:  # noqa: ANN401 - as above
-    """Return the name of an option or argument as the help shows it; empty where the error is of none."""
-    parameter = getattr(error, "param", None)
-    if parameter is None:
-        return plain(getattr(error, "option_name", ""), 60)
-    return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name)
-
-
-def _first_quoted(message: str) -> str:
-    found = re.search(r"'(.*?)'|\((?!s\))(.*)\)", message, re.DOTALL)
-    return plain((found[1] or found[2] or "") if found else "", 60)

@@ -20,8 +20,8 @@ from juntek.capture.times import LineTimes
 from juntek.config import Configuration, default_database, find_file, load
 from juntek.config.document import FILE_VARIABLE
 from juntek.config.keys import name_problem, zone_problem
-from juntek.errors import ConfigurationError, RequestError
-from juntek.files import system_zone
+from juntek.errors import ConfigurationError, JuntekError, RequestError
+from juntek.files import explain_unwritable, refuse_links_of_others, system_zone
 from juntek.history.queries import HistoryReader
 from juntek.meter import Mode
 
@@ -91,6 +91,10 @@ def zone(name: str) -> ZoneInfo:
 LINK_HELP = "A device path, socket://HOST:PORT, rfc2217://HOST:PORT, esphome://HOST/?port_name=NAME or replay:FILE."
 Link = Annotated[str, typer.Argument(metavar="LINK", help=LINK_HELP, show_default=False)]
 Address = Annotated[int, typer.Option(parser=address_number, metavar="N", help="Its address, P01 at its display.")]
+FoundAddress = Annotated[
+    int | None,
+    typer.Option("--address", parser=address_number, metavar="N", help="Default: the first found."),
+]
 ModeOption = Annotated[Mode, typer.Option(help="auto listens first and polls when no display does.")]
 Interval = Annotated[float, typer.Option(min=0.05, max=3600, metavar="SECONDS", help="Time between polls.")]
 ConfigFile = Annotated[
@@ -163,6 +167,16 @@ def moment_of(text: str, zone: tzinfo, *, after: bool = False) -> float:
         moment = datetime.combine(moment, time.max)
     seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     return min(max(seconds, 0.0), LATEST_TIME)
+
+
+def write_new(file: Path, text: str, kind: type[JuntekError], *, force: bool) -> None:
+    """Write a file that is not there yet, or over it; raises an error of this kind where that cannot be."""
+    if file.exists() and not force:
+        raise kind(f"{file} is there already; change it, name another one, or write over it with --force.")
+    refuse_links_of_others(file)
+    with explain_unwritable(file, kind):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
 
 def refuse_unknown(reader: HistoryReader, names: Iterable[str]) -> None:

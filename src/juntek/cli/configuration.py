@@ -16,17 +16,18 @@ from typing import Annotated
 
 import typer
 
-from juntek.cli.arguments import App, ConfigFile
+from juntek.cli.arguments import App, ConfigFile, write_new
 from juntek.cli.formats import draw_table
 from juntek.cli.gateway_client import is_running
 from juntek.config import SYSTEM_STATE, Configuration, load, search_paths
 from juntek.config.keys import header_of, write_example
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError
 from juntek.extras import install_line
-from juntek.files import at_home, explain_unwritable, refuse_links_of_others
+from juntek.files import at_home
 from juntek.gateway.notifier import describe
 from juntek.history import Database
 from juntek.links import open_link
+from juntek.listening import Address
 from juntek.meter import Line, MeterOptions
 from juntek.names import hide_secrets, show, slug
 from juntek.option import keys_of
@@ -49,13 +50,8 @@ def init(
     from juntek.links.device import list_ports  # noqa: PLC0415 - its library is not needed to be wrong about a key
 
     path = at_home(file or search_paths(os.environ)[1])
-    if path.exists() and not force:
-        raise ConfigurationError(f"{path} is there already; change it, or write over it with --force.")
-    refuse_links_of_others(path)
     ports = list_ports()
-    with explain_unwritable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(write_example(ports), encoding="utf-8")
+    write_new(path, write_example(ports), ConfigurationError, force=force)
     typer.echo(path)
     if ports:
         typer.echo(f"It has the port {ports[0]}. Look through it, then: juntek config check", err=True)
@@ -150,10 +146,10 @@ Trial = tuple[str, str | JuntekError]
 
 async def _try_all(configuration: Configuration) -> list[Trial]:
     """Try everything at once. Where a gateway runs with this database it has the meters, and they are left to it."""
-    works: list[Awaitable[list[Trial]]] = [asyncio.to_thread(_try_database, configuration.database)]
+    works = [_try("database", asyncio.to_thread(_look_at_database, configuration.database))]
     options = configuration.sinks.get("mqtt")
     if isinstance(options, MqttOptions):
-        works.append(_try_broker(options))
+        works.append(_try("mqtt", log_in(options)))
     runs = is_running(configuration.database)
     if not runs:
         works += [try_meters(link, meters) for link, meters in configuration.links().items()]
@@ -162,12 +158,19 @@ async def _try_all(configuration: Configuration) -> list[Trial]:
     return [*trials, left] if runs else trials
 
 
-async def log_in(options: MqttOptions) -> None:
-    """Log in at the broker, beside a gateway that may run. Raises BrokerError or ConfigurationError."""
+async def _try(name: str, work: Awaitable[str]) -> list[Trial]:
+    try:
+        return [(name, await work)]
+    except JuntekError as error:
+        return [(name, error)]
+
+
+async def log_in(options: MqttOptions) -> str:
+    """Log in at the broker, beside a gateway that may run; return that. Raises BrokerError or ConfigurationError."""
     from juntek.outputs.mqtt.mqtt_connection import connect  # noqa: PLC0415 - only where there is a broker to try
 
     async with connect(replace(options, client_id=f"juntek_check_{os.getpid()}"), TIMING):
-        pass
+        return f"the broker at {Address(options.host, options.port)} lets us in"
 
 
 async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
@@ -195,24 +198,13 @@ async def try_meters(link: str, meters: list[MeterOptions]) -> list[Trial]:
     ]
 
 
-async def _try_broker(options: MqttOptions) -> list[Trial]:
-    try:
-        await log_in(options)
-    except JuntekError as error:
-        return [("mqtt", error)]
-    return [("mqtt", f"the broker at {options.host}:{options.port} lets us in")]
-
-
-def _try_database(path: Path) -> list[Trial]:
+def _look_at_database(path: Path) -> str:
+    """Return that it can be written, or why that cannot be said; raises JuntekError where it cannot be."""
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if path.is_relative_to(SYSTEM_STATE) and not os.access(SYSTEM_STATE.parent, os.W_OK):
-        return [("database", f"{path} is that of the service; sudo juntek config check tries it, too")]
-    if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
-        problem = f"{path} cannot be made by this user; give a path in a folder of yours: history.path."
-        return [("database", DatabaseError(problem))]
-    try:
-        if path.exists():
-            Database(path, check=False).close()
-    except (ConfigurationError, DatabaseError) as error:
-        return [("database", error)]
-    return [("database", f"{path} can be written")]
+        return f"{path} is that of the service; sudo juntek config check tries it, too"
+    if path.exists():
+        Database(path, check=False).close()
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        raise DatabaseError(f"{path} cannot be made by this user; give a path in a folder of yours: history.path.")
+    return f"{path} can be written"

@@ -77,12 +77,9 @@ def draw_heading(columns: Columns) -> str:
 
 def draw_cells(columns: Columns, facts: Facts) -> str:
     """Return the quantities in a table's line; a - for what is not known."""
-    texts = ("-" if facts[key] is None else f"{facts[key]:.{_digits(key)}f}" for key in columns)
+    digits = {key: QUANTITIES[key.removeprefix("meter_")].digits for key in columns}
+    texts = ("-" if facts[key] is None else f"{facts[key]:.{digits[key]}f}" for key in columns)
     return "".join(f"{text:>{width}}" for text, (_, width) in zip(texts, columns.values(), strict=True))
-
-
-def _digits(key: str) -> int:
-    return QUANTITIES[key.removeprefix("meter_")].digits
 
 
 def draw_time(time: str | None, form: str) -> str:

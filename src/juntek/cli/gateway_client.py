@@ -20,6 +20,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import ProxyHandler, Request, build_opener
 
+from juntek.cli.formats import Facts
 from juntek.config import Configuration
 from juntek.errors import ConfigurationError, JuntekError, LinkError, RequestError
 from juntek.files import hold, lock_of
@@ -34,7 +35,6 @@ from juntek.update import Health, Update
 TIMEOUT = 120.0
 """s for an answer: on a busy line a few commands take a while."""
 
-Facts = dict[str, Any]
 Action = tuple[str, Any]
 """The key of an action, and what it takes."""
 

@@ -19,11 +19,11 @@ from juntek.cli.arguments import (
     ConfigFile,
     DatabaseFile,
     Form,
+    FoundAddress,
     From,
     MeterName,
     To,
     Zone,
-    address_number,
     database_of,
     find_configuration,
     meter_name,
@@ -116,9 +116,7 @@ def export(
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, in any order.")],
     meter: Annotated[str, typer.Option("--meter", parser=meter_name, metavar="NAME", help="Whose readings they are.")],
-    address: Annotated[
-        int | None, typer.Option(parser=address_number, metavar="N", help="Its address, where there are several.")
-    ] = None,
+    address: FoundAddress = None,
     time_zone: Zone = None,
     database: DatabaseFile = None,
     config: ConfigFile = None,

@@ -17,9 +17,9 @@ from typing import Any, Self
 
 from juntek import control
 from juntek.cli.arguments import configuration_if_any, database_of
+from juntek.cli.formats import Facts
 from juntek.cli.gateway_client import (
     Action,
-    Facts,
     GatewayClient,
     find_gateway,
     meters_on,
@@ -27,6 +27,7 @@ from juntek.cli.gateway_client import (
     update_of,
     user_name,
 )
+from juntek.control.controls import ALL
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.gateway.commands import Commands
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, loop_in_thread, open_meter
@@ -94,7 +95,7 @@ class Direct:
 
     def describe(self) -> Facts:
         """Return all settings and actions, as GET …/settings does."""
-        return control.describe(self._look(), control.ALL)
+        return control.describe(self._look(), ALL)
 
     def plan(self, values: Mapping[str, Any], action: Action | None = None) -> list[Facts]:
         """Return what would be changed."""
@@ -110,9 +111,9 @@ class Direct:
 
     def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[control.Change]:
         if action is not None:
-            return [control.plan_action(self._look(), *action, control.ALL)]
+            return [control.plan_action(self._look(), *action, ALL)]
         self.run(self.meter.line.identify(self.address))
-        return control.plan(self._look(), values, control.ALL)
+        return control.plan(self._look(), values, ALL)
 
     def _look(self) -> Update:
         return self.meter.latest._replace(meter=self.name)

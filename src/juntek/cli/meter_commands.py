@@ -13,7 +13,7 @@ import termios
 import time
 import tty
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -108,11 +108,7 @@ async def _watch(console: Console, link: str, address: int, following: AbstractA
 
 async def _follow(meter: Followed, watched: Watched) -> None:
     async for update in meter.updates():
-        watched.update = update
-        if update.reading is not None:
-            watched.reading = update.reading
-            watched.heard = time.monotonic()
-            watched.trend.add(update.reading, watched.heard if update.reading.time is None else update.reading.time)
+        watched.take(update, time.monotonic())
 
 
 async def _show(console: Console, watched: Watched) -> None:
@@ -222,18 +218,14 @@ class _Recorder:
             raise RequestError(f"Cannot write the capture ({error.strerror}); make room on the disk.") from None
 
 
-def _open_output(output: Path) -> AbstractContextManager[TextIO]:
-    if str(output) == "-":
-        return nullcontext(sys.stdout)
-    refuse_links_of_others(output)
-    with explain_unwritable(output, RequestError):
-        return output.open("w", encoding="ascii", newline="\n")
-
-
 async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -> None:
-    link = await open_link(url)
-    async with link:
-        with _open_output(output) as file:
+    async with await open_link(url) as link:
+        is_file = str(output) != "-"
+        if is_file:
+            refuse_links_of_others(output)
+        with explain_unwritable(output, RequestError):
+            opened = output.open("w", encoding="ascii", newline="\n") if is_file else nullcontext(sys.stdout)
+        with opened as file:
             recorder = _Recorder(file, link.name)
             line = Line(url, [meter], recorder.take_update, tap=recorder.take_chunk)
             progress = asyncio.create_task(recorder.show_progress())
@@ -245,4 +237,4 @@ async def _record(url: str, meter: MeterOptions, output: Path, seconds: float) -
                     raise
             finally:
                 progress.cancel()
-                recorder.say(recorder.count() if str(output) == "-" else f"{recorder.count()} in {output}")
+                recorder.say(f"{recorder.count()} in {output}" if is_file else recorder.count())

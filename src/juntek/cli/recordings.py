@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC
+from itertools import chain
 from math import isnan, nan
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,8 +24,8 @@ from juntek.cli.arguments import (
     Capacity,
     ConfigFile,
     DatabaseFile,
+    FoundAddress,
     Zone,
-    address_number,
     configuration_if_any,
     open_history,
     refuse_unknown,
@@ -58,11 +59,8 @@ def decode(
     bus = Bus(check=not no_filter)
     recording = RecordedFile(Path(file), times)
     writer = Writer(chosen)
-    for chunks in recording.read():
-        for chunk, events in listen(bus, chunks):
-            writer.add(events, chunk.time)
-        sys.stdout.flush()
-    writer.add(bus.finish())
+    for time, events in _events_of(recording, bus):
+        writer.add(events, time)
     if not writer.kinds.keys() - {"garbage"} and (nothing := recording.explain_nothing()):
         typer.echo(nothing, err=True)
     if times.lack == NO_ZONE:
@@ -70,6 +68,15 @@ def decode(
     tell_times(times, f", the time zone of {configuration.file}" if configuration and configuration.file else "")
     if chosen != "json":
         typer.echo(writer.summary(), err=True)
+
+
+def _events_of(recording: RecordedFile, bus: Bus) -> Iterator[tuple[float | None, list[Event]]]:
+    """Yield the events of each chunk with its time; what is made of those of a block is shown before the next."""
+    for chunks in recording.read():
+        for chunk, events in listen(bus, chunks):
+            yield chunk.time, events
+        sys.stdout.flush()
+    yield None, bus.finish()
 
 
 # The state of charge ----------------------------------------------------------------------------------------
@@ -98,9 +105,7 @@ def estimate(
     chemistry: Annotated[ChemistryName | None, typer.Option(help="Of its cells.")] = None,
     cells: Annotated[int | None, typer.Option(min=1, max=400, metavar="N", help="In series.")] = None,
     nominal_capacity: Capacity = None,
-    address: Annotated[
-        int | None, typer.Option(parser=address_number, metavar="N", help="Default: the first that is heard.")
-    ] = None,
+    address: FoundAddress = None,
     history: Annotated[
         str | None, typer.Option(metavar="METER", help="Take the minutes of this meter in the history.")
     ] = None,
@@ -133,7 +138,8 @@ def _read_file(
     """Yield the readings of one meter that have a time; raises RequestError where there is nothing of a meter."""
     # Only the time between readings matters, so that a time without a zone is one of UTC.
     recording, seen = RecordedFile(file, LineTimes(UTC)), False
-    for event in _events_of(recording, address):
+    bus = Bus({address: Options()} if address is not None else None)
+    for event in chain.from_iterable(events for _, events in _events_of(recording, bus)):
         if isinstance(event, Settings) and address in (None, event.address):
             hear(event)
         if not isinstance(event, Reading):
@@ -147,14 +153,6 @@ def _read_file(
             yield reading if capacity is None else reading._replace(nominal_capacity=capacity)
     if not seen and (nothing := recording.explain_nothing()):
         raise RequestError(nothing)
-
-
-def _events_of(recording: RecordedFile, address: int | None) -> Iterator[Event]:
-    bus = Bus({address: Options()} if address is not None else None)
-    for block in recording.read():
-        for _, events in listen(bus, block):
-            yield from events
-    yield from bus.finish()
 
 
 def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> Iterator[Reading]:

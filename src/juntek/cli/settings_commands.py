@@ -14,14 +14,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history
-from juntek.cli.formats import draw_table
-from juntek.cli.gateway_client import Facts, GatewayClient
+from juntek.cli.arguments import Address, App, ConfigFile, DatabaseFile, Form, Link, open_history, write_new
+from juntek.cli.formats import Facts, draw_table
+from juntek.cli.gateway_client import GatewayClient
 from juntek.cli.meter_access import Direct, reach
 from juntek.config.document import read_toml
-from juntek.control import parse_pair
+from juntek.control.controls import parse_pair
 from juntek.errors import ConfigurationError, NoReplyError, RequestError
-from juntek.files import explain_unwritable
 
 
 class _ShowByDefault(TyperGroup):
@@ -88,10 +87,7 @@ def save(
     """Write the settings that can be written into a file, for restore."""
     with reach(link, address, config) as access:
         text = _in_toml(access.describe())
-    if file.exists() and not force:
-        raise RequestError(f"{file} is there already; give another name, or write over it with --force.")
-    with explain_unwritable(file, RequestError), file.open("w" if force else "x", encoding="utf-8") as opened:
-        opened.write(text)
+    write_new(file, text, RequestError, force=force)
     typer.echo(file)
 
 
@@ -206,8 +202,7 @@ def _change(
     left = [change["key"] for change in changes if change["risk"] == "dangerous" and change["key"] not in confirmed]
     if left:
         typer.echo(f"Left as they are: {', '.join(left)}.", err=True)
-    wanted = {change["key"]: change["new"] for change in changes if change["key"] not in left}
-    if wanted:
+    if wanted := {change["key"]: change["new"] for change in changes if change["key"] not in left}:
         _tell(access.write(wanted, None, confirmed))
 
 
@@ -256,8 +251,7 @@ def _tell(outcomes: Sequence[Facts]) -> None:
     """Say what became of each; raises NoReplyError where not all is as wished."""
     for outcome in outcomes:
         typer.echo(f"{outcome['key']}: {outcome['outcome']}. {outcome['detail']}".rstrip())
-    refused = [outcome["key"] for outcome in outcomes if outcome["outcome"] == "refused"]
-    if refused:
+    if refused := [outcome["key"] for outcome in outcomes if outcome["outcome"] == "refused"]:
         raise NoReplyError(f"The meter did not do everything ({', '.join(refused)}); the rest is as shown above.")
 
 

@@ -19,7 +19,7 @@ import typer
 
 from juntek.battery import ChemistryName
 from juntek.battery.estimate.chemistry import CHEMISTRIES
-from juntek.cli.arguments import Capacity, address_number, find_configuration, meter_name
+from juntek.cli.arguments import Capacity, FoundAddress, find_configuration, meter_name
 from juntek.cli.configuration import log_in, try_meters
 from juntek.cli.find import ask_gateway, explain_none, look_at, next_step
 from juntek.cli.find import describe as describe_port
@@ -76,7 +76,7 @@ class Asker:
 
 
 def first_line(file: str) -> str:
-    """Return the secret in a file; raises ConfigurationError where there is none."""
+    """Return the password in a file; raises ConfigurationError where there is none."""
     return read_secret("password", None, Path(file))
 
 
@@ -89,9 +89,7 @@ def setup(
         typer.Option("--name", parser=meter_name, metavar="NAME", help="What the battery is called; default: house."),
     ] = None,
     link: Annotated[str | None, typer.Option(metavar="URL", help="Where the meter is; default: what is found.")] = None,
-    address: Annotated[
-        int | None, typer.Option(parser=address_number, metavar="N", help="Its address; default: found.")
-    ] = None,
+    address: FoundAddress = None,
     chemistry: Annotated[Chemistry | None, typer.Option(help="Of its cells; default: asked for.")] = None,
     capacity: Capacity = None,
     broker: Annotated[
@@ -228,7 +226,7 @@ def _ask_broker(
     broker = broker or asker.ask(where, str(there) if known or listens(there) else NONE, broker_address)
     while broker != NOWHERE:
         try:
-            asyncio.run(log_in(replace(options, host=broker.host, port=broker.port)))
+            lets_in = asyncio.run(log_in(replace(options, host=broker.host, port=broker.port)))
         except JuntekError as error:
             if asker.silent:
                 raise
@@ -240,7 +238,7 @@ def _ask_broker(
             else:
                 broker = asker.ask(where, str(broker), broker_address)
             continue
-        typer.echo(f"The broker at {broker} lets us in.", err=True)
+        typer.echo(f"mqtt: {lets_in}", err=True)
         mqtt = part_of(document, "mqtt")
         mqtt["host"] = broker.host
         if broker.port != MQTT_PORT or "port" in mqtt:

@@ -30,6 +30,9 @@ LONGEST = 900
 """s of the curves that are kept."""
 STEPS = (1, 2, 5, 10, 15)
 """s that one column of a curve may stand for."""
+NOTHING_YET = Update(
+    "meter", available=False, reading=None, identity=None, settings=None, health=Health(connected=True)
+)
 
 
 class Trend:
@@ -76,15 +79,19 @@ class Watched:
     started: float
     by_gateway: bool = False
     """Whether our gateway reads the meter, and is asked."""
-    update: Update | None = None
-    reading: Reading | None = None
+    update: Update = NOTHING_YET
+    """The newest, with the newest reading."""
     heard: float | None = None
     trend: Trend = field(default_factory=Trend)
 
-    @property
-    def health(self) -> Health:
-        """How its link does; about to listen where nothing is known yet."""
-        return self.update.health if self.update else Health(mode="starting", connected=True)
+    def take(self, update: Update, now: float) -> None:
+        """Take what is new of the meter."""
+        if update.reading is None:
+            update = update._replace(reading=self.update.reading)
+        else:
+            self.heard = now
+            self.trend.add(update.reading, now if update.reading.time is None else update.reading.time)
+        self.update = update
 
 
 def draw(watched: Watched, now: float, width: int, height: int) -> Text:
@@ -92,7 +99,8 @@ def draw(watched: Watched, now: float, width: int, height: int) -> Text:
     lines = [_title(watched, now, width), Text("─" * width, "bright_black")]
     foot = _foot(watched, width)
     room = height - len(lines) - len(foot)
-    body = _body(watched, watched.reading, width, room) if watched.reading else _waiting(watched, now, width)
+    reading = watched.update.reading
+    body = _body(watched, reading, width, room) if reading else _waiting(watched, now, width)
     lines = [*lines, *body[: max(room, 0)], *[Text()] * (room - len(body)), *foot][:height]
     for line in lines:
         line.truncate(width)
@@ -103,14 +111,14 @@ def draw(watched: Watched, now: float, width: int, height: int) -> Text:
 
 
 def _title(watched: Watched, now: float, width: int) -> Text:
-    identity = watched.update.identity if watched.update else None
-    name = identity.model if identity else watched.reading.family if watched.reading else "Meter"
+    identity, reading = watched.update.identity, watched.update.reading
+    name = identity.model if identity else reading.family if reading else "Meter"
     left = Text.assemble((f" {name}", "bold"), (f"  address {watched.address}", "bright_black"))
     return spread(left, _state(watched, now), width)
 
 
 def _state(watched: Watched, now: float) -> Text:
-    health, age = watched.health, None if watched.heard is None else now - watched.heard
+    health, age = watched.update.health, None if watched.heard is None else now - watched.heard
     if health.mode == "starting" and not health.error:
         return Text("○ starting ", "yellow")
     if health.mode == "closed":
@@ -127,30 +135,29 @@ def _state(watched: Watched, now: float) -> Text:
 
 
 def _foot(watched: Watched, width: int) -> list[Text]:
-    health = watched.health
+    health = watched.update.health
     lines = [Text("─" * width, "bright_black")]
     if health.error and health.mode != "closed":
         lines += wrap(f" {health.error}", width, "yellow" if health.connected else "bold red")
     # A narrow screen has no room for the name of the link.
     parts = [watched.link] if width >= 60 else []
-    if watched.update:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in health.garbage.most_common(3))
-        rejected = f"rejected {health.garbage.total()}{f' ({reasons})' if reasons else ''}"
-        parts += [counted(health.frames, "frame"), rejected]
-        parts += [f"reconnects {health.reconnects}"] if health.reconnects else []
+    reasons = ", ".join(f"{count} {reason}" for reason, count in health.garbage.most_common(3))
+    rejected = f"rejected {health.garbage.total()}{f' ({reasons})' if reasons else ''}"
+    parts += [counted(health.frames, "frame"), rejected]
+    parts += [f"reconnects {health.reconnects}"] if health.reconnects else []
     lines += wrap(f" {'  '.join(parts)}", width, "bright_black")[:2]
     return [*lines, Text(" q or Ctrl-C ends", "bright_black")]
 
 
 def _waiting(watched: Watched, now: float, width: int) -> list[Text]:
     lines = [Text(), *wrap(f" {_doing(watched)}", width, "")]
-    if watched.health.garbage.total():
+    if watched.update.health.garbage.total():
         lines += wrap(" Something is on the line, but nothing that is believed yet.", width, "yellow")
     return [*lines, Text(), Text(f" Waiting for {duration(now - watched.started)}", "bright_black")]
 
 
 def _doing(watched: Watched) -> str:
-    health = watched.health
+    health = watched.update.health
     if health.mode == "starting" and health.connected:
         return "Listening whether a display asks the meter…"
     if health.mode == "closed":
@@ -167,7 +174,8 @@ def _doing(watched: Watched) -> str:
 
 
 def _body(watched: Watched, reading: Reading, width: int, room: int) -> list[Text]:
-    is_old = bool(watched.health.error or not watched.health.connected)
+    health = watched.update.health
+    is_old = bool(health.error or not health.connected)
     head = (_large_values if width >= 76 and room >= 15 else _small_values)(reading, width, is_old=is_old)
     charge, facts = _charge(reading, width), _facts(reading, width)
     # What is left of the height goes to the curves; air between the parts comes first.

@@ -89,16 +89,13 @@ def find_file(environment: Mapping[str, str]) -> Path | None:
 
 def search_paths(environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Return where the file may be, best first."""
-    own = Path(environment.get("XDG_CONFIG_HOME") or _home(environment) / ".config")
-    return Path(FILE_NAME), own / "juntek" / FILE_NAME, SYSTEM_FILE
+    return Path(FILE_NAME), _own(environment, "XDG_CONFIG_HOME", ".config") / FILE_NAME, SYSTEM_FILE
 
 
 def default_database(environment: Mapping[str, str]) -> Path:
     """Return where totals and history are kept: a service's folder, else the user's."""
     service = environment.get("STATE_DIRECTORY", "").split(":")[0]
-    if service:
-        return Path(service) / "juntek.db"
-    return Path(environment.get("XDG_STATE_HOME") or _home(environment) / ".local" / "state") / "juntek" / "juntek.db"
+    return (Path(service) if service else _own(environment, "XDG_STATE_HOME", ".local/state")) / "juntek.db"
 
 
 def _read_variables(file: Path) -> dict[str, str]:
@@ -116,5 +113,7 @@ def _unquote(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
-def _home(environment: Mapping[str, str]) -> Path:
-    return Path(environment["HOME"]) if environment.get("HOME") else Path.home()
+def _own(environment: Mapping[str, str], variable: str, usual: str) -> Path:
+    """Return a folder of the user's, as the XDG Base Directory Specification says."""
+    home = Path(environment.get("HOME") or Path.home())
+    return Path(environment.get(variable) or home / usual) / "juntek"

@@ -1,7 +1,7 @@
 """Raw values made into a `Configuration`; rule: what is wrong is one sentence with its place, and no secret is in it.
 
-All tables are looked through before the first sentence is chosen: one about an unknown key, else one about a variable
-or a flag, else the first in the file.
+The first mistake is told: at the top, that there is no meter, then table by table its unknown keys, its values, what it
+lacks and what does not go together, and at last what tables say together.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,19 +26,20 @@ log = logging.getLogger(__name__)
 
 PUBLIC_FILES = {"ca_file", "certificate_file"}
 """Keys of files that may be read by everybody."""
-UNKNOWN, WRONG, CONTRADICTORY = range(3)
-"""Which sentence is worth the most: of a key, of its value, of keys together."""
 
 
 def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...]) -> Configuration:
     """Return what file, environment and flags say together; raises ConfigurationError."""
     document = read_document(path, environment, flags, set(keys_at(())))
-    gateway, tables = _Reader(document).read()
-    if not tables.get("meters"):
+    values, tables = document.values, find_tables()
+    top = {name: value for name, value in values.items() if name not in tables}
+    gateway: GatewayKeys = _read_table(document, (), GatewayKeys, top)
+    if not values.get("meters"):
         raise ConfigurationError(_say_no_meters(document, environment))
-    meters = tables.pop("meters")
+    made = {name: _read_section(document, name, table) for name, table in tables.items() if name in values}
+    meters = made.pop("meters")
     _check_meters(document, meters)
-    outputs = _join_outputs(document, tables)
+    outputs = _join_outputs(document, made)
     return Configuration(
         meters=tuple(meters),
         sinks=outputs,
@@ -51,95 +51,71 @@ def assemble(path: Path | None, environment: Mapping[str, str], flags: tuple[Fla
     )
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Makes options of tables, and notes what is wrong with them: how much it is worth, its line, the sentence."""
+def _read_section(document: Document, name: str, table: Table) -> list[Any]:
+    raw = document.values[name]
+    if not table.repeated:
+        return [_read_table(document, (name,), table.options, raw)]
+    if not isinstance(raw, list):
+        raise document.error((name,), _say_single(document, name))
+    return [_read_table(document, (name, number), table.options, one) for number, one in enumerate(raw)]
 
-    document: Document
-    problems: list[tuple[int, int, str]] = field(default_factory=list)
 
-    def read(self) -> tuple[GatewayKeys, dict[str, list[Any]]]:
-        """Return the keys at the top, and the options of each table there is; raises ConfigurationError."""
-        values, tables = self.document.values, find_tables()
-        top = self._make((), GatewayKeys, {name: value for name, value in values.items() if name not in tables})
-        made = {name: self._make_section(name, table) for name, table in tables.items() if name in values}
-        # Without a meter that is the first thing to say, before what keys say together.
-        problems = [problem for problem in self.problems if problem[0] < CONTRADICTORY or made.get("meters")]
-        if problems:
-            raise ConfigurationError(min(problems)[2])
-        return top, made
+def _read_table(document: Document, place: Place, options: type, raw: Any) -> Any:  # noqa: ANN401 - of that class
+    """Return the options that a table says; raises ConfigurationError."""
+    header, keys = header_of(place), keys_of(options)
+    if not isinstance(raw, dict):
+        sentence = f"{header} is a table, not {show(raw)}; write {header} on a line and its keys below."
+        raise document.error(place, sentence)
+    for inner in [(*place, name) for name in raw if name not in keys]:
+        raise document.error(inner, _say_unknown(document, inner))
+    values = {name: _read_key(document, (*place, name), keys[name], value) for name, value in raw.items()}
+    for name, key in keys.items():
+        if key.required and name not in raw:
+            example = f"{name} = {show(key.option.example)}"
+            raise document.error(place, f"{header} lacks {name}; add a line such as {example}.")
+    try:
+        return options(**values)
+    except ConfigurationError as error:
+        # It belongs to the first key that its sentence names and that has a value.
+        names = re.findall(rf"\b{name_of(place)}\.(\w+)" if place else r"^(\w+)", str(error))
+        raise document.error((*place, *[name for name in names if name in raw][:1]), str(error)) from None
 
-    def _make_section(self, name: str, table: Table) -> list[Any]:
-        raw = self.document.values[name]
-        if not table.repeated:
-            return [self._make((name,), table.options, raw)]
-        if isinstance(raw, list):
-            return [self._make((name, number), table.options, one) for number, one in enumerate(raw)]
-        self._note((name,), _say_single(self.document, name))
-        return []
 
-    def _note(self, place: Place, sentence: str, worth: int = WRONG) -> None:
-        found = self.document.find(place)
-        line = found if isinstance(found, int) else 0  # what variables and flags say goes first
-        self.problems.append((worth, line, f"{self.document.origin(place)}: {sentence}"))
+def _read_key(document: Document, place: Place, key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
+    if key.table:
+        return _read_table(document, place, key.table, value)
+    try:
+        return _read_value(document, place, key, value)
+    except ValueError as error:
+        raise document.error(place, f"{name_of(place)} {error}") from None
 
-    def _make(self, place: Place, options: type, raw: Any) -> Any:  # noqa: ANN401 - of the class that is asked for
-        """Return the options of a table; None where something in it is wrong."""
-        header, before = header_of(place), len(self.problems)
-        if not isinstance(raw, dict):
-            self._note(place, f"{header} is a table, not {show(raw)}; write {header} on a line and its keys below.")
-            return None
-        keys, values = keys_of(options), {}
-        for name, value in raw.items():
-            key, inner = keys.get(name), (*place, name)
-            if key is None:
-                self._note(inner, _say_unknown(self.document, inner), UNKNOWN)
-            elif key.table:
-                values[name] = self._make(inner, key.table, value)
-            else:
-                try:
-                    values[name] = self._read_value(inner, key, value)
-                except ValueError as error:
-                    self._note(inner, f"{name_of(inner)} {error}")
-        for name, key in keys.items():
-            if key.required and name not in raw:
-                example = f"{name} = {show(key.option.example)}"
-                self._note(place, f"{header} lacks {name}; add a line such as {example}.")
-        if len(self.problems) == before:
-            try:
-                return options(**values)
-            except ConfigurationError as error:
-                # It belongs to the first key that its sentence names and that has a value.
-                names = re.findall(rf"\b{name_of(place)}\.(\w+)" if place else r"^(\w+)", str(error))
-                self._note((*place, *[name for name in names if name in raw][:1]), str(error), CONTRADICTORY)
-        return None
 
-    def _read_value(self, place: Place, key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
-        """Return a value of the key's type; raises ValueError with the end of a sentence."""
-        is_from_file = self.document.is_from_file(place)
-        if key.secret and is_from_file:
-            name, there = name_of(place), keys_at(place[:-1])
-            mend = f"write it as one line into a file of its own and name that in {name}_file, or set "
-            variable = "__".join(str(part).upper() for part in place)
-            raise ValueError(
-                f"does not belong in this file; {mend if f'{key.name}_file' in there else 'set '}{PREFIX}{variable}."
-            )
-        made = key.convert(value)
-        if not isinstance(made, Path):
-            return made
-        path = at_home(made)
-        if path.parts[:1] and path.parts[0].startswith("~"):
-            raise ValueError(f"{path} is in the folder of a user who is not here; give the whole path.")
-        if self.document.file is not None and is_from_file:
-            path = self.document.file.parent / path
-        if key.name.endswith("_file"):
-            if key.name not in PUBLIC_FILES:
-                _warn_of_open(self.document, place, path)
-            try:
-                path.open("rb").close()
-            except OSError as error:
-                raise ValueError(f"{path} {explain_unreadable(error)}") from None
-        return path
+def _read_value(document: Document, place: Place, key: Key, value: Any) -> Any:  # noqa: ANN401 - what the key says
+    """Return a value of the key's type; raises ValueError with the end of a sentence."""
+    is_from_file = document.is_from_file(place)
+    if key.secret and is_from_file:
+        name, there = name_of(place), keys_at(place[:-1])
+        mend = f"write it as one line into a file of its own and name that in {name}_file, or set "
+        variable = "__".join(str(part).upper() for part in place)
+        raise ValueError(
+            f"does not belong in this file; {mend if f'{key.name}_file' in there else 'set '}{PREFIX}{variable}."
+        )
+    made = key.convert(value)
+    if not isinstance(made, Path):
+        return made
+    path = at_home(made)
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        raise ValueError(f"{path} is in the folder of a user who is not here; give the whole path.")
+    if document.file is not None and is_from_file:
+        path = document.file.parent / path
+    if key.name.endswith("_file"):
+        if key.name not in PUBLIC_FILES:
+            _warn_of_open(document, place, path)
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise ValueError(f"{path} {explain_unreadable(error)}") from None
+    return path
 
 
 # Tables together --------------------------------------------------------------------------------------------
@@ -147,29 +123,22 @@ class _Reader:
 
 def _check_meters(document: Document, meters: Sequence[MeterKeys]) -> None:
     names: dict[str, str] = {}
-    lines: dict[str, dict[int, MeterKeys]] = {}
+    lines: dict[str, list[MeterKeys]] = {}
     for number, meter in enumerate(meters):
         place, plain = ("meters", number), slug(meter.name)
         if plain in names:
             same = f'is as good as "{names[plain]}" above in a topic ({plain})'
-            raise ConfigurationError(
-                f'{document.origin((*place, "name"))}: meters.name "{meter.name}" '
-                f"{same if meter.name != names[plain] else 'is there twice'}; give each meter its own name."
-            )
+            what = same if meter.name != names[plain] else "is there twice"
+            raise document.error((*place, "name"), f'meters.name "{meter.name}" {what}; give each meter its own name.')
         names[plain] = meter.name
-        neighbours = lines.setdefault(meter.link, {})
-        for other in neighbours.values():
+        for other in lines.setdefault(meter.link, []):
             both = f'the meters "{other.name}" and "{meter.name}"'
             if other.address == meter.address:
-                raise ConfigurationError(
-                    f"{document.origin((*place, 'link'))}: {both} have the same link and the same address "
-                    f"{meter.address}; give each its own address or keep one."
-                )
+                same = f"have the same link and the same address {meter.address}"
+                raise document.error((*place, "link"), f"{both} {same}; give each its own address or keep one.")
             if other.mode != meter.mode:
-                raise ConfigurationError(
-                    f"{document.origin((*place, 'mode'))}: {both} share one link; give them the same mode."
-                )
-        neighbours[meter.address] = meter
+                raise document.error((*place, "mode"), f"{both} share one link; give them the same mode.")
+        lines[meter.link].append(meter)
         if document.is_from_file((*place, "link")) and hide_secrets(meter.link) != meter.link:
             _warn_of_open(document, (*place, "link"), document.file)
 
@@ -180,23 +149,16 @@ def _join_outputs(document: Document, tables: Mapping[str, list[Any]]) -> dict[s
     listens: dict[str, str] = {}
     found = find_outputs()
     for section, options in tables.items():
-        if (label_of := found[section].label) is not None:
-            joined[section] = tuple(options)
-            labels = [label_of(one) for one in options]
-            for number, label in enumerate(labels):
-                if label in labels[:number]:
-                    raise ConfigurationError(
-                        f'{document.origin((section, number))}: [[{section}]] "{label}" is there twice; keep one, or '
-                        "give each its own name."
-                    )
-            continue
-        joined[section] = options[0]
-        listen = getattr(options[0], "listen", None)
+        label_of, listen = found[section].label, getattr(options[0], "listen", None) if options else None
+        joined[section] = options[0] if label_of is None else tuple(options)
+        labels = [] if label_of is None else [label_of(one) for one in options]
+        for number, label in enumerate(labels):
+            if label in labels[:number]:
+                twice = f'[[{section}]] "{label}" is there twice; keep one, or give each its own name.'
+                raise document.error((section, number), twice)
         if listen in listens:
-            raise ConfigurationError(
-                f"{document.origin((section, 'listen'))}: {section}.listen and {listens[listen]}.listen are both "
-                f"{listen}; give one of them another port."
-            )
+            both = f"{section}.listen and {listens[listen]}.listen are both {listen}"
+            raise document.error((section, "listen"), f"{both}; give one of them another port.")
         if listen is not None:
             listens[listen] = section
     for needed in [needed for section in joined for needed in found[section].depends_on]:

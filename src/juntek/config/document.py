@@ -64,6 +64,10 @@ class Document:
         file = str(self.file) if self.file else "The configuration"
         return f"{file}, line {found}" if found else file
 
+    def error(self, place: Place, sentence: str) -> ConfigurationError:
+        """Return an error about the value at a place."""
+        return ConfigurationError(f"{self.origin(place)}: {sentence}")
+
     def is_from_file(self, place: Place) -> bool:
         """Whether the file gave this value."""
         return self.file is not None and isinstance(self.find(place), int)
@@ -102,21 +106,16 @@ def read_document(
     path: Path | None, environment: Mapping[str, str], flags: tuple[Flag, ...], known: set[str]
 ) -> Document:
     """Read and join all three; `known` are the keys at the top. Raises ConfigurationError."""
-    document = Document()
+    document = Document(path)
     if path is not None:
-        _read_file(document, path)
+        text, document.values = read_toml(path)
+        document.origins.update(find_lines(text))
     for name in sorted(environment, key=_natural):
         if name.startswith(PREFIX) and name != FILE_VARIABLE and environment[name].strip():
             _read_variable(document, name, environment[name], known)
     for flag in flags:
         document.set(flag.place, flag.value, flag.name)
     return document
-
-
-def _read_file(document: Document, path: Path) -> None:
-    text, document.values = read_toml(path)
-    document.file = path
-    document.origins.update(find_lines(text))
 
 
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:

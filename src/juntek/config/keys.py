@@ -12,7 +12,6 @@ import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Literal
 
 from juntek.battery import BatteryOptions
@@ -22,7 +21,7 @@ from juntek.exchange import IDLE_CURRENT, Options
 from juntek.links import check_link
 from juntek.meter import MeterOptions, Mode
 from juntek.names import find_close, slug
-from juntek.option import Key, Option, check_options, keys_of
+from juntek.option import Option, check_options, keys_of
 from juntek.outputs import find_outputs
 from juntek.rs485.family import find_models
 
@@ -162,16 +161,12 @@ def find_tables() -> Mapping[str, Table]:
 
 def keys_at(place: Place) -> list[str]:
     """Return the names of the keys in the table at a place."""
-    section, *inner = [part for part in place if isinstance(part, str)] or [""]
-    if not section:
-        return [*keys_of(GatewayKeys), *find_tables()]
-    if section not in find_tables():
-        return []
-    keys = keys_of(find_tables()[section].options)
-    for part in inner:
-        table = keys[part].table if part in keys else None
-        keys = keys_of(table) if table else {}
-    return list(keys)
+    tables = {name: table.options for name, table in find_tables().items()}
+    names = [*keys_of(GatewayKeys), *tables]
+    for part in (part for part in place if isinstance(part, str)):
+        keys = keys_of(tables[part]) if part in tables else {}
+        names, tables = list(keys), {name: key.table for name, key in keys.items() if key.table}
+    return names
 
 
 def name_of(place: Place) -> str:
@@ -204,49 +199,32 @@ _HEAD = """\
 
 def write_example(ports: Sequence[str]) -> str:
     """Return the text, with the ports that were found, best first."""
-    lines = [*_write_keys(GatewayKeys, commented=True)]
-    tables = find_tables()
+    lines = [*_write_keys(GatewayKeys, ports)]
     # What is switched on stands first.
-    for name in sorted(tables, key=lambda name: not _is_written(tables[name].options)):
-        table = tables[name]
-        is_written = _is_written(table.options)
+    for name, table in sorted(find_tables().items(), key=lambda item: not _is_on(item[1].options)):
         about = textwrap.wrap(table.about, WIDTH, initial_indent="# ", subsequent_indent="# ")
-        lines += ["", *about, f"{'' if is_written else '# '}{header_of((name,))}"]
-        found = ports if table.options is MeterKeys else ()
-        lines += _write_keys(table.options, found, commented=not is_written)
+        lines += ["", *about, f"{'' if _is_on(table.options) else '# '}{header_of((name,))}"]
+        lines += _write_keys(table.options, ports)
         for key in keys_of(table.options).values():
             if key.table:
-                lines += ["", f"# {header_of((name, key.name))}", *_write_keys(key.table, commented=True)]
+                lines += ["", f"# {header_of((name, key.name))}", *_write_keys(key.table, ports)]
     return _HEAD + "\n" + "\n".join(lines) + "\n"
 
 
-def _is_written(options: type) -> bool:
+def _is_on(options: type) -> bool:
     return any(key.option.written for key in keys_of(options).values())
 
 
-def _write_keys(options: type, ports: Sequence[str] = (), *, commented: bool) -> Iterator[str]:
+def _write_keys(options: type, ports: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each key, with its unit and what it means, or the words that it may be."""
     for key in keys_of(options).values():
+        option = key.option
         if key.secret or key.table:
             continue  # a file may not hold it, or it is a table of its own
-        values = list(ports) if ports and key.name == "link" else [_shown_value(key)]
-        for number, value in enumerate(values):
-            is_written = key.option.written and not commented and number == 0
-            text = f"{'' if is_written else '# '}{key.name} = {_in_toml(value)}"
-            comment = _comment(key) if number == 0 else ""
-            yield f"{text:<{COLUMN - 2}}  # {comment}" if comment else text
-
-
-def _shown_value(key: Key) -> object:
-    return key.default if key.option.example is None else key.option.example
-
-
-def _comment(key: Key) -> str:
-    """Return what follows a key: its unit, and what it means, or the words that it may be."""
-    return ", ".join(part for part in (key.option.unit, key.option.help or ", ".join(key.choices)) if part)
-
-
-def _in_toml(value: object) -> str:
-    """Return a value as TOML has it, which is as JSON has it for all that a key may be."""
-    if isinstance(value, tuple | Path):
-        value = str(value) if isinstance(value, Path) else list(value)
-    return json.dumps(value, ensure_ascii=False)
+        comment = ", ".join(part for part in (option.unit, option.help or ", ".join(key.choices)) if part)
+        shown = key.default if option.example is None else option.example
+        for number, value in enumerate(ports if ports and key.name == "link" else [shown]):
+            mark = "" if option.written and number == 0 else "# "
+            # TOML has as JSON has it all that a key may be.
+            text = f"{mark}{key.name} = {json.dumps(value, default=str, ensure_ascii=False)}"
+            yield f"{text:<{COLUMN - 2}}  # {comment}" if comment and number == 0 else text

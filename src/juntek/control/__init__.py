@@ -9,47 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from juntek.control.controls import (
-    ALL,
-    Control,
-    Permission,
-    Value,
-    check_words,
-    controls_of,
-    find_control,
-    label_of,
-    parse_pair,
-)
+from juntek.control.controls import Control, Permission, Value, controls_of, find_control
 from juntek.errors import JuntekError, LinkError, NoReplyError, RequestError
 from juntek.exchange import Risk
 from juntek.update import Outcome, Update
-
-__all__ = [
-    "ALL",
-    "TRIPS",
-    "Change",
-    "Control",
-    "NotAllowedError",
-    "Permission",
-    "Result",
-    "Send",
-    "carry_out",
-    "check_words",
-    "controls_of",
-    "describe",
-    "find_control",
-    "label_of",
-    "parse_pair",
-    "plan",
-    "plan_action",
-    "require_confirmed",
-    "value_before",
-]
-
-MOST_AT_ONCE: Final = 50
-"""Changes of one plan: more than any meter has."""
 
 _RISKS: dict[Risk, str] = {
     "harmless": "changes what is shown only",
@@ -122,23 +87,17 @@ def plan(update: Update, values: Mapping[str, Any], permission: Permission) -> l
     Raises NotAllowedError, NoReplyError, or RequestError for what the meter has not or does not take.
     """
     controls = _ready(update)
-    if len(values) > MOST_AT_ONCE:
-        raise RequestError(f"A meter has no {len(values)} settings; name those to be changed.")
-    changes = {}
+    changes: dict[str, Change] = {}
     for word, value in values.items():
         control = find_control(controls, word)
         if control.kind == "action":
             raise RequestError(f"{control.key} is an action and no setting; ask for it as one.")
         if not control.writable:
             raise RequestError(f"{control.key} can only be read from outside; set it at the meter's display.")
-        _check_allowed(control, permission)
         if control.key in changes:
             raise RequestError(f"{control.key} is there twice; give it once.")
-        new, old = control.read(value), value_before(control.key, update)
-        if new != old:
-            control.check(new)
-            changes[control.key] = Change(control=control, old=old, new=new, warning=_warn(control, new, update))
-    return list(changes.values())
+        changes[control.key] = _make_change(control, value, update, permission)
+    return [change for change in changes.values() if change.new != change.old]
 
 
 def plan_action(update: Update, word: str, value: Any, permission: Permission) -> Change:  # noqa: ANN401
@@ -146,12 +105,21 @@ def plan_action(update: Update, word: str, value: Any, permission: Permission) -
     control = find_control(_ready(update), word)
     if control.kind == "setting":
         raise RequestError(f"{control.key} is a setting and no action; set it as one.")
-    _check_allowed(control, permission)
-    new = control.read(value)
-    control.check(new)
+    change = _make_change(control, value, update, permission)
     if control.key == "zero_current":
         _refuse_current(update)
-    return Change(control=control, old=value_before(control.key, update), new=new, warning=_warn(control, new, update))
+    return change
+
+
+def _make_change(control: Control, value: Any, update: Update, permission: Permission) -> Change:  # noqa: ANN401
+    if not permission.allows(control):
+        raise NotAllowedError(
+            f"{control.key} may not be written from here; add it to allow_control of [mqtt] or [web] to allow that."
+        )
+    new, old = control.read(value), value_before(control.key, update)
+    if new != old:  # what a meter says already need not be within the limits
+        control.check(new)
+    return Change(control=control, old=old, new=new, warning=_warn(control, new, update))
 
 
 def require_confirmed(changes: Sequence[Change], confirmed: Collection[str]) -> None:
@@ -214,13 +182,6 @@ def _ready(update: Update) -> dict[str, Control]:
     if update.settings is None:
         raise RequestError(f"{update.meter} has not said yet how it is set; try again in half a minute.")
     return controls
-
-
-def _check_allowed(control: Control, permission: Permission) -> None:
-    if not permission.allows(control):
-        raise NotAllowedError(
-            f"{control.key} may not be written from here; add it to allow_control of [mqtt] or [web] to allow that."
-        )
 
 
 def _refuse_current(update: Update) -> None:

@@ -17,7 +17,6 @@ from juntek.errors import RequestError
 from juntek.exchange import Risk
 from juntek.names import find_close, plain
 from juntek.quantity import QUANTITIES
-from juntek.reading import Identity
 from juntek.rs485.command import limits_of
 from juntek.rs485.family import Action, Field, find_models, model_of_family
 from juntek.update import Update
@@ -129,7 +128,8 @@ def controls_of(update: Update) -> dict[str, Control]:
     model = model_of_family(known.family) if known is not None else None
     if model is None:
         raise RequestError(f"{update.meter} has not said yet who it is; try again when it answers.")
-    controls = _make(model.family, _ranges(update.identity))
+    identity = update.identity
+    controls = _make(model.family, (identity.max_voltage, identity.max_current) if identity is not None else None)
     settings = update.settings
     if settings is None:
         return dict(controls)
@@ -161,10 +161,6 @@ def parse_pair(text: str) -> tuple[str, str | None]:
     """Return key and value of KEY=VALUE, or of a KEY alone."""
     key, equals, value = text.partition("=")
     return key, value if equals else None
-
-
-def _ranges(identity: Identity | None) -> tuple[int, int] | None:
-    return (identity.max_voltage, identity.max_current) if identity is not None else None
 
 
 @cache

@@ -7,6 +7,7 @@ the wires and what is published.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -14,7 +15,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -30,7 +30,7 @@ from rich.progress import Progress
 
 from juntek import Bus
 from juntek.capture import Chunk
-from juntek.config import Configuration, Flag
+from juntek.config import Configuration
 from juntek.config.assembly import assemble
 from juntek.demo.screen import Screen, show
 from juntek.errors import JuntekError
@@ -82,7 +82,7 @@ def make_meters(now: datetime) -> tuple[DemoMeter, ...]:
 async def run_demo(*, duration: float | None, port: int, open_page: bool) -> None:
     """Run for `duration` seconds, or until cancelled; the page is on `port` and is opened where that is wanted."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
-    screen = Screen(started=time.monotonic())
+    screen = Screen()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="juntek-demo-")))
         meters = make_meters(datetime.now().astimezone())
@@ -116,21 +116,19 @@ async def run_demo(*, duration: float | None, port: int, open_page: bool) -> Non
 def _configure(
     links: Mapping[DemoMeter, str], variables: Mapping[str, str], folder: Path, port: int | None
 ) -> Configuration:
-    """Return what a file and flags of this content would say, beside the variables."""
-    keys: dict[tuple[str, ...], object] = {
-        ("meters",): [
-            {"name": meter.name, "link": url, "address": meter.options.addresses[0], "interval": 1.0}
-            for meter, url in links.items()
-        ],
-        ("history", "path"): str(folder / DATABASE),
-        ("history", "commit_interval"): 1.0,
-    }
+    """Return what the variables say with those of the demo."""
+    meters = [
+        {"name": meter.name, "link": url, "address": meter.options.addresses[0], "interval": 1.0}
+        for meter, url in links.items()
+    ]
+    history = {"path": str(folder / DATABASE), "commit_interval": 1.0}
+    ours = {"JUNTEK_METERS": json.dumps(meters), "JUNTEK_HISTORY": json.dumps(history)}
     if port is not None:
-        keys["web", "listen"] = f"127.0.0.1:{port}"
+        ours["JUNTEK_WEB__LISTEN"] = f"127.0.0.1:{port}"
     if variables:
         # A broker ends who has the same name as one who comes, and the owner's gateway may be there.
-        keys["mqtt", "base_topic"], keys["mqtt", "client_id"] = BASE_TOPIC, f"{BASE_TOPIC}_gateway"
-    return assemble(None, variables, tuple(Flag(place, "juntek demo", value) for place, value in keys.items()))
+        ours |= {f"{BROKER_VARIABLES}BASE_TOPIC": BASE_TOPIC, f"{BROKER_VARIABLES}CLIENT_ID": f"{BASE_TOPIC}_gateway"}
+    return assemble(None, {**variables, **ours}, ())
 
 
 # The past ---------------------------------------------------------------------------------------------------

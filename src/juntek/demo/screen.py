@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 import shutil
 import sys
@@ -40,9 +39,9 @@ LINE_INTERVAL = 2.0
 class Screen:
     """What has happened lately, on the wires and at the broker."""
 
-    started: float
+    started: float = field(default_factory=time.monotonic)
     introduction: list[str] = field(default_factory=list)
-    states: dict[str, dict[str, object]] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
     wire: deque[tuple[str, str, str]] = field(default_factory=lambda: deque(maxlen=8))
     published: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=8))
     messages: int = 0
@@ -69,17 +68,13 @@ class Screen:
         """Take something from a wire."""
         self.frames += 1
         self.wire.append((meter, event.raw.decode("ascii", "replace"), _meaning(event)))
-        if isinstance(event, Reading) and self.broker is None:
-            self.states[meter] = event.as_dict()
+        if isinstance(event, Reading):
+            self.readings[meter] = event
 
     def receive(self, topic: str, payload: bytes) -> None:
         """Take something from the broker."""
         self.messages += 1
-        text = payload.decode("utf-8", "replace")
-        self.published.append((topic, text))
-        base, _, kind = topic.rpartition("/")
-        if kind == "state":
-            self.states[base.rpartition("/")[2]] = json.loads(text)
+        self.published.append((topic, payload.decode("utf-8", "replace")))
 
 
 def _program() -> str:
@@ -129,7 +124,7 @@ async def _print_lines(screen: Screen) -> None:
             f"--- after {seconds:.0f} s: {counted(screen.frames, 'frame')}, {counted(screen.messages, 'message')}",
             *(f"wire    {meter:6} {raw}  ->  {meaning}" for meter, raw, meaning in list(screen.wire)[-4:]),
             *(f"mqtt    {topic} {text[:160]}" for topic, text in list(screen.published)[-4:]),
-            *(f"battery {meter:6} {_summary(state)}" for meter, state in screen.states.items()),
+            *(f"battery {meter:6} {_summary(reading)}" for meter, reading in screen.readings.items()),
         )
 
 
@@ -152,23 +147,21 @@ def _meaning(event: Event) -> str:
     return {"R": "request", "W": "write"}.get(event.command[0], "acknowledgement") if isinstance(event, Frame) else ""
 
 
-def _summary(state: dict[str, object]) -> str:
-    charge = state["state_of_charge"]
-    percent = f"{charge:.1f} %" if isinstance(charge, float) else "- %"
-    return f"{percent:>7}  {state['voltage']} V  {state['current']} A  {state['power']} W  {state['direction']}"
+def _summary(reading: Reading) -> str:
+    percent = "-" if reading.state_of_charge is None else f"{reading.state_of_charge:.1f}"
+    return f"{percent:>5} %  {reading.voltage} V  {reading.current} A  {reading.power} W  {reading.direction}"
 
 
 def _picture(screen: Screen, width: int, height: int) -> RenderableType:
     introduction = sum(1 + len(line) // max(width - 4, 1) for line in screen.introduction)
     borders = 8  # of the four boxes
-    rows = max(1, (height - introduction - len(screen.states) - borders) // 2)
+    rows = max(1, (height - introduction - len(screen.readings) - borders) // 2)
     batteries = Table.grid(padding=(0, 2), expand=True)
     for ratio in (None, 1, None):
         batteries.add_column(ratio=ratio, no_wrap=True)
-    for meter, state in screen.states.items():
-        charge = state["state_of_charge"]
-        completed = charge if isinstance(charge, float) else 0.0
-        batteries.add_row(Text(meter, "bold"), ProgressBar(total=100, completed=completed), _summary(state))
+    for meter, reading in screen.readings.items():
+        bar = ProgressBar(total=100, completed=reading.state_of_charge or 0.0)
+        batteries.add_row(Text(meter, "bold"), bar, _summary(reading))
     wire = Table.grid(padding=(0, 2))
     for row in list(screen.wire)[-rows:]:
         styles = ("cyan", "bright_black", "")

@@ -45,7 +45,8 @@ class Commands:
         line.check(address, key, value)
         update = self._look(meter)
         old = value_before(key, update) if update is not None else None
-        number = await self._begin(AuditEntry(time.time(), meter, who, key, old, value))
+        entry = AuditEntry(time.time(), meter, who, key, old, value)
+        number = await self._keep(f"{meter}: the command", lambda database: database.begin_command(entry))
         outcome: Outcome = "unknown"
         try:
             outcome = await line.send(address, key, value)
@@ -55,25 +56,19 @@ class Commands:
         finally:
             wish = "off" if value is None and key.endswith("protection") else value
             log.info("%s: %s, sent by %s, was %s", meter, key if wish is None else f"{key} = {wish}", who, outcome)
-            await asyncio.shield(self._finish(number, outcome))
+            if number is not None:
+                await asyncio.shield(self._keep("What became of it", lambda kept: kept.finish_command(number, outcome)))
         return outcome
 
-    async def _begin(self, entry: AuditEntry) -> int | None:
-        """An owner who has to switch something off is not held up by a full disk."""
+    async def _keep(self, what: str, write: Callable[[Database], T]) -> T | None:
+        """Write to the audit; an owner who has to switch something off is not held up by a full disk."""
+
+        def work() -> T:
+            with Database(self._database, check=False) as database:
+                return write(database)
+
         try:
-            return await asyncio.to_thread(self._in_database, lambda database: database.begin_command(entry))
+            return await asyncio.to_thread(work)
         except (ConfigurationError, DatabaseError) as error:
-            log.warning("%s: the command cannot be kept: %s", entry.meter, error)
+            log.warning("%s cannot be kept: %s", what, error)
             return None
-
-    async def _finish(self, number: int | None, outcome: Outcome) -> None:
-        if number is None:
-            return
-        try:
-            await asyncio.to_thread(self._in_database, lambda database: database.finish_command(number, outcome))
-        except DatabaseError as error:
-            log.warning("What became of a command cannot be kept: %s", error)
-
-    def _in_database(self, work: Callable[[Database], T]) -> T:
-        with Database(self._database, check=False) as database:
-            return work(database)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from typing import Any
 
 from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff, end_if_cancelled, is_cancelled
@@ -23,7 +22,7 @@ MOST_OF_A_METER = 20
 """Updates that wait for one output, of few meters and of each of many; the oldest are dropped then and counted."""
 
 MOST_FAILURES = 3
-"""Unforeseen failures over one meter's update after which it is not handed over again."""
+"""Unforeseen failures over one update after which it is not handed over again."""
 
 
 class Supervisor:
@@ -51,8 +50,8 @@ class Supervisor:
         self._lost_before = 0
         self._offered = asyncio.Event()
         self._handled: Update | None = None
-        self._failures: Counter[str] = Counter()
-        self._quarantined: dict[str, Update] = {}
+        self._suspects: dict[str, tuple[Update, int]] = {}
+        """The update of each meter with which it last failed as nobody foresaw, and how often."""
 
     def offer(self, update: Update) -> None:
         """Queue an update; never waits."""
@@ -92,7 +91,9 @@ class Supervisor:
         sentence = str(error)
         if not isinstance(error, JuntekError):
             sentence = f"Something unexpected happened ({type(error).__name__}: {error}); please report this."
-            self._suspect(self._handled)
+            if (update := self._handled) is not None:
+                suspect, failures = self._suspects.get(update.meter, (update, 0))
+                self._suspects[update.meter] = update, failures + 1 if suspect is update else 1
         self.health.connected = False
         self.health.failures += 1
         self._context.errors[self.name] = sentence
@@ -101,17 +102,6 @@ class Supervisor:
             log.warning("%s: %s Trying again.", self.name, sentence)
             log.debug("%s: where it came from:", self.name, exc_info=error)
             self._last_logged = cause
-
-    def _suspect(self, update: Update | None) -> None:
-        """Hand an update over no more that comes with one unforeseen failure after the other: it would block all."""
-        if update is None:
-            return
-        self._failures[update.meter] += 1
-        if self._failures[update.meter] >= MOST_FAILURES:
-            self._failures[update.meter] = 0
-            self._quarantined[update.meter] = update
-            if self._queue and self._queue[0] is update:
-                self._queue.popleft()
 
     async def _serve(self) -> None:
         async with self._output.open(self._options, self._context) as handle:
@@ -124,7 +114,7 @@ class Supervisor:
             # It knows only what it has heard since it was entered, so the latest of every meter is handed over again.
             waiting = {update.meter for update in self._queue}
             for meter, update in list(self._context.latest.items()) if self._output.has_queue else ():
-                if meter not in waiting and self._quarantined.get(meter) is not update:
+                if meter not in waiting:
                     await self._hand_over(handle, update)
             while True:
                 while self._queue:
@@ -133,6 +123,9 @@ class Supervisor:
                 await self._offered.wait()
 
     async def _hand_over(self, handle: Handle, update: Update) -> None:
+        suspect, failures = self._suspects.get(update.meter, (None, 0))
+        if suspect is update and failures >= MOST_FAILURES:  # it would block all
+            return
         self._handled = update
         try:
             await handle(update)

@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, NamedTuple, Self
@@ -46,7 +46,7 @@ MIGRATIONS = _read_schema()
 """Name and statements of each step from an empty file to the present schema, in order."""
 
 
-_SAVE_LEDGER = "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
+SAVE_LEDGER = "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)"
 
 MOST_COMMANDS = 10_000
 """Commands that are kept; older ones go."""
@@ -141,7 +141,7 @@ class Database:
         texts = [(meter, json.dumps(snapshot, allow_nan=False)) for meter, snapshot in snapshots.items()]
         with self.transaction() as connection:
             time = max(time, connection.execute(NEWEST_COMMIT).fetchone()[0] + 0.001)
-            connection.executemany(_SAVE_LEDGER, [(*text, time) for text in texts])
+            connection.executemany(SAVE_LEDGER, [(*text, time) for text in texts])
             if events:
                 connection.executemany("INSERT OR REPLACE INTO battery_event VALUES (?, ?, ?, ?)", events)
         with self._lock, explain(self.path):
@@ -149,10 +149,7 @@ class Database:
             self._kept.add(time)
 
     def load_ledgers(self, *, strict: bool = True) -> dict[str, dict[str, Any]]:
-        """Return the snapshots by the meter's name.
-
-        One that cannot be read raises DatabaseError, or is empty (which no ledger is) where that is not `strict`.
-        """
+        """Return the snapshots by meter. One that is damaged raises DatabaseError; where not `strict`, it is empty."""
         with self._lock, explain(self.path):
             rows = self._connection.execute("SELECT meter, snapshot FROM ledger").fetchall()
         ledgers: dict[str, dict[str, Any]] = {}
@@ -169,11 +166,8 @@ class Database:
         """Keep a command that is about to be sent, so that a kill leaves it "unknown"; return its number."""
         time, meter, who, key, old, new, outcome = entry
         with self.transaction() as connection:
-            number = connection.execute(
-                "INSERT INTO command (time, meter, who, key, old, new, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome),
-            ).lastrowid
-            assert number is not None  # noqa: S101 - it was inserted
+            row = (round(time * 1000), meter, who, key, json.dumps(old), json.dumps(new), outcome)
+            number = connection.execute("INSERT INTO command VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
             connection.execute("DELETE FROM command WHERE id <= ?", (number - MOST_COMMANDS,))
         return number
 
@@ -183,23 +177,16 @@ class Database:
             connection.execute("UPDATE command SET outcome = ? WHERE id = ?", (outcome, number))
 
     def back_up(self, path: str | os.PathLike[str]) -> None:
-        """Write all that is committed into another file, which must not be there; the database may be in use.
-
-        Raises ConfigurationError where the file cannot be made.
-        """
+        """Write all that is committed into a new file. Raises ConfigurationError where that cannot be made."""
         target = Path(path)
         if target.exists():
             raise ConfigurationError(
                 f"{target} is there already: give the backup another name, or move that file away."
             )
         make_file(target)
-        with self._lock, explain(target):
-            copy = sqlite3.connect(target)
-            try:
-                self._connection.backup(copy, pages=-1)
-                copy.execute("PRAGMA journal_mode = DELETE")
-            finally:
-                copy.close()
+        with self._lock, explain(target), closing(sqlite3.connect(target)) as copy:
+            self._connection.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         """Close the file; everything committed is in it."""

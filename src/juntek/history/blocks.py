@@ -4,7 +4,7 @@ No block crosses an hour, and those of a meter never overlap. What is written ev
 an hour that is over is one block. So a reading is written twice.
 
 A block begins with its version, the number of its fields and their numbers in the database (see `fields`); one of
-the first version has FIRST_FIELDS. Then comes each field in that order: a tag, and what the tag says:
+the first version has FIRST_COLUMNS. Then comes each field in that order: a tag, and what the tag says:
 
 - NOTHING: the field is absent throughout; of the power, it is voltage times current.
 - CONSTANT: the one value.
@@ -21,29 +21,16 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, chain, islice, pairwise
-from operator import sub
+from operator import itemgetter, sub
 
-from juntek.history.fields import (
-    CURRENT,
-    FIELDS,
-    FIRST_COLUMNS,
-    FIRST_FIELDS,
-    POWER,
-    VOLTAGE,
-    Batch,
-    Column,
-    Columns,
-    join,
-    part_of,
-    power_of,
-    read_columns,
-    times_of,
-)
+from juntek.history.fields import FIELDS, FIRST_COLUMNS, Batch, Column, Columns, part_of, read_columns, times_of
 
 VERSION = 2
+_FACTORS = ("voltage", "current")
+"""Whose product the power is, nearly always."""
 NOTHING, CONSTANT = 0, 1
 _WIDTHS = ((2, "b", 2**7), (3, "h", 2**15), (4, "i", 2**31), (5, "q", 2**63))
 _CODES = {tag: code for tag, code, _ in _WIDTHS}
@@ -67,47 +54,49 @@ def pack(batch: Batch, columns: Columns = FIRST_COLUMNS) -> bytes:
     block = bytearray((VERSION,))
     # A further field takes no place where nobody has it.
     columns = {
-        number: place
-        for number, place in columns.items()
-        if number in FIRST_COLUMNS or batch[place].count(None) < len(batch[place])
+        number: key
+        for number, key in columns.items()
+        if number in FIRST_COLUMNS or batch[key].count(None) < len(batch[key])
     }
     _append_number(block, len(columns))
     for number in columns:
         _append_number(block, number)
-    derived = power_of(batch[VOLTAGE], batch[CURRENT]) == batch[POWER]
-    for place in columns.values():
-        if place == POWER and derived:
+    derived = _power_of(batch["voltage"], batch["current"]) == batch["power"]
+    for key in columns.values():
+        if key == "power" and derived:
             block.append(NOTHING)
         else:
-            _pack_column(block, batch[place])
+            _pack_column(block, batch[key])
     return bytes(block)
 
 
-def unpack(
-    block: bytes, count: int, wanted: Container[int] = range(len(FIELDS)), columns: Columns = FIRST_COLUMNS
-) -> Batch:
-    """Return the batch of `count` readings of a block, with empty columns in the places that are not wanted.
-
-    What the block has no field for is absent; a field that `columns` has no place for is passed over.
-    """
+def unpack(block: bytes, count: int, wanted: Iterable[str] = FIELDS, columns: Columns = FIRST_COLUMNS) -> Batch:
+    """Return the wanted columns of a block of `count` readings; what it has no field for is absent."""
+    batch: Batch = {key: [None] * count for key in wanted}
+    needed = batch.keys() | (_FACTORS if "power" in batch else ())
     numbers, position = _read_head(block)
-    power_wanted = POWER in wanted
-    batch: Batch = [[None] * count if place in wanted else [] for place in range(len(FIELDS))]
     for number in numbers:
-        place = columns.get(number)
-        needed = place is not None and (place in wanted or (power_wanted and place in (VOLTAGE, CURRENT)))
-        column, position = _unpack_column(block, position, count, needed=needed)
-        if place is not None:
-            batch[place] = column
-    if power_wanted and batch[POWER][0] is None:
-        batch[POWER] = power_of(batch[VOLTAGE], batch[CURRENT])
+        key = columns.get(number, "")
+        column, position = _unpack_column(block, position, count, needed=key in needed)
+        if key in needed:
+            batch[key] = column
+    if "power" in batch and batch["power"][0] is None:
+        batch["power"] = _power_of(*(batch[key] for key in _FACTORS))
     return batch
+
+
+def _power_of(voltages: Column, currents: Column) -> Column:
+    """Return 0.01 W as the decoder rounds it, so that it need not be kept."""
+    return [
+        round(round((voltage / 100) * (current / 100), 2) * 100)  # type: ignore[operator]  # every reading has them
+        for voltage, current in zip(voltages, currents, strict=True)
+    ]
 
 
 def _read_head(block: bytes) -> tuple[Sequence[int], int]:
     """Return the numbers of the fields in the block, and where the first of them begins."""
     if block[0] == 1:
-        return range(len(FIRST_FIELDS)), 1
+        return range(len(FIRST_COLUMNS)), 1
     if block[0] != VERSION:
         raise ValueError(f"block of version {block[0]}")
     size, position = _read_number(block, 1)
@@ -204,13 +193,12 @@ def read_blocks(  # noqa: PLR0913, PLR0917 - what of which meter, and from when 
     meter: int,
     first: float,
     last: float,
-    wanted: Container[int] = range(len(FIELDS)),
+    wanted: Iterable[str] = FIELDS,
     limit: int = -1,
 ) -> Iterator[tuple[int, Batch]]:
     """Yield what blocks have from `first` up to, not including, `last` (ms since 1970), each with its last time.
 
-    `wanted` are places of fields, TIME among them. At most `limit` blocks are read; one that a failing card has altered
-    has no readings.
+    `wanted` has "time" in it. At most `limit` blocks are read; one that a failing card has altered has no readings.
     """
     columns = read_columns(connection)
     blocks = connection.execute(
@@ -222,7 +210,7 @@ def read_blocks(  # noqa: PLR0913, PLR0917 - what of which meter, and from when 
         try:
             batch = unpack(block, count, wanted, columns)
         except DAMAGE:
-            yield until, [[] for _ in FIELDS]
+            yield until, {key: [] for key in wanted}
             continue
         times = times_of(batch)
         yield until, part_of(batch, bisect_left(times, first), bisect_left(times, last))
@@ -248,11 +236,11 @@ def _store(connection: sqlite3.Connection, meter: int, batch: Batch, columns: Co
     _insert(connection, meter, batch, columns)
     if times[-1] >= hour + meter % _SPREAD[1] * _SPREAD[0]:
         last = connection.execute(
-            "SELECT time FROM raw WHERE meter = ? AND time < ? ORDER BY time DESC LIMIT 2", (meter, hour)
+            "SELECT time / ?1 * ?1 FROM raw WHERE meter = ?2 AND time < ?3 ORDER BY time DESC LIMIT 2",
+            (HOUR, meter, hour),
         ).fetchall()
-        before = {time // HOUR * HOUR for (time,) in last}
-        if len(last) > len(before):
-            _make_one(connection, meter, before.pop(), columns)
+        if len(last) > len(set(last)):
+            _make_one(connection, meter, last[0][0], columns)
 
 
 def _make_one(
@@ -269,7 +257,7 @@ def _make_one(
             batches.append(unpack(block, count, columns=columns))
     connection.execute("DELETE FROM raw WHERE meter = ? AND time BETWEEN ? AND ?", span)
     if batches:
-        _insert(connection, meter, join(batches), columns)
+        _insert(connection, meter, _join(batches), columns)
 
 
 def _insert(connection: sqlite3.Connection, meter: int, batch: Batch, columns: Columns) -> None:
@@ -278,3 +266,10 @@ def _insert(connection: sqlite3.Connection, meter: int, batch: Batch, columns: C
         "INSERT INTO raw (meter, time, last, count, block) VALUES (?, ?, ?, ?, ?)",
         (meter, times[0], times[-1], len(times), pack(batch, columns)),
     )
+
+
+def _join(batches: Iterable[Batch]) -> Batch:
+    """Return all readings in the order of time."""
+    rows = [row for batch in batches for row in zip(*(batch[key] for key in FIELDS), strict=True)]
+    columns = zip(*sorted(rows, key=itemgetter(0)), strict=True)
+    return dict(zip(FIELDS, map(list, columns), strict=True))

@@ -20,7 +20,7 @@ BUSY_WAIT = 5.0
 MOST_LOOKS = 300
 """How often it is looked at for that: one that is written to for ever must not hold the totals up for ever."""
 
-NEWEST_COMMIT = "SELECT coalesce(max(time), 0.0) FROM ledger"
+NEWEST_COMMIT = "SELECT coalesce(max(time + 0.0), 0.0) FROM ledger"
 
 _MENDS = {
     "SQLITE_FULL": "the disk is full; make room on it",
@@ -68,16 +68,14 @@ def _connect_to_read(path: Path, how: str) -> sqlite3.Connection:
 
 
 def make_file(path: Path) -> None:
-    """Make the directory and an empty file that only its owner may read, if they are not there.
-
-    What root makes in the folder of another is the other's, as the service has to write what root has imported.
-    """
+    """Make the directory and an empty file that only its owner may read, if they are not there."""
     refuse_links_of_others(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             real = Path(os.path.realpath(path))  # unlike `resolve` it leaves links in a circle to the system
             made = os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+            # What root makes in the folder of another is the other's: the service writes what root has imported.
             folder = real.parent.stat()
             with suppress(AttributeError, PermissionError):
                 os.fchown(made, folder.st_uid, folder.st_gid)
@@ -198,11 +196,8 @@ class Kept:
         return found.st_mtime_ns, found.st_size
 
     def _read(self) -> float | None:
-        """Return when the newest totals in the file itself were committed, None for no database of ours.
-
-        Never by opening it in another way: closing that would take SQLite's locks away.
-        """
-        try:
+        """Return when the newest totals in the file itself were committed, None for no database of ours."""
+        try:  # opened in another way, closing it would take SQLite's locks away
             with closing(connect(self._path, "immutable=1")) as connection:
                 newest: float = connection.execute(NEWEST_COMMIT).fetchone()[0]
         except sqlite3.Error:

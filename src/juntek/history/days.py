@@ -140,10 +140,7 @@ _ALL = (
 def read_day_rollups(  # noqa: PLR0913, PLR0917 - what, of which meter, from when to when, and whose
     connection: sqlite3.Connection, names: Sequence[str], meter: int, start: float, end: float, zone: tzinfo
 ) -> list[tuple[int, Rollup]]:
-    """Return these parts of the local days that begin from `start` up to, not including, `end`, in their order.
-
-    A day without any reading is there where a gap goes over it, with no count.
-    """
+    """Return these parts of the local days that begin from `start` up to `end`; one within a gap has no count."""
     days = LocalDays(zone)
     span = days.next_start(start), days.next_start(end)
     borders = _find_borders(connection, meter, span, days)
@@ -171,10 +168,7 @@ def _find_borders(connection: sqlite3.Connection, meter: int, span: tuple[int, i
 def _share_out(
     connection: sqlite3.Connection, meter: int, span: tuple[int, int], days: LocalDays
 ) -> Iterator[tuple[int, dict[str, int]]]:
-    """Yield what to add to which day, so that each has its part, by time, of what the totals grew in a gap.
-
-    It is taken from the day in which it was counted.
-    """
+    """Yield what each day gets, by time, of what the totals grew in a gap, and the one where that was counted loses."""
     gaps = connection.execute(
         f"SELECT start, until, finish, {', '.join(TOTALS)} FROM gap"  # noqa: S608 - our own names
         " WHERE meter = ? AND finish >= ? AND start < ?",

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -124,14 +125,9 @@ class Walk:
         bad, step = after, BY_TIME[table]
         while (good := after + step) < until and self._read(table, meter, good, 1)[1]:
             bad, step = good, 2 * step
-        good = min(good, until)
-        while good - bad > BY_TIME[table]:
-            middle = (bad + good) // 2
-            if self._read(table, meter, middle, 1)[1]:
-                bad = middle
-            else:
-                good = middle
-        return good
+        times = range(bad, min(good, until), BY_TIME[table])
+        place = bisect_left(times, 1, key=lambda when: not self._read(table, meter, when, 1)[1])
+        return times[place] if place < len(times) else min(good, until)
 
     def _lose(self, table: str, meter: int, after: int, until: int) -> None:
         unit = 1000 if table == "raw" else 1

@@ -27,8 +27,8 @@ from juntek.history import AuditEntry, Database, is_current
 from juntek.history.blocks import read_blocks
 from juntek.history.database_file import FileInPlace, connect_to_read, explain
 from juntek.history.days import By, Day, read_days
-from juntek.history.fields import FIELDS, ROW_KEYS, TIME, Batch, rows_of
-from juntek.history.series import SERIES_KEYS, Chart, Column, Series
+from juntek.history.fields import FIELDS, ROW_KEYS, SERIES_KEYS, Batch, rows_of
+from juntek.history.series import Chart, Column, Series
 from juntek.quantity import QUANTITIES
 from juntek.reading import iso_time
 
@@ -39,6 +39,11 @@ _END = 2**60
 
 CLOCK_TOLERANCE = 86_400.0
 """s that a reading may lie ahead of the clock; further ahead the clock was wrong when it was written."""
+
+_SPAN = """SELECT
+    (SELECT time + first_time / 1000.0 FROM hour WHERE meter = id AND time <= ?2 ORDER BY time LIMIT 1),
+    (SELECT time + last_time / 1000.0 FROM hour WHERE meter = id AND time <= ?2 ORDER BY time DESC LIMIT 1)
+FROM meter WHERE name = ?1"""
 
 CSV_ROWS, PARQUET_ROWS = 2000, 100_000
 """Readings in a piece of a file; in Parquet it is a row group."""
@@ -79,14 +84,8 @@ class HistoryReader:
 
         Readings that a wrong clock put further into the future than CLOCK_TOLERANCE do not count.
         """
-        latest = int(self._clock() + CLOCK_TOLERANCE)
         with self._reading() as connection:
-            first, last = (
-                f"(SELECT time + {part} / 1000.0 FROM hour WHERE meter = id AND time <= ? ORDER BY time {way} LIMIT 1)"  # noqa: S608
-                for part, way in (("first_time", "ASC"), ("last_time", "DESC"))
-            )
-            query = f"SELECT {first}, {last} FROM meter WHERE name = ?"  # noqa: S608 - our own names
-            ends = connection.execute(query, (latest, latest, meter)).fetchone()
+            ends = connection.execute(_SPAN, (meter, int(self._clock() + CLOCK_TOLERANCE))).fetchone()
         return None if ends is None or ends[0] is None else ends
 
     def series(self, meter: str, quantities: Sequence[str], start: float, end: float, points: int) -> Series:
@@ -128,16 +127,13 @@ class HistoryReader:
                 first = until + 1
 
     def read_after(self, meter: str, time_ms: int, limit: int) -> Batch:
-        """Return the first `limit` readings that are kept of those strictly after `time_ms` (ms since 1970).
-
-        They are in the order of time; without any, each column is empty.
-        """
-        whole: Batch = [[] for _ in FIELDS]
+        """Return the first `limit` readings that are kept after `time_ms` (ms since 1970), in the order of time."""
+        whole: Batch = {key: [] for key in FIELDS}
         with self._reading() as connection:
             for _, batch in read_blocks(connection, self._number(connection, meter), time_ms + 1, _END):
-                for place, column in enumerate(batch):
-                    whole[place] += column[: limit - len(whole[place])]
-                if len(whole[TIME]) >= limit:
+                for key, column in whole.items():
+                    column.extend(batch[key][: limit - len(column)])
+                if len(whole["time"]) >= limit:
                     break
         return whole
 

@@ -16,10 +16,10 @@ from itertools import accumulate, compress, groupby, pairwise
 from operator import sub
 from typing import Any
 
-from juntek.history import Database
+from juntek.history import SAVE_LEDGER, Database
 from juntek.history.blocks import keep_readings
 from juntek.history.cursors import lower_cursors
-from juntek.history.fields import FIRST_TOTAL, TIME, TOTALS, Batch, batch_of, part_of, read_columns, times_of
+from juntek.history.fields import TOTALS, Batch, batch_of, part_of, read_columns, times_of
 from juntek.history.rollups import UPSERTS, choose_new, fold, roll_up
 from juntek.reading import Reading
 
@@ -96,10 +96,8 @@ class Recorder:
             _close_stream(connection, meter, stream)
             row = connection.execute("SELECT snapshot FROM ledger WHERE meter = ?", (stream.meter,)).fetchone()
             before = json.loads(row[0]) if row is not None else {}
-            connection.execute(
-                "INSERT OR REPLACE INTO ledger (meter, snapshot, time) VALUES (?, ?, ?)",
-                (stream.meter, json.dumps(before | snapshot, allow_nan=False), stream.time / 1000),
-            )
+            text = json.dumps(before | snapshot, allow_nan=False)
+            connection.execute(SAVE_LEDGER, (stream.meter, text, stream.time / 1000))
 
     def drop_raw(self, before: float, limit: int) -> int:
         """Drop at most so many blocks that ended before `before` (s), the oldest first; return how many."""
@@ -131,11 +129,10 @@ class Recorder:
         growth = _grow(stream, batch, accepted)
         before, refused = stream.time, 0
         if not stream.live:
-            stream.time = batch[TIME][-1]
+            stream.time = times_of(batch)[-1]
         if accepted is not None:
             refused = len(accepted) - sum(accepted)
-            places = [place for place, good in enumerate(accepted) if good]
-            batch = [[column[place] for place in places] for column in batch]
+            batch = {key: list(compress(column, accepted)) for key, column in batch.items()}
         times = times_of(batch)
         if not times:
             return refused
@@ -176,9 +173,7 @@ def _find_meter(connection: sqlite3.Connection, name: str) -> tuple[int, int | N
     query = f"SELECT id, time, {', '.join(TOTALS)} FROM meter WHERE name = ?"  # noqa: S608 - our own names
     row = connection.execute(query, (name,)).fetchone()
     if row is None:
-        cursor = connection.execute("INSERT INTO meter (name) VALUES (?)", (name,))
-        assert cursor.lastrowid is not None  # noqa: S101 - a row was made
-        return cursor.lastrowid, None, None
+        return connection.execute("INSERT INTO meter (name) VALUES (?)", (name,)).lastrowid or 0, None, None
     meter, time, *totals = row
     return meter, time, totals
 
@@ -206,11 +201,11 @@ def _grow(stream: Stream, batch: Batch, accepted: list[bool] | None) -> list[lis
     """
     is_later = stream.time is not None and times_of(batch)[0] > stream.time
     growth, after = [], list[int | None]()
-    for place, before in enumerate(stream.totals or [None] * len(TOTALS), FIRST_TOTAL):
-        known = [value for value in batch[place] if value is not None]
+    for key, before in zip(TOTALS, stream.totals or [None] * len(TOTALS), strict=True):
+        known = [value for value in batch[key] if value is not None]
         has_begun = bool(known) and (before is None or (is_later and known[-1] < before))
         start = known[0] if has_begun else before or 0
-        whole = [start, *(start if value is None else value for value in batch[place])]
+        whole = [start, *(start if value is None else value for value in batch[key])]
         if whole != sorted(whole):
             whole = list(accumulate(whole, max))
         last = whole[-1]

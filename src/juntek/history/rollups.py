@@ -16,17 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from juntek.history.fields import (
-    FIELDS,
-    INSTANTS,
-    PLACES,
-    SETTINGS,
-    TIME,
-    TOTALS,
-    Batch,
-    Column,
-    times_of,
-)
+from juntek.history.fields import FIELDS, INSTANTS, SETTINGS, TOTALS, Batch, Column, times_of
 
 OPTIONAL = tuple(key for key in INSTANTS if key not in ("voltage", "current", "power", "remaining_capacity"))
 """Instants that a reading may lack; they are counted by themselves."""
@@ -103,17 +93,17 @@ def roll_up(batch: Batch, growth: Sequence[Sequence[int]], width: int = 60) -> d
 
 
 def _roll_up(batch: Batch, growth: Sequence[Sequence[int]], start: int, end: int) -> Rollup:
-    times = batch[TIME]
+    times = times_of(batch)
     rollup: Rollup = [end - start, times[start], times[end - 1]]
     for key in INSTANTS:
-        values: Sequence[Any] = batch[PLACES[key]][start:end]
+        values: Sequence[Any] = batch[key][start:end]
         if key in OPTIONAL:
             values = [value for value in values if value is not None]
             rollup.append(len(values))
         rollup += (min(values), max(values), sum(values), values[-1]) if values else (None, None, 0, None)
     for key, grown in zip(TOTALS, growth, strict=True):
-        rollup += (_at(batch[PLACES[key]], end - 1), grown[end] - grown[start] if grown else None)
-    rollup += (_at(batch[PLACES[key]], end - 1) for key in SETTINGS)
+        rollup += (_at(batch[key], end - 1), grown[end] - grown[start] if grown else None)
+    rollup += (_at(batch[key], end - 1) for key in SETTINGS)
     return rollup
 
 
@@ -182,13 +172,12 @@ def choose_new(connection: sqlite3.Connection, meter: int, times: list[int]) -> 
         return None
     taken = {minute: (minute + first, minute + last, count) for minute, first, last, count in rows}
     spans = {minute: _span(taken, minute) for minute in taken}
-    if not taken or times[-1] - times[0] > HOUR:
-        for hour in _hours_without_minutes(connection, meter, times):  # what is there already can be told no more
-            spans |= {minute: (minute, minute + MINUTE) for minute in range(hour, hour + HOUR, MINUTE)}
+    # Of these hours it can be told no more what is there already.
+    gone = _hours_without_minutes(connection, meter, times) if not taken or times[-1] - times[0] > HOUR else ()
     chosen = []
     for time in times:
         first, last = spans.get(time - time % MINUTE, (0, -1))
-        chosen.append(not first <= time <= last)
+        chosen.append(not first <= time <= last and time - time % HOUR not in gone)
     return None if all(chosen) else chosen
 
 

@@ -20,24 +20,21 @@ from juntek.history.blocks import read_blocks
 from juntek.history.days import read_day_rollups
 from juntek.history.fields import (
     CHARGE,
-    INSTANTS,
+    FIELDS,
     METERED,
-    PLACES,
     SCALES,
-    TIME,
     TOTALS,
     Batch,
     charge_of,
     percent_of,
     scaled,
     times_of,
-)  # fmt: skip
+)
 from juntek.history.rollups import PARTS, Rollup, fold, parts_of, read_rollups, roll_up
 
 _CHARGES = (CHARGE, METERED)
 _SOURCES = ("remaining_capacity", CHARGE, "nominal_capacity")
 """What either is made of."""
-SERIES_KEYS = (*dict.fromkeys(("voltage", "current", "power", CHARGE, *INSTANTS, *TOTALS)), METERED)
 WIDTHS = (
     1, 2, 5, 10, 15, 30,
     60, 120, 300, 600, 900, 1800,
@@ -104,9 +101,9 @@ class Chart:
         count = self._count() if width < 3600 else MOST_READINGS
         if (count <= points or (width < 60 and count <= MOST_READINGS)) and self._are_kept("raw", 1000):
             batch = self._read_batch()
-            if len(batch[TIME]) <= points:
+            if len(batch["time"]) <= points:
                 return _with_gaps(_points_of_readings(batch, self.quantities), points)
-            growth = [_grown(batch[PLACES[key]]) for key in TOTALS]
+            growth = [_grown(batch[key]) for key in TOTALS]
             rollups, names, scales = roll_up(batch, growth, width), [*PARTS], _FINER
         else:
             if width < 3600 and not self._are_kept("minute", 1):
@@ -142,16 +139,15 @@ class Chart:
 
     def _read_batch(self) -> Batch:
         """Return the readings with the fields that are needed; all other columns are empty."""
-        wanted = {PLACES[name.rpartition("_")[0] or "time"] for name in self._names()} | {TIME}
-        power, *factors = (PLACES[key] for key in ("power", "voltage", "current"))
-        if power in wanted:
-            wanted = wanted - {power} | set(factors)
-        whole: list[list[Any]] = [[] for _ in PLACES]
-        for _, batch in read_blocks(self.connection, self.meter, self.start * 1000, self.end * 1000, wanted):
-            for place in wanted:
-                whole[place] += batch[place]
+        wanted = {name.rpartition("_")[0] for name in self._names()} - {"", "power"} | {"time"}
         if "power" in self.quantities:
-            whole[power] = list(map(mul, *(whole[place] for place in factors)))
+            wanted |= {"voltage", "current"}
+        whole: Batch = {key: [] for key in FIELDS}
+        for _, batch in read_blocks(self.connection, self.meter, self.start * 1000, self.end * 1000, wanted):
+            for key in wanted:
+                whole[key] += batch[key]
+        if "power" in self.quantities:
+            whole["power"] = list(map(mul, whole["voltage"], whole["current"]))
         return whole
 
     def _rollups(self, width: int, names: Sequence[str]) -> dict[int, Rollup]:
@@ -174,11 +170,11 @@ def _points_of_readings(batch: Batch, quantities: Sequence[str]) -> Series:
     columns: dict[str, Column] = {}
     for key in quantities:
         if key in _CHARGES:
-            left = scaled(batch[PLACES["remaining_capacity"]], SCALES["remaining_capacity"])
-            metered = _percents_of(left, batch[PLACES["nominal_capacity"]])
-            values = charge_of(key, scaled(batch[PLACES[CHARGE]], SCALES[CHARGE]), metered)
+            left = scaled(batch["remaining_capacity"], SCALES["remaining_capacity"])
+            metered = _percents_of(left, batch["nominal_capacity"])
+            values = charge_of(key, scaled(batch[CHARGE], SCALES[CHARGE]), metered)
         else:
-            values = scaled(batch[PLACES[key]], _FINER[key])
+            values = scaled(batch[key], _FINER[key])
         columns[key] = Column(last=values) if key in TOTALS else Column(average=values)
     return Series(0.0, [time / 1000 for time in times_of(batch)], columns)
 

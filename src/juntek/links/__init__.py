@@ -116,17 +116,17 @@ def parse_address(url: str) -> tuple[str, int]:
 
 def kind_of(url: str) -> str:
     """Return the name of the module for a URL; raises LinkError for what is no link at all."""
-    found = _SCHEME.match(url)
-    scheme = found[1].lower() if found else "device"
+    found, kinds = _SCHEME.match(url), find_kinds()
+    scheme = found[1].lower() if found else ""
     scheme = _ALIASES.get(scheme, scheme)
-    kinds = find_kinds()
-    is_device = found is None and bool(url.strip()) and not _NO_DEVICE.match(url)
-    if (place := _HOST_AND_PORT.fullmatch(url)) and (found is None or scheme not in kinds):
-        raise LinkError(f"'{url}' is a network address; write socket://{place[0]} for it.")
-    if not is_device and (found is None or scheme == "device" or scheme not in kinds):
+    if scheme in kinds - {"device"}:
+        return scheme
+    if _HOST_AND_PORT.fullmatch(url):
+        raise LinkError(f"'{url}' is a network address; write socket://{url} for it.")
+    if found or not url.strip() or _NO_DEVICE.match(url):
         known = ", ".join(f"{kind}:" for kind in sorted((kinds | _ALIASES.keys()) - {"device"}))
         raise LinkError(
             f"'{hide_secrets(url)}' is not a link: give a device path such as /dev/ttyUSB0, "
             f"or a URL that begins with one of {known}."
         )
-    return scheme
+    return "device"

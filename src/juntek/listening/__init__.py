@@ -52,17 +52,17 @@ def parse_address(text: str, key: str, usual_port: int) -> Address:
 
     Raises ConfigurationError, which names the key and shows an address with its `usual_port`.
     """
-    form = f'{key} is an IP address and a port such as "127.0.0.1:{usual_port}" or "0.0.0.0:{usual_port}"'
     found = _HOST_AND_PORT.fullmatch(text.strip())
-    if found is None or not found["port"]:
-        raise ConfigurationError(f'{form}, not "{hide_secrets(text)}".')
-    host = found["six"] or found["host"]
-    host = "127.0.0.1" if host == "localhost" else host
-    port = int(found["port"])
+    six, name, number = found.groups("") if found is not None else ("", "", "")
+    host = "127.0.0.1" if name == "localhost" else six or name
     try:
         ip_address(host)
+        port = int(number)
     except ValueError:
-        raise ConfigurationError(f'{form}, not "{hide_secrets(text)}"; use 0.0.0.0 for all addresses.') from None
+        raise ConfigurationError(
+            f'{key} is an IP address and a port such as "127.0.0.1:{usual_port}", or "0.0.0.0:{usual_port}" for all '
+            f'addresses, not "{hide_secrets(text)}".'
+        ) from None
     if not 1 <= port <= 65535:
         raise ConfigurationError(f"The port in {key} is 1 to 65535, not {port}.")
     return Address(host, port)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import logging
 import os
 import socket
 import sys
@@ -35,7 +34,6 @@ from uvicorn.server import ServerState
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Who is believed when it says whom it asks for."""
-KEEP_ALIVE: Final = 5
 LARGEST_HEAD: Final = 16 * 1024
 STOP_TIME: Final = 2
 """s in which responses under way may end."""
@@ -77,18 +75,16 @@ async def serve(  # noqa: PLR0913 - what a server is made of
 
 
 def _configure(application: Callable[..., Any], headers: Iterable[tuple[str, str]], proxies: Sequence[str]) -> Config:
-    logging.getLogger("uvicorn.error").propagate = False  # it tells of every stranger's bad request
     config = Config(
         application,
         http="h11",
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="critical",
+        log_level="critical",  # it tells of every stranger's bad request
         access_log=False,
         server_header=False,
         headers=list(headers),
-        timeout_keep_alive=KEEP_ALIVE,
         h11_max_incomplete_event_size=LARGEST_HEAD,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from juntek.errors import LinkLostError
 from juntek.exchange import Options
@@ -83,9 +83,6 @@ class LiveMeter(AsyncIterator[Reading]):
         """Iterate over everything that changes, readings included, until the end of a replay."""
         while (update := await self._take()) is not None:
             yield update
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> Reading:
         """Return the next reading.

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 from typing import Literal
 
 from juntek.errors import LinkLostError
@@ -35,6 +36,7 @@ LOOK = 0.5
 class _Turn:
     """When a meter is to be asked for what, in the loop's time."""
 
+    address: int
     interval: float
     others: float
     """When somebody else asked it last, or was answered."""
@@ -65,7 +67,7 @@ class Poller:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
-        self._turns = {address: _Turn(interval, now) for address, interval in intervals.items()}
+        self._turns = {address: _Turn(address, interval, now) for address, interval in intervals.items()}
         self._link = link
         self.decoder = decoder
         self.mode = mode if link.can_write else "listen"
@@ -95,7 +97,7 @@ class Poller:
         with suppress(LinkLostError):
             while True:
                 self._decide_who_asks()
-                await (self._poll() if self._activity == "poll" else self._wait_for_gap())
+                await self._ask_next()
 
     @property
     def is_busy(self) -> bool:
@@ -184,33 +186,20 @@ class Poller:
                 turn.others = now
             self._set("listen")
 
-    async def _poll(self) -> None:
-        """Ask whoever is due, or wait for that."""
-        address = min(self._turns, key=lambda address: self._turns[address].reading)
-        wait = self._turns[address].reading - self._loop.time()
-        if wait > 0:
-            await asyncio.sleep(min(wait, LOOK))
-            return
-        async with self._line:
-            await self._take_turn(address)
-
-    async def _wait_for_gap(self) -> None:
-        """Ask a meter that nobody asks, where there is one, behind a reply to somebody else's request."""
-        wait = min(self._quiet_at - self._loop.time(), LOOK)
-        neglected = self._find_neglected()
-        self._gap.clear()  # one that lasts for a while is soon over
-        if neglected is None or self._line.locked():
-            await asyncio.sleep(wait)
+    async def _ask_next(self) -> None:
+        """Ask a meter that is due and that nobody else asks, where the line is free for it; or wait for a while."""
+        now, polls = self._loop.time(), self._activity == "poll"
+        wait = LOOK if polls else min(self._quiet_at - now, LOOK)
+        lately = now if polls else now - self._timing.silence
+        ours = (turn for turn in self._turns.values() if turn.others <= lately)
+        turn = min(ours, key=attrgetter("reading"), default=None)
+        if not polls:
+            self._gap.clear()  # one that lasts for a while is soon over
+        if turn is None or turn.reading > now or (self._line.locked() and not polls):
+            await asyncio.sleep(wait if turn is None or turn.reading <= now else min(wait, turn.reading - now))
         elif await self._has_gap(wait):
             async with self._line:
-                await self._take_turn(neglected)
-
-    def _find_neglected(self) -> int | None:
-        """Return a meter that is due and that nobody asks, while somebody asks another."""
-        now = self._loop.time()
-        lately = now - self._timing.silence
-        due = (address for address, turn in self._turns.items() if turn.reading <= now and turn.others <= lately)
-        return min(due, key=lambda address: self._turns[address].reading, default=None)
+                await self._take_turn(turn)
 
     async def _has_gap(self, patience: float) -> bool:
         """Wait until the line is free for a moment: at once where nobody else asks."""
@@ -221,25 +210,24 @@ class Poller:
                 await self._gap.wait()
         return self._gap.is_set()
 
-    async def _take_turn(self, address: int) -> None:
-        turn, now = self._turns[address], self._loop.time()
+    async def _take_turn(self, turn: _Turn) -> None:
+        address, now = turn.address, self._loop.time()
         interval = turn.interval if turn.misses < FEW_MISSES else max(turn.interval, self._timing.rest)
         # Keep the beat; after a pause begin a new one.
         turn.reading = turn.reading + interval if turn.reading + interval > now else now + interval
         wants = self.decoder.wants(address)
         # Who and how first, so that the first reading is complete; a meter that is silent is asked for readings only.
         if not turn.misses and ("identity" in wants or (not self.decoder.knows(address) and now >= turn.identity)):
-            turn.identity = now + await self._ask_seldom("identity", address, self._timing.identity)
+            turn.identity = now + await self._ask_seldom("identity", turn, self._timing.identity)
         if not turn.misses and ("settings" in wants or now >= turn.settings):
-            turn.settings = now + await self._ask_seldom("settings", address, self._timing.settings)
+            turn.settings = now + await self._ask_seldom("settings", turn, self._timing.settings)
         await self.ask("reading", address)
 
-    async def _ask_seldom(self, query: Query, address: int, usual: float) -> float:
+    async def _ask_seldom(self, query: Query, turn: _Turn, usual: float) -> float:
         """Ask, and return the seconds until it is asked again; soon where noise may have taken the reply."""
-        unanswered = self._turns[address].unanswered
-        answer = await self.ask(query, address)
-        unanswered[query] = unanswered[query] + 1 if answer == "none" else 0
-        is_lost = answer == "damaged" or 0 < unanswered[query] < FEW_MISSES
+        answer = await self.ask(query, turn.address)
+        turn.unanswered[query] = turn.unanswered[query] + 1 if answer == "none" else 0
+        is_lost = answer == "damaged" or 0 < turn.unanswered[query] < FEW_MISSES
         return self._timing.retry if is_lost else usual
 
     async def ask(self, query: Query, address: int) -> Answer:

@@ -3,28 +3,18 @@
 from juntek.quantity.row import Chart, Quantity
 
 DIRECTIONS = ("charging", "discharging", "idle")
-OUTPUT_STATES = (
-    "on",
-    "off",
-    "over_voltage",
-    "over_current",
-    "low_voltage",
-    "negative_over_current",
-    "over_power",
-    "over_temperature",
-    "unknown",
-)
-_OUTPUT_NAMES = (
-    "On",
-    "Off",
-    "Voltage too high",
-    "Discharge current too high",
-    "Voltage too low",
-    "Charge current too high",
-    "Power too high",
-    "Too hot",
-    "Unknown",
-)
+_OUTPUTS = {
+    "on": "On",
+    "off": "Off",
+    "over_voltage": "Voltage too high",
+    "over_current": "Discharge current too high",
+    "low_voltage": "Voltage too low",
+    "negative_over_current": "Charge current too high",
+    "over_power": "Power too high",
+    "over_temperature": "Too hot",
+    "unknown": "Unknown",
+}
+OUTPUT_STATES = tuple(_OUTPUTS)
 
 ROWS = (
     Quantity("voltage", "Voltage", "V", "voltage", "instant", 2, per_unit=100, help="Battery voltage.",
@@ -55,7 +45,7 @@ ROWS = (
     Quantity("discharged_energy_today", "Discharged energy today", "Wh", "energy", "today", 2),
     Quantity("charged_energy_today", "Charged energy today", "Wh", "energy", "today", 2),
     Quantity("direction", "Direction", "", "", "state", words=DIRECTIONS),
-    Quantity("output_state", "Output state", "", "", "state", words=OUTPUT_STATES, names=_OUTPUT_NAMES),
+    Quantity("output_state", "Output state", "", "", "state", words=OUTPUT_STATES, names=tuple(_OUTPUTS.values())),
     Quantity("run_time", "Run time", "s", "duration", "state", per_unit=1, diagnostic=True, enabled=False),
     Quantity("message_count", "Messages", "", "", "state", icon="mdi:counter", diagnostic=True, enabled=False),
 )  # fmt: skip

@@ -117,11 +117,8 @@ class Rules:
 
     def _counts_agree(self, before: Numbers, after: Numbers) -> bool:
         """Whether the counters bear out what is left, whatever was switched in between."""
-        stock, net = after[self.stock] - before[self.stock], 0.0
-        for place in self._counters:
-            change = self._counted(place, before, after)
-            net += change if self._rows[place].key.startswith("charged") else -change
-        return abs(stock) >= 10 and abs(net - stock) <= 3 + abs(stock) / 5
+        stock = after[self.stock] - before[self.stock]
+        return abs(stock) >= 10 and abs(self.net(before, after) - stock) <= 3 + abs(stock) / 5
 
     def signed(self, numbers: Numbers) -> int:
         """Return the current, 0.01 A, positive when charging."""

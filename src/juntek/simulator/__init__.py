@@ -3,24 +3,9 @@
 `Simulation` serves it on a TCP port or a pseudo-terminal, `history` gives days of its replies at once.
 """
 
-from juntek.simulator.battery import Battery
 from juntek.simulator.meter import Meter
-from juntek.simulator.registers import Sample
 from juntek.simulator.simulation import Simulation
 from juntek.simulator.site import Options, Site, history, make_site
-from juntek.simulator.solar_day import Day
-from juntek.simulator.wires import Display, Noise
+from juntek.simulator.wires import Display
 
-__all__ = [
-    "Battery",
-    "Day",
-    "Display",
-    "Meter",
-    "Noise",
-    "Options",
-    "Sample",
-    "Simulation",
-    "Site",
-    "history",
-    "make_site",
-]
+__all__ = ["Display", "Meter", "Options", "Simulation", "Site", "history", "make_site"]

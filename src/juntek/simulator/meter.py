@@ -10,7 +10,7 @@ from math import inf
 
 from juntek.rs485.framing import Frame, encode
 from juntek.simulator.meter_settings import FIRMWARE, RESET_CAPACITY, MeterSettings, make_encoder
-from juntek.simulator.registers import Counters, Estimate, Protection, Sample, TimeLeft
+from juntek.simulator.registers import Counters, Protection, Sample
 
 OFF = 99
 _NONE = 100  # what an unnamed adjustment has when there is none, as far as its row allows
@@ -27,22 +27,21 @@ class Meter:
         *,
         remaining: float,
         serial_number: int = 1,
-        time_left: TimeLeft = "finer",
     ) -> None:
         self.variant = settings.variant
         self.address = address
         self.settings = settings
         self.counters = Counters(remaining)
         self.output = self.has_relay = True
+        self.silent = False
         self._serial_number = serial_number
         self._protection = Protection(settings)
         self._sample = Sample(0.0, 0.0, None, 1, 0.0)
-        self._resolution = self.variant.resolution
+        self._resolution = 0.01 if self.variant.max_current <= 200 else 0.1  # A of the last digit (KG-man p. 4)
         self._steps = 0  # of this resolution, that are shown
         self._zero = 0.0
         self._resistance = 0.0
         self._full_seconds = 0.0
-        self._estimate = Estimate(time_left, self.variant.fine_resolution, serial_number)
         self._encode = make_encoder(self.variant.model.readings)
 
     @property
@@ -76,7 +75,6 @@ class Meter:
         if self.output:
             self._protection.watch(seconds, sample)
         self._synchronise(seconds, voltage, current)
-        self._estimate.watch(seconds, current, self._steps * self._resolution, self.counters.remaining_capacity)
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the reply to a request of any spelling, or None for the silence that follows what is not obeyed.
@@ -84,7 +82,7 @@ class Meter:
         What a meter does on a wrong value is not documented; this one stays silent. To address 0 it replies with
         its own address, which is not documented either.
         """
-        if request.address not in (0, self.address):
+        if self.silent or request.address not in (0, self.address):
             return None
         match request.command:
             case "R00":
@@ -120,11 +118,20 @@ class Meter:
                 "date": (moment.year % 100 * 100 + moment.month) * 100 + moment.day,
                 "clock": (moment.hour * 100 + moment.minute) * 100 + moment.second,
                 # What a number without a name means is known from its kind; a counter is a record of the run time (CK).
-                "echo": self._estimate.minutes(self._nominal_capacity),
+                "echo": self._minutes_left(),
                 "counter": int(counters.run_time),
                 "flag": _NONE,
             }
         )
+
+    def _minutes_left(self) -> int:
+        """Return the minutes to empty or full by a finer current than is shown, 16 bit that wrap; 0 for none (JK)."""
+        fine, remaining = self.variant.max_current / 64_000, self.counters.remaining_capacity  # 6.25 mA at 400 A
+        current = round(self._sample.current / fine) * fine
+        if not current:
+            return 0
+        amount = self._nominal_capacity - remaining if current > 0 else remaining
+        return int(amount * 60 / abs(current)) & 0xFFFF
 
     def _estimate_resistance(self, voltage: float, current: float) -> None:
         """Guess milliohms from a step of the load, as a meter must; poor where the voltage moved by itself."""

@@ -39,16 +39,6 @@ class Variant:
         # The highest series of a family is its shunt; 1 is the Hall sensor.
         return max(self.model.series) * 1000 + int(self.name[-4:-1])
 
-    @property
-    def resolution(self) -> float:
-        """Amperes of the last digit shown: 0.01 up to 200 A, 0.1 above (KG-man p. 4)."""
-        return 0.01 if self.max_current <= 200 else 0.1
-
-    @property
-    def fine_resolution(self) -> float:
-        """Amperes of the step that the meter computes its time left with: 6.25 mA at 400 A (JK)."""
-        return self.max_current / 64_000
-
 
 def parse_variant(name: str) -> Variant:
     """Return the meter of that name; raises RequestError for a name that is not a meter's."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 from typing import Self
 
 from juntek.rs485.framing import Frame, Framer
-from juntek.simulator.meter import Meter
 from juntek.simulator.site import Options, Site
 from juntek.simulator.wires import Display, Line, Noise, PtyPort, TcpPort, collide, poll
 
@@ -30,7 +28,6 @@ class Simulation:
             self._ports.append(PtyPort(self._line, options.pty))
         if options.listen is not None or options.pty is None:
             self._ports.append(TcpPort(self._line, options.listen or _ANY_PORT))
-        self._silent: set[Meter] = set()
         self._framer = Framer()
         self._display: asyncio.Task[None] | None = None
         self._time = 0.0
@@ -52,9 +49,7 @@ class Simulation:
         self.plug_display(self.options.display)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.unplug_display()
         self._line.leave(self._answer)  # replies under way reach nobody
         await self.pull()
@@ -93,7 +88,7 @@ class Simulation:
         """Make the meter at `address`, or every one, stop answering, or answer again; its battery lives on."""
         for site in self.sites:
             if address in (None, site.meter.address):
-                (self._silent.add if silent else self._silent.discard)(site.meter)
+                site.meter.silent = silent
 
     def _answer(self, data: bytes) -> None:
         """Let each meter answer the requests in some bytes of the line."""
@@ -103,6 +98,5 @@ class Simulation:
                 before, self._time = self._time, loop.time()
                 for site in self.sites:
                     site.advance((self._time - before) * self.options.speed)
-                meters = (site.meter for site in self.sites if site.meter not in self._silent)
-                if replies := [reply for meter in meters if (reply := meter.answer(event)) is not None]:
+                if replies := [reply for site in self.sites if (reply := site.meter.answer(event)) is not None]:
                     loop.call_later(self.options.latency, self._write, collide(replies))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Annotated
 
 from juntek.errors import RequestError
@@ -16,7 +15,7 @@ from juntek.rs485.framing import encode
 from juntek.simulator.battery import Battery
 from juntek.simulator.meter import Meter
 from juntek.simulator.meter_settings import MeterSettings, Variant, parse_variant
-from juntek.simulator.registers import TIMES_LEFT, Sample, TimeLeft
+from juntek.simulator.registers import Sample
 from juntek.simulator.solar_day import DAY, LOADS, STARTER_CURRENT, STARTER_SAG, Day, Flow
 from juntek.simulator.wires import Display
 
@@ -51,7 +50,6 @@ class Options:
     cells: Annotated[int, Option("in series", low=1, high=200)] = 16
     capacity: Annotated[float, Option("of each battery", unit="Ah", low=1, high=9999.9)] = 280.0
     load: Annotated[str, Option("what comes and goes", choices=partial(tuple, LOADS))] = "mixed"
-    time_left: Annotated[TimeLeft | None, Option("how meters make it; default: by the seed")] = None
 
     def __post_init__(self) -> None:
         if not self.models or len(self.models) != len(self.addresses):
@@ -77,11 +75,6 @@ class Options:
         """The meters by their names."""
         return tuple(parse_variant(model) for model in self.models)
 
-    def time_left_of(self, index: int) -> TimeLeft:
-        """Return how the meter number `index` makes its time left."""
-        drawn = Random(f"time left/{self.seed}/{index}").choice(TIMES_LEFT)
-        return drawn if self.time_left is None else self.time_left
-
 
 class Site:
     """The meter number `index` of the options with all that hangs on it."""
@@ -94,7 +87,6 @@ class Site:
             MeterSettings(options.variants[index], capacity=capacity, cells=cells),
             remaining=self.battery.remaining,
             serial_number=index + 1,
-            time_left=options.time_left_of(index),
         )
         start = options.start
         self.ordinal = start.toordinal()

@@ -64,11 +64,6 @@ def _inverter(dice: Random, start: int) -> Iterator[Pulse]:
     yield Pulse(start + 1, dice.randint(5, 25), rated)
 
 
-def _compressor(dice: Random, start: int) -> Iterator[Pulse]:
-    yield Pulse(start, 1, 25)
-    yield Pulse(start + 1, dice.randint(30, 60), 5)
-
-
 def _regeneration(dice: Random, start: int) -> Iterator[Pulse]:
     drive = dice.randint(5, 15)
     yield Pulse(start, drive, dice.uniform(30, 90))
@@ -80,7 +75,7 @@ _MIXED: dict[str, tuple[Maker, int, int]] = {
     "pump": (lambda dice, start: [Pulse(start, dice.randint(3, 20), dice.uniform(8, 20))], 80, 500),
     "microwave": (_microwave, 240, 3600),
     "inverter": (_inverter, 100, 2400),
-    "compressor": (_compressor, 110, 1200),
+    "compressor": (lambda dice, start: [Pulse(start, 1, 25), Pulse(start + 1, dice.randint(30, 60), 5)], 110, 1200),
     "starter": (lambda _, start: [Pulse(start, 2, STARTER_CURRENT, starter=True)], 150, 3600),
     "clouds": (lambda dice, start: [Pulse(start, dice.randint(2, 30), shade=dice.uniform(0.3, 0.9))], 40, 400),
     "regeneration": (_regeneration, 45, 1800),
@@ -150,10 +145,8 @@ def _draw_clouds(dice: Random) -> list[float]:
 def _draw_loads(dice: Random) -> list[float]:
     """Return the watts of every slot: what is always on, the fridge, the evening, and short heavy loads."""
     phase = dice.randrange(_FRIDGE_PERIOD)
-    loads = []
-    for second in range(0, DAY + _SLOT, _SLOT):
-        fridge = _FRIDGE_WATTS if (second + phase) % _FRIDGE_PERIOD < _FRIDGE_ON else 0.0
-        loads.append(_BASE + fridge)
+    seconds = range(phase, phase + DAY + _SLOT, _SLOT)
+    loads = [_BASE + (_FRIDGE_WATTS if second % _FRIDGE_PERIOD < _FRIDGE_ON else 0.0) for second in seconds]
     _add(loads, dice.gauss(18.0, 0.4), dice.uniform(4.0, 5.5), dice.uniform(350, 750))  # lights and screens
     for _ in range(dice.randint(4, 7)):
         _add(loads, dice.uniform(6.5, 21.5), dice.uniform(0.04, 0.07), 2000)  # kettle

@@ -91,12 +91,12 @@ class Estimator:
         if not change and -IDLE <= current <= IDLE:
             count.idle += seconds
         if self.steps.is_open or not -self._tail <= change <= self._tail:
-            is_plain = max(voltage, count.voltage) < self._high and self.look().state > LOWEST_FOR_STEPS
+            is_plain = max(voltage, count.voltage) < self.pack.high and self.look().state > LOWEST_FOR_STEPS
             self.steps.follow(change, voltage - count.voltage, reading, self._tail, is_plain=is_plain)
         count.voltage = voltage
         if not self._tick_at - TICK < time < self._tick_at:
             self._tick(time)
-        if not self._low < voltage < self._high:
+        if not self.pack.low < voltage < self.pack.high:
             return self._look(voltage, current, seconds, time, flow)
         anchors = self.anchors
         if anchors.full.highest and (anchor := anchors.leave_high(time)):
@@ -147,7 +147,6 @@ class Estimator:
     def _set_limits(self) -> None:
         """Keep at hand what is compared at each reading."""
         capacity = self._capacity = self.belief.capacity if self.belief is not None else AVERAGE_CAPACITY
-        self._high, self._low = self.pack.high, self.pack.low
         self._tail = QUIET * capacity
         self._per_second = 0.5 * capacity / _HOUR
         self._seeks_zero = self.belief is None or self.belief.offset_error > ZERO_ERROR
@@ -189,7 +188,7 @@ class Estimator:
         if not lowest < voltage < highest:
             self.statistics.look(voltage, 0.0, pack.safe)
         at = Moment(voltage, current, capacity, current / capacity, self.count.lag / capacity, time, seconds, flow)
-        if voltage >= self._high:
+        if voltage >= self.pack.high:
             anchors = self.anchors
             is_steep = self._seeks_zero and voltage >= pack.steep
             if is_steep and (zero := anchors.zero.look(pack, at, anchors.full.highest)):
@@ -240,7 +239,7 @@ class Estimator:
             self._mend()
         look, chemistry = self.look(), self.pack.chemistry
         most = 1 + chemistry.overcharge
-        if chemistry.held is not None and count.voltage >= self._high:  # lead takes gas for charge
+        if chemistry.held is not None and count.voltage >= self.pack.high:  # lead takes gas for charge
             most = LARGEST
         elif chemistry.held is not None and look.error < UNKNOWN:
             most = max(most, 1 + 2 * look.error)

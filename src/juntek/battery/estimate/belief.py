@@ -45,6 +45,9 @@ FLOOR = 0.002
 OUTLIER = 25.0
 """Squared standard deviations beyond which an anchor begins anew, and teaches nothing."""
 
+LEAST_LEFT = 0.05
+"""Part of the capacity that is left of it at least: a shunt turned round would learn less than nothing."""
+
 LARGEST_CAPACITY = 1e6
 """Ah of no battery."""
 
@@ -147,7 +150,8 @@ class Belief:
         """Take a measured sum of the values; return False, and change nothing, where it cannot be."""
         ties = [sum(map(mul, row, to)) for row in self.errors]
         total = sum(map(mul, ties, to)) + variance
-        if surprise * surprise > OUTLIER * total:
+        least = LEAST_LEFT * self.capacity
+        if surprise * surprise > OUTLIER * total or self.capacity + ties[_CAPACITY] * surprise / total < least:
             return False
         for row, tie in enumerate(ties):
             self.values[row] += tie * surprise / total

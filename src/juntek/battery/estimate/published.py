@@ -79,11 +79,6 @@ class Statistics:
         counts = self.fulls, self.full_discharges, self.low_alarms, self.high_alarms
         return all(0 <= count <= LARGEST_COUNT for count in counts) and all(abs(one) <= LARGEST_COUNT for one in sums)
 
-    @property
-    def average(self) -> float | None:
-        """Ah of the discharges that a full has ended, on average."""
-        return self.cycles_deepest / self.fulls if self.fulls else None
-
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -125,7 +120,7 @@ def describe(estimator: Estimator, now: Estimate) -> dict[str, float | int | Non
         "cycles": round(statistics.cumulative / capacity, 1),
         "deepest_discharge": round(statistics.deepest, 1),
         "last_discharge": round(statistics.latest, 1),
-        "average_discharge": None if statistics.average is None else round(statistics.average, 1),
+        "average_discharge": round(statistics.cycles_deepest / statistics.fulls, 1) if statistics.fulls else None,
         "full_discharges": statistics.full_discharges,
         "cumulative_discharge": round(statistics.cumulative, 1),
         "low_voltage_alarms": statistics.low_alarms,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from juntek.control import check_words
+from juntek.control.controls import check_words
 from juntek.errors import ConfigurationError
 from juntek.listening import parse_ip
 from juntek.names import slug

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, get_args
 
-from juntek.control import Control
+from juntek.control.controls import Control
 from juntek.quantity import BATTERY_KEYS, QUANTITIES, READING_KEYS, Quantity
 from juntek.quantity.row import label_words
 from juntek.rs485.family import Field, Model, find_models

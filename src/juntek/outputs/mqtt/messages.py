@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from juntek.control import Control
+from juntek.control.controls import Control
 from juntek.names import slug
 from juntek.outputs.mqtt.entities import Entity, entities_of, entity_of
 from juntek.reading import Identity, Reading

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from juntek.control import Control, controls_of
+from juntek.control.controls import Control, controls_of
 from juntek.outputs.mqtt.messages import (
     OFFLINE,
     ONLINE,

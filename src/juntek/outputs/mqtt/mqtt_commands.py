@@ -13,7 +13,8 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from juntek.control import Change, carry_out, controls_of, find_control, plan, plan_action
+from juntek.control import Change, carry_out, plan, plan_action
+from juntek.control.controls import controls_of, find_control
 from juntek.errors import JuntekError
 from juntek.names import plain, slug
 from juntek.outputs.mqtt.messages import encode

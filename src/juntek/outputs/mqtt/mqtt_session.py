@@ -17,7 +17,7 @@ from math import inf
 
 from paho.mqtt.client import topic_matches_sub
 
-from juntek.control import Permission
+from juntek.control.controls import Permission
 from juntek.errors import ConfigurationError
 from juntek.names import slug
 from juntek.outputs import Context, Handle, run_beside

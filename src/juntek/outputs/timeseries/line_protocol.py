@@ -15,12 +15,12 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from juntek.history.fields import CHARGE, METERED, PLACES, SCALES, Batch, states_of_charge, times_of
+from juntek.history.fields import CHARGE, METERED, SCALES, Batch, states_of_charge, times_of
 from juntek.metric import BATTERY_METRICS, MEASUREMENT, METER, READING_METRICS, SITE, Metric, Sample
 from juntek.outputs import FarEndError
 from juntek.outputs.timeseries import TimeseriesOptions
 
-_COLUMNS = [metric for metric in (*READING_METRICS, *BATTERY_METRICS) if metric.key in (*PLACES, METERED)]
+_COLUMNS = [metric for metric in (*READING_METRICS, *BATTERY_METRICS) if metric.key in (*SCALES, METERED)]
 
 
 def lines_of(site: str, meter: str, batch: Batch) -> list[bytes]:
@@ -40,7 +40,7 @@ def _texts(metric: Metric, batch: Batch) -> Iterable[str]:
         column = states_of_charge(metric.key, batch)
         texts = {value: f"{start}{round(value / divisor, 4)!r}" for value in set(column) if value is not None}
     else:
-        column = batch[PLACES[metric.key]]
+        column = batch[metric.key]
         # 0.001 Ah are 3.6 C: multiplied as a whole number and divided once, a number comes out as it is.
         divisor *= SCALES[metric.key]
         texts = {number: f"{start}{number * factor / divisor!r}" for number in set(column) if number is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from juntek.control import check_words
+from juntek.control.controls import check_words
 from juntek.errors import ConfigurationError
 from juntek.listening import Address, Limits, hosts_problem, parse_address, parse_ip
 from juntek.option import Option, check_options

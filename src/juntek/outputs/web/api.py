@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from juntek.control import label_of
+from juntek.control.controls import label_of
 from juntek.history.days import Day
 from juntek.history.queries import SERIES_KEYS
 from juntek.outputs.web import api_types as types
@@ -169,9 +169,7 @@ async def describe(api: Api, _: Request) -> dict[str, Any]:
 @operation("/api/session", is_public=True, answer=types.Session)
 async def show_session(api: Api, request: Request) -> Response:
     """Whether a password is needed, and given; the browser keeps its cookie as long as the session."""
-    session = api.authenticator.session_of(request.headers) if api.authenticator.is_needed else None
-    is_in = session is not None or api.authenticator.admits(request.headers)
-    return _session(api, request, api.authenticator.page_token_for(request.headers), session, signed_in=is_in)
+    return _session(api, request, api.authenticator.session_of(request.headers))
 
 
 @operation("/api/session", "POST", is_public=True, body=types.Password, answer=types.Session, errors=(429,))
@@ -181,33 +179,34 @@ async def sign_in(api: Api, request: Request) -> Response:
     password = body.get("password", "")
     if not 0 < len(password) <= LONGEST_PASSWORD:
         raise HTTPException(400, f'Send {{"password": "…"}} with 1 to {LONGEST_PASSWORD} characters.')
-    if not api.authenticator.is_needed:
-        return _session(api, request, None, None, signed_in=True)
-    await api.authenticator.check(request.scope["client"][0], password)
-    _end(api, request)
-    session = api.authenticator.sessions.open()
-    token = api.authenticator.page_token(session) if api.authenticator.permission else None
-    return _session(api, request, token, session, signed_in=True)
+    session = None
+    if api.authenticator.is_needed:
+        await api.authenticator.check(request.scope["client"][0], password)
+        _end(api, request)
+        session = api.authenticator.sessions.open()
+    return _session(api, request, session)
 
 
 @operation("/api/session", "DELETE", is_public=True, answer=types.Session, errors=(403,))
 async def sign_out(api: Api, request: Request) -> Response:
     """Sign out, here and in the browser."""
-    cookie = "" if _end(api, request) else None
-    return _session(api, request, None, cookie, signed_in=not api.authenticator.is_needed)
+    return _session(api, request, "" if _end(api, request) else None)
 
 
-def _session(api: Api, request: Request, token: str | None, cookie: str | None, *, signed_in: bool) -> Response:
-    """Return how a browser stands; it is to keep a cookie, to forget it where that is empty."""
+def _session(api: Api, request: Request, session: str | None) -> Response:
+    """Return how a browser stands; it is to keep the cookie of its session, to forget it where that is empty."""
+    authenticator, headers = api.authenticator, request.headers
     answer: types.Session = {
-        "required": api.authenticator.is_needed, "signed_in": signed_in,
-        "user": api.authenticator.user_of(request.headers), "token": token,
-    }  # fmt: skip
+        "required": authenticator.is_needed,
+        "signed_in": bool(session) or authenticator.admits(headers),
+        "user": authenticator.user_of(headers),
+        "token": authenticator.page_token_for(headers, session),
+    }
     response = json_response(answer)
-    if cookie is not None:
-        lifetime = int(api.authenticator.sessions.lifetime) if cookie else 0
+    if session is not None:
+        lifetime = int(authenticator.sessions.lifetime) if session else 0
         is_secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, cookie, lifetime, httponly=True, samesite="strict", secure=is_secure)
+        response.set_cookie(COOKIE, session, lifetime, httponly=True, samesite="strict", secure=is_secure)
     return response
 
 

@@ -193,16 +193,21 @@ class BatteryEvent(TypedDict):
 BatteryEvents = dict[Literal["events"], list[BatteryEvent]]
 
 
-class Command(TypedDict):
+class Written(TypedDict):
+    """What is written to a meter: a setting or an action, and its value before and after."""
+
+    key: str
+    label: str
+    old: Any
+    new: Any
+
+
+class Command(Written):
     """What was written to a meter, when and by whom."""
 
     time: Moment
     meter: str
     who: str
-    key: str
-    label: str
-    old: Any
-    new: Any
     outcome: str
 
 

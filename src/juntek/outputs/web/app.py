@@ -20,7 +20,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from juntek.control import NotAllowedError, Permission
+from juntek.control import NotAllowedError
+from juntek.control.controls import Permission
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError, LinkError, NoReplyError, RequestError
 from juntek.listening import Address, HostCheck, Limits, hosts_problem, name_in, network_of, parse_ip
 from juntek.listening.http_server import PROXIES
@@ -33,14 +34,7 @@ from juntek.outputs.web.history_queries import VISITOR, HistoryQueries
 from juntek.outputs.web.live import GATEWAY, Broadcaster, HealthMonitor, LatestState
 from juntek.outputs.web.operation import Api, routes_of
 from juntek.outputs.web.parameters import DAY
-from juntek.outputs.web.passwords import (
-    Token,
-    hash_token,
-    read_password_hash,
-    read_tokens,
-    token_path,
-    write_token,
-)
+from juntek.outputs.web.passwords import Token, hash_token, read_password_hash, read_tokens, token_path, write_token
 from juntek.outputs.web.responses import NEVER_KEPT, PageFiles, json_response, security_headers
 from juntek.update import Update
 

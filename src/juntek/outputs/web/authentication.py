@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
-from juntek.control import Permission
+from juntek.control.controls import Permission
 from juntek.errors import counted
 from juntek.files import write_private
 from juntek.listening import network_of, parse_ip
@@ -205,28 +205,20 @@ class Authenticator:
                     403, "This token may only read; make one that may write: juntek web token NAME --write."
                 )
             return f"token {token.name}" if token.name else f"command line {plain(headers.get(WHO, '')[:40])}"
-        browser = self._browser_of(headers)
-        shown = headers.get(PAGE_TOKEN, "").encode()
-        if browser is None or not hmac.compare_digest(shown, self.page_token(browser[0]).encode()):
+        session, user = self.session_of(headers), headers.get("x-remote-user-id", "")
+        expected = self.page_token_for(headers, session)
+        if expected is None or not hmac.compare_digest(headers.get(PAGE_TOKEN, "").encode(), expected.encode()):
             raise HTTPException(403, "Only the gateway's own page may do this, signed in.")
-        return browser[1]
-
-    def page_token_for(self, headers: Headers) -> str | None:
-        """Return what our page has to show to write from this browser; None where it may not write."""
-        browser = self._browser_of(headers) if self.permission else None
-        return None if browser is None else self.page_token(browser[0])
-
-    def page_token(self, browser: str) -> str:
-        """Return what our page has to show to write from the browser with this session."""
-        return hmac.new(self._secret, browser.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
-
-    def _browser_of(self, headers: Headers) -> tuple[str, str] | None:
-        """Return what a browser is known by, and who that is in words; None for nobody who is signed in."""
         if self.ingress:
-            user = headers.get("x-remote-user-id")
-            return (user, f"Home Assistant user {self.user_of(headers) or plain(user[:8])}") if user else None
-        session = self.session_of(headers)
-        return None if session is None else (session, f"page session {digest(session)[:8]}")
+            return f"Home Assistant user {self.user_of(headers) or plain(user[:8])}"
+        return f"page session {digest(session or '')[:8]}"
+
+    def page_token_for(self, headers: Headers, session: str | None) -> str | None:
+        """Return what our page has to show to write from a browser with this session; None where it may not write."""
+        browser = headers.get("x-remote-user-id") if self.ingress else session
+        if not browser or not self.permission:
+            return None
+        return hmac.new(self._secret, browser.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 
     async def check(self, address: str, password: str) -> None:
         """Raise HTTPException where this is not the password, or where it is not the time to try."""

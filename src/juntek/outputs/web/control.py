@@ -10,11 +10,11 @@ from starlette.requests import Request
 
 from juntek.control import Change, carry_out, describe, plan, plan_action, require_confirmed
 from juntek.names import plain
+from juntek.outputs.web.api_types import Written
 from juntek.outputs.web.operation import METER, Api, operation
 from juntek.outputs.web.parameters import read_object
 from juntek.update import Outcome, Update
 
-Value = Any
 Risk = Literal["harmless", "accounting", "dangerous"]
 
 
@@ -48,7 +48,7 @@ class ControlFacts(TypedDict):
 class SettingFacts(ControlFacts, Limits):
     """A setting, its value and its limits; null is a protection that is off. `allowed`: it may be written here."""
 
-    value: Value
+    value: Any
     writable: bool
     can_be_off: bool
 
@@ -68,25 +68,17 @@ class MeterControls(TypedDict):
     actions: list[ActionFacts]
 
 
-class PlannedChange(TypedDict):
+class PlannedChange(Written):
     """What would be written, and what a wrong value does."""
 
-    key: str
-    label: str
-    old: Value
-    new: Value
     unit: str
     risk: Risk
     warning: str
 
 
-class CommandOutcome(TypedDict):
+class CommandOutcome(Written):
     """What became of a command, by what the meter says afterwards; `detail` is a sentence, or empty."""
 
-    key: str
-    label: str
-    old: Value
-    new: Value
     outcome: Outcome
     detail: str
 

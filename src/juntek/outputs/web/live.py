@@ -116,24 +116,21 @@ class HealthMonitor:
         self._context = context
         self._clock = clock
         self._tell_every = tell_every
-        self._told, self._told_at = self._look(), clock()
+        self._state: Any = None
+        self._counts: Any = None
+        self._told_at = 0.0
+        self.has_news()  # how it all begins is none
 
     def has_news(self) -> bool:
         """Return whether there is something to tell, which counts as told from then on."""
-        seen, now = self._look(), self._clock()
+        sinks, now = sinks_of(self._context).values(), self._clock()
+        state = [(sink["connected"], sink["error"]) for sink in sinks], self._context.look_at_history()
+        counts = [(sink["failures"], sink["lost"], sink["refused"], max(sink["lag"], LATE)) for sink in sinks]
         is_early = now - self._told_at < self._tell_every
-        if seen == self._told or (is_early and seen[0] == self._told[0]):
+        if state == self._state and (is_early or counts == self._counts):
             return False
-        self._told, self._told_at = seen, now
+        self._state, self._counts, self._told_at = state, counts, now
         return True
-
-    def _look(self) -> tuple[Any, Any]:
-        """Return what is told at once, and what may wait."""
-        sinks = sinks_of(self._context).values()
-        states = [(sink["connected"], sink["error"]) for sink in sinks]
-        lags = [sink["lag"] if sink["lag"] >= LATE else 0 for sink in sinks]
-        counts = [(sink["failures"], sink["lost"], sink["refused"]) for sink in sinks]
-        return (states, self._context.look_at_history()), (counts, lags)
 
 
 class Broadcaster:
@@ -162,17 +159,17 @@ class Broadcaster:
             most = find_crowds(self._clients, lambda one: one.visitor, visitor)[0]
             if most[0].visitor == visitor:
                 raise HTTPException(503, "Too many browsers look on; close one and try again.", {"retry-after": "5"})
-            most[0].end()
             self.leave(most[0])
         self._texts.pop(GATEWAY, None)  # its uptime and lags change untold
-        client = Client(self, visitor, keys, may_stay)
-        client.closing = self._closed
-        self._clients[client] = None
+        client = Client(self, visitor, keys, lambda: client in self._clients and may_stay())
+        if not self._closed:
+            self._clients[client] = None
         return client
 
     def leave(self, client: Client) -> None:
-        """Forget a browser."""
+        """Forget a browser, whose stream ends."""
         self._clients.pop(client, None)
+        client.is_notified.set()
 
     def text_of(self, key: str) -> bytes:
         """Return the event of a key as it is sent."""
@@ -184,8 +181,8 @@ class Broadcaster:
     def close(self) -> None:
         """End every stream."""
         self._closed = True
-        for client in self._clients:
-            client.end()
+        for client in list(self._clients):
+            self.leave(client)
 
 
 class Client(StreamingResponse):
@@ -195,32 +192,26 @@ class Client(StreamingResponse):
         self, broadcaster: Broadcaster, visitor: str, keys: Iterable[str], may_stay: Callable[[], bool]
     ) -> None:
         self.visitor = visitor
-        self.closing = False
         self._broadcaster = broadcaster
         self._may_stay = may_stay
         self._waiting = dict.fromkeys(keys)
-        self._is_notified = asyncio.Event()
+        self.is_notified = asyncio.Event()
         headers = NEVER_KEPT | {"x-accel-buffering": "no"}
         super().__init__(self._texts(), headers=headers, media_type="text/event-stream")
 
     def put(self, key: str) -> None:
         """Let it have the newest of a key."""
         self._waiting[key] = None
-        self._is_notified.set()
+        self.is_notified.set()
 
     def take(self) -> list[str]:
         """Return the keys that wait, and begin again."""
         keys, self._waiting = list(self._waiting), {}
-        self._is_notified.clear()
+        self.is_notified.clear()
         return keys
 
-    def end(self) -> None:
-        """End the stream."""
-        self.closing = True
-        self._is_notified.set()
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer until the browser goes, may not stay, or the broadcaster closes."""
+        """Answer until the browser goes, or may not stay."""
 
         async def hear() -> Message:
             message = await receive()
@@ -235,11 +226,11 @@ class Client(StreamingResponse):
     async def _texts(self) -> AsyncIterator[bytes]:
         limits = self._broadcaster.limits
         text = b"retry: %d\n\n" % COME_BACK
-        while not self.closing and self._may_stay():
+        while self._may_stay():
             text += b"".join(map(self._broadcaster.text_of, self.take()))
             yield text or b": still here\n\n"
             await asyncio.sleep(limits.shortest_gap)
             text = b""
             with suppress(TimeoutError):
                 async with asyncio.timeout(limits.heartbeat):
-                    await self._is_notified.wait()
+                    await self.is_notified.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -60,19 +61,16 @@ def json_response(
     """Return a response, compressed where that pays and is `accepted`, as Accept-Encoding says."""
     body = encode(value)
     more = NEVER_KEPT | {"vary": "accept-encoding"} | dict(headers or {})
-    if len(body) >= WORTH_COMPRESSING and accepts(accepted, "gzip"):
+    if len(body) >= WORTH_COMPRESSING and takes_gzip(accepted):
         body = gzip.compress(body, 1)
         more["content-encoding"] = "gzip"
     return Response(body, status, more, media_type="application/json")
 
 
-def accepts(accepted: str, coding: str) -> bool:
-    """Return whether an Accept-Encoding header names a coding without refusing it."""
-    for part in accepted.lower().split(","):
-        name, _, quality = part.partition(";")
-        if name.strip() == coding:
-            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+def takes_gzip(accepted: str) -> bool:
+    """Return whether an Accept-Encoding header names gzip without refusing it."""
+    codings = dict(part.partition(";")[::2] for part in accepted.lower().replace(" ", "").split(","))
+    return re.fullmatch(r"q=0(\.0*)?", codings.get("gzip", "q=0")) is None
 
 
 FOLDER = Path(__file__).parent / "static"
@@ -107,7 +105,7 @@ class PageFiles(StaticFiles):
             return Response(_NOT_BUILT, 503, media_type="text/html")
         response = await super().get_response(name, scope)
         accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))
-        is_packed = accepts(accepted, "gzip") and self.lookup_path(f"{name}.gz")[1] is not None
+        is_packed = takes_gzip(accepted) and self.lookup_path(f"{name}.gz")[1] is not None
         if is_packed:
             response = await super().get_response(f"{name}.gz", scope)
             response.headers["content-encoding"] = "gzip"

@@ -2,7 +2,7 @@
 
 import type { Reading } from "api-types";
 import { now } from "./api.ts";
-import { type Facts, card, element, facts } from "./dom.ts";
+import { type Description, type Facts, card, describe, facts } from "./dom.ts";
 import { day, measure, minutes, number, roughly } from "./format.ts";
 import { isKnown, measureOf, quantityOf } from "./quantities.ts";
 
@@ -15,23 +15,23 @@ const MORE = [
 /** There is a card once one of these is told. */
 const NEEDED = ["state_of_charge_uncertainty", "usable_capacity", "time_since_full", "synchronisations"] as const;
 
-export function batteryCard(reading: Reading | null): HTMLElement {
+export function batteryCard(reading: Reading | null): Description {
   if (reading === null || !NEEDED.some((key) => isNumber(reading[key]))) return card("battery", "Battery", []);
   const more = MORE.filter((key) => isKnown(key) && isNumber(reading[key])).map((key) => [quantityOf(key).label, measureOf(key, reading[key])] as const);
-  const details = element("details", { hidden: more.length === 0 }, element("summary", {}, "More"), facts(more));
+  const details = describe("details", { hidden: more.length === 0 }, describe("summary", {}, "More"), facts(more));
   return card("battery", "Battery", [], ...chargeOf(reading), facts(mainRows(reading)), details);
 }
 
 /** How much is left and how sure that is, in words and as a gauge of the sure part and the part that may be there or not. */
-function chargeOf({ state_of_charge: charge, ...rest }: Reading): HTMLElement[] {
+function chargeOf({ state_of_charge: charge, ...rest }: Reading): Description[] {
   const doubt = rest["state_of_charge_uncertainty"];
   const band = isNumber(doubt) ? Math.max(doubt, 1) : 0;
   if (charge === null) return [];
   const isGuess = band >= Math.max(charge, 100 - charge);
   const sure = isGuess ? " at a guess, until it has been charged full" : band > 0 ? `, give or take ${number(band, 0)} %` : "";
   const ends = [Math.max(charge - band, 0), Math.min(charge + (isGuess ? 0 : band), 100)];
-  const parts = ends.map((end) => element("span", { style: { width: `${end.toFixed(1)}%` } }));
-  return [element("p", { class: "battery__sure" }, `${number(charge, 0)} % full${sure}`), element("div", { class: "gauge", "aria-hidden": "true" }, ...parts)];
+  const parts = ends.map((end) => describe("span", { style: { width: `${end.toFixed(1)}%` } }));
+  return [describe("p", { class: "battery__sure" }, `${number(charge, 0)} % full${sure}`), describe("div", { class: "gauge", "aria-hidden": "true" }, ...parts)];
 }
 
 function mainRows(reading: Reading): Facts {

@@ -1,6 +1,6 @@
 /** What the charts say in words: of the one point that all of them mark, and of all points in a table. */
 
-import { element, fill, say, table } from "./dom.ts";
+import { type Description, describe, element, say, table, update } from "./dom.ts";
 import { point, span as spanText } from "./format.ts";
 import { NO_POINTS, type Points, endsOf, toldAt } from "./points.ts";
 import type { Charted } from "./quantities.ts";
@@ -60,15 +60,15 @@ const MOST = 48;
 export function drawTable(place: HTMLElement, quantities: readonly Charted[], points: Points): void {
   const [first, last] = endsOf(points);
   const step = Math.ceil((last - first + 1) / MOST);
-  const rows: [string, ...HTMLElement[]][] = [];
+  const rows: [string, ...Description[]][] = [];
   for (let index = first; index <= last && index < points.time.length; index += step) {
     const cells = quantities.map((quantity) => {
       const [value, between] = toldAt(points, quantity, index, "");
-      return element("td", {}, value, between !== "" && element("small", {}, between));
+      return describe("td", {}, value, between !== "" && describe("small", {}, between));
     });
     rows.push([point(points.time[index] as number, points.resolution), ...cells]);
   }
   const caption = `The charts as numbers, ${spanText(points.span.from, points.span.to)}`;
   place.setAttribute("aria-label", caption);
-  fill(place, table(element("caption", {}, caption), ["Time", ...quantities.map(({ label }) => label)], rows));
+  update(place, table(describe("caption", {}, caption), ["Time", ...quantities.map(({ label }) => label)], rows));
 }

@@ -3,7 +3,7 @@
 import type { BatteryEvent, Meter, Reading } from "api-types";
 import { exportAddress, getEvents, getHistory, now, reasonOf, timeOf } from "./api.ts";
 import { ChartCursor, drawTable } from "./chart_readout.ts";
-import { card, choice, element, iconButton, say } from "./dom.ts";
+import { card, choice, describe, element, iconButton, say, takeOver } from "./dom.ts";
 import { averages, point, span as spanText } from "./format.ts";
 import { listen } from "./gestures.ts";
 import { NO_POINTS, doubtOf, join, nearest } from "./points.ts";
@@ -19,16 +19,14 @@ const REST = 140;
 const EVENTS_AGAIN = 300;
 const EVENTS: Record<string, string> = { full: "full", empty: "empty", synchronised: "set" };
 
+/** What readings can be saved as. */
+const FORMATS: Record<string, string> = { csv: "CSV", parquet: "Parquet" };
+
+const HELP = "Left and right arrow keys move along the points, plus and minus zoom, Page Up and Page Down move in time, Home and End go to the first and last point.";
+
 export class Charts {
-  private readonly title = element("p", { class: "card__span", id: "charts-span" });
-  private readonly note = element("p", { class: "quiet charts__note" });
+  readonly element = element("section");
   private readonly table = element("div", { class: "scroll", tabindex: "0", role: "region" });
-  private readonly details = element("details", { class: "as-table", toggle: () => this.drawTable() }, element("summary", {}, "Show these charts as a table"), this.table);
-  private readonly ranges = choice("Length of time shown", RANGES, (range) => this.move(spanOf(range, this.limits()), range));
-  private readonly later = iconButton("Later", "right", () => this.page(0.8));
-  private readonly wider = iconButton("Zoom out", "minus", () => this.zoom(2));
-  private readonly moves = [iconButton("Earlier", "left", () => this.page(-0.8)), this.later, this.wider, iconButton("Zoom in", "plus", () => this.zoom(0.5))];
-  private readonly exports = { csv: element("a", { download: true }, "CSV"), parquet: element("a", { download: true }, "Parquet") };
   private readonly strips: Strip[] = [];
   private readonly cursor = new ChartCursor(this.strips);
   private readonly area = element(
@@ -36,22 +34,10 @@ export class Charts {
     { class: "charts__area", tabindex: "0", role: "group", "aria-roledescription": "charts", "aria-label": "Charts of the battery", "aria-describedby": "charts-help charts-span" },
     this.cursor.label,
   );
-  readonly element = card(
-    "history",
-    "History",
-    [element("div", { class: "card__told" }, this.title, this.note), element("div", { class: "moves", role: "group", "aria-label": "Move and zoom" }, ...this.moves), this.ranges.element],
-    element(
-      "p",
-      { class: "only-read", id: "charts-help" },
-      "Left and right arrow keys move along the points, plus and minus zoom, Page Up and Page Down move in time, Home and End go to the first and last point.",
-    ),
-    this.area,
-    this.cursor.spoken,
-    element("div", { class: "charts__foot" }, this.details, element("p", { class: "exports" }, "Save as ", this.exports.csv, " ", this.exports.parquet)),
-  );
   private quantities: readonly Charted[] = [];
   private tiles = this.makeTiles();
   private points = NO_POINTS;
+  private formats: readonly string[] = [];
   private meter = "";
   private first: number | null = null;
   private span: Span = spanOf("day", { from: 0, to: now() });
@@ -105,7 +91,7 @@ export class Charts {
       if (this.range === "all") this.span = spanOf("all", this.limits());
       this.update();
     }
-    for (const [format, link] of Object.entries(this.exports)) link.hidden = !exports.includes(format);
+    this.formats = exports;
     if (typeof meter?.latest?.["state_of_charge_uncertainty"] === "number") void this.markEvents();
     this.tick();
   }
@@ -215,8 +201,7 @@ export class Charts {
   private load(): void {
     this.timer = 0;
     if (this.meter !== "" && this.area.clientWidth > 0) this.tiles.want(this.span);
-    this.tell();
-    this.drawTable();
+    this.frame ||= window.requestAnimationFrame(() => this.draw());
   }
 
   private draw(): void {
@@ -226,6 +211,7 @@ export class Charts {
     this.layOut();
     this.cursor.show(this.points);
     this.tell();
+    if (this.timer === 0) this.drawTable(); // not while hands move
     if (!this.isMarked && this.points.time.length > 0) {
       this.isMarked = true;
       performance.mark("first-chart"); // for whoever measures
@@ -249,25 +235,35 @@ export class Charts {
   }
 
   private tell(): void {
-    say(this.title, spanText(this.span.from, this.span.to));
-    this.ranges.show(this.range);
-    this.later.setAttribute("aria-disabled", String(this.follows));
-    this.wider.setAttribute("aria-disabled", String(this.isWidest()));
-    const { resolution, time } = this.points;
-    let text: string = resolution > 0 ? `${averages(resolution)} averages` : "Single readings";
-    if (this.failed !== "") text = `The charts could not be loaded. ${this.failed}`;
-    else if (time.length === 0) text = this.tiles.isBusy ? "Loading…" : "There is no history yet; the charts begin with the first readings.";
-    else if (this.first !== null && now() - this.first < 600) text = `The history begins at ${point(this.first, 60)}; the charts fill as readings come.`;
-    say(this.note, text);
+    const moves = describe("div", { class: "moves", role: "group", "aria-label": "Move and zoom" },
+      iconButton("Earlier", "left", () => this.page(-0.8)),
+      iconButton("Later", "right", () => this.page(0.8), this.follows),
+      iconButton("Zoom out", "minus", () => this.zoom(2), this.isWidest()),
+      iconButton("Zoom in", "plus", () => this.zoom(0.5)));
+    const ranges = choice("Length of time shown", RANGES, this.range, (range) => this.move(spanOf(range, this.limits()), range));
+    const told = describe("div", { class: "card__told" },
+      describe("p", { class: "card__span", id: "charts-span" }, spanText(this.span.from, this.span.to)),
+      describe("p", { class: "quiet charts__note" }, this.note()));
+    const details = describe("details", { class: "as-table", toggle: () => this.drawTable() }, describe("summary", {}, "Show these charts as a table"), this.table);
+    const links = this.formats.flatMap((format) => [" ", describe("a", { download: true, href: exportAddress(this.meter, this.span, format) }, FORMATS[format] ?? format)]);
+    const foot = describe("div", { class: "charts__foot" }, details, describe("p", { class: "exports" }, "Save as", ...links));
+    takeOver(this.element, card("history", "History", [told, moves, ranges], describe("p", { class: "only-read", id: "charts-help" }, HELP), this.area, this.cursor.spoken, foot));
     this.element.classList.toggle("is-loading", this.timer !== 0 || this.tiles.isBusy);
-    this.element.setAttribute("data-points", String(time.length));
-    this.element.setAttribute("data-resolution", String(resolution));
-    for (const [format, link] of Object.entries(this.exports)) link.href = exportAddress(this.meter, this.span, format);
+    this.element.setAttribute("data-points", String(this.points.time.length));
+    this.element.setAttribute("data-resolution", String(this.points.resolution));
+  }
+
+  /** What the points are, or why there are none. */
+  private note(): string {
+    const { resolution, time } = this.points;
+    if (this.failed !== "") return `The charts could not be loaded. ${this.failed}`;
+    if (time.length === 0) return this.tiles.isBusy ? "Loading…" : "There is no history yet; the charts begin with the first readings.";
+    if (this.first !== null && now() - this.first < 600) return `The history begins at ${point(this.first, 60)}; the charts fill as readings come.`;
+    return resolution > 0 ? `${averages(resolution)} averages` : "Single readings";
   }
 
   private drawTable(): void {
-    if (!this.details.open) return;
-    drawTable(this.table, this.quantities, this.points);
+    if ((this.table.parentElement as HTMLDetailsElement | null)?.open) drawTable(this.table, this.quantities, this.points);
   }
 
   private makeTiles(): Tiles {

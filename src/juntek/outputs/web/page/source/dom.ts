@@ -1,104 +1,108 @@
 /** Makes elements; rule: text is always text, never markup, so that nothing from the gateway can become part of the page. */
 
-type Child = Node | string | null | undefined | false;
+/** What an element is to be: made once, or held against what is there already. */
+export type Description = Readonly<{ tag: string; properties: Properties; children: readonly Child[] }>;
 
-type Properties = Record<string, string | number | boolean | null | undefined | Style | ((event: never) => void)>;
+export type Child = Node | Description | string | null | undefined | false;
+
+/** A function becomes a listener, false and null leave an attribute out. */
+type Properties = Readonly<Record<string, string | number | boolean | null | undefined | Style | ((event: never) => void)>>;
 
 /** By the names of CSS; set one by one, as the page's own policy lets no text through. */
 type Style = Readonly<Record<string, string>>;
 
-/** Returns an element; a function becomes a listener, false and null leave an attribute out. */
+export const describe = (tag: string, properties: Properties = {}, ...children: Child[]): Description => ({ tag, properties, children });
+
+/** Returns an element that is there for good. */
 export function element<K extends keyof HTMLElementTagNameMap>(tag: K, properties: Properties = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
-  return make(document.createElement(tag), properties, children);
+  return make({ tag, properties, children }) as HTMLElementTagNameMap[K];
 }
 
-/** Returns an element of a drawing. */
-export function drawn<K extends keyof SVGElementTagNameMap>(tag: K, properties: Properties = {}, ...children: Child[]): SVGElementTagNameMap[K] {
-  return make(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
-}
-
-/** Returns a card of the page with its title, what stands beside that, and what it holds; without that it is hidden. */
-export function card(id: string, title: string, beside: Child[], ...children: Child[]): HTMLElement {
-  const head = element("div", { class: "card__head" }, element("h2", { id: `${id}-title` }, title), ...beside);
-  return element("section", { class: `card ${id}`, id, "aria-labelledby": `${id}-title`, hidden: children.length === 0 }, head, ...children);
-}
-
-/** One of a few, as a row of buttons. */
-export function choice<T extends string>(label: string, texts: Readonly<Record<T, string>>, chosen: (name: T) => void): { element: HTMLElement; show(name: T | null): void } {
-  const names = Object.keys(texts) as T[];
-  const buttons = names.map((name) => element("button", { type: "button", click: () => chosen(name) }, texts[name]));
-  return {
-    element: element("div", { class: "choice", role: "group", "aria-label": label }, ...buttons),
-    show: (chosen) => names.forEach((name, index) => buttons[index]?.setAttribute("aria-pressed", String(name === chosen))),
-  };
-}
-
-/** Returns a table; of each row the first cell is its head. */
-export function table(caption: HTMLElement, heads: readonly string[], rows: readonly (readonly [string, ...HTMLElement[]])[]): HTMLTableElement {
-  const head = element("tr", {}, ...heads.map((label) => element("th", { scope: "col" }, label)));
-  const body = rows.map(([label, ...cells]) => element("tr", {}, element("th", { scope: "row" }, label), ...cells));
-  return element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...body));
-}
-
-/** Names and their values; null where there is nothing to be said. */
-export type Facts = readonly (readonly [string, string | null])[];
-
-/** Returns a list of names and values. */
-export function facts(all: Facts): HTMLElement {
-  const rows = all.filter(([, value]) => value !== null);
-  return element("dl", { class: "facts" }, ...rows.map(([name, value]) => element("div", { class: "fact" }, element("dt", {}, name), element("dd", {}, value))));
+/** Makes what is described, in the language of its parent: a drawing begins with svg. */
+export function make({ tag, properties, children }: Description, language: string | null = "http://www.w3.org/1999/xhtml"): HTMLElement {
+  const made = document.createElementNS(tag === "svg" ? "http://www.w3.org/2000/svg" : language, tag) as HTMLElement;
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === "function") made.addEventListener(name, value as EventListener);
+    else set(made, name, value);
+  }
+  fill(made, ...children);
+  return made;
 }
 
 /** Replaces the children of an element. */
 export function fill(parent: Element, ...children: Child[]): void {
-  parent.replaceChildren(...children.filter(isThere));
+  parent.replaceChildren(...children.filter(isThere).map((child) => nodeOf(child, parent)));
 }
 
 /**
- * Makes the children of an element look like the wanted ones. What stands in the same place only takes what is new, so
- * that nothing is said twice by a screen reader, what is marked stays marked, and what moves goes on; it keeps its listeners.
+ * Makes the children of an element the wanted ones. What stands in the same place only takes what is new, so that nothing
+ * is said twice by a screen reader, what is marked stays marked, and what moves goes on; it keeps its listeners.
  */
-export function update(parent: Element, ...children: Node[]): void {
-  children.forEach((child, index) => {
+export function update(parent: Element, ...children: readonly Child[]): void {
+  const wanted = children.filter(isThere);
+  wanted.forEach((child, index) => {
     const before = parent.childNodes[index];
     if (before === child) return;
-    if (!before) parent.append(child);
-    else if (before.nodeName !== child.nodeName) before.replaceWith(child);
-    else if (!(before instanceof Element)) before.nodeValue === child.nodeValue || (before.nodeValue = child.nodeValue);
-    else takeOver(before as HTMLElement, child as HTMLElement);
+    if (!before) parent.append(nodeOf(child, parent));
+    else if (isDescription(child) && before instanceof Element && before.localName === child.tag) takeOver(before as HTMLElement, child);
+    else if (typeof child !== "string" || !(before instanceof Text)) before.replaceWith(nodeOf(child, parent));
+    else if (before.data !== child) before.data = child;
   });
-  while (parent.childNodes.length > children.length) parent.lastChild?.remove();
+  while (parent.childNodes.length > wanted.length) parent.lastChild?.remove();
 }
 
-function takeOver(before: HTMLElement, wanted: HTMLElement): void {
-  // Whether details are open is for whoever looks at them.
-  for (const name of before.getAttributeNames()) if (!wanted.hasAttribute(name) && name !== "open") before.removeAttribute(name);
-  for (const { name, value } of wanted.attributes) {
-    if (before.getAttribute(name) === value) continue;
-    if (name === "style") before.style.cssText = value;
-    else before.setAttribute(name, value);
-  }
-  update(before, ...wanted.childNodes);
+/** Makes an element what is described; what is not mentioned stays as it is. */
+export function takeOver(target: HTMLElement, { properties, children }: Description): void {
+  for (const [name, value] of Object.entries(properties)) if (typeof value !== "function") set(target, name, value);
+  update(target, ...children);
 }
+
+function set(target: HTMLElement, name: string, value: Exclude<Properties[string], (event: never) => void>): void {
+  if (value === null || value === undefined || value === false) return target.removeAttribute(name);
+  if (typeof value === "object") return Object.entries(value).forEach(([key, text]) => target.style.setProperty(key, text));
+  const text = value === true ? "" : String(value);
+  if (target.getAttribute(name) !== text) target.setAttribute(name, text);
+}
+
+function nodeOf(child: Node | Description | string, parent: Element): Node {
+  return isDescription(child) ? make(child, parent.namespaceURI) : typeof child === "string" ? new Text(child) : child;
+}
+
+const isThere = (child: Child): child is Node | Description | string => child !== null && child !== undefined && child !== false;
+const isDescription = (child: Node | Description | string): child is Description => typeof child === "object" && !(child instanceof Node);
 
 /** Sets the text of an element only when it is another one: a screen reader would say it again. */
 export function say(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
-function make<E extends Element>(made: E, properties: Properties, children: Child[]): E {
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (typeof value === "function") made.addEventListener(name, value as EventListener);
-    else if (typeof value === "object") for (const [key, text] of Object.entries(value)) (made as unknown as HTMLElement).style.setProperty(key, text);
-    else made.setAttribute(name, value === true ? "" : String(value));
-  }
-  made.append(...children.filter(isThere));
-  return made;
+/** Returns a card of the page with its title, what stands beside that, and what it holds; without that it is hidden. */
+export function card(id: string, title: string, beside: Child[], ...children: Child[]): Description {
+  const head = describe("div", { class: "card__head" }, describe("h2", { id: `${id}-title` }, title), ...beside);
+  return describe("section", { class: `card ${id}`, id, "aria-labelledby": `${id}-title`, hidden: children.length === 0 }, head, ...children);
 }
 
-function isThere(child: Child): child is Node | string {
-  return child !== null && child !== undefined && child !== false;
+/** One of a few, as a row of buttons. */
+export function choice<T extends string>(label: string, texts: Readonly<Record<T, string>>, chosen: T | null, choose: (name: T) => void): Description {
+  const names = Object.keys(texts) as T[];
+  const buttons = names.map((name) => describe("button", { type: "button", "aria-pressed": String(name === chosen), click: () => choose(name) }, texts[name]));
+  return describe("div", { class: "choice", role: "group", "aria-label": label }, ...buttons);
+}
+
+/** Returns a table; of each row the first cell is its head. */
+export function table(caption: Description, heads: readonly string[], rows: readonly (readonly [string, ...Description[]])[]): Description {
+  const head = describe("tr", {}, ...heads.map((label) => describe("th", { scope: "col" }, label)));
+  const body = rows.map(([label, ...cells]) => describe("tr", {}, describe("th", { scope: "row" }, label), ...cells));
+  return describe("table", {}, caption, describe("thead", {}, head), describe("tbody", {}, ...body));
+}
+
+/** Names and their values; null where there is nothing to be said. */
+export type Facts = readonly (readonly [string, string | null])[];
+
+/** Returns a list of names and values. */
+export function facts(all: Facts): Description {
+  const rows = all.filter(([, value]) => value !== null);
+  return describe("dl", { class: "facts" }, ...rows.map(([name, value]) => describe("div", { class: "fact" }, describe("dt", {}, name), describe("dd", {}, value))));
 }
 
 /** The few drawings of the page: strokes in the colour of the text, hidden from screen readers. */
@@ -116,14 +120,11 @@ const SHAPES = {
   cross: "m7 7 10 10M17 7 7 17",
 } as const;
 
-export function icon(name: keyof typeof SHAPES): SVGSVGElement {
-  return drawn(
-    "svg",
-    { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" },
-    drawn("path", { d: SHAPES[name] }),
-  );
+export function icon(name: keyof typeof SHAPES): Description {
+  return describe("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" }, describe("path", { d: SHAPES[name] }));
 }
 
-export function iconButton(label: string, name: keyof typeof SHAPES, click: () => void): HTMLButtonElement {
-  return element("button", { type: "button", class: "round", "aria-label": label, title: label, click }, icon(name));
+/** `isOff`: it does nothing now, where that can be. */
+export function iconButton(label: string, name: keyof typeof SHAPES, click: () => void, isOff?: boolean): Description {
+  return describe("button", { type: "button", class: "round", "aria-label": label, title: label, "aria-disabled": isOff === undefined ? null : String(isOff), click }, icon(name));
 }

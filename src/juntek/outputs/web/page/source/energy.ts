@@ -3,8 +3,8 @@
 import type { Day, Extremes } from "api-types";
 import { PERIODS, type Period, getDays, now, reasonOf } from "./api.ts";
 import { Bars } from "./bars.ts";
-import { card, choice, element, fill, iconButton, say, table } from "./dom.ts";
-import { NOTHING, between, dayYear, day as dayText, energy, isoDate, joined, measure, monthYear, year } from "./format.ts";
+import { type Description, card, choice, describe, element, iconButton, table, takeOver, update } from "./dom.ts";
+import { NOTHING, between, capitalised, dayYear, day as dayText, energy, isoDate, joined, measure, monthYear, year } from "./format.ts";
 import { quantityOf } from "./quantities.ts";
 
 /** Dates YYYY-MM-DD, as the gateway counts days. */
@@ -17,26 +17,19 @@ const COUNTS: Record<Period, number> = { day: 30, month: 12, year: 30 };
 const AGAIN = 60_000;
 
 export class Energy {
-  readonly element: HTMLElement;
+  readonly element = element("section");
   private readonly bars = new Bars();
-  private readonly title = element("p", { class: "card__span" });
-  private readonly sums = element("p", { class: "sums" });
-  private readonly note = element("p", { class: "quiet", role: "status" });
   private readonly statistics = new Statistics();
-  private readonly periods = choice("Energy of each", PERIODS, (period) => this.choose(period, 0));
-  private readonly earlier = iconButton("Earlier", "left", () => this.choose(this.period, this.back + 1));
-  private readonly later = iconButton("Later", "right", () => this.choose(this.period, Math.max(0, this.back - 1)));
   private meter = "";
   private period: Period = "day";
   private back = 0;
   private running: AbortController | null = null;
+  private told: readonly Description[] = [];
+  private note = "";
 
   constructor() {
-    const moves = element("div", { class: "moves", role: "group", "aria-label": "Move in time" }, this.earlier, this.later);
-    const told = element("div", { class: "card__told" }, this.title, this.sums);
-    this.element = card("energy", "Energy", [told, moves, this.periods.element], this.note, this.bars.element, this.statistics.element);
     window.setInterval(() => {
-      if (!document.hidden && this.back === 0 && this.meter !== "") void this.load();
+      if (!document.hidden && this.back === 0) void this.load();
     }, AGAIN);
   }
 
@@ -45,50 +38,57 @@ export class Energy {
     this.choose(this.period, 0);
   }
 
-  refresh(): void {
-    if (this.meter !== "") void this.load();
-  }
-
   private choose(period: Period, back: number): void {
     this.period = period;
-    this.back = back;
-    this.periods.show(period);
-    this.later.setAttribute("aria-disabled", String(back === 0));
-    this.earlier.hidden = this.later.hidden = period === "year";
+    this.back = Math.max(back, 0);
+    this.draw();
     void this.load();
   }
 
-  private async load(): Promise<void> {
+  private draw(): void {
+    const moves = describe("div", { class: "moves", role: "group", "aria-label": "Move in time" },
+      ...(this.period === "year" ? [] : [
+        iconButton("Earlier", "left", () => this.choose(this.period, this.back + 1)),
+        iconButton("Later", "right", () => this.choose(this.period, this.back - 1), this.back === 0),
+      ]));
+    const periods = choice("Energy of each", PERIODS, this.period, (period) => this.choose(period, 0));
+    const note = describe("p", { class: "quiet", role: "status" }, this.note);
+    takeOver(this.element, card("energy", "Energy", [describe("div", { class: "card__told" }, ...this.told), moves, periods], note, this.bars.element, this.statistics.element));
+  }
+
+  async load(): Promise<void> {
+    if (this.meter === "") return;
     this.running?.abort();
     const controller = new AbortController();
     this.running = controller;
     const stretch = stretchOf(this.period, isoDate(now()), this.back);
-    this.element.classList.add("is-loading");
     try {
       const days = await getDays(this.meter, stretch.from, stretch.to, this.period, controller.signal);
+      this.note = days.length === 0 ? "No energy has been counted in this time." : "";
       this.show(days, stretch);
     } catch (error) {
       if (controller.signal.aborted) return;
-      say(this.note, `The energy could not be loaded. ${reasonOf(error, "It is tried again by itself.")}`);
+      this.note = `The energy could not be loaded. ${reasonOf(error, "It is tried again by itself.")}`;
     }
-    if (this.running === controller) this.element.classList.remove("is-loading");
+    this.draw();
   }
 
   private show(days: readonly Day[], stretch: Stretch): void {
     const rows = rowsOf(days, stretch, this.period);
-    const first = rows[0]?.[0] ?? stretch.from;
     const name = { day: dayYear, month: monthYear, year }[this.period];
-    say(this.title, `${name(first)} – ${name(stretch.to)}`);
-    say(this.note, days.length === 0 ? "No energy has been counted in this time." : "");
-    const sums = (["charged", "discharged"] as const).map((way) => {
-      const known = days.map((day) => day[`${way}_energy`]).filter((value) => value !== null);
-      const total = known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
-      return element("span", { class: "sum", "data-tone": way }, way === "charged" ? "Charged " : "Discharged ", element("strong", {}, joined(energy(total))));
-    });
-    fill(this.sums, ...sums);
+    this.told = [
+      describe("p", { class: "card__span" }, `${name(rows[0]?.[0] ?? stretch.from)} – ${name(stretch.to)}`),
+      describe("p", { class: "sums" }, ...(["charged", "discharged"] as const).map((way) => sumOf(days, way))),
+    ];
     this.bars.show(rows, this.period);
     this.statistics.show(days, this.period);
   }
+}
+
+function sumOf(days: readonly Day[], way: "charged" | "discharged"): Description {
+  const known = days.map((day) => day[`${way}_energy`]).filter((value) => value !== null);
+  const total = known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+  return describe("span", { class: "sum", "data-tone": way }, `${capitalised(way)} `, describe("strong", {}, joined(energy(total))));
 }
 
 interface ColumnOf {
@@ -107,13 +107,12 @@ const RANGED = ["state_of_charge", "voltage", "current", "temperature"] as const
 
 /** The table: newest first, a column only where some row has something to say. */
 class Statistics {
-  private readonly scroll = element("div", { class: "scroll", tabindex: "0", role: "region" });
-  private readonly more = element("button", { type: "button", class: "link", hidden: true, click: () => this.goOn() }, "More columns →");
+  private readonly scroll = element("div", { class: "scroll", tabindex: "0", role: "region", scroll: () => this.showMore() });
+  private readonly more = element("button", { type: "button", class: "link", hidden: true, click: () => this.scroll.scrollBy({ left: this.scroll.clientWidth * 0.6 }) }, "More columns →");
   private readonly note = element("p", { class: "quiet below" }, "Efficiency is what came out, and what more was left than before, as a share of what went in.");
   readonly element = element("div", {}, element("div", { class: "card__head" }, element("h3", {}, "Statistics"), this.more), this.scroll, this.note);
 
   constructor() {
-    this.scroll.addEventListener("scroll", () => this.showMore(), { passive: true });
     new ResizeObserver(() => this.showMore()).observe(this.scroll);
   }
 
@@ -127,13 +126,9 @@ class Statistics {
     const caption = `Statistics of each ${period}`;
     this.scroll.setAttribute("aria-label", caption);
     const rows = newest.map((day) => [name(day.date), ...columns.map((column) => cellOf(column, day))] as const);
-    fill(this.scroll, table(element("caption", { class: "only-read" }, caption), ["Date", ...columns.map(({ label }) => label)], rows));
+    update(this.scroll, table(describe("caption", { class: "only-read" }, caption), ["Date", ...columns.map(({ label }) => label)], rows));
     this.note.hidden = !columns.some(({ label }) => label === "Efficiency");
     this.showMore();
-  }
-
-  private goOn(): void {
-    this.scroll.scrollBy({ left: this.scroll.clientWidth * 0.6 });
   }
 
   /** The way to the columns that are out of sight, for whoever sees no scroll bar. */
@@ -143,9 +138,9 @@ class Statistics {
   }
 }
 
-function cellOf({ cell, below }: ColumnOf, day: Day): HTMLElement {
+function cellOf({ cell, below }: ColumnOf, day: Day): Description {
   const small = below?.(day) ?? NOTHING;
-  return element("td", {}, cell(day), small === NOTHING ? null : element("small", {}, small));
+  return describe("td", {}, cell(day), small === NOTHING ? null : describe("small", {}, small));
 }
 
 function capacity(value: number | null): string {

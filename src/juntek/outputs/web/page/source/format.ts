@@ -99,7 +99,6 @@ const HERE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** The zone that all times are shown in: that of the gateway, whose midnight begins a day. */
 let zone = HERE;
-const formatters: (() => void)[] = [];
 
 /** Takes the gateway's zone; one that this browser does not know, or that has the same times as its own, leaves its own. */
 export function setZone(name: string | undefined, now: number): void {
@@ -107,10 +106,7 @@ export function setZone(name: string | undefined, now: number): void {
   const older = name?.replace(/^([+-])0?(\d+):00$/, (_, sign: string, hours: string) => `Etc/GMT${sign === "+" ? "-" : "+"}${hours}`);
   const known = [name ?? HERE, older ?? HERE].find(isZone) ?? HERE;
   const isSame = [now, now + 182 * 86_400].every((time) => textIn(known, time) === textIn(HERE, time));
-  const wanted = isSame ? HERE : known; // its own is fastest
-  if (wanted === zone) return;
-  zone = wanted;
-  for (const make of formatters) make();
+  zone = isSame ? HERE : known; // its own is fastest
 }
 
 export const zoneName = (): string => zone;
@@ -132,11 +128,13 @@ function isZone(name: string): boolean {
 type Format = (when: number | string) => string;
 
 function formatter(options: Intl.DateTimeFormatOptions): Format {
-  const all = { ...options, ...(options.hour ? { hour12: !HOURS_24 } : {}) };
-  const ofDates = new Intl.DateTimeFormat("en-GB", { ...all, timeZone: "UTC" });
-  let ofTimes = new Intl.DateTimeFormat("en-GB", { ...all, timeZone: zone });
-  formatters.push(() => (ofTimes = new Intl.DateTimeFormat("en-GB", { ...all, timeZone: zone })));
-  return (when) => (typeof when === "number" ? ofTimes.format(when * 1000) : ofDates.format(new Date(when)));
+  const made = new Map<string, Intl.DateTimeFormat>();
+  const formatIn = (timeZone: string, time: number | Date): string => {
+    const format = made.get(timeZone) ?? new Intl.DateTimeFormat("en-GB", { ...options, ...(options.hour ? { hour12: !HOURS_24 } : {}), timeZone });
+    made.set(timeZone, format);
+    return format.format(time);
+  };
+  return (when) => (typeof when === "number" ? formatIn(zone, when * 1000) : formatIn("UTC", new Date(when)));
 }
 
 const HOUR = HOURS_24 ? "2-digit" : "numeric";

@@ -29,16 +29,15 @@ const KEPT = 900;
 
 export class Gateway {
   meters: Meter[] = [];
+  /** How it does; null before its first answer. */
   health: Health | null = null;
   /** The gateway's time since which it does not answer. */
   goneSince: number | null = null;
-  /** Whether a first answer came. */
-  known = false;
   needsPassword = false;
   /** Whether a password is asked of anybody. */
   hasPassword = false;
-  /** What this session writes with; null where it may not, undefined where the gateway cannot. */
-  token: string | null | undefined;
+  /** What this session writes with; null where it may not. */
+  token: string | null = null;
   readonly recent = new Map<string, Reading[]>();
 
   private events: EventSource | null = null;
@@ -71,7 +70,7 @@ export class Gateway {
       this.hasPassword = session.required;
       this.token = session.token;
       if (session.required && !session.signed_in) return this.lock();
-      const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.known ? null : getQuantities()]);
+      const [meters, health, quantities] = await Promise.all([getMeters(), getHealth(), this.health ? null : getQuantities()]);
       if (quantities) setQuantities(quantities);
       this.take(meters, health);
     } catch (error) {
@@ -82,12 +81,11 @@ export class Gateway {
 
   private take(meters: Meter[], health: Health): void {
     const wasGone = this.goneSince !== null;
-    const isNew = !this.known || this.needsPassword || names(meters) !== names(this.meters);
+    const isNew = !this.health || this.needsPassword || names(meters) !== names(this.meters);
     this.meters = meters.map((meter) => ({ ...meter, latest: meter.latest ?? this.meter(meter.name)?.latest ?? null }));
     this.health = health;
     setZone(health.time_zone, now());
     this.goneSince = null;
-    this.known = true;
     this.needsPassword = false;
     this.heard = now();
     if (!this.events) this.listen();
@@ -154,7 +152,7 @@ export class Gateway {
     if (this.needsPassword) return;
     const time = now();
     if (this.hiddenSince !== null && time - this.hiddenSince > UNSEEN) return this.hangUp();
-    const isThere = this.known && this.goneSince === null;
+    const isThere = this.health !== null && this.goneSince === null;
     const patience = !isThere ? RETRY : time - this.heard > QUIET ? RETRY_SILENT : LOOK;
     if (time - this.looked > patience) void this.look();
   }

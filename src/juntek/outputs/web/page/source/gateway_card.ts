@@ -1,7 +1,7 @@
 /** The gateway, and how everything does that its readings go to; rule: shown only while the gateway itself tells it. */
 
 import type { Health, SinkHealth } from "api-types";
-import { card, element, icon } from "./dom.ts";
+import { type Description, card, describe, icon } from "./dom.ts";
 import { counted, roughly, seconds } from "./format.ts";
 
 /** What is drawn before a receiver's name. */
@@ -22,23 +22,23 @@ const RECEIVERS: Readonly<Record<string, string>> = {
 const LATE = 60;
 
 /** `leave` ends the session, where there is one. Nothing of `health` is told while the gateway does not answer. */
-export function gatewayCard(health: Health | null, leave: HTMLElement): HTMLElement {
+export function gatewayCard(health: Health | null, leave: HTMLElement): Description {
   if (health === null) return card("gateway", "Gateway", []);
-  const about = element("p", { class: "card__told quiet" }, `juntek ${health.version}, running for ${seconds(health.uptime)}`);
+  const about = describe("p", { class: "card__told quiet" }, `juntek ${health.version}, running for ${seconds(health.uptime)}`);
   const receivers = receiversOf(health.sinks).map(receiver);
-  const list = element("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" }, ...receivers);
-  const none = element("p", { class: "quiet" }, "Readings go to this page only.");
-  return card("gateway", "Gateway", [about, leave], element("h3", { id: "receivers-title" }, "Outputs"), receivers.length > 0 ? list : none);
+  const list = describe("ul", { class: "receivers", role: "list", "aria-labelledby": "receivers-title" }, ...receivers);
+  const none = describe("p", { class: "quiet" }, "Readings go to this page only.");
+  return card("gateway", "Gateway", [about, leave], describe("h3", { id: "receivers-title" }, "Outputs"), receivers.length > 0 ? list : none);
 }
 
-function receiver({ sink, name, mark, state, missed, error }: Receiver): HTMLElement {
-  const line = (part: string, text: string): HTMLElement | null =>
-    text === "" ? null : element("p", { class: part === "name" ? "receiver__name" : `quiet receiver__${part}` }, text);
-  return element(
+function receiver({ sink, name, mark, state, missed, error }: Receiver): Description {
+  const line = (part: string, text: string): Description | null =>
+    text === "" ? null : describe("p", { class: part === "name" ? "receiver__name" : `quiet receiver__${part}` }, text);
+  return describe(
     "li",
     { class: "receiver", "data-sink": sink, "data-mark": mark },
-    element("span", { class: "receiver__mark" }, icon(ICONS[mark])),
-    element("div", { class: "receiver__told" }, line("name", name), line("state", state), line("missed", missed), line("error", error)),
+    describe("span", { class: "receiver__mark" }, icon(ICONS[mark])),
+    describe("div", { class: "receiver__told" }, line("name", name), line("state", state), line("missed", missed), line("error", error)),
   );
 }
 

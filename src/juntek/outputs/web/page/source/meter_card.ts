@@ -2,7 +2,7 @@
 
 import type { Identity, LinkHealth, Meter, Reading } from "api-types";
 import { now, timeOf } from "./api.ts";
-import { type Facts, element, facts } from "./dom.ts";
+import { type Description, type Facts, describe, facts } from "./dom.ts";
 import { energy, joined, measure, moment, number, seconds } from "./format.ts";
 import { measureOf, quantityOf } from "./quantities.ts";
 
@@ -22,13 +22,13 @@ const REASONS: Record<string, string> = {
 };
 
 /** Returns the card of a meter, and that of its link. */
-export function meterCards({ identity, latest, health }: Meter): HTMLElement[] {
-  const unknown = element("p", { class: "quiet" }, "The meter has not said yet what it is; a display that asks it rarely wants to know.");
+export function meterCards({ identity, latest, health }: Meter): Description[] {
+  const unknown = describe("p", { class: "quiet" }, "The meter has not said yet what it is; a display that asks it rarely wants to know.");
   const reasons = Object.entries(health.garbage).sort(([, one], [, other]) => other - one);
   const rejected = facts(reasons.map(([reason, count]) => [REASONS[reason] ?? reason, number(count, 0)]));
   return [
-    element("div", { class: "card" }, element("h3", {}, "Meter"), identity === null && unknown, facts([...identityRows(identity), ...latelyRows(latest)])),
-    element("div", { class: "card" }, element("h3", {}, "Link"), facts(linkRows(health)), reasons.length > 0 && element("div", {}, element("h4", {}, "Rejected frames by reason"), rejected)),
+    describe("div", { class: "card" }, describe("h3", {}, "Meter"), identity === null && unknown, facts([...identityRows(identity), ...latelyRows(latest)])),
+    describe("div", { class: "card" }, describe("h3", {}, "Link"), facts(linkRows(health)), reasons.length > 0 && describe("div", {}, describe("h4", {}, "Rejected frames by reason"), rejected)),
   ];
 }
 

@@ -22,9 +22,9 @@ export function noticesOf(gateway: Gateway, meter: Meter | undefined, time: numb
   const notices: Notice[] = [];
   if (gateway.goneSince !== null) {
     const since = `The gateway has not answered since ${moment(gateway.goneSince, time)}. Reconnecting…`;
-    const text = gateway.known ? since : "The gateway does not answer. Trying again…";
+    const text = gateway.health ? since : "The gateway does not answer. Trying again…";
     notices.push({ kind: "gone", text: meter?.latest ? `${text} ${OLD_VALUES}` : text });
-  } else if (!gateway.known) {
+  } else if (!gateway.health) {
     notices.push({ kind: "waiting", text: "Asking the gateway for its meters…" });
   } else if (!meter) {
     notices.push({ kind: "waiting", text: "The gateway has no meter yet; add one under [[meters]] in its configuration." });

@@ -2,7 +2,7 @@
 
 import type { Day, Meter, Reading } from "api-types";
 import { now } from "./api.ts";
-import { drawn, element, icon } from "./dom.ts";
+import { type Description, describe, icon } from "./dom.ts";
 import { NOTHING, type Parts, capitalised, day, energy, joined, measure, minutes, moment, number, power } from "./format.ts";
 import { quantityOf } from "./quantities.ts";
 
@@ -13,22 +13,22 @@ const LOW = 20;
 const NEARLY_EMPTY = 10;
 
 /** Shows a meter; `age` tells in a few words why its values are not the present ones, or is empty. */
-export function overview(meter: Meter | undefined, age: string, yesterday: Day | null): HTMLElement {
+export function overview(meter: Meter | undefined, age: string, yesterday: Day | null): Description {
   const reading = meter?.latest ?? null;
   const isOld = age !== "";
   const watts = joined(power(Math.abs(reading?.power ?? 0)));
   const direction = reading?.direction ?? "idle";
   const line = reading ? DIRECTIONS[direction] + (direction === "idle" ? "" : `\u00a0${watts}`) : "\u00a0";
-  const flow = element("div", { class: "flow" }, element("p", { class: "only-read" }, `${wordsOf(reading, watts)} ${age}`.trim()), drawing(reading, age));
-  return element(
+  const flow = describe("div", { class: "flow" }, describe("p", { class: "only-read" }, `${wordsOf(reading, watts)} ${age}`.trim()), drawing(reading, age));
+  return describe(
     "section",
     { class: isOld ? "present is-old" : "present", id: "now", hidden: !meter, "aria-labelledby": "now-title", "data-direction": isOld ? "idle" : direction, "data-level": levelOf(isOld ? null : reading) },
-    element("h2", { id: "now-title", class: "only-read" }, "Now"),
-    element("div", { class: "card hero" }, flow,
-      element("div", { class: "headline" },
-        element("p", { class: "headline__line" }, line),
-        element("p", { class: "outlook" }, reading && !isOld ? outlook(reading) : ""))),
-    element("dl", { class: "values" }, ...tiles(reading, yesterday)),
+    describe("h2", { id: "now-title", class: "only-read" }, "Now"),
+    describe("div", { class: "card hero" }, flow,
+      describe("div", { class: "headline" },
+        describe("p", { class: "headline__line" }, line),
+        describe("p", { class: "outlook" }, reading && !isOld ? outlook(reading) : ""))),
+    describe("dl", { class: "values" }, ...tiles(reading, yesterday)),
   );
 }
 
@@ -39,7 +39,7 @@ function wordsOf(reading: Reading | null, watts: string): string {
   return `${DIRECTIONS[reading.direction]}, ${watts}. Battery at ${charge === null ? NOTHING : `${number(charge, 0)} %`}.`;
 }
 
-function tiles(reading: Reading | null, yesterday: Day | null): HTMLElement[] {
+function tiles(reading: Reading | null, yesterday: Day | null): Description[] {
   const known = reading?.["remaining_energy"];
   const capacity = reading?.remaining_capacity ?? null;
   const guess = capacity === null || !reading?.voltage ? null : capacity * reading.voltage;
@@ -54,7 +54,7 @@ function tiles(reading: Reading | null, yesterday: Day | null): HTMLElement[] {
   ];
 }
 
-function measured(key: "voltage" | "current" | "temperature", reading: Reading | null): HTMLElement {
+function measured(key: "voltage" | "current" | "temperature", reading: Reading | null): Description {
   const { label, unit, digits } = quantityOf(key);
   const text = number(reading?.[key], digits);
   const isIn = key === "current" && (reading?.current ?? 0) > 0 && /[1-9]/.test(text);
@@ -62,11 +62,11 @@ function measured(key: "voltage" | "current" | "temperature", reading: Reading |
 }
 
 /** One value: its label, number, unit, and a note. */
-function tile(name: string, label: string, { number, unit }: Parts, note: string): HTMLElement {
-  const part = (kind: string, text: string): HTMLElement => element("span", { class: kind }, text);
-  return element("div", { class: "card value", "data-value": name },
-    element("dt", { class: name.endsWith("charged") ? "quiet sum" : "quiet", "data-tone": name }, label),
-    element("dd", { class: "value__line" }, part("value__number", number), "\u00a0", part("value__unit", number === NOTHING ? "" : unit), " ", part("quiet", note)));
+function tile(name: string, label: string, { number, unit }: Parts, note: string): Description {
+  const part = (kind: string, text: string): Description => describe("span", { class: kind }, text);
+  return describe("div", { class: "card value", "data-value": name },
+    describe("dt", { class: name.endsWith("charged") ? "quiet sum" : "quiet", "data-tone": name }, label),
+    describe("dd", { class: "value__line" }, part("value__number", number), "\u00a0", part("value__unit", number === NOTHING ? "" : unit), " ", part("quiet", note)));
 }
 
 /** How much there is, whichever way it flows: a full battery that gives what it has is no alarm. */
@@ -92,31 +92,31 @@ function outlook(reading: Reading): string {
  * The flow of energy: from a charger into the battery or out of it to the loads. The meter sits at the battery, so only
  * its net flow is drawn, never a guess of what sun and loads do.
  */
-function drawing(reading: Reading | null, age: string): HTMLElement {
-  const node = (name: string, shape: "sun" | "house", label: string): HTMLElement =>
-    element("div", { class: `node node--${name}` }, element("span", { class: "node__circle" }, icon(shape)), element("span", { class: "node__label" }, label));
-  const pipe = (name: string): HTMLElement => element("div", { class: `pipe pipe--${name}` }, element("span", { class: "pipe__train" }));
-  return element("div", { class: "flow__drawing", "aria-hidden": "true" },
+function drawing(reading: Reading | null, age: string): Description {
+  const node = (name: string, shape: "sun" | "house", label: string): Description =>
+    describe("div", { class: `node node--${name}` }, describe("span", { class: "node__circle" }, icon(shape)), describe("span", { class: "node__label" }, label));
+  const pipe = (name: string): Description => describe("div", { class: `pipe pipe--${name}` }, describe("span", { class: "pipe__train" }));
+  return describe("div", { class: "flow__drawing", "aria-hidden": "true" },
     node("source", "sun", "Charger"), pipe("in"), vessel(reading?.state_of_charge ?? null, age), pipe("out"), node("loads", "house", "Loads"));
 }
 
-function vessel(charge: number | null, age: string): HTMLElement {
-  const level = drawn("rect", { x: 6, y: 6, width: 148, height: 208, class: "vessel__level", style: { transform: `scaleY(${((charge ?? 0) / 100).toFixed(4)})` } });
-  const value = drawn("tspan", { class: "vessel__number" }, charge === null ? NOTHING : number(charge, 0));
-  return element(
+function vessel(charge: number | null, age: string): Description {
+  const level = describe("rect", { x: 6, y: 6, width: 148, height: 208, class: "vessel__level", style: { transform: `scaleY(${((charge ?? 0) / 100).toFixed(4)})` } });
+  const value = describe("tspan", { class: "vessel__number" }, charge === null ? NOTHING : number(charge, 0));
+  return describe(
     "div",
     { class: "vessel" },
-    drawn(
+    describe(
       "svg",
       { viewBox: "0 -14 160 234", class: "vessel__drawing", focusable: "false" },
-      drawn("rect", { x: 56, y: -13, width: 48, height: 12, rx: 4, class: "vessel__pole" }),
-      drawn("clipPath", { id: "vessel-inside" }, drawn("rect", { x: 6, y: 6, width: 148, height: 208, rx: 20 })),
-      drawn("rect", { x: 2, y: 2, width: 156, height: 216, rx: 24, class: "vessel__wall" }),
-      drawn("g", { "clip-path": "url(#vessel-inside)" }, level),
+      describe("rect", { x: 56, y: -13, width: 48, height: 12, rx: 4, class: "vessel__pole" }),
+      describe("clipPath", { id: "vessel-inside" }, describe("rect", { x: 6, y: 6, width: 148, height: 208, rx: 20 })),
+      describe("rect", { x: 2, y: 2, width: 156, height: 216, rx: 24, class: "vessel__wall" }),
+      describe("g", { "clip-path": "url(#vessel-inside)" }, level),
       // Drawn, so that it keeps to its battery however small that is.
-      drawn("text", { x: 80, y: 128, "text-anchor": "middle", class: "vessel__value" }, value, drawn("tspan", { class: "vessel__unit", dx: 3 }, "%")),
+      describe("text", { x: 80, y: 128, "text-anchor": "middle", class: "vessel__value" }, value, describe("tspan", { class: "vessel__unit", dx: 3 }, "%")),
     ),
-    element("span", { class: "vessel__age" }, age),
+    describe("span", { class: "vessel__age" }, age),
   );
 }
 

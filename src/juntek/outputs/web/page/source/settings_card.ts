@@ -5,7 +5,7 @@
 
 import type { ActionFacts, CommandOutcome, Limits, Meter, MeterControls, PlannedChange, SettingFacts, Settings, Value } from "api-types";
 import { GatewayError, getSettings, getWritten, now, planChanges, reasonOf, timeOf, write } from "./api.ts";
-import { element, facts, fill } from "./dom.ts";
+import { type Child, element, facts, fill } from "./dom.ts";
 import { capitalised, moment } from "./format.ts";
 import { isKnown, settingOf, settings as allSettings } from "./quantities.ts";
 
@@ -26,7 +26,7 @@ type Write = (confirmed: readonly string[]) => Promise<readonly CommandOutcome[]
 export class SettingsCard {
   private readonly panel = element("div", { class: "panel", tabindex: "-1" });
   private readonly written = element("div");
-  private readonly log = element("details", { hidden: true, toggle: () => void this.showLog() }, element("summary", {}, "Log of changes"), this.written);
+  private readonly log = element("details", { toggle: () => void this.showLog() }, element("summary", {}, "Log of changes"), this.written);
   readonly element = element("div", { class: "card settings", id: "settings" }, element("h3", {}, "Settings"), this.panel, this.log);
   private meter = "";
   private token = "";
@@ -34,15 +34,14 @@ export class SettingsCard {
   private isBusy = false;
   private last: Settings | null = null;
 
-  /** `token` is what this session writes with; null where it may not, undefined before that is known. */
-  show(meter: Meter, token: string | null | undefined): void {
+  /** `token` is what this session writes with; null where it may not. */
+  show(meter: Meter, token: string | null): void {
     this.token = token ?? ""; // it may be another one after a restart, while one still enters
-    const state = JSON.stringify([meter.name, meter.settings, token === undefined, !token]);
+    const state = JSON.stringify([meter.name, meter.settings, !token]);
     if (state === this.shown || (this.isBusy && meter.name === this.meter)) return;
     this.shown = state;
     this.meter = meter.name;
     this.last = meter.settings;
-    this.log.hidden = token === undefined;
     this.log.open = false;
     void this.read();
   }
@@ -153,7 +152,7 @@ export class SettingsCard {
     fill(this.written, items.length === 0 ? element("p", { class: "quiet" }, "Nothing has been changed yet.") : list(items));
   }
 
-  private put(parts: readonly Node[], focus: boolean): void {
+  private put(parts: readonly Child[], focus: boolean): void {
     fill(this.panel, ...parts);
     if (focus) this.panel.focus();
   }

@@ -7,6 +7,7 @@ export interface Span {
 
 export const RANGES = { hour: "Hour", day: "Day", week: "Week", month: "Month", year: "Year", all: "All" } as const;
 export type Range = keyof typeof RANGES;
+const NAMES = Object.keys(RANGES) as Range[];
 
 const LENGTHS: Record<Exclude<Range, "all">, number> = {
   hour: 3600,
@@ -30,14 +31,12 @@ export function spanOf(range: Range, limits: Span): Span {
 
 /** Returns the range that a stretch is one of, when it ends now. */
 export function rangeOf(span: Span, limits: Span): Range | null {
-  if (!endsNow(span, limits)) return null;
   const length = span.to - span.from;
-  const away = (range: Range): number => {
+  const isAsLong = (range: Range): boolean => {
     const { from, to } = spanOf(range, limits);
-    return Math.abs(to - from - length);
+    return Math.abs(to - from - length) < length * 0.005;
   };
-  const nearest = (Object.keys(RANGES) as Range[]).reduce((one, other) => (away(other) < away(one) ? other : one));
-  return away(nearest) < length * 0.005 ? nearest : null;
+  return endsNow(span, limits) ? (NAMES.find(isAsLong) ?? null) : null;
 }
 
 /** Returns whether the stretch goes on with the clock. */
@@ -86,7 +85,7 @@ interface Place extends Seen {
 export function readPlace(hash: string): Place {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
   const meter = query.get("meter");
-  const range = (Object.keys(RANGES) as Range[]).find((name) => name === query.get("range")) ?? null;
+  const range = NAMES.find((name) => name === query.get("range")) ?? null;
   const from = Date.parse(query.get("from") ?? "") / 1000;
   const to = Date.parse(query.get("to") ?? "") / 1000;
   if (Number.isFinite(from) && Number.isFinite(to) && to - from >= 1) return { meter, range: null, span: { from, to } };
