@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from history.made import START, reading_at, rows_in
 from juntek.backoff import Backoff
 from juntek.gateway.supervisor import Supervisor
+from juntek.history.cursors import Cursors
 from juntek.metric import READING_METRICS
 from juntek.outputs import Context, Handle, SinkHealth, history, timeseries
 from juntek.outputs.timeseries import RESPONSE_TIME
@@ -61,6 +62,10 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         kept = history.HistoryOptions(path=self.context.database, commit_interval=0.1, keep_raw_days=36_500)
+        assert self.context.database is not None
+        for target in self.targets:
+            with Cursors(self.context.database, target.label):
+                pass  # each is known before anything is heard
         async with history.open_sink(kept, self.context) as self._handle:
             tasks = [asyncio.create_task(supervisor.run()) for supervisor in self.supervisors]
             try:

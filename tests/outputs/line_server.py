@@ -36,10 +36,6 @@ class Request:
     def is_packed(self) -> bool:
         return self.headers.get("content-encoding") == "gzip"
 
-    @property
-    def form(self) -> dict[str, list[str]]:
-        return parse_qs(self.body.decode())
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:

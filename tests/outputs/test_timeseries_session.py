@@ -12,7 +12,6 @@ import pytest
 
 from juntek.files import hold, lock_of
 from juntek.outputs import FarEndError, timeseries
-from juntek.update import Health, Update
 from outputs.delivering import Gateway, serving, wait_until
 from outputs.line_server import GOOD, Reply, Request
 from outputs.moody import REFUSAL, arrive, moody_server, moody_server_without, ticks_of
@@ -152,12 +151,20 @@ async def test_one_process_sends_to_a_target_at_a_time(path: Path) -> None:
 async def test_how_meters_sinks_and_the_gateway_do_is_told_of_meters_that_are_silent_too(path: Path) -> None:
     async with moody_server() as (_, server, url):
         gateway = Gateway(path, [timeseries.TimeseriesOptions(url=url, interval=0.1)])
+        gateway.context.latest.take(kg_update(meter="van"))
+        gateway.context.latest.take(kg_update(None, meter="barn", available=False))
         async with gateway.running():
             await wait_until(lambda: bool(server.taken), "it is told at once")
-        told = {line.rsplit(b" ", 1)[0] for line in server.taken}
-    assert b"juntek,site=home,gateway=pi,version=1.2.3 gateway_info=1.0" in told
-    assert b"juntek,site=home,meter=house meter_up=0.0,link_up=0.0,frames_total=0.0,reconnects_total=0.0" in told
-    assert any(line.startswith(b"juntek,site=home,sink=timeseries\\ 127.0.0.1:") for line in told)
+        told = [line.decode().rsplit(" ", 1)[0] for line in server.taken]
+    assert "juntek,site=home,gateway=pi,version=1.2.3 gateway_info=1.0" in told
+    assert "juntek,site=home,meter=house meter_up=0.0,link_up=0.0,frames_total=0.0,reconnects_total=0.0" in told
+    assert any(line.startswith("juntek,site=home,sink=timeseries\\ 127.0.0.1:") for line in told)
+    settings = next(line for line in told if "nominal_capacity" in line)
+    assert "meter=van" in settings
+    assert "nominal_capacity_coulombs=1008000.0" in settings
+    assert "over_voltage_protection_volts=14.6" in settings
+    assert any("meter=van" in line and "meter_info=1.0" in line and "model=KG140F" in line for line in told)
+    assert not any("meter=barn" in line and "nominal" in line for line in told)
 
 
 async def test_a_target_that_does_not_take_how_the_gateway_does_gets_the_readings(
@@ -170,20 +177,3 @@ async def test_a_target_that_does_not_take_how_the_gateway_does_gets_the_reading
             await gateway.hear(5)
             await arrive(server, *range(1, 6))
     assert "field type conflict" in caplog.text
-
-
-async def test_how_a_meter_is_set_is_told(path: Path) -> None:
-    async with moody_server() as (_, server, url):
-        options = timeseries.TimeseriesOptions(url=url, interval=0.1)
-        gateway = Gateway(path, [options])
-        gateway.context.sinks["timeseries x"] = gateway.health
-        gateway.context.latest.take(kg_update())
-        gateway.context.latest.take(Update("barn", False, None, None, None, Health()))  # noqa: FBT003
-        async with timeseries.open_sink(options, gateway.context):
-            await wait_until(lambda: bool(server.taken), "it is told at once")
-        told = [line.decode().rsplit(" ", 1)[0] for line in server.taken]
-    settings = next(line for line in told if "nominal_capacity" in line)
-    assert "nominal_capacity_coulombs=1008000.0" in settings
-    assert "over_voltage_protection_volts=14.6" in settings
-    assert any("meter_info=1.0" in line and "model=KG140F" in line for line in told)
-    assert not any("meter=barn" in line and "nominal" in line for line in told)
