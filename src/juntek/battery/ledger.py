@@ -119,21 +119,18 @@ class Ledger:
     def _is_believed(self, base: Moment, now: Moment, elapsed: float) -> bool:
         """Whether a reading goes on from the base, and not rather from the candidate."""
         silent = self._gap + (self._held.seconds if self._held.is_stuck else 0.0)
-        if self._is_other or not self._goes_on(base, now, silent):
+        if self._is_other or not self._limits.go_on(base, now, silent, self._watch, restored=self._restored):
             return False
         if self._candidate is not None and is_after(self._candidate[0], base, now, elapsed, self._gap):
             return False
         return not self._restored or is_plain(base, now, self._gap)
-
-    def _goes_on(self, base: Moment, now: Moment, gap: float) -> bool:
-        return self._limits.go_on(base, now, gap, self._watch, restored=self._restored)
 
     def _accept(self, candidate: Moment, gap: float) -> None:
         """Take a candidate for the meter that it is: the one of before after a gap, a cleared one, or another one."""
         base, known = self._base, gap if not self._restored or gap > BOOT_TIME else nan
         if base is None or self._is_other:
             self._begin(candidate, gap)
-        elif self._goes_on(base, candidate, gap):
+        elif self._limits.go_on(base, candidate, gap, self._watch, restored=self._restored):
             self._count(base, candidate, known)
         else:
             seconds = known * 1.25 + (2 if known <= self.longest_interval else MARGIN) if known >= 0 else UNKNOWN_GAP
