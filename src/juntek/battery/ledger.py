@@ -68,18 +68,13 @@ class Ledger:
         return self._base is not None
 
     @property
-    def _has_counters(self) -> bool:
-        return self._base is not None and any(count is not None for count in self._base.counts)
-
-    @property
     def notice(self) -> Notice | None:
         """What an owner should know: the meter says the same for ever, is another one, or miscounts."""
         if self._held.is_stuck:
             return "stuck"
         if self._replaced:
             return "replaced"
-        is_doubted = self._watch.rule == "nothing" and self._has_counters
-        return "doubted" if is_doubted else None
+        return "doubted" if self._watch.counters and self._watch.rule == "nothing" else None
 
     def limit(self, max_current: float) -> None:
         """Say how much the meter can measure (A), once its identity is known."""
@@ -145,19 +140,16 @@ class Ledger:
 
     def _begin(self, now: Moment, gap: float) -> None:
         """Take the counters as they stand; those of the very first meter are the totals, if they are trusted."""
+        is_first, had_counters = self._base is None, bool(self._watch.counters)
         self._watch = CounterWatch(now.counts)
-        first, flagged = self._base is None, set[int]()
-        replaced = self._has_counters
-        if first and self._watch.rule == "named":
+        if is_first and self._watch.rule == "named":
             self._sums.wholes = [count or 0 for count in now.counts[:4]]
-        elif not first and not gap <= self.longest_interval:
-            flagged = {0, 1, 2, 3}
         before = self._sums.settle()
-        if first:
+        if is_first:
             self._sums.midnight = before[2:]
         self._set_base(now)
-        self._turn_day(before, flagged, now.time, gap)
-        self._replaced = replaced
+        self._turn_day(before, set() if is_first or gap <= self.longest_interval else {0, 1, 2, 3}, now.time, gap)
+        self._replaced = had_counters
 
     def _set_base(self, now: Moment) -> None:
         self._base, self._gap = now, 0.0
