@@ -5,12 +5,12 @@ A family is one file of rows in `families/`; it is found by being there.
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
 from juntek.extras import find_modules
-from juntek.rs485 import families
 
 Kind = Literal["level", "stock", "counter", "flag", "echo", "date", "clock", "free"]
 Risk = Literal["harmless", "accounting", "dangerous"]
@@ -152,7 +152,8 @@ class Model:
 @cache
 def find_models() -> tuple[Model, ...]:
     """Return the models of every file in `families/`, in the order of their names."""
-    return tuple(module.MODEL for module in find_modules(families.__name__))
+    package = importlib.import_module("juntek.rs485.families")
+    return tuple(module.MODEL for module in find_modules(package.__name__))
 
 
 def model_of_family(family: str) -> Model | None:
