@@ -23,6 +23,9 @@ def at(zone: ZoneInfo, *parts: int) -> float:
     return datetime(*parts, tzinfo=zone).timestamp()  # type: ignore[arg-type,misc]
 
 
+MIDNIGHT, NOON = at(AMSTERDAM, 2026, 6, 1), at(AMSTERDAM, 2026, 6, 1, 12)
+
+
 def drawn(ledger: Ledger, battery: MeteredBattery, time: float, seconds: int, current: float = -36.0) -> float:
     """Let the current flow for some seconds, read each second; return the time after."""
     battery.step(current)
@@ -118,19 +121,17 @@ def test_the_energy_of_a_gap_over_two_midnights_is_split_by_real_time(day: tuple
 
 
 def test_a_short_interval_over_midnight_is_split_without_being_an_estimate() -> None:
-    midnight = at(AMSTERDAM, 2026, 6, 1)
-    ledger, battery = started(AMSTERDAM, midnight - 9)
+    ledger, battery = started(AMSTERDAM, MIDNIGHT - 9)
     battery.flow(30, -36.0)
-    read(ledger, battery, midnight + 21)
+    read(ledger, battery, MIDNIGHT + 21)
     assert today(ledger) == pytest.approx(21 * WATT_HOURS, abs=0.1)
     assert ledger.totals().estimated == ()
 
 
 def test_what_was_estimated_today_is_forgotten_at_midnight_and_kept_in_the_totals() -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, noon)
+    ledger, battery = started(AMSTERDAM, NOON)
     battery.flow(3600, -36.0)
-    read(ledger, battery, noon + 3600)
+    read(ledger, battery, NOON + 3600)
     assert ledger.totals().estimated == ("discharged_energy", "discharged_energy_today")
     time = at(AMSTERDAM, 2026, 6, 1, 23, 59, 30)
     battery.step(0.0)
@@ -154,9 +155,8 @@ def test_today_survives_a_restart_and_is_right_after_a_night_without_the_gateway
 
 
 def test_a_snapshot_is_read_in_another_zone() -> None:
-    time = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, time)
-    time = drawn(ledger, battery, time, 100)
+    ledger, battery = started(AMSTERDAM, NOON)
+    drawn(ledger, battery, NOON, 100)
     moved = restarted(ledger, battery, NEW_YORK)
     drawn(moved, battery, at(NEW_YORK, 2026, 6, 1, 23, 59), 10)
     assert today(moved) == pytest.approx(110 * WATT_HOURS, abs=0.2)
@@ -167,82 +167,65 @@ def test_a_snapshot_is_read_in_another_zone() -> None:
 
 @pytest.mark.parametrize("family", ["KG-F", "KH-F"])
 def test_a_clock_that_jumps_does_not_touch_the_totals(family: str) -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, noon, family)
+    ledger, battery = started(AMSTERDAM, NOON, family)
     for jump in (0.0, -3600.0, 30.0, 1e9, -2e9, 1.5e9, -7 * 86400.0, 5e8):
-        drawn(ledger, battery, max(noon + jump, BOOT), 100)
+        drawn(ledger, battery, max(NOON + jump, BOOT), 100)
     assert ledger.totals().discharged_energy == pytest.approx(800 * WATT_HOURS, abs=0.2)
     assert ledger.totals().discharged_capacity == pytest.approx(8.0, abs=0.002)
 
 
 def test_without_trusted_counters_a_clock_that_jumps_costs_less_than_a_step_of_what_is_left() -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, noon, "unknown")
+    ledger, battery = started(AMSTERDAM, NOON, "unknown")
     for jump in (0.0, -3600.0, 3600.0, 1e9, -2e9, 1.5e9):
-        drawn(ledger, battery, max(noon + jump, BOOT), 100)
+        drawn(ledger, battery, max(NOON + jump, BOOT), 100)
     assert ledger.totals().discharged_capacity == pytest.approx(6.0, abs=0.01)
 
 
 @pytest.mark.parametrize("time", [None, float("nan"), float("inf"), -5.0, 1e30])
 def test_a_reading_without_a_usable_time_is_counted(time: float | None) -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, noon)
+    ledger, battery = started(AMSTERDAM, NOON)
     battery.flow(10, -36.0)
     read(ledger, battery, time)
-    drawn(ledger, battery, noon + 10, 90)
+    drawn(ledger, battery, NOON + 10, 90)
     assert today(ledger) == pytest.approx(100 * WATT_HOURS, abs=0.1)
     first, battery = started(AMSTERDAM, time)
-    drawn(first, battery, noon, 100)
+    drawn(first, battery, NOON, 100)
     assert first.totals().discharged_capacity == pytest.approx(1.0, abs=0.002)
 
 
 def test_a_computer_without_a_clock_boots_and_the_day_goes_on_when_it_is_set() -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, noon)
-    drawn(ledger, battery, noon, 100)
+    ledger, battery = started(AMSTERDAM, NOON)
+    drawn(ledger, battery, NOON, 100)
     ledger = restarted(ledger, battery)
     drawn(ledger, battery, BOOT, 100)
     assert today(ledger) == pytest.approx(200 * WATT_HOURS, abs=0.1)
-    drawn(ledger, battery, noon + 500, 100)
+    drawn(ledger, battery, NOON + 500, 100)
     assert today(ledger) == pytest.approx(300 * WATT_HOURS, abs=0.1)
 
 
-def test_a_clock_that_is_set_on_another_day_starts_today_again() -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, noon)
-    drawn(ledger, battery, noon, 100)
-    drawn(ledger, battery, BOOT, 100)
-    drawn(ledger, battery, noon + 86400, 100)
-    assert today(ledger) == pytest.approx(99 * WATT_HOURS, abs=0.6)
-
-
-def test_while_no_clock_is_trusted_the_day_goes_on() -> None:
-    ledger, battery = started(AMSTERDAM, at(AMSTERDAM, 2026, 6, 1, 12))
-    time = drawn(ledger, battery, 86_400.0 - 50, 49)
-    drawn(ledger, battery, time, 31)
-    assert today(ledger) == pytest.approx(80 * WATT_HOURS, abs=0.1)
-
-
-def test_a_first_start_without_a_clock_keeps_what_was_counted_before_it_is_set() -> None:
-    ledger, battery = started(AMSTERDAM, BOOT)
-    drawn(ledger, battery, BOOT, 100)
-    drawn(ledger, battery, at(AMSTERDAM, 2026, 6, 1, 12), 100)
-    assert today(ledger) == pytest.approx(200 * WATT_HOURS, abs=0.1)
-
-
-def test_a_clock_that_steps_back_over_midnight_starts_no_day_twice() -> None:
-    midnight = at(AMSTERDAM, 2026, 6, 1)
-    ledger, battery = started(AMSTERDAM, midnight - 10)
-    drawn(ledger, battery, midnight - 10, 60)
-    drawn(ledger, battery, midnight - 300, 400)
-    assert today(ledger) == pytest.approx(450 * WATT_HOURS, abs=0.2)
+@pytest.mark.parametrize(
+    ("start", "shown", "seconds", "within"),
+    [
+        (NOON, [(NOON, 100), (BOOT, 100), (NOON + 86_400, 100)], 99.0, 0.6),
+        (NOON, [(86_350.0, 49), (86_399.0, 31)], 80.0, 0.1),
+        (BOOT, [(BOOT, 100), (NOON, 100)], 200.0, 0.1),
+        (MIDNIGHT - 10, [(MIDNIGHT - 10, 60), (MIDNIGHT - 300, 400)], 450.0, 0.2),
+    ],
+    ids=["set on another day", "never trusted", "set after a first start", "set back over midnight"],
+)
+def test_today_starts_again_on_another_day_only_and_no_day_twice(
+    start: float, shown: list[tuple[float, int]], seconds: float, within: float
+) -> None:
+    ledger, battery = started(AMSTERDAM, start)
+    for time, count in shown:
+        drawn(ledger, battery, time, count)
+    assert today(ledger) == pytest.approx(seconds * WATT_HOURS, abs=within)
 
 
 def test_a_clock_that_was_years_ahead_is_put_right() -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
-    ledger, battery = started(AMSTERDAM, noon + timedelta(days=3650).total_seconds())
-    drawn(ledger, battery, noon + timedelta(days=3650).total_seconds(), 50)
-    time = drawn(ledger, battery, noon, 51)
+    ledger, battery = started(AMSTERDAM, NOON + timedelta(days=3650).total_seconds())
+    drawn(ledger, battery, NOON + timedelta(days=3650).total_seconds(), 50)
+    time = drawn(ledger, battery, NOON, 51)
     assert today(ledger) == pytest.approx(51 * WATT_HOURS, abs=0.1)
     assert time < at(AMSTERDAM, 2026, 6, 2)
     drawn(ledger, battery, at(AMSTERDAM, 2026, 6, 2) - 1, 11)
@@ -251,10 +234,9 @@ def test_a_clock_that_was_years_ahead_is_put_right() -> None:
 
 @pytest.mark.parametrize("jump", [5.0, 90.0, -1800.0])
 def test_hours_off_on_a_computer_that_remembers_when_it_stopped_are_caught_up(jump: float) -> None:
-    noon = at(AMSTERDAM, 2026, 6, 1, 12)
     for family in ("KG-F", "KH-F", "unknown"):
-        ledger, battery = started(AMSTERDAM, noon, family)
-        time = drawn(ledger, battery, noon, 100)
+        ledger, battery = started(AMSTERDAM, NOON, family)
+        time = drawn(ledger, battery, NOON, 100)
         ledger = restarted(ledger, battery)
         battery.flow(8 * 3600, -8.0)
         confirmed(ledger, battery, time + jump)

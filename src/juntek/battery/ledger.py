@@ -68,18 +68,13 @@ class Ledger:
         return self._base is not None
 
     @property
-    def _has_counters(self) -> bool:
-        return self._base is not None and any(count is not None for count in self._base.counts)
-
-    @property
     def notice(self) -> Notice | None:
         """What an owner should know: the meter says the same for ever, is another one, or miscounts."""
         if self._held.is_stuck:
             return "stuck"
         if self._replaced:
             return "replaced"
-        is_doubted = self._watch.rule == "nothing" and self._has_counters
-        return "doubted" if is_doubted else None
+        return "doubted" if self._watch.counters and self._watch.rule == "nothing" else None
 
     def limit(self, max_current: float) -> None:
         """Say how much the meter can measure (A), once its identity is known."""
@@ -119,21 +114,18 @@ class Ledger:
     def _is_believed(self, base: Moment, now: Moment, elapsed: float) -> bool:
         """Whether a reading goes on from the base, and not rather from the candidate."""
         silent = self._gap + (self._held.seconds if self._held.is_stuck else 0.0)
-        if self._is_other or not self._goes_on(base, now, silent):
+        if self._is_other or not self._limits.go_on(base, now, silent, self._watch, restored=self._restored):
             return False
         if self._candidate is not None and is_after(self._candidate[0], base, now, elapsed, self._gap):
             return False
         return not self._restored or is_plain(base, now, self._gap)
-
-    def _goes_on(self, base: Moment, now: Moment, gap: float) -> bool:
-        return self._limits.go_on(base, now, gap, self._watch, restored=self._restored)
 
     def _accept(self, candidate: Moment, gap: float) -> None:
         """Take a candidate for the meter that it is: the one of before after a gap, a cleared one, or another one."""
         base, known = self._base, gap if not self._restored or gap > BOOT_TIME else nan
         if base is None or self._is_other:
             self._begin(candidate, gap)
-        elif self._goes_on(base, candidate, gap):
+        elif self._limits.go_on(base, candidate, gap, self._watch, restored=self._restored):
             self._count(base, candidate, known)
         else:
             seconds = known * 1.25 + (2 if known <= self.longest_interval else MARGIN) if known >= 0 else UNKNOWN_GAP
@@ -148,19 +140,16 @@ class Ledger:
 
     def _begin(self, now: Moment, gap: float) -> None:
         """Take the counters as they stand; those of the very first meter are the totals, if they are trusted."""
+        is_first, had_counters = self._base is None, bool(self._watch.counters)
         self._watch = CounterWatch(now.counts)
-        first, flagged = self._base is None, set[int]()
-        replaced = self._has_counters
-        if first and self._watch.rule == "named":
+        if is_first and self._watch.rule == "named":
             self._sums.wholes = [count or 0 for count in now.counts[:4]]
-        elif not first and not gap <= self.longest_interval:
-            flagged = {0, 1, 2, 3}
         before = self._sums.settle()
-        if first:
+        if is_first:
             self._sums.midnight = before[2:]
         self._set_base(now)
-        self._turn_day(before, flagged, now.time, gap)
-        self._replaced = replaced
+        self._turn_day(before, set() if is_first or gap <= self.longest_interval else {0, 1, 2, 3}, now.time, gap)
+        self._replaced = had_counters
 
     def _set_base(self, now: Moment) -> None:
         self._base, self._gap = now, 0.0

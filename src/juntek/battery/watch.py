@@ -131,11 +131,12 @@ class CounterWatch:
     While nothing is decided, what is certain by all rules is counted, and the rest when it is.
     """
 
-    __slots__ = ("_agreed", "_fitting", "_has", "_pending", "_verdict", "_window", "rule", "rules")
+    __slots__ = ("_agreed", "_fitting", "_pending", "_verdict", "_window", "counters", "rule", "rules")
 
     def __init__(self, counters: Steps) -> None:
         has = [place for place, value in enumerate(counters) if value is not None]
-        self._has = [(place, place in ENERGIES) for place in has]
+        self.counters = [(place, place in ENERGIES) for place in has]
+        """Places of those that the meter has, and whether each counts energy."""
         self.rules: tuple[Rule, ...] = ("one way", "backwards", "named", "nothing")
         self.rule: Rule | None = None
         """None while nothing is decided."""
@@ -183,7 +184,7 @@ class CounterWatch:
         window = [0.0] * len(self._window) if gap else self._window
         window[-1] += net
         is_full = not -WINDOW < window[-1] < WINDOW
-        for place, is_energy in self._has:
+        for place, is_energy in self.counters:
             if step := steps[place]:
                 window[place] += step * per_volt if is_energy else step
             if not -WINDOW < window[place] < WINDOW:
@@ -195,7 +196,7 @@ class CounterWatch:
         """Let what moved in a window speak for one rule or another."""
         scale = max(map(abs, window))
         counted: list[float | None] = [None] * len(COUNTERS)
-        for place, _ in self._has:
+        for place, _ in self.counters:
             counted[place] = window[place]
         if not gap:
             self._window = [0.0] * len(window)

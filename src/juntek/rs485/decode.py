@@ -105,7 +105,7 @@ class ReadingDecoder:
 
     __slots__ = (
         "_clock", "_direction", "_divisors", "_idle", "_is_inverted", "_more", "_out_of_range", "_output", "_pick",
-        "_run_time", "_states", "_temperature", "family",
+        "_probe", "_run_time", "_states", "family",
     )  # fmt: skip
 
     def __init__(self, model: Model, options: Options, out_of_range: Counter[str]) -> None:
@@ -116,7 +116,7 @@ class ReadingDecoder:
         rows, places = model.readings.rows, model.readings.places
         self._divisors = [row.scale if row.scale != 1 else 1.0 for row in rows]
         self._direction, self._output = places["direction"], places["output_state"]
-        self._temperature = next((row for row in rows if row.key == "temperature"), None)
+        self._probe = next(((row.place, row) for row in rows if row.key == "temperature"), None)
         self._run_time = places.get("run_time")
         self._clock = (places["date"], places["clock"]) if "clock" in places else None
         absent = len(rows)  # the place of a None behind the numbers
@@ -136,9 +136,10 @@ class ReadingDecoder:
         voltage, current, remaining, resistance, out_ah, in_ah, out_wh, in_wh, any_ah, any_wh = self._pick(
             (*map(truediv, fields, self._divisors), None)
         )
-        row, temperature = self._temperature, None
-        if row is not None:
-            raw = fields[row.place]
+        temperature = None
+        if self._probe is not None:
+            place, row = self._probe
+            raw = fields[place]
             if not row.low <= raw <= row.high:
                 self._out_of_range[row.key] += 1
             elif raw != row.absent:

@@ -8,6 +8,9 @@ from juntek.rs485.family import Field, Layout
 
 Numbers = tuple[int, ...]
 
+Times = tuple[float | None, float | None]
+"""When two frames came, s since 1970; None where that is not known."""
+
 SHORT_GAP = 30.0
 """s that the run time alone may tell of a gap in a recording without times; four times as many on a clean line."""
 
@@ -61,24 +64,21 @@ class Rules:
                 return self._rows[place]
         return None
 
-    def gap(
-        self, before: Numbers, after: Numbers, since: float | None, time: float | None, *, clean: bool = False
-    ) -> float:
+    def gap(self, before: Numbers, after: Numbers, times: Times, *, clean: bool = False) -> float:
         """Return the seconds in which something may have moved: 1 at least, since a meter samples once a second.
 
         On a clean line they are many more; any number where neither a time nor the run time tells them.
         """
-        if clean and (time is None or since is None) and self._stands_still(before, after) and after[self._output]:
+        if clean and None in times and self._stands_still(before, after) and after[self._output]:
             return LONGEST_GAP
-        return max(1.0, self.seconds(before, after, since, time, clean=clean)) * (CLEAN if clean else 1.0)
+        return max(1.0, self.seconds(before, after, times, clean=clean)) * (CLEAN if clean else 1.0)
 
-    def seconds(
-        self, before: Numbers, after: Numbers, since: float | None, time: float | None, *, clean: bool = False
-    ) -> float:
+    def seconds(self, before: Numbers, after: Numbers, times: Times, *, clean: bool = False) -> float:
         """Return the seconds between two frames: by the meter's own run time where it counts, else by their times.
 
         A bridge gives frames out late and in bursts; a run time may stand still, or be damaged itself.
         """
+        since, time = times
         gap = time - since if time is not None and since is not None else None
         ran = after[self.run_time] - before[self.run_time] if self.run_time is not None else 0
         alone = 4 * SHORT_GAP if clean else SHORT_GAP
@@ -124,15 +124,13 @@ class Rules:
         """Return the current, 0.01 A, positive when charging."""
         return numbers[self.current] if numbers[self.direction] else -numbers[self.current]
 
-    def jump(
-        self, before: Numbers, after: Numbers, since: float | None, time: float | None, *, clean: bool = False
-    ) -> Field | None:
+    def jump(self, before: Numbers, after: Numbers, times: Times, *, clean: bool = False) -> Field | None:
         """Return the first row that moved by more than the battery, the flow and a switched load explain."""
         lows, highs, gap = self.lows, self.highs, 0.0
         for place, change in enumerate(map(sub, after, before)):
             if lows[place] <= change <= highs[place] or place in (self.current, self.direction):
                 continue
-            gap = gap or self.gap(before, after, since, time, clean=clean)
+            gap = gap or self.gap(before, after, times, clean=clean)
             if not self._explains(place, before, after, gap, clean=clean):
                 return self._rows[place]
         return None

@@ -10,8 +10,9 @@ from juntek.exchange import Options, Query
 from juntek.reading import Identity, Reading, Settings
 from juntek.rs485.clues import Noise
 from juntek.rs485.decode import ReadingDecoder, decode_identity, decode_settings, find_model
-from juntek.rs485.family import Layout, Model
+from juntek.rs485.family import Model
 from juntek.rs485.framing import Frame, Garbage
+from juntek.rs485.rules import Numbers, Rules
 from juntek.rs485.validation import NOISY, Held, Validator
 
 Event = Frame | Garbage | Identity | Settings | Reading
@@ -173,8 +174,8 @@ class Station:
         self.give_up()
         self.model, self._count = model, count
         self._decoder = ReadingDecoder(model, self._options, self.out_of_range)
-        self._watch = OrderWatch(model.readings)
         self._validator = Validator(model.readings, self._noise, self._read)
+        self._watch = OrderWatch(self._validator.rules)
         self._limit()
         return True
 
@@ -196,16 +197,11 @@ ENOUGH = 5
 class OrderWatch:
     """Watches which order of voltage and current the latest readings speak for: that of the table, or the other one."""
 
-    __slots__ = (
-        "_capacity", "_direction", "_first", "_fitting", "_run_time", "_second", "_time", "_verdicts", "_voltages",
-    )  # fmt: skip
+    __slots__ = ("_fitting", "_rules", "_verdicts", "_voltages")
 
-    def __init__(self, layout: Layout) -> None:
-        places = layout.places
-        self._first, self._second = places["voltage"], places["current"]
-        self._capacity, self._direction = places["remaining_capacity"], places["direction"]
-        self._time, self._run_time = layout.time_left, layout.run_time
-        self._verdicts: deque[tuple[bool, tuple[int, ...]]] = deque(maxlen=2 * ENOUGH)
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._verdicts: deque[tuple[bool, Numbers]] = deque(maxlen=2 * ENOUGH)
         """Of the latest readings that can tell: whether they speak for the order of the table, and their numbers."""
         self._voltages: deque[int] = deque(maxlen=2 * ENOUGH)
         """What would be the voltage in the other order."""
@@ -214,38 +210,41 @@ class OrderWatch:
     @property
     def is_settled(self) -> bool:
         """Whether the order of the table has been seen to be right, so that watching can stop."""
-        return self._fitting >= ENOUGH or self._time is None
+        return self._fitting >= ENOUGH or self._rules.time_left is None
 
-    def contradicts(self, numbers: tuple[int, ...]) -> bool:
+    def contradicts(self, numbers: Numbers) -> bool:
         """Take a reading; return whether the latest ones only make sense in another order than the table's.
 
         Charging ones need the nominal capacity and are left out. One that makes no sense either way tells that the time
         left is not to be relied on here.
         """
-        self._voltages.append(numbers[self._second])
-        if self._time is not None and not numbers[self._direction]:
-            self._judge(numbers, numbers[self._time])
-        if len(self._verdicts) < ENOUGH or self._run_time is None or any(right for right, _ in self._verdicts):
+        rules = self._rules
+        self._voltages.append(numbers[rules.current])
+        if rules.time_left is not None and not numbers[rules.direction]:
+            self._judge(numbers, numbers[rules.time_left])
+        if len(self._verdicts) < ENOUGH or rules.run_time is None or any(right for right, _ in self._verdicts):
             return False
-        return self._has_flowed([seen for _, seen in self._verdicts], self._run_time)
+        return self._has_flowed([seen for _, seen in self._verdicts], rules.run_time)
 
-    def _judge(self, numbers: tuple[int, ...], minutes: int) -> None:
-        voltage, current, capacity = numbers[self._first], numbers[self._second], numbers[self._capacity]
+    def _judge(self, numbers: Numbers, minutes: int) -> None:
+        rules = self._rules
+        voltage, current, capacity = numbers[rules.voltage], numbers[rules.current], numbers[rules.stock]
         if 10 <= minutes <= 60_000 and abs(voltage - current) >= max(voltage, current) // 5:
             fits, fits_other = (_fits(capacity, number, minutes) for number in (current, voltage))
             self._fitting += fits and not fits_other
             self._verdicts.append((fits or not fits_other, numbers))
 
-    def _has_flowed(self, seen: list[tuple[int, ...]], run_time: int) -> bool:
+    def _has_flowed(self, seen: list[Numbers], run_time: int) -> bool:
         """Whether the other order fits what flowed, and what would be the voltage in it moves as little as one.
 
         A time left that is late, averaged or stands still may fit the voltage for long.
         """
-        currents = [numbers[self._first] for numbers in seen]
+        currents = [numbers[self._rules.voltage] for numbers in seen]
         if _spread(self._voltages) > max(0.1, _spread(currents)):
             return False
         flowed = sum(currents) / len(seen) * (seen[-1][run_time] - seen[0][run_time]) / 360
-        return flowed >= 10 and abs(seen[0][self._capacity] - seen[-1][self._capacity] - flowed) <= 2 + flowed / 10
+        left = seen[0][self._rules.stock] - seen[-1][self._rules.stock]
+        return flowed >= 10 and abs(left - flowed) <= 2 + flowed / 10
 
 
 def _spread(numbers: Collection[int]) -> float:

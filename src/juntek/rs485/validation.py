@@ -112,7 +112,7 @@ class Validator:
             held.event = Garbage("implausible", held.frame.raw, held.doubt, held.time)
             return
         if self._last is not None:
-            self.rules.pace = self.rules.gap(self._last, held.numbers, self._last_time, held.time)
+            self.rules.pace = self.rules.gap(self._last, held.numbers, (self._last_time, held.time))
         self._before, self._last, self._last_time = self._last, held.numbers, held.time
         self._doubted = None
         held.event = self._read(held.frame, held.time)
@@ -121,7 +121,7 @@ class Validator:
         """Whether a frame is more likely right than damaged, with nothing behind it that could tell."""
         if self._last is None:
             return True
-        jump = self.rules.jump(self._last, held.numbers, self._last_time, held.time)
+        jump = self.rules.jump(self._last, held.numbers, (self._last_time, held.time))
         return jump is None and self._noise.share < DOUBTFUL
 
     def _judge_first(self) -> bool | None:
@@ -132,18 +132,18 @@ class Validator:
             return self._judge_unverified(first, others)
         if last is None:
             return self._count_agreeing(first, others, 2) if share else True
-        surprise = rules.jump(last, first.numbers, self._last_time, first.time, clean=not share)
+        surprise = rules.jump(last, first.numbers, (self._last_time, first.time), clean=not share)
         if surprise is None and (not share or rules.is_quiet(last, first.numbers)):
             return True
         first.doubt = _doubt(surprise or rules.current_row, last, first.numbers)
         if surprise is None:
             return self._judge_load(last, first, others) if others else None
-        return self._judge_jump(surprise, last, first, others, 2 if share < NOISY else 3)
+        return self._judge_jump(surprise, last, first, others)
 
     def _agree(self, numbers: Numbers, time: float | None, held: Held) -> bool:
         """Whether a frame follows from other numbers, and nothing was switched in between."""
         rules = self.rules
-        return rules.jump(numbers, held.numbers, time, held.time) is None and rules.is_quiet(numbers, held.numbers)
+        return rules.jump(numbers, held.numbers, (time, held.time)) is None and rules.is_quiet(numbers, held.numbers)
 
     def _judge_unverified(self, first: Held, others: Sequence[Held]) -> bool | None:
         """Judge a frame whose checksum says nothing by the next one whose checksum is right, or by several like it."""
@@ -161,7 +161,7 @@ class Validator:
         """Judge a frame in which only a load or a charger was switched, by the frame after it."""
         rules, clues = self.rules, self._clues
         for after in others:
-            if rules.jump(first.numbers, after.numbers, first.time, after.time) is None:
+            if rules.jump(first.numbers, after.numbers, (first.time, after.time)) is None:
                 break
         else:
             return False if len(others) > MOST_OTHERS else None
@@ -170,7 +170,7 @@ class Validator:
             contexts.append((last, doubted.numbers, doubted.time))
         looks = []
         for before, other, since in contexts:
-            gap = rules.seconds(other, first.numbers, since, first.time)
+            gap = rules.seconds(other, first.numbers, (since, first.time))
             gap = gap if gap <= 1.5 * rules.pace else 0.0  # a frame is missing
             looks.append(clues.weigh((before, other, first.numbers, after.numbers), gap))
         best = max(looks, key=itemgetter(0))
@@ -180,9 +180,7 @@ class Validator:
         self._doubted = None if is_believed else first
         return is_believed
 
-    def _judge_jump(
-        self, row: Field, last: Numbers, first: Held, others: Sequence[Held], agreements: int
-    ) -> bool | None:
+    def _judge_jump(self, row: Field, last: Numbers, first: Held, others: Sequence[Held]) -> bool | None:
         """Judge a frame in which a row jumped: the next ones follow from it, or from what was before it.
 
         They may follow from both where a strong load came and went between two frames: then it counts where it stays.
@@ -191,15 +189,15 @@ class Validator:
             after, place = others[-1], row.place
             ways = [abs(after.numbers[place] - numbers[place]) for numbers in (first.numbers, last)]
             is_back = 2 * ways[0] >= ways[1]
-            if is_back and self.rules.jump(last, after.numbers, self._last_time, after.time) is None:
+            if is_back and self.rules.jump(last, after.numbers, (self._last_time, after.time)) is None:
                 return False
-        return self._count_agreeing(first, others, agreements)
+        return self._count_agreeing(first, others, 2 if self._noise.share < NOISY else 3)
 
     def _count_agreeing(self, first: Held, others: Sequence[Held], needed: int) -> bool | None:
         """Believe a frame that `needed` - 1 later ones follow from; what keeps too many waiting is rejected."""
         rules, agreeing, before, clean = self.rules, 1, first, not self._noise.share
         for other in others:
-            if rules.jump(before.numbers, other.numbers, before.time, other.time, clean=clean) is None:
+            if rules.jump(before.numbers, other.numbers, (before.time, other.time), clean=clean) is None:
                 agreeing, before = agreeing + 1, other
         if agreeing >= needed:
             return True
