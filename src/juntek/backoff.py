@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
-"""s between two attempts, where nothing else is said."""
-
 LEAST_SHARE = 0.5
 """Of a wait: all that a server has lost at once do not come back at once."""
 
@@ -15,7 +12,7 @@ LEAST_SHARE = 0.5
 class Backoff:
     """Seconds to wait between attempts: they double from `shortest` to `longest` until one succeeds."""
 
-    def __init__(self, shortest: float, longest: float) -> None:
+    def __init__(self, shortest: float = 1.0, longest: float = 30.0) -> None:
         self.longest = longest
         self._shortest = shortest
         self.next = shortest

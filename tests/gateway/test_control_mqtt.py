@@ -17,6 +17,7 @@ from servers.recorder import Recorder, record
 
 pytestmark = pytest.mark.broker
 
+ONCE = ["obeyed", "refused", "refused"]
 SET, OUTCOME = "juntek/house/set", "juntek/house/outcome"
 
 
@@ -52,18 +53,10 @@ async def test_nothing_is_obeyed_twice(mosquitto: Mosquitto, tmp_path: Path, mon
     async with record(mosquitto) as recorder, controlled(tmp_path, monkeypatch, broker=mosquitto.port) as site:
         for _ in range(3):
             await recorder.publish(f"{SET}/clear_totals", "PRESS")
-        assert [(await outcome(recorder, number))["outcome"] for number in (1, 2, 3)] == [
-            "obeyed",
-            "refused",
-            "refused",
-        ]
+        assert [(await outcome(recorder, number))["outcome"] for number in (1, 2, 3)] == ONCE
         for value in (1, 2, 1):
             await recorder.publish(f"{SET}/state_of_charge", f'{{"value": {value}, "id": "same"}}')
-        assert [(await outcome(recorder, number))["outcome"] for number in (4, 5, 6)] == [
-            "obeyed",
-            "refused",
-            "refused",
-        ]
+        assert [(await outcome(recorder, number))["outcome"] for number in (4, 5, 6)] == ONCE
         assert site.writes == 2
         assert (await outcome(recorder, 6))["refused"] == {"repeated": 4}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -149,29 +148,6 @@ async def test_a_pulled_meter_is_unavailable_and_comes_back(mosquitto: Mosquitto
         await house.plug_in()
         await recorder.wait_for(lambda _: recorder.on("juntek/house/availability")[-1].payload == b"online", timeout=40)
         await wait_for_states(recorder, "house", 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "status", "words"),
-    [
-        ("[[meters]]\nname = 'x'\nlink = '/dev/null'\n[mqqt]\n", 3, "mqtt"),
-        ("", 3, "meters"),
-    ],
-)
-async def test_a_wrong_configuration_is_one_sentence_and_a_status(
-    tmp_path: Path, text: str, status: int, words: str
-) -> None:
-    path = tmp_path / "juntek.toml"
-    path.write_text(text)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "juntek", "run", "--config", str(path),
-        stderr=asyncio.subprocess.PIPE, env={**os.environ, "HOME": str(tmp_path)},
-    )  # fmt: skip
-    _, errors = await process.communicate()
-    assert process.returncode == status
-    assert words in errors.decode()
-    assert "Traceback" not in errors.decode()
-    assert len(errors.decode().strip().splitlines()) == 1
 
 
 async def test_a_second_gateway_on_the_same_database_is_refused(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from juntek.cli.gateway_client import (
 from juntek.control.controls import ALL
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.gateway.commands import Commands
-from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, loop_in_thread, open_meter
+from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, open_in_thread, open_meter
 from juntek.reading import Reading
 from juntek.update import Health, Update
 
@@ -71,16 +71,10 @@ def reach(link: str, address: int, config: Path | None) -> Iterator[Direct | Gat
         return
     names = (meter.name for meter in meters_on(configuration, link) if meter.address == address)
     name = next(names, f"{link.partition('?')[0]} address {address}")
-    with loop_in_thread() as run:
-        opening = open_meter(link, address, interval=0.5)
-        meter = run(opening.__aenter__())
-        try:
-            run(_hear(meter))
-            places = {name: (meter.line, address)}
-            commands = Commands(places, lambda _: meter.latest, database_of(configuration))
-            yield Direct(run, meter, name, address, commands)
-        finally:
-            run(opening.__aexit__(None, None, None))
+    with open_in_thread(open_meter(link, address, interval=0.5)) as (meter, run):
+        run(_hear(meter))
+        commands = Commands({name: (meter.line, address)}, lambda _: meter.latest, database_of(configuration))
+        yield Direct(run, meter, name, address, commands)
 
 
 @dataclass(frozen=True, slots=True)

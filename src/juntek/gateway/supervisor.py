@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import Any
 
-from juntek.backoff import LONGEST_WAIT, SHORTEST_WAIT, Backoff, end_if_cancelled, is_cancelled
+from juntek.backoff import Backoff, end_if_cancelled, is_cancelled
 from juntek.errors import JuntekError
 from juntek.extras import install_line
 from juntek.outputs import Context, FarEndError, Handle, Output, SinkHealth
@@ -44,7 +44,7 @@ class Supervisor:
         self._options = options
         self._context = context
         self._queue = self.health.queue
-        self._backoff = backoff or Backoff(SHORTEST_WAIT, LONGEST_WAIT)
+        self._backoff = backoff or Backoff()
         self._last_logged = ""
         self._most_waiting = max(MOST_WAITING, MOST_OF_A_METER * len(context.meters))
         self._lost_before = 0

@@ -38,11 +38,10 @@ async def _open(url: str, path: str, names: tuple[Path, ...]) -> Link:
     users = await asyncio.to_thread(_find_rivals, path)
     if users:
         raise LinkError(_in_use(path, users))
-    serialx = load_serialx()
     link = DeviceLink(url, names)
     try:
-        transport = await connect_serial(link, path, serialx.SerialTransport, exclusive=True)
-    except (OSError, serialx.SerialException, TermiosError) as error:
+        transport = await connect_serial(link, path, exclusive=True)
+    except (OSError, load_serialx().SerialException, TermiosError) as error:
         raise LinkError(await asyncio.to_thread(explain, path, error)) from error
     if hasattr(transport, "max_size"):  # of what the system hands over at a time
         transport.max_size = READ_BLOCK

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from juntek.errors import LinkError
 from juntek.extras import install_line
-from juntek.links import Link, parse_address
-from juntek.links.stream import StreamLink, connect_serial, connection_error, describe, load_serialx, mend_bridge
+from juntek.links import Link
+from juntek.links.stream import BridgeLink, connect_serial, describe, load_serialx
 from juntek.names import hide_secrets
 
 # What it warns of is in the LinkError already, and would stand in the log twice at every attempt.
@@ -21,34 +21,35 @@ async def open_link(url: str) -> Link:
     """Connect to the device and claim its serial proxy; raises LinkError."""
     name = hide_secrets(url)
     try:
-        from serialx.platforms.serial_esphome import ESPHomeSerialTransport  # noqa: PLC0415 - it takes 9 MB
+        import serialx.platforms.serial_esphome  # noqa: F401, PLC0415 - it takes 9 MB
     except ImportError as error:
         raise LinkError(
             f"Cannot open {name}: the ESPHome library is missing; run {install_line('esphome')}."
         ) from error
-    host, port = parse_address(url)
+    link = BridgeLink(url)
     parts = urlsplit(url)
     if not parts.path.strip("/") and not any(key.startswith("port_") for key in parse_qs(parts.query)):
-        raise LinkError(f"{name} lacks the name of the serial proxy; write esphome://{host}/?port_name=NAME.")
-    link = StreamLink(url, mend_bridge(host))
+        raise LinkError(f"{name} lacks the name of the serial proxy; write esphome://{link.host}/?port_name=NAME.")
     try:
-        await connect_serial(link, url, ESPHomeSerialTransport)
+        await connect_serial(link, url)
     except ValueError as error:
         raise LinkError(
             f"Cannot open {name}: the device has no such serial proxy; compare port_name with its YAML file."
         ) from error
     except (OSError, load_serialx().SerialException) as error:
-        raise _explain(name, host, port, error) from error
+        raise _explain(link, error) from error
     return link
 
 
-def _explain(name: str, host: str, port: int, error: Exception) -> LinkError:
+def _explain(link: BridgeLink, error: Exception) -> LinkError:
     if isinstance(error, OSError) and error.errno == errno.EBUSY:
-        return LinkError(f"Cannot open {name}: another client uses this serial proxy; stop that one.")
+        return LinkError(f"Cannot open {link.name}: another client uses this serial proxy; stop that one.")
     # serialx makes plain connection errors of what the library says; the cause still tells them apart.
     reason = type(error.__cause__).__name__
     if reason.startswith("Resolve"):
-        return connection_error(name, host, port, gaierror())
+        return link.explain(gaierror())
     if isinstance(error, TimeoutError) or reason == "SocketAPIError":
-        return connection_error(name, host, port, error)
-    return LinkError(f"Cannot open {name}: {describe(error)}; compare port_name and key with the device's YAML file.")
+        return link.explain(error)
+    return LinkError(
+        f"Cannot open {link.name}: {describe(error)}; compare port_name and key with the device's YAML file."
+    )

@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from juntek.errors import LinkError
-from juntek.links import Link, parse_address
-from juntek.links.stream import (
-    READ_BLOCK,
-    StreamLink,
-    connect_serial,
-    connection_error,
-    keep_alive,
-    load_serialx,
-    mend_bridge,
-)
-from juntek.names import hide_secrets
+from juntek.links import Link
+from juntek.links.stream import READ_BLOCK, BridgeLink, connect_serial, keep_alive, load_serialx
 
 CONNECT_TIMEOUT = 5.0
 """Seconds until a server that does not agree on the settings is given up."""
@@ -21,23 +12,20 @@ CONNECT_TIMEOUT = 5.0
 
 async def open_link(url: str) -> Link:
     """Connect and set the port to 115200 8N1; raises LinkError, also when that takes more than CONNECT_TIMEOUT."""
-    host, port = parse_address(url)
-    serialx = load_serialx()
-    link = StreamLink(url, mend_bridge(host))
+    link = BridgeLink(url)
     try:
-        transport_of = serialx.get_serial_classes("rfc2217://")[1]
-        transport = await connect_serial(link, url, transport_of, connect_timeout=CONNECT_TIMEOUT)
+        transport = await connect_serial(link, url, connect_timeout=CONNECT_TIMEOUT)
     except TimeoutError as error:
         raise LinkError(
-            f"Cannot open {hide_secrets(url)}: {host} did not answer as an RFC 2217 server; "
-            f"if it passes bare bytes use socket://{host}:{port}, else check that it is switched on."
+            f"Cannot open {link.name}: {link.host} did not answer as an RFC 2217 server; "
+            f"if it passes bare bytes use socket://{link.host}:{link.port}, else check that it is switched on."
         ) from error
-    except serialx.SerialException as error:
+    except load_serialx().SerialException as error:
         raise LinkError(
-            f"Cannot open {hide_secrets(url)}: {error}; allow RFC 2217 for this port on the server, or use socket://."
+            f"Cannot open {link.name}: {error}; allow RFC 2217 for this port on the server, or use socket://."
         ) from error
     except (OSError, UnicodeError) as error:
-        raise connection_error(url, host, port, error) from error
+        raise link.explain(error) from error
     # serialx keeps its socket to itself; where this stops working, a bridge without power is only noticed by writing.
     connection = getattr(transport, "_tcp_transport", None)
     if connection is not None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 
-from juntek.links import Link, parse_address
-from juntek.links.stream import StreamLink, connection_error, keep_alive, mend_bridge
+from juntek.links import Link
+from juntek.links.stream import BridgeLink, keep_alive
 
 CONNECT_TIMEOUT = 10.0
 """Seconds until a connection that is not answered is given up."""
@@ -18,12 +18,11 @@ CONNECT_TIMEOUT = 10.0
 
 async def open_link(url: str) -> Link:
     """Connect; raises LinkError, also when that takes more than CONNECT_TIMEOUT."""
-    host, port = parse_address(url)
-    link = StreamLink(url, mend_bridge(host))
+    link = BridgeLink(url)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, host, port)
+            transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, link.host, link.port)
     except (OSError, UnicodeError) as error:
-        raise connection_error(url, host, port, error) from error
+        raise link.explain(error) from error
     keep_alive(transport.get_extra_info("socket"))
     return link

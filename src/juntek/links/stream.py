@@ -16,8 +16,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from juntek.errors import LinkError, LinkLostError
-from juntek.links import Chunk, Link
-from juntek.names import hide_secrets
+from juntek.links import Chunk, Link, parse_address
 from juntek.network import Mend, explain_no_connection
 
 BAUD_RATE = 115200
@@ -176,6 +175,20 @@ class StreamLink(asyncio.Protocol, asyncio.BufferedProtocol, Link):
             await self._gone.wait()
 
 
+class BridgeLink(StreamLink):
+    """A link to a bridge in the network; raises LinkError where its URL lacks that."""
+
+    def __init__(self, url: str) -> None:
+        self.host, self.port = parse_address(url)
+        super().__init__(url, f"check that {self.host} is switched on and in the network")
+
+    def explain(self, error: Exception) -> LinkError:
+        """Make of a failed connection a sentence with its mend."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        bridge = f"Cannot open {self.name}: the bridge at {host}:{self.port}"
+        return LinkError(explain_no_connection(error, bridge, _MEND, host=self.host))
+
+
 @cache
 def load_serialx() -> ModuleType:
     """Return serialx without its ESPHome part, whose library takes 9 MB and is asked for by that kind of link alone."""
@@ -191,24 +204,14 @@ def load_serialx() -> ModuleType:
     return serialx
 
 
-async def connect_serial(link: StreamLink, url: str, transport: type[Any], **options: object) -> Any:  # noqa: ANN401
-    """Open a port with 115200 8N1 by a transport of serialx, and return that; raises what serialx raises."""
-    loop = asyncio.get_running_loop()
-    made, _ = await load_serialx().create_serial_connection(
-        loop, lambda: link, url, baudrate=BAUD_RATE, transport_cls=transport, **options
+async def connect_serial(link: StreamLink, url: str, **options: object) -> Any:  # noqa: ANN401
+    """Open a port with 115200 8N1 by serialx, and return its transport; raises what serialx raises."""
+    serialx = load_serialx()
+    kind = serialx.get_serial_classes(url)[1]  # where it looks itself it starts a thread for that
+    transport, _ = await serialx.create_serial_connection(
+        asyncio.get_running_loop(), lambda: link, url, baudrate=BAUD_RATE, transport_cls=kind, **options
     )
-    return made
-
-
-def mend_bridge(host: str) -> str:
-    """Return what an owner looks at when the link to a bridge is lost."""
-    return f"check that {host} is switched on and in the network"
-
-
-def connection_error(url: str, host: str, port: int, error: Exception) -> LinkError:
-    """Make of a failed connection to a bridge a sentence with its mend."""
-    bridge = f"Cannot open {hide_secrets(url)}: the bridge at {f'[{host}]' if ':' in host else host}:{port}"
-    return LinkError(explain_no_connection(error, bridge, _MEND, host=host))
+    return transport
 
 
 def describe(error: Exception) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from juntek.errors import LinkLostError
@@ -17,7 +17,7 @@ from juntek.meter.state import Meter, MeterOptions, Mode, Timing
 from juntek.reading import Identity, Reading, Settings
 from juntek.update import Health, Outcome, Update
 
-__all__ = ["Line", "LiveMeter", "Meter", "MeterOptions", "Mode", "Timing", "loop_in_thread", "open_meter", "read"]
+__all__ = ["Line", "LiveMeter", "Meter", "MeterOptions", "Mode", "Timing", "open_in_thread", "open_meter", "read"]
 
 ANSWER_TIMEOUT = 15.0
 """s that a reading may be overdue; the first one has to wait until no display was heard."""
@@ -25,7 +25,7 @@ ANSWER_TIMEOUT = 15.0
 MOST_WAITING = 1000
 """Updates that wait for a slow reader; the oldest are dropped then, because the newest is what counts."""
 
-Result = TypeVar("Result")
+Opened = TypeVar("Opened")
 
 
 class LiveMeter(AsyncIterator[Reading]):
@@ -187,14 +187,9 @@ def read(  # noqa: PLR0913
         nominal_capacity=nominal_capacity,
         timeout=timeout,
     )
-    with loop_in_thread() as run:
-        meter = run(opening.__aenter__())
-        try:
-            while (reading := run(_next(meter))) is not None:
-                yield reading
-        finally:
-            if not sys.is_finalizing():
-                run(opening.__aexit__(None, None, None))
+    with open_in_thread(opening) as (meter, run):
+        while (reading := run(_next(meter))) is not None:
+            yield reading
 
 
 async def _next(meter: LiveMeter) -> Reading | None:
@@ -202,8 +197,10 @@ async def _next(meter: LiveMeter) -> Reading | None:
 
 
 @contextmanager
-def loop_in_thread() -> Iterator[Callable[[Coroutine[Any, Any, Result]], Result]]:
-    """Run an event loop in a thread; what is yielded runs a coroutine there and returns its result here."""
+def open_in_thread(
+    opening: AbstractAsyncContextManager[Opened],
+) -> Iterator[tuple[Opened, Callable[[Coroutine[Any, Any, Any]], Any]]]:
+    """Enter a context on an event loop in a thread; yield what it gives, and what runs a coroutine on that loop."""
     runner = asyncio.Runner()
     loop = runner.get_loop()
 
@@ -211,14 +208,18 @@ def loop_in_thread() -> Iterator[Callable[[Coroutine[Any, Any, Result]], Result]
         with runner:
             loop.run_forever()
 
-    def run(work: Coroutine[Any, Any, Result]) -> Result:
+    def run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work returns
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
+    stack = AsyncExitStack()
     thread = threading.Thread(target=serve, name="juntek", daemon=True)
     thread.start()
     try:
-        yield run
+        yield run(stack.enter_async_context(opening)), run
     finally:
         if not sys.is_finalizing():  # a program that ends while it iterates has frozen its other threads by then
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
+            try:
+                run(stack.aclose())
+            finally:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -73,7 +73,7 @@ class Line:
         """s by which the computer's clock is ahead of the loop's, which nobody sets; None for a recording."""
         self._language = language
         self._poller: Poller | None = None
-        self._opened_before = False
+        self._reconnects = -1
         self._backoff = Backoff(self._timing.shortest_wait, self._timing.longest_wait)
         self._silence: float | None = 0.0
         """s without a byte at the last look; None where there was one since then."""
@@ -242,34 +242,31 @@ class Line:
         reason = str(meter.explain_silence(link, line_is_good=others, asked=stranger))
         if self._stalls:
             reason += " Nothing at all comes over this link, so it is opened again now and then."
-        if reason != meter.health.error:
-            meter.health.error = reason
-            self._handle(meter.update())
+        self._tell([meter], error=reason)
 
     def _tell_activity(self, link: Link, activity: Activity) -> None:
         # Whoever asks waits for the answer; a line that others keep busy is looked at now and then.
         link.gather = self._gather if activity == "listen" else 0.0
         if activity == "listen":
             self._caution = 1.0
-        for meter in self.meters.values():
-            if meter.health.mode != activity:
-                meter.health.mode = activity
-                self._handle(meter.update())
+        self._tell(self.meters.values(), mode=activity)
 
     def _tell_up(self) -> None:
-        for meter in self.meters.values():
-            meter.health.connected, meter.health.mode = True, "starting"
-            meter.health.error = meter.health.error if self._stalls else None
-            meter.health.reconnects += self._opened_before
-            self._handle(meter.update())
-        self._opened_before = True
+        self._reconnects += 1
+        errors = {} if self._stalls else {"error": None}
+        self._tell(self.meters.values(), connected=True, mode="starting", reconnects=self._reconnects, **errors)
 
     def _tell_down(self, error: LinkError, *, closed: bool = False) -> None:
         for meter in self.meters.values():
-            if meter.health.error == str(error) and not meter.health.connected:
-                continue
             meter.available = False
-            meter.health.connected = False
-            meter.health.mode = "closed" if closed else "starting"
-            meter.health.error = str(error)
-            self._handle(meter.update())
+        mode = "closed" if closed else "starting"
+        self._tell(self.meters.values(), connected=False, mode=mode, error=str(error))
+
+    def _tell(self, meters: Iterable[Meter], **health: Any) -> None:  # noqa: ANN401 - the fields of `Health`
+        """Change how the link does, and tell of each meter for which that is news."""
+        for meter in meters:
+            before = [getattr(meter.health, key) for key in health]
+            for key, value in health.items():
+                setattr(meter.health, key, value)
+            if before != list(health.values()):
+                self._handle(meter.update())
