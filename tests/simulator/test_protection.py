@@ -3,7 +3,7 @@
 import pytest
 
 from juntek.simulator import Meter
-from juntek.simulator.registers import Sample
+from juntek.simulator.meter import Sample
 from simulator.lines import make_meter, read, write
 
 
