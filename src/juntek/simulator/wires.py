@@ -13,7 +13,7 @@ import tty
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import count, zip_longest
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -99,18 +99,6 @@ class Noise:
         lost, added = (dice.choice((0, 1, 1, 2, 30)) for _ in "ab")
         arrived = frame[:place] + dice.randbytes(added) + frame[place + lost :]
         return arrived if arrived != frame else frame + b"\xff"  # so that every hit shows
-
-
-def collide(replies: list[bytes]) -> bytes:
-    """Return what arrives when several meters answer at once, each a byte later than the one before.
-
-    The wire is low where any of them pulls it low.
-    """
-    arrived = replies[0]
-    for delay, reply in enumerate(replies[1:], start=1):
-        late = b"\xff" * delay + reply
-        arrived = bytes(a & b for a, b in zip_longest(arrived, late, fillvalue=0xFF))
-    return arrived
 
 
 # Ports --------------------------------------------------------------------------------------------------------
