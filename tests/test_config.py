@@ -13,6 +13,8 @@ from juntek.config import Configuration, Flag, default_database, find_file, load
 from juntek.config.document import find_lines
 from juntek.config.keys import keys_at, write_example
 from juntek.errors import ConfigurationError
+from juntek.exchange import Options
+from juntek.meter import MeterOptions
 from juntek.outputs.mqtt import MqttOptions
 from juntek.outputs.web import WebOptions
 
@@ -50,7 +52,8 @@ def test_what_the_service_has_in_its_environment_goes_with_its_configuration(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = f'{HOUSE}[mqtt]\nusername = "house"\n'
-    (file.parent / "environment").write_text(
+    variables = file.with_name("environment")
+    variables.write_text(
         f'# of the service\n; too\n\nJUNTEK_MQTT__PASSWORD = "{SECRET}"\nJUNTEK_SITE=ignored\nJUNTEK_MQTT__HOST=pi\n'
     )
     assert mqtt(load_text(file, text)).password is None
@@ -58,6 +61,10 @@ def test_what_the_service_has_in_its_environment_goes_with_its_configuration(
     configuration = load_text(file, text, {"JUNTEK_SITE": "cabin"})
     assert (mqtt(configuration).password, mqtt(configuration).host) == (SECRET, "pi")
     assert configuration.site == "cabin"
+    variables.unlink()
+    assert load_text(file, HOUSE).site == "home"
+    variables.mkdir()  # what is not for us is left
+    assert load_text(file, HOUSE).site == "home"
 
 
 def test_the_database_of_the_service_goes_with_its_configuration_where_it_may_be_written(
@@ -72,13 +79,6 @@ def test_the_database_of_the_service_goes_with_its_configuration_where_it_may_be
     assert load_text(file, f'{HOUSE}[history]\npath = "/other.db"', home).database == Path("/other.db")
     monkeypatch.setattr("juntek.config.SYSTEM_FILE", tmp_path / "other.toml")
     assert load_text(file, HOUSE, home).database == default_database(home)
-
-
-def test_an_environment_of_the_service_that_is_not_for_us_is_left(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("juntek.config.SYSTEM_FILE", file)
-    assert load_text(file, HOUSE).site == "home"
-    (file.parent / "environment").mkdir()
-    assert load_text(file, HOUSE).site == "home"
 
 
 def test_every_key_arrives_where_it_belongs(file: Path) -> None:
@@ -102,16 +102,12 @@ def test_every_key_arrives_where_it_belongs(file: Path) -> None:
     """
     configuration = load_text(file, text)
     (meter,) = configuration.meters
+    decoding = Options(family="KL-F", invert_current=True, nominal_capacity=280, idle_current=0.2)
     assert meter.link == "rfc2217://10.0.0.9:4001"
-    assert (meter.options.name, meter.options.address, meter.options.mode) == ("house", 2, "poll")
-    assert meter.options.interval == 2
-    options = meter.options.options
-    assert (options.family, options.invert_current) == ("KL-F", True)
-    assert (options.nominal_capacity, options.idle_current) == (280, 0.2)
+    assert meter.options == MeterOptions(name="house", address=2, mode="poll", interval=2, options=decoding)
     assert (mqtt(configuration).host, mqtt(configuration).port) == ("127.0.0.1", 1884)
     assert configuration.database == file.parent / "totals.db"
-    assert configuration.time_zone == ZoneInfo("Europe/Berlin")
-    assert configuration.log_level == "debug"
+    assert (configuration.time_zone, configuration.log_level) == (ZoneInfo("Europe/Berlin"), "debug")
     assert configuration.file == file
 
 

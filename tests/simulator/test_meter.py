@@ -8,8 +8,8 @@ from juntek.errors import RequestError
 from juntek.rs485.family import find_models
 from juntek.rs485.framing import encode
 from juntek.simulator import Meter
+from juntek.simulator.meter import Sample
 from juntek.simulator.meter_settings import parse_variant
-from juntek.simulator.registers import Sample
 from simulator.lines import FAMILIES, ask, make_meter, parse_one, read, write
 
 ORDINAL = 739_000

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from juntek.rs485.framing import Frame, Framer
-from juntek.simulator.wires import Noise, collide
+from juntek.simulator.wires import Noise
 
 FRAME = b":r50=1,229,1342,20,16022,52,71,43,123,0,99,1,1193,13392,\r\n"
 
@@ -37,10 +37,3 @@ def test_the_same_seed_is_the_same_noise() -> None:
 @given(st.integers(), st.binary(max_size=100))
 def test_any_bytes_can_be_damaged(seed: int, data: bytes) -> None:
     assert Noise(seed, 1).pass_through(data) != data
-
-
-@pytest.mark.parametrize("count", [2, 3])
-def test_replies_that_collide_are_not_read(count: int) -> None:
-    replies = [FRAME.replace(b"=1,", b"=%d," % address) for address in range(1, count + 1)]
-    assert not any(isinstance(event, Frame) for event in Framer().feed(collide(replies)))
-    assert collide([FRAME]) == FRAME

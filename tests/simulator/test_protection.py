@@ -3,7 +3,7 @@
 import pytest
 
 from juntek.simulator import Meter
-from juntek.simulator.registers import Sample
+from juntek.simulator.meter import Sample
 from simulator.lines import make_meter, read, write
 
 
@@ -41,10 +41,15 @@ def test_each_limit_trips_with_its_own_status(
     assert read(meter)["output_state"] == status
 
 
-def test_a_violation_must_last_longer_than_the_delay() -> None:
+def protected(settings: dict[int, int]) -> Meter:
     meter = make_meter()
-    write(meter, 22, 5000)
-    write(meter, 27, 5)
+    for number, value in settings.items():
+        write(meter, number, value)
+    return meter
+
+
+def test_a_violation_must_last_longer_than_the_delay() -> None:
+    meter = protected({22: 5000, 27: 5})
     sample(meter, 52, -60, count=5)
     sample(meter, 52, -40)
     sample(meter, 52, -60, count=5)
@@ -53,34 +58,24 @@ def test_a_violation_must_last_longer_than_the_delay() -> None:
     assert meter.status == 2
 
 
-def test_it_recovers_after_its_time_when_the_reason_is_gone() -> None:
-    meter = make_meter()
-    write(meter, 20, 5600)
-    write(meter, 26, 10)
+@pytest.mark.parametrize(("recovery", "status"), [(10, 0), (0, 1)])
+def test_it_recovers_after_its_time_when_the_reason_is_gone_or_when_it_is_switched_on(
+    recovery: int, status: int
+) -> None:
+    meter = protected({20: 5600, 26: recovery})
     sample(meter, 57, 10)
     sample(meter, 57, 0, count=20)
     assert meter.status == 1
-    sample(meter, 55, 0)
-    assert meter.status == 0
-
-
-def test_without_a_recovery_time_it_stays_open_until_it_is_switched_on() -> None:
-    meter = make_meter()
-    write(meter, 20, 5600)
-    sample(meter, 57, 10)
-    sample(meter, 55, 0, count=300)
-    assert meter.status == 1
+    sample(meter, 55, 0, count=300 if status else 1)
+    assert meter.status == status
     write(meter, 10, 1)
     assert meter.status == 0
 
 
-def test_the_run_time_stands_still_while_tripped_or_off() -> None:
+def test_the_run_time_stands_still_while_off() -> None:
     meter = make_meter()
-    sample(meter, 52, -5, count=10)
-    write(meter, 10, 0)
-    sample(meter, 52, 0, count=10)
-    assert read(meter)["run_time"] == 10
-    assert read(meter)["output_state"] == 99
-    write(meter, 10, 1)
-    sample(meter, 52, -5, count=10)
+    for output, status in ((1, 0), (0, 99), (1, 0)):
+        write(meter, 10, output)
+        sample(meter, 52, -5, count=10)
+        assert read(meter)["output_state"] == status
     assert read(meter)["run_time"] == 20

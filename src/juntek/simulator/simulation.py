@@ -7,7 +7,7 @@ from typing import Self
 
 from juntek.rs485.framing import Frame, Framer
 from juntek.simulator.site import Options, Site
-from juntek.simulator.wires import Display, Line, Noise, PtyPort, TcpPort, collide, poll
+from juntek.simulator.wires import Display, Line, Noise, PtyPort, TcpPort, poll
 
 _ANY_PORT = "tcp://127.0.0.1:0"
 
@@ -98,5 +98,5 @@ class Simulation:
                 before, self._time = self._time, loop.time()
                 for site in self.sites:
                     site.advance((self._time - before) * self.options.speed)
-                if replies := [reply for site in self.sites if (reply := site.meter.answer(event)) is not None]:
-                    loop.call_later(self.options.latency, self._write, collide(replies))
+                    if (reply := site.meter.answer(event)) is not None:
+                        loop.call_later(self.options.latency, self._write, reply)

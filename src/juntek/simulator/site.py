@@ -13,9 +13,8 @@ from juntek.errors import RequestError
 from juntek.option import Option, keys_of
 from juntek.rs485.framing import encode
 from juntek.simulator.battery import Battery
-from juntek.simulator.meter import Meter
+from juntek.simulator.meter import Meter, Sample
 from juntek.simulator.meter_settings import MeterSettings, Variant, parse_variant
-from juntek.simulator.registers import Sample
 from juntek.simulator.solar_day import DAY, LOADS, STARTER_CURRENT, STARTER_SAG, Day, Flow
 from juntek.simulator.wires import Display
 

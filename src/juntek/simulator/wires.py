@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import select
 import tty
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import count, zip_longest
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Literal
-from urllib.parse import urlsplit
 
 from juntek.errors import LinkError, RequestError
 
@@ -27,6 +27,7 @@ NEWER_PAUSE = 0.2
 """Seconds between two requests of a newer unit, each of which asks 2 to 3 times a second (TF27)."""
 OLDER_PAUSE = 1.0
 """Seconds between two requests of an older unit."""
+_LISTEN = re.compile(r"tcp://(?:\[(?P<six>[^\]]+)\]|(?P<host>[^/:]+)):(?P<port>\d{1,5})/?", re.ASCII | re.IGNORECASE)
 _MOST_UNREAD = 65_536  # bytes kept for a client that does not read; more is lost, as on a real line
 _LOOK = 0.005  # seconds between two looks whether somebody has opened the terminal, and has written
 
@@ -100,18 +101,6 @@ class Noise:
         return arrived if arrived != frame else frame + b"\xff"  # so that every hit shows
 
 
-def collide(replies: list[bytes]) -> bytes:
-    """Return what arrives when several meters answer at once, each a byte later than the one before.
-
-    The wire is low where any of them pulls it low.
-    """
-    arrived = replies[0]
-    for delay, reply in enumerate(replies[1:], start=1):
-        late = b"\xff" * delay + reply
-        arrived = bytes(a & b for a, b in zip_longest(arrived, late, fillvalue=0xFF))
-    return arrived
-
-
 # Ports --------------------------------------------------------------------------------------------------------
 
 
@@ -119,15 +108,11 @@ class TcpPort:
     """Serves a line at `tcp://HOST:PORT`; `url` is what a client opens."""
 
     def __init__(self, line: Line, listen: str) -> None:
-        try:
-            parts = urlsplit(listen)
-            port = parts.port
-        except ValueError:
-            port = None
-        if port is None or parts.scheme != "tcp" or not parts.hostname or parts.path not in ("", "/"):
+        found = _LISTEN.fullmatch(listen)
+        if found is None or int(found["port"]) > 65_535:
             raise RequestError(f"Cannot listen on {listen!r}; write tcp://HOST:PORT, such as tcp://127.0.0.1:0.")
-        self._host: str = parts.hostname
-        self._port = port
+        self._host: str = found["six"] or found["host"]
+        self._port = int(found["port"])
         self._line = line
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
