@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 LEAST_SHARE = 0.5
 """Of a wait: all that a server has lost at once do not come back at once."""
@@ -28,13 +29,16 @@ class Backoff:
         self.next = self._shortest
 
 
-def is_cancelled() -> bool:
-    """Whether whoever asks was cancelled, and has not ended: a library may lose that, or fail while it heeds it."""
-    task = asyncio.current_task()
+def is_cancelled(task: asyncio.Task[Any] | None = None) -> bool:
+    """Whether whoever asks was cancelled, and has not ended: a library may lose that, or fail while it heeds it.
+
+    Who asks at each reading gives its own `task`, as finding it takes longer than the answer.
+    """
+    task = task or asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
-def end_if_cancelled() -> None:
+def end_if_cancelled(task: asyncio.Task[Any] | None = None) -> None:
     """Raise a cancellation that was lost, as asyncio.wait_for of Python 3.11 may lose one."""
-    if is_cancelled():
+    if is_cancelled(task):
         raise asyncio.CancelledError

@@ -104,6 +104,7 @@ class Supervisor:
             self._last_logged = cause
 
     async def _serve(self) -> None:
+        task = asyncio.current_task()
         async with self._output.open(self._options, self._context) as handle:
             log.info("%s: %s.", self.name, self._output.ready)
             if lost := self.health.lost - self._lost_before:
@@ -115,14 +116,14 @@ class Supervisor:
             waiting = {update.meter for update in self._queue}
             for meter, update in list(self._context.latest.items()) if self._output.has_queue else ():
                 if meter not in waiting:
-                    await self._hand_over(handle, update)
+                    await self._hand_over(handle, update, task)
             while True:
                 while self._queue:
-                    await self._hand_over(handle, self._queue.popleft())
+                    await self._hand_over(handle, self._queue.popleft(), task)
                 self._offered.clear()
                 await self._offered.wait()
 
-    async def _hand_over(self, handle: Handle, update: Update) -> None:
+    async def _hand_over(self, handle: Handle, update: Update, task: asyncio.Task[Any] | None) -> None:
         suspect, failures = self._suspects.get(update.meter, (None, 0))
         if suspect is update and failures >= MOST_FAILURES:  # it would block all
             return
@@ -132,4 +133,4 @@ class Supervisor:
         except BaseException:
             self._queue.appendleft(update)  # it is the first when the output is entered again
             raise
-        end_if_cancelled()
+        end_if_cancelled(task)
