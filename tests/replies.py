@@ -45,8 +45,9 @@ class Meter:
         self.remaining += amount
         self.run_time += seconds
         self.second += seconds
-        scale = 1000 if amount < 0 and self.family == "KG-F" else 100 * self.voltage
-        self.counters[amount > 0] += round(abs(amount) * scale)
+        for place in (0, 1) if self.family == "KL-F" else (int(amount > 0),):
+            scale = 1000 if place == 0 and self.family != "KH-F" else 100 * self.voltage
+            self.counters[place] += round(abs(amount) * scale)
         return self.reply()
 
     def numbers(self) -> list[int]:
@@ -55,7 +56,7 @@ class Meter:
         left = int(capacity * 60 / abs(self.current)) & 0xFFFF if self.current else 0
         numbers = [round(self.voltage * 100), round(abs(self.current) * 100), round(self.remaining * 1000)]
         numbers += [*self.counters, self.run_time, self.temperature + 100, 0, self.output, int(charging), left]
-        if self.family == "KG-F":
+        if self.family != "KH-F":
             return [*numbers, round(self.resistance * 100)]
         clock = self.second // 3600 * 10_000 + self.second // 60 % 60 * 100 + self.second % 60
         return [*numbers, 100, 250_621, clock]

@@ -132,7 +132,7 @@ def test_three_frames_that_lie_18_s_apart_are_three_readings() -> None:
     assert shown.reasons == []
 
 
-@pytest.mark.parametrize("family", ["KG-F", "KH-F"])
+@pytest.mark.parametrize("family", ["KG-F", "KH-F", "KL-F"])
 @pytest.mark.parametrize("seconds", [60, 600, 3000])
 def test_frames_without_times_are_all_shown_whatever_was_switched_between_them(family: str, seconds: int) -> None:
     meter = Meter(family, current=-1.0)
@@ -142,7 +142,7 @@ def test_frames_without_times_are_all_shown_whatever_was_switched_between_them(f
         meter.tick(seconds - 1)
         meter.current = -1.0
         replies.append(meter.tick())
-    shown = Shown(time=None)
+    shown = Shown(Bus({1: Options(family=family)}), time=None)
     shown.feed(b"".join(replies))
     shown.finish()
     assert shown.raws == replies
