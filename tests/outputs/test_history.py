@@ -26,6 +26,7 @@ from history.made import (
     rows_in,
     run,
 )
+from juntek.backoff import Backoff
 from juntek.errors import ConfigurationError, DatabaseError, JuntekError
 from juntek.gateway.supervisor import Supervisor
 from juntek.history import Database
@@ -232,14 +233,13 @@ async def test_what_was_held_when_a_commit_failed_is_written_when_the_sink_is_ba
 
 
 async def test_a_history_that_was_away_says_so_and_goes_on_by_itself(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("juntek.gateway.supervisor.SHORTEST_WAIT", 0.05)
     caplog.set_level(logging.INFO)
     folder = tmp_path / "disk"
     folder.write_text("in the way: no folder can be made")
     where = context(folder / "history.db")
-    supervisor = Supervisor(history.OUTPUT, HistoryOptions(commit_interval=0.1), where)
+    supervisor = Supervisor(history.OUTPUT, HistoryOptions(commit_interval=0.1), where, backoff=Backoff(0.05, 1.0))
     task = asyncio.create_task(supervisor.run())
     for reading in readings(0, 5):
         supervisor.offer(update(reading))

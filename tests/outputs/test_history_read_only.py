@@ -13,7 +13,8 @@ import asyncio, json, logging, resource, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from history.made import readings
-from juntek.gateway import supervisor
+from juntek.backoff import Backoff
+from juntek.gateway.supervisor import Supervisor
 from juntek.outputs import history
 from outputs.test_history import context, ends_with, until, update
 
@@ -25,9 +26,8 @@ def make_read_only(path, *, read_only):
     path.parent.chmod(0o555 if read_only else 0o755)
 
 async def main(path):
-    supervisor.SHORTEST_WAIT = 0.05
     where, told = replace(context(path), sections=("history",)), {}
-    running = supervisor.Supervisor(history.OUTPUT, history.HistoryOptions(commit_interval=0.1), where)
+    running = Supervisor(history.OUTPUT, history.HistoryOptions(commit_interval=0.1), where, backoff=Backoff(0.05, 1.0))
     task = asyncio.create_task(running.run())
     for reading in readings(0, 5):
         running.offer(update(reading))
