@@ -86,14 +86,7 @@ class Protection:
 class Meter:
     """One meter; `sample` it once a second of its time, `answer` gives its reply to a request or None for silence."""
 
-    def __init__(
-        self,
-        address: int,
-        settings: MeterSettings,
-        *,
-        remaining: float,
-        serial_number: int = 1,
-    ) -> None:
+    def __init__(self, address: int, settings: MeterSettings, *, remaining: float, serial_number: int = 1) -> None:
         self.variant = settings.variant
         self.address = address
         self.settings = settings
