@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from juntek import RequestError
-from juntek.control import Change, NotAllowedError, carry_out, describe, plan, plan_action, require_confirmed
+from juntek.control import Change, NotAllowedError, carry_out, describe, plan, require_confirmed
 from juntek.control.controls import ALL, Permission, controls_of
 from juntek.errors import LinkLostError, NoReplyError
 from juntek.outputs.mqtt.entities import entity_of
@@ -33,10 +33,7 @@ def test_every_wish_is_a_change_within_the_limits_or_a_sentence(update: Any, wis
     controls = controls_of(update)
     control = controls[data.draw(st.sampled_from(sorted(controls)))]
     try:
-        if control.kind == "action":
-            changes = [plan_action(update, control.key, wish, ALL)]
-        else:
-            changes = plan(update, {control.key: wish}, ALL)
+        changes = plan(update, {control.key: wish}, ALL, control.kind)
     except RequestError:
         return
     for change in changes:
@@ -91,15 +88,17 @@ def test_a_meter_that_is_away_or_has_not_said_how_it_is_set_is_not_written_to() 
 
 def test_with_a_current_flowing_the_zero_is_not_set() -> None:
     with pytest.raises(RequestError, match="flow now"):
-        plan_action(kg_update(kg_reading(current=-12.5)), "zero-current", None, ALL)
-    assert plan_action(kg_update(kg_reading(current=0.12)), "zero-current", None, ALL).new is None
+        plan(kg_update(kg_reading(current=-12.5)), {"zero-current": None}, ALL, "action")
+    (change,) = plan(kg_update(kg_reading(current=0.12)), {"zero-current": None}, ALL, "action")
+    assert change.new is None
 
 
 def test_what_nothing_undoes_says_so() -> None:
     update = kg_update(kg_reading(current=0.0))
     actions = [control for control in controls_of(update).values() if control.kind == "action"]
     values = {"state_of_charge": 50, "output": "on", "set_address": 2}
-    warnings = {one.key: plan_action(update, one.key, values.get(one.key), ALL).warning for one in actions}
+    wishes = {one.key: values.get(one.key) for one in actions}
+    warnings = {one.key: one.warning for one in plan(update, wishes, ALL, "action")}
     assert {key for key, text in warnings.items() if "undone" in text} == {"clear_totals", "factory_reset"}
 
 

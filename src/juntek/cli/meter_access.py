@@ -105,7 +105,7 @@ class Direct:
 
     def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[control.Change]:
         if action is not None:
-            return [control.plan_action(self._look(), *action, ALL)]
+            return control.plan(self._look(), dict([action]), ALL, "action")
         self.run(self.meter.line.identify(self.address))
         return control.plan(self._look(), values, ALL)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from juntek.control.controls import Control, Permission, Value, controls_of, find_control
 from juntek.errors import JuntekError, LinkError, NoReplyError, RequestError
@@ -21,6 +21,11 @@ _RISKS: dict[Risk, str] = {
     "accounting": "a wrong value makes the percentage or the totals wrong",
     "dangerous": "can switch loads or the charger off, or lose the meter",
 }
+_OTHER = {
+    "action": "{} is an action and no setting; ask for it as one.",
+    "setting": "{} is a setting and no action; set it as one.",
+}
+"""What is said of one that is of the other kind."""
 _FINAL = frozenset({"clear_totals", "factory_reset"})
 """Actions that nothing undoes."""
 TRIPS: dict[str, Callable[[Any, float], bool]] = {
@@ -81,8 +86,10 @@ class Send(Protocol):
         """Set a setting of a meter, or make it act; return what became of it."""
 
 
-def plan(update: Update, values: Mapping[str, Any], permission: Permission) -> list[Change]:
-    """Return what has to be written so that the settings are `values`; nothing of what is so already.
+def plan(
+    update: Update, values: Mapping[str, Any], permission: Permission, kind: Literal["setting", "action"] = "setting"
+) -> list[Change]:
+    """Return what has to be written so that the settings are `values`, nothing of what is so already; or every action.
 
     Raises NotAllowedError, NoReplyError, or RequestError for what the meter has not or does not take.
     """
@@ -90,25 +97,14 @@ def plan(update: Update, values: Mapping[str, Any], permission: Permission) -> l
     changes: dict[str, Change] = {}
     for word, value in values.items():
         control = find_control(controls, word)
-        if control.kind == "action":
-            raise RequestError(f"{control.key} is an action and no setting; ask for it as one.")
+        if control.kind != kind:
+            raise RequestError(_OTHER[control.kind].format(control.key))
         if not control.writable:
             raise RequestError(f"{control.key} can only be read from outside; set it at the meter's display.")
         if control.key in changes:
             raise RequestError(f"{control.key} is there twice; give it once.")
         changes[control.key] = _make_change(control, value, update, permission)
-    return [change for change in changes.values() if change.new != change.old]
-
-
-def plan_action(update: Update, word: str, value: Any, permission: Permission) -> Change:  # noqa: ANN401
-    """Return the change that an action is. Raises what `plan` raises."""
-    control = find_control(_ready(update), word)
-    if control.kind == "setting":
-        raise RequestError(f"{control.key} is a setting and no action; set it as one.")
-    change = _make_change(control, value, update, permission)
-    if control.key == "zero_current":
-        _refuse_current(update)
-    return change
+    return [change for change in changes.values() if kind == "action" or change.new != change.old]
 
 
 def _make_change(control: Control, value: Any, update: Update, permission: Permission) -> Change:  # noqa: ANN401
@@ -119,6 +115,8 @@ def _make_change(control: Control, value: Any, update: Update, permission: Permi
     new, old = control.read(value), value_before(control.key, update)
     if new != old:  # what a meter says already need not be within the limits
         control.check(new)
+    if control.key == "zero_current":
+        _refuse_current(update)
     return Change(control=control, old=old, new=new, warning=_warn(control, new, update))
 
 

@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from juntek.control import Change, carry_out, plan, plan_action
+from juntek.control import Change, carry_out, plan
 from juntek.control.controls import controls_of, find_control
 from juntek.errors import JuntekError
 from juntek.names import plain, slug
@@ -129,9 +129,7 @@ class Commands:
         place = (message.meter, control.key) if identity is None else identity
         if self._memory.repeats(place, repr(value), message.time, self._session.timing.repeat):
             raise NotObeyedError("repeated")
-        if control.kind == "action":
-            return [plan_action(update, control.key, value, self._permission)]
-        return plan(update, {control.key: value}, self._permission)
+        return plan(update, {control.key: value}, self._permission, control.kind)
 
     def _count(self, reason: str, what: str) -> None:
         self._memory.refused[reason] += 1

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, cast
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from juntek.control import Change, carry_out, describe, plan, plan_action, require_confirmed
+from juntek.control import Change, carry_out, describe, plan, require_confirmed
 from juntek.names import plain
 from juntek.outputs.web.api_types import Written
 from juntek.outputs.web.operation import METER, Api, operation
@@ -122,7 +122,7 @@ async def plan_settings(api: Api, request: Request) -> dict[Literal["changes"], 
     _, update, body = await _read(api, request, WishedSettings)
     permission = api.authenticator.permission
     changes = plan(update, body.get("values", {}), permission)
-    changes += [plan_action(update, key, value, permission) for key, value in body.get("action", {}).items()]
+    changes += plan(update, body.get("action", {}), permission, "action")
     return {"changes": [cast("PlannedChange", change.as_dict()) for change in changes]}
 
 
@@ -138,8 +138,9 @@ async def write_settings(api: Api, request: Request) -> Outcomes:
 async def act(api: Api, request: Request) -> Outcomes:
     """Let a meter act, and return what it says afterwards."""
     who, update, body = await _read(api, request, ConfirmedAction)
-    change = plan_action(update, request.path_params["key"], body.get("value"), api.authenticator.permission)
-    return await _carry_out(api, request, [change], body, who)
+    wish = {request.path_params["key"]: body.get("value")}
+    changes = plan(update, wish, api.authenticator.permission, "action")
+    return await _carry_out(api, request, changes, body, who)
 
 
 async def _read(api: Api, request: Request, kind: Any) -> tuple[str, Update, dict[str, Any]]:  # noqa: ANN401 - a TypedDict
