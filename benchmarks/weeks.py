@@ -14,7 +14,7 @@ from typing import Any
 
 from juntek.battery import BatteryOptions
 from juntek.battery.estimate import Estimate, Estimator
-from juntek.reading import NOTHING_MORE, Reading
+from juntek.reading import Reading, fill_reading
 
 FOLDER = Path(__file__).parents[1] / "tests" / "fixtures" / "weeks"
 START = 1_790_000_000.0
@@ -140,13 +140,9 @@ LEAST_FULL = 97.0
 
 def readings_of(trace: Trace, faults: Faults) -> list[Reading]:
     """Return what a meter says as readings."""
-    empty: dict[str, Any] = dict.fromkeys(Reading._fields) | {"estimated": (), "more": NOTHING_MORE, "raw": b""}
+    same: dict[str, Any] = {"nominal_capacity": faults.nominal, "temperature": 25.0, "direction": "idle", "power": 0.0}
     return [
-        Reading(
-            **empty
-            | {"time": time, "voltage": volts, "current": amperes, "remaining_capacity": left}
-            | {"nominal_capacity": faults.nominal, "temperature": 25.0, "direction": "idle", "power": 0.0}
-        )
+        fill_reading(time=time, voltage=volts, current=amperes, remaining_capacity=left, **same)
         for time, volts, amperes, left in measure(trace, faults)
     ]
 

@@ -200,6 +200,14 @@ class Reading(NamedTuple):
         }
 
 
+_UNKNOWN: dict[str, Any] = dict.fromkeys(Reading._fields) | {"raw": b""} | Reading._field_defaults
+
+
+def fill_reading(**known: Any) -> Reading:  # noqa: ANN401 - what each field takes
+    """Return a reading of which only this is known."""
+    return Reading(**_UNKNOWN | known)
+
+
 def _reader(key: str) -> Callable[[Reading], Any]:
     """Return what reads a quantity out of a reading: worked out, or said by the meter; None where it is not."""
     source = QUANTITIES[key].source

@@ -17,7 +17,7 @@ from juntek.battery.estimate import Estimate, Estimator
 from juntek.battery.estimate.belief import Belief
 from juntek.battery.estimate.chemistry import CHEMISTRIES, guess_cells, guess_chemistry
 from juntek.errors import ConfigurationError, DatabaseError
-from juntek.reading import NOTHING_MORE, Reading, Settings
+from juntek.reading import Reading, Settings, fill_reading
 
 from .test_hand_edited import WEIRD, paths, put
 
@@ -27,7 +27,6 @@ Step = tuple[float, float, float]
 
 def readings(steps: list[Step], *, capacity: float = 100.0, left: float = 50.0, voltage: float = 13.2) -> list[Reading]:
     """Return readings at every 10 s of a battery whose voltage goes straight from one step to the next."""
-    empty = dict.fromkeys(Reading._fields) | {"estimated": (), "more": NOTHING_MORE, "raw": b""}
     made: list[Reading] = []
     time = 1_790_000_000.0
     for minutes, end, current in steps:
@@ -37,7 +36,7 @@ def readings(steps: list[Step], *, capacity: float = 100.0, left: float = 50.0, 
             left = min(max(left + current / 360, 0.0), capacity)
             volts = voltage + (end - voltage) * (place + 1) / count
             values = {"time": time, "voltage": round(volts, 2), "current": current, "nominal_capacity": capacity}
-            made.append(Reading(**empty | values | {"remaining_capacity": round(left, 3)}))  # type: ignore[arg-type]
+            made.append(fill_reading(**values, remaining_capacity=round(left, 3)))
         voltage = end
     return made
 

@@ -11,6 +11,7 @@ from typing import Any
 from juntek import Options, Reading
 from juntek.exchange import Command, Heard, Query
 from juntek.meter import Line, MeterOptions
+from juntek.reading import fill_reading
 from links.peers import tcp_peer
 from meter.served import IMPATIENT, Told, running, until
 
@@ -55,13 +56,12 @@ class Binary:
 
     def _read(self, part: bytes, time: float | None) -> Reading:
         _, address, voltage, current, left = FRAME.unpack(part)
-        none: dict[str, Any] = dict.fromkeys(Reading._fields)
         told: dict[str, Any] = {
             "time": time, "address": address, "family": "BL", "voltage": voltage / 100, "current": current / 100,
             "power": voltage * current / 1e4, "remaining_capacity": left / 1000, "output_state": "on",
-            "direction": "discharging", "raw": part, "estimated": (), "more": {},
+            "direction": "discharging", "raw": part,
         }  # fmt: skip
-        return Reading(**(none | told))
+        return fill_reading(**told)
 
 
 async def test_a_meter_of_another_language_is_asked_read_and_written_to() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from juntek.capture.records import records_in
 from juntek.quantity import DIRECTIONS, QUANTITIES
-from juntek.reading import Reading
+from juntek.reading import Reading, fill_reading
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 _NAMES = {
@@ -221,11 +221,10 @@ def make_reading(values: Mapping[str, Value], time: float | None) -> Reading | N
         more |= {"time_to_empty": None, "time_to_full": None}
     known: dict[str, Any] = {key: numbers.get(key) for key in _KEPT}
     known |= {"temperature": _short(numbers.get("temperature")), "run_time": _short(numbers.get("run_time"))}
-    return Reading(**dict.fromkeys(Reading._fields) | known | {
+    return fill_reading(**known | {
         "time": time, "address": _short(numbers.get("address")), "voltage": voltage,
         "current": current, "power": power,
-        "remaining_capacity": left, "direction": direction, "output_state": state, "output_code": code,
-        "raw": b"", "estimated": (), "more": more,
+        "remaining_capacity": left, "direction": direction, "output_state": state, "output_code": code, "more": more,
     })  # fmt: skip
 
 

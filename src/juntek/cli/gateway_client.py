@@ -29,7 +29,7 @@ from juntek.names import hide_secrets
 from juntek.outputs.web import WebOptions
 from juntek.outputs.web.passwords import WHO, token_path
 from juntek.quantity import READING_KEYS
-from juntek.reading import Identity, Reading, Settings
+from juntek.reading import Identity, Reading, Settings, fill_reading
 from juntek.update import Health, Update
 
 TIMEOUT = 120.0
@@ -219,11 +219,10 @@ def update_of(facts: Facts) -> Update:
 
 
 def _reading(facts: Facts) -> Reading:
-    values: dict[str, Any] = dict.fromkeys(Reading._fields) | Reading._field_defaults
-    values |= {key: facts[key] for key in facts if key in values}
-    more = {key: facts[key] for key in READING_KEYS if key not in values and key in facts}
-    values |= {"time": _moment(facts["time"]), "raw": b"", "estimated": tuple(facts["estimated"]), "more": more}
-    return Reading(**values)
+    known = {key: facts[key] for key in facts if key in Reading._fields}
+    more = {key: facts[key] for key in READING_KEYS if key in facts and key not in known}
+    known |= {"time": _moment(facts["time"]), "raw": b"", "estimated": tuple(facts["estimated"]), "more": more}
+    return fill_reading(**known)
 
 
 def _settings(facts: Facts) -> Settings:

@@ -11,7 +11,7 @@ from datetime import UTC
 from itertools import chain
 from math import isnan, nan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -36,7 +36,7 @@ from juntek.errors import RequestError, counted
 from juntek.exchange import Options
 from juntek.history.queries import HistoryReader
 from juntek.importing import RecordedFile
-from juntek.reading import NOTHING_MORE, Reading, Settings, iso_time
+from juntek.reading import Reading, Settings, fill_reading, iso_time
 from juntek.rs485.bus import Bus, Event
 
 
@@ -168,16 +168,11 @@ def _read_history(reader: HistoryReader, meter: str, capacity: float | None) -> 
             if voltage is None or current is None or left is None:
                 continue
             nominal = capacity or (round(100 * left / percent, 1) if percent else None)
-            yield _reading(time + series.resolution, voltage, current, left, nominal)
+            yield fill_reading(
+                time=time + series.resolution, voltage=voltage, current=current,
+                remaining_capacity=left, nominal_capacity=nominal,
+            )  # fmt: skip
         start = end
-
-
-def _reading(time: float, voltage: float, current: float, left: float, nominal: float | None) -> Reading:
-    values: dict[str, Any] = dict.fromkeys(Reading._fields) | {
-        "time": time, "voltage": voltage, "current": current, "remaining_capacity": left, "nominal_capacity": nominal,
-        "estimated": (), "more": NOTHING_MORE, "raw": b"",
-    }  # fmt: skip
-    return Reading(**values)
 
 
 def _write(estimator: Estimator, readings: Iterator[Reading], chosen: Format) -> int:
