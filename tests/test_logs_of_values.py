@@ -86,6 +86,13 @@ def test_what_each_column_was_taken_for_is_said() -> None:
         assert part in remark
 
 
+def test_how_large_a_battery_is_does_not_tell_how_full() -> None:
+    (reading,) = events(b"time,voltage,current,nominal_capacity\n2024-05-13T06:00:00Z,52.1,-3,280\n")
+    assert isinstance(reading, Reading)
+    told = reading.as_dict()
+    assert (told["nominal_capacity"], told["remaining_capacity"], told["state_of_charge"]) == (280, None, None)
+
+
 def test_a_frame_in_a_row_goes_before_the_values_beside_it() -> None:
     check(b"time,voltage,current,raw\n" + written(lambda at, f: f'{at.isoformat()},1.5,-2,"{f}"\n'))
 

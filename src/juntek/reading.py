@@ -161,9 +161,7 @@ class Reading(NamedTuple):
         """Percent, 0 to 100: what is believed, else by the meter; None while the nominal capacity is unknown."""
         if "state_of_charge" in self.more:
             return cast("float", self.more["state_of_charge"])
-        if not self.nominal_capacity:
-            return None
-        return round(min(max(100 * self.remaining_capacity / self.nominal_capacity, 0.0), 100.0), 2)
+        return percent_of(self.remaining_capacity, self.nominal_capacity)
 
     @property
     def time_to_empty(self) -> int | None:
@@ -248,6 +246,13 @@ def iso_time(seconds: float | None) -> str | None:
     if seconds is None or not FIRST_TIME <= seconds < END_OF_TIME:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def percent_of(left: float | None, nominal: float | None, *, scale: int = 1, digits: int = 2) -> float | None:
+    """Return the state of charge, 0 to 100, of what is left (Ah); `scale` of the nominal capacity are 1 Ah."""
+    if left is None or not nominal:
+        return None
+    return round(min(max(100 * scale * left / nominal, 0.0), 100.0), digits)
 
 
 def minutes(capacity: float, current: float) -> int | None:

@@ -19,8 +19,9 @@ from itertools import groupby, pairwise
 from typing import Any, Literal
 
 from juntek.calendar import LocalDays, date_of, day_after, start_of
-from juntek.history.fields import SCALES, TOTALS, percent_of, scaled
+from juntek.history.fields import SCALES, TOTALS, scaled
 from juntek.history.rollups import Rollup, fold, read_rollups
+from juntek.reading import percent_of
 
 By = Literal["day", "month", "year"]
 ENOUGH = 0.33

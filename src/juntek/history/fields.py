@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from juntek.quantity import BATTERY_KEYS, DIRECTIONS, QUANTITIES, READING_KEYS
-from juntek.reading import READERS, Reading
+from juntek.reading import READERS, Reading, percent_of
 from juntek.rs485.family import OUTPUT_STATE_OF_CODE
 
 Column = list[int | None]
@@ -141,13 +141,6 @@ def charge_of(key: str, believed: Sequence[float | None], metered: Sequence[floa
     if key == CHARGE:
         return [meter if belief is None else belief for belief, meter in pairs]
     return [None if belief is None else meter for belief, meter in pairs]
-
-
-def percent_of(left: float | None, nominal: float | None, *, scale: int = 1, digits: int = 2) -> float | None:
-    """Return the state of charge, 0 to 100, of what is left (Ah); `scale` of the nominal capacity are 1 Ah."""
-    if left is None or not nominal:
-        return None
-    return round(min(max(100 * scale * left / nominal, 0.0), 100.0), digits)
 
 
 def states_of_charge(key: str, batch: Batch) -> list[float | None]:

@@ -26,11 +26,11 @@ from juntek.history.fields import (
     TOTALS,
     Batch,
     charge_of,
-    percent_of,
     scaled,
     times_of,
 )
 from juntek.history.rollups import PARTS, Rollup, fold, parts_of, read_rollups, roll_up
+from juntek.reading import percent_of
 
 _CHARGES = (CHARGE, METERED)
 _SOURCES = ("remaining_capacity", CHARGE, "nominal_capacity")
