@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from juntek.meter import Timing
 from juntek.outputs.web.passwords import hash_password
 from juntek.simulator import Options
 from juntek.update import Update
-from meter.served import Wires, until
+from meter.served import Wires, running, until
 from servers.process import NO_TLS, free_port
 
 PASSWORD = "kilowatt hour"  # noqa: S105 - it is the test's
@@ -60,6 +59,16 @@ class Controlled:
 
 
 @asynccontextmanager
+async def running_gateway(folder: Path, text: str) -> AsyncIterator[Gateway]:
+    """A gateway with this configuration."""
+    config = folder / "juntek.toml"
+    config.write_text(text)
+    gateway = Gateway(load(config, {"HOME": str(folder)}))
+    async with running(gateway):
+        yield gateway
+
+
+@asynccontextmanager
 async def controlled(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -73,7 +82,6 @@ async def controlled(
     wires = Wires(options or Options())
     port = free_port()
     async with wires.simulation as simulation:
-        config = folder / "juntek.toml"
         (folder / "password").write_text(HASH)
         (folder / "password").chmod(0o600)
         lines = [
@@ -83,15 +91,9 @@ async def controlled(
         ]
         if broker is not None:
             lines.append(f"[mqtt]\nport = {broker}\nallow_control = {mqtt}")
-        config.write_text("\n".join(lines))
-        gateway = Gateway(load(config, {}))
-        task = asyncio.create_task(gateway.run())
-        latest, sinks = gateway.context.latest, gateway.context.sinks
-        try:
+        async with running_gateway(folder, "\n".join(lines)) as gateway:
+            latest, sinks = gateway.context.latest, gateway.context.sinks
             await until(lambda: "house" in latest and latest["house"].settings is not None)
             await until(lambda: latest["house"].identity is not None and latest["house"].reading is not None)
             await until(lambda: all(sink.connected for sink in sinks.values()))
-            yield Controlled(wires, gateway, port, folder / "juntek.db", config)
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+            yield Controlled(wires, gateway, port, folder / "juntek.db", folder / "juntek.toml")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 
+from gateway.controlled import running_gateway
 from juntek.battery import BatteryOptions
 from juntek.config import Configuration, MeterKeys, load
 from juntek.errors import ConfigurationError
-from juntek.gateway import Gateway
 from juntek.gateway.account import Account, Disk
 from juntek.gateway.batteries import BatteryEvent, WatchedBattery
 from juntek.history import Database
@@ -24,6 +24,8 @@ from juntek.quantity import BATTERY_KEYS
 from juntek.reading import Identity, Reading
 from juntek.rs485.family import find_models
 from juntek.simulator import Options, Simulation
+from juntek.update import Update
+from meter.served import until
 from metered import MeteredBattery
 
 OWN = {*BATTERY_KEYS, "state_of_charge", "time_to_empty", "time_to_full"}
@@ -151,37 +153,34 @@ def test_what_was_learnt_with_another_meter_is_not_believed_of_this_one(caplog: 
     assert late.add(boat()[0]).more["synchronisations"] == 0
 
 
+async def tell(house: Account, latest: Mapping[str, Update], percent: int) -> None:
+    assert house.battery is not None
+    house.battery.order = percent
+    await until(lambda: abs(latest["house"].reading.more["meter_state_of_charge"] - percent) <= 1)  # type: ignore[union-attr]
+    count = latest["house"].health.frames
+    await until(lambda: latest["house"].health.frames >= count + 5)
+
+
 @pytest.mark.parametrize("model", ["KG140F", "KL140F", "KH140F"])
 async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_charge(
     tmp_path: Path, model: str
 ) -> None:
     async with Simulation(Options(models=(model,))) as house:
-        path = tmp_path / "juntek.toml"
-        path.write_text(
+        text = (
             f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n'
             f'[meters.battery]\nsynchronise = "full"\n[history]\npath = "{tmp_path / "juntek.db"}"\n'
         )
-        gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
-        running = asyncio.create_task(gateway.run())
-        async with asyncio.timeout(20):
-            while not (update := gateway.context.latest.get("house")) or update.reading is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-            assert "state_of_charge_uncertainty" in update.reading.more
+        async with running_gateway(tmp_path, text) as gateway:
+            latest = gateway.context.latest
+            await until(lambda: "house" in latest and latest["house"].reading is not None)
+            assert "state_of_charge_uncertainty" in latest["house"].reading.more  # type: ignore[union-attr]
             house_account = gateway.totals.accounts["house"]
             ledger = house_account.ledger
             before = ledger.totals()
-            for percent in (42, 90):
-                assert house_account.battery is not None
-                house_account.battery.order = percent
-                while abs(gateway.context.latest["house"].reading.more["meter_state_of_charge"] - percent) > 1:  # type: ignore[union-attr]  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-                count = gateway.context.latest["house"].health.frames
-                while gateway.context.latest["house"].health.frames < count + 5:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+            await tell(house_account, latest, 42)
+            await tell(house_account, latest, 90)
             after = ledger.totals()
             assert ledger.notice is None
-        running.cancel()
-        await asyncio.wait([running])
     for key in ("charged_capacity", "discharged_capacity"):
         assert 0 <= getattr(after, key) - getattr(before, key) < 0.5  # Ah; the jumps were of 50 and 134
     for key in ("charged_energy", "discharged_energy"):

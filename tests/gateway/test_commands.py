@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
+from gateway.controlled import running_gateway
 from juntek import LinkError, RequestError
-from juntek.config import load
-from juntek.gateway import Gateway
 from juntek.simulator import Options, Simulation
 from meter.served import until
 
@@ -23,12 +21,9 @@ async def test_a_command_reaches_the_meter_it_names_and_no_other(
 ) -> None:
     caplog.set_level("INFO", "juntek")
     async with Simulation(Options()) as simulation:
-        path = tmp_path / "juntek.toml"
-        path.write_text(f'{TWO.format(simulation.url)}[history]\npath = "{tmp_path / "juntek.db"}"\n')
-        gateway = Gateway(load(path, {}))
-        latest = gateway.context.latest
-        task = asyncio.create_task(gateway.run())
-        try:
+        text = f'{TWO.format(simulation.url)}[history]\npath = "{tmp_path / "juntek.db"}"\n'
+        async with running_gateway(tmp_path, text) as gateway:
+            latest = gateway.context.latest
             await until(lambda: "house" in latest and latest["house"].settings is not None)
             assert await gateway.context.send("house", "nominal_capacity", 123.0) == "obeyed"
             settings = latest["house"].settings
@@ -42,6 +37,3 @@ async def test_a_command_reaches_the_meter_it_names_and_no_other(
                 await gateway.send("cellar", "nominal_capacity", 123.0)
             with pytest.raises(LinkError):
                 await gateway.send("boat", "nominal_capacity", 123.0)
-        finally:
-            task.cancel()
-            await asyncio.wait([task])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sqlite3
 import subprocess
@@ -11,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.controlled import running_gateway
 from gateway.test_totals import ZONE, configured, first, reading
 from history.made import readings
 from history.test_inspection import damage, pages_of
-from juntek.config import load
-from juntek.gateway import Gateway
 from juntek.gateway.totals import TotalsKeeper
 from juntek.history import Database
 from juntek.history.recorder import Recorder
@@ -89,16 +87,12 @@ async def test_a_damaged_page_of_old_minutes_is_told_and_totals_go_on(
     with Database(path) as database:
         Recorder(database).record({"house": [made for tick in range(0, 86_400, 20) for made in readings(tick, 1)]})
     damage(path, pages_of(path, "minute")[20])
-    configuration = tmp_path / "juntek.toml"
-    configuration.write_text(f'[[meters]]\nname = "house"\nlink = "socket://127.0.0.1:1"\n[history]\npath = "{path}"\n')
-    gateway = Gateway(load(configuration, {}))
-    task = asyncio.create_task(gateway.run())
-    await until(lambda: gateway.context.look_at_history()[0] == "damaged")
-    assert str(path) in (gateway.context.look_at_history()[1] or "")
-    assert gateway.totals.accounts["house"].add(reading(1)).discharged_capacity == 5.0
-    assert [record.message for record in caplog.records if "repair" in record.message]
-    task.cancel()
-    await asyncio.wait([task])
+    text = f'[[meters]]\nname = "house"\nlink = "socket://127.0.0.1:1"\n[history]\npath = "{path}"\n'
+    async with running_gateway(tmp_path, text) as gateway:
+        await until(lambda: gateway.context.look_at_history()[0] == "damaged")
+        assert str(path) in (gateway.context.look_at_history()[1] or "")
+        assert gateway.totals.accounts["house"].add(reading(1)).discharged_capacity == 5.0
+        assert [record.message for record in caplog.records if "repair" in record.message]
 
 
 async def test_a_damaged_ledger_is_told_and_leaves_the_totals_unknown(tmp_path: Path) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from pathlib import Path
 
 import pytest
 
+from gateway.controlled import running_gateway
 from juntek.config import load
 from juntek.gateway import Gateway
 from juntek.gateway.account import MOST_TOLD
 from juntek.meter import Timing
 from juntek.simulator import Options, Simulation
 from juntek.update import Health, Update
+from meter.served import until
 
 
 async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_return(
@@ -24,24 +25,18 @@ async def test_a_meter_that_falls_silent_twice_is_told_twice_and_so_is_its_retur
     caplog.set_level(logging.INFO, "juntek.gateway")
 
     async def told(words: str, times: int) -> None:
-        async with asyncio.timeout(30):
-            while sum(words in message for message in caplog.messages) < times:  # noqa: ASYNC110 - a log has no event
-                await asyncio.sleep(0.02)
+        await until(lambda: sum(words in message for message in caplog.messages) >= times)
 
     async with Simulation(Options()) as house:
-        path = tmp_path / "juntek.toml"
-        path.write_text(f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n')
-        gateway = Gateway(load(path, {"HOME": str(tmp_path)}))
-        running = asyncio.create_task(gateway.run())
-        await told("house: polling", 1)
-        await told("firmware", 1)  # all that is told of it at first has been heard
-        for time in (1, 2):
-            house.silence()
-            await told("house: No answer", time)
-            house.silence(silent=False)
-            await told("house: polling", time + 1)
-        running.cancel()
-        await asyncio.wait([running])
+        text = f'[[meters]]\nname = "house"\nlink = "{house.url}"\nmode = "poll"\ninterval = 0.1\n'
+        async with running_gateway(tmp_path, text):
+            await told("house: polling", 1)
+            await told("firmware", 1)  # all that is told of it at first has been heard
+            for time in (1, 2):
+                house.silence()
+                await told("house: No answer", time)
+                house.silence(silent=False)
+                await told("house: polling", time + 1)
     (introduction,) = (message for message in caplog.messages if "firmware" in message)
     assert re.fullmatch(r"house: KG140F, firmware \d\.\d\d, \d\d\.\d V, \d+ %", introduction)
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any, cast
 
 from juntek import Reading
+from juntek.gateway import Gateway
 from juntek.meter import Line, MeterOptions, Mode, Timing
 from juntek.simulator import Meter, Options, Simulation
 from juntek.update import Update
@@ -122,9 +123,9 @@ class Wires:
 
 
 @asynccontextmanager
-async def running(line: Line) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a line while the context lasts; what it raises comes out of it."""
-    task = asyncio.create_task(line.run())
+async def running(work: Line | Gateway) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a line or a gateway while the context lasts; what it raises comes out of it."""
+    task = asyncio.create_task(work.run())
     try:
         yield task
     finally:
