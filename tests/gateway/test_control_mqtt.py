@@ -61,6 +61,18 @@ async def test_nothing_is_obeyed_twice(mosquitto: Mosquitto, tmp_path: Path, mon
         assert (await outcome(recorder, 6))["refused"] == {"repeated": 4}
 
 
+async def test_a_message_without_a_key_gets_an_outcome(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with record(mosquitto) as recorder, controlled(tmp_path, monkeypatch, broker=mosquitto.port) as site:
+        await recorder.publish(f"{SET}/", '{"value": 200, "id": "a"}')
+        told = await outcome(recorder, 1)
+        assert (told["key"], told["value"], told["id"], told["outcome"]) == ("", 200, "a", "refused")
+        assert told["detail"].startswith('This meter has no setting or action ""; there are ')
+        assert told["refused"] == {"impossible": 1}
+        assert site.writes == 0
+
+
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 async def test_what_is_retained_is_not_obeyed_when_the_gateway_comes_or_comes_back(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str

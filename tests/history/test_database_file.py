@@ -11,7 +11,7 @@ import pytest
 from history.made import readings
 from juntek.errors import ConfigurationError
 from juntek.history import Database, database_file
-from juntek.history.recorder import Recorder
+from juntek.history.recorder import Recorder, Stream
 
 OTHER = 12_345 if os.geteuid() == 0 else os.geteuid()
 """A user whose folder this is; only root can play another."""
@@ -61,6 +61,22 @@ def test_what_others_do_with_the_file_beside_the_gateway_is_no_other_file(
             elif turn % 20 == 11:
                 path.touch()
             assert not totals.follow()
+
+
+@pytest.mark.parametrize("meter", ["house", "boat"])
+def test_a_recording_that_is_imported_beside_the_gateway_is_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meter: str
+) -> None:
+    monkeypatch.setattr(database_file, "set_apart", lambda _: pytest.fail("it is ours"))
+    path = tmp_path / "juntek.db"
+    with Database(path) as totals, Database(path) as others, sqlite3.connect(path) as theirs:
+        totals.save_ledgers({"house": {"last": [1]}}, 1000.0)
+        for turn in range(3):
+            stream = Stream(meter, time=2_000_000 + turn, totals=[1, 2, 3, 4])
+            Recorder(others).conclude(stream, {"last": [2]})
+            theirs.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            assert not totals.follow()
+            totals.save_ledgers({"house": {"last": [3]}}, 1010.0 + turn)
 
 
 def test_a_file_that_is_being_copied_over_it_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

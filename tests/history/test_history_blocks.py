@@ -9,7 +9,8 @@ import pytest
 
 from history.made import START, execute, readings, record, rows_in
 from juntek.history.blocks import pack, unpack
-from juntek.history.fields import batch_of
+from juntek.history.fields import FIRST_COLUMNS, batch_of
+from juntek.history.queries import HistoryReader
 
 HOUR = 3_600_000
 FIRST = int(3600 - START % 3600)
@@ -70,9 +71,25 @@ def test_a_block_that_is_damaged_stops_nobody_from_writing(tmp_path: Path) -> No
     assert [row["run_time"] for row in rows_in(path)] == list(range(FIRST - 90, FIRST + 20))
 
 
+@pytest.mark.parametrize("key", ["time", "voltage", "remaining_capacity"])
+def test_a_block_that_has_lost_what_every_reading_has_is_damaged(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "history.db"
+    write(path, FIRST - 100, 100)
+    number = next(number for number, name in FIRST_COLUMNS.items() if name == key)
+    [(block,)] = execute(path, "SELECT block FROM raw WHERE time = (SELECT min(time) FROM raw)")
+    altered = bytearray(block)
+    altered[2 + number] = 100  # where its number stands
+    execute(path, f"UPDATE raw SET block = x'{altered.hex()}' WHERE time = (SELECT min(time) FROM raw)")  # noqa: S608
+    with HistoryReader(path) as reader:
+        assert len(reader.read_after("house", 0, 1000)["time"]) == 90
+        assert reader.series("house", ["power"], START, START + FIRST, 5).time
+    write(path, FIRST, 20)
+    assert [row["run_time"] for row in rows_in(path)] == list(range(FIRST - 90, FIRST + 20))
+
+
 def test_a_block_of_other_columns_is_readable() -> None:
     batch = batch_of(readings(0, 50))
-    known = {0: "time", 1: "voltage", 2: "current"}
+    known = {0: "time", 1: "voltage", 2: "current", 4: "remaining_capacity"}
     block = pack(batch, other := known | {900: "temperature", 7: "power"})
     assert unpack(block, 50, columns=other)["temperature"] == batch["temperature"]
     assert unpack(block, 50, columns=known)["voltage"] == batch["voltage"]

@@ -43,11 +43,6 @@ def test_wrong_value_is_refused_with_the_key_and_the_mend(values: dict[str, Any]
     assert str(refusal.value).startswith(sentence)
 
 
-@pytest.mark.parametrize(("given", "means"), [(True, "device"), (False, "off"), ("entity", "entity")])
-def test_discovery_is_a_form_and_was_once_true_or_false(given: Any, means: str) -> None:  # noqa: ANN401
-    assert MqttOptions(discovery=given).discovery == means
-
-
 def test_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("sécret\n")

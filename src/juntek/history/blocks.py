@@ -31,6 +31,8 @@ from juntek.history.fields import FIELDS, FIRST_COLUMNS, Batch, Column, Columns,
 VERSION = 2
 _FACTORS = ("voltage", "current")
 """Whose product the power is, nearly always."""
+_ALWAYS = ("time", *_FACTORS, "remaining_capacity")
+"""What every reading has."""
 NOTHING, CONSTANT = 0, 1
 _WIDTHS = ((2, "b", 2**7), (3, "h", 2**15), (4, "i", 2**31), (5, "q", 2**63))
 _CODES = {tag: code for tag, code, _ in _WIDTHS}
@@ -71,7 +73,10 @@ def pack(batch: Batch, columns: Columns = FIRST_COLUMNS) -> bytes:
 
 
 def unpack(block: bytes, count: int, wanted: Iterable[str] = FIELDS, columns: Columns = FIRST_COLUMNS) -> Batch:
-    """Return the wanted columns of a block of `count` readings; what it has no field for is absent."""
+    """Return the wanted columns of a block of `count` readings; what it has no field for is absent.
+
+    Raises one of DAMAGE.
+    """
     batch: Batch = {key: [None] * count for key in wanted}
     needed = batch.keys() | (_FACTORS if "power" in batch else ())
     numbers, position = _read_head(block)
@@ -82,6 +87,8 @@ def unpack(block: bytes, count: int, wanted: Iterable[str] = FIELDS, columns: Co
             batch[key] = column
     if "power" in batch and batch["power"][0] is None:
         batch["power"] = _power_of(*(batch[key] for key in _FACTORS))
+    if any(None in batch.get(key, ()) for key in _ALWAYS):
+        raise ValueError("a reading without a time or a value")
     return batch
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from juntek.history import SAVE_LEDGER, Database
 from juntek.history.blocks import keep_readings
 from juntek.history.cursors import lower_cursors
+from juntek.history.database_file import NEWEST_COMMIT
 from juntek.history.fields import TOTALS, Batch, batch_of, part_of, read_columns, times_of
 from juntek.history.rollups import UPSERTS, choose_new, fold, roll_up
 from juntek.reading import Reading
@@ -97,7 +98,9 @@ class Recorder:
             row = connection.execute("SELECT snapshot FROM ledger WHERE meter = ?", (stream.meter,)).fetchone()
             before = json.loads(row[0]) if row is not None else {}
             text = json.dumps(before | snapshot, allow_nan=False)
-            connection.execute(SAVE_LEDGER, (stream.meter, text, stream.time / 1000))
+            # A gateway that runs meanwhile must not take it for a commit of another.
+            newest = connection.execute(NEWEST_COMMIT).fetchone()[0]
+            connection.execute(SAVE_LEDGER, (stream.meter, text, newest))
 
     def drop_raw(self, before: float, limit: int) -> None:
         """Drop at most so many blocks that ended before `before` (s), the oldest first."""
