@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import pytest
 
 from juntek.battery.ledger import Ledger
-from juntek.reading import Reading
+from juntek.reading import Reading, fill_reading
 
 Counting = Literal["KG-F", "KH-F", "one way", "both", "backwards", "nothing"]
 
@@ -81,14 +81,14 @@ class MeteredBattery:
             power=round(voltage * current, 2),
             remaining_capacity=int(self.remaining * 1000) / 1000,
             run_time=int(self.run_time),
-            counters=dict(zip(_COUNTERS.get(self.family, ()), (first, second), strict=False)),
+            **dict(zip(_COUNTERS.get(self.family, ()), (first, second), strict=False)),
         )
 
 
 def tell(ledger: Ledger, times: Iterable[float], family: str = "KG-F", **numbers: float) -> None:
     """Let a ledger read the same at each of some times."""
     for time in times:
-        ledger.add(reading(time, family, **numbers))  # type: ignore[arg-type]
+        ledger.add(reading(time, family, **numbers))
 
 
 def confirm(ledger: Ledger, battery: MeteredBattery, time: float) -> None:
@@ -123,40 +123,11 @@ def reading(
     *,
     voltage: float = 52.0,
     current: float = 0.0,
-    power: float | None = None,
-    remaining_capacity: float = 100.0,
-    run_time: int | None = None,
-    output_state: str = "on",
-    nominal_capacity: float | None = None,
-    elapsed: float | None = None,
-    counters: Mapping[str, float] | None = None,
-    **more_counters: float,
+    **known: Any,  # noqa: ANN401 - the fields of Reading
 ) -> Reading:
-    """Return a believed reading with these numbers; what is left are counters."""
-    counted = {**(counters or {}), **more_counters}
-    return Reading(
-        time=time,
-        address=1,
-        family=family,
-        voltage=voltage,
-        current=current,
-        power=voltage * current if power is None else power,
-        remaining_capacity=remaining_capacity,
-        internal_resistance=None,
-        discharged_capacity=counted.get("discharged_capacity"),
-        charged_capacity=counted.get("charged_capacity"),
-        discharged_energy=counted.get("discharged_energy"),
-        charged_energy=counted.get("charged_energy"),
-        counted_capacity=counted.get("counted_capacity"),
-        counted_energy=counted.get("counted_energy"),
-        run_time=run_time,
-        temperature=None,
-        output_code=0,
-        output_state=output_state,
-        direction="charging" if current > 0 else "discharging" if current < 0 else "idle",
-        clock=None,
-        nominal_capacity=nominal_capacity,
-        message_count=None,
-        raw=b"",
-        elapsed=elapsed,
-    )
+    """Return a believed reading with these numbers."""
+    usual: dict[str, Any] = {
+        "address": 1, "power": voltage * current, "remaining_capacity": 100.0, "output_code": 0, "output_state": "on",
+        "direction": "charging" if current > 0 else "discharging" if current < 0 else "idle",
+    }  # fmt: skip
+    return fill_reading(time=time, family=family, voltage=voltage, current=current, **usual | known)

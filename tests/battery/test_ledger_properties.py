@@ -53,7 +53,7 @@ def believed(stream: list[tuple[tuple[str, float], str, float, float, float, flo
                 voltage=voltage,
                 current=current,
                 remaining_capacity=remaining,
-                counters=dict(zip(keys, (round(first, 3), round(second, 2)), strict=False)),
+                **dict(zip(keys, (round(first, 3), round(second, 2)), strict=False)),
             )
         )
     return readings
