@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
@@ -13,7 +14,8 @@ from benchmarks.weeks import FOLDER, Faults, read_trace, readings_of
 from gateway.controlled import running_gateway
 from juntek.battery import BatteryOptions
 from juntek.config import Configuration, MeterKeys, load
-from juntek.errors import ConfigurationError
+from juntek.errors import ConfigurationError, LinkError
+from juntek.gateway import Gateway
 from juntek.gateway.account import Account, Disk
 from juntek.gateway.batteries import BatteryEvent, WatchedBattery
 from juntek.history import Database
@@ -188,6 +190,16 @@ async def test_a_gateway_saves_what_it_learnt_and_a_percentage_it_wrote_is_no_ch
     database = Database(tmp_path / "juntek.db")
     assert "battery" in database.load_ledgers()["house"]
     database.close()
+
+
+@pytest.mark.parametrize("error", [LinkError("It is gone."), RuntimeError("can't start new thread")])
+async def test_a_percentage_that_cannot_be_written_is_told_and_stops_no_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    gateway = Gateway(configured(tmp_path, f'[history]\npath = "{tmp_path / "juntek.db"}"\n'))
+    monkeypatch.setattr(gateway.commands, "send", AsyncMock(side_effect=error))
+    await gateway._tell_meter("house", 50)
+    assert caplog.messages == [f"house: its state of charge could not be set to 50 %: {error}"]
 
 
 def test_a_meter_that_hangs_while_it_charges_fills_no_battery() -> None:

@@ -18,7 +18,9 @@ from juntek.config import MeterKeys
 from juntek.errors import DatabaseError
 from juntek.gateway.totals import AT_ONCE, TotalsKeeper
 from juntek.history import Database, database_file
+from juntek.reading import Identity
 from juntek.rs485.framing import encode
+from juntek.update import Health, Update
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 
@@ -184,6 +186,11 @@ async def test_a_meter_that_is_not_heard_is_not_written_again(database: Database
     deaf = await keeper(database)
     hearing.accounts["house"].add(reading(50))
     await hearing.commit()
+    (identity,) = juntek.decode(encode("r00", 1, (1240, 132, 7)))
+    assert isinstance(identity, Identity)
+    for error in (None, "The link was lost."):
+        await deaf.commit()
+        deaf.accounts["house"].take(Update("house", False, None, identity, None, Health(error=error)))  # noqa: FBT003
     await deaf.commit()
     assert (await keeper(database)).accounts["house"].add(reading(51)).discharged_capacity == 5.5
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from juntek import __version__
 from juntek.config import Configuration
-from juntek.errors import ConfigurationError, JuntekError
+from juntek.errors import ConfigurationError
 from juntek.files import hold, lock_of, system_zone
 from juntek.gateway.commands import Commands
 from juntek.gateway.notifier import Notifier, write_status
@@ -103,7 +103,7 @@ class Gateway:
     async def _tell_meter(self, meter: str, percent: int) -> None:
         try:
             await self.send(meter, "state_of_charge", percent, who="state of charge")
-        except JuntekError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost anybody a reading
             log.warning("%s: its state of charge could not be set to %d %%: %s", meter, percent, error)
 
 

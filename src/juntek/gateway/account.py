@@ -68,8 +68,8 @@ class Account:
         """Why it could not be taken up."""
         self.published: Totals | None = None
         self.changes, self.saved = 0, 0
-        """Of the ledger. What is on disk is not written again: a card lasts longer, and who hears nothing takes
-        nothing back."""
+        """Readings that the ledger took, and those of them on disk. They are not written again, also where a link comes
+        and goes: a card lasts longer, and who hears nothing takes nothing back."""
         self._zone = zone
         self._disk = disk
         self._clock = Clock()
@@ -113,7 +113,6 @@ class Account:
         """Take who the meter is: another one than before is a new start, and how much it can measure is known."""
         self._identity = identity
         self.ledger.identify(identity)
-        self.changes += 1
         if self.battery is not None:
             self.battery.identify(identity)
 

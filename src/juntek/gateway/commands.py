@@ -57,7 +57,8 @@ class Commands:
             wish = "off" if value is None and key.endswith("protection") else value
             log.info("%s: %s, sent by %s, was %s", meter, key if wish is None else f"{key} = {wish}", who, outcome)
             if number is not None:
-                await asyncio.shield(self._keep("What became of it", lambda kept: kept.finish_command(number, outcome)))
+                what = f"{meter}: what became of the command"
+                await asyncio.shield(self._keep(what, lambda database: database.finish_command(number, outcome)))
         return outcome
 
     async def _keep(self, what: str, write: Callable[[Database], T]) -> T | None:
