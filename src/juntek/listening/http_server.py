@@ -134,7 +134,10 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; where there are too many, one has to give way."""
         super().connection_made(transport)
-        self.visitor = network_of(self.client[0]) if self.client else ""
+        if self.client is None:  # gone before it was taken, so that nobody reads an answer
+            transport.abort()
+            return
+        self.visitor = network_of(self.client[0])
         self.look()
         others = [cast("_Connection", other) for other in self.connections if not other.transport.is_closing()]
         if len(others) > self._limits.connections:
