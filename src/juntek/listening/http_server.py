@@ -101,9 +101,10 @@ async def _look(state: ServerState, headers: list[tuple[bytes, bytes]], every: f
 
 async def _end(state: ServerState) -> None:
     """Let responses under way end for a while, then cut every connection."""
-    for connection in list(state.connections):
-        connection.shutdown()
     try:
+        await asyncio.sleep(0.05)  # who was taken just now is among the connections then
+        for connection in list(state.connections):
+            connection.shutdown()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIME):
                 while state.connections or state.tasks:  # noqa: ASYNC110 - only looking tells
