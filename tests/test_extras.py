@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,19 @@ def test_all_libraries_of_several_extras_are_named(tmp_path: Path) -> None:
 
 def test_in_an_environment_of_ones_own_pip_does_it(tmp_path: Path) -> None:
     assert install_line("web,mqtt", place=tmp_path).endswith(" -m pip install 'juntek[web,mqtt]'")
+
+
+_EMBEDDED = """
+import sys
+from juntek.listening import http_server
+assert "uvicorn.main" not in sys.modules and "multiprocessing" not in sys.modules
+import uvicorn
+assert not hasattr(uvicorn, "no_such_name")
+from uvicorn.server import Server
+from uvicorn import Server as asked, run
+assert asked is Server and run.__module__ == "uvicorn.main", run
+"""
+
+
+def test_a_program_with_a_gateway_in_it_still_has_all_of_its_libraries() -> None:
+    subprocess.run([sys.executable, "-c", _EMBEDDED], check=True, timeout=60)

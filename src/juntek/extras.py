@@ -34,13 +34,33 @@ def find_modules(package: str) -> list[ModuleType]:
 
 
 def leave_out(module: str, *names: str) -> None:
-    """Let a library be imported without this module and its names: its command line, which a gateway never needs.
+    """Import a library without this module, which it takes the names from: its command line, that no gateway needs.
 
-    Where it has been imported already, nothing is left out.
+    Another part of the program that asks for one of them later gets it. Where the library has been imported already,
+    nothing is left out.
     """
-    if module.partition(".")[0] not in sys.modules:
-        sys.modules[module] = ModuleType(module)
-        vars(sys.modules[module]).update({name: lambda: None for name in names})
+    package = module.partition(".")[0]
+    if package in sys.modules:
+        return
+    sys.modules[module] = ModuleType(module)
+    vars(sys.modules[module]).update({name: lambda: None for name in names})
+    try:
+        library = vars(importlib.import_module(package))
+    finally:
+        del sys.modules[module]
+    absent = {name: library.pop(name) for name in names}
+
+    def find(name: str) -> object:
+        if name not in absent:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            found = vars(importlib.import_module(module))
+        except ImportError:  # what the command line needs is not installed
+            found = absent
+        library.update({one: found[one] for one in names})
+        return library[name]
+
+    library["__getattr__"] = find
 
 
 def install_line(extra: str, *, place: Path | None = None, program: Path | None = None) -> str:

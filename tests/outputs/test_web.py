@@ -26,7 +26,7 @@ from juntek.extras import install_line
 from juntek.history import queries
 from juntek.history.queries import ROW_KEYS, HistoryReader
 from juntek.listening import Limits
-from juntek.outputs.web import WebOptions, open_sink
+from juntek.outputs.web import WebOptions, open_sink, responses
 from juntek.outputs.web.history_queries import MOST_WAITING, VISITOR, HistoryQueries
 from juntek.outputs.web.live import name_of_zone
 from juntek.quantity import QUANTITIES
@@ -376,6 +376,23 @@ async def test_too_many_questions_at_once_are_refused_and_the_rest_is_answered(
             if answer.status_code == 503:
                 assert answer.headers["retry-after"] == "2"
         assert (await browser.get("/api/meters/house/history")).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["days", "history"])
+async def test_much_of_the_past_is_encoded_where_it_keeps_nobody_waiting(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    threads: list[int] = []
+    encode = responses.encode
+
+    def encode_and_tell(value: Any) -> bytes:  # noqa: ANN401
+        threads.append(threading.get_ident())
+        return encode(value)
+
+    monkeypatch.setattr(responses, "encode", encode_and_tell)
+    await ask(browser, f"/api/meters/house/{what}")
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_one_visitor_who_asks_without_end_keeps_nobody_from_the_history(

@@ -212,6 +212,7 @@ async def test_nothing_but_post_signs_in_and_nothing_but_delete_signs_out(
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://["},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],

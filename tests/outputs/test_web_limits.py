@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+import struct
 import threading
 import tomllib
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,24 @@ IMPATIENT = Limits(request_time=0.5, stall_time=0.5, look_every=0.1)
 async def test_a_request_that_never_ends_is_cut(text: bytes) -> None:
     async with served(limits=IMPATIENT) as site:
         assert await rest_of(await connect(site.port, text)) == b""
+
+
+async def test_who_is_taken_while_the_server_ends_is_cut_too() -> None:
+    async with served() as site:
+        late = socket.create_connection(("127.0.0.1", site.port))
+    with late, suppress(ConnectionResetError):
+        late.settimeout(5)
+        assert await asyncio.to_thread(late.recv, 1) == b""
+
+
+async def test_who_is_gone_before_it_is_taken_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as site:
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", site.port)) as gone:  # the loop takes it only afterwards
+                gone.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert (await rest_of(await connect(site.port, b"GET /api/session HTTP/1.0\r\nhost: localhost\r\n\r\n"))) != b""
+    assert "failed" not in caplog.text
 
 
 async def test_a_second_request_that_trickles_in_is_cut() -> None:

@@ -101,9 +101,10 @@ async def _look(state: ServerState, headers: list[tuple[bytes, bytes]], every: f
 
 async def _end(state: ServerState) -> None:
     """Let responses under way end for a while, then cut every connection."""
-    for connection in list(state.connections):
-        connection.shutdown()
     try:
+        await asyncio.sleep(0.05)  # who was taken just now is among the connections then
+        for connection in list(state.connections):
+            connection.shutdown()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIME):
                 while state.connections or state.tasks:  # noqa: ASYNC110 - only looking tells
@@ -134,7 +135,10 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; where there are too many, one has to give way."""
         super().connection_made(transport)
-        self.visitor = network_of(self.client[0]) if self.client else ""
+        if self.client is None:  # gone before it was taken, so that nobody reads an answer
+            transport.abort()
+            return
+        self.visitor = network_of(self.client[0])
         self.look()
         others = [cast("_Connection", other) for other in self.connections if not other.transport.is_closing()]
         if len(others) > self._limits.connections:

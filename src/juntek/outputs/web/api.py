@@ -82,12 +82,18 @@ async def show_history(  # noqa: PLR0913, PLR0917 - its parameters
     )
 
 
-@operation(f"{METER}/days", parameters=CALENDAR)
-async def show_days(api: Api, request: Request, start: date | None, end: date | None, by: By) -> list[Day]:
-    """Energy and extremes of days, months or years; none for a meter without a history."""
+@operation(f"{METER}/days", parameters=CALENDAR, answer=list[Day])
+async def show_days(api: Api, request: Request, start: date | None, end: date | None, by: By) -> Response:
+    """Energy and extremes of days, months or years; none for a meter without a history.
+
+    Encoded by that thread too: many years of days take a second.
+    """
     first, last = read_days(start, end, datetime.fromtimestamp(api.context.time(), api.context.time_zone).date())
     name = await _name(api, request)
-    return await api.queries.query(lambda reader: reader.days(name, first, last, by) if name in reader.meters() else [])
+    accepted = request.headers.get("accept-encoding", "")
+    return await api.queries.query(
+        lambda reader: json_response(reader.days(name, first, last, by) if name in reader.meters() else [], accepted)
+    )
 
 
 @operation(f"{METER}/battery/events", parameters=EVENTS)

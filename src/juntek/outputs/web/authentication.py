@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
@@ -253,7 +252,7 @@ def refuse_foreign(headers: Headers) -> None:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     is_near = site in (None, "same-origin", "none")
     is_own = (
-        origin is None or site == "same-origin" or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        origin is None or site == "same-origin" or origin.partition("://")[2].lower() == headers.get("host", "").lower()
     )
     if not (is_near and is_own) and bearer_in(headers) is None:
         raise HTTPException(403, "Only the gateway's own page may do this.")
