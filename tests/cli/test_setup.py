@@ -196,6 +196,12 @@ def test_a_file_without_a_password_is_named_and_no_key(file: Path, tmp_path: Pat
         assert result.talk.startswith(f"{tmp_path / name} "), result.talk
 
 
+def test_a_place_where_no_file_can_be_is_told_before_anything_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = set_up(tmp_path / "file" / "juntek.toml", "--link", "socket://127.0.0.1:1", status=3)
+    assert "Not a directory" in result.talk
+
+
 def test_a_password_that_is_too_short_is_told_so(meter: Running, file: Path, tmp_path: Path) -> None:
     answers = (
         ("called?", ""), ("made of", ""), ("Where is", "none"), ("others in", "y"), ("A password", "short"),
