@@ -205,7 +205,7 @@ def test_a_place_where_no_file_can_be_is_told_before_anything_is_looked_for(tmp_
 def test_a_password_that_is_too_short_is_told_so(meter: Running, file: Path, tmp_path: Path) -> None:
     answers = (
         ("called?", ""), ("made of", ""), ("Where is", "none"), ("others in", "y"), ("A password", "short"),
-        ("needs a password of 8", "long enough"),
+        ("or more: --page-password-file.", "long enough"),
     )  # fmt: skip
     converse(file, meter, answers, tmp_path)
 
