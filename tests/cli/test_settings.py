@@ -54,6 +54,16 @@ def test_all_settings_are_shown_with_their_limits_and_what_they_do(url: str, hom
     assert "bluetooth_password" not in other.output
 
 
+def test_a_setting_that_is_none_is_told_before_the_meter_is_asked(home: Path) -> None:
+    (home / "short.log").write_text(
+        "# juntek capture 1\n2026-05-01T06:00:00.000+00:00 "
+        ":r51=1,142,0,0,0,0,0,100,0,0,2800,100,100,100,0,0,1,\\r\\n\n"
+        "2026-05-01T06:00:00.100+00:00 :r50=1,238,5223,770,168000,0,0,0,120,0,0,0,1309,0,\\r\\n\n"
+    )
+    result = change(f"replay:{home / 'short.log'}", home, "nominal_capacit=200", "--yes")
+    assert (result.status, 'did you mean "nominal_capacity"?' in result.talk) == (2, True), result.talk
+
+
 def test_a_setting_is_planned_asked_for_written_and_read_back(url: str, home: Path) -> None:
     result = change(url, home, "nominal_capacity=200", given=b"n\n")
     assert result.status == 2

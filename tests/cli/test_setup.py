@@ -189,6 +189,27 @@ def test_what_cannot_be_is_said_and_nothing_is_written(
     assert (result.output, file.read_text() if file.exists() else "") == ("", before)
 
 
+def test_a_file_without_a_password_is_named_and_no_key(file: Path, tmp_path: Path) -> None:
+    for option, name in (("--password-file", "none"), ("--page-password-file", "empty")):
+        (tmp_path / "empty").touch()
+        result = set_up(file, option, tmp_path / name, status=3)
+        assert result.talk.startswith(f"{tmp_path / name} "), result.talk
+
+
+def test_a_place_where_no_file_can_be_is_told_before_anything_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = set_up(tmp_path / "file" / "juntek.toml", "--link", "socket://127.0.0.1:1", status=3)
+    assert "Not a directory" in result.talk
+
+
+def test_a_password_that_is_too_short_is_told_so(meter: Running, file: Path, tmp_path: Path) -> None:
+    answers = (
+        ("called?", ""), ("made of", ""), ("Where is", "none"), ("others in", "y"), ("A password", "short"),
+        ("or more: --page-password-file.", "long enough"),
+    )  # fmt: skip
+    converse(file, meter, answers, tmp_path)
+
+
 def test_questions_are_asked_at_a_terminal(meter: Running, mosquitto: Mosquitto, file: Path, tmp_path: Path) -> None:
     answers = {"called?": "Cabin", "made of": "lifepo4", "broker": f"127.0.0.1:{mosquitto.port}", "password?": "n"}
     converse(file, meter, answers.items(), tmp_path)

@@ -130,6 +130,18 @@ def test_an_unknown_command_is_told_and_a_misspelt_one_guessed(path: str, compla
     assert f"did you mean {known}?" in complain([*path.split(), f"{known}x"])
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("read x --adress 3", "There is no option --adress, did you mean --address?; see juntek read --help."),
+        ("simulate --cells 3", "There is no option --cells; see juntek simulate --help."),
+        (f"{'a' * 400}", f"There is no command juntek {'a' * 297}…; see juntek --help."),
+    ],
+)
+def test_a_guess_is_what_was_meant_or_none(words: str, said: str, complain: Complain) -> None:
+    assert complain(["juntek", *words.split()]) == f"{said}\n"
+
+
 @pytest.mark.parametrize("path", COMMANDS)
 def test_no_option_takes_its_name_from_the_word_for_its_value(path: str) -> None:
     """As typer 0.27 lets it, which packages have, where `name` has the metavar NAME and nothing says --name."""

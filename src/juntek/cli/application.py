@@ -32,7 +32,7 @@ from juntek.cli.push import push
 from juntek.cli.recordings import decode, estimate
 from juntek.cli.setup import setup
 from juntek.errors import RequestError
-from juntek.names import plain
+from juntek.names import find_close, plain
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _STATUSES = "\n".join(f"  {status}  {meaning}" for status, meaning in STATUSES.items())
@@ -194,11 +194,8 @@ def _command() -> Any:  # noqa: ANN401 - the library's own
 
 
 _SENTENCES = {
-    r"No such option: (?P<name>.*)": "There is no option {name}",
-    r"No such command '(?P<name>.*)'\. Did you mean '(?P<close>.*?)'.*": (
-        "There is no command {command} {name}, did you mean {close}?"
-    ),
-    r"No such command '(?P<name>.*)'\.": "There is no command {command} {name}",
+    r"No such option: (?P<name>.*?)(?: \(Possible options: .*| Did you mean .*)?": "There is no option {name}{hint}",
+    r"No such command '(?P<name>.*?)'\.(?: Did you mean .*)?": "There is no command {command} {name}{hint}",
     r"Missing \w+ '(?P<name>.*?)'.*": "{name} is missing",
     r"Option '(?P<name>.*)' requires .*": "{name} needs a value after it",
     r"Option '(?P<name>.*)' does not take .*": "{name} takes no value",
@@ -212,14 +209,23 @@ _SENTENCES = {
 def _explain(error: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - the library's own
     """Return what is wrong and where it is written how it is right."""
     command = error.ctx.command_path if error.ctx is not None else _command_of(arguments)
-    text = plain(error.format_message(), 300)
+    text = plain(error.format_message())
     for pattern, sentence in _SENTENCES.items():
         if found := re.fullmatch(pattern, text):
-            said = found.groupdict()
+            said = {key: plain(words, 300) for key, words in found.groupdict().items()}
             takes = _describe(error.param) if "problem" in said else ""
-            text = f"{said['name']} is {takes}" if takes else sentence.format(command=command, **said)
+            hint = _suggest(error, said.get("name", ""))
+            text = f"{said['name']} is {takes}" if takes else sentence.format(command=command, hint=hint, **said)
             break
     return f"{text.rstrip('.')}; see {command} --help."
+
+
+def _suggest(error: Any, wrong: str) -> str:  # noqa: ANN401 - as above
+    """Return what was probably meant; the library suggests what is no more alike than --help and --cells."""
+    command = getattr(error.ctx, "command", None)
+    options = [name for parameter in getattr(command, "params", ()) for name in parameter.opts]
+    close = find_close(wrong, [*getattr(command, "commands", ()), *options], 0.6)
+    return f", did you mean {close}?" if close else ""
 
 
 def _describe(parameter: Any) -> str:  # noqa: ANN401 - as above

@@ -27,7 +27,7 @@ from juntek.cli.gateway_client import (
     update_of,
     user_name,
 )
-from juntek.control.controls import ALL
+from juntek.control.controls import ALL, controls_of, find_control
 from juntek.errors import JuntekError, LinkLostError, NoReplyError
 from juntek.gateway.commands import Commands
 from juntek.meter import ANSWER_TIMEOUT, LiveMeter, Mode, open_in_thread, open_meter
@@ -106,6 +106,9 @@ class Direct:
     def _plan(self, values: Mapping[str, Any], action: Action | None) -> list[control.Change]:
         if action is not None:
             return control.plan(self._look(), dict([action]), ALL, "action")
+        known = controls_of(self._look())
+        for word in values:
+            find_control(known, word)  # before the meter is asked for anything
         self.run(self.meter.line.identify(self.address))
         return control.plan(self._look(), values, ALL)
 

@@ -68,16 +68,20 @@ class Asker:
         """Return what `check` makes of the answer; asks again where that raises BadParameter."""
         if self.silent:
             return check(default)
-        proc = check if secret else lambda text: check(text.strip())
-        answer: Answer = typer.prompt(
-            question, default, hide_input=secret, value_proc=proc, show_default=not secret, err=True
-        )
-        return answer
+        while True:
+            text = str(typer.prompt(question, default, hide_input=secret, show_default=not secret, err=True))
+            try:
+                return check(text if secret else text.strip())
+            except typer.BadParameter as error:  # told here, as the library says nothing of what is wrong with a secret
+                typer.echo(f"Error: {error.message}", err=True)
 
 
 def first_line(file: str) -> str:
     """Return the password in a file; raises ConfigurationError where there is none."""
-    return read_secret("password", None, Path(file))
+    try:
+        return read_secret("password", None, Path(file))
+    except ConfigurationError as error:  # of one of two options, and not of a key of this name
+        raise ConfigurationError(str(error).removeprefix("password_file ")) from None
 
 
 def setup(

@@ -16,7 +16,7 @@ import typer
 from juntek.config import SYSTEM_FILE, Configuration, load
 from juntek.config.keys import write_example
 from juntek.errors import ConfigurationError, RequestError
-from juntek.files import explain_unwritable, refuse_links_of_others, write_private
+from juntek.files import explain_unreadable, explain_unwritable, refuse_links_of_others, write_private
 from juntek.listening import Address, parse_ip
 from juntek.names import hide_secrets, plain
 from juntek.outputs.mqtt import MqttOptions
@@ -38,8 +38,12 @@ def read(path: Path) -> tuple[Document, Configuration | None]:
 
     Raises ConfigurationError for one that is wrong.
     """
-    if not path.exists():
+    try:
+        path.stat()
+    except FileNotFoundError:
         return tomlkit.parse(write_example(())), None
+    except OSError as error:
+        raise ConfigurationError(f"{path} {explain_unreadable(error)}") from None
     configuration = load(path, os.environ, for_service=True)  # first, as it says best what is wrong
     return tomlkit.parse(path.read_text(encoding="utf-8-sig")), configuration
 
