@@ -126,7 +126,7 @@ class Account:
             self._notice = notice
             log.log(logging.WARNING if notice else logging.INFO, "%s: %s", self.meter, _NOTICES[notice])
         trouble, moved = self._disk.trouble or self.unread, self._disk.moved
-        if trouble is moved is notice is None:
+        if not (trouble or moved or notice):
             return None
         still = f"The totals stand still. {trouble}" if trouble else None
         return " ".join(filter(None, (still, moved, _NOTICES[notice] if notice else None)))

@@ -91,7 +91,7 @@ def _configure(application: Callable[..., Any], headers: Iterable[tuple[str, str
 
 
 async def _look(state: ServerState, headers: list[tuple[bytes, bytes]], every: float) -> None:
-    """Cut connections that have been waiting for too long, and let responses have the time."""
+    """Cut connections that have been waiting for too long, and keep the date that responses have."""
     while True:
         state.default_headers = [(b"date", formatdate(usegmt=True).encode()), *headers]
         for connection in list(state.connections):
